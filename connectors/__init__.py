@@ -1,0 +1,1 @@
+"""Connectors: they know CRMs and nothing of scores or playbooks."""

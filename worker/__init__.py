@@ -1,0 +1,1 @@
+"""The worker: computes signals and scores, decides, plans and delivers."""
