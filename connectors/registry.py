@@ -1,0 +1,27 @@
+"""Which code serves which kind of CRM; imported only when that CRM is used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+from connectors.base import Connector, Destination
+
+KINDS = ("hubspot", "salesforce")
+
+
+class UnknownKind(ValueError):
+    """A destination names a kind of CRM that this project has no connector for."""
+
+
+def connect(destination: Destination) -> Connector:
+    """The connector for a configured CRM; nothing is sent before its first call.
+
+    Raises `UnknownKind`, and `ValueError` when ``auth`` or ``base_url`` cannot work.
+    """
+    if destination.kind not in KINDS:
+        raise UnknownKind(
+            f"{destination.name}: kind {destination.kind!r} is not one of {', '.join(KINDS)}; see CONTRIBUTING.md"
+        )
+    module = import_module(f"connectors.{destination.kind}.connector")
+    return cast("Connector", module.connect(destination))

@@ -1,0 +1,39 @@
+"""Each contract case runs once per CRM, against its sandbox over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import cast
+
+import pytest
+from harness import Crm
+
+from connectors.base import Connector
+
+KINDS = ["salesforce", "hubspot"]
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def running(request: pytest.FixtureRequest) -> Iterator[Crm]:
+    crm = cast(Crm, import_module(f"harness_{request.param}").start())
+    yield crm
+    crm.stop()
+
+
+@pytest.fixture
+def crm(running: Crm) -> Iterator[Crm]:
+    """An empty CRM with our fields set up; the call log starts after that."""
+    running.reset()
+    connector = running.connect()
+    connector.setup(running.needs(), dry_run=False)
+    connector.close()
+    running.forget_calls()
+    yield running
+
+
+@pytest.fixture
+def connector(crm: Crm) -> Iterator[Connector]:
+    connector = crm.connect()
+    yield connector
+    connector.close()
