@@ -1,0 +1,1 @@
+"""YAML files and the environment become frozen settings; every problem at once, file:line:column."""

@@ -1,0 +1,164 @@
+"""What every settings file is made of: strict models and the texts an admin writes in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator, WithJsonSchema, field_validator
+from pydantic_core.core_schema import ValidationInfo
+
+from worker.language.condition import Condition, parse_condition
+from worker.language.expression import Expression, parse_expression
+from worker.language.template import Template, parse_template
+from worker.language.units import Duration, Rate, parse_duration, parse_number, parse_rate
+from worker.settings.problems import Severity
+
+Loc = tuple[str | int, ...]
+"""Where something stands in a YAML file: keys and list positions from the top."""
+
+
+class Strict(BaseModel):
+    """A piece of a settings file: unknown keys are refused and nothing changes after loading."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        arbitrary_types_allowed=True,
+        allow_inf_nan=False,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_not_one(cls, value: object, info: ValidationInfo) -> object:
+        """YAML's ``yes`` is true, and pydantic takes true for 1: a number must be written as a number."""
+        if isinstance(value, bool) and info.field_name is not None:
+            annotation = cls.model_fields[info.field_name].annotation
+            kinds = {annotation, *get_args(annotation)}
+            if bool not in kinds and (int in kinds or float in kinds):
+                raise ValueError(f"expected a number, not {str(value).lower()}")
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A complaint of a check about the names or meaning of loaded settings.
+
+    ``loc`` is the path of YAML keys and list positions, ``column`` the offset inside the text there (from 0).
+    """
+
+    loc: Loc
+    message: str
+    column: int = 0
+    severity: Severity = "error"
+
+
+class SecretInClear(ValueError):
+    """A credential was written into YAML. The message does not repeat it, and no excerpt may show it."""
+
+
+def _text_of(value: object, example: str) -> str:
+    if isinstance(value, str):
+        return value
+    raise ValueError(f"expected text such as {example}")
+
+
+def _duration(value: Any) -> Duration:
+    return value if isinstance(value, Duration) else parse_duration(_text_of(value, "3d, 24h, 2w or 5bd"))
+
+
+def _rate(value: Any) -> Rate:
+    return value if isinstance(value, Rate) else parse_rate(_text_of(value, '"5 per day" or "2 per 365d"'))
+
+
+def _expression(value: Any) -> Expression:
+    if isinstance(value, Expression):
+        return value
+    return parse_expression(_text_of(value, "seats_used / seat_limit"))
+
+
+def _condition(value: Any) -> Condition:
+    return value if isinstance(value, Condition) else parse_condition(value)
+
+
+def _template(value: Any) -> Template:
+    if isinstance(value, Template):
+        return value
+    return parse_template(_text_of(value, '"PQL {{pql.score}}: {{account.name}}"'))
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("expected a number or a percentage such as 80%")
+    number = parse_number(value) if isinstance(value, str) else float(value)
+    if number != number or number in {float("inf"), float("-inf")}:
+        raise ValueError("expected a finite number")
+    return number
+
+
+def _share(value: Any) -> float:
+    share = _number(value)
+    if not 0 <= share <= 1:
+        hint = f"; write {value}% for {value} per cent" if isinstance(value, int) and 1 < value <= 100 else ""
+        raise ValueError(f"expected a share between 0% and 100%{hint}")
+    return share
+
+
+def _secret_ref(value: str) -> str:
+    kind, _, rest = value.partition(":")
+    if kind not in {"env", "file"}:
+        raise SecretInClear(
+            "a secret must not stand in a file in clear; write env:NAME (an environment variable) or file:PATH"
+        )
+    if not rest.strip() or rest != rest.strip():
+        raise ValueError(f'"{kind}:" must be followed by a {"variable name" if kind == "env" else "path"}')
+    return value
+
+
+def _text(parse: Callable[[Any], object], description: str, example: str, *, numbers: bool = False) -> tuple[Any, Any]:
+    kinds: str | list[str] = ["string", "number"] if numbers else "string"
+    schema = {"type": kinds, "description": description, "examples": [example]}
+    return PlainValidator(parse), WithJsonSchema(schema)
+
+
+_DURATION = _text(_duration, "A length of time: hours (24h), days (3d), weeks (2w), business days (5bd), runs.", "3d")
+_RATE = _text(_rate, "So many per so long: 5 per day, 2 per 365d.", "5 per day")
+_EXPRESSION = _text(
+    _expression, "One field, or two fields or a number with one of + - * / between.", "mrr / seats_used"
+)
+_TEMPLATE = _text(
+    _template, "Text in which {{field}} is filled in; an unknown value reads “unknown”.", "{{account.name}}"
+)
+_NUMBER = _text(_number, "A number or a percentage (80% is 0.8).", "80%", numbers=True)
+_SHARE = _text(_share, "A share between 0% and 100%.", "30%", numbers=True)
+
+DurationText = Annotated[Duration, *_DURATION]
+"""``24h``, ``3d``, ``2w``, ``5bd`` (business days) or ``2 runs``."""
+
+RateText = Annotated[Rate, *_RATE]
+"""``5 per day`` or ``2 per 365d``."""
+
+ExpressionText = Annotated[Expression, *_EXPRESSION]
+TemplateText = Annotated[Template, *_TEMPLATE]
+
+NumberText = Annotated[float, *_NUMBER]
+"""Any finite number, or a percentage: ``-50%`` is -0.5."""
+
+Percent = Annotated[float, *_SHARE]
+"""A share between 0 and 1, best written ``30%``."""
+
+CONDITION_SCHEMA: dict[str, Any] = {"type": ["string", "object"], "$comment": "condition"}
+"""Stands for a condition until `worker.settings.schema` puts the recursive schema in its place."""
+
+ConditionTree = Annotated[Condition, PlainValidator(_condition), WithJsonSchema(CONDITION_SCHEMA)]
+"""One test as text, or a tree of ``all`` / ``any`` / ``not`` / ``{if, when_missing}``."""
+
+SecretRef = Annotated[
+    str,
+    AfterValidator(_secret_ref),
+    WithJsonSchema({"type": "string", "pattern": "^(env|file):.+", "examples": ["env:HUBSPOT_TOKEN"]}),
+]
+"""Where a secret is kept, ``env:NAME`` or ``file:PATH``; never the secret itself."""

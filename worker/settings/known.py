@@ -1,0 +1,55 @@
+"""The names one file may use of another: fields, CRM fields, queues."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+SCORE_FIELDS = frozenset(
+    {
+        "fit.score",
+        "health.score",
+        "health.band",
+        "health.status",
+        "health.coverage",
+        "health.change_28d",
+        "health.reasons",
+        "health.profile",
+        "onboarding.score",
+        "onboarding.status",
+        "onboarding.next_milestone",
+        "onboarding.days_stuck",
+        "onboarding.done",
+        "onboarding.expected",
+        "pql.score",
+        "pql.usage",
+        "pql.intent",
+        "pql.status",
+        "pql.label",
+        "pql.reasons",
+        "pql.entered_at",
+    }
+)
+"""What `worker.scores` says of every account."""
+
+CRM_FIELDS = frozenset({"crm.open_opportunity", "crm.owner_email", "crm.task_status", "crm.matched"})
+"""What every destination says back, whatever is configured under ``read:``."""
+
+TEMPLATE_FIELDS = frozenset({"playbook.matched", "playbook.name"})
+"""Names that exist only where a playbook's text is filled in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Every name that exists in this project.
+
+    ``fields`` are the names a condition, expression or template may use; ``crm_fields`` are our own names of
+    the CRM fields of ``config/crm.yaml``, of which ``computed_fields`` are filled by ``from:`` and so may not
+    be set by a playbook; ``values`` lists what a text field can be, where that is known.
+    """
+
+    fields: frozenset[str] = frozenset()
+    crm_fields: frozenset[str] = frozenset()
+    computed_fields: frozenset[str] = frozenset()
+    queues: frozenset[str] = frozenset()
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
