@@ -1,0 +1,44 @@
+"""The sandbox's time: the machine's, shifted, or standing still until a test moves it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+
+class Clock:
+    """Tells the time of the sandbox. Real until `freeze`; `advance` moves either kind forward."""
+
+    def __init__(self, frozen_at: datetime | None = None) -> None:
+        self._frozen = frozen_at
+        self._shift = timedelta()
+
+    @property
+    def manual(self) -> bool:
+        """Whether time stands still between two calls of `advance`."""
+        return self._frozen is not None
+
+    def now(self) -> datetime:
+        """The current moment, aware, in UTC."""
+        return self._frozen if self._frozen is not None else datetime.now(UTC) + self._shift
+
+    def timestamp(self) -> float:
+        """The current moment in seconds since 1970."""
+        return self.now().timestamp()
+
+    def freeze(self, at: datetime | None = None) -> None:
+        """Stand still at ``at``, or at the current moment."""
+        self._frozen = (at or self.now()).astimezone(UTC)
+
+    def advance(self, seconds: float) -> None:
+        """Move forward by ``seconds``; negative is refused with ValueError, because a CRM never goes back."""
+        if seconds < 0:
+            raise ValueError("the clock only moves forward")
+        if self._frozen is not None:
+            self._frozen += timedelta(seconds=seconds)
+        else:
+            self._shift += timedelta(seconds=seconds)
+
+    def run(self) -> None:
+        """Follow the machine's clock again, without any shift."""
+        self._frozen = None
+        self._shift = timedelta()

@@ -1,0 +1,150 @@
+"""Failures armed on purpose, each met by chosen requests.
+
+A fault is ``{"kind", "args", "match": {"method", "path_regex", "nth" | "every" | "probability", "seed"},
+"times"}``. Of the armed faults the first that matches and fires answers; one request meets at most one
+fault. ``times`` defaults to 1, or to no end for ``every`` and ``probability``; ``null`` means no end.
+
+Kinds every sandbox knows:
+
+| kind | args | effect |
+|---|---|---|
+| ``status`` | status, body, headers, text | answers so, without applying |
+| ``status_after`` | the same | applies, then answers so |
+| ``delay`` | ms | answers as usual, later |
+| ``drop_before`` | rst | closes the connection without applying |
+| ``drop_after`` | rst | applies everything, then closes the connection without an answer |
+| ``hang`` | max_s (60) | never answers, applies nothing; closes when the client gives up or at max_s |
+| ``hang_after`` | max_s (60) | the same after applying |
+| ``truncate`` | bytes | applies, announces the full length, sends only ``bytes`` and closes |
+| ``bad_json`` | | applies, answers with a body that is not JSON |
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+COMMON_KINDS = frozenset(
+    {
+        "status",
+        "status_after",
+        "delay",
+        "drop_before",
+        "drop_after",
+        "hang",
+        "hang_after",
+        "truncate",
+        "bad_json",
+    }
+)
+_KEYS = {"kind", "args", "match", "times"}
+_MATCH_KEYS = {"method", "path_regex", "nth", "every", "probability", "seed"}
+
+
+class BadFault(ValueError):
+    """A fault description that cannot be understood; the message says what is wrong."""
+
+
+@dataclass(slots=True)
+class Fault:
+    """One armed fault and how often it was met. ``path`` is searched in path and query string."""
+
+    id: int
+    kind: str
+    args: Mapping[str, Any]
+    method: str | None = None
+    path: re.Pattern[str] | None = None
+    nth: int | None = None
+    every: int | None = None
+    probability: float | None = None
+    times: int | None = 1
+    dice: random.Random = field(default_factory=random.Random)
+    seen: int = 0
+    fired: int = 0
+
+    def meets(self, method: str, path: str) -> bool:
+        """Whether this request sets the fault off; counts the request."""
+        if self.times is not None and self.fired >= self.times:
+            return False
+        if self.method and self.method != method:
+            return False
+        if self.path and not self.path.search(path):
+            return False
+        self.seen += 1
+        if self.nth is not None and self.seen != self.nth:
+            return False
+        if self.every is not None and self.seen % self.every:
+            return False
+        if self.probability is not None and self.dice.random() >= self.probability:
+            return False
+        self.fired += 1
+        return True
+
+    def to_json(self) -> dict[str, Any]:
+        """How the fault stands now, for the control API."""
+        return {
+            "id": self.id,
+            "kind": self.kind,
+            "args": dict(self.args),
+            "times": self.times,
+            "seen": self.seen,
+            "fired": self.fired,
+        }
+
+
+class Faults:
+    """The armed faults of one sandbox, first armed first met."""
+
+    def __init__(self, kinds: frozenset[str], dice: random.Random) -> None:
+        self._kinds = COMMON_KINDS | kinds
+        self._dice = dice
+        self._armed: list[Fault] = []
+        self._last_id = 0
+
+    def arm(self, described: Mapping[str, Any]) -> Fault:
+        """Arm one fault from its JSON form. Raises `BadFault`."""
+        fault = self._parse(described)
+        self._armed.append(fault)
+        return fault
+
+    def meet(self, method: str, path: str) -> Fault | None:
+        """The fault this request meets, or None."""
+        return next((fault for fault in self._armed if fault.meets(method, path)), None)
+
+    def disarm(self) -> None:
+        """Forget every fault."""
+        self._armed.clear()
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Every fault armed since the last `disarm`, spent ones included."""
+        return [fault.to_json() for fault in self._armed]
+
+    def _parse(self, described: Mapping[str, Any]) -> Fault:
+        match = described.get("match") or {}
+        unknown = (set(described) - _KEYS) | (set(match) - _MATCH_KEYS)
+        if unknown:
+            raise BadFault(f"unknown keys in a fault: {', '.join(sorted(unknown))}")
+        kind = described.get("kind")
+        if kind not in self._kinds:
+            raise BadFault(f"unknown kind of fault {kind!r}; known: {', '.join(sorted(self._kinds))}")
+        endless = "every" in match or "probability" in match
+        self._last_id += 1
+        try:
+            pattern = re.compile(match["path_regex"]) if match.get("path_regex") else None
+        except re.error as broken:
+            raise BadFault(f"path_regex: {broken}") from None
+        return Fault(
+            id=self._last_id,
+            kind=kind,
+            args=described.get("args") or {},
+            method=match["method"].upper() if match.get("method") else None,
+            path=pattern,
+            nth=match.get("nth"),
+            every=match.get("every"),
+            probability=match.get("probability"),
+            times=described.get("times", None if endless else 1),
+            dice=random.Random(match["seed"]) if "seed" in match else self._dice,  # noqa: S311 - reproducible, not secret
+        )
