@@ -1,0 +1,1 @@
+"""Everything remembered: tables, migrations and the queries on them (SQLAlchemy Core, SQLite and Postgres)."""

@@ -1,0 +1,177 @@
+"""What the CRMs have told: records, deals, our tasks, read positions, and the values they confirmed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, select, update
+
+from connectors.base import Cursor, DealFact, Match, RecordFact, Scalar, TaskFact
+from worker.store.tables import crm_deals, crm_records, crm_tasks, cursors, snapshot
+from worker.store.upsert import upsert
+
+OPEN_STATUSES = ("open", "in_progress")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Where an account lives in one CRM, as last seen; ``record_id`` is set only when it is matched."""
+
+    account_id: str
+    status: str
+    record_id: str | None
+    matched_by: str
+    candidates: tuple[str, ...]
+    owner_id: str | None
+    values: Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """One CRM task of ours, as last seen."""
+
+    destination: str
+    key: str
+    task_id: str
+    account_id: str
+    playbook_id: str
+    task_key: str
+    entry: int
+    status: str
+    owner_id: str | None
+    close_when_leaves: bool
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in OPEN_STATUSES
+
+
+def load_records(connection: Connection, destination: str) -> dict[str, Record]:
+    """All accounts ever looked for in this CRM, by account id."""
+    rows = connection.execute(select(crm_records).where(crm_records.c.destination == destination)).mappings()
+    return {
+        row["account_id"]: Record(
+            row["account_id"],
+            row["status"],
+            row["record_id"],
+            row["matched_by"],
+            tuple(row["candidates"]),
+            row["owner_id"],
+            row["values"],
+        )
+        for row in rows
+    }
+
+
+def save_records(connection: Connection, destination: str, records: Iterable[Record]) -> None:
+    """Store where accounts live; replaces what was known of them."""
+    rows = [
+        {
+            "destination": destination,
+            "account_id": record.account_id,
+            "status": record.status,
+            "record_id": record.record_id,
+            "matched_by": record.matched_by,
+            "candidates": list(record.candidates),
+            "owner_id": record.owner_id,
+            "values": dict(record.values),
+        }
+        for record in records
+    ]
+    upsert(connection, crm_records, rows)
+
+
+def record_of(match: Match) -> Record:
+    """The store's form of a connector's match."""
+    return Record(
+        match.account_id, match.status, match.record_id, match.by, match.candidates, match.owner_id, match.values
+    )
+
+
+def load_snapshot(connection: Connection, destination: str) -> dict[str, dict[str, Scalar]]:
+    """Record id → the values this CRM confirmed or showed last."""
+    rows = connection.execute(
+        select(snapshot.c.record_id, snapshot.c.acked).where(snapshot.c.destination == destination)
+    )
+    return {record_id: dict(acked) for record_id, acked in rows}
+
+
+def save_snapshot(connection: Connection, destination: str, values: Mapping[str, Mapping[str, Scalar]]) -> None:
+    """Store what the CRM shows for whole records."""
+    rows = [
+        {"destination": destination, "record_id": record_id, "acked": dict(acked)}
+        for record_id, acked in values.items()
+    ]
+    upsert(connection, snapshot, rows)
+
+
+def load_tasks(connection: Connection) -> list[TaskRow]:
+    """Every CRM task of ours in every CRM."""
+    columns = [crm_tasks.c[name] for name in TaskRow.__dataclass_fields__]
+    return [TaskRow(*row) for row in connection.execute(select(*columns).order_by(crm_tasks.c.key))]
+
+
+def save_task_facts(connection: Connection, destination: str, facts: Iterable[TaskFact]) -> None:
+    """Note what became of our tasks; facts on keys we do not know are not ours to keep."""
+    for fact in facts:
+        connection.execute(
+            update(crm_tasks)
+            .where(crm_tasks.c.destination == destination, crm_tasks.c.key == fact.key)
+            .values(
+                task_id=fact.task_id,
+                status=fact.status,
+                owner_id=fact.owner_id,
+                completed_at=fact.completed_at.isoformat() if fact.completed_at else None,
+            )
+        )
+
+
+def load_deals(connection: Connection, destination: str) -> list[DealFact]:
+    """Every deal read so far that still exists."""
+    rows = connection.execute(select(crm_deals).where(crm_deals.c.destination == destination)).mappings()
+    return [DealFact(row["deal_id"], row["record_id"], row["open"], row["won"], row["amount"]) for row in rows]
+
+
+def save_deals(connection: Connection, destination: str, facts: Sequence[DealFact]) -> None:
+    """Store changed deals and forget deleted ones."""
+    gone = [fact.id for fact in facts if fact.deleted]
+    connection.execute(delete(crm_deals).where(crm_deals.c.destination == destination, crm_deals.c.deal_id.in_(gone)))
+    rows = [
+        {
+            "destination": destination,
+            "deal_id": fact.id,
+            "record_id": fact.record_id,
+            "open": fact.open,
+            "won": fact.won,
+            "amount": fact.amount,
+        }
+        for fact in facts
+        if not fact.deleted
+    ]
+    upsert(connection, crm_deals, rows)
+
+
+def load_cursor(connection: Connection, destination: str) -> Cursor:
+    """Where reading back continues; empty at first."""
+    return connection.execute(select(cursors.c.cursor).where(cursors.c.destination == destination)).scalar() or {}
+
+
+def save_cursor(connection: Connection, destination: str, cursor: Cursor) -> None:
+    """Remember where reading back continues, in the transaction that stores what was read."""
+    upsert(connection, cursors, [{"destination": destination, "cursor": dict(cursor)}])
+
+
+def apply_record_fact(record: Record, fact: RecordFact) -> Record:
+    """A matched record after a change in the CRM; a deleted one has to be matched afresh."""
+    if fact.deleted:
+        return Record(record.account_id, "missing", None, "", (), None, {})
+    return Record(
+        record.account_id,
+        record.status,
+        record.record_id,
+        record.matched_by,
+        record.candidates,
+        fact.owner_id,
+        {**record.values, **fact.values},
+    )

@@ -1,0 +1,115 @@
+"""Opening the store: one engine per process, the database's own clock, and migrations.
+
+SQLite runs in WAL with ``synchronous=FULL`` and ``BEGIN IMMEDIATE``, so that writers queue instead of
+failing and a commit survives a power cut.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import Double
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_LOCK_WAIT_S = 30
+_MIGRATION_LOCK = 7_352_190_114  # any constant: the Postgres advisory lock that serialises migrations
+
+
+class StoreError(Exception):
+    """The state database cannot be used; the message says what an operator does about it."""
+
+
+class db_now(FunctionElement[float]):  # noqa: N801 - reads as the SQL function it is
+    """The database's clock in seconds since 1970; workers' clocks may jump, this one is shared."""
+
+    type = Double()
+    inherit_cache = True
+
+
+@compiles(db_now, "sqlite")
+def _sqlite_now(*_: Any, **__: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+@compiles(db_now, "postgresql")
+def _postgres_now(*_: Any, **__: Any) -> str:
+    return "extract(epoch from clock_timestamp())::float8"
+
+
+def open_store(url: str) -> Engine:
+    """The engine on an up-to-date schema; creates or upgrades the tables first.
+
+    Raises `StoreError` when the database cannot be reached or was written by a newer version.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = _sqlite(url, parsed.database)
+    elif parsed.get_backend_name() == "postgresql":
+        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    else:
+        raise StoreError("PLGSYNC_DATABASE_URL must start with sqlite: or postgresql:")
+    try:
+        upgrade(engine)
+    except DBAPIError as error:
+        raise StoreError(f"the state database cannot be used: {_first_line(error)}") from None
+    return engine
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the schema to this version's revision; concurrent callers wait for each other.
+
+    Raises `StoreError` when the database is at a revision this version does not know.
+    """
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    known = ScriptDirectory.from_config(config)
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        current = _revision(connection)
+        if current == known.get_current_head():
+            return
+        if current is not None and current not in {script.revision for script in known.walk_revisions()}:
+            raise StoreError("the state database was written by a newer plgsync; upgrade plgsync before using it")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _revision(connection: Connection) -> str | None:
+    from alembic.migration import MigrationContext
+
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _sqlite(url: str, path: str | None) -> Engine:
+    if path and path != ":memory:":
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"the folder of the state database cannot be made: {error.strerror}") from None
+    engine = create_engine(url, connect_args={"timeout": _LOCK_WAIT_S})
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0] if error.orig else "unknown database error"

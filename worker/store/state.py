@@ -1,0 +1,108 @@
+"""What a run remembers for the next: score memory and history, playbook memberships, source volumes, runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from worker.store.engine import db_now
+from worker.store.tables import (
+    decisions,
+    memberships,
+    playbook_runs,
+    runs,
+    score_history,
+    score_memory,
+    source_volumes,
+)
+from worker.store.upsert import upsert
+
+Json = Mapping[str, Any]
+
+
+def last_as_of(connection: Connection) -> str | None:
+    """The moment of the newest committed run, as ISO text in UTC."""
+    return connection.execute(select(func.max(runs.c.as_of)).where(runs.c.committed_at.is_not(None))).scalar()
+
+
+def start_run(connection: Connection, run_id: str, as_of: str, config_version: str) -> None:
+    """Note a run in the transaction that commits its state."""
+    row = {"id": run_id, "as_of": as_of, "config_version": config_version}
+    connection.execute(insert(runs).values(**row, started_at=db_now(), committed_at=db_now()))
+
+
+def save_summary(connection: Connection, run_id: str, summary: Json) -> None:
+    """Keep what a run reported."""
+    connection.execute(update(runs).where(runs.c.id == run_id).values(summary=dict(summary)))
+
+
+def load_memories(connection: Connection) -> dict[str, Json]:
+    """Account id → its score memory as JSON."""
+    return {account_id: memory for account_id, memory in connection.execute(select(score_memory))}
+
+
+def save_memories(connection: Connection, memories: Mapping[str, Json]) -> None:
+    """Replace the score memory of these accounts."""
+    upsert(connection, score_memory, [{"account_id": a, "memory": dict(m)} for a, m in memories.items()])
+
+
+def save_history(connection: Connection, rows: Iterable[Json]) -> None:
+    """Write the day's scores; a later run of the same day replaces them."""
+    upsert(connection, score_history, rows)
+
+
+def load_memberships(connection: Connection) -> dict[str, dict[str, Json]]:
+    """Playbook id → account id → membership as JSON."""
+    found: dict[str, dict[str, Json]] = {}
+    for playbook_id, account_id, state in connection.execute(select(memberships)):
+        found.setdefault(playbook_id, {})[account_id] = state
+    return found
+
+
+def save_memberships(connection: Connection, playbook_id: str, changed: Mapping[str, Json]) -> None:
+    """Replace the memberships of these accounts in one playbook."""
+    rows = [{"playbook_id": playbook_id, "account_id": a, "state": dict(state)} for a, state in changed.items()]
+    upsert(connection, memberships, rows)
+
+
+def load_playbook_counts(connection: Connection, playbook_id: str, before: str) -> list[Json]:
+    """What the last runs of a playbook counted, oldest first, runs at or after ``before`` left out."""
+    rows = connection.execute(
+        select(playbook_runs.c.counts)
+        .where(playbook_runs.c.playbook_id == playbook_id, playbook_runs.c.as_of < before)
+        .order_by(playbook_runs.c.as_of.desc())
+        .limit(30)
+    )
+    return [counts for (counts,) in rows][::-1]
+
+
+def save_playbook_run(connection: Connection, playbook_id: str, as_of: str, counts: Json) -> None:
+    """Keep what one run of a playbook counted."""
+    upsert(connection, playbook_runs, [{"playbook_id": playbook_id, "as_of": as_of, "counts": dict(counts)}])
+
+
+def save_decisions(connection: Connection, run_id: str, rows: Sequence[Json]) -> None:
+    """Append the decisions of a run, so that "why did this happen" has an answer later."""
+    if rows:
+        connection.execute(insert(decisions), [{"run_id": run_id, **row} for row in rows])
+
+
+def last_volume(connection: Connection) -> tuple[int, int] | None:
+    """Accounts and events of the last run's source, or None before the first."""
+    row = connection.execute(
+        select(source_volumes.c.accounts, source_volumes.c.events).order_by(source_volumes.c.as_of.desc()).limit(1)
+    ).first()
+    return (row[0], row[1]) if row else None
+
+
+def save_volume(connection: Connection, as_of: str, accounts: int, events: int) -> None:
+    """Remember how much the source held at this run."""
+    upsert(connection, source_volumes, [{"as_of": as_of, "accounts": accounts, "events": events}])
+
+
+def last_runs(connection: Connection, limit: int) -> Sequence[Mapping[str, Any]]:
+    """The newest runs first."""
+    rows = connection.execute(select(runs).order_by(runs.c.started_at.desc()).limit(limit))
+    return [dict(row) for row in rows.mappings()]
