@@ -1,0 +1,1 @@
+"""The language admins write conditions, expressions and templates in. Pure: text in, answers out."""

@@ -1,0 +1,24 @@
+"""Guess which name somebody meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str | None:
+    """The known name nearest to ``word``, or None when nothing is near enough to help."""
+    names = sorted(known)
+    lowered: dict[str, str] = {}
+    for name in names:
+        lowered.setdefault(name.casefold(), name)
+    wanted = word.strip().casefold()
+    if not wanted:
+        return None
+    if wanted in lowered:
+        return lowered[wanted]
+    near = get_close_matches(wanted, lowered, n=1, cutoff=0.72)
+    if near:
+        return lowered[near[0]]
+    same_end = [name for name in names if name.casefold().endswith("." + wanted)]
+    return same_end[0] if len(same_end) == 1 else None
