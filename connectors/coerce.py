@@ -1,13 +1,14 @@
 """Values in the CRM's own precision, so that float noise and formatting never become writes.
 
-Everything the pipeline compares, hashes and stores about a CRM field has gone through `coerce`.
+Everything the pipeline compares, hashes and stores about a CRM field has gone through `coerce` (what we
+want to write) or `canonical` (what the CRM says it holds); two values mean the same exactly when these
+forms are equal.
 """
 
 from __future__ import annotations
 
-import math
-from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 from connectors.base import FieldSpec, Scalar
 
@@ -15,6 +16,8 @@ ELLIPSIS = "…"
 _DEFAULT_SCALE = 6
 _TRUE = {"true", "yes", "1"}
 _FALSE = {"false", "no", "0"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_MS_DIGITS = 12  # 12 digits of milliseconds begin in 1973; a written year has 4
 
 
 class Invalid(ValueError):
@@ -25,8 +28,9 @@ def coerce(spec: FieldSpec, value: Scalar | date | datetime) -> Scalar:
     """The canonical form of ``value`` for this CRM field.
 
     Numbers are rounded half up to the field's scale, text is trimmed and cut to its length with an
-    ellipsis, dates become ``YYYY-MM-DD`` and datetimes ``YYYY-MM-DDTHH:MM:SSZ`` in UTC. An empty text
-    is no value. Raises `Invalid`.
+    ellipsis (unique and reference fields are never cut), dates become ``YYYY-MM-DD`` and datetimes
+    ``YYYY-MM-DDTHH:MM:SSZ`` in UTC; a text of 12 or more digits is milliseconds since 1970. An empty
+    text is no value. Coercing twice changes nothing. Raises `Invalid`.
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
@@ -36,16 +40,24 @@ def coerce(spec: FieldSpec, value: Scalar | date | datetime) -> Scalar:
         case "bool":
             return _bool(spec, value)
         case "date":
-            return _date(spec, value)
+            return _moment(spec, value)[:10]
         case "datetime":
-            return _datetime(spec, value)
+            return _moment(spec, value)
         case "enum":
             return _option(spec, text(value))
         case "multi_enum":
-            parts = [part for part in text(value).split(";") if part]
-            return ";".join(sorted(str(_option(spec, part)) for part in parts))
+            parts = {part.strip() for part in text(value).split(";") if part.strip()}
+            return ";".join(sorted({_option(spec, part) for part in parts})) or None
         case _:
-            return _cut(text(value), spec.length)
+            return _cut(spec, text(value))
+
+
+def canonical(spec: FieldSpec, value: Scalar | date | datetime) -> Scalar:
+    """The canonical form of a value the CRM holds; one that its own field should refuse stays as text."""
+    try:
+        return coerce(spec, value)
+    except Invalid:
+        return text(value) or None
 
 
 def text(value: Scalar | date | datetime) -> str:
@@ -65,13 +77,18 @@ def _number(spec: FieldSpec, value: Scalar | date | datetime) -> float | int:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise Invalid(f"{spec.name} takes a number")
     try:
-        number = float(value)
-    except ValueError:
+        number = Decimal(repr(value) if isinstance(value, float) else str(value).strip())
+    except InvalidOperation:
         raise Invalid(f"{spec.name} takes a number") from None
-    if not math.isfinite(number):
+    if not number.is_finite():
         raise Invalid(f"{spec.name} takes a finite number")
     scale = _DEFAULT_SCALE if spec.scale is None else spec.scale
-    exact = Decimal(repr(number)).quantize(Decimal(1).scaleb(-scale), rounding=ROUND_HALF_UP)
+    if spec.precision is not None and abs(number) >= Decimal(10) ** (spec.precision - scale):
+        raise Invalid(f"{spec.name} holds at most {spec.precision - scale} digits before the point")
+    try:
+        exact = number.quantize(Decimal(1).scaleb(-scale), rounding=ROUND_HALF_UP)
+    except InvalidOperation:
+        raise Invalid(f"{spec.name} takes a number of at most 28 digits") from None
     if spec.precision is not None and abs(exact) >= Decimal(10) ** (spec.precision - scale):
         raise Invalid(f"{spec.name} holds at most {spec.precision - scale} digits before the point")
     return int(exact) if exact == exact.to_integral_value() else float(exact)
@@ -86,26 +103,21 @@ def _bool(spec: FieldSpec, value: Scalar | date | datetime) -> bool:
     raise Invalid(f"{spec.name} takes true or false")
 
 
-def _date(spec: FieldSpec, value: Scalar | date | datetime) -> str:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).date().isoformat() if value.tzinfo else value.date().isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
+def _moment(spec: FieldSpec, value: Scalar | date | datetime) -> str:
+    wanted = "a date (YYYY-MM-DD)" if spec.type == "date" else "a point in time (YYYY-MM-DDTHH:MM:SSZ)"
     try:
-        return date.fromisoformat(str(value)[:10]).isoformat()
-    except ValueError:
-        raise Invalid(f"{spec.name} takes a date (YYYY-MM-DD)") from None
-
-
-def _datetime(spec: FieldSpec, value: Scalar | date | datetime) -> str:
-    if isinstance(value, datetime):
-        return _stamp(value)
-    if isinstance(value, date):
-        return f"{value.isoformat()}T00:00:00Z"
-    try:
-        return _stamp(datetime.fromisoformat(str(value)))
-    except ValueError:
-        raise Invalid(f"{spec.name} takes a point in time (YYYY-MM-DDTHH:MM:SSZ)") from None
+        if isinstance(value, datetime):
+            return _stamp(value)
+        if isinstance(value, date):
+            return f"{value.isoformat()}T00:00:00Z"
+        words = text(value)
+        if len(words) >= _EPOCH_MS_DIGITS and words.isdecimal():
+            return _stamp(_EPOCH + timedelta(milliseconds=int(words)))
+        if isinstance(value, str):
+            return _stamp(datetime.fromisoformat(words))
+    except (ValueError, OverflowError):
+        pass
+    raise Invalid(f"{spec.name} takes {wanted}")
 
 
 def _option(spec: FieldSpec, word: str) -> str:
@@ -118,12 +130,14 @@ def _option(spec: FieldSpec, word: str) -> str:
     return word
 
 
-def _cut(words: str, length: int | None) -> str:
-    if length is None or len(words) <= length:
+def _cut(spec: FieldSpec, words: str) -> str:
+    if not spec.length or len(words) <= spec.length:
         return words
-    return words[: length - 1].rstrip() + ELLIPSIS
+    if spec.unique or spec.type == "reference":
+        raise Invalid(f"{spec.name} takes at most {spec.length} characters and is never cut")
+    return words[: spec.length - 1].rstrip() + ELLIPSIS
 
 
 def _stamp(moment: datetime) -> str:
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return aware.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"

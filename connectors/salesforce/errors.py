@@ -1,0 +1,183 @@
+"""What each answer of Salesforce means for the operation it answers.
+
+Pages named in the comments are under https://developer.salesforce.com/docs/atlas.en-us.<book>.meta/:
+`api#StatusCode` is api/sforce_api_calls_concepts_core_data_objects.htm, `api_rest/errorcodes` is
+api_rest/errorcodes.htm, and so on.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from connectors.base import AccessDenied, CallFailed, Outcome, QuotaExhausted, Unavailable
+
+Consequence = Literal["resend", "retry", "rejected", "stale"]
+"""``resend``: again at once, alone; ``retry``: a later run; ``stale``: the id we knew is gone."""
+
+RECORD_CODES: Mapping[str, Consequence] = {
+    "UNABLE_TO_LOCK_ROW": "resend",  # api#StatusCode
+    "ALL_OR_NONE_OPERATION_ROLLED_BACK": "resend",  # api_rest/resources_composite_allornone
+    "PROCESSING_HALTED": "resend",  # api_rest/resources_composite_graph_introduction
+    "RECORD_IN_USE_BY_WORKFLOW": "retry",  # api#StatusCode
+    "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE": "retry",  # api#StatusCode
+    "REQUEST_RUNNING_TOO_LONG": "retry",  # api#StatusCode
+    "SERVER_UNAVAILABLE": "retry",  # api_rest/errorcodes
+    "QUERY_TIMEOUT": "retry",  # api_rest/errorcodes
+    "ENTITY_IS_DELETED": "stale",  # api#StatusCode
+    "NOT_FOUND": "stale",  # api_rest/errorcodes
+    "CANNOT_UPDATE_CONVERTED_LEAD": "stale",  # api#StatusCode
+    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": "rejected",  # api#StatusCode (a trigger of theirs refused)
+    "DUPLICATES_DETECTED": "rejected",  # api_rest/resources_composite_sobjects_collections_create
+    "DUPLICATE_EXTERNAL_ID": "rejected",  # api#StatusCode
+    "DUPLICATE_VALUE": "rejected",  # api#StatusCode
+    "FIELD_CUSTOM_VALIDATION_EXCEPTION": "rejected",  # api#StatusCode
+    "FIELD_INTEGRITY_EXCEPTION": "rejected",  # api#StatusCode
+    "INACTIVE_OWNER_OR_USER": "rejected",  # api#StatusCode
+    "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY": "rejected",  # api#StatusCode
+    "INSUFFICIENT_ACCESS_OR_READONLY": "rejected",  # api#StatusCode
+    "INVALID_CROSS_REFERENCE_KEY": "rejected",  # api#StatusCode (stale when it is about our own id)
+    "INVALID_EMAIL_ADDRESS": "rejected",  # api#StatusCode
+    "INVALID_FIELD": "rejected",  # api_rest/errorcodes (unknown, or hidden by field-level security)
+    "INVALID_FIELD_FOR_INSERT_UPDATE": "rejected",  # api#StatusCode (field-level security)
+    "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": "rejected",  # api#StatusCode
+    "INVALID_TYPE": "rejected",  # api_rest/errorcodes
+    "INVALID_TYPE_ON_FIELD_IN_RECORD": "rejected",  # api#StatusCode
+    "JSON_PARSER_ERROR": "rejected",  # api_rest/errorcodes
+    "MALFORMED_ID": "rejected",  # api#StatusCode
+    "MISSING_ARGUMENT": "rejected",  # api#StatusCode
+    "NUMBER_OUTSIDE_VALID_RANGE": "rejected",  # api#StatusCode
+    "REQUIRED_FIELD_MISSING": "rejected",  # api#StatusCode
+    "STRING_TOO_LONG": "rejected",  # api#StatusCode (its message echoes the value)
+    "TRANSACTION_SECURITY_BLOCKED": "rejected",  # api#StatusCode
+    "TXN_SECURITY_METERING_ERROR": "rejected",  # api#StatusCode
+}
+
+LATER_SECONDS: Mapping[int, float] = {
+    420: 30.0,  # api_rest/errorcodes: not enough app servers
+    429: 30.0,  # https://developer.salesforce.com/docs/atlas.en-us.salesforce_app_limits_cheatsheet.meta
+    503: 5.0,  # api_rest/errorcodes: overloaded or down for maintenance
+}
+CONCURRENT_SECONDS = 15.0
+QUOTA_PAUSE = timedelta(hours=1)
+# The allocation is a rolling 24 hours, so some of it comes back within the hour:
+# https://developer.salesforce.com/docs/atlas.en-us.salesforce_app_limits_cheatsheet.meta/salesforce_app_limits_cheatsheet/salesforce_app_limits_platform_api.htm
+
+NEVER_REFRESHED = ("not valid for use with the REST API", "Connected app is not attached to Agent")
+# A fresh token gets the same answer: https://github.com/jsforce/jsforce `isSessionExpired`
+
+_ADMIN_CODES = {
+    "API_CURRENTLY_DISABLED",  # api_rest/errorcodes
+    "API_DISABLED_FOR_ORG",  # api_rest/errorcodes
+    "INSUFFICIENT_ACCESS",  # api_rest/errorcodes
+    "INVALID_AUTH_HEADER",  # api_rest/errorcodes
+    "INVALID_SESSION_ID",  # api_rest/errorcodes
+    "INVALID_TYPE",  # api_rest/errorcodes: on a query, the object is not visible to this user
+}
+
+
+class Refused(CallFailed):
+    """The whole request was refused for what it said; inside `write` it becomes outcomes."""
+
+    def __init__(self, status: int, code: str, reason: str) -> None:
+        super().__init__(f"Salesforce refused the request: {code or status} {reason}".strip())
+        self.status = status
+        self.code = code
+        self.reason = reason
+
+
+class Unanswered(Exception):
+    """Sent without a readable answer: it may have been applied."""
+
+
+def first_error(body: object) -> tuple[str, str]:
+    """(code, message) of an error body, whichever of the recorded shapes it has; empty when it has none."""
+    item = body[0] if isinstance(body, list) and body else body
+    if not isinstance(item, dict):
+        return "", ""
+    code = item.get("errorCode") or item.get("statusCode") or item.get("error") or ""
+    return str(code), str(item.get("message") or item.get("error_description") or "")
+
+
+def failure(status: int, body: object) -> Exception:
+    """The exception for a request that was refused as a whole."""
+    code, message = first_error(body)
+    words = redact(message)
+    if code == "REQUEST_LIMIT_EXCEEDED":
+        if message.lower().startswith("concurrent"):
+            return Unavailable(f"Salesforce has too many long requests running: {words}", CONCURRENT_SECONDS)
+        until = datetime.fromtimestamp(time.time(), UTC) + QUOTA_PAUSE
+        return QuotaExhausted(f"Salesforce's daily request limit is used up: {words}", until)
+    if status in LATER_SECONDS or code == "SERVER_UNAVAILABLE":
+        return Unavailable(f"Salesforce answered {status} {code}".rstrip(), LATER_SECONDS.get(status, 5.0))
+    if status >= 500:
+        return Unanswered(f"Salesforce answered {status} {code}".rstrip())
+    if status == 401 or code in _ADMIN_CODES or (status == 403 and code != "NOT_FOUND"):
+        return AccessDenied(f"Salesforce refused access: {code or status} {words}".rstrip())
+    return Refused(status, code, words)
+
+
+def outcome(key: str, result: object, sent: Mapping[str, Any]) -> tuple[Outcome, Consequence | None]:
+    """The outcome one item of a Collections answer means for one record, and what is to be done about it.
+
+    ``sent`` is the record as sent; its values are removed from the CRM's words. The consequence is None
+    for success. An unknown code is permanent for the record. Anything but a result is ``unknown``.
+    """
+    if not isinstance(result, dict) or not isinstance(result.get("success"), bool):
+        return Outcome(key, "unknown", code="NO_RESULT", reason="Salesforce gave no result for this record"), None
+    record_id = str(result["id"]) if result.get("id") else None
+    if result["success"]:
+        code = "" if result.get("created", True) else "ALREADY_THERE"
+        return Outcome(key, "applied", record_id or sent.get("Id"), code), None
+    errors = result.get("errors") or [{}]
+    error = errors[0] if isinstance(errors, list) and isinstance(errors[0], dict) else {}
+    code, message = first_error(error)
+    consequence = consequence_of(code, message, error.get("fields") or (), sent)
+    reason = redact(message, sent)
+    status: Literal["retry", "rejected"] = "retry" if consequence in ("resend", "retry") else "rejected"
+    return Outcome(key, status, sent.get("Id"), code, reason, stale_record=consequence == "stale"), consequence
+
+
+def consequence_of(code: str, message: str, fields: Iterable[str], sent: Mapping[str, Any]) -> Consequence:
+    """What a per-record error means. Triggers wrap a lock error in their own code, so the words count too."""
+    if "UNABLE_TO_LOCK_ROW" in message:
+        return "resend"
+    if code == "INVALID_CROSS_REFERENCE_KEY":
+        about = set(fields)
+        ours = not about & (set(sent) - {"Id", "WhatId"}) if about else True
+        return "stale" if ours else "rejected"
+    return RECORD_CODES.get(code, "rejected")
+
+
+_ECHOES = (
+    re.compile(r"(data value too large: ).*(?= \(max length=)", re.DOTALL),
+    re.compile(r"(invalid email address: ).*", re.DOTALL),
+    re.compile(r"(bad value for restricted picklist field: ).*", re.DOTALL),
+    re.compile(r"(id value of incorrect type: ).*", re.DOTALL),
+    re.compile(r"(from VALUE_\w+ value ).*?(?= or request|$)", re.DOTALL),
+    re.compile(r"(Due to, ').*(?=' is not a valid value)", re.DOTALL),
+    re.compile(r"(Foreign key external ID: ).*(?= not found)", re.DOTALL),
+)
+_PERSONAL = re.compile(r"[^\s'\"<>:,;]+@[^\s'\"<>:,;]+")
+_TOKEN = re.compile(r"00D\w{12,15}![\w.]+")
+_REASON_LENGTH = 300
+
+
+def redact(message: str, sent: Mapping[str, Any] | None = None) -> str:
+    """The CRM's words without values, addresses or tokens. Record ids and field names stay."""
+    words = message
+    for pattern in _ECHOES:
+        words = pattern.sub(r"\1…", words)
+    for value in sorted((_plain(v) for v in (sent or {}).values()), key=len, reverse=True):
+        if len(value) > 1:
+            words = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "…", words)
+    words = _TOKEN.sub("…", _PERSONAL.sub("…", words))
+    words = " ".join(words.split())
+    return words if len(words) <= _REASON_LENGTH else words[: _REASON_LENGTH - 1] + "…"
+
+
+def _plain(value: object) -> str:
+    return "" if value is None or isinstance(value, bool | dict) else str(value).strip()

@@ -1,0 +1,132 @@
+"""CRM tasks, once per key: look for the keys first, make only what is missing, by the unique key field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from connectors.base import CloseTask, CreateTask, Outcome, UpdateTask
+from connectors.salesforce.client import Client, Row, select
+from connectors.salesforce.describe import Describes
+from connectors.salesforce.match import in_chunks
+from connectors.salesforce.write import UPDATE, Entry, send
+
+# https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_task.htm
+SUBJECT_LENGTH = 255
+BODY_LENGTH = 32_000
+NOT_STARTED = "Not Started"
+COMPLETED = "Completed"
+PRIORITIES = {"high": "High", "medium": "Normal", "low": "Low"}
+STATE = ("Id", "Subject", "Description", "Status", "IsClosed", "IsDeleted", "CreatedById", "LastModifiedById")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskWriter:
+    """Writes tasks of one org. ``key_field`` is External ID and Unique on Activity."""
+
+    client: Client
+    describes: Describes
+    key_field: str
+
+    def create(self, operations: Sequence[CreateTask]) -> list[Outcome]:
+        """Make each task unless its key exists, open, closed or deleted: that counts as applied, untouched.
+
+        Safe to call again after an ``unknown``. Two clients that make the same key at once end with one task.
+        """
+        found = self._ids([op.key for op in operations])
+        missing = [op for op in operations if op.key.lower() not in found]
+        made = {outcome.key: outcome for outcome in self._upsert(missing)}
+        raced = [op for op in missing if self._lost_race(made[op.key])]
+        if raced:
+            found |= self._ids([op.key for op in raced])
+            again = [op for op in raced if op.key.lower() not in found]
+            made = {key: outcome for key, outcome in made.items() if key.lower() not in found}
+            made |= {outcome.key: outcome for outcome in self._upsert(again)}
+        return [
+            made.get(op.key) or Outcome(op.key, "applied", found[op.key.lower()], "ALREADY_THERE") for op in operations
+        ]
+
+    def update(self, operations: Sequence[UpdateTask]) -> list[Outcome]:
+        """New subject and body for open tasks that only we have changed; the others stay as they are."""
+        return self._change(operations, {op.key: self._texts(op.subject, op.body) for op in operations})
+
+    def close(self, operations: Sequence[CloseTask]) -> list[Outcome]:
+        """Complete tasks that nobody has begun or changed; the others stay as they are."""
+        status = self._closing_status() if operations else COMPLETED
+        return self._change(operations, {op.key: {"Status": status} for op in operations})
+
+    def _change(self, operations: Sequence[UpdateTask | CloseTask], values: Mapping[str, Row]) -> list[Outcome]:
+        now = {row["Id"]: row for row in self._by_id([op.task_id for op in operations])}
+        done: dict[str, Outcome] = {}
+        entries = []
+        for op in operations:
+            row = now.get(op.task_id)
+            why = "deleted" if row is None else left_alone(row)
+            changes = {name: value for name, value in values[op.key].items() if row and row.get(name) != value}
+            if why or not changes:
+                done[op.key] = Outcome(op.key, "applied", op.task_id, "LEFT_ALONE" if why else "", why)
+            else:
+                record = {"attributes": {"type": "Task"}, "Id": op.task_id, **changes}
+                entries.append(Entry(op.key, record, op.task_id))
+        done |= {outcome.key: outcome for outcome in send(self.client, "PATCH", UPDATE, entries)}
+        return [done[op.key] for op in operations]
+
+    def _upsert(self, operations: Sequence[CreateTask]) -> list[Outcome]:
+        entries = [Entry(op.key, self._record(op), op.record_id) for op in operations]
+        return send(self.client, "PATCH", f"{UPDATE}/Task/{self.key_field}", entries)
+
+    def _record(self, op: CreateTask) -> Row:
+        owner = {"OwnerId": op.owner_id} if op.owner_id else {}
+        return {
+            "attributes": {"type": "Task"},
+            self.key_field: op.key,
+            "WhatId": op.record_id,
+            "ActivityDate": op.due.isoformat(),
+            "Priority": PRIORITIES[op.priority],
+            **self._texts(op.subject, op.body),
+            **owner,
+        }
+
+    @staticmethod
+    def _texts(subject: str, body: str) -> Row:
+        return {"Subject": _cut(" ".join(subject.split()), SUBJECT_LENGTH), "Description": _cut(body, BODY_LENGTH)}
+
+    def _lost_race(self, outcome: Outcome) -> bool:
+        """Another client made our key between our look and our write; upsert looks, then inserts."""
+        return outcome.code == "DUPLICATE_VALUE" and self.key_field in outcome.reason
+
+    def _ids(self, keys: Iterable[str]) -> dict[str, str]:
+        """Task ids by key in lower case: Salesforce compares external ids without regard to case."""
+        start = select(("Id", self.key_field), "Task", "WHERE", self.key_field, "IN ")
+        rows = self.client.rows_of(in_chunks(start, keys), deleted=True)
+        return {row[self.key_field].lower(): row["Id"] for some in rows for row in some}
+
+    def _by_id(self, ids: Iterable[str]) -> list[Row]:
+        rows = self.client.rows_of(in_chunks(select(STATE, "Task", "WHERE Id IN "), ids), deleted=True)
+        return [row for some in rows for row in some]
+
+    def _closing_status(self) -> str:
+        """The org's word for done: ``Completed`` unless its picklist was renamed or translated."""
+        status = self.describes.fields("Task").get("Status")
+        if status is None or not status.options or COMPLETED in status.options:
+            return COMPLETED
+        rows = self.client.rows("SELECT ApiName FROM TaskStatus WHERE IsClosed = true ORDER BY SortOrder LIMIT 1")
+        return str(rows[0]["ApiName"]) if rows else COMPLETED
+
+
+def left_alone(row: Row) -> str:
+    """Why a task is a person's now, or an empty text while it is still as we made it."""
+    if row["IsDeleted"]:
+        return "deleted"
+    if row["IsClosed"]:
+        return "completed"
+    return "a person has changed it" if touched(row) else ""
+
+
+def touched(row: Row) -> bool:
+    """Whether somebody other than its maker was the last to change a task."""
+    return bool(row["LastModifiedById"] != row["CreatedById"])
+
+
+def _cut(words: str, length: int) -> str:
+    return words if len(words) <= length else words[: length - 1].rstrip() + "…"
