@@ -1,0 +1,40 @@
+"""A connector whose answers are scripted and which keeps what it applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from connectors.base import CallFailed, CreateTask, Operation, Outcome, UpdateFields
+
+
+@dataclass
+class ScriptedConnector:
+    """Applies operations to a dict the way a CRM with keyed tasks does; ``script`` decides each answer."""
+
+    name: str = "crm"
+    batch_size: int = 100
+    records: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tasks: dict[str, CreateTask] = field(default_factory=dict)
+    calls: list[list[str]] = field(default_factory=list)
+    script: Callable[[Operation], str | CallFailed] = lambda _operation: "applied"
+
+    def write(self, operations: Sequence[Operation]) -> Sequence[Outcome]:
+        self.calls.append([operation.key for operation in operations])
+        outcomes = []
+        for operation in operations:
+            answer = self.script(operation)
+            if isinstance(answer, CallFailed):
+                raise answer
+            if answer in {"applied", "applied_unheard"}:
+                self._apply(operation)
+            status = "unknown" if answer == "applied_unheard" else answer
+            outcomes.append(Outcome(operation.key, status, record_id=f"T-{operation.key}"))  # type: ignore[arg-type]
+        return outcomes[::-1]
+
+    def _apply(self, operation: Operation) -> None:
+        if isinstance(operation, UpdateFields):
+            self.records.setdefault(operation.record_id, {}).update(operation.values)
+        elif isinstance(operation, CreateTask):
+            self.tasks.setdefault(operation.key, operation)

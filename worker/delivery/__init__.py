@@ -1,0 +1,1 @@
+"""From decisions to the CRM: plan and guard, outbox, sending."""

@@ -1,0 +1,119 @@
+"""What rests in the outbox: for the next plan, and for the people who look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from worker.delivery.outbox import NO_RECORD, operation_key
+from worker.store.engine import db_now
+from worker.store.tables import outbox
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingTask:
+    """A task that was decided before its account had a record; ``context`` holds whom it is for."""
+
+    id: int
+    key: str
+    account_id: str
+    playbook_id: str
+    payload: Mapping[str, Any]
+    context: Mapping[str, Any]
+    rank: float
+
+
+def waiting_tasks(connection: Connection, destination: str) -> list[WaitingTask]:
+    """Tasks that were decided while their account had no record in this CRM."""
+    rows = connection.execute(
+        select(outbox)
+        .where(outbox.c.destination == destination, outbox.c.state == "parked", outbox.c.last_code == NO_RECORD)
+        .order_by(outbox.c.id)
+    ).mappings()
+    return [
+        WaitingTask(
+            row["id"],
+            operation_key(row["idem_key"]),
+            row["account_id"],
+            row["playbook_id"],
+            row["payload"],
+            row["context"],
+            row["rank"],
+        )
+        for row in rows
+    ]
+
+
+def parked_fields(connection: Connection, destination: str) -> dict[str, dict[str, Any]]:
+    """Record id → the values the CRM refused for it; they are not sent again until they change."""
+    rows = connection.execute(
+        select(outbox.c.record_id, outbox.c.payload).where(
+            outbox.c.destination == destination,
+            outbox.c.kind == "fields",
+            outbox.c.state.in_(["parked", "dead", "dropped"]),
+        )
+    )
+    return {record_id: dict(payload["values"]) for record_id, payload in rows}
+
+
+def closing_keys(connection: Connection, destination: str) -> frozenset[str]:
+    """Keys of the tasks whose closing was queued before, whatever became of it."""
+    rows = connection.execute(
+        select(outbox.c.idem_key).where(outbox.c.destination == destination, outbox.c.kind == "task_close")
+    )
+    return frozenset(operation_key(key) for (key,) in rows)
+
+
+def unsettled_records(connection: Connection, destination: str) -> frozenset[str]:
+    """Records whose fields row still waits, is parked or dead."""
+    rows = connection.execute(
+        select(outbox.c.record_id).where(
+            outbox.c.destination == destination,
+            outbox.c.kind == "fields",
+            outbox.c.state.in_(["pending", "parked", "dead"]),
+        )
+    )
+    return frozenset(record_id for (record_id,) in rows)
+
+
+def uncertain_fields(connection: Connection, destination: str) -> dict[str, frozenset[str]]:
+    """Record id → fields that were sent without an answer, so that nobody knows what the CRM holds."""
+    rows = connection.execute(
+        select(outbox.c.record_id, outbox.c.attempted).where(
+            outbox.c.destination == destination, outbox.c.kind == "fields", outbox.c.attempted.is_not(None)
+        )
+    )
+    return {record_id: frozenset(attempted["values"]) for record_id, attempted in rows if record_id}
+
+
+def waiting_rows(connection: Connection) -> Sequence[Mapping[str, Any]]:
+    """Every row that still waits, is parked or dead, oldest first, with the CRM's words."""
+    rows = connection.execute(
+        select(outbox, (outbox.c.due_at - db_now()).label("due_in"))
+        .where(outbox.c.state.in_(["pending", "leased", "parked", "dead"]))
+        .order_by(outbox.c.id)
+    )
+    return [dict(row) for row in rows.mappings()]
+
+
+def retry_rows(connection: Connection, ids: Sequence[int]) -> int:
+    """Send parked or dead rows again now, whatever the CRM said before."""
+    done = connection.execute(
+        update(outbox)
+        .where(outbox.c.id.in_(ids), outbox.c.state.in_(["parked", "dead"]), outbox.c.last_code != NO_RECORD)
+        .values(state="pending", due_at=db_now(), claims=0, attempts=0)
+    )
+    return int(done.rowcount)
+
+
+def drop_rows(connection: Connection, ids: Sequence[int]) -> int:
+    """Give up on waiting, parked or dead rows; a row that is being sent right now stays."""
+    done = connection.execute(
+        update(outbox)
+        .where(outbox.c.id.in_(ids), outbox.c.state.in_(["pending", "parked", "dead"]))
+        .values(state="dropped", last_code="DROPPED", last_reason="dropped by an operator")
+    )
+    return int(done.rowcount)

@@ -1,0 +1,47 @@
+"""Operations as JSON: how an intended write rests in the outbox, and its hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date
+from typing import Any, Literal
+
+from connectors.base import CloseTask, CreateTask, Operation, UpdateFields, UpdateTask
+
+Kind = Literal["task_create", "task_update", "task_close", "fields"]
+KINDS: tuple[Kind, ...] = ("task_create", "task_update", "task_close", "fields")
+"""In the order of delivery: a rep's task comes before a score."""
+
+
+def payload_hash(payload: Mapping[str, Any]) -> str:
+    """SHA-256 over the canonical JSON of a payload: equal content, equal hash, in every process."""
+    text = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def to_payload(operation: Operation) -> dict[str, Any]:
+    """The JSON form of an operation, without its key and record, which are columns of the outbox."""
+    payload = asdict(operation)
+    payload.pop("key")
+    payload.pop("record_id", None)
+    if isinstance(operation, CreateTask):
+        payload["due"] = operation.due.isoformat()
+    return payload
+
+
+def to_operation(kind: str, key: str, record_id: str | None, payload: Mapping[str, Any]) -> Operation:
+    """The operation an outbox row stands for; its key is the one the CRM keeps or the row's own."""
+    match kind:
+        case "task_create":
+            fields = {**payload, "due": date.fromisoformat(payload["due"])}
+            return CreateTask(key=key, record_id=record_id or "", **fields)
+        case "task_update":
+            return UpdateTask(key=key, **payload)
+        case "task_close":
+            return CloseTask(key=key, **payload)
+        case "fields":
+            return UpdateFields(key=key, record_id=record_id or "", **payload)
+    raise ValueError(f"unknown kind of operation: {kind}")

@@ -1,0 +1,201 @@
+"""What the CRMs say at the start of a run: where accounts live, who owns them, open deals, our tasks.
+
+Reading changes nothing in a CRM, and nothing in the store until `save_view`, so that a plan can read
+exactly what a run would.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import structlog
+from sqlalchemy import Connection
+
+from connectors.base import (
+    CallFailed,
+    Connector,
+    Cursor,
+    DealFact,
+    FieldSpec,
+    Match,
+    MatchKey,
+    RecordFact,
+    Scalar,
+    TaskFact,
+)
+from worker.delivery.backlog import WaitingTask, closing_keys, parked_fields, uncertain_fields, waiting_tasks
+from worker.delivery.owners import People
+from worker.language.values import Fields
+from worker.settings.crm import CrmSettings, DestinationSettings
+from worker.store import crm as store
+from worker.store.crm import Record, TaskRow
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class CrmView:
+    """One CRM as this run sees it. ``problem`` says why it could not be read; then nothing is planned for it."""
+
+    name: str
+    settings: DestinationSettings
+    connector: Connector
+    records: dict[str, Record]
+    snapshot: dict[str, dict[str, Scalar]]
+    uncertain: Mapping[str, frozenset[str]]
+    deals: dict[str, DealFact]
+    tasks: dict[str, TaskRow]
+    cursor: Cursor
+    people: People
+    specs: Mapping[str, FieldSpec] = field(default_factory=dict)
+    waiting: Sequence[WaitingTask] = ()
+    parked: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)
+    closing: frozenset[str] = frozenset()
+    problem: str = ""
+    task_facts: Sequence[TaskFact] = ()
+    deal_facts: Sequence[DealFact] = ()
+    changed: dict[str, Record] = field(default_factory=dict)
+    fresh: dict[str, dict[str, Scalar]] = field(default_factory=dict)
+
+    def record_of(self, account_id: str) -> Record | None:
+        """The matched record of an account, or None."""
+        record = self.records.get(account_id)
+        return record if record and record.record_id else None
+
+
+def written_fields(settings: DestinationSettings) -> tuple[str, ...]:
+    """The CRM fields we may write, our match field included."""
+    return (settings.account.match_field, *(entry.field for entry in settings.fields.values()))
+
+
+def load_view(connection: Connection, name: str, crm: CrmSettings, connector: Connector) -> CrmView:
+    """What the store knows of one CRM, before anything is read from it."""
+    tasks = {row.key: row for row in store.load_tasks(connection) if row.destination == name}
+    load = Counter(row.owner_id for row in tasks.values() if row.is_open and row.owner_id)
+    return CrmView(
+        name=name,
+        settings=crm.destinations[name],
+        connector=connector,
+        records=store.load_records(connection, name),
+        snapshot=store.load_snapshot(connection, name),
+        uncertain=uncertain_fields(connection, name),
+        deals={deal.id: deal for deal in store.load_deals(connection, name)},
+        tasks=tasks,
+        cursor=store.load_cursor(connection, name),
+        people=People((), crm.queues, load),
+        waiting=waiting_tasks(connection, name),
+        parked=parked_fields(connection, name),
+        closing=closing_keys(connection, name),
+    )
+
+
+def read_crm(view: CrmView, accounts: Mapping[str, Fields]) -> None:
+    """Read the CRM into the view; a CRM that cannot be read leaves the view as stored, with its problem."""
+    try:
+        view.specs = view.connector.describe("account")
+        if view.settings.account.match_field not in view.specs:
+            view.problem = (
+                f"{view.settings.account.object} has no field {view.settings.account.match_field} that we can see; "
+                f"run: plgsync crm setup {view.name}"
+            )
+            return
+        view.people = People(view.connector.owners(), view.people.queues, view.people.load)
+        _read_changes(view)
+        _match_accounts(view, accounts)
+    except CallFailed as error:
+        view.problem = str(error)
+        log.warning("crm not read", destination=view.name, reason=view.problem)
+
+
+def save_view(connection: Connection, view: CrmView) -> None:
+    """Store what was read, in the run's own transaction."""
+    if view.problem:
+        return
+    store.save_records(connection, view.name, view.changed.values())
+    store.save_snapshot(connection, view.name, view.fresh)
+    store.save_task_facts(connection, view.name, view.task_facts)
+    store.save_deals(connection, view.name, view.deal_facts)
+    store.save_cursor(connection, view.name, view.cursor)
+
+
+def _asked_fields(view: CrmView) -> list[str]:
+    wanted = [*written_fields(view.settings), *view.settings.read.values()]
+    return [name for name in dict.fromkeys(wanted) if name in view.specs]
+
+
+def _read_changes(view: CrmView) -> None:
+    open_tasks = {row.key: row.task_id for row in view.tasks.values() if row.is_open}
+    read = view.connector.read_back(view.cursor, _asked_fields(view), open_tasks)
+    view.cursor = read.cursor
+    view.task_facts = [fact for fact in read.facts if isinstance(fact, TaskFact)]
+    view.deal_facts = [fact for fact in read.facts if isinstance(fact, DealFact)]
+    for task in view.task_facts:
+        if task.key in view.tasks:
+            view.tasks[task.key] = replace(view.tasks[task.key], status=task.status, owner_id=task.owner_id)
+    for deal in view.deal_facts:
+        view.deals[deal.id] = deal
+    _apply_record_facts(view, [fact for fact in read.facts if isinstance(fact, RecordFact)])
+
+
+def _apply_record_facts(view: CrmView, facts: Iterable[RecordFact]) -> None:
+    account_of = {record.record_id: account_id for account_id, record in view.records.items() if record.record_id}
+    for fact in facts:
+        account_id = account_of.get(fact.record_id)
+        if account_id is None:
+            continue
+        view.records[account_id] = view.changed[account_id] = store.apply_record_fact(view.records[account_id], fact)
+        if not fact.deleted:
+            _see_values(view, fact.record_id, fact.values)
+
+
+def _see_values(view: CrmView, record_id: str, values: Mapping[str, Scalar]) -> None:
+    """The CRM shows these values now, so they are what the next plan compares with."""
+    ours = set(written_fields(view.settings))
+    seen = {name: value for name, value in values.items() if name in ours}
+    before = view.snapshot.get(record_id, {})
+    view.snapshot[record_id] = {**before, **seen}
+    if view.snapshot[record_id] != before:
+        view.fresh[record_id] = view.snapshot[record_id]
+
+
+def _match_accounts(view: CrmView, accounts: Mapping[str, Fields]) -> None:
+    lost = [a for a in accounts if (known := view.records.get(a)) is None or known.record_id is None]
+    if not lost:
+        return
+    matches = view.connector.match([_match_key(view, a, accounts[a]) for a in lost], _asked_fields(view))
+    for match in _without_shared(view, matches):
+        record = store.record_of(match)
+        if record != view.records.get(match.account_id):
+            view.changed[match.account_id] = record
+        view.records[match.account_id] = record
+        if match.record_id:
+            _see_values(view, match.record_id, {name: match.values.get(name) for name in _asked_fields(view)})
+
+
+def _match_key(view: CrmView, account_id: str, fields: Fields) -> MatchKey:
+    names = {fallback.account_field for fallback in view.settings.account.match_fallbacks()}
+    values = {name: str(fields[name]) for name in names if fields.get(name) is not None}
+    return MatchKey(account_id, None, {**values, "account_id": account_id})
+
+
+def _without_shared(view: CrmView, matches: Sequence[Match]) -> list[Match]:
+    """Two accounts on one record is a guess: the one whose id the record carries keeps it, else nobody does."""
+    taken = {r.record_id: a for a, r in view.records.items() if r.record_id}
+    claims: dict[str, list[Match]] = defaultdict(list)
+    for match in matches:
+        if match.record_id:
+            claims[match.record_id].append(match)
+    result = []
+    for match in matches:
+        rivals = claims.get(match.record_id or "", [])
+        holder = taken.get(match.record_id or "")
+        sure = match.by == view.settings.account.match_field
+        others_sure = any(r is not match and r.by == view.settings.account.match_field for r in rivals)
+        if match.record_id and not (sure and not others_sure) and (len(rivals) > 1 or holder):
+            shared = Match(match.account_id, "ambiguous", candidates=(match.record_id,))
+            result.append(shared)
+        else:
+            result.append(match)
+    return result

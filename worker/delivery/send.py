@@ -1,0 +1,98 @@
+"""Sending what is due: claim a batch, hand it to the connector, write down every answer.
+
+Delivery can die at any point: what was claimed becomes due again when its lease ends, and every
+operation is safe to send again (updates by record id, CRM tasks by their key in the CRM).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Engine
+
+from connectors.base import AccessDenied, Connector, QuotaExhausted, Unavailable
+from worker.delivery.outbox import claim, seconds_to_next
+from worker.delivery.payload import KINDS, to_operation
+from worker.delivery.settle import put_back, settle
+
+log = structlog.get_logger()
+
+_DENIED_WAIT_S = 60.0
+
+
+@dataclass(slots=True)
+class Delivery:
+    """What one delivery to one destination did: outcomes by status, and why it stopped early, if it did."""
+
+    destination: str
+    outcomes: dict[str, int] = field(default_factory=dict)
+    applied: dict[str, int] = field(default_factory=dict)
+    stopped: str = ""
+
+
+def deliver(engine: Engine, connector: Connector, *, now: Callable[[], datetime], owner: str = "") -> Delivery:
+    """Send everything that is due for this connector's destination, tasks before fields, then return.
+
+    A refused credential, an exhausted quota or an unreachable CRM ends this delivery; the rows wait and
+    the reason is in `Delivery.stopped`. Other destinations are not concerned.
+    """
+    delivery = Delivery(connector.name)
+    for kind in KINDS:
+        while not delivery.stopped:
+            entries = claim(engine, connector.name, kind, connector.batch_size, owner=owner)
+            if not entries:
+                break
+            operations = [to_operation(e.kind, e.key, e.record_id, e.payload) for e in entries]
+            try:
+                outcomes = connector.write(operations)
+            except AccessDenied as error:
+                delivery.stopped = f"access denied: {error}"
+                put_back(engine, entries, "ACCESS_DENIED", str(error), _DENIED_WAIT_S)
+            except QuotaExhausted as error:
+                delivery.stopped = f"quota exhausted until {error.until:%Y-%m-%d %H:%M} UTC"
+                put_back(engine, entries, "QUOTA", str(error), max(1.0, (error.until - now()).total_seconds()))
+            except Unavailable as error:
+                delivery.stopped = f"unavailable: {error}"
+                put_back(engine, entries, "UNAVAILABLE", str(error), error.retry_after)
+            else:
+                counts = settle(engine, entries, outcomes)
+                _add(delivery, kind, counts)
+                log.info("delivered", destination=connector.name, kind=kind, **counts)
+    if delivery.stopped:
+        log.warning("delivery stopped", destination=connector.name, reason=delivery.stopped)
+    return delivery
+
+
+def deliver_patiently(
+    engine: Engine,
+    connector: Connector,
+    *,
+    now: Callable[[], datetime],
+    wait: Callable[[float], None],
+    patience_s: float,
+    owner: str = "",
+) -> Delivery:
+    """`deliver`, and again after short waits for what the CRM asked to retry, ``patience_s`` in all."""
+    total = deliver(engine, connector, now=now, owner=owner)
+    waited = 0.0
+    while (due_in := seconds_to_next(engine, connector.name)) is not None and waited + due_in <= patience_s:
+        pause = max(due_in, 0.05)
+        wait(pause)
+        waited += pause
+        again = deliver(engine, connector, now=now, owner=owner)
+        for kind, count in again.applied.items():
+            total.applied[kind] = total.applied.get(kind, 0) + count
+        for status, count in again.outcomes.items():
+            total.outcomes[status] = total.outcomes.get(status, 0) + count
+        total.stopped = again.stopped
+    return total
+
+
+def _add(delivery: Delivery, kind: str, counts: dict[str, int]) -> None:
+    for status, count in counts.items():
+        delivery.outcomes[status] = delivery.outcomes.get(status, 0) + count
+    if "applied" in counts:
+        delivery.applied[kind] = delivery.applied.get(kind, 0) + counts["applied"]

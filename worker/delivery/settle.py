@@ -1,0 +1,166 @@
+"""What the CRM's answers do: outbox state, snapshot, ledger and task book, in one transaction per batch."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, case, delete, select, update
+
+from connectors.base import Outcome
+from worker.delivery.outbox import NO_RECORD, Entry
+from worker.store.engine import db_now
+from worker.store.ledger import record_effects
+from worker.store.tables import crm_records, crm_tasks, outbox, snapshot
+from worker.store.upsert import upsert
+
+MOST_ATTEMPTS = 12
+_BACKOFF_CAP_S = 300.0
+
+
+def settle(engine: Engine, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> dict[str, int]:
+    """Write down one outcome per entry and count them by status.
+
+    An entry whose lease was lost meanwhile is passed over: whoever holds it now reports for it.
+    """
+    answers = {outcome.key: outcome for outcome in outcomes}
+    counts: dict[str, int] = {}
+    effects = []
+    with engine.begin() as connection:
+        for entry in entries:
+            outcome = answers.get(entry.key) or Outcome(entry.key, "unknown", code="NO_OUTCOME")
+            if not _write_state(connection, entry, outcome):
+                counts["fenced"] = counts.get("fenced", 0) + 1
+                continue
+            counts[outcome.status] = counts.get(outcome.status, 0) + 1
+            effects.append(_effect(entry, outcome))
+            if outcome.status == "applied":
+                _remember(connection, entry, outcome)
+            if outcome.stale_record:
+                _forget_record(connection, entry)
+        record_effects(connection, effects)
+    return counts
+
+
+def put_back(engine: Engine, entries: Sequence[Entry], code: str, reason: str, wait_s: float) -> None:
+    """The whole call failed: the entries wait, and nothing counts as an attempt."""
+    with engine.begin() as connection:
+        for entry in entries:
+            connection.execute(
+                _mine(entry).values(
+                    state="pending",
+                    lease_token=None,
+                    claims=0,
+                    due_at=db_now() + wait_s,
+                    last_code=code,
+                    last_reason=reason,
+                )
+            )
+
+
+def _mine(entry: Entry) -> Any:
+    return update(outbox).where(outbox.c.id == entry.id, outbox.c.lease_token == entry.lease_token)
+
+
+def _write_state(connection: Connection, entry: Entry, outcome: Outcome) -> bool:
+    values: dict[str, Any] = {
+        "lease_token": None,
+        "claims": 0,
+        "last_code": outcome.code,
+        "last_reason": outcome.reason,
+    }
+    newer_waits = outbox.c.version != entry.version
+    match outcome.status:
+        case "applied":
+            values |= {"attempted": None, "attempts": 0, "due_at": db_now()}
+            values["state"] = case((newer_waits, "pending"), else_="done")
+            if outcome.record_id and entry.record_id is None:
+                values["record_id"] = outcome.record_id
+        case "rejected":
+            values |= {"attempted": None, "due_at": db_now()}
+            values["state"] = case((newer_waits, "pending"), else_="parked")
+        case _:
+            attempts = entry.attempts + 1
+            values |= {"attempts": attempts, "due_at": db_now() + _backoff(attempts)}
+            values["state"] = "pending" if attempts < MOST_ATTEMPTS else "dead"
+            if outcome.status == "retry":
+                values["attempted"] = None
+    return bool(connection.execute(_mine(entry).values(**values)).rowcount)
+
+
+def _backoff(attempts: int) -> float:
+    """Full jitter: uniform between 0 and a ceiling that doubles from 0.4 s to five minutes."""
+    return random.uniform(0.0, min(_BACKOFF_CAP_S, 0.2 * 2**attempts))  # noqa: S311 - spreads load, guards nothing
+
+
+def _effect(entry: Entry, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "run_id": entry.run_id,
+        "destination": entry.destination,
+        "kind": entry.kind,
+        "idem_key": entry.idem_key,
+        "account_id": entry.account_id,
+        "record_id": entry.record_id,
+        "playbook_id": entry.playbook_id,
+        "operation": dict(entry.payload),
+        "status": outcome.status,
+        "code": outcome.code,
+        "reason": outcome.reason,
+    }
+
+
+def _remember(connection: Connection, entry: Entry, outcome: Outcome) -> None:
+    match entry.kind:
+        case "fields":
+            _move_snapshot(connection, entry)
+        case "task_create":
+            _note_task(connection, entry, outcome)
+        case "task_close":
+            connection.execute(
+                update(crm_tasks)
+                .where(crm_tasks.c.destination == entry.destination, crm_tasks.c.key == entry.key)
+                .values(status="completed")
+            )
+
+
+def _move_snapshot(connection: Connection, entry: Entry) -> None:
+    here = (snapshot.c.destination == entry.destination) & (snapshot.c.record_id == entry.record_id)
+    acked = connection.execute(select(snapshot.c.acked).where(here)).scalar() or {}
+    row = {
+        "destination": entry.destination,
+        "record_id": entry.record_id,
+        "acked": {**acked, **entry.payload["values"]},
+    }
+    upsert(connection, snapshot, [row])
+
+
+def _note_task(connection: Connection, entry: Entry, outcome: Outcome) -> None:
+    row = {
+        "destination": entry.destination,
+        "key": entry.key,
+        "task_id": outcome.record_id or "",
+        "account_id": entry.account_id,
+        "playbook_id": entry.playbook_id,
+        "task_key": entry.context["task_key"],
+        "entry": entry.context["entry"],
+        "close_when_leaves": entry.context["close_when_leaves"],
+        "status": "open",
+        "owner_id": entry.payload["owner_id"],
+        "completed_at": None,
+    }
+    upsert(connection, crm_tasks, [row])
+
+
+def _forget_record(connection: Connection, entry: Entry) -> None:
+    """The record is gone in the CRM: the account is matched afresh at the next run, and its task waits for that."""
+    connection.execute(
+        delete(crm_records).where(
+            crm_records.c.destination == entry.destination, crm_records.c.account_id == entry.account_id
+        )
+    )
+    waits: dict[str, Any] = {"state": "parked", "record_id": None, "last_code": NO_RECORD}
+    gone: dict[str, Any] = {"state": "dropped", "attempted": None}
+    connection.execute(
+        update(outbox).where(outbox.c.id == entry.id).values(**(waits if entry.kind == "task_create" else gone))
+    )
