@@ -1,0 +1,123 @@
+"""What the scores of one account must remember between runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal
+
+Band = Literal["red", "yellow", "green"]
+PqlState = Literal["none", "open", "working", "converted", "disqualified", "expired"]
+
+
+@dataclass(frozen=True, slots=True)
+class BandMemory:
+    """The band in force and the streak of runs that asked for another one."""
+
+    band: Band | None = None
+    wanted: Band | None = None
+    runs: int = 0
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PqlMemory:
+    """The state machine of one account's PQL.
+
+    ``pending_since`` and ``off_since`` are running clocks; ``hand_raised`` and ``worked`` are the last known
+    answers of their conditions, so that only a new yes counts; ``reason`` is the last disqualification reason
+    seen in the CRM and ``fit_grade`` the grade it was given at.
+    """
+
+    state: PqlState = "none"
+    since: datetime | None = None
+    entered_at: datetime | None = None
+    pending_since: datetime | None = None
+    off_since: datetime | None = None
+    hand_raised: bool = False
+    worked: bool = False
+    reason: str | None = None
+    fit_grade: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreMemory:
+    """One account's memory: handed to `score_account`, replaced by what it returns.
+
+    ``days`` are unsmoothed health scores by UTC day, newest last; ``milestones`` when each was first seen done.
+    """
+
+    as_of: datetime | None = None
+    version: str = ""
+    profile: str | None = None
+    days: tuple[tuple[date, float], ...] = ()
+    band: BandMemory = field(default_factory=BandMemory)
+    caps: tuple[str, ...] = ()
+    milestones: tuple[tuple[str, datetime], ...] = ()
+    pql: PqlMemory = field(default_factory=PqlMemory)
+
+    def moves_at(self, as_of: datetime) -> bool:
+        """True when ``as_of`` is later than everything remembered: only then counters and clocks advance."""
+        return self.as_of is None or as_of > self.as_of
+
+    def to_json(self) -> dict[str, Any]:
+        """A dict of plain JSON values."""
+        return {
+            "as_of": _text(self.as_of),
+            "version": self.version,
+            "profile": self.profile,
+            "days": [[day.isoformat(), score] for day, score in self.days],
+            "band": {
+                "band": self.band.band,
+                "wanted": self.band.wanted,
+                "runs": self.band.runs,
+                "since": _text(self.band.since),
+            },
+            "caps": list(self.caps),
+            "milestones": [[name, _text(when)] for name, when in self.milestones],
+            "pql": {
+                "state": self.pql.state,
+                "since": _text(self.pql.since),
+                "entered_at": _text(self.pql.entered_at),
+                "pending_since": _text(self.pql.pending_since),
+                "off_since": _text(self.pql.off_since),
+                "hand_raised": self.pql.hand_raised,
+                "worked": self.pql.worked,
+                "reason": self.pql.reason,
+                "fit_grade": self.pql.fit_grade,
+            },
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ScoreMemory:
+        """The inverse of `to_json`. Raises KeyError or ValueError on anything else."""
+        band, pql = data["band"], data["pql"]
+        return cls(
+            as_of=_moment(data["as_of"]),
+            version=data["version"],
+            profile=data["profile"],
+            days=tuple((date.fromisoformat(day), float(score)) for day, score in data["days"]),
+            band=BandMemory(band["band"], band["wanted"], band["runs"], _moment(band["since"])),
+            caps=tuple(data["caps"]),
+            milestones=tuple((name, datetime.fromisoformat(when)) for name, when in data["milestones"]),
+            pql=PqlMemory(
+                state=pql["state"],
+                since=_moment(pql["since"]),
+                entered_at=_moment(pql["entered_at"]),
+                pending_since=_moment(pql["pending_since"]),
+                off_since=_moment(pql["off_since"]),
+                hand_raised=pql["hand_raised"],
+                worked=pql["worked"],
+                reason=pql["reason"],
+                fit_grade=pql["fit_grade"],
+            ),
+        )
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -1,0 +1,117 @@
+"""The weighted parts every score is made of."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
+
+from worker.language.expression import Expression, parse_expression
+from worker.language.units import parse_duration
+from worker.settings.base import ConditionTree, ExpressionText, NumberText, Strict, TemplateText
+
+_WINDOW = re.compile(r"_(\d+d)$")
+
+
+def _span(value: Any) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("expected a length of time such as 24h, 7d or 2w")
+    duration = parse_duration(value)
+    if duration.kind not in {"hours", "days"}:
+        raise ValueError("expected hours, days or weeks here, such as 24h, 7d or 2w")
+    return timedelta(**{duration.kind: duration.n})
+
+
+Span = Annotated[
+    timedelta,
+    PlainValidator(_span),
+    WithJsonSchema({"type": "string", "description": "Hours (24h), days (7d) or weeks (2w).", "examples": ["7d"]}),
+]
+"""A plain length of time: no runs and no business days."""
+
+
+class Step(Strict):
+    at_least: NumberText
+    points: float = Field(ge=0, le=100)
+
+
+class PartNeeds(Strict):
+    """What must be there before a comparison with the account's own past means anything."""
+
+    age: Span | None = None
+    """Younger accounts have no baseline yet."""
+    volume: float = Field(default=0, ge=0)
+    """The least the earlier period must hold."""
+
+
+class Part(Strict):
+    """One measured thing, its weight, and how it becomes 0–100 points.
+
+    Exactly one way: ``bad`` and ``good`` (a straight line between them, which may fall), ``steps``
+    (the points of the highest step reached) or ``flag`` (a condition: true is 100, false is 0).
+    """
+
+    name: str = Field(min_length=1, max_length=60)
+    weight: float = Field(gt=0)
+    metric: ExpressionText | None = None
+    bad: NumberText | None = None
+    good: NumberText | None = None
+    steps: tuple[Step, ...] = ()
+    flag: ConditionTree | None = None
+    compare: Literal["previous"] | None = None
+    """``previous``: the metric becomes its relative change against the account's own previous period."""
+    previous: ExpressionText | None = None
+    """The previous period's value; ``key_events_28d`` finds ``key_events_prev_28d`` by itself."""
+    needs: PartNeeds = PartNeeds()
+    stale_after: Span | None = None
+    """An older value counts as unknown."""
+    age: ExpressionText | None = None
+    """How many days old the value is; ``nps.latest`` finds ``nps.age_days`` by itself."""
+    applies: ConditionTree | None = None
+    """Where this is false the part does not exist for the account: neither points nor missing coverage."""
+    say: TemplateText | None = None
+    """How the part reads among the reasons; its name otherwise."""
+
+    @model_validator(mode="after")
+    def _one_way_to_points(self) -> Part:
+        ranged = self.bad is not None or self.good is not None
+        if sum((ranged, bool(self.steps), self.flag is not None)) != 1:
+            raise ValueError("give exactly one of: bad and good, steps, flag")
+        if self.flag is None and self.metric is None:
+            raise ValueError("metric is missing: what should be measured?")
+        if self.flag is not None and (self.metric is not None or self.compare):
+            raise ValueError("a flag stands alone: take metric and compare away")
+        if ranged and (self.bad is None or self.good is None or self.bad == self.good):
+            raise ValueError("a range needs bad and good, and two different values")
+        levels = [step.at_least for step in self.steps]
+        if levels != sorted(set(levels)):
+            raise ValueError("steps must be in rising order of at_least")
+        if self.compare and self.baseline is None:
+            raise ValueError("previous is missing: which field holds the period before?")
+        if self.stale_after is not None and self.age_of_value is None:
+            raise ValueError("age is missing: which field holds the age of this value in days?")
+        return self
+
+    @property
+    def baseline(self) -> Expression | None:
+        """What ``compare: previous`` compares with."""
+        if not self.compare or self.metric is None:
+            return None
+        if self.previous is not None:
+            return self.previous
+        derived = _WINDOW.sub(r"_prev_\1", self.metric.text)
+        return parse_expression(derived) if derived != self.metric.text else None
+
+    @property
+    def age_of_value(self) -> Expression | None:
+        """The field that says how old a value with ``stale_after`` is, in days."""
+        if self.stale_after is None or self.metric is None:
+            return None
+        if self.age is not None:
+            return self.age
+        head, dot, _ = self.metric.text.rpartition(".")
+        return parse_expression(f"{head}.age_days") if dot and " " not in head else None
