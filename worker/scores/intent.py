@@ -10,7 +10,7 @@ from math import floor
 from worker.language.need import Need
 from worker.language.values import Fields
 from worker.scores.parts import number
-from worker.settings.scores import INTENT_WINDOWS, Intent, IntentEvent
+from worker.settings.scores_pql import INTENT_WINDOWS, Intent, IntentEvent
 
 
 @dataclass(frozen=True, slots=True)

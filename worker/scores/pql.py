@@ -12,7 +12,7 @@ from worker.scores.memory import PqlMemory, ScoreMemory
 from worker.scores.parts import PartScore, WeightedSum, number, score_parts, weigh, whole
 from worker.scores.pql_state import PqlInputs, next_state
 from worker.scores.wording import one_line, signed
-from worker.settings.scores import PqlSettings
+from worker.settings.scores_pql import PqlSettings
 
 PqlStatus = Literal["none", "needs_enrichment", "open", "working", "converted", "disqualified", "expired"]
 

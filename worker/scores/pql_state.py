@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from worker.scores.memory import PqlMemory, PqlState
-from worker.settings.scores import PqlSettings
+from worker.settings.scores_pql import PqlSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, Field, ModelWrapValidatorHandler, PrivateAttr, field_validator, model_validator
+from pydantic import BaseModel, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from worker.language.condition import Condition
 from worker.language.expression import Expression
@@ -24,13 +24,10 @@ from worker.settings.base import (
     Loc,
     Percent,
     Strict,
-    TemplateText,
 )
 from worker.settings.known import SCORE_FIELDS, Known
-from worker.settings.scores_parts import Part, Span
-
-INTENT_WINDOWS = (1, 2, 3, 4, 7, 14, 28)
-"""Days of the nested counts from which intent points are decayed (`worker.scores.intent`)."""
+from worker.settings.scores_parts import Part, Span, refuse_twice
+from worker.settings.scores_pql import INTENT_WINDOWS, IntentEvent, PqlSettings
 
 
 class BandSettings(Strict):
@@ -66,7 +63,7 @@ class Profile(Strict):
     def _has_parts(self) -> Self:
         if self.scored and not self.parts:
             raise ValueError("parts is missing: what is this profile's health made of?")
-        _refuse_twice("part", (part.name for part in self.parts))
+        refuse_twice("part", (part.name for part in self.parts))
         return self
 
 
@@ -101,8 +98,8 @@ class HealthSettings(Strict):
 
     @model_validator(mode="after")
     def _names_once(self) -> Self:
-        _refuse_twice("profile", (profile.name for profile in self.profiles))
-        _refuse_twice("cap", (cap.say for cap in self.caps))
+        refuse_twice("profile", (profile.name for profile in self.profiles))
+        refuse_twice("cap", (cap.say for cap in self.caps))
         return self
 
     @property
@@ -135,97 +132,7 @@ class OnboardingSettings(Strict):
 
     @model_validator(mode="after")
     def _names_once(self) -> Self:
-        _refuse_twice("milestone", (milestone.name for milestone in self.milestones))
-        return self
-
-
-class Fit(Strict):
-    gate: float = Field(default=50, ge=0, le=100)
-    """No account below it becomes a PQL by its score."""
-    min_coverage: Percent = 0.6
-    parts: tuple[Part, ...] = Field(min_length=1)
-
-
-class Usage(Strict):
-    weight: Percent = 0.6
-    min_coverage: Percent = 0.6
-    parts: tuple[Part, ...] = Field(min_length=1)
-
-
-class IntentEvent(Strict):
-    event: str = Field(min_length=1)
-    points: float = Field(gt=0, le=100)
-    at_most_per_day: float = Field(default=100, gt=0)
-    """Points one day can bring, however often the event happens."""
-    say: TemplateText | None = None
-
-
-class Intent(Strict):
-    weight: Percent = 0.4
-    half_life: Span = timedelta(days=7)
-    events: tuple[IntentEvent, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _names_once(self) -> Self:
-        _refuse_twice("event", (event.event for event in self.events))
-        if not self.half_life:
-            raise ValueError("half_life must be longer than nothing")
-        return self
-
-
-class Labels(Strict):
-    """A, B, C by fit and 1, 2, 3 by PQL score: the least that earns each."""
-
-    a: float = 75
-    b: float = 50
-    one: float = 70
-    two: float = 55
-
-
-class CoolDowns(Strict):
-    untouched: Span = timedelta(days=14)
-    """An open PQL nobody works on expires after this."""
-    off: Span = timedelta(days=7)
-    """An open PQL whose score stays below ``closes_below`` expires after this."""
-    expired: Span = timedelta(days=30)
-    disqualified: Span = timedelta(days=90)
-
-
-class HandRaise(Strict):
-    when: ConditionTree
-    say: str = "Asked for sales"
-
-
-class PqlSettings(Strict):
-    converted_when: ConditionTree
-    """True for accounts that pay: they are never PQLs, and a PQL that becomes one is converted."""
-    hand_raise: HandRaise | None = None
-    fit: Fit
-    usage: Usage
-    intent: Intent
-    opens_at: float = Field(default=70, gt=0, le=100)
-    closes_below: float = Field(default=55, ge=0, le=100)
-    hold: Span = timedelta(hours=24)
-    """How long the score must stay at ``opens_at`` before the PQL opens."""
-    labels: Labels = Labels()
-    working_when: ConditionTree | None = None
-    disqualify_reason: ExpressionText | None = None
-    """Where the rep's reason comes back from the CRM; any known reason disqualifies."""
-    bad_fit: tuple[str, ...] = ("bad fit",)
-    """Reasons that disqualify for as long as the fit grade stays what it was."""
-    cool_downs: CoolDowns = CoolDowns()
-
-    @field_validator("bad_fit")
-    @classmethod
-    def _compare_as_text(cls, reasons: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(reason.strip().casefold() for reason in reasons)
-
-    @model_validator(mode="after")
-    def _thresholds_in_order(self) -> Self:
-        if self.closes_below > self.opens_at:
-            raise ValueError("closes_below must not be above opens_at")
-        if self.usage.weight + self.intent.weight <= 0:
-            raise ValueError("usage and intent cannot both weigh nothing")
+        refuse_twice("milestone", (milestone.name for milestone in self.milestones))
         return self
 
 
@@ -236,14 +143,6 @@ class ScoresSettings(Strict):
     health: HealthSettings | None = None
     onboarding: OnboardingSettings | None = None
     pql: PqlSettings | None = None
-
-
-def _refuse_twice(kind: str, names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise ValueError(f'the {kind} "{name}" is there twice; names tell them apart in memory and reasons')
-        seen.add(name)
 
 
 def needs(settings: ScoresSettings) -> set[Need]:

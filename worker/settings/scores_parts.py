@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -115,3 +116,12 @@ class Part(Strict):
             return self.age
         head, dot, _ = self.metric.text.rpartition(".")
         return parse_expression(f"{head}.age_days") if dot and " " not in head else None
+
+
+def refuse_twice(kind: str, names: Iterable[str]) -> None:
+    """Raises ValueError when a name is there twice."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ValueError(f'the {kind} "{name}" is there twice; names tell them apart in memory and reasons')
+        seen.add(name)

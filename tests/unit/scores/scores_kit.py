@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from worker.settings.scores import INTENT_WINDOWS, ScoresSettings
+from worker.settings.scores import ScoresSettings
+from worker.settings.scores_pql import INTENT_WINDOWS
 
 START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 

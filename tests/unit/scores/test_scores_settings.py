@@ -11,8 +11,9 @@ from scores_kit import HEALTH, ONBOARDING, PQL, settings
 from worker.language.need import Need
 from worker.settings.base import Finding
 from worker.settings.known import Known
-from worker.settings.scores import INTENT_WINDOWS, ScoresSettings, check_scores, needs
+from worker.settings.scores import ScoresSettings, check_scores, needs
 from worker.settings.scores_parts import Part
+from worker.settings.scores_pql import INTENT_WINDOWS
 
 FIELDS = {need.name for need in needs(settings(HEALTH, ONBOARDING, PQL)) if need.kind == "field"}
 
