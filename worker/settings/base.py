@@ -6,17 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator, WithJsonSchema, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema, field_validator
 from pydantic_core.core_schema import ValidationInfo
 
 from worker.language.condition import Condition, parse_condition
+from worker.language.errors import Loc as Loc
 from worker.language.expression import Expression, parse_expression
 from worker.language.template import Template, parse_template
 from worker.language.units import Duration, Rate, parse_duration, parse_number, parse_rate
 from worker.settings.problems import Severity
-
-Loc = tuple[str | int, ...]
-"""Where something stands in a YAML file: keys and list positions from the top."""
 
 
 class Strict(BaseModel):
@@ -107,15 +105,17 @@ def _share(value: Any) -> float:
     return share
 
 
-def _secret_ref(value: str) -> str:
-    kind, _, rest = value.partition(":")
+def _secret_ref(value: object) -> str:
+    if value is None:
+        raise ValueError("expected env:NAME (an environment variable) or file:PATH; nothing is written here")
+    kind, _, rest = str(value).partition(":")
     if kind not in {"env", "file"}:
         raise SecretInClear(
             "a secret must not stand in a file in clear; write env:NAME (an environment variable) or file:PATH"
         )
     if not rest.strip() or rest != rest.strip():
         raise ValueError(f'"{kind}:" must be followed by a {"variable name" if kind == "env" else "path"}')
-    return value
+    return str(value)
 
 
 def _text(parse: Callable[[Any], object], description: str, example: str, *, numbers: bool = False) -> tuple[Any, Any]:
@@ -158,7 +158,7 @@ ConditionTree = Annotated[Condition, PlainValidator(_condition), WithJsonSchema(
 
 SecretRef = Annotated[
     str,
-    AfterValidator(_secret_ref),
+    BeforeValidator(_secret_ref),
     WithJsonSchema({"type": "string", "pattern": "^(env|file):.+", "examples": ["env:HUBSPOT_TOKEN"]}),
 ]
 """Where a secret is kept, ``env:NAME`` or ``file:PATH``; never the secret itself."""

@@ -38,17 +38,28 @@ CRM_FIELDS = frozenset({"crm.open_opportunity", "crm.owner_email", "crm.task_sta
 TEMPLATE_FIELDS = frozenset({"playbook.matched", "playbook.name"})
 """Names that exist only where a playbook's text is filled in."""
 
+SCORE_VALUES: Mapping[str, tuple[str, ...]] = {
+    "health.band": ("red", "yellow", "green"),
+    "health.status": ("ok", "not_enough_data", "not_scored"),
+    "onboarding.status": ("complete", "dormant", "stuck", "behind", "on_track", "not_enough_data"),
+    "pql.status": ("none", "needs_enrichment", "open", "working", "converted", "disqualified", "expired"),
+    "crm.task_status": ("open", "in_progress", "completed", "deleted"),
+}
+"""Every value of the texts that are ours, so that a condition cannot wait for one that never comes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """Every name that exists in this project.
 
-    ``fields`` are the names a condition, expression or template may use; ``crm_fields`` are our own names of
+    ``fields`` are the names a condition, expression or template may use, ``template_fields`` what a template may
+    use besides; ``crm_fields`` are our own names of
     the CRM fields of ``config/crm.yaml``, of which ``computed_fields`` are filled by ``from:`` and so may not
     be set by a playbook; ``values`` lists what a text field can be, where that is known.
     """
 
     fields: frozenset[str] = frozenset()
+    template_fields: frozenset[str] = TEMPLATE_FIELDS
     crm_fields: frozenset[str] = frozenset()
     computed_fields: frozenset[str] = frozenset()
     queues: frozenset[str] = frozenset()

@@ -1,0 +1,287 @@
+"""config/crm.yaml: which CRMs, how accounts are found in them, which fields are ours, and how far a run may go."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator
+
+from connectors.base import Destination, FieldNeed, MatchField, Secret, TaskSettings
+from worker.language.suggest import did_you_mean
+from worker.settings import environment
+from worker.settings.base import Finding, Loc, Percent, SecretRef, Strict
+from worker.settings.crm_fields import CrmField, account_id_need, task_key_need
+from worker.settings.known import CRM_FIELDS, Known
+from worker.settings.product import ZoneText
+
+_EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+")
+_OUR_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def _base_url(text: str) -> str:
+    try:
+        parts = urlsplit(text.strip())
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValueError("expected an address such as https://acme.my.salesforce.com")
+    if parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"):
+        raise ValueError("expected only https:// and the host: no path, no user, no password")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _email(text: str) -> str:
+    if not _EMAIL.fullmatch(text.strip()):
+        raise ValueError(f'"{text}" is not an e-mail address')
+    return text.strip().lower()
+
+
+def _our_name(text: str) -> str:
+    if not _OUR_NAME.fullmatch(text):
+        raise ValueError(f'"{text}" must be a small name such as health_score')
+    return text
+
+
+def _not_yet(value: Any) -> Any:
+    if value not in (None, False):
+        raise ValueError("creating company records is not available yet: leave create_missing out")
+    return False
+
+
+BaseUrl = Annotated[str, AfterValidator(_base_url), WithJsonSchema({"type": "string", "format": "uri"})]
+Email = Annotated[str, AfterValidator(_email), WithJsonSchema({"type": "string", "format": "email"})]
+OurName = Annotated[str, AfterValidator(_our_name)]
+CrmName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+
+
+class Fallback(Strict):
+    """Another way to find the record of an account that the match field does not find."""
+
+    field: CrmName
+    with_: str = Field(alias="with")
+    """What we know of the account, such as ``account.domain``."""
+    kind: Literal["exact", "domain", "email"] = "exact"
+
+
+class AccountMatch(Strict):
+    """Where accounts live in the CRM and how each is found. A record is never created."""
+
+    object: CrmName
+    match_field: CrmName
+    """The CRM's unique field that holds our account id."""
+    fallbacks: tuple[Fallback, ...] = ()
+    create_missing: Annotated[bool, BeforeValidator(_not_yet)] = False
+
+    def match_fallbacks(self) -> tuple[MatchField, ...]:
+        """The fallbacks in order, as connectors want them."""
+        return tuple(MatchField(one.field, one.with_, one.kind) for one in self.fallbacks)
+
+
+class CrmTasks(Strict):
+    """How CRM tasks are made."""
+
+    key_field: CrmName
+    """The CRM's unique field on tasks that holds our key: with it no task is ever made twice."""
+    enabled: bool = True
+    due_hour: Annotated[int, Field(ge=0, le=23)] = 9
+    """The hour of the due date at which a task is due, where the CRM wants one."""
+
+
+class DestinationSettings(Strict):
+    """One CRM."""
+
+    kind: str
+    base_url: BaseUrl
+    api_version: str
+    time_zone: ZoneText = "UTC"
+    timeout: Annotated[int, Field(ge=1, le=100)] = 30
+    """Seconds to wait for an answer."""
+    auth: Strict
+    account: AccountMatch
+    tasks: CrmTasks | None = None
+    fields: dict[OurName, CrmField] = Field(default_factory=dict)
+    """Our name: the CRM field that holds it. Only these fields are ever written."""
+    read: dict[OurName, CrmName] = Field(default_factory=dict)
+    """Name: a CRM field to read back, known as ``crm.<name>`` in playbooks and scores. Never written."""
+
+    def credentials(self) -> Mapping[str, str]:
+        """What the YAML says under ``auth``: plain settings and references to secrets."""
+        return self.auth.model_dump(exclude_none=True)
+
+    def needs(self) -> tuple[FieldNeed, ...]:
+        """Every CRM field this destination needs: the match field, the task key, and the fields we write."""
+        task_key = [task_key_need(self.tasks.key_field)] if self.tasks and self.tasks.enabled else []
+        fields = [entry.need(name) for name, entry in self.fields.items()]
+        return (account_id_need(self.account.match_field), *task_key, *fields)
+
+
+class ClientCredentials(Strict):
+    """An external client app that acts as its own run-as user."""
+
+    method: Literal["client_credentials"]
+    client_id: str
+    client_secret: SecretRef
+
+
+class Jwt(Strict):
+    """An external client app that signs in as one user with a key."""
+
+    method: Literal["jwt"]
+    client_id: str
+    username: str
+    private_key: SecretRef
+    login_url: BaseUrl | None = None
+
+
+class Session(Strict):
+    """A session somebody else opened; it ends when that session ends."""
+
+    method: Literal["session"]
+    session_id: SecretRef
+
+
+class Token(Strict):
+    """A private app's access token or a service key."""
+
+    method: Literal["token"] = "token"
+    token: SecretRef
+
+
+class SalesforceSettings(DestinationSettings):
+    """One Salesforce org."""
+
+    kind: Literal["salesforce"]
+    api_version: Annotated[str, Field(pattern=r"^[0-9]{2,3}\.0$")] = "67.0"
+    auth: Annotated[ClientCredentials | Jwt | Session, Field(discriminator="method")]
+
+
+class HubspotSettings(DestinationSettings):
+    """One HubSpot portal."""
+
+    kind: Literal["hubspot"]
+    base_url: BaseUrl = "https://api.hubapi.com"
+    api_version: Annotated[str, Field(pattern=r"^(v[0-9]|[0-9]{4}-[0-9]{2})$")] = "2026-03"
+    auth: Token
+
+
+class Guard(Strict):
+    """The most one run may change before an operator has to approve it."""
+
+    changed_share: Percent = 0.30
+    """Of the records of a CRM that we know."""
+    new_tasks: Annotated[int, Field(ge=0)] = 200
+    cleared_share: Percent = 0.05
+    """Of the records that may lose the value of one field."""
+
+
+class CrmSettings(Strict):
+    """The whole of config/crm.yaml."""
+
+    version: Literal[1]
+    destinations: dict[
+        Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")],
+        Annotated[SalesforceSettings | HubspotSettings, Field(discriminator="kind")],
+    ] = Field(default_factory=dict)
+    queues: dict[str, tuple[Email, ...]] = Field(default_factory=dict)
+    """Name: the people who share its tasks in turn."""
+    guard: Guard = Guard()
+
+    @field_validator("queues")
+    @classmethod
+    def _somebody_in_every_queue(cls, queues: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for name, people in queues.items():
+            if not people:
+                raise ValueError(f"nobody is in {name}: name at least one e-mail address")
+            if len(set(people)) < len(people):
+                raise ValueError(f"somebody is in {name} twice")
+        return queues
+
+    def to_destination(self, name: str, project_root: Path) -> Destination:
+        """One configured CRM as connectors want it; secrets are read when they are needed, not now."""
+        settings = self.destinations[name]
+        auth: dict[str, str | Secret] = {
+            key: environment.secret(value, project_root) if value.startswith(("env:", "file:")) else value
+            for key, value in settings.credentials().items()
+        }
+        tasks = settings.tasks
+        return Destination(
+            name=name,
+            kind=settings.kind,
+            base_url=settings.base_url,
+            api_version=settings.api_version,
+            auth=auth,
+            object=settings.account.object,
+            match_field=settings.account.match_field,
+            fallbacks=settings.account.match_fallbacks(),
+            tasks=TaskSettings(tasks.key_field, tasks.due_hour) if tasks and tasks.enabled else None,
+            time_zone=settings.time_zone,
+            timeout_s=float(settings.timeout),
+        )
+
+    def field_names(self) -> frozenset[str]:
+        """Our names of the CRM fields of every destination."""
+        return frozenset(name for one in self.destinations.values() for name in one.fields)
+
+    def computed_names(self) -> frozenset[str]:
+        """Those of them that are filled by ``from:``, so that no playbook may set them."""
+        every = self.destinations.values()
+        return frozenset(name for one in every for name, entry in one.fields.items() if entry.from_)
+
+    def read_names(self) -> frozenset[str]:
+        """The ``crm.*`` names of the fields that are read back."""
+        return frozenset(f"crm.{name}" for one in self.destinations.values() for name in one.read)
+
+
+def check_crm(settings: CrmSettings, known: Known) -> Iterable[Finding]:
+    """Names that exist nowhere, and CRM fields that two things would write."""
+    computed = settings.computed_names()
+    for name, destination in settings.destinations.items():
+        at: Loc = ("destinations", name)
+        for index, fallback in enumerate(destination.account.fallbacks):
+            if fallback.with_ not in known.fields:
+                place = (*at, "account", "fallbacks", index, "with")
+                yield Finding(place, f'unknown field "{fallback.with_}"{_hint(fallback.with_, known.fields)}')
+        yield from _shared_fields(name, destination)
+        for ours, entry in destination.fields.items():
+            yield from _source_findings(ours, entry, known, computed, (*at, "fields", ours))
+        for ours, theirs in destination.read.items():
+            if f"crm.{ours}" in CRM_FIELDS:
+                yield Finding((*at, "read", ours), f'"{ours}" is always read; choose another name for {theirs}')
+
+
+def _shared_fields(name: str, destination: DestinationSettings) -> Iterator[Finding]:
+    used = Counter(entry.field.lower() for entry in destination.fields.values())
+    reserved = {destination.account.match_field.lower()}
+    seen: set[str] = set()
+    for ours, entry in destination.fields.items():
+        field, loc = entry.field.lower(), ("destinations", name, "fields", ours, "field")
+        if field in reserved:
+            yield Finding(loc, f"{entry.field} is the match field: it holds our account id and nothing else")
+        elif used[field] > 1 and field in seen:
+            yield Finding(loc, f"{entry.field} is already filled by another of our fields; one writer per CRM field")
+        seen.add(field)
+
+
+def _source_findings(ours: str, entry: CrmField, known: Known, computed: frozenset[str], loc: Loc) -> Iterator[Finding]:
+    if entry.from_ is None:
+        if ours in computed:
+            yield Finding(
+                loc, f'"{ours}" has a "from" in another destination; one writer per field: give it one here too'
+            )
+        return
+    if entry.from_ not in known.fields:
+        yield Finding((*loc, "from"), f'unknown field "{entry.from_}"{_hint(entry.from_, known.fields)}')
+    missing = [value for value in known.values.get(entry.from_, ()) if entry.options and value not in entry.options]
+    if missing:
+        yield Finding((*loc, "options"), f"{entry.from_} can also be {', '.join(missing)}: add it to options")
+
+
+def _hint(word: str, names: Iterable[str]) -> str:
+    hint = did_you_mean(word, names)
+    return f'. Did you mean "{hint}"?' if hint else ""

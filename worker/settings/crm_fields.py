@@ -1,0 +1,88 @@
+"""One CRM field of ours: where its value comes from and what kind of field holds it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from connectors.base import FieldNeed
+from worker.settings.base import Strict
+
+FieldKind = Literal["string", "number", "bool", "date", "datetime", "enum"]
+
+_ID_LENGTH = 64
+_TEXT_LENGTH = 255
+_NUMBER_DIGITS = 18
+
+
+def _write(value: Any) -> Any:
+    if value in ("if_empty", "if_ours", "create_only"):
+        raise ValueError(f'"write: {value}" is not available yet; only "write: always"')
+    return value
+
+
+class CrmField(Strict):
+    """A CRM field that only this program writes."""
+
+    field: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+    """Its name in the CRM (Salesforce: the API name, such as ``Health_Score__c``)."""
+    from_: str | None = Field(default=None, alias="from")
+    """What fills it. Left out: playbooks do, with ``set_fields``."""
+    null: Literal["clear", "keep"] = "clear"
+    """When the value is not known: empty the CRM field, or leave what it holds."""
+    write: Annotated[Literal["always"], BeforeValidator(_write)] = "always"
+    type: FieldKind = "string"
+    """The kind of field that ``crm setup`` creates."""
+    label: str | None = None
+    """What people read in the CRM. Left out: our name in words."""
+    description: str = ""
+    length: Annotated[int, Field(ge=1, le=255)] | None = None
+    """Of a text, in characters."""
+    precision: Annotated[int, Field(ge=1, le=18)] | None = None
+    """Of a number: digits in all."""
+    scale: Annotated[int, Field(ge=0, le=8)] | None = None
+    """Of a number: digits behind the point."""
+    options: tuple[str, ...] = ()
+    """Of a choice: its values, in the order people see."""
+
+    @model_validator(mode="after")
+    def _fits_its_type(self) -> CrmField:
+        if (self.type == "enum") != bool(self.options):
+            raise ValueError('"options" and "type: enum" go together')
+        if len(set(self.options)) < len(self.options):
+            raise ValueError("an option is named twice")
+        if self.length is not None and self.type != "string":
+            raise ValueError('"length" is for "type: string"')
+        if (self.precision is not None or self.scale is not None) and self.type != "number":
+            raise ValueError('"precision" and "scale" are for "type: number"')
+        if (self.scale or 0) > (self.precision or _NUMBER_DIGITS):
+            raise ValueError('"scale" cannot be more than "precision"')
+        return self
+
+    def need(self, name: str) -> FieldNeed:
+        """What ``crm setup`` has to create for our field ``name``."""
+        number = self.type == "number"
+        return FieldNeed(
+            object="account",
+            name=self.field,
+            label=self.label or name.replace("_", " ").capitalize(),
+            type=self.type,
+            description=self.description,
+            length=self.length or (_TEXT_LENGTH if self.type == "string" else None),
+            precision=self.precision or (_NUMBER_DIGITS if number else None),
+            scale=self.scale or (0 if number else None),
+            options=self.options,
+        )
+
+
+def account_id_need(field: str) -> FieldNeed:
+    """The unique CRM field that holds our account id."""
+    about = "The account's id in the product. Written by plgsync; it finds records by it."
+    return FieldNeed("account", field, "Plgsync account id", "string", about, length=_ID_LENGTH, unique=True)
+
+
+def task_key_need(field: str) -> FieldNeed:
+    """The unique CRM field on tasks that keeps any task from being made twice."""
+    about = "Written by plgsync: one key per task, so that none is made twice."
+    return FieldNeed("task", field, "Plgsync key", "string", about, length=_ID_LENGTH, unique=True)

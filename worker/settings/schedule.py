@@ -1,0 +1,117 @@
+"""config/schedule.yaml: when what runs, which days are no working days, and how old data may be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+
+from worker.language.units import Duration
+from worker.settings.base import DurationText, Finding, Strict
+from worker.settings.known import Known
+from worker.settings.product import ZoneText
+
+Job = Literal["run", "deliver", "read_back"]
+
+_ANY_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+_CRON_PARTS = 5
+_LOOK_BACK = tuple(timedelta(hours=hours) for hours in (1, 25, 24 * 32, 24 * 366, 24 * 366 * 30))
+
+
+def _cron(text: str) -> str:
+    if len(text.split()) != _CRON_PARTS:
+        raise ValueError(
+            'expected five parts: minute hour day month weekday, such as "0 5 * * *" for every day at 5:00'
+        )
+    try:
+        next(CronSim(text, _ANY_MOMENT))
+    except CronSimError as error:
+        raise ValueError(f'"{text}" is not a cron time: {str(error).lower()}') from None
+    except (AssertionError, TypeError, ValueError):  # cronsim stumbles over some nonsense, such as "L/2"
+        raise ValueError(f'"{text}" is not a cron time') from None
+    except StopIteration:
+        raise ValueError(f'"{text}" never happens') from None
+    return " ".join(text.split())
+
+
+def _written_date(value: Any) -> Any:
+    if isinstance(value, bool | int | float):
+        raise ValueError("expected a date (YYYY-MM-DD)")  # pydantic would count seconds since 1970
+    return value
+
+
+CronText = Annotated[str, AfterValidator(_cron), WithJsonSchema({"type": "string", "examples": ["0 5 * * *"]})]
+Day = Annotated[date, BeforeValidator(_written_date)]
+
+
+class Calendar(Strict):
+    """Business days are Monday to Friday in this time zone, without the holidays."""
+
+    zone: ZoneText = "UTC"
+    holidays: tuple[Day, ...] = ()
+
+
+class Schedule(Strict):
+    """One clock: a job and when it starts."""
+
+    job: Job
+    """``run`` computes and plans, ``deliver`` sends what waits, ``read_back`` asks the CRMs what people changed."""
+    cron: CronText
+    zone: ZoneText = "UTC"
+    enabled: bool = True
+
+    def latest_slot(self, as_of: datetime) -> datetime | None:
+        """The last moment up to and including ``as_of`` at which this was due, in UTC; None in 30 years.
+
+        A slot that the change to summer time skips moves to the first minute that exists; none happens twice.
+        """
+        for back in _LOOK_BACK:
+            due = None
+            for slot in self._slots(as_of - back):
+                if slot > as_of:
+                    break
+                due = slot
+            if due is not None:
+                return due
+        return None
+
+    def next_slot(self, after: datetime) -> datetime:
+        """The first moment after ``after`` at which this is due, in UTC."""
+        return next(slot for slot in self._slots(after) if slot > after)
+
+    def _slots(self, after: datetime) -> Iterator[datetime]:
+        # Only forwards: backwards, cronsim moves a skipped slot elsewhere.
+        for slot in CronSim(self.cron, after.astimezone(ZoneInfo(self.zone))):
+            yield slot.astimezone(UTC)
+
+
+class ScheduleSettings(Strict):
+    """The whole of config/schedule.yaml."""
+
+    version: Literal[1]
+    calendar: Calendar = Calendar()
+    stale_after: DurationText = Duration("hours", 48)
+    """Product data whose newest event is older than this stops a run: nothing is scored from old data."""
+    schedules: dict[str, Schedule] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _stale_after_is_a_time(self) -> ScheduleSettings:
+        if self.stale_after.kind not in {"hours", "days"} or self.stale_after.n < 1:
+            raise ValueError("stale_after counts hours or days, such as 48h")
+        return self
+
+    @property
+    def max_age(self) -> timedelta:
+        """``stale_after`` as a length of time."""
+        return timedelta(**{self.stale_after.kind: self.stale_after.n})
+
+
+def check_schedule(settings: ScheduleSettings, known: Known) -> Iterable[Finding]:  # noqa: ARG001 - one shape for all checks
+    """What would keep a schedule from doing its work."""
+    jobs = {schedule.job for schedule in settings.schedules.values() if schedule.enabled}
+    if "run" in jobs and "deliver" not in jobs:
+        yield Finding(("schedules",), "no schedule with job: deliver, so nothing is ever sent", severity="warning")

@@ -1,0 +1,182 @@
+"""From a document to frozen settings; pydantic's complaints in an admin's words, at their line and column."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from worker.language.errors import LanguageError
+from worker.language.suggest import did_you_mean
+from worker.settings.base import Finding, Loc, SecretInClear
+from worker.settings.problems import Problem
+from worker.settings.wording import Expected, say
+from worker.settings.yaml_document import Document
+
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+def validate(model: type[Settings], document: Document) -> tuple[Settings | None, tuple[Problem, ...]]:
+    """The settings in a document, or None, and every problem of it: traps first, then what the model refuses."""
+    problems: list[Problem] = []
+    settings = None
+    try:
+        settings = model.model_validate(document.data, by_alias=True, by_name=False)
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=True)
+        problems = list(_problems(model, document, details))
+    kept = without_echoes(document.problems, problems)
+    return (None if any(problem.severity == "error" for problem in kept) else settings), kept
+
+
+def place_findings(document: Document, findings: Iterator[Finding] | list[Finding]) -> list[Problem]:
+    """The complaints of a domain's check, each at its line and column of the document."""
+    return [
+        document.problem(loc, finding.message, offset=finding.column, severity=finding.severity)
+        for finding in findings
+        for loc in [_yaml_loc(document.data, finding.loc)[0]]
+    ]
+
+
+def without_echoes(traps: tuple[Problem, ...], problems: list[Problem]) -> tuple[Problem, ...]:
+    """All of them, but only one kind per place: what a trap explains is not complained of a second time."""
+    explained = {(trap.line, trap.column) for trap in traps if trap.severity == "error"}
+    kept = [problem for problem in problems if (problem.line, problem.column) not in explained]
+    places = {(problem.line, problem.column) for problem in kept if problem.severity == "error"}
+    said = [trap for trap in traps if trap.severity == "error" or (trap.line, trap.column) not in places]
+    return tuple(sorted({*said, *kept}))
+
+
+def _problems(model: type[BaseModel], document: Document, details: list[ErrorDetails]) -> Iterator[Problem]:
+    unions: dict[Loc, dict[str, list[tuple[Loc, ErrorDetails]]]] = {}
+    for detail in details:
+        loc, form = _yaml_loc(document.data, detail["loc"], missing=detail["type"] == "missing")
+        if form is None:
+            yield from _problem(model, document, loc, detail)
+        else:
+            unions.setdefault(form[0], {}).setdefault(form[1], []).append((loc, detail))
+    for at, forms in unions.items():
+        tried = [one for complaints in forms.values() for one in complaints]
+        if len(forms) > 1:
+            yield from _of_union(model, document, at, tried)
+        else:  # only the form that was meant complains
+            for loc, detail in tried:
+                yield from _problem(model, document, loc, detail)
+
+
+def _of_union(
+    model: type[BaseModel], document: Document, at: Loc, tried: list[tuple[Loc, ErrorDetails]]
+) -> Iterator[Problem]:
+    """Where several forms were allowed: what is wrong inside the form that was meant, else all forms at once."""
+    inside = [(loc, detail) for loc, detail in tried if len(loc) > len(at) or detail["type"] in _OF_BLOCKS]
+    wording = [(detail, say(detail, document.written(at))) for _, detail in tried]
+    if inside:
+        for loc, detail in inside:
+            yield from _problem(model, document, loc, detail)
+    elif all(isinstance(words, Expected) for _, words in wording):
+        forms = list(dict.fromkeys(words.form for _, words in wording if isinstance(words, Expected)))
+        first = wording[0][1]
+        found = first.found if isinstance(first, Expected) else ""
+        yield document.problem(at, f"expected {' or '.join(forms)}{found}")
+    else:
+        for detail, words in wording:
+            if not isinstance(words, Expected):
+                yield from _problem(model, document, at, detail)
+
+
+_OF_BLOCKS = {"missing", "extra_forbidden"}
+
+
+def _problem(model: type[BaseModel], document: Document, loc: Loc, detail: ErrorDetails) -> Iterator[Problem]:
+    error = detail.get("ctx", {}).get("error")
+    if isinstance(error, LanguageError):
+        for one in error.problems:
+            at = _yaml_loc(document.data, (*loc, *one.loc))[0]
+            yield document.problem(at, one.message, offset=one.column)
+    elif isinstance(error, SecretInClear):
+        line, column = document.position(loc)
+        yield Problem(document.file, line, column, f"{loc[-1]}: {error}" if loc else str(error))
+    elif detail["type"] == "extra_forbidden":
+        yield document.problem(loc, _unknown(model, loc), of_key=True)
+    elif detail["type"] == "missing":
+        yield document.problem(loc[:-1], f'"{loc[-1]}" is missing{_inside(loc[:-1])}', of_key=True)
+    else:
+        words = say(detail, document.written(loc))
+        yield document.problem(loc, words.text if isinstance(words, Expected) else words, of_key=_key_of(detail))
+
+
+def _key_of(detail: ErrorDetails) -> bool:
+    return bool(detail["loc"]) and detail["loc"][-1] == "[key]"
+
+
+def _unknown(model: type[BaseModel], loc: Loc) -> str:
+    name, known = str(loc[-1]), sorted(_settings_at(model, loc[:-1]))
+    hint = did_you_mean(name, known)
+    if hint is None:
+        known_words = f". Known: {', '.join(known)}" if 0 < len(known) <= 20 else ""
+        return f'unknown setting "{name}"{_inside(loc[:-1])}{known_words}'
+    return f'unknown setting "{name}"{_inside(loc[:-1])}. Did you mean "{hint}"?'
+
+
+def _inside(loc: Loc) -> str:
+    names = [part for part in loc if isinstance(part, str)]
+    return f" in {names[-1]}" if names else ""
+
+
+def _yaml_loc(data: Any, loc: tuple[int | str, ...], *, missing: bool = False) -> tuple[Loc, tuple[Loc, str] | None]:
+    """The path that exists in the file; where pydantic's path also names a form of a union, that place and form.
+
+    With ``missing`` the last part names a key that is not there and is kept.
+    """
+    path: list[str | int] = []
+    form: tuple[Loc, str] | None = None
+    for index, part in enumerate(loc):
+        if _has(data, part):
+            data = data[part]
+            path.append(part)
+        elif missing and index == len(loc) - 1:
+            path.append(part)
+        elif part != "[key]" and form is None:
+            form = (tuple(path), str(part))
+    return tuple(path), form
+
+
+def _has(data: Any, part: str | int) -> bool:
+    if isinstance(data, list):
+        return isinstance(part, int) and 0 <= part < len(data)
+    return isinstance(data, Mapping) and part in data
+
+
+def _settings_at(model: type[BaseModel], loc: Loc) -> frozenset[str]:
+    """The keys a block at ``loc`` may have, over every form it may take."""
+    kinds: list[Any] = [model]
+    for part in loc:
+        kinds = [inner for kind in kinds for inner in _step(kind, part)]
+    models = [kind for outer in kinds for kind in _alternatives(outer)]
+    found = [kind for kind in models if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    return frozenset(field.alias or name for kind in found for name, field in kind.model_fields.items())
+
+
+def _step(kind: Any, part: str | int) -> Iterator[Any]:
+    for one in _alternatives(kind):
+        if isinstance(one, type) and issubclass(one, BaseModel):
+            for name, field in one.model_fields.items():
+                if part == (field.alias or name):
+                    yield field.annotation
+        elif arguments := get_args(one):
+            yield arguments[-1] if isinstance(part, str) else arguments[0]
+
+
+def _alternatives(kind: Any) -> Iterator[Any]:
+    """A type and, for unions and annotated types, the types it is made of."""
+    arguments = get_args(kind)
+    if hasattr(kind, "__metadata__"):
+        yield from _alternatives(arguments[0])
+    elif get_origin(kind) in {Union, UnionType}:
+        for one in arguments:
+            yield from _alternatives(one)
+    else:
+        yield kind
