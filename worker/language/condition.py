@@ -9,6 +9,7 @@ from typing import TypeAlias
 from worker.language.compare import Run, Truth
 from worker.language.errors import LanguageError, Loc
 from worker.language.expression import Mention
+from worker.language.kleene import all_of, any_of, negation, or_else
 from worker.language.line import Line, parse_test
 from worker.language.need import Need
 from worker.language.suggest import did_you_mean
@@ -118,7 +119,7 @@ class All(_Group):
     """False as soon as one part is false, else unknown if one is unknown, else true."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "run", _all_of(tuple(child.run for child in self.children)))
+        object.__setattr__(self, "run", all_of(tuple(child.run for child in self.children)))
 
     def trace(self, fields: Fields) -> Trace:
         """The answer with those of the parts."""
@@ -133,7 +134,7 @@ class Any(_Group):
     """True as soon as one part is true, else unknown if one is unknown, else false."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "run", _any_of(tuple(child.run for child in self.children)))
+        object.__setattr__(self, "run", any_of(tuple(child.run for child in self.children)))
 
     def trace(self, fields: Fields) -> Trace:
         """The answer with those of the parts."""
@@ -148,7 +149,7 @@ class Not(_Group):
     """The opposite; not unknown is unknown."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "run", _not(self.children[0].run))
+        object.__setattr__(self, "run", negation(self.children[0].run))
 
     def trace(self, fields: Fields) -> Trace:
         """The answer with that of the part."""
@@ -165,7 +166,7 @@ class WhenMissing(_Group):
     default: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "run", _when_missing(self.children[0].run, self.default))
+        object.__setattr__(self, "run", or_else(self.children[0].run, self.default))
 
     def trace(self, fields: Fields) -> Trace:
         """The answer with that of the part."""
@@ -176,50 +177,6 @@ class WhenMissing(_Group):
 
 
 Condition: TypeAlias = Test | All | Any | Not | WhenMissing
-
-
-def _all_of(runs: tuple[Run, ...]) -> Run:
-    def run(fields: Fields) -> Truth:
-        answer: Truth = True
-        for part in runs:
-            truth = part(fields)
-            if truth is False:
-                return False
-            if truth is None:
-                answer = None
-        return answer
-
-    return run
-
-
-def _any_of(runs: tuple[Run, ...]) -> Run:
-    def run(fields: Fields) -> Truth:
-        answer: Truth = False
-        for part in runs:
-            truth = part(fields)
-            if truth is True:
-                return True
-            if truth is None:
-                answer = None
-        return answer
-
-    return run
-
-
-def _not(part: Run) -> Run:
-    def run(fields: Fields) -> Truth:
-        truth = part(fields)
-        return None if truth is None else not truth
-
-    return run
-
-
-def _when_missing(part: Run, default: bool) -> Run:
-    def run(fields: Fields) -> Truth:
-        truth = part(fields)
-        return default if truth is None else truth
-
-    return run
 
 
 def parse_condition(node: object, loc: Loc = ()) -> Condition:
