@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema, field_validator
-from pydantic_core.core_schema import ValidationInfo
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema
 
 from worker.language.condition import Condition, parse_condition
 from worker.language.errors import Loc as Loc
@@ -29,29 +28,20 @@ class Strict(BaseModel):
         use_attribute_docstrings=True,
     )
 
-    @field_validator("*", mode="before")
-    @classmethod
-    def _true_is_not_one(cls, value: object, info: ValidationInfo) -> object:
-        """YAML's ``yes`` is true, and pydantic takes true for 1: a number must be written as a number."""
-        if isinstance(value, bool) and info.field_name is not None:
-            annotation = cls.model_fields[info.field_name].annotation
-            kinds = {annotation, *get_args(annotation)}
-            if bool not in kinds and (int in kinds or float in kinds):
-                raise ValueError(f"expected a number, not {str(value).lower()}")
-        return value
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A complaint of a check about the names or meaning of loaded settings.
 
-    ``loc`` is the path of YAML keys and list positions, ``column`` the offset inside the text there (from 0).
+    ``loc`` is the path of YAML keys and list positions, ``column`` the offset inside the text there (from 0);
+    ``of_key``: the last key of ``loc`` itself is what is wrong, not what it holds.
     """
 
     loc: Loc
     message: str
     column: int = 0
     severity: Severity = "error"
+    of_key: bool = False
 
 
 class SecretInClear(ValueError):

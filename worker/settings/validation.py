@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
@@ -28,14 +28,19 @@ def validate(model: type[Settings], document: Document) -> tuple[Settings | None
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=True)
         problems = list(_problems(model, document, details))
+    else:
+        problems = [
+            document.problem(loc, f"expected a number, not {document.written(loc)}")
+            for loc in _true_for_one(document.data, settings, ())
+        ]
     kept = without_echoes(document.problems, problems)
     return (None if any(problem.severity == "error" for problem in kept) else settings), kept
 
 
-def place_findings(document: Document, findings: Iterator[Finding] | list[Finding]) -> list[Problem]:
+def place_findings(document: Document, findings: Iterable[Finding]) -> list[Problem]:
     """The complaints of a domain's check, each at its line and column of the document."""
     return [
-        document.problem(loc, finding.message, offset=finding.column, severity=finding.severity)
+        document.problem(loc, finding.message, offset=finding.column, of_key=finding.of_key, severity=finding.severity)
         for finding in findings
         for loc in [_yaml_loc(document.data, finding.loc)[0]]
     ]
@@ -142,6 +147,24 @@ def _yaml_loc(data: Any, loc: tuple[int | str, ...], *, missing: bool = False) -
         elif part != "[key]" and form is None:
             form = (tuple(path), str(part))
     return tuple(path), form
+
+
+def _true_for_one(data: Any, settings: Any, loc: Loc) -> Iterator[Loc]:
+    """Where the file says true or false and the settings hold the 1 or 0 that pydantic makes of it."""
+    if isinstance(data, bool):
+        if isinstance(settings, int | float) and not isinstance(settings, bool):
+            yield loc
+    elif isinstance(data, dict) and isinstance(settings, BaseModel):
+        for name, field in type(settings).model_fields.items():
+            key = field.alias or name
+            if key in data:
+                yield from _true_for_one(data[key], getattr(settings, name), (*loc, key))
+    elif isinstance(data, dict) and isinstance(settings, Mapping):
+        for key in data.keys() & settings.keys():
+            yield from _true_for_one(data[key], settings[key], (*loc, key))
+    elif isinstance(data, list) and isinstance(settings, list | tuple):
+        for index, (item, made) in enumerate(zip(data, settings, strict=False)):
+            yield from _true_for_one(item, made, (*loc, index))
 
 
 def _has(data: Any, part: str | int) -> bool:
