@@ -1,0 +1,273 @@
+"""Batches of 100 in both directions, each answer joined to what was asked for.
+
+HubSpot shuffles results, so nothing is ever joined by position: by trace id, key or record id only. A
+batch whose answer does not account for every input leaves the rest ``unknown``: a body without
+``inputs`` is answered with a cheerful empty 200.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import structlog
+
+from connectors import coerce
+from connectors.base import AccessDenied, CallFailed, Outcome, Scalar
+from connectors.hubspot import errors
+from connectors.hubspot.client import Client
+from connectors.hubspot.transport import Answer, NoAnswer
+
+log = structlog.get_logger(__name__)
+
+SIZE = 100
+SIZE_WITH_HISTORY = 50
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One record of a batch write. ``key`` is the operation's; ``id`` a record id or the ``id_property``'s value."""
+
+    key: str
+    id: str
+    properties: Mapping[str, str]
+    id_property: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as HubSpot answered it; ``history`` only when asked for, newest first."""
+
+    id: str
+    properties: Mapping[str, str | None]
+    history: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+
+
+def chunks(items: Sequence[T], size: int = SIZE) -> Iterator[Sequence[T]]:
+    """``items`` in slices of at most ``size``."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+def wire(value: Scalar) -> str:
+    """A canonical value as HubSpot takes it: always text, and an empty text clears."""
+    return coerce.text(value)
+
+
+# ---------------------------------------------------------------------------- writing
+
+
+def write_batch(client: Client, object: str, verb: str, inputs: Sequence[Input]) -> dict[str, Outcome]:
+    """One outcome per input, by operation key. ``verb`` is ``update`` or ``upsert``.
+
+    Every input carries a trace id, without which one bad record would fail all. Where HubSpot refuses
+    the batch as a whole all the same, it is halved until the bad record stands alone.
+    """
+    if not inputs:
+        return {}
+    path = f"{client.paths.objects}/{object}/batch/{verb}"
+    try:
+        answer = client.write("POST", path, {"inputs": [_body(i, one) for i, one in enumerate(inputs)]})
+    except NoAnswer as lost:
+        return {one.key: Outcome(one.key, "unknown", code="no_answer", reason=str(lost)) for one in inputs}
+    if answer.ok:
+        return _join(inputs, answer.body)
+    return _refused(client, object, verb, inputs, answer)
+
+
+def _body(position: int, one: Input) -> dict[str, object]:
+    body: dict[str, object] = {
+        "id": one.id,
+        "properties": dict(one.properties),
+        "objectWriteTraceId": str(position),
+    }
+    if one.id_property:
+        body["idProperty"] = one.id_property
+    return body
+
+
+def _refused(client: Client, object: str, verb: str, inputs: Sequence[Input], answer: Answer) -> dict[str, Outcome]:
+    if answer.status == 423:
+        return {one.key: _outcome(one.key, errors.refusal({"category": "LOCKED"})) for one in inputs}
+    if errors.unique_field_missing(answer.body):
+        raise AccessDenied(
+            f"{inputs[0].id_property} is not a unique property of HubSpot {object}: run plgsync crm setup"
+        )
+    if len(inputs) == 1:
+        return {inputs[0].key: _outcome(inputs[0].key, errors.refusal(answer.body, _sent(inputs)))}
+    log.warning("hubspot refused a whole batch", status=answer.status, inputs=len(inputs))
+    outcomes: dict[str, Outcome] = {}
+    for part in _parts(inputs, answer.body):
+        try:
+            outcomes |= write_batch(client, object, verb, part)
+        except CallFailed:
+            if not outcomes:
+                raise
+            return outcomes | {one.key: not_sent(one.key) for one in inputs if one.key not in outcomes}
+    return outcomes
+
+
+def _parts(inputs: Sequence[Input], body: object) -> list[Sequence[Input]]:
+    named = _context(body, "ids")
+    blamed = [one for one in inputs if one.id in named]
+    rest = [one for one in inputs if one.id not in named]
+    if blamed and rest:
+        return [rest, *([one] for one in blamed)]
+    middle = len(inputs) // 2
+    return [inputs[:middle], inputs[middle:]]
+
+
+def _join(inputs: Sequence[Input], body: object) -> dict[str, Outcome]:
+    answer = body if isinstance(body, Mapping) else {}
+    if answer.get("status") != "COMPLETE":
+        return {one.key: Outcome(one.key, "unknown", code="incomplete") for one in inputs}
+    by_name = _names(inputs)
+    outcomes: dict[str, Outcome] = {}
+    strangers: list[str] = []
+    for result in answer.get("results") or []:
+        one = next((by_name[name] for name in _result_names(result, inputs) if name in by_name), None)
+        if one is None:
+            strangers.append(str(result.get("id")))
+        else:
+            outcomes[one.key] = Outcome(one.key, "applied", record_id=str(result.get("id")))
+    sent = _sent(inputs)
+    for error in answer.get("errors") or []:
+        verdict = errors.refusal(error, sent)
+        for name in (*_traces(error), *_ids(error)):
+            if name in by_name:
+                outcomes[by_name[name].key] = _outcome(by_name[name].key, verdict)
+    return outcomes | _left_over([one for one in inputs if one.key not in outcomes], strangers)
+
+
+def _left_over(unanswered: Sequence[Input], strangers: Sequence[str]) -> dict[str, Outcome]:
+    """A merged record answers under the surviving id, so an equal number of strangers are the ones missing."""
+    if unanswered and len(strangers) == len(unanswered):
+        alone = strangers[0] if len(strangers) == 1 else None
+        return {one.key: Outcome(one.key, "applied", record_id=alone or one.id) for one in unanswered}
+    if unanswered:
+        log.warning("hubspot left inputs unanswered", inputs=len(unanswered))
+    return {one.key: Outcome(one.key, "unknown", code="unanswered") for one in unanswered}
+
+
+def _names(inputs: Sequence[Input]) -> dict[tuple[str, str], Input]:
+    by_name: dict[tuple[str, str], Input] = {}
+    for position, one in enumerate(inputs):
+        by_name["trace", str(position)] = one
+        by_name["id", one.id] = one
+    return by_name
+
+
+def _result_names(result: Mapping[str, Any], inputs: Sequence[Input]) -> list[tuple[str, str]]:
+    id_property = inputs[0].id_property
+    own_id = (result.get("properties") or {}).get(id_property) if id_property else result.get("id")
+    return [*_traces_of(result.get("objectWriteTraceId")), ("id", str(own_id))]
+
+
+def _traces(error: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [("trace", name) for name in _context(error, "objectWriteTraceId")]
+
+
+def _ids(error: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [("id", name) for name in _context(error, "ids")]
+
+
+def _traces_of(value: object) -> list[tuple[str, str]]:
+    return [] if value is None else [("trace", str(value))]
+
+
+def _context(body: object, name: str) -> list[str]:
+    context = body.get("context") if isinstance(body, Mapping) else None
+    return [str(item) for item in (context or {}).get(name) or []]
+
+
+def _sent(inputs: Iterable[Input]) -> set[str]:
+    return {value for one in inputs for value in one.properties.values()}
+
+
+def _outcome(key: str, verdict: errors.Refusal) -> Outcome:
+    return Outcome(key, verdict.status, code=verdict.code, reason=verdict.reason, stale_record=verdict.stale)
+
+
+def not_sent(key: str) -> Outcome:
+    """The outcome of an operation that never left, because an earlier one of the same call could not go on."""
+    return Outcome(key, "retry", code="not_sent", reason="not sent: the call before it failed")
+
+
+# ---------------------------------------------------------------------------- reading
+
+
+def read_batch(
+    client: Client,
+    object: str,
+    ids: Iterable[str],
+    properties: Sequence[str],
+    *,
+    id_property: str = "",
+    archived: bool = False,
+    history: Sequence[str] = (),
+) -> dict[str, Record]:
+    """The records that exist, by the id asked for; a merged record is found under its old id too.
+
+    Strongly consistent and outside search's limit of five calls a second.
+    """
+    found: dict[str, Record] = {}
+    asked = list(dict.fromkeys(ids))
+    for part in chunks(asked, SIZE_WITH_HISTORY if history else SIZE):
+        found |= _read_part(client, object, part, properties, id_property, archived, history)
+    return found
+
+
+def _read_part(
+    client: Client,
+    object: str,
+    ids: Sequence[str],
+    properties: Sequence[str],
+    id_property: str,
+    archived: bool,
+    history: Sequence[str],
+) -> dict[str, Record]:
+    body: dict[str, Any] = {
+        "inputs": [{"id": one} for one in ids],
+        "properties": sorted({*properties, id_property} - {""}),
+        "propertiesWithHistory": list(history),
+    }
+    if id_property:
+        body["idProperty"] = id_property
+    path = f"{client.paths.objects}/{object}/batch/read"
+    answer = client.read("POST", path, body, {"archived": "true"} if archived else None)
+    if not answer.ok:
+        raise _unreadable(answer, object, id_property)
+    found: dict[str, Record] = {}
+    for result in answer.body.get("results") or []:
+        record = record_of(result)
+        found[str(record.properties.get(id_property)) if id_property else record.id] = record
+    missing = {name for error in answer.body.get("errors") or [] for name in _context(error, "ids")}
+    asked = {one: found[one] for one in ids if one in found}
+    if id_property:
+        return asked
+    for one in (one for one in ids if one not in asked and one not in missing):
+        record_found = _read_merged(client, object, one, properties)
+        if record_found is not None:
+            asked[one] = record_found
+    return asked
+
+
+def _read_merged(client: Client, object: str, id: str, properties: Sequence[str]) -> Record | None:
+    """The survivor of a merge, which a batch answers under an id nobody asked for."""
+    answer = client.read("GET", f"{client.paths.objects}/{object}/{id}", None, {"properties": ",".join(properties)})
+    return record_of(answer.body) if answer.ok else None
+
+
+def record_of(result: Mapping[str, Any]) -> Record:
+    """One item of ``results``."""
+    return Record(str(result["id"]), result.get("properties") or {}, result.get("propertiesWithHistory") or {})
+
+
+def _unreadable(answer: Answer, object: str, id_property: str) -> CallFailed:
+    if errors.unique_field_missing(answer.body) or id_property:
+        return AccessDenied(f"{id_property} is not a unique property of HubSpot {object}: run plgsync crm setup")
+    verdict = errors.refusal(answer.body)
+    return AccessDenied(f"HubSpot refuses to read {object}: {verdict.reason}")

@@ -1,0 +1,217 @@
+"""One portal's calls: API versions, pacing, tokens, counting, and the failures of a whole call."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import structlog
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
+
+from connectors.base import AccessDenied, Destination, QuotaExhausted, Unavailable, Usage
+from connectors.hubspot import errors
+from connectors.hubspot.auth import StaticToken, authentication
+from connectors.hubspot.pace import BURST_WINDOW_S, COLD_LIMIT, SEARCH_LIMIT, SEARCH_WINDOW_S, Pace
+from connectors.hubspot.transport import Answer, HubSpotTransport, NoAnswer, NotSent, Transport
+
+log = structlog.get_logger(__name__)
+
+ATTEMPTS = 4
+LONGEST_WAIT_S = 20.0
+BLIP_S = 0.5
+RETRY_AFTER_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where each family of calls lives in one API version."""
+
+    objects: str
+    properties: str
+    associations: str
+    owners: str
+    account: str
+
+
+def _dated(version: str) -> Paths:
+    return Paths(
+        objects=f"/crm/objects/{version}",
+        properties=f"/crm/properties/{version}",
+        associations=f"/crm/associations/{version}",
+        owners=f"/crm/owners/{version}",
+        account=f"/account-info/{version}/details",
+    )
+
+
+VERSIONS: Mapping[str, Paths] = {
+    # https://developers.hubspot.com/docs/api-reference/legacy/migration-guide
+    "v3": Paths(
+        objects="/crm/v3/objects",
+        properties="/crm/v3/properties",
+        associations="/crm/v4/associations",
+        owners="/crm/v3/owners",
+        account="/account-info/v3/details",
+    ),
+    "2026-03": _dated("2026-03"),
+    "2026-09": _dated("2026-09"),
+}
+
+
+class TokenRefused(AccessDenied):
+    """HubSpot takes none of the tokens our source has."""
+
+
+class _Again(Exception):
+    """This call may be sent again after ``seconds``; when there is no more time, ``instead`` is raised."""
+
+    def __init__(self, seconds: float, instead: Exception) -> None:
+        super().__init__()
+        self.seconds = seconds
+        self.instead = instead
+
+
+class Client:
+    """Calls to one HubSpot portal: paced, counted, with a token; its failures are those of `connectors.base`.
+
+    Safe to share between threads.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        transport: Transport | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if destination.api_version not in VERSIONS:
+            raise ValueError(
+                f"{destination.name}: api_version {destination.api_version!r} is not one of {', '.join(VERSIONS)}"
+            )
+        self.paths = VERSIONS[destination.api_version]
+        self.zone = ZoneInfo(destination.time_zone)
+        self._auth: StaticToken = authentication(destination.auth)
+        self._transport = transport or HubSpotTransport(destination.base_url, destination.timeout_s)
+        self._sleep = sleep
+        self._burst = Pace(COLD_LIMIT, BURST_WINDOW_S, clock, sleep)
+        self._search = Pace(SEARCH_LIMIT, SEARCH_WINDOW_S, clock, sleep)
+        self._lock = threading.Lock()
+        self._calls = 0
+        self._write_calls = 0
+
+    def read(self, method: str, path: str, body: object = None, query: Mapping[str, str] | None = None) -> Answer:
+        """An answer to a call that changes nothing; blips are bridged. 4xx about the request come back as answers."""
+        return self._call(method, path, body, query or {}, writes=False)
+
+    def write(self, method: str, path: str, body: object) -> Answer:
+        """An answer to a call that may change records, sent at most once unless HubSpot surely ignored it.
+
+        Raises `NoAnswer` when it may have been applied.
+        """
+        return self._call(method, path, body, {}, writes=True)
+
+    def usage(self) -> Usage:
+        """Calls on the wire so far."""
+        with self._lock:
+            return Usage(self._calls, self._write_calls)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._transport.close()
+
+    def _call(self, method: str, path: str, body: object, query: Mapping[str, str], writes: bool) -> Answer:
+        def wait(state: RetryCallState) -> float:
+            error = state.outcome.exception() if state.outcome else None
+            return error.seconds if isinstance(error, _Again) else 0.0
+
+        attempts = Retrying(
+            retry=retry_if_exception_type(_Again),
+            stop=stop_after_attempt(ATTEMPTS) | stop_before_delay(LONGEST_WAIT_S),
+            wait=wait,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        try:
+            return attempts(self._once, method, path, body, query, writes)
+        except _Again as last:
+            raise last.instead from None
+
+    def _once(self, method: str, path: str, body: object, query: Mapping[str, str], writes: bool) -> Answer:
+        token = self._auth.token()
+        answer = self._send(method, path, body, query, token, writes)
+        if answer.status == 401:
+            token_again = self._auth.renew(token)
+            if token_again is None:
+                raise TokenRefused("HubSpot refuses the token (401); its source has no other one")
+            log.info("hubspot token renewed")
+            answer = self._send(method, path, body, query, token_again, writes)
+        if not answer.ok:
+            self._judge(answer, method, path, writes)
+        return answer
+
+    def _send(self, method: str, path: str, body: object, query: Mapping[str, str], token: str, writes: bool) -> Answer:
+        # Association batches have no burst limit (x-hubspot-rate-limit-exemptions in HubSpot's API description).
+        exempt = path.startswith(self.paths.associations)
+        pace = None if exempt else self._search if path.endswith("/search") else self._burst
+        if pace is not None:
+            pace.wait()
+        with self._lock:
+            self._calls += 1
+            self._write_calls += writes
+        try:
+            answer = self._transport.send(method, path, query, body, token)
+        except NotSent as error:
+            raise _Again(BLIP_S, Unavailable(f"HubSpot cannot be reached ({error})", RETRY_AFTER_S)) from None
+        except NoAnswer as error:
+            if writes:
+                raise
+            raise _Again(BLIP_S, Unavailable(f"HubSpot does not answer ({error})", RETRY_AFTER_S)) from None
+        if pace is self._burst:
+            pace.learn(answer.headers)
+        return answer
+
+    def _judge(self, answer: Answer, method: str, path: str, writes: bool) -> None:
+        what = f"HubSpot answered {answer.status} to {method} {path}"
+        match errors.effect(answer.status, answer.body):
+            case "token":
+                raise TokenRefused("HubSpot refuses the token (401), also the one just read from its source")
+            case "denied":
+                scopes = ", ".join(errors.missing_scopes(answer.body))
+                raise AccessDenied(f"{what}: missing scope {scopes}" if scopes else f"{what}: not allowed")
+            case "quota":
+                raise QuotaExhausted("HubSpot's daily quota is used up", self._midnight())
+            case "too_fast":
+                seconds = _retry_after(answer.headers, 1.0, 60.0)
+                log.info("hubspot rate limit", path=path, wait_s=seconds)
+                raise _Again(seconds, Unavailable(f"{what}: rate limit", seconds))
+            case "park":
+                raise Unavailable(f"{what}: the portal is being moved", _retry_after(answer.headers, 600.0, 86_400.0))
+            case "down":
+                raise _Again(BLIP_S, Unavailable(what, RETRY_AFTER_S))
+            case "uncertain" if writes:
+                raise NoAnswer(what)
+            case "uncertain":
+                raise _Again(BLIP_S, Unavailable(what, RETRY_AFTER_S))
+            case "locked" if not writes:
+                raise _Again(BLIP_S, Unavailable(f"{what}: locked", RETRY_AFTER_S))
+        if answer.status == 404 and answer.body is None:
+            raise AccessDenied(f"{what}: check base_url and api_version of this destination")
+
+    def _midnight(self) -> datetime:
+        """The daily count starts anew at midnight in the portal's time zone."""
+        today = datetime.now(UTC).astimezone(self.zone).date()
+        return datetime.combine(today + timedelta(days=1), datetime.min.time(), self.zone).astimezone(UTC)
+
+
+def _retry_after(headers: Mapping[str, str], default_s: float, longest_s: float) -> float:
+    """HubSpot's own wait. Its pages give seconds in one place and milliseconds in another."""
+    seconds = default_s
+    with suppress(ValueError):
+        seconds = float(headers.get("Retry-After", default_s))
+    if longest_s <= 60 and seconds > 300:
+        seconds /= 1000
+    return min(max(seconds, 1.0), longest_s)

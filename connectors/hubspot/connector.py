@@ -1,0 +1,178 @@
+"""One HubSpot portal as a `connectors.base.Connector`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Literal
+
+from connectors.base import (
+    AccessDenied,
+    CallFailed,
+    CloseTask,
+    Connector,
+    CreateTask,
+    Cursor,
+    Destination,
+    FieldNeed,
+    FieldSpec,
+    Health,
+    Match,
+    MatchKey,
+    Operation,
+    Outcome,
+    Owner,
+    ReadBack,
+    SetupStep,
+    UpdateFields,
+    UpdateTask,
+    Usage,
+)
+from connectors.hubspot import batch, match, owners, read_back, setup, tasks, write
+from connectors.hubspot.client import Client, TokenRefused
+from connectors.hubspot.describe import TASKS, Schema
+from connectors.hubspot.portal import Portal, read_portal
+from connectors.hubspot.transport import Transport
+
+COMPANY_TYPE = "0-2"
+
+
+class HubSpotConnector:
+    """Companies and tasks of one portal. Nothing is sent before the first call."""
+
+    def __init__(self, destination: Destination, transport: Transport | None = None) -> None:
+        self._destination = destination
+        self._client = Client(destination, transport)
+        self._schema = Schema(self._client)
+        self._portal: Portal | None = None
+
+    @property
+    def name(self) -> str:
+        return self._destination.name
+
+    @property
+    def batch_size(self) -> int:
+        return batch.SIZE
+
+    def check(self) -> Health:
+        portal = self._portal = read_portal(self._client)
+        problems = [problem for probe in self._probes() if (problem := _problem(probe))]
+        return Health(f"HubSpot portal {portal.id}", portal.daily_left, portal.daily_limit, tuple(problems))
+
+    def describe(self, object: Literal["account", "task"]) -> Mapping[str, FieldSpec]:
+        return self._schema.fields(TASKS if object == "task" else self._destination.object)
+
+    def match(self, keys: Sequence[MatchKey], fields: Sequence[str]) -> Sequence[Match]:
+        return match.match(self._client, self._schema, self._destination, keys, fields)
+
+    def owners(self) -> Sequence[Owner]:
+        return owners.owners(self._client)
+
+    def write(self, operations: Sequence[Operation]) -> Sequence[Outcome]:
+        _check_operations(self._destination.object, operations)
+        outcomes: dict[str, Outcome] = {}
+        for part in batch.chunks(operations):
+            try:
+                outcomes |= self._write(part)
+            except CallFailed:
+                if not outcomes:
+                    raise
+                break
+        if any(outcome.code == "PROPERTY_DOESNT_EXIST" for outcome in outcomes.values()):
+            self._schema.forget()
+        return [outcomes.get(one.key) or batch.not_sent(one.key) for one in operations]
+
+    def read_back(self, since: Cursor, fields: Sequence[str], tasks: Mapping[str, str]) -> ReadBack:
+        return read_back.read_back(self._client, self._schema, self._destination, since, fields, tasks)
+
+    def setup(self, needs: Sequence[FieldNeed], dry_run: bool) -> Sequence[SetupStep]:
+        return setup.setup(self._client, self._schema, self._destination, needs, dry_run)
+
+    def record_url(self, record_id: str) -> str:
+        portal = self._read_portal()
+        return f"{portal.address}/contacts/{portal.id}/record/{COMPANY_TYPE}/{record_id}"
+
+    def usage(self) -> Usage:
+        return self._client.usage()
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _write(self, operations: Sequence[Operation]) -> dict[str, Outcome]:
+        # One call carries one class of operations (base.Connector.write); mypy sees each list narrowed.
+        fields = [one for one in operations if isinstance(one, UpdateFields)]
+        if fields:
+            return write.update_fields(self._client, self._destination, fields)
+        created = [one for one in operations if isinstance(one, CreateTask)]
+        if created:
+            return tasks.create_tasks(self._client, self._schema, self._destination, self._read_portal(), created)
+        key = tasks.key_field(self._destination, self._schema)
+        updated = [one for one in operations if isinstance(one, UpdateTask)]
+        if updated:
+            return tasks.update_tasks(self._client, updated, key)
+        return tasks.close_tasks(self._client, [one for one in operations if isinstance(one, CloseTask)], key)
+
+    def _read_portal(self) -> Portal:
+        if self._portal is None:
+            self._portal = read_portal(self._client)
+        return self._portal
+
+    def _probes(self) -> list[Callable[[], str | None]]:
+        reads = [f"{self._client.paths.objects}/{name}" for name in (self._destination.object, TASKS, read_back.DEALS)]
+        return [
+            *(partial(self._unreadable, path) for path in (*reads, self._client.paths.owners)),
+            self._match_field_problem,
+            self._key_field_problem,
+        ]
+
+    def _unreadable(self, path: str) -> str | None:
+        answer = self._client.read("GET", path, None, {"limit": "1"})
+        return None if answer.ok else f"HubSpot answered {answer.status} to GET {path}"
+
+    def _match_field_problem(self) -> str | None:
+        spec = self.describe("account").get(self._destination.match_field)
+        if spec is None:
+            return f"{self._destination.object} have no property {self._destination.match_field}: run plgsync crm setup"
+        if not spec.unique:
+            return f"{self._destination.object}.{spec.name} is not unique: accounts are found by search only"
+        return None
+
+    def _key_field_problem(self) -> str | None:
+        if self._destination.tasks is not None:
+            tasks.key_field(self._destination, self._schema)
+        return None
+
+
+def connect(destination: Destination) -> Connector:
+    """A connector for one portal. Raises `ValueError` when ``auth`` or ``api_version`` cannot work.
+
+    ``auth``: ``method: token`` and a secret ``token`` (service key or private app).
+    """
+    return HubSpotConnector(destination)
+
+
+def _check_operations(object_name: str, operations: Sequence[Operation]) -> None:
+    if len({type(one) for one in operations}) > 1:
+        raise ValueError("one call takes operations of one class")
+    strange = {one.object for one in operations if isinstance(one, UpdateFields)} - {"account", object_name}
+    if strange:
+        raise ValueError(f"fields are written to {object_name} only, not to {', '.join(sorted(strange))}")
+    if len({one.key for one in operations}) < len(operations):
+        raise ValueError("an operation key appears twice in one call")
+    records = [_record(one) for one in operations if not isinstance(one, CreateTask)]
+    if len(set(records)) < len(records):
+        raise ValueError("a record appears twice in one call")
+
+
+def _record(operation: UpdateFields | UpdateTask | CloseTask) -> str:
+    return operation.record_id if isinstance(operation, UpdateFields) else operation.task_id
+
+
+def _problem(probe: Callable[[], str | None]) -> str | None:
+    """What a probe found; a part we may not read is a problem to show."""
+    try:
+        return probe()
+    except TokenRefused:
+        raise
+    except AccessDenied as denied:
+        return str(denied)

@@ -1,0 +1,100 @@
+"""HubSpot's properties as the fields every connector speaks of."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from connectors import coerce
+from connectors.base import AccessDenied, FieldSpec, FieldType, Scalar
+from connectors.hubspot import errors
+from connectors.hubspot.client import Client
+
+TEXT_LENGTH = 65_536
+"""https://developers.hubspot.com/docs/guides/api/crm/properties"""
+
+TASKS = "tasks"
+
+_TYPES: Mapping[str, FieldType] = {
+    "string": "string",
+    "phone_number": "string",
+    "number": "number",
+    "bool": "bool",
+    "date": "date",
+    "datetime": "datetime",
+    "enumeration": "enum",
+}
+_CHOICES: Mapping[str, FieldType] = {"checkbox": "multi_enum", "booleancheckbox": "bool"}
+
+
+class Schema:
+    """The fields of each object, read once (a company's are some 400 KB) until told to forget them."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._known: dict[str, dict[str, FieldSpec]] = {}
+        self._lock = threading.Lock()
+
+    def fields(self, object: str) -> Mapping[str, FieldSpec]:
+        """Every property of the object that is not archived, by name."""
+        with self._lock:
+            if object not in self._known:
+                self._known[object] = {spec.name: spec for spec in map(field_spec, properties(self._client, object))}
+            return self._known[object]
+
+    def forget(self) -> None:
+        """Read anew at the next question."""
+        with self._lock:
+            self._known.clear()
+
+    def canonical(self, object: str, values: Mapping[str, str | None], names: Sequence[str]) -> dict[str, Scalar]:
+        """HubSpot's texts as canonical values, of those names that HubSpot has."""
+        specs = self.fields(object)
+        return {name: canonical(specs[name], values.get(name)) for name in names if name in specs}
+
+
+def properties(client: Client, object: str) -> list[Mapping[str, Any]]:
+    """HubSpot's own description of every property of the object."""
+    answer = client.read("GET", f"{client.paths.properties}/{object}")
+    if not answer.ok:
+        raise AccessDenied(f"HubSpot refuses to describe {object}: {errors.refusal(answer.body).reason}")
+    return list(answer.body.get("results") or [])
+
+
+def field_spec(described: Mapping[str, Any]) -> FieldSpec:
+    """One property. HubSpot checks enumerations always and gives numbers no scale."""
+    kind = _type(described)
+    options = tuple(str(option.get("value")) for option in described.get("options") or [])
+    changes = described.get("modificationMetadata") or {}
+    return FieldSpec(
+        name=str(described["name"]),
+        type=kind,
+        label=str(described.get("label") or ""),
+        writable=not changes.get("readOnlyValue") and not described.get("calculated"),
+        length=TEXT_LENGTH if kind == "string" else None,
+        options=options if kind in ("enum", "multi_enum") else (),
+        restricted=kind in ("enum", "multi_enum") and not described.get("externalOptions"),
+        unique=bool(described.get("hasUniqueValue")),
+    )
+
+
+def canonical(spec: FieldSpec, stored: str | None) -> Scalar:
+    """A stored text in the form the pipeline compares; one that does not fit its own type stays as it is."""
+    if stored is None or stored == "":
+        return None
+    if spec.type == "datetime" and stored.lstrip("-").isdigit():
+        stored = datetime.fromtimestamp(int(stored) / 1000, UTC).isoformat()
+    try:
+        return coerce.coerce(spec, stored)
+    except coerce.Invalid:
+        return stored
+
+
+def _type(described: Mapping[str, Any]) -> FieldType:
+    if described.get("referencedObjectType"):
+        return "reference"
+    if described.get("type") == "enumeration":
+        return _CHOICES.get(str(described.get("fieldType")), "enum")
+    return _TYPES.get(str(described.get("type")), "other")

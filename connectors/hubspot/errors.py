@@ -1,0 +1,184 @@
+"""What each of HubSpot's answers means for us, with the vendor's page beside each line.
+
+Messages of HubSpot embed the values that were refused, so a reason is never the message itself: known
+codes are told in HubSpot's words without the value, others with everything we sent taken out.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from connectors.base import Status
+
+_HANDLING = "https://developers.hubspot.com/docs/api-reference/error-handling"
+_LIMITS = "https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines"
+_PROPERTIES = "https://developers.hubspot.com/docs/guides/api/crm/properties"
+_OBJECTS = "https://developers.hubspot.com/docs/guides/api/crm/understanding-the-crm"
+
+Effect = Literal["token", "denied", "quota", "too_fast", "park", "locked", "uncertain", "down", "answer"]
+"""``answer``: the body says it all. ``down``: HubSpot was not reached, nothing was applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Answers with one of these statuses whose body names ``word`` (any body when empty) have this effect."""
+
+    statuses: frozenset[int]
+    word: str
+    effect: Effect
+    page: str
+
+
+def _line(statuses: Iterable[int], word: str, effect: Effect, page: str) -> Line:
+    return Line(frozenset(statuses), word, effect, page)
+
+
+CALLS: tuple[Line, ...] = (
+    _line([401], "", "token", "https://developers.hubspot.com/docs/api/usage-details"),
+    _line([403], "", "denied", _HANDLING),
+    _line([429], "DAILY", "quota", _LIMITS),
+    _line([429], "", "too_fast", _LIMITS),
+    _line([477], "", "park", _HANDLING),  # the portal is being moved; Retry-After is in seconds, up to a day
+    _line([423], "", "locked", _HANDLING),
+    _line([500, 502, 503, 504, 521, 523, 524], "", "uncertain", _HANDLING),
+    _line([522, 525, 526], "", "down", _HANDLING),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why HubSpot refused one record, fit for logs: no value of the record is in it."""
+
+    code: str
+    reason: str
+    status: Status = "rejected"
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Code:
+    words: str
+    page: str
+    status: Status = "rejected"
+    stale: bool = False
+
+
+RECORDS: Mapping[str, _Code] = {
+    "PROPERTY_DOESNT_EXIST": _Code("the property does not exist", _PROPERTIES),
+    "READ_ONLY_VALUE": _Code("is a read only property; its value cannot be set", _PROPERTIES),
+    "INVALID_OPTION": _Code("… was not one of the allowed options", _PROPERTIES),
+    "INVALID_INTEGER": _Code("… was not a valid number", _PROPERTIES),
+    "INVALID_LONG": _Code("… was not a valid long", _PROPERTIES),
+    "INVALID_DATE": _Code("… is not midnight UTC", _PROPERTIES),
+    "INVALID_EMAIL": _Code("the email address is invalid", _PROPERTIES),
+    "INVALID_STRING_LENGTH": _Code("… was too long", _PROPERTIES),
+    "INVALID_OWNER_ID": _Code("the owner does not exist", _PROPERTIES),
+    "UNIQUE_VALUE": _Code("another record already has that value", _PROPERTIES),
+    "OBJECT_NOT_FOUND": _Code("the record may be deleted or not exist", _OBJECTS, stale=True),
+    "CONFLICT": _Code("the record already exists", _OBJECTS),
+    "OBJECT_ALREADY_EXISTS": _Code("it already exists", _PROPERTIES),
+    "RATE_LIMITS": _Code("the rate limit was reached", _LIMITS, status="retry"),
+    "LOCKED": _Code("the record is locked by another change", _HANDLING, status="retry"),
+    "INTERNAL_ERROR": _Code("HubSpot had an internal error", _HANDLING, status="retry"),
+}
+
+
+def effect(status: int, body: object) -> Effect:
+    """What an answer that is not a success means; a status nobody documented is uncertain from 500 on."""
+    word = _policy(body)
+    for line in CALLS:
+        if status in line.statuses and line.word in ("", word):
+            return line.effect
+    return "uncertain" if status >= 500 else "answer"
+
+
+def missing_scopes(body: object) -> tuple[str, ...]:
+    """The scopes a 403 asks for, wherever HubSpot put them."""
+    found: list[str] = []
+    for part in (_mapping(body), *_errors(body)):
+        names = _mapping(part.get("context")).get("requiredGranularScopes") or []
+        found += [str(name) for name in names if str(name) not in found]
+    return tuple(found)
+
+
+def refusal(error: object, sent: Collection[str] = ()) -> Refusal:
+    """The verdict on one error: an item of a 207's ``errors`` or the body of a 4xx. ``sent`` are our values."""
+    body = _mapping(error)
+    message = str(body.get("message") or "")
+    details = _property_errors(body, message)
+    if "already has that value" in message:
+        code = "UNIQUE_VALUE"
+    else:
+        code = details[0][0] if details else str(body.get("category") or body.get("errorType") or "UNKNOWN")
+    known = RECORDS.get(code)
+    if known is None:
+        return Refusal(code, _told(code, redact(message, sent)))
+    if details:
+        told = "; ".join(dict.fromkeys(_detail(code_, name, words, sent) for code_, name, words in details))
+        return Refusal(code, told, known.status, known.stale)
+    return Refusal(code, _told(code, known.words), known.status, known.stale)
+
+
+def redact(message: str, sent: Collection[str]) -> str:
+    """``message`` without any value we sent, and without anything that looks like a person, a value or a token."""
+    for value in sorted((value for value in sent if value), key=len, reverse=True):
+        message = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "…", message, flags=re.IGNORECASE)
+    for pattern in (r"value=[^}]*", r"[\w.+-]+@[\w-]+\.[\w.-]+", r"\bpat-[\w-]+", r"Bearer \S+"):
+        message = re.sub(pattern, "…", message)
+    return message[:300]
+
+
+def unique_field_missing(body: object) -> bool:
+    """Whether HubSpot refuses to address records by a property because that is not a unique one."""
+    message = str(_mapping(body).get("message") or "")
+    return "non-unique" in message
+
+
+def _property_errors(body: Mapping[str, Any], message: str) -> list[tuple[str, str, str]]:
+    """(code, property, message) of each refused property; HubSpot embeds them as JSON in its message."""
+    start = message.find("[{")
+    if start >= 0:
+        try:
+            listed = json.loads(message[start:])
+        except ValueError:
+            listed = []
+        found = [_mapping(item) for item in listed]
+        if found:
+            return [(str(i.get("error") or ""), str(i.get("name") or ""), str(i.get("message") or "")) for i in found]
+    told = []
+    for item in _errors(body):
+        names = _mapping(item.get("context")).get("propertyName") or [""]
+        if item.get("code"):
+            told.append((str(item["code"]), str(names[0]), str(item.get("message") or "")))
+    return told
+
+
+def _detail(code: str, name: str, message: str, sent: Collection[str]) -> str:
+    known = RECORDS.get(code)
+    words = known.words if known else redact(message, sent)
+    options = re.search(r"allowed options: \[.*]", message)
+    if code == "INVALID_OPTION" and options:
+        words = f"… was not one of the {redact(options.group(), sent)}"
+    return _told(code, f"{name}: {words}" if name else words)
+
+
+def _told(code: str, words: str) -> str:
+    return f"{code}: {words}" if words else code
+
+
+def _policy(body: object) -> str:
+    found = _mapping(body)
+    policy = str(found.get("policyName") or "")
+    return "DAILY" if policy == "DAILY" or "daily limit" in str(found.get("message") or "") else policy
+
+
+def _errors(body: object) -> list[Mapping[str, Any]]:
+    return [_mapping(item) for item in _mapping(body).get("errors") or []]
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,37 @@
+"""Who can own a CRM task: HubSpot's owners, deactivated ones included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from connectors.base import AccessDenied, Owner
+from connectors.hubspot import errors
+from connectors.hubspot.client import Client
+
+PAGE = 100
+
+
+def owners(client: Client) -> list[Owner]:
+    """Every owner. Its id is what ``hubspot_owner_id`` takes; HubSpot's ``userId`` is another number."""
+    active = {str(one["id"]): _owner(one, True) for one in _pages(client, archived=False)}
+    gone = {str(one["id"]): _owner(one, False) for one in _pages(client, archived=True)}
+    return list((gone | active).values())
+
+
+def _pages(client: Client, archived: bool) -> Iterator[Mapping[str, Any]]:
+    after = ""
+    while True:
+        query = {"limit": str(PAGE), "archived": "true" if archived else "false"} | ({"after": after} if after else {})
+        answer = client.read("GET", f"{client.paths.owners}", None, query)
+        if not answer.ok:
+            raise AccessDenied(f"HubSpot refuses to list owners: {errors.refusal(answer.body).reason}")
+        yield from answer.body.get("results") or []
+        after = str(((answer.body.get("paging") or {}).get("next") or {}).get("after") or "")
+        if not after:
+            return
+
+
+def _owner(described: Mapping[str, Any], active: bool) -> Owner:
+    name = " ".join(str(described[part]) for part in ("firstName", "lastName") if described.get(part))
+    return Owner(id=str(described["id"]), email=str(described.get("email") or ""), name=name, active=active)

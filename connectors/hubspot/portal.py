@@ -1,0 +1,40 @@
+"""The HubSpot account itself: its number, its time zone, its web address and what is left of its quota."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from connectors.base import AccessDenied
+from connectors.hubspot.client import Client
+from connectors.hubspot.pace import whole
+
+
+@dataclass(frozen=True, slots=True)
+class Portal:
+    """One HubSpot account. Daily numbers are of the whole account and None when HubSpot does not say."""
+
+    id: str
+    zone: ZoneInfo
+    address: str
+    daily_limit: int | None
+    daily_left: int | None
+
+
+def read_portal(client: Client) -> Portal:
+    """Ask HubSpot who it is. Tells the client the zone in which the daily quota ends."""
+    answer = client.read("GET", client.paths.account)
+    if not answer.ok:
+        raise AccessDenied(f"HubSpot answered {answer.status} to {client.paths.account}")
+    details = answer.body
+    with suppress(ZoneInfoNotFoundError, ValueError):  # HubSpot has zones of its own making; then ours stands in
+        client.zone = ZoneInfo(str(details.get("timeZone") or client.zone.key))
+    host = str(details.get("uiDomain") or "app.hubspot.com")
+    return Portal(
+        id=str(details.get("portalId")),
+        zone=client.zone,
+        address=host if "://" in host else f"https://{host}",
+        daily_limit=whole(answer.headers, "X-HubSpot-RateLimit-Daily"),
+        daily_left=whole(answer.headers, "X-HubSpot-RateLimit-Daily-Remaining"),
+    )

@@ -1,0 +1,195 @@
+"""What humans changed: deals, companies and our tasks, each from where the last reading ended.
+
+A cursor holds HubSpot's own modification time, never our clock. Reading starts a minute before it, because
+search lags behind writes, and the cursor remembers what of that minute was already told.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from connectors.base import CrmFact, Cursor, DealFact, Destination, ReadBack, RecordFact, TaskFact
+from connectors.hubspot import search
+from connectors.hubspot.associations import associated
+from connectors.hubspot.batch import Record, read_batch
+from connectors.hubspot.client import Client
+from connectors.hubspot.describe import TASKS, Schema
+from connectors.hubspot.match import OWNER
+from connectors.hubspot.tasks import STATUS
+
+DEALS = "deals"
+CHANGED = "hs_lastmodifieddate"
+CLOSED = "hs_is_closed"
+WON = "hs_is_closed_won"
+COMPLETED_AT = "hs_task_completion_date"
+OVERLAP = timedelta(seconds=60)
+BY_AN_APP = "INTEGRATION"
+
+_DEAL_FIELDS = (CHANGED, CLOSED, WON, "amount")
+_TASK_STATUSES: Mapping[str, Literal["open", "in_progress", "completed", "deleted"]] = {
+    "NOT_STARTED": "open",
+    "COMPLETED": "completed",
+}
+
+
+@dataclass(slots=True)
+class _Stream:
+    """Where one stream ended: the newest change, what was told of its last minute, and deals still open."""
+
+    at: str = ""
+    told: dict[str, str] = field(default_factory=dict)
+    open: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, cursor: Cursor, name: str) -> _Stream:
+        return cls(**json.loads(cursor[name])) if name in cursor else cls()
+
+    def text(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+
+def read_back(
+    client: Client,
+    schema: Schema,
+    destination: Destination,
+    since: Cursor,
+    fields: Sequence[str],
+    tasks: Mapping[str, str],
+) -> ReadBack:
+    """The facts since a cursor and the cursor behind them."""
+    companies, deals = _Stream.of(since, "companies"), _Stream.of(since, DEALS)
+    facts: list[CrmFact] = [*_deal_facts(client, destination, deals)]
+    facts += _company_facts(client, schema, destination, companies, fields)
+    facts += _task_facts(client, tasks)
+    return ReadBack(facts, {"companies": companies.text(), DEALS: deals.text()})
+
+
+# ---------------------------------------------------------------------------- companies
+
+
+def _company_facts(
+    client: Client, schema: Schema, destination: Destination, stream: _Stream, fields: Sequence[str]
+) -> list[RecordFact]:
+    first, start = not stream.at, _start(stream)
+    changed = [record.id for record in _changed(client, destination.object, stream, ())]
+    if first or not changed:
+        return []
+    wanted = [*fields, OWNER]
+    records = read_batch(client, destination.object, changed, wanted, history=[*wanted, destination.match_field])
+    facts = [RecordFact(gone, None, {}, deleted=True) for gone in changed if gone not in records]
+    for record in records.values():
+        if _changed_by_others(record, wanted, destination.match_field, start):
+            values = schema.canonical(destination.object, record.properties, fields)
+            facts.append(RecordFact(record.id, record.properties.get(OWNER) or None, values))
+    return facts
+
+
+def _changed_by_others(record: Record, fields: Iterable[str], match_field: str, start: datetime) -> bool:
+    """Whether somebody else than the app that put our account id on the record set a field since ``start``."""
+    stamped = record.history.get(match_field) or [{}]
+    us = (BY_AN_APP, stamped[0].get("sourceId"))
+    return any(
+        (entry.get("sourceType"), entry.get("sourceId")) != us
+        for name in fields
+        for entry in record.history.get(name) or []
+        if _moment(str(entry.get("timestamp"))) >= start
+    )
+
+
+# ---------------------------------------------------------------------------- deals
+
+
+def _deal_facts(client: Client, destination: Destination, stream: _Stream) -> list[DealFact]:
+    first = not stream.at
+    changed = {record.id: record for record in _changed(client, DEALS, stream, _DEAL_FIELDS)}
+    if first:
+        still_open = search.every(client, DEALS, [search.compare(CLOSED, "EQ", "false")], _DEAL_FIELDS)
+        changed = {record.id: record for record in still_open}
+    # Deleted deals are in no search. Open ones we know are read by id, which also outruns search's lag.
+    unseen = [known for known in stream.open if known not in changed]
+    now = read_batch(client, DEALS, unseen, _DEAL_FIELDS)
+    changed |= {record.id: record for record in now.values() if not _open(record)}
+    companies = associated(client, DEALS, destination.object, list(changed))
+    facts = [_gone(known, stream.open.pop(known)) for known in unseen if known not in now]
+    for deal in changed.values():
+        company = next(iter(companies.get(deal.id, ())), None)
+        before = stream.open.pop(deal.id, None)
+        if company is None:
+            facts += [_gone(deal.id, before)] if before else []
+            continue
+        facts.append(DealFact(deal.id, company, _open(deal), deal.properties.get(WON) == "true", _amount(deal)))
+        if _open(deal):
+            stream.open[deal.id] = company
+    return facts
+
+
+def _gone(deal_id: str, company: str) -> DealFact:
+    return DealFact(deal_id, company, open=False, won=False, deleted=True)
+
+
+def _open(record: Record) -> bool:
+    return record.properties.get(CLOSED) != "true" and record.properties.get(WON) != "true"
+
+
+def _amount(record: Record) -> float | None:
+    try:
+        return float(record.properties.get("amount") or "")
+    except ValueError:
+        return None
+
+
+# ---------------------------------------------------------------------------- tasks
+
+
+def _task_facts(client: Client, tasks: Mapping[str, str]) -> list[TaskFact]:
+    """All of them: by id, a hundred a call, which is strongly consistent; a deleted one is not found."""
+    records = read_batch(client, TASKS, tasks.values(), [STATUS, OWNER, COMPLETED_AT])
+    return [_task_fact(key, task_id, records.get(task_id)) for key, task_id in tasks.items()]
+
+
+def _task_fact(key: str, task_id: str, record: Record | None) -> TaskFact:
+    if record is None:
+        return TaskFact(key, task_id, "deleted")
+    status = _TASK_STATUSES.get(str(record.properties.get(STATUS)), "in_progress")
+    # While a task is open HubSpot may keep its due date there.
+    completed = record.properties.get(COMPLETED_AT) if status == "completed" else None
+    return TaskFact(
+        key, task_id, status, record.properties.get(OWNER) or None, _moment(completed) if completed else None
+    )
+
+
+# ---------------------------------------------------------------------------- streams
+
+
+def _changed(client: Client, object: str, stream: _Stream, fields: Sequence[str]) -> list[Record]:
+    """Records modified since the stream's end and not told yet; moves the stream's end."""
+    since = [search.compare(CHANGED, "GTE", _start(stream).isoformat())] if stream.at else []
+    found, complete = search.newest(client, object, since, [*fields, CHANGED])
+    if not found:
+        return []
+    end = _moment(_modified(found[0]))
+    if not complete and (stream.at or _moment(_modified(found[-1])) >= end - OVERLAP):
+        start = since or [search.compare(CHANGED, "GTE", (end - OVERLAP).isoformat())]
+        found = list(search.every(client, object, start, [*fields, CHANGED]))
+    told = stream.told
+    stream.told = {r.id: _modified(r) for r in found if _moment(_modified(r)) >= end - OVERLAP}
+    stream.at = end.isoformat()
+    return [record for record in found if told.get(record.id) != _modified(record)]
+
+
+def _start(stream: _Stream) -> datetime:
+    return _moment(stream.at) - OVERLAP if stream.at else datetime.min.replace(tzinfo=UTC)
+
+
+def _modified(record: Record) -> str:
+    return str(record.properties.get(CHANGED))
+
+
+def _moment(text: str) -> datetime:
+    if text.isdigit():
+        return datetime.fromtimestamp(int(text) / 1000, UTC)
+    return datetime.fromisoformat(text)

@@ -1,0 +1,66 @@
+"""Questions to HubSpot's search: five calls a second, seconds behind the writes, never proof of absence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from connectors.base import AccessDenied
+from connectors.hubspot import errors
+from connectors.hubspot.batch import Record, record_of
+from connectors.hubspot.client import Client
+
+PAGE = 200
+"""https://developers.hubspot.com/docs/guides/api/crm/search"""
+
+Filter = Mapping[str, object]
+
+
+def is_in(field: str, values: Sequence[str]) -> Filter:
+    """``field`` equals one of at most 100 values, whatever their case."""
+    return {"propertyName": field, "operator": "IN", "values": [value.lower() for value in values]}
+
+
+def compare(field: str, operator: str, value: str) -> Filter:
+    """One comparison in HubSpot's words: EQ, GT, GTE."""
+    return {"propertyName": field, "operator": operator, "value": value}
+
+
+def newest(
+    client: Client, object: str, filters: Sequence[Filter], properties: Sequence[str]
+) -> tuple[list[Record], bool]:
+    """The last modified records first, one page, and whether that is all there is."""
+    sort = {"propertyName": "hs_lastmodifieddate", "direction": "DESCENDING"}
+    found, total = _page(client, object, filters, properties, sort)
+    return found, total <= len(found)
+
+
+def every(client: Client, object: str, filters: Sequence[Filter], properties: Sequence[str]) -> Iterator[Record]:
+    """All records, by id.
+
+    Each page starts behind the last id instead of at an offset: nothing is skipped when records change
+    meanwhile, and HubSpot's limit of 10,000 results does not apply.
+    """
+    sort = {"propertyName": "hs_object_id", "direction": "ASCENDING"}
+    after: list[Filter] = []
+    while True:
+        found, total = _page(client, object, [*filters, *after], properties, sort)
+        yield from found
+        if total <= len(found) or not found:
+            return
+        after = [compare("hs_object_id", "GT", found[-1].id)]
+
+
+def _page(
+    client: Client, object: str, filters: Sequence[Filter], properties: Sequence[str], sort: Mapping[str, str]
+) -> tuple[list[Record], int]:
+    body = {
+        "filterGroups": [{"filters": list(filters)}] if filters else [],
+        "properties": sorted(set(properties)),
+        "sorts": [sort],
+        "limit": PAGE,
+    }
+    answer = client.read("POST", f"{client.paths.objects}/{object}/search", body)
+    if not answer.ok:
+        raise AccessDenied(f"HubSpot refuses to search {object}: {errors.refusal(answer.body).reason}")
+    found = [record_of(result) for result in answer.body.get("results") or []]
+    return found, int(answer.body.get("total") or 0)

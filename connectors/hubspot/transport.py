@@ -1,0 +1,98 @@
+"""Bytes to HubSpot and back, through hubspot-api-client.
+
+Its own retries are off (they re-send a create after a lost answer), every call has a timeout (it has none
+by itself) and its typed models are never built (they cost ten times the JSON parsing).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import urllib3
+from hubspot import HubSpot
+from hubspot.crm.objects.exceptions import ApiException
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
+
+CONNECT_TIMEOUT_S = 3.05
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP answer; ``body`` is its parsed JSON, or None when it has none (HTML of a proxy, 204)."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+    @property
+    def ok(self) -> bool:
+        """Whether HubSpot accepted the call as a whole; single records may still be refused (207)."""
+        return 200 <= self.status < 300
+
+
+class NoAnswer(Exception):
+    """The request was sent and no usable answer came back: it may have been applied."""
+
+
+class NotSent(Exception):
+    """The request never reached HubSpot: nothing was applied."""
+
+
+class Transport(Protocol):
+    """What carries one request; raises `NoAnswer` or `NotSent`, never anything else."""
+
+    def send(self, method: str, path: str, query: Mapping[str, str], body: object, token: str) -> Answer: ...
+
+    def close(self) -> None: ...
+
+
+class HubSpotTransport:
+    """hubspot-api-client's generic ``ApiClient``, built once: each access to an api object opens a new pool."""
+
+    def __init__(self, base_url: str, timeout_s: float) -> None:
+        client = HubSpot(host=base_url.rstrip("/"), retry=urllib3.Retry(0))
+        self._api = client.crm.objects.batch_api.api_client
+        self._timeout = (CONNECT_TIMEOUT_S, timeout_s)
+
+    def send(self, method: str, path: str, query: Mapping[str, str], body: object, token: str) -> Answer:
+        try:
+            response = self._api.call_api(
+                path,
+                method,
+                query_params=list(query.items()),
+                header_params={"Accept": "application/json", "Content-Type": "application/json"},
+                body=body,
+                auth_settings=["oauth2"],
+                _request_auth={"type": "oauth2", "in": "header", "key": "Authorization", "value": f"Bearer {token}"},
+                _preload_content=False,
+                _request_timeout=self._timeout,
+                response_types_map={},
+            )
+            return _answer(response.status, response.headers, response.data)
+        except ApiException as error:
+            if not error.status:
+                raise NotSent("TLS to HubSpot failed") from None
+            return _answer(error.status, error.headers or {}, error.body or b"")
+        except MaxRetryError as error:
+            if isinstance(error.reason, NewConnectionError | ConnectTimeoutError):
+                raise NotSent(type(error.reason).__name__) from None
+            raise NoAnswer(type(error.reason).__name__) from None
+        except (HTTPError, OSError) as error:
+            raise NoAnswer(type(error).__name__) from None
+
+    def close(self) -> None:
+        self._api.rest_client.pool_manager.clear()
+
+
+def _answer(status: int, headers: Mapping[str, str], data: bytes) -> Answer:
+    body: Any = None
+    if data:
+        try:
+            body = json.loads(data)
+        except ValueError:
+            if 200 <= status < 300:
+                raise NoAnswer("the answer is cut off or not JSON") from None
+    return Answer(status, headers, body)
