@@ -1,0 +1,182 @@
+"""config/product.yaml: where the product's data is and what its tables and columns are called there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+
+from worker.language.suggest import did_you_mean
+from worker.settings.base import Finding, SecretRef, Strict
+from worker.settings.known import Known
+from worker.settings.product_schema import COMPUTED, SCHEMA, mappable
+
+_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def _one_select(query: str) -> str:
+    bare = _QUOTED.sub(" ", query).strip().removesuffix(";").strip()
+    if ";" in bare:
+        raise ValueError("a query must be one SELECT; take the second statement out")
+    if not re.match(r"(?i)(select|with)\b", bare):
+        raise ValueError("a query must be one SELECT (it may begin with WITH)")
+    return query.strip().removesuffix(";").rstrip()
+
+
+def _zone(name: str) -> str:
+    if name not in available_timezones():
+        hint = did_you_mean(name, available_timezones())
+        raise ValueError(f'unknown time zone "{name}"' + (f'. Did you mean "{hint}"?' if hint else ""))
+    return name
+
+
+ZoneText = Annotated[str, AfterValidator(_zone), WithJsonSchema({"type": "string", "examples": ["Europe/Berlin"]})]
+
+
+class SourceSettings(Strict):
+    """Where the data is: exactly one of the four. Paths count from the project folder; nothing is ever written."""
+
+    duckdb: str | None = None
+    """A DuckDB file."""
+    folder: str | None = None
+    """A folder of Parquet and CSV files: a table is a file, a folder of files or a pattern inside it."""
+    sqlite: str | None = None
+    """A SQLite file."""
+    postgres: SecretRef | None = None
+    """A PostgreSQL URL, kept in the environment or a file."""
+    memory: Annotated[str, Field(pattern=r"^[1-9][0-9]*(MB|GB)$")] = "512MB"
+    """The most memory DuckDB may use; it goes to disk beyond that."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> SourceSettings:
+        given = [kind for kind in ("duckdb", "folder", "sqlite", "postgres") if getattr(self, kind)]
+        if len(given) != 1:
+            raise ValueError("give exactly one of duckdb, folder, sqlite, postgres")
+        return self
+
+
+class TableMapping(Strict):
+    """One of our tables in the product's own words. Columns not named here are looked for under our name."""
+
+    table: str | None = None
+    """Its name there (``schema.table`` in a database, a file or pattern in a folder)."""
+    query: Annotated[str, AfterValidator(_one_select)] | None = None
+    """One SELECT to use instead of a table."""
+    from_: Literal["events"] | None = Field(default=None, alias="from")
+    """Only accounts and memberships: whoever appears in the events, since they first did."""
+    columns: dict[str, str] = Field(default_factory=dict)
+    """Our column: their column."""
+    extra: dict[str, str] = Field(default_factory=dict)
+    """Only accounts: more columns of theirs, each known as ``account.<name>`` in playbooks and scores."""
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> TableMapping:
+        if sum(given is not None for given in (self.table, self.query, self.from_)) != 1:
+            raise ValueError("give exactly one of table, query, from")
+        return self
+
+
+class Tables(Strict):
+    """Only accounts and events must be mapped; a signal that needs a table that is not stays unknown."""
+
+    accounts: TableMapping
+    events: TableMapping
+    users: TableMapping | None = None
+    memberships: TableMapping | None = None
+    subscriptions: TableMapping | None = None
+    mrr_movements: TableMapping | None = None
+    invoices: TableMapping | None = None
+    surveys: TableMapping | None = None
+    invites: TableMapping | None = None
+    tickets: TableMapping | None = None
+    usage_limits: TableMapping | None = None
+
+
+class Exclude(Strict):
+    """Accounts that never count: your own, test accounts, deleted ones.
+
+    Where the accounts table has no ``is_internal``, naming ``accounts`` or ``domains`` here (an empty list counts)
+    says that all others are customers; otherwise ``account.is_internal`` stays unknown.
+    """
+
+    internal: bool = True
+    deleted: bool = True
+    accounts: list[str | int] | None = None
+    domains: list[str] | None = None
+
+    @property
+    def is_a_full_list(self) -> bool:
+        """Whether what is not named here can be taken for a customer."""
+        return self.accounts is not None or self.domains is not None
+
+
+class ProductSettings(Strict):
+    """The whole of config/product.yaml."""
+
+    version: Literal[1]
+    source: SourceSettings
+    time_zone: ZoneText = "UTC"
+    """Days begin and end here."""
+    exclude: Exclude = Exclude()
+    tables: Tables
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone of ``time_zone``."""
+        return ZoneInfo(self.time_zone)
+
+    def mapped(self) -> dict[str, TableMapping]:
+        """The mapping of every table that has one."""
+        given = {name: getattr(self.tables, name) for name in SCHEMA}
+        return {name: mapping for name, mapping in given.items() if mapping is not None}
+
+
+def account_fields(product: ProductSettings) -> frozenset[str]:
+    """The ``account.*`` names every account has, known or not."""
+    own = {"account.id", "account.age_days"} | {f"account.{name}" for name in SCHEMA["accounts"].columns}
+    return frozenset(own - {"account.account_id"} | {f"account.{name}" for name in product.tables.accounts.extra})
+
+
+def check_product(settings: ProductSettings, known: Known) -> Iterable[Finding]:  # noqa: ARG001 - one shape for all checks
+    """Names that exist nowhere and mappings that cannot work, without looking at the data."""
+    for table, mapping in settings.mapped().items():
+        loc = ("tables", table)
+        if mapping.from_ and table not in {"accounts", "memberships"}:
+            yield Finding((*loc, "from"), f'"from: events" works for accounts and memberships, not for {table}')
+        if mapping.from_ and mapping.columns:
+            yield Finding((*loc, "columns"), '"from: events" takes its columns from the events: remove "columns"')
+        yield from _column_findings(table, mapping)
+        yield from _extra_findings(table, mapping)
+
+
+def _column_findings(table: str, mapping: TableMapping) -> Iterator[Finding]:
+    for column in mapping.columns:
+        loc = ("tables", table, "columns", column)
+        if column in mappable(table) or (table == "events" and re.fullmatch(r"props\.\w+", column)):
+            continue
+        if column in COMPUTED.get(table, frozenset()):
+            yield Finding(loc, f'"{column}" is worked out from the dates of a row and cannot be mapped')
+            continue
+        hint = did_you_mean(column, mappable(table))
+        advice = f'. Did you mean "{hint}"?' if hint else f". Known: {', '.join(sorted(mappable(table)))}"
+        if table == "accounts" and not hint:
+            advice += '. A column of your own goes under "extra"'
+        yield Finding(loc, f'unknown column "{column}" of {table}{advice}')
+
+
+def _extra_findings(table: str, mapping: TableMapping) -> Iterator[Finding]:
+    if mapping.extra and table != "accounts":
+        yield Finding(("tables", table, "extra"), '"extra" works for accounts only')
+        return
+    if mapping.extra and mapping.from_:
+        yield Finding(("tables", table, "extra"), 'accounts "from: events" have no columns of their own')
+    for name in mapping.extra:
+        loc = ("tables", table, "extra", name)
+        if name in SCHEMA["accounts"].columns or name in {"id", "age_days"}:
+            yield Finding(loc, f'"{name}" is one of our own columns: move it to "columns"')
+        elif not _NAME.fullmatch(name):
+            yield Finding(loc, f'"{name}" must be a small name such as sales_channel')

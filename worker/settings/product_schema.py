@@ -1,0 +1,204 @@
+"""The tables and columns every product is mapped onto, whatever the product calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+ColumnKind = Literal["id", "text", "number", "time", "flag", "json"]
+
+
+@dataclass(frozen=True, slots=True)
+class TableSchema:
+    """One table of ours.
+
+    ``required`` columns must exist once the table is mapped. ``at`` says when a row happened. A row is *in force*
+    from ``since`` until ``until`` (first known one counts); ``needs_until`` tables cannot tell without one of these.
+    ``current`` tables are counted as they stand at that moment unless a signal says otherwise.
+    """
+
+    columns: Mapping[str, ColumnKind]
+    required: tuple[str, ...]
+    at: str | None = None
+    since: tuple[str, ...] = ()
+    until: tuple[str, ...] = ()
+    needs_until: bool = False
+    current: bool = False
+
+    @property
+    def per_account(self) -> bool:
+        """Whether rows can be attributed to an account."""
+        return "account_id" in self.columns
+
+
+SCHEMA: Mapping[str, TableSchema] = {
+    "accounts": TableSchema(
+        columns={
+            "account_id": "id",
+            "name": "text",
+            "domain": "text",
+            "created_at": "time",
+            "deleted_at": "time",
+            "tz": "text",
+            "country": "text",
+            "industry": "text",
+            "employees": "number",
+            "parent_id": "id",
+            "is_internal": "flag",
+            "owner_email": "text",
+            "csm_email": "text",
+        },
+        required=("account_id",),
+        at="created_at",
+    ),
+    "users": TableSchema(
+        columns={
+            "user_id": "id",
+            "account_id": "id",
+            "email": "text",
+            "created_at": "time",
+            "deleted_at": "time",
+            "signup_source": "text",
+            "referred_by_user_id": "id",
+            "is_internal": "flag",
+            "opted_out": "flag",
+        },
+        required=("user_id",),
+        at="created_at",
+        since=("created_at",),
+        until=("deleted_at",),
+    ),
+    "memberships": TableSchema(
+        columns={"account_id": "id", "user_id": "id", "role": "text", "added_at": "time", "removed_at": "time"},
+        required=("account_id", "user_id"),
+        at="added_at",
+        since=("added_at",),
+        until=("removed_at",),
+        current=True,
+    ),
+    "events": TableSchema(
+        columns={
+            "event_id": "id",
+            "account_id": "id",
+            "user_id": "id",
+            "name": "text",
+            "occurred_at": "time",
+            "received_at": "time",
+            "props": "json",
+        },
+        required=("account_id", "name", "occurred_at"),
+        at="occurred_at",
+    ),
+    "subscriptions": TableSchema(
+        columns={
+            "sub_id": "id",
+            "account_id": "id",
+            "product": "text",
+            "plan": "text",
+            "tier_rank": "number",
+            "seats": "number",
+            "mrr": "number",
+            "currency": "text",
+            "status": "text",
+            "trial_start": "time",
+            "trial_end": "time",
+            "term_start": "time",
+            "term_end": "time",
+            "cancelled_at": "time",
+            "cancel_reason": "text",
+            "state": "text",
+        },
+        required=("account_id",),
+        at="term_start",
+        since=("trial_start", "term_start"),
+        until=("term_end", "cancelled_at"),
+        current=True,
+    ),
+    "mrr_movements": TableSchema(
+        columns={
+            "account_id": "id",
+            "sub_id": "id",
+            "on_date": "time",
+            "type": "text",
+            "amount": "number",
+            "cause": "text",
+        },
+        required=("account_id", "on_date"),
+        at="on_date",
+    ),
+    "invoices": TableSchema(
+        columns={
+            "invoice_id": "id",
+            "account_id": "id",
+            "due_at": "time",
+            "paid_at": "time",
+            "amount": "number",
+            "status": "text",
+        },
+        required=("account_id", "due_at"),
+        at="due_at",
+        since=("due_at",),
+        until=("paid_at",),
+        needs_until=True,
+    ),
+    "surveys": TableSchema(
+        columns={
+            "response_id": "id",
+            "account_id": "id",
+            "user_id": "id",
+            "kind": "text",
+            "score": "number",
+            "responded_at": "time",
+        },
+        required=("account_id", "responded_at"),
+        at="responded_at",
+    ),
+    "invites": TableSchema(
+        columns={
+            "invite_id": "id",
+            "account_id": "id",
+            "inviter_id": "id",
+            "sent_at": "time",
+            "accepted_at": "time",
+            "invitee_user_id": "id",
+        },
+        required=("account_id", "sent_at"),
+        at="sent_at",
+        since=("sent_at",),
+        until=("accepted_at",),
+        needs_until=True,
+    ),
+    "tickets": TableSchema(
+        columns={
+            "ticket_id": "id",
+            "account_id": "id",
+            "opened_at": "time",
+            "closed_at": "time",
+            "severity": "text",
+        },
+        required=("account_id", "opened_at"),
+        at="opened_at",
+        since=("opened_at",),
+        until=("closed_at",),
+        needs_until=True,
+    ),
+    "usage_limits": TableSchema(
+        columns={"account_id": "id", "metric": "text", "used": "number", "limit": "number"},
+        required=("account_id",),
+        current=True,
+    ),
+}
+
+COMPUTED = {"subscriptions": frozenset({"state"})}
+"""Columns worked out from the dates of a row; they cannot be mapped."""
+
+
+def mappable(table: str) -> frozenset[str]:
+    """Our column names of ``table`` that ``config/product.yaml`` may map."""
+    return frozenset(SCHEMA[table].columns) - COMPUTED.get(table, frozenset())
+
+
+def kind_of(table: str, column: str) -> ColumnKind:
+    """What ``column`` holds. ``props.anything`` of events is text or a number, read as text here."""
+    return SCHEMA[table].columns.get(column, "text")

@@ -1,0 +1,262 @@
+"""config/signals.yaml: the facts measured about every account, and how people read them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from worker.language.suggest import did_you_mean
+from worker.settings.base import DurationText, ExpressionText, Finding, Loc, Strict
+from worker.settings.known import Known
+from worker.settings.product import ProductSettings, account_fields
+from worker.settings.product_schema import SCHEMA, kind_of
+
+Measure = Literal[
+    "count",
+    "users",
+    "days",
+    "user_days",
+    "kinds",
+    "roles",
+    "sum",
+    "average",
+    "lowest",
+    "highest",
+    "share",
+    "ever",
+    "first",
+    "last",
+    "latest",
+    "top",
+    "top_user",
+    "top_user_share",
+]
+TableName = Literal[
+    "events",
+    "subscriptions",
+    "memberships",
+    "invites",
+    "surveys",
+    "tickets",
+    "invoices",
+    "usage_limits",
+    "mrr_movements",
+]
+Unit = Literal["count", "days", "percent", "money", "text", "flag", "date", "score"]
+Scalar = str | int | float | bool
+
+NEEDS_COLUMN = frozenset({"sum", "average", "lowest", "highest", "latest", "top", "top_user"})
+OF_NUMBERS = frozenset({"sum", "average", "lowest", "highest"})
+OF_EVENTS = frozenset({"kinds", "roles", "user_days", "top_user", "top_user_share"})
+_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
+_TAKEN = ("account", "fit", "health", "onboarding", "pql", "crm", "playbook")
+
+
+class Comparison(Strict):
+    """How a column of a row must compare. Several of them must all hold."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+    above: float | None = None
+    below: float | None = None
+    is_not: Scalar | list[Scalar] | None = None
+    known: bool | None = None
+    """``true``: only rows where the column has a value; ``false``: only rows where it has none."""
+
+
+RowTest = Scalar | list[Scalar] | Comparison
+
+
+class Signal(Strict):
+    """One measured fact. Either ``from`` and ``measure`` (rows of a table), or ``of`` (a sum over other signals)."""
+
+    label: str = Field(min_length=1)
+    """What people read in reasons: "active users (28 days)"."""
+    unit: Unit = "count"
+    from_: TableName | None = Field(default=None, alias="from")
+    measure: Measure | None = None
+    events: str | list[str] | None = None
+    """Which events count: a list of names, or the name of one of ``event_lists``. Left out: all."""
+    where: dict[str, RowTest] = Field(default_factory=dict)
+    """Which rows count: column: value, a list of values, or a comparison. Text in any case is the same."""
+    that: dict[str, RowTest] = Field(default_factory=dict)
+    """Only ``share``: the share of the counted rows for which this holds too."""
+    column: str | None = None
+    """What is summed, averaged, or read from the latest or top row."""
+    window: DurationText | None = None
+    """Only the last so many days, best a multiple of 7. Left out: since the beginning."""
+    previous: bool = False
+    """The window before that one."""
+    at: str | None = None
+    """Which time of the row counts, such as ``accepted_at`` of an invite."""
+    current: bool | None = None
+    """Only rows in force at the moment: open tickets, unpaid invoices, running subscriptions, present members."""
+    as_: Literal["days_since", "days_until"] | None = Field(default=None, alias="as")
+    """Turn a date into a number of days."""
+    when_none: Scalar | None = None
+    """What it is for an account that has no such row. Only where the table is mapped: what cannot be known stays so."""
+    of: ExpressionText | None = None
+    """Two other signals with one of ``+ - * /`` between them: ``seats_used / seat_limit``."""
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Signal:
+        if self.of is not None:
+            extra = self.model_fields_set - {"label", "unit", "of"}
+            if extra:
+                raise ValueError(
+                    f'a signal with "of" has only label and unit besides: remove {", ".join(sorted(extra))}'
+                )
+        elif self.from_ is None or self.measure is None:
+            raise ValueError('give "from" (a table) and "measure", or "of" (two other signals)')
+        return self
+
+    @property
+    def is_current(self) -> bool:
+        """Whether only rows in force at ``as_of`` count."""
+        if self.current is not None:
+            return self.current
+        return self.from_ is not None and SCHEMA[self.from_].current
+
+    @property
+    def days(self) -> int | None:
+        """Length of the window in days."""
+        return None if self.window is None else int(self.window.n)
+
+
+class SignalsSettings(Strict):
+    """The whole of config/signals.yaml."""
+
+    version: Literal[1]
+    event_lists: dict[str, list[str]] = Field(default_factory=dict)
+    """Lists of event names you own: ``key_events``, ``activation``, ``sign_in``."""
+    signals: dict[str, Signal]
+
+    def event_names(self, signal: Signal) -> tuple[str, ...] | None:
+        """The events ``signal`` counts, or None for all."""
+        if signal.events is None:
+            return None
+        if isinstance(signal.events, str):
+            return tuple(dict.fromkeys(self.event_lists.get(signal.events, ())))
+        return tuple(dict.fromkeys(signal.events))
+
+    def label(self, name: str) -> str:
+        """How people read ``name``; a name nobody gave a label reads as it is written, without underscores."""
+        signal = self.signals.get(name)
+        return signal.label if signal else name.replace("_", " ").replace(".", " ")
+
+
+def signal_names(settings: SignalsSettings, product: ProductSettings) -> frozenset[str]:
+    """Every name `worker.signals` gives an account, known or not: the signals and ``account.*``."""
+    return frozenset(settings.signals) | account_fields(product)
+
+
+def check_signals(settings: SignalsSettings, known: Known) -> Iterable[Finding]:
+    """Names that exist nowhere and signals that cannot be measured, without looking at the data."""
+    for name, events in settings.event_lists.items():
+        if not events:
+            yield Finding(("event_lists", name), f'"{name}" is empty: name at least one event')
+    for name, signal in settings.signals.items():
+        loc: Loc = ("signals", name)
+        if not _NAME.fullmatch(name):
+            yield Finding(loc, f'"{name}" must be a small name such as active_users_28d or nps.latest')
+        elif name.split(".")[0] in _TAKEN:
+            yield Finding(loc, f'names beginning with "{name.split(".")[0]}." are taken: choose another')
+        if signal.of is not None:
+            yield from _of_findings(settings, signal, known, loc)
+        else:
+            yield from _row_findings(signal, loc)
+            yield from _measure_findings(signal, loc)
+            yield from _event_findings(settings, signal, loc)
+
+
+def _of_findings(settings: SignalsSettings, signal: Signal, known: Known, loc: Loc) -> Iterator[Finding]:
+    assert signal.of is not None  # noqa: S101 - narrows the type; the caller has looked
+    measured = {name for name, other in settings.signals.items() if other.of is None}
+    usable = measured | {name for name in known.fields if name.startswith("account.")}
+    for need in signal.of.needs():
+        if need.kind != "field":
+            yield Finding((*loc, "of"), f'"of" takes signals, not {need.key}: make that a signal of its own first')
+        elif need.name in settings.signals and need.name not in measured:
+            yield Finding((*loc, "of"), f'"{need.name}" is itself made "of" others: use what it is made of')
+        elif need.name not in usable and not need.name.startswith("account."):
+            yield Finding((*loc, "of"), f'unknown signal "{need.name}"{_hint(need.name, usable)}')
+
+
+def _row_findings(signal: Signal, loc: Loc) -> Iterator[Finding]:
+    assert signal.from_ is not None  # noqa: S101 - narrows the type
+    schema = SCHEMA[signal.from_]
+    named: list[tuple[Loc, str]] = [((*loc, "where", column), column) for column in signal.where]
+    named += [((*loc, "that", column), column) for column in signal.that]
+    if signal.column is not None and signal.measure != "top_user":
+        named.append(((*loc, "column"), signal.column))
+    for where, column in named:
+        props = signal.from_ == "events" and re.fullmatch(r"props\.\w+", column)
+        if column not in schema.columns and not props:
+            yield Finding(where, f'unknown column "{column}" of {signal.from_}{_hint(column, schema.columns)}')
+    if signal.at is not None and (signal.at not in schema.columns or kind_of(signal.from_, signal.at) != "time"):
+        times = [name for name, kind in schema.columns.items() if kind == "time"]
+        yield Finding((*loc, "at"), f'"{signal.at}" is not a time of {signal.from_}{_hint(signal.at, times)}')
+    if signal.current and not (schema.since or schema.current):
+        yield Finding((*loc, "current"), f"rows of {signal.from_} happen at a moment: none of them is current")
+    if signal.window is not None and (signal.window.kind != "days" or signal.window.n < 1):
+        yield Finding((*loc, "window"), "a window is a number of whole days, such as 28d")
+    if signal.window is not None and not (signal.at or schema.at):
+        yield Finding((*loc, "window"), f"rows of {signal.from_} have no time: take the window out")
+    if signal.previous and signal.window is None:
+        yield Finding((*loc, "previous"), '"previous" needs a window')
+
+
+def _measure_findings(signal: Signal, loc: Loc) -> Iterator[Finding]:
+    measure, table = signal.measure, signal.from_
+    if measure in NEEDS_COLUMN and signal.column is None:
+        yield Finding((*loc, "measure"), f'"{measure}" needs a column')
+    elif measure not in NEEDS_COLUMN and signal.column is not None:
+        yield Finding((*loc, "column"), f'"{measure}" takes no column')
+    if (measure == "share") != bool(signal.that):
+        yield Finding((*loc, "measure"), '"share" and "that" go together: the share of rows for which "that" holds')
+    if measure in OF_EVENTS and table != "events":
+        yield Finding((*loc, "measure"), f'"{measure}" is measured from events, not {table}')
+    if measure == "users" and table is not None and "user_id" not in SCHEMA[table].columns:
+        yield Finding((*loc, "measure"), f"rows of {table} name no user")
+    if measure == "top" and table != "subscriptions":
+        yield Finding((*loc, "measure"), '"top" reads the highest subscription; elsewhere use "latest"')
+    if measure == "top_user" and signal.column not in {None, "email", "user_id"}:
+        yield Finding((*loc, "column"), 'of the most active user, "email" and "user_id" can be read')
+    if signal.as_ is not None and not _gives_a_time(signal):
+        yield Finding(
+            (*loc, "as"), f'"{signal.as_}" needs a date: measure first, last, or a time column of latest or top'
+        )
+
+
+def _gives_a_time(signal: Signal) -> bool:
+    if signal.measure in {"first", "last"}:
+        return True
+    if signal.measure not in {"latest", "top"} or signal.from_ is None or signal.column is None:
+        return False
+    return kind_of(signal.from_, signal.column) == "time"
+
+
+def _event_findings(settings: SignalsSettings, signal: Signal, loc: Loc) -> Iterator[Finding]:
+    if signal.events is None:
+        return
+    if signal.from_ != "events":
+        yield Finding((*loc, "events"), f'"events" only makes sense with "from: events", not {signal.from_}')
+    if isinstance(signal.events, str) and signal.events not in settings.event_lists:
+        hint = _hint(signal.events, settings.event_lists)
+        yield Finding(
+            (*loc, "events"),
+            f'"{signal.events}" is none of event_lists{hint} One event goes in brackets: [{signal.events}]',
+        )
+    elif signal.events == []:
+        yield Finding((*loc, "events"), "name at least one event, or leave the line out for all")
+
+
+def _hint(word: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    hint = did_you_mean(word, names)
+    if hint:
+        return f'. Did you mean "{hint}"?'
+    return f". Known: {', '.join(names)}." if 0 < len(names) <= 20 else "."

@@ -1,0 +1,87 @@
+"""The accounts of a run, and what the product says about each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from worker.language.values import Value
+from worker.settings.product import Exclude, ProductSettings
+from worker.settings.product_schema import SCHEMA, kind_of
+from worker.signals.constructs import Column
+from worker.signals.mapping import Catalogue
+from worker.signals.rows import arrived, before
+from worker.signals.scan import Moment
+
+
+def account_columns(catalogue: Catalogue) -> tuple[tuple[str, str], ...]:
+    """Name and kind of what is read of every account, its id first. Extra columns have the kind ``extra``."""
+    accounts = catalogue.table("accounts")
+    if accounts is None:
+        return (("id", "id"), ("created_at", "time"))
+    own = [name for name in SCHEMA["accounts"].columns if name != "account_id" and accounts.has(name)]
+    named = [(name, str(kind_of("accounts", name))) for name in own]
+    extra = [(name, "extra") for name in catalogue.product.tables.accounts.extra]
+    return (("id", "id"), *named, *extra)
+
+
+def account_rows(moment: Moment, columns: tuple[tuple[str, str], ...]) -> sa.Select[Any]:
+    """Every account that existed before ``as_of``, with ``columns`` labelled ``s_<name>``."""
+    accounts = moment.catalogue.table("accounts")
+    if accounts is None:
+        seen = _seen_in_events(moment)
+        found_there = sa.select(seen.c.account_id.label("s_id"), seen.c.created_at.label("s_created_at"))
+        return _only(found_there, seen.c.account_id, moment)
+    account_id = accounts.id("account_id")
+    found: list[Column] = [account_id.label("s_id")]
+    for name, kind in columns[1:]:
+        column = accounts.rows.c[accounts.columns[f"extra.{name}"][0]] if kind == "extra" else accounts.value(name)
+        found.append(column.label(f"s_{name}"))
+    rows = sa.select(*found).where(account_id.is_not(None))
+    if accounts.has("created_at"):
+        created = accounts.time("created_at")
+        rows = rows.where(sa.or_(created.is_(None), before(created, moment.as_of)))
+    return _only(rows, account_id, moment)
+
+
+def _seen_in_events(moment: Moment) -> sa.Subquery:
+    """Distinct account ids of the events; an account begins with its first event."""
+    events = moment.catalogue.table("events")
+    assert events is not None  # noqa: S101 - events are always mapped
+    first = sa.func.min(events.time("occurred_at")).label("created_at")
+    found = sa.select(events.id("account_id").label("account_id"), first).group_by(events.raw("account_id"))
+    known = events.raw("account_id").is_not(None)
+    return found.where(known, *arrived(events, moment.catalogue, moment.as_of)).subquery("s_seen")
+
+
+def _only(rows: sa.Select[Any], account_id: Column, moment: Moment) -> sa.Select[Any]:
+    return rows if moment.accounts is None else rows.where(account_id.in_(sorted(moment.accounts)))
+
+
+def account_values(product: ProductSettings, known: Mapping[str, Value], as_of: datetime) -> dict[str, Value] | None:
+    """``account.*`` of one account as it was at ``as_of``; None when it does not count.
+
+    ``account.age_days`` are completed days since it was created.
+    """
+    values: dict[str, Value] = {f"account.{name}": None for name in SCHEMA["accounts"].columns if name != "account_id"}
+    values |= {f"account.{name}": value for name, value in known.items()}
+    deleted = values["account.deleted_at"]
+    if isinstance(deleted, datetime) and deleted > as_of:
+        values["account.deleted_at"] = deleted = None
+    created = values["account.created_at"]
+    values["account.age_days"] = (as_of - created) // timedelta(days=1) if isinstance(created, datetime) else None
+    exclude = product.exclude
+    listed = _listed(exclude, values)
+    if listed or (values["account.is_internal"] is None and exclude.is_a_full_list):
+        values["account.is_internal"] = listed
+    dropped = (exclude.deleted and deleted is not None) or (exclude.internal and values["account.is_internal"] is True)
+    return None if dropped or listed else values
+
+
+def _listed(exclude: Exclude, values: Mapping[str, Value]) -> bool:
+    ids = {str(account) for account in exclude.accounts or ()}
+    domains = {domain.strip().lower() for domain in exclude.domains or ()}
+    return values["account.id"] in ids or str(values["account.domain"] or "").strip().lower() in domains

@@ -1,0 +1,106 @@
+"""How rows become a fact: partial aggregates in SQL, and the last step in Python.
+
+Every partial is an aggregate over rows that can be combined again, so the same fact can be counted per account at
+once, or per member first and then per account. Nothing is divided in SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from worker.language.values import Value
+from worker.settings.signals import Measure
+from worker.signals.constructs import Column
+from worker.signals.decode import number, whole
+
+Finish = Callable[[Sequence[Any]], Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """One aggregate over rows, and how two of them become one."""
+
+    aggregate: Column
+    combine: Callable[[Column], Column]
+
+
+@dataclass(frozen=True, slots=True)
+class RowColumns:
+    """The columns of one fact on its rows: which count, and what is read from them."""
+
+    counts: Column
+    """True for the rows that count."""
+    that: Column | None
+    at: Column | None
+    value: Column | None
+    user: Column | None
+
+
+def partials(measure: Measure, row: RowColumns) -> list[Partial]:
+    """The aggregates ``measure`` is made of, for measures that need no look at single members, days or rows."""
+    if measure == "users":
+        assert row.user is not None  # noqa: S101 - a fact about users has them
+        return [Partial(sa.func.max(_one(sa.and_(row.counts, row.user.is_not(None)))), sa.func.sum)]
+    if measure == "ever":
+        return [Partial(sa.func.max(_one(row.counts)), sa.func.max)]
+    counted = Partial(sa.func.sum(_one(row.counts)), sa.func.sum)
+    if measure == "count":
+        return [counted]
+    if measure == "share":
+        assert row.that is not None  # noqa: S101 - checked with the settings
+        says = Partial(sa.func.sum(_one(sa.and_(row.counts, row.that.is_not(None)))), sa.func.sum)
+        return [says, Partial(sa.func.sum(_one(sa.and_(row.counts, row.that))), sa.func.sum)]
+    read = row.at if measure in {"first", "last"} else row.value
+    assert read is not None  # noqa: S101 - checked with the settings
+    found = sa.case((row.counts, read))
+    if measure in {"first", "lowest"}:
+        return [Partial(sa.func.min(found), sa.func.min)]
+    if measure in {"last", "highest"}:
+        return [Partial(sa.func.max(found), sa.func.max)]
+    if measure == "average":
+        counted = Partial(sa.func.count(found), sa.func.sum)
+    return [counted, Partial(sa.func.sum(found), sa.func.sum)]
+
+
+def _one(condition: Column) -> Column:
+    # CASE, not FILTER: half the time on DuckDB.
+    return sa.case((condition, sa.literal_column("1")), else_=sa.literal_column("0"))
+
+
+def finish(measure: Measure) -> Finish:
+    """The step from the combined partials of one account to the fact. All NULL means no row of that account."""
+    if measure in {"sum", "average", "share", "top_user_share", "roles"}:
+        return {"sum": _sum, "average": _ratio, "share": _share, "top_user_share": _share, "roles": _roles}[measure]
+    if measure in {"count", "users", "days", "user_days", "kinds"}:
+        return _count
+    if measure == "ever":
+        return lambda values: bool(values[0])
+    return lambda values: values[0]
+
+
+def _count(values: Sequence[Any]) -> Value:
+    return whole(values[0]) or 0
+
+
+def _sum(values: Sequence[Any]) -> Value:
+    """No rows is a true zero; rows that all leave the value out are unknown."""
+    return number(values[1]) if values[0] else 0
+
+
+def _ratio(values: Sequence[Any]) -> Value:
+    count, total = whole(values[0]), number(values[1])
+    return total / count if count and total is not None else None
+
+
+def _share(values: Sequence[Any]) -> Value:
+    return _ratio((values[0], values[1] or 0))
+
+
+def _roles(values: Sequence[Any]) -> Value:
+    """Active people of whom no role is known leave the number of roles unknown."""
+    people, roles = whole(values[0]) or 0, whole(values[1]) or 0
+    return None if people and not roles else roles

@@ -1,0 +1,112 @@
+"""What of the mapping and the signals does not fit the data that is there."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+import sqlalchemy as sa
+
+from worker.language.need import Need
+from worker.language.suggest import did_you_mean
+from worker.settings.base import Loc
+from worker.settings.problems import Severity
+from worker.settings.product import ProductSettings
+from worker.settings.signals import SignalsSettings
+from worker.signals.errors import SourceError
+from worker.signals.facts import Gap, facts_of, gap_of
+from worker.signals.source import Source
+
+_MOST_NAMES = 5000
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFinding:
+    """One complaint. ``file`` says which settings ``loc`` points into; a playbook's function has no place of its own."""
+
+    file: Literal["product", "signals", "playbooks"]
+    loc: Loc
+    message: str
+    severity: Severity = "error"
+
+
+def check_source(
+    source: Source, product: ProductSettings, signals: SignalsSettings, extra: Iterable[Need]
+) -> list[SourceFinding]:
+    """Every table or column that is not there, every event that never occurs, and what stays unknown, said once.
+
+    Reads one column of the events, nothing else. Errors come first.
+    """
+    needs = list(extra)
+    findings = list(_unreadable(source, product))
+    if not findings:
+        findings += _unknown(source, product, signals, needs)
+        findings += _never_seen(source, signals, needs)
+    return sorted(findings, key=lambda finding: finding.severity != "error")
+
+
+def _unreadable(source: Source, product: ProductSettings) -> Iterator[SourceFinding]:
+    for name in product.mapped():
+        try:
+            table = source.catalogue.table(name)
+            if table is not None:
+                for column in table.columns:
+                    if not column.startswith("extra."):
+                        table.value(column)
+        except SourceError as error:
+            yield SourceFinding("product", ("tables", name), str(error))
+
+
+def _unknown(
+    source: Source, product: ProductSettings, signals: SignalsSettings, needs: Iterable[Need]
+) -> Iterator[SourceFinding]:
+    gaps: dict[Gap, list[str]] = defaultdict(list)
+    for fact in facts_of(signals, needs, _ANY_TIME, product.zone):
+        gap = gap_of(fact, source.catalogue)
+        if gap is not None:
+            gaps[gap].append(fact.name)
+    for gap, names in sorted(gaps.items(), key=lambda item: (item[0].table, item[0].column or "")):
+        what = f"table {gap.table} is" if gap.column is None else f"column {gap.column} of {gap.table} is"
+        yield SourceFinding(
+            "product", ("tables",), f"{what} not mapped, so these stay unknown: {', '.join(names)}", "warning"
+        )
+    accounts = source.catalogue.table("accounts")
+    if not product.exclude.is_a_full_list and (accounts is None or not accounts.has("is_internal")):
+        message = (
+            "accounts have no is_internal, so account.is_internal stays unknown: map it, "
+            "or list your own accounts under exclude: accounts: (an empty list will do)"
+        )
+        yield SourceFinding("product", ("exclude",), message, "warning")
+
+
+def _never_seen(source: Source, signals: SignalsSettings, needs: Iterable[Need]) -> Iterator[SourceFinding]:
+    events = source.catalogue.table("events")
+    assert events is not None  # noqa: S101 - events are always mapped
+    name = events.text("name")
+    most = sa.select(name).select_from(events.rows).group_by(name).order_by(sa.func.count().desc())
+    seen = {str(row[0]) for row in source.engine.run(most.limit(_MOST_NAMES)) if row[0] is not None}
+    if len(seen) == _MOST_NAMES:
+        return
+    for loc, event in _named(signals):
+        if event not in seen:
+            yield SourceFinding("signals", loc, _never(event, seen), "warning")
+    for need in sorted({need for need in needs if need.kind in {"count", "users", "days_since"}}, key=str):
+        if need.name not in seen:
+            yield SourceFinding("playbooks", (), f"{need.key}: {_never(need.name, seen)}", "warning")
+
+
+def _named(signals: SignalsSettings) -> Iterator[tuple[Loc, str]]:
+    for name, events in signals.event_lists.items():
+        yield from ((("event_lists", name, index), event) for index, event in enumerate(events))
+    for name, signal in signals.signals.items():
+        if isinstance(signal.events, list):
+            yield from ((("signals", name, "events", index), event) for index, event in enumerate(signal.events))
+
+
+def _never(event: str, seen: Iterable[str]) -> str:
+    hint = did_you_mean(event, seen)
+    return f'no event is called "{event}" so far' + (f'. Did you mean "{hint}"?' if hint else "")

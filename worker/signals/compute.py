@@ -1,0 +1,91 @@
+"""Product data → one row of facts per account, as of a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from worker.language.need import Need
+from worker.language.values import Value
+from worker.settings.product import ProductSettings
+from worker.settings.product_schema import kind_of
+from worker.settings.signals import SignalsSettings
+from worker.signals.accounts import account_values
+from worker.signals.compile import Answer, Query, compile_query
+from worker.signals.decode import by_kind, number, turned
+from worker.signals.errors import SourceError
+from worker.signals.facts import Fact, facts_of, gap_of
+from worker.signals.source import Source
+
+_ASKED_IN_SQL = 200
+"""More account ids than this are picked out afterwards: databases limit the parameters of a query."""
+
+
+def compute(
+    source: Source,
+    product: ProductSettings,
+    signals: SignalsSettings,
+    extra: Iterable[Need],
+    as_of: datetime,
+    accounts: Collection[str] | None = None,
+) -> dict[str, dict[str, Value]]:
+    """Account id → everything known of it at ``as_of`` (aware), from one query.
+
+    The names are ``account.*``, the signals, and the functions of events in ``extra`` under their canonical text.
+    What needs a table or column that is not mapped is None for every account; no rows in a mapped table are a true
+    zero where rows are counted or summed. Rows after ``as_of``, or that arrived after it, do not count. ``accounts``
+    limits the answer to some ids. Raises SourceError.
+    """
+    facts = facts_of(signals, extra, as_of, product.zone)
+    measured = [fact for fact in facts if gap_of(fact, source.catalogue) is None]
+    unknown: dict[str, Value] = {fact.name: None for fact in facts}
+    wanted = None if accounts is None else frozenset(accounts)
+    in_sql = wanted if wanted is not None and len(wanted) <= _ASKED_IN_SQL else None
+    query = compile_query(source.catalogue, measured, as_of, in_sql)
+    found: dict[str, dict[str, Value]] = {}
+    for row in source.engine.run(query.statement):
+        account_id = str(row[0])
+        if wanted is not None and account_id not in wanted:
+            continue
+        if account_id in found:
+            raise SourceError(f'account "{account_id}" appears more than once in the accounts table')
+        values = _account(product, query, row, as_of)
+        found[account_id] = {} if values is None else values | unknown | _measured(query.answers, row, as_of)
+    kept = {account_id: fields for account_id, fields in found.items() if fields}
+    for fields in kept.values():
+        for name, signal in signals.signals.items():
+            if signal.of is not None:
+                fields[name] = number_or_none(signal.of.value(fields))
+    return kept
+
+
+def _account(product: ProductSettings, query: Query, row: Sequence[Any], as_of: datetime) -> dict[str, Value] | None:
+    columns = zip(query.account_columns, row, strict=False)
+    return account_values(product, {name: by_kind(value, kind) for (name, kind), value in columns}, as_of)
+
+
+def _measured(answers: Iterable[Answer], row: Sequence[Any], as_of: datetime) -> dict[str, Value]:
+    return {answer.fact.name: _value(answer, row, as_of) for answer in answers}
+
+
+def _value(answer: Answer, row: Sequence[Any], as_of: datetime) -> Value:
+    fact = answer.fact
+    value = answer.finish([row[position] for position in answer.positions])
+    value = by_kind(value, _kind(fact))
+    if fact.turn is not None:
+        value = turned(value, fact.turn, as_of)
+    return fact.when_none if value is None else value
+
+
+def _kind(fact: Fact) -> str:
+    if fact.measure in {"first", "last"}:
+        return "time"
+    if fact.measure in {"latest", "top"}:
+        return str(kind_of(fact.table, str(fact.column)))
+    return "text" if fact.measure == "top_user" else "flag" if fact.measure == "ever" else "number"
+
+
+def number_or_none(value: Value) -> Value:
+    """What an expression over signals gives, as a tidy number; a text or date stays what it is."""
+    return number(value) if isinstance(value, float) else value

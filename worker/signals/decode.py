@@ -1,0 +1,77 @@
+"""What a database answers, as values: aware UTC times, plain numbers, nothing infinite."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+from worker.language.values import Value, as_utc, midnight
+
+_DAY = timedelta(days=1)
+
+
+def number(value: Any) -> int | float | None:
+    """A finite number, whole where it is whole."""
+    if value is None:
+        return None
+    if isinstance(value, int):
+        return value
+    found = float(value)
+    if not math.isfinite(found):
+        return None
+    return int(found) if found.is_integer() and abs(found) < 2**53 else found
+
+
+def whole(value: Any) -> int | None:
+    """A count."""
+    return None if value is None else int(value)
+
+
+def moment(value: Any) -> datetime | None:
+    """A time in UTC, from whatever an engine gives for one."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    if isinstance(value, datetime):
+        return as_utc(value)
+    return midnight(value) if isinstance(value, date) else None
+
+
+def plain(value: Any) -> Value:
+    """A column of theirs that our schema does not know."""
+    if isinstance(value, Decimal | float):
+        return number(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    if value is None or isinstance(value, bool | int | str | date):
+        return value
+    return str(value)
+
+
+def text(value: Any) -> str | None:
+    """Text without blanks around it; nothing but blanks is unknown."""
+    return (str(value).strip() or None) if value is not None else None
+
+
+def by_kind(value: Any, kind: str) -> Value:
+    """A value of one of our columns."""
+    if value is None:
+        return None
+    if kind == "number":
+        return number(value)
+    if kind == "time":
+        return moment(value)
+    if kind == "flag":
+        return bool(value)
+    return plain(value) if kind == "extra" else text(value)
+
+
+def turned(value: Value, turn: Literal["days_since", "days_until"], as_of: datetime) -> Value:
+    """A moment as whole days: since it, completed days; until it, days begun."""
+    if not isinstance(value, datetime):
+        return None
+    return (as_of - value) // _DAY if turn == "days_since" else -((as_of - value) // _DAY)

@@ -1,0 +1,11 @@
+"""What can go wrong with product data, by who has to act."""
+
+from __future__ import annotations
+
+
+class SourceError(Exception):
+    """The product data cannot be read. The message tells the operator what to change; it holds no credentials."""
+
+
+class StaleData(Exception):
+    """The source is empty, old or shrank: nothing may be scored and nothing counts as unchanged."""

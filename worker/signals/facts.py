@@ -1,0 +1,147 @@
+"""What is to be measured, free of any SQL: one fact per signal and per function of an event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from worker.language.need import Need
+from worker.settings.product_schema import SCHEMA
+from worker.settings.signals import Measure, RowTest, Scalar, Signal, SignalsSettings
+from worker.signals.mapping import Catalogue, MappedTable
+from worker.signals.windows import Window, ever, last_days, previous_days
+
+Tests = tuple[tuple[str, RowTest], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One number, date or text about every account, from the rows of one table."""
+
+    name: str
+    table: str
+    measure: Measure
+    window: Window
+    events: tuple[str, ...] | None = None
+    where: Tests = ()
+    that: Tests = ()
+    column: str | None = None
+    at: str | None = None
+    """Our name of the row's time; None for tables without one."""
+    current: bool = False
+    turn: Literal["days_since", "days_until"] | None = None
+    when_none: Scalar | None = None
+
+    @property
+    def bounded(self) -> bool:
+        """Whether only rows since some moment can matter, so that older ones need not be read."""
+        return self.window.start is not None and self.at == SCHEMA[self.table].at and not self.current
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Why some facts cannot be known: a table or column that is not mapped."""
+
+    table: str
+    column: str | None = None
+
+
+def facts_of(settings: SignalsSettings, needs: Iterable[Need], as_of: datetime, zone: ZoneInfo) -> list[Fact]:
+    """Every measured signal and every ``count``, ``users`` and ``days_since`` that is asked for."""
+    facts = [
+        _from_signal(settings, name, signal, as_of, zone)
+        for name, signal in settings.signals.items()
+        if signal.of is None
+    ]
+    asked = {need.key: need for need in needs if need.kind in {"count", "users", "days_since"}}
+    return facts + [_from_need(asked[key], as_of, zone) for key in sorted(asked)]
+
+
+def _from_signal(settings: SignalsSettings, name: str, signal: Signal, as_of: datetime, zone: ZoneInfo) -> Fact:
+    assert signal.from_ is not None  # noqa: S101 - the model sees to it
+    assert signal.measure is not None  # noqa: S101 - the model sees to it
+    window = ever(as_of)
+    if signal.days is not None:
+        window = (previous_days if signal.previous else last_days)(signal.days, as_of, zone)
+    return Fact(
+        name=name,
+        table=signal.from_,
+        measure=signal.measure,
+        window=window,
+        events=settings.event_names(signal),
+        where=tuple(sorted(signal.where.items())),
+        that=tuple(sorted(signal.that.items())),
+        column=signal.column,
+        at=signal.at or SCHEMA[signal.from_].at,
+        current=signal.is_current,
+        turn=signal.as_,
+        when_none=signal.when_none,
+    )
+
+
+def _from_need(need: Need, as_of: datetime, zone: ZoneInfo) -> Fact:
+    window = ever(as_of) if need.days is None else last_days(need.days, as_of, zone)
+    measures: Mapping[str, Measure] = {"count": "count", "users": "users", "days_since": "last"}
+    return Fact(
+        name=need.key,
+        table="events",
+        measure=measures[need.kind],
+        window=window,
+        events=(need.name,),
+        at="occurred_at",
+        turn="days_since" if need.kind == "days_since" else None,
+    )
+
+
+def gap_of(fact: Fact, catalogue: Catalogue) -> Gap | None:
+    """The first thing ``fact`` needs that is not mapped; None when it can be measured."""
+    mapping = catalogue.product.mapped().get(fact.table)
+    if mapping is None:
+        return Gap(fact.table)
+    if mapping.from_ is None:
+        table = catalogue.table(fact.table)
+        assert table is not None  # noqa: S101 - mapped and not from events
+        for column in _columns(fact, table):
+            if not table.has(column):
+                return Gap(fact.table, column)
+    elif set(_named(fact)) - {"user_id", "added_at"}:
+        return Gap(fact.table, min(set(_named(fact)) - {"user_id", "added_at"}))
+    return next(_gaps_elsewhere(fact, catalogue), None)
+
+
+def _named(fact: Fact) -> Iterator[str]:
+    yield from (column for column, _ in (*fact.where, *fact.that))
+    if fact.column is not None and fact.measure != "top_user":
+        yield fact.column
+    if fact.measure in {"users", "user_days", "roles", "top_user", "top_user_share"}:
+        yield "user_id"
+
+
+def _columns(fact: Fact, table: MappedTable) -> Iterator[str]:
+    """The columns of its own table that ``fact`` needs, of alternatives the one that is mapped."""
+    schema = SCHEMA[fact.table]
+    for column in _named(fact):
+        if (fact.table, column) == ("subscriptions", "state"):
+            yield next(filter(table.has, ("term_end", "cancelled_at", "status")), "term_end")
+        else:
+            yield column
+    by_time = fact.window.start is not None or fact.measure in {"first", "last", "latest", "days", "user_days"}
+    if fact.at is not None and (by_time or not (fact.current or schema.since)):
+        yield fact.at
+    if fact.current and schema.needs_until:
+        yield next(filter(table.has, (*schema.until, "status")), schema.until[0])
+
+
+def _gaps_elsewhere(fact: Fact, catalogue: Catalogue) -> Iterator[Gap]:
+    wanted = {"roles": ("memberships", ("role", "user_id")), "top_user": ("users", (fact.column or "email",))}
+    if fact.measure not in wanted or (fact.measure, fact.column) == ("top_user", "user_id"):
+        return
+    name, columns = wanted[fact.measure]
+    table = catalogue.table(name)
+    if table is None:
+        yield Gap(name, columns[0] if name in catalogue.product.mapped() else None)
+    else:
+        yield from (Gap(name, column) for column in columns if not table.has(column))

@@ -1,0 +1,41 @@
+"""Refuse to score on data that is empty, old or has shrunk."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from worker.signals.errors import StaleData
+from worker.signals.volume import Volume
+
+_LEAST_SHARE = 0.5
+_ENOUGH_TO_COMPARE = 20
+"""Below this many events a day, half of the usual is chance."""
+
+__all__ = ["StaleData", "check_fresh"]
+
+
+def check_fresh(volume: Volume, as_of: datetime, max_age: timedelta, previous_accounts: int | None = None) -> None:
+    """Raise StaleData, with every reason, when ``volume`` at ``as_of`` cannot be trusted.
+
+    ``max_age`` is how old the latest event may be (twice the schedule); ``previous_accounts`` is how many accounts
+    the last run saw. The last full day must have at least half of the events usual for its weekday, where twenty
+    or more are usual.
+    """
+    reasons = []
+    if volume.events == 0:
+        reasons.append("there are no events at all before this moment")
+    if volume.accounts == 0:
+        reasons.append("there are no accounts")
+    if volume.latest is not None and as_of - volume.latest > max_age:
+        age = (as_of - volume.latest).total_seconds() / 3600
+        reasons.append(
+            f"the latest event is {age:.0f} hours old ({volume.latest:%Y-%m-%d %H:%M} UTC); "
+            f"{max_age.total_seconds() / 3600:.0f} hours are allowed"
+        )
+    usual = volume.usual_same_weekday
+    if usual is not None and usual >= _ENOUGH_TO_COMPARE and volume.last_day_events < _LEAST_SHARE * usual:
+        reasons.append(f"the last full day has {volume.last_day_events} events, usual for that weekday are {usual:.0f}")
+    if previous_accounts and volume.accounts < _LEAST_SHARE * previous_accounts:
+        reasons.append(f"there are {volume.accounts} accounts, the last run saw {previous_accounts}")
+    if reasons:
+        raise StaleData("the product data cannot be trusted: " + "; ".join(reasons))

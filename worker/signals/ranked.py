@@ -1,0 +1,59 @@
+"""Facts read from one row of an account: the latest, or its highest subscription."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from worker.signals.constructs import Column, IdText
+from worker.signals.facts import Fact
+from worker.signals.mapping import MappedTable
+from worker.signals.rows import in_force, since_of
+from worker.signals.scan import Moment, Scan
+
+
+def latest_rows(moment: Moment, fact: Fact) -> sa.Select[Any]:
+    """Per account: the value in the latest row that has one."""
+    table = moment.table(fact.table)
+    rows, columns = Scan(moment, table, [fact]).rows()
+    row = columns[fact.name]
+    assert row.at is not None  # noqa: S101 - facts without it are left out as unknown
+    assert row.value is not None  # noqa: S101 - checked with the settings
+    order = (row.at.desc(), row.value.desc())
+    place = sa.func.row_number().over(partition_by=rows.c.s_account, order_by=order).label("s_place")
+    counted = sa.select(rows.c.s_account, row.value.label("s_value"), place).where(row.counts, row.value.is_not(None))
+    return _first(counted.subquery("s_ranked"), ["s_value"], table)
+
+
+def top_rows(moment: Moment, facts: Sequence[Fact]) -> sa.Select[Any]:
+    """Per account: columns of the highest subscription, for facts that count the same rows.
+
+    One in force before one that is over; then by tier, price and the later beginning.
+    """
+    table = moment.table("subscriptions")
+    by = _order(table, moment)
+    rows, columns = Scan(moment, table, facts).rows(by)
+    order = [rows.c[f"s_by_{index}"].desc().nulls_last() for index in range(len(by))]
+    place = sa.func.row_number().over(partition_by=rows.c.s_account, order_by=order).label("s_place")
+    values: list[Column] = []
+    for index, fact in enumerate(facts):
+        value = columns[fact.name].value
+        assert value is not None  # noqa: S101 - checked with the settings
+        values.append(value.label(f"s_value_{index}"))
+    counted = sa.select(rows.c.s_account, *values, place).where(columns[facts[0].name].counts)
+    return _first(counted.subquery("s_ranked"), [f"s_value_{index}" for index in range(len(facts))], table)
+
+
+def _order(table: MappedTable, moment: Moment) -> list[Column]:
+    order: list[Column] = [sa.case((in_force(table, moment.as_of), 1), else_=0)]
+    order += [table.number(name) for name in ("tier_rank", "mrr") if table.has(name)]
+    since = since_of(table)
+    order += [] if since is None else [since]
+    return order + [table.text(name) for name in ("plan", "product", "sub_id") if table.has(name)]
+
+
+def _first(ranked: sa.Subquery, names: Sequence[str], table: MappedTable) -> sa.Select[Any]:
+    account = IdText(ranked.c.s_account, table.kind("account_id"))
+    return sa.select(account, *(ranked.c[name] for name in names)).where(ranked.c.s_place == sa.literal_column("1"))

@@ -1,0 +1,146 @@
+"""The rows some facts are counted from: one pass over a table, with one column per distinct test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from worker.settings.product_schema import SCHEMA
+from worker.signals.aggregates import RowColumns
+from worker.signals.constructs import Column, DayOf, Kind
+from worker.signals.facts import Fact, Tests
+from worker.signals.mapping import Catalogue, MappedTable
+from worker.signals.rows import arrived, before, begun, column_value, in_force, not_before, passes
+from worker.signals.windows import offsets
+
+_EARLIEST_DAY = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
+_OWN_VALUE = frozenset({"sum", "average", "lowest", "highest", "latest", "top"})
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What every fact of one query is measured against."""
+
+    catalogue: Catalogue
+    as_of: datetime
+    accounts: frozenset[str] | None = None
+
+    def table(self, name: str) -> MappedTable:
+        """A mapped table, the ones taken from the events included."""
+        found = self.catalogue.table(name)
+        return from_events(self) if found is None else found
+
+
+def from_events(moment: Moment) -> MappedTable:
+    """Whoever appears in the events, since they first did, as memberships."""
+    events = moment.catalogue.table("events")
+    assert events is not None  # noqa: S101 - events are always mapped
+    user = [] if not events.has("user_id") else [events.id("user_id").label("user_id")]
+    grouped = [events.raw(name) for name in ("account_id", "user_id") if events.has(name)]
+    first = sa.func.min(events.time("occurred_at")).label("added_at")
+    seen = sa.select(events.id("account_id").label("account_id"), *user, first).group_by(*grouped)
+    seen = seen.where(*arrived(events, moment.catalogue, moment.as_of), *(column.is_not(None) for column in grouped))
+    kind: Kind = "any" if moment.catalogue.engine.name == "sqlite" else "time"
+    columns: dict[str, tuple[str, Kind]] = {"account_id": ("account_id", "text"), "added_at": ("added_at", kind)}
+    if user:
+        columns["user_id"] = ("user_id", "text")
+    return MappedTable("memberships", seen.subquery("s_memberships"), columns)
+
+
+@dataclass(slots=True)
+class Scan:
+    """Rows of ``table`` for ``facts``, as a subquery with ``s_account``, ``s_user`` and what the facts test."""
+
+    moment: Moment
+    table: MappedTable
+    facts: Sequence[Fact]
+    _columns: dict[str, Column] = field(default_factory=dict)
+    _labels: dict[str, str] = field(default_factory=dict)
+
+    def rows(self, order: Sequence[Column] = ()) -> tuple[sa.Subquery, Mapping[str, RowColumns]]:
+        """The subquery, and for every fact by name which of its columns to use. ``order`` comes out as ``s_by_N``."""
+        plans = {fact.name: self._plan(fact) for fact in self.facts}
+        needs_user = self.table.has("user_id")
+        columns = [self.table.raw("account_id").label("s_account")]
+        columns += [self.table.raw("user_id").label("s_user")] if needs_user else []
+        columns += [column.label(label) for label, column in self._columns.items()]
+        columns += [column.label(f"s_by_{index}") for index, column in enumerate(order)]
+        rows = sa.select(*columns).where(*self._where()).subquery("s_rows")
+        named = {fact.name: self._row_columns(fact, plans[fact.name], rows) for fact in self.facts}
+        return rows, named
+
+    def keyed(self, measure: str, rows: sa.Subquery) -> list[Column]:
+        """What is counted once per account for ``days``, ``user_days`` and ``kinds``."""
+        parts = {"days": ["day"], "user_days": ["user", "day"], "kinds": ["name"]}[measure]
+        return [rows.c.s_user if part == "user" else rows.c[self._labels[part]] for part in parts]
+
+    def _plan(self, fact: Fact) -> dict[str, str | None]:
+        if fact.measure in {"days", "user_days"}:
+            self._take("day", self._day(fact))
+        if fact.measure == "kinds":
+            self._take("name", self.table.text("name"))
+        value = None
+        if fact.column is not None and fact.measure in _OWN_VALUE:
+            value = self._take(f"value {fact.column}", column_value(self.table, fact.column, self.moment.as_of))
+        at = None
+        if fact.at is not None and self.table.has(fact.at):
+            at = self._take(f"at {fact.at}", self.table.time(fact.at))
+        test = self._take(f"test {fact.current} {fact.events} {fact.where}", self._test(fact))
+        that = self._take(f"that {fact.that}", self._tests(fact.that)) if fact.that else None
+        return {"test": test, "that": that, "at": at, "value": value}
+
+    def _take(self, key: str, column: Column) -> str:
+        if key not in self._labels:
+            self._labels[key] = f"s_{len(self._labels)}"
+            self._columns[self._labels[key]] = column
+        return self._labels[key]
+
+    def _test(self, fact: Fact) -> Column:
+        parts = [self._tests(fact.where)]
+        if fact.events is not None:
+            parts.append(self.table.text("name").in_(fact.events))
+        if fact.current:
+            parts.append(in_force(self.table, self.moment.as_of))
+        elif SCHEMA[fact.table].since:
+            parts.append(begun(self.table, self.moment.as_of))
+        return sa.and_(sa.true(), *parts)
+
+    def _tests(self, tests: Tests) -> Column:
+        return sa.and_(sa.true(), *(passes(self.table, column, test, self.moment.as_of) for column, test in tests))
+
+    def _day(self, fact: Fact) -> Column:
+        product = self.moment.catalogue.product
+        shifts = []
+        if product.time_zone != "UTC" and self.moment.catalogue.engine.name == "sqlite":
+            shifts = offsets(product.zone, fact.window.start or _EARLIEST_DAY, self.moment.as_of)
+        return DayOf(self.table.time(str(fact.at)), product.time_zone, shifts)
+
+    def _where(self) -> list[Column]:
+        parts: list[Column] = []
+        if self.table.name == "events":
+            parts += arrived(self.table, self.moment.catalogue, self.moment.as_of)
+        starts = [fact.window.start for fact in self.facts if fact.bounded and fact.window.start is not None]
+        if starts and len(starts) == len(self.facts):
+            parts.append(not_before(self.table.time(str(self.facts[0].at)), min(starts)))
+        names = {name for fact in self.facts for name in fact.events or ()}
+        if names and all(fact.events is not None for fact in self.facts):
+            parts.append(self.table.text("name").in_(sorted(names)))
+        if self.moment.accounts is not None:
+            parts.append(self.table.id("account_id").in_(sorted(self.moment.accounts)))
+        return parts
+
+    def _row_columns(self, fact: Fact, plan: Mapping[str, str | None], rows: sa.Subquery) -> RowColumns:
+        test, that, at, value = (rows.c[label] if label else None for label in plan.values())
+        assert test is not None  # noqa: S101 - every fact has one
+        parts: list[Column] = [test]
+        # A current row without a known beginning has always been there; anything else happens at its time.
+        timeless = fact.window.start is None and (fact.current or bool(SCHEMA[fact.table].since))
+        if at is not None and not (timeless and fact.measure not in {"first", "last", "latest"}):
+            parts.append(before(at, fact.window.end))
+            if fact.window.start is not None:
+                parts.append(not_before(at, fact.window.start))
+        user = rows.c.s_user if self.table.has("user_id") else None
+        return RowColumns(sa.and_(*parts), that, at, value, user)

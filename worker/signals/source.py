@@ -1,0 +1,75 @@
+"""The product's data, opened for reading."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from worker.settings.environment import SecretMissing, secret
+from worker.settings.product import ProductSettings
+from worker.signals.constructs import Kind
+from worker.signals.engines import Engine, open_duckdb_file, open_folder, open_postgres, open_sqlite
+from worker.signals.errors import SourceError
+from worker.signals.mapping import Catalogue
+from worker.signals.volume import Volume, measure_volume
+
+
+@dataclass(slots=True)
+class Source:
+    """Product data as `config/product.yaml` maps it. A context manager; nothing is ever written through it.
+
+    Open it inside the process that uses it: DuckDB must not be carried over a fork.
+    """
+
+    engine: Engine
+    catalogue: Catalogue
+
+    def tables(self) -> list[str]:
+        """The tables (or files) there are, by the names a mapping can use."""
+        return self.engine.tables()
+
+    def columns(self, table: str) -> dict[str, Kind]:
+        """Our columns of ``table`` that exist in the source, and what they hold there. Empty when it is not mapped."""
+        mapped = self.catalogue.table(table)
+        return {} if mapped is None else {ours: kind for ours, (_, kind) in mapped.columns.items()}
+
+    def volume(self, as_of: datetime) -> Volume:
+        """How much data there was at ``as_of``, for `check_fresh`."""
+        return measure_volume(self.catalogue, as_of)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.engine.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _url(ref: str, root: Path) -> str:
+    try:
+        return secret(ref, root)()
+    except SecretMissing as missing:
+        raise SourceError(f"the URL of the product database is missing: {missing}") from missing
+
+
+def open_source(product: ProductSettings, root: Path) -> Source:
+    """Open the data ``product`` points at; paths count from ``root``. Raises SourceError when that cannot be done."""
+    settings = product.source
+    engine: Engine
+    if settings.duckdb:
+        engine = open_duckdb_file(root / settings.duckdb, settings.memory)
+    elif settings.folder:
+        engine = open_folder(root / settings.folder, settings.memory)
+    elif settings.sqlite:
+        engine = open_sqlite(root / settings.sqlite)
+    else:
+        engine = open_postgres(_url(str(settings.postgres), root))
+    return Source(engine, Catalogue(engine, product, root))
