@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import pytest
 from drive import companies, deliver, statuses, update, values, write_calls
-from harness import Crm
+from harness import Crm, Fault
 
 from connectors.base import Connector, Unavailable
 
@@ -128,16 +129,12 @@ def test_without_an_answer_the_outcome_is_unknown_and_a_replay_settles_it(
 
 
 @pytest.mark.parametrize("fault", ["unavailable", "connection_lost"])
-def test_a_crm_that_is_down_applies_nothing_and_gets_it_later(crm: Crm, connector: Connector, fault) -> None:
+def test_a_crm_that_is_down_applies_nothing_and_gets_it_later(crm: Crm, connector: Connector, fault: Fault) -> None:
     records = companies(crm, 5)
     operations = [update(crm, record, score=44) for record in records]
     crm.arm(fault)
-    try:
-        answered = statuses(connector.write(operations))
-    except Unavailable as error:
-        assert error.retry_after > 0
-    else:
-        assert set(answered) <= {"unknown", "retry"}
+    with contextlib.suppress(Unavailable):
+        assert set(statuses(connector.write(operations))) <= {"unknown", "retry"}
     assert values(crm, records, "score") == [None] * 5
     assert {outcome.status for outcome in deliver(crm, operations).values()} == {"applied"}
     assert values(crm, records, "score") == [44] * 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from drive import DUE, companies, deliver, keys_of_tasks, statuses, task
-from harness import Crm
+from harness import Crm, Fault
 
 from connectors.base import CloseTask, Connector, UpdateTask
 
@@ -48,7 +48,7 @@ def test_sending_the_same_tasks_again_makes_none(crm: Crm, connector: Connector)
 
 
 @pytest.mark.parametrize("fault", ["answer_lost", "answer_lost_midway", "garbled_answer", "connection_lost"])
-def test_whatever_is_lost_there_is_one_task_per_key(crm: Crm, connector: Connector, fault) -> None:
+def test_whatever_is_lost_there_is_one_task_per_key(crm: Crm, connector: Connector, fault: Fault) -> None:
     operations = [task(record, n) for record in companies(crm, 20) for n in range(2)]
     crm.arm(fault)
     settled = deliver(crm, operations)
