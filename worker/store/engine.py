@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -39,6 +39,11 @@ def _sqlite_now(*_: Any, **__: Any) -> str:
 @compiles(db_now, "postgresql")
 def _postgres_now(*_: Any, **__: Any) -> str:
     return "extract(epoch from clock_timestamp())::float8"
+
+
+def database_time(connection: Connection) -> float:
+    """Seconds since 1970 on the database's clock."""
+    return float(connection.execute(select(db_now())).scalar_one())
 
 
 def open_store(url: str) -> Engine:

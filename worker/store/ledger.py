@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
-from worker.store.engine import db_now
+from worker.store.engine import database_time
 from worker.store.tables import ledger
 
 
@@ -15,7 +15,7 @@ def record_effects(connection: Connection, rows: Iterable[Mapping[str, Any]]) ->
     """Append effects; nothing in the ledger is ever changed."""
     appended = list(rows)
     if appended:
-        at = connection.execute(select(db_now())).scalar_one()
+        at = database_time(connection)
         connection.execute(insert(ledger), [{**row, "at": at} for row in appended])
 
 

@@ -223,7 +223,7 @@ schedule_slots = Table(
     "schedule_slots",
     metadata,
     Column("schedule", Text, primary_key=True),
-    Column("last_slot", Text),
-    Column("lease_token", Text),
+    Column("finished_slot", Text, nullable=False, server_default=""),
     Column("lease_until", Double, nullable=False, server_default="0"),
+    Column("lease_token", Text, nullable=False, server_default=""),
 )

@@ -158,9 +158,9 @@ def upgrade() -> None:
     op.create_table(
         "schedule_slots",
         sa.Column("schedule", sa.Text(), nullable=False),
-        sa.Column("last_slot", sa.Text(), nullable=True),
-        sa.Column("lease_token", sa.Text(), nullable=True),
+        sa.Column("finished_slot", sa.Text(), server_default="", nullable=False),
         sa.Column("lease_until", sa.Double(), server_default="0", nullable=False),
+        sa.Column("lease_token", sa.Text(), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("schedule", name=op.f("pk_schedule_slots")),
     )
     op.create_table(

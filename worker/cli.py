@@ -1,0 +1,362 @@
+"""The commands. Each reads its options, calls one function, prints what came of it, and says how it ended.
+
+Exit 0: done. Exit 1: refused or failed, with one clear message. Exit 2: wrong usage.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rich.console import Console
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Health, onboarding and PQL scores from product data, as fields and tasks in Salesforce and HubSpot.",
+)
+outbox_app = typer.Typer(no_args_is_help=True, help="What waits to be sent, is parked or dead.")
+crm_app = typer.Typer(no_args_is_help=True, help="The CRMs themselves.")
+playbooks_app = typer.Typer(no_args_is_help=True, help="The playbooks' own tests.")
+app.add_typer(outbox_app, name="outbox")
+app.add_typer(crm_app, name="crm")
+app.add_typer(playbooks_app, name="playbooks")
+
+ProjectOption = Annotated[
+    Path | None,
+    typer.Option("--project", envvar="PLGSYNC_PROJECT", help="The project folder (default: here).", show_default=False),
+]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option("--as-of", help="The moment to compute for, ISO 8601; without a zone it is UTC (default: now)."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def main() -> None:
+    """The ``plgsync`` command."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        _fail("interrupted; what was queued is kept and goes on with the next plgsync run", 130)
+    except Exception as error:
+        message = _expected(error)
+        if message is None:
+            raise
+        _fail(message)
+
+
+def _expected(error: Exception) -> str | None:
+    """The message of an error that somebody can act on, or None for a bug."""
+    from connectors.base import CallFailed
+    from worker.failures import explain_failure
+
+    if isinstance(error, CallFailed):
+        return str(error)
+    return explain_failure(error)
+
+
+def _fail(message: str, code: int = 1) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.write(message.rstrip() + "\n")
+    raise SystemExit(code)
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else 110
+    return Console(width=width, highlight=False, soft_wrap=False)
+
+
+def _show(result: Any, as_json: bool, data: Any) -> None:
+    """Print either the rendered result or its JSON."""
+    if as_json:
+        sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n")
+    else:
+        _console().print(result)
+
+
+def _moment(text: str | None) -> datetime:
+    from datetime import UTC, datetime
+
+    from worker.settings.clock import now
+
+    if text is None:
+        return now().replace(microsecond=0)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f'"{text}" is not a date or a time such as 2026-06-30 or 2026-06-30T08:00Z') from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+# ---------------------------------------------------------------------------- getting started
+
+
+@app.command()
+def demo(
+    dir: Annotated[Path, typer.Option("--dir", help="Where the demo project is made.")] = Path("demo"),  # noqa: A002
+    accounts: Annotated[int, typer.Option(min=20, max=20_000, help="How many accounts the company has.")] = 300,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same company.")] = 7,
+) -> None:
+    """Build a company and two sandbox CRMs, and run the whole main job on them.
+
+    Example: plgsync demo --accounts 500
+    """
+    from worker.demo.story import run_demo
+
+    run_demo(dir, accounts, seed, _console())
+
+
+@app.command()
+def init(dir: Annotated[Path, typer.Argument(help="The folder to write config/ and playbooks/ into.")]) -> None:  # noqa: A002
+    """Write a commented project to edit; files that exist are left alone.
+
+    Example: plgsync init ~/plgsync-acme
+    """
+    from worker.settings.shipped import write_project
+
+    written = write_project(dir)
+    _console().print(f"{len(written)} files written to {dir}. Next: edit config/product.yaml and config/crm.yaml, then")
+    _console().print(f"  plgsync check --project {dir}", style="bold")
+
+
+@app.command()
+def check(
+    project: ProjectOption = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Look at the files only.")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Find every problem in every file at once, then see whether the source and the CRMs are fit to run.
+
+    Example: plgsync check --offline
+    """
+    from worker.checking import check_project
+    from worker.rendering.problems import render_check
+
+    result = check_project(project, offline=offline)
+    _show(render_check(result), json_, result.to_json())
+    if not result.fit:
+        raise SystemExit(1)
+
+
+@app.command()
+def schema(
+    write: Annotated[Path | None, typer.Option("--write", help="Write one .schema.json per file here.")] = None,
+) -> None:
+    """Print the JSON Schema of every YAML file, for editors that complete and check.
+
+    Example: plgsync schema --write .schemas
+    """
+    from worker.settings.schema import schemas
+
+    if write is None:
+        sys.stdout.write(json.dumps(schemas(), indent=2) + "\n")
+        return
+    write.mkdir(parents=True, exist_ok=True)
+    for name, document in schemas().items():
+        (write / f"{name}.schema.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+@playbooks_app.command("test")
+def playbooks_test(project: ProjectOption = None, json_: JsonOption = False) -> None:
+    """Run the .test.yaml beside every playbook, on a controlled clock.
+
+    Example: plgsync playbooks test
+    """
+    from worker.checking import test_playbooks
+    from worker.rendering.problems import render_playbook_tests
+
+    results = test_playbooks(project)
+    _show(render_playbook_tests(results), json_, [result.to_json() for result in results])
+    if any(not result.passed for result in results):
+        raise SystemExit(1)
+
+
+# ---------------------------------------------------------------------------- the main job
+
+
+@app.command()
+def plan(
+    project: ProjectOption = None,
+    as_of: AsOfOption = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Keep the plan, for plgsync run --apply.")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Show every field and task a run would write, old and new. Writes nothing.
+
+    Example: plgsync plan --out plan.json
+    """
+    from worker.commands import make_plan
+    from worker.rendering.plan import render_plan
+
+    computed, guard = make_plan(project, _moment(as_of))
+    if out:
+        out.write_text(json.dumps(computed.plan.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    _show(render_plan(computed, guard), json_, {**computed.plan.to_json(), "guard": guard})
+
+
+@app.command()
+def run(
+    project: ProjectOption = None,
+    as_of: AsOfOption = None,
+    apply: Annotated[Path | None, typer.Option("--apply", help="Run only if this plan still holds.")] = None,
+    first_run: Annotated[
+        bool, typer.Option("--first-run", help="Let the guard pass a run that fills every record for the first time.")
+    ] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Compute, decide and deliver now, without Celery.
+
+    Example: plgsync run --apply plan.json
+    """
+    from worker.commands import run_now
+    from worker.rendering.summary import render_report, report_json
+
+    if apply and as_of:
+        raise typer.BadParameter("a plan carries its own moment: leave --as-of out")
+    report = run_now(project, None if apply else _moment(as_of), apply, first_run=first_run)
+    _show(render_report(report), json_, report_json(report))
+
+
+@app.command()
+def explain(
+    account: Annotated[str, typer.Argument(help="An account id, name or domain.")],
+    project: ProjectOption = None,
+    as_of: AsOfOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Show where every score of an account comes from, and what every playbook sees in it.
+
+    Example: plgsync explain acme.example
+    """
+    from worker.commands import explain_account
+    from worker.rendering.explain import render_explanation
+
+    explanation = explain_account(project, account, _moment(as_of) if as_of else None)
+    _show(render_explanation(explanation), json_, explanation.to_json())
+
+
+# ---------------------------------------------------------------------------- the outbox
+
+
+@outbox_app.command("list")
+def outbox_list(project: ProjectOption = None, json_: JsonOption = False) -> None:
+    """Show what waits, is parked or dead, with the CRM's words.
+
+    Example: plgsync outbox list
+    """
+    from worker.commands import outbox_rows
+    from worker.rendering.outbox import render_outbox
+
+    rows = outbox_rows(project)
+    _show(render_outbox(rows), json_, rows)
+
+
+IdsArgument = Annotated[list[int], typer.Argument(help="Row numbers from plgsync outbox list.")]
+
+
+@outbox_app.command("retry")
+def outbox_retry(ids: IdsArgument, project: ProjectOption = None) -> None:
+    """Send parked or dead rows again with the next delivery.
+
+    Example: plgsync outbox retry 12 13
+    """
+    from worker.commands import change_outbox
+
+    done = change_outbox(project, ids, "retry")
+    _console().print(f"{done} of {len(ids)} rows will be sent again with the next plgsync run")
+    if done < len(ids):
+        raise SystemExit(1)
+
+
+@outbox_app.command("drop")
+def outbox_drop(ids: IdsArgument, project: ProjectOption = None) -> None:
+    """Give up on rows that wait, are parked or dead.
+
+    Example: plgsync outbox drop 12
+    """
+    from worker.commands import change_outbox
+
+    done = change_outbox(project, ids, "drop")
+    _console().print(f"{done} of {len(ids)} rows dropped")
+    if done < len(ids):
+        raise SystemExit(1)
+
+
+# ---------------------------------------------------------------------------- the CRMs
+
+
+@crm_app.command("setup")
+def crm_setup(
+    name: Annotated[str, typer.Argument(help="A destination of config/crm.yaml.")],
+    project: ProjectOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Create the CRM fields this project needs, and say what a person still has to do.
+
+    Example: plgsync crm setup hubspot --dry-run
+    """
+    from dataclasses import asdict
+
+    from worker.commands import set_up_crm
+    from worker.rendering.setup import render_setup
+
+    steps = set_up_crm(project, name, dry_run=dry_run)
+    _show(render_setup(name, steps), json_, [asdict(step) for step in steps])
+    if any(step.status in {"todo", "wrong"} for step in steps):
+        raise SystemExit(1)
+
+
+@app.command()
+def sandbox(
+    salesforce_port: Annotated[int, typer.Option(help="0 takes a free port.")] = 0,
+    hubspot_port: Annotated[int, typer.Option(help="0 takes a free port.")] = 0,
+    seed: Annotated[Path | None, typer.Option(help="A JSON file of records to start with.")] = None,
+) -> None:
+    """Run both sandbox CRMs here; one JSON line says where they are. Stops on SIGTERM or Ctrl-C.
+
+    Example: plgsync sandbox --salesforce-port 8101 --hubspot-port 8102
+    """
+    from worker.commands import serve_sandboxes
+
+    serve_sandboxes(salesforce_port, hubspot_port, seed)
+
+
+# ---------------------------------------------------------------------------- the schedule
+
+
+@app.command()
+def tick(project: ProjectOption = None) -> None:
+    """Do every job of config/schedule.yaml that is due now, here; for cron or a Kubernetes CronJob.
+
+    Example: plgsync tick
+    """
+    from worker.jobs import open_jobs
+
+    with open_jobs(project) as jobs:
+        due = jobs.take_due()
+        for job in due:
+            jobs.start(job)
+    _console().print(f"{len(due)} jobs done: {', '.join(job.schedule for job in due) or 'nothing was due'}")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def worker(context: typer.Context) -> None:
+    """Run the Celery worker; everything after it goes to celery.
+
+    Example: plgsync worker --queues compute,deliver,default --concurrency 2
+    """
+    from worker.app import app as celery_app
+
+    celery_app.worker_main(["worker", *context.args])

@@ -1,0 +1,62 @@
+"""What went wrong, in one message for whoever can act on it; anything not named here is a bug."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+
+from sqlalchemy.exc import DBAPIError
+
+from worker.delivery.guard import UnsafePlan
+from worker.pipeline import BackInTime, PlanMoved
+from worker.settings.problems import ConfigError
+from worker.signals.errors import SourceError, StaleData
+from worker.store.engine import StoreError
+from worker.store.lock import Busy
+
+
+class Refused(Exception):
+    """A command was asked for something that is not there; the message says what is."""
+
+
+_HOW_TO_APPROVE = "Nothing was queued. If this is meant: plgsync plan --out plan.json, then plgsync run --apply plan.json"
+
+
+def explain_failure(error: BaseException) -> str | None:
+    """The message of an expected failure, or None when it is not one of ours."""
+    match error:
+        case ConfigError():
+            count = len(error.problems)
+            return f"{error}\n{count} problem{'s' if count > 1 else ''}; nothing was run"
+        case UnsafePlan():
+            reasons = "\n".join(f"  {reason}" for reason in error.reasons)
+            return f"guard: this plan changes too much\n{reasons}\n{_HOW_TO_APPROVE}"
+        case StaleData():
+            return f"stale data: {error}\nNothing was scored and nothing counts as unchanged."
+        case SourceError():
+            return f"product data: {error}"
+        case BackInTime() | PlanMoved() | Busy() | StoreError() | Refused():
+            return str(error)
+        case DBAPIError():
+            return _database_failure(error)
+        case OSError():
+            return _system_failure(error)
+        case _:
+            return None
+
+
+def _database_failure(error: DBAPIError) -> str | None:
+    cause = error.orig
+    if isinstance(cause, sqlite3.OperationalError):
+        return f"the state database cannot be used: {cause}; nothing was half-written, run again once that is mended"
+    if error.connection_invalidated:
+        return "the connection to the state database was lost; nothing was half-written, run again"
+    return None
+
+
+def _system_failure(error: OSError) -> str | None:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return "the disk is full; nothing was half-written, run again once there is room"
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR}:
+        return f"{error.filename}: {error.strerror}" if error.filename else None
+    return None

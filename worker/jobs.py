@@ -1,0 +1,87 @@
+"""The scheduled jobs as plain functions: the same for Celery, for ``plgsync tick`` and for cron."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+from sqlalchemy import Engine
+
+from connectors.base import Connector
+from worker import pipeline
+from worker.delivery.guard import UnsafePlan
+from worker.settings.clock import now
+from worker.settings.environment import database_url, project_dir
+from worker.settings.project import Project, load_project
+from worker.signals.errors import SourceError
+from worker.signals.freshness import StaleData
+from worker.store.engine import open_store
+from worker.store.lock import Busy, exclusive_run
+from worker.store.schedules import DueJob, finish, take_due
+
+log = structlog.get_logger()
+
+_OPERATOR_ACTS = (UnsafePlan, StaleData, SourceError, pipeline.BackInTime, Busy)
+
+
+@contextmanager
+def open_jobs(project: Path | None = None) -> Iterator[Jobs]:
+    """The jobs of one project, with its settings freshly read; connections are closed afterwards."""
+    root = project_dir(project)
+    settings = load_project(root)
+    engine = open_store(database_url(root))
+    connectors = pipeline.connect_all(settings)
+    try:
+        yield Jobs(settings, engine, connectors)
+    finally:
+        for connector in connectors.values():
+            connector.close()
+        engine.dispose()
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """One project's work, ready to start."""
+
+    project: Project
+    engine: Engine
+    connectors: Mapping[str, Connector]
+
+    def take_due(self) -> list[DueJob]:
+        """The jobs that are due now and now ours to do."""
+        with self.engine.begin() as connection:
+            return take_due(connection, self.project.schedule.schedules, now())
+
+    def start(self, due: DueJob) -> None:
+        """Do one due job here and now."""
+        {"run": self.compute, "deliver": self.deliver, "read_back": self.read_back}[due.job](due)
+
+    def compute(self, due: DueJob | None) -> None:
+        """Fill the outbox as of now; what an operator has to decide is logged and ends the slot."""
+        with self._ending(due):
+            try:
+                with exclusive_run(self.engine):
+                    pipeline.compute_and_commit(self.project, self.engine, self.connectors, now())
+            except _OPERATOR_ACTS as error:
+                log.error("nothing queued", reason=str(error), kind=type(error).__name__)
+
+    def deliver(self, due: DueJob | None) -> None:
+        """Send what is due, to every destination side by side."""
+        with self._ending(due):
+            pipeline.deliver_all(self.engine, self.connectors, now=now, wait=time.sleep, owner="")
+
+    def read_back(self, due: DueJob | None) -> None:
+        """Store what people changed in the CRMs since the last look."""
+        with self._ending(due):
+            pipeline.read_back(self.project, self.engine, self.connectors)
+
+    @contextmanager
+    def _ending(self, due: DueJob | None) -> Iterator[None]:
+        yield
+        if due:
+            with self.engine.begin() as connection:
+                finish(connection, due)

@@ -1,0 +1,405 @@
+"""One run, readable from top to bottom: read, measure, score, decide, plan, commit, deliver.
+
+Everything a run decides commits in one transaction with the outbox rows it leads to; delivery comes
+after and can die at any point. `compute` alone writes nothing anywhere, which is what a plan is.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Engine
+
+from connectors.base import Connector
+from connectors.registry import connect
+from worker.delivery.backlog import unsettled_records
+from worker.delivery.crm_facts import CrmFacts
+from worker.delivery.guard import check_plan
+from worker.delivery.outbox import (
+    NewFields,
+    attach_record,
+    give_back_leases,
+    queue_fields,
+    queue_tasks,
+    withdraw_tasks,
+)
+from worker.delivery.plan import Plan
+from worker.delivery.planning import Desired, make_plan
+from worker.delivery.reading import CrmView, load_view, read_crm, save_view
+from worker.delivery.send import Delivery, deliver_patiently
+from worker.language.need import Need
+from worker.language.values import Fields, Value
+from worker.rules.actions import MakeTask
+from worker.rules.decide import PlaybookRun, RunContext, decide
+from worker.rules.membership import Membership
+from worker.scores.memory import ScoreMemory
+from worker.scores.score import Scored, score_account, score_needs
+from worker.settings.project import Project
+from worker.signals.compute import compute as compute_signals
+from worker.signals.freshness import check_fresh
+from worker.signals.source import open_source
+from worker.store import state
+from worker.store.lock import exclusive_run
+
+log = structlog.get_logger()
+
+TREND_DAYS = 28
+INLINE_OWNER = "inline:"
+_PATIENCE_S = 20.0
+
+
+class BackInTime(Exception):
+    """State has moved past the moment asked for; a run or a plan can only go forward."""
+
+
+class PlanMoved(Exception):
+    """The approved plan no longer holds: data, settings or the CRM changed since it was made."""
+
+
+@dataclass(slots=True)
+class Computed:
+    """Everything one run knows before it writes: fields and scores per account, decisions, and the plan."""
+
+    as_of: datetime
+    accounts: dict[str, dict[str, Value]]
+    scored: dict[str, Scored]
+    playbooks: dict[str, PlaybookRun]
+    memberships: dict[str, dict[str, Membership]]
+    views: list[CrmView]
+    plan: Plan
+    volume: tuple[int, int]
+
+
+@dataclass(slots=True)
+class RunReport:
+    """What one run did; ``calls`` are API calls by destination: all, and those that write."""
+
+    run_id: str
+    computed: Computed
+    deliveries: list[Delivery] = field(default_factory=list)
+    calls: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+def connect_all(project: Project) -> dict[str, Connector]:
+    """One connector for each destination of the project."""
+    return {name: connect(project.crm.to_destination(name, project.root)) for name in project.crm.destinations}
+
+
+def run(
+    project: Project,
+    engine: Engine,
+    connectors: Mapping[str, Connector],
+    as_of: datetime,
+    *,
+    now: Callable[[], datetime],
+    wait: Callable[[float], None],
+    first_run: bool = False,
+    approved: str | None = None,
+) -> RunReport:
+    """Compute and deliver inline, one run at a time on this state database.
+
+    ``approved`` is the fingerprint of a plan that a person has seen: the run goes on only if it still
+    holds, and the guard is then waived. Raises `UnsafePlan`, `PlanMoved`, `BackInTime`, `StaleData`,
+    `SourceError` or `Busy`; in each case nothing has been queued.
+    """
+    with exclusive_run(engine):
+        if engine.dialect.name == "sqlite":
+            give_back_leases(engine, INLINE_OWNER)
+        report = compute_and_commit(project, engine, connectors, as_of, first_run=first_run, approved=approved)
+        report.deliveries = deliver_all(engine, connectors, now=now, wait=wait)
+    report.calls = {name: (c.usage().calls, c.usage().write_calls) for name, c in connectors.items()}
+    return report
+
+
+def compute_and_commit(
+    project: Project,
+    engine: Engine,
+    connectors: Mapping[str, Connector],
+    as_of: datetime,
+    *,
+    first_run: bool = False,
+    approved: str | None = None,
+) -> RunReport:
+    """Everything up to the outbox: compute, check the plan, and commit state and outbox rows together."""
+    computed = compute(project, engine, connectors, as_of)
+    if approved is None:
+        check_plan(computed.plan, project.crm.guard, first_run=first_run)
+    elif approved != computed.plan.fingerprint():
+        raise PlanMoved("the plan no longer holds: data, settings or the CRM changed since it was made; plan again")
+    report = RunReport(uuid.uuid4().hex[:12], computed)
+    with engine.begin() as connection:
+        _refuse_going_back(connection, as_of)
+        _commit(connection, project, report)
+    log.info(
+        "committed",
+        run_id=report.run_id,
+        accounts=len(computed.accounts),
+        records=len(computed.plan.records),
+        tasks=len(computed.plan.tasks),
+    )
+    return report
+
+
+def deliver_all(
+    engine: Engine, connectors: Mapping[str, Connector], *, now: Callable[[], datetime], wait: Callable[[float], None]
+) -> list[Delivery]:
+    """Deliver to every destination side by side; a slow or refusing one holds up nobody else."""
+
+    def one(connector: Connector) -> Delivery:
+        return deliver_patiently(
+            engine, connector, now=now, wait=wait, patience_s=_PATIENCE_S, owner=INLINE_OWNER
+        )
+
+    if not connectors:
+        return []
+    with ThreadPoolExecutor(max_workers=len(connectors)) as pool:
+        return list(pool.map(one, connectors.values()))
+
+
+# ---------------------------------------------------------------------------- compute
+
+
+def compute(
+    project: Project,
+    engine: Engine,
+    connectors: Mapping[str, Connector],
+    as_of: datetime,
+    accounts: Collection[str] | None = None,
+) -> Computed:
+    """Measure, read the CRMs, score, decide and plan, as of one moment. Writes nothing."""
+    with engine.begin() as connection:
+        _refuse_going_back(connection, as_of)
+        previous_volume = state.last_volume(connection)
+        memories = {a: ScoreMemory.from_json(m) for a, m in state.load_memories(connection).items()}
+        memberships = {
+            playbook_id: {a: Membership.from_json(m) for a, m in of_accounts.items()}
+            for playbook_id, of_accounts in state.load_memberships(connection).items()
+        }
+        counts = {p.id: state.load_playbook_counts(connection, p.id, _iso(as_of)) for p in project.playbooks}
+        views = [load_view(connection, name, project.crm, connectors[name]) for name in project.crm.destinations]
+
+    measured, then, volume = measure(project, as_of, previous_volume and previous_volume[0], accounts)
+    for view in views:
+        read_crm(view, measured)
+    facts = CrmFacts(views, _pql_playbooks(project))
+    fields = {account_id: {**row, **facts.fields(account_id)} for account_id, row in measured.items()}
+    scored = score(project, fields, then, memories, as_of)
+    runs = _decide_all(project, fields, memberships, views, counts, as_of)
+    plan = _plan(project, fields, runs, memberships, views, as_of)
+    return Computed(as_of, fields, scored, runs, memberships, views, plan, volume)
+
+
+def measure(
+    project: Project, as_of: datetime, previous_accounts: int | None, accounts: Collection[str] | None
+) -> tuple[dict[str, dict[str, Value]], dict[int, dict[str, dict[str, Value]]], tuple[int, int]]:
+    """Signals as of now, and as of every earlier day that a trend or a ``change(…)`` looks back to.
+
+    Raises `SourceError` or `StaleData`.
+    """
+    needs = _needs(project)
+    lookbacks = sorted({TREND_DAYS, *(need.days for need in needs if need.kind == "change" and need.days)})
+    with open_source(project.product, project.root) as source:
+        volume = source.volume(as_of)
+        check_fresh(volume, as_of, project.schedule.stale_after, previous_accounts)
+        measured = compute_signals(source, project.product, project.signals, needs, as_of, accounts)
+        then = {
+            days: compute_signals(
+                source, project.product, project.signals, needs, as_of - timedelta(days=days), accounts
+            )
+            for days in lookbacks
+        }
+    return measured, then, (volume.accounts, volume.events)
+
+
+def score(
+    project: Project,
+    fields: dict[str, dict[str, Value]],
+    then: Mapping[int, Mapping[str, Fields]],
+    memories: Mapping[str, ScoreMemory],
+    as_of: datetime,
+) -> dict[str, Scored]:
+    """Score every account and put the scores, and then the changes, beside its other fields."""
+    changes = [need for need in _needs(project) if need.kind == "change" and need.days]
+    scored = {}
+    for account_id, row in fields.items():
+        before = _existing(then[TREND_DAYS].get(account_id), as_of - timedelta(days=TREND_DAYS))
+        memory = memories.get(account_id) or ScoreMemory()
+        scored[account_id] = score_account(project.scores, row, before, memory, as_of)
+        row.update(scored[account_id].fields())
+        for need in changes:
+            row[need.key] = _change(project, need, row, then[need.days or 0].get(account_id), as_of)
+    return scored
+
+
+def _change(project: Project, need: Need, row: Fields, before: Fields | None, as_of: datetime) -> float | None:
+    """How much a field moved since ``need.days`` ago; a score of then is computed by today's settings."""
+    if need.name == "health.score" and need.days == TREND_DAYS:
+        change = row.get("health.change_28d")
+        return float(change) if isinstance(change, int | float) else None
+    moment = as_of - timedelta(days=need.days or 0)
+    before = _existing(before, moment)
+    if before is None:
+        return None
+    if need.name not in before and need.name in row:
+        before = score_account(project.scores, before, None, ScoreMemory(), moment).fields()
+    now, past = row.get(need.name), before.get(need.name)
+    if isinstance(now, bool) or isinstance(past, bool):
+        return None
+    return now - past if isinstance(now, int | float) and isinstance(past, int | float) else None
+
+
+def _existing(fields: Fields | None, moment: datetime) -> Fields | None:
+    """An account's fields of an earlier moment, or None when the account did not exist yet."""
+    created = fields.get("account.created_at") if fields else None
+    return None if isinstance(created, datetime) and created > moment else fields
+
+
+def _needs(project: Project) -> frozenset[Need]:
+    return frozenset(score_needs(project.scores)).union(*(playbook.needs() for playbook in project.playbooks))
+
+
+def _pql_playbooks(project: Project) -> frozenset[str]:
+    return frozenset(
+        playbook.id for playbook in project.playbooks if any(n.name.startswith("pql.") for n in playbook.needs())
+    )
+
+
+# ---------------------------------------------------------------------------- decide and plan
+
+
+def _decide_all(
+    project: Project,
+    fields: Mapping[str, Fields],
+    memberships: Mapping[str, Mapping[str, Membership]],
+    views: Sequence[CrmView],
+    counts: Mapping[str, Sequence[Mapping[str, Any]]],
+    as_of: datetime,
+) -> dict[str, PlaybookRun]:
+    runs = {}
+    for playbook in project.playbooks:
+        if playbook.mode != "off":
+            context = _context(project, playbook.id, views, counts[playbook.id], fields, as_of)
+            runs[playbook.id] = decide(playbook, fields, memberships.get(playbook.id, {}), context)
+    return runs
+
+
+def _context(
+    project: Project,
+    playbook_id: str,
+    views: Sequence[CrmView],
+    counts: Sequence[Mapping[str, Any]],
+    fields: Mapping[str, Fields],
+    as_of: datetime,
+) -> RunContext:
+    raise RuntimeError
+
+
+def _plan(
+    project: Project,
+    fields: Mapping[str, Fields],
+    runs: Mapping[str, PlaybookRun],
+    memberships: Mapping[str, Mapping[str, Membership]],
+    views: Sequence[CrmView],
+    as_of: datetime,
+) -> Plan:
+    current = {p: {**memberships.get(p, {}), **run.memberships} for p, run in runs.items()}
+    set_fields: dict[str, dict[str, Value]] = {}
+    for of_accounts in current.values():
+        for account_id, membership in of_accounts.items():
+            set_fields.setdefault(account_id, {}).update(membership.fields_set)
+    tasks = [
+        action
+        for run in runs.values()
+        for decision in run.decisions
+        for action in decision.actions
+        if isinstance(action, MakeTask)
+    ]
+    left = frozenset((p, a) for p, of_accounts in current.items() for a, m in of_accounts.items() if m.phase == "out")
+    return make_plan(views, Desired(fields, set_fields, tasks, left), _iso(as_of), project.config_version)
+
+
+# ---------------------------------------------------------------------------- commit
+
+
+def _refuse_going_back(connection: Connection, as_of: datetime) -> None:
+    newest = state.last_as_of(connection)
+    if newest is not None and _iso(as_of) < newest:
+        raise BackInTime(
+            f"the last run was as of {newest}; a run or plan cannot go back to {_iso(as_of)} "
+            "(plgsync explain ACCOUNT --as-of can)"
+        )
+
+
+def _commit(connection: Connection, project: Project, report: RunReport) -> None:
+    computed, run_id = report.computed, report.run_id
+    as_of = _iso(computed.as_of)
+    state.start_run(connection, run_id, as_of, project.config_version)
+    state.save_volume(connection, as_of, *computed.volume)
+    state.save_memories(connection, {a: s.memory.to_json() for a, s in computed.scored.items()})
+    state.save_history(connection, [_history_row(a, row, as_of, project) for a, row in computed.accounts.items()])
+    for view in computed.views:
+        save_view(connection, view)
+    for playbook_id, playbook_run in computed.playbooks.items():
+        changed = {a: m.to_json() for a, m in playbook_run.memberships.items()}
+        state.save_memberships(connection, playbook_id, changed)
+        state.save_playbook_run(connection, playbook_id, as_of, playbook_run.counts)
+        state.save_decisions(connection, run_id, _decision_rows(playbook_run))
+        for account_id, membership in playbook_run.memberships.items():
+            if membership.phase == "out":
+                withdraw_tasks(connection, playbook_id, account_id)
+    _queue(connection, computed, run_id)
+
+
+def _queue(connection: Connection, computed: Computed, run_id: str) -> None:
+    plan = computed.plan
+    settled = {view.name: view.settings.account.object for view in computed.views}
+    changes = [
+        NewFields(c.destination, c.account_id, c.record_id, settled[c.destination], {x.field: x.new for x in c.changes})
+        for c in plan.records
+    ]
+    planned = {(change.destination, change.record_id) for change in changes}
+    for view in computed.views:
+        if view.problem:
+            continue
+        for record_id in unsettled_records(connection, view.name):
+            if (view.name, record_id) not in planned:
+                changes.append(NewFields(view.name, "", record_id, settled[view.name], {}))
+    queue_fields(connection, changes, run_id)
+    for change in plan.tasks:
+        if change.waiting_row is not None and change.record_id:
+            attach_record(connection, change.waiting_row, change.record_id, change.payload)
+    queue_tasks(connection, [change.queued() for change in plan.tasks if change.waiting_row is None], run_id)
+
+
+def _decision_rows(playbook_run: PlaybookRun) -> list[dict[str, Any]]:
+    return [
+        {
+            "playbook_id": decision.playbook_id,
+            "account_id": decision.account_id,
+            "event": decision.event,
+            "because": str(decision.because),
+        }
+        for decision in playbook_run.decisions
+    ]
+
+
+def _history_row(account_id: str, row: Fields, as_of: str, project: Project) -> dict[str, Any]:
+    names = ("health_score", "health_band", "health_status", "onboarding_score", "onboarding_status")
+    scores = {name: row.get(name.replace("_", ".", 1)) for name in (*names, "pql_score", "pql_status")}
+    return {"account_id": account_id, "day": as_of[:10], **scores, "config_version": project.config_version}
+
+
+def _iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def counts_by(computed: Computed, name: str) -> Counter[str]:
+    """How many accounts have each value of a field; unknown counts as ``unknown``."""
+    return Counter("unknown" if row.get(name) is None else str(row[name]) for row in computed.accounts.values())

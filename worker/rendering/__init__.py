@@ -1,0 +1,1 @@
+"""What people read on a terminal: tables and lines made of results; nothing here prints."""

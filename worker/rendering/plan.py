@@ -1,0 +1,94 @@
+"""A plan, as an admin reads it before anything is sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from connectors.base import Scalar
+from worker.delivery.plan import Plan, RecordChange
+from worker.pipeline import Computed
+
+SHOWN = 20
+
+
+def render_plan(computed: Computed, guard: Sequence[str]) -> RenderableType:
+    """What would be written: totals, tasks, then the first records field by field."""
+    plan = computed.plan
+    parts: list[RenderableType] = [Text(line) for line in _totals(plan)]
+    if plan.tasks:
+        parts.append(_tasks(computed))
+    if plan.records:
+        parts.append(_records(computed))
+    if len(plan.records) > SHOWN:
+        parts.append(Text(f"… and {len(plan.records) - SHOWN} more records; plgsync plan --json shows all"))
+    parts += [Text(f"guard: {reason}", style="red") for reason in guard]
+    if guard:
+        parts.append(Text("A run would queue nothing. If this is meant, keep it with --out and run --apply it."))
+    return Group(*parts)
+
+
+def _totals(plan: Plan) -> Iterable[str]:
+    records = Counter(change.destination for change in plan.records if not change.parked)
+    tasks = Counter((change.destination, change.kind) for change in plan.tasks)
+    parked = Counter(change.destination for change in plan.records if change.parked)
+    unmatched = Counter(one.destination for one in plan.unmatched)
+    yield f"Plan as of {plan.as_of}; nothing has been written."
+    for name, known in plan.known_records.items():
+        done = ", ".join(f"{n} tasks to {kind.removeprefix('task_')}" for (d, kind), n in tasks.items() if d == name)
+        yield (
+            f"  {name}: {records[name]} of {known} records would change, {done or 'no tasks'}"
+            + (f", {parked[name]} refused before and unchanged" if parked[name] else "")
+            + (f", {unmatched[name]} accounts not matched" if unmatched[name] else "")
+        )
+    for name, problem in plan.problems.items():
+        yield f"  {name}: {problem}"
+    for name, fields in plan.missing_fields.items():
+        yield f"  {name} has no field {', '.join(fields)}; run: plgsync crm setup {name}"
+
+
+def _name(computed: Computed, account_id: str) -> str:
+    return str(computed.accounts.get(account_id, {}).get("account.name") or account_id)
+
+
+def _tasks(computed: Computed) -> Table:
+    table = Table(title="Tasks", title_justify="left", header_style="bold")
+    for title in ("destination", "what", "account", "playbook", "subject", "due"):
+        table.add_column(title, overflow="fold")
+    for change in computed.plan.tasks[: 2 * SHOWN]:
+        table.add_row(
+            change.destination,
+            change.kind.removeprefix("task_"),
+            _name(computed, change.account_id),
+            change.playbook_id,
+            str(change.payload.get("subject", "")),
+            str(change.payload.get("due", "")),
+        )
+    return table
+
+
+def _records(computed: Computed) -> Table:
+    table = Table(title="Fields", title_justify="left", header_style="bold")
+    for title in ("destination", "account", "field", "old", "new"):
+        table.add_column(title, overflow="fold")
+    for change in computed.plan.records[:SHOWN]:
+        for row in _field_rows(computed, change):
+            table.add_row(*row)
+        table.add_section()
+    return table
+
+
+def _field_rows(computed: Computed, record: RecordChange) -> Iterable[tuple[str, str, str, Text, Text]]:
+    first = (record.destination, _name(computed, record.account_id))
+    for change in record.changes:
+        style = "dim" if record.parked else "green"
+        yield (*first, change.field, Text(_shown(change.old), style="dim"), Text(_shown(change.new), style=style))
+        first = ("", "")
+
+
+def _shown(value: Scalar) -> str:
+    return "(empty)" if value is None else str(value)

@@ -1,0 +1,34 @@
+"""What ``crm setup`` did and what a person still has to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from connectors.base import SetupStep
+
+_WORDS = {
+    "exists": ("there already", ""),
+    "created": ("created", "green"),
+    "would_create": ("would be created", "cyan"),
+    "todo": ("to do by an admin", "yellow"),
+    "wrong": ("there, but not fit", "red"),
+}
+
+
+def render_setup(name: str, steps: Sequence[SetupStep]) -> RenderableType:
+    """One line per field, then one clear list of what is left to do."""
+    table = Table(title=f"Fields of {name}", title_justify="left", header_style="bold")
+    for title in ("object", "field", "type", "state"):
+        table.add_column(title)
+    for step in steps:
+        words, style = _WORDS[step.status]
+        table.add_row(step.need.object, step.need.name, step.need.type, Text(words, style=style))
+    left = [step for step in steps if step.status in {"todo", "wrong"}]
+    if not left:
+        return table
+    list_ = [Text(f"  {n}. {step.need.name}: {step.detail}") for n, step in enumerate(left, start=1)]
+    return Group(table, Text("Still to do:", style="bold"), *list_)

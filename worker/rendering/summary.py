@@ -1,0 +1,185 @@
+"""The report of a run: accounts by score, what playbooks did and held back, what went where at which cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from worker.pipeline import Computed, RunReport
+
+_COLOURS = {"green": "green", "yellow": "yellow", "red": "red"}
+_BANDS = ("green", "yellow", "red")
+_ONBOARDING = ("complete", "on_track", "behind", "stuck", "dormant")
+_PQL = ("open", "working", "converted", "disqualified", "expired")
+
+
+def counts_by(computed: Computed, name: str) -> Counter[str]:
+    """How many accounts have each value of a field; unknown counts as ``unknown``."""
+    return Counter("unknown" if row.get(name) is None else str(row[name]) for row in computed.accounts.values())
+
+
+def report_json(report: RunReport) -> dict[str, Any]:
+    """What a run did, as JSON: the same figures as on the screen."""
+    computed = report.computed
+    return {
+        "run_id": report.run_id,
+        "as_of": computed.as_of.isoformat(),
+        "accounts": len(computed.accounts),
+        "health": counts_by(computed, "health.band"),
+        "health_status": counts_by(computed, "health.status"),
+        "onboarding": counts_by(computed, "onboarding.status"),
+        "pql": counts_by(computed, "pql.status"),
+        "playbooks": {
+            playbook_id: {"counts": dict(run.counts), "blocked": dict(run.blocked), "paused": run.paused}
+            for playbook_id, run in computed.playbooks.items()
+        },
+        "destinations": {one.destination: _destination_json(report, one.destination) for one in report.deliveries},
+        "unmatched": Counter(f"{one.destination}: {one.status}" for one in computed.plan.unmatched),
+        "problems": computed.plan.problems,
+    }
+
+
+def _destination_json(report: RunReport, name: str) -> dict[str, Any]:
+    delivery = next(one for one in report.deliveries if one.destination == name)
+    calls, write_calls = report.calls[name]
+    return {
+        "applied": delivery.applied,
+        "outcomes": delivery.outcomes,
+        "stopped": delivery.stopped,
+        "calls": calls,
+        "write_calls": write_calls,
+        "fewest_write_calls": report.fewest_write_calls(name),
+    }
+
+
+def render_report(report: RunReport) -> RenderableType:
+    """The whole report, for a terminal."""
+    computed = report.computed
+    parts: list[RenderableType] = [
+        Text(f"{len(computed.accounts)} accounts as of {computed.as_of:%Y-%m-%d %H:%M} UTC · run {report.run_id}"),
+        Columns([_scores(computed), _onboarding(computed), _pql(computed)], padding=(0, 2)),
+        _playbooks(computed),
+        _destinations(report),
+    ]
+    parts += [Text(line, style="yellow") for line in _remarks(computed)]
+    return Group(*parts)
+
+
+def _scores(computed: Computed) -> Table:
+    bands = counts_by(computed, "health.band")
+    rows = [(band, bands.pop(band, 0)) for band in _BANDS]
+    statuses = counts_by(computed, "health.status")
+    rest = [(status.replace("_", " "), count) for status, count in statuses.items() if status != "scored"]
+    return _counts("Health", [*rows, *rest])
+
+
+def _onboarding(computed: Computed) -> Table:
+    found = counts_by(computed, "onboarding.status")
+    return _counts("Onboarding", [*((s.replace("_", " "), found.pop(s, 0)) for s in _ONBOARDING), *found.items()])
+
+
+def _pql(computed: Computed) -> Table:
+    found = counts_by(computed, "pql.status")
+    return _counts("PQL", [*((s, found.pop(s, 0)) for s in _PQL), *((s.replace("_", " "), n) for s, n in found.items())])
+
+
+def _counts(title: str, rows: Iterable[tuple[str, int]]) -> Table:
+    table = Table(title=title, title_justify="left", box=None, show_header=False, padding=(0, 1))
+    table.add_column(justify="right")
+    table.add_column()
+    for name, count in rows:
+        table.add_row(str(count), Text(name, style=_COLOURS.get(name, "")))
+    return table
+
+
+def _playbooks(computed: Computed) -> Table:
+    table = Table(title="Playbooks", title_justify="left", header_style="bold")
+    table.add_column("playbook")
+    table.add_column("tasks", justify="right")
+    table.add_column("entered", justify="right")
+    table.add_column("left", justify="right")
+    table.add_column("inside", justify="right")
+    table.add_column("held back, and why")
+    for playbook_id, run in computed.playbooks.items():
+        counts = run.counts
+        tasks = sum(1 for change in computed.plan.tasks if change.playbook_id == playbook_id)
+        held = _held_back(counts, run.blocked) or "–"
+        name = f"{playbook_id} (paused: {run.paused})" if run.paused else playbook_id
+        table.add_row(
+            name,
+            str(tasks),
+            *(str(counts.get(key, 0)) for key in ("entered", "left", "inside")),
+            held,
+        )
+    return table
+
+
+_HELD = {
+    "already_matching": "matched already",
+    "pending": "waiting for “for”",
+    "limited": "over a limit",
+    "queued": "over a limit",
+    "held_out": "held out",
+    "already_open": "task open",
+    "repeat": "too soon again",
+    "preview": "preview only",
+    "expired": "waited too long",
+}
+
+
+def _held_back(counts: Mapping[str, int], blocked: Mapping[str, int]) -> str:
+    parts = [f"{counts[key]} {words}" for key, words in _HELD.items() if counts.get(key)]
+    if counts.get("blocked"):
+        names = ", ".join(name for name, _ in Counter(blocked).most_common(2))
+        parts.append(f"{counts['blocked']} missing data ({names})")
+    return " · ".join(parts)
+
+
+def _destinations(report: RunReport) -> RenderableType:
+    table = Table(title="CRMs", title_justify="left", header_style="bold")
+    table.add_column("destination")
+    for title in ("records", "tasks", "write calls", "fewest possible", "all calls", "not matched", "rejected"):
+        table.add_column(title, justify="right")
+    plan = report.computed.plan
+    for delivery in report.deliveries:
+        name = delivery.destination
+        calls, write_calls = report.calls[name]
+        unmatched = [one for one in plan.unmatched if one.destination == name]
+        ambiguous = sum(1 for one in unmatched if one.status == "ambiguous")
+        table.add_row(
+            name,
+            str(delivery.applied.get("fields", 0)),
+            str(sum(count for kind, count in delivery.applied.items() if kind.startswith("task_"))),
+            str(write_calls),
+            str(report.fewest_write_calls(name)),
+            str(calls),
+            f"{len(unmatched)} ({ambiguous} ambiguous)" if ambiguous else str(len(unmatched)),
+            str(delivery.outcomes.get("rejected", 0)),
+        )
+    return table
+
+
+def _remarks(computed: Computed) -> Iterable[str]:
+    plan = computed.plan
+    for name, problem in plan.problems.items():
+        yield f"{name} was not read, its writes wait: {problem}"
+    for name, fields in plan.missing_fields.items():
+        yield f"{name} has no field {', '.join(fields)}; run: plgsync crm setup {name}"
+    refused = Counter((one.destination, one.reason) for one in plan.refused)
+    for (name, reason), count in refused.items():
+        yield f"{name}: {count} values not sent: {reason}"
+    for one in [one for one in plan.unmatched if one.status == "ambiguous"][:5]:
+        account = computed.accounts[one.account_id].get("account.name") or one.account_id
+        yield f"{one.destination}: {account} could be {len(one.candidates)} records: {' '.join(one.candidates)}"
+
+
+def panel(title: str, body: RenderableType) -> Panel:
+    """A titled box."""
+    return Panel(body, title=title, title_align="left", expand=False)
