@@ -14,6 +14,7 @@ from connectors.salesforce.client import Client, Row
 from connectors.salesforce.errors import Refused, Unanswered, outcome
 
 BATCH = 200
+LOCK_WAIT = (0.1, 0.4)
 UPDATE = "composite/sobjects"
 
 
@@ -58,7 +59,7 @@ def send(client: Client, method: str, path: str, entries: Sequence[Entry]) -> li
     Retrying(
         retry=retry_if_result(bool),
         stop=stop_after_attempt(2),
-        wait=wait_random(0.1, 0.4),
+        wait=wait_random(*LOCK_WAIT),
         retry_error_callback=lambda _: None,
     )(attempt)
     return [outcomes[n] for n in range(len(entries))]
