@@ -23,6 +23,7 @@ from worker.settings.yaml_traps import Trap, complex_key_trap, explain, key_trap
 _MOST_BYTES = 1_000_000
 _DEEPEST = 40
 _BEYOND_NUMBERS = 2**63
+_BEGINS_WRONG = re.compile("scanning an? (alias|anchor|tag|directive)")
 _LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as PyYAML counts lines
 _UTF8_MARK = b"\xef\xbb\xbf"
 
@@ -53,17 +54,15 @@ class Document:
     problems: tuple[Problem, ...]
 
     def position(self, loc: Loc, offset: int = 0, *, of_key: bool = False) -> tuple[int, int]:
-        """Line and column, from 1, of the value at ``loc`` (of its key: ``of_key``), or of what holds it.
+        """Line and column, from 1, of the text at ``loc`` (of its key: ``of_key``), or of what holds it.
 
-        ``offset`` counts characters inside the text that stands there.
+        A block or list is pointed at by its key. ``offset`` counts characters inside the text that stands there.
         """
         for end in range(len(loc), -1, -1):
             part = loc[:end]
-            if end < len(loc) or of_key:
-                place = self.keys.get(part) or self.values.get(part)
-                offset = 0
-            else:
-                place = self.values.get(part)
+            place = self.values.get(part)
+            if end < len(loc) or of_key or (place is not None and place.text is None):
+                place, offset = self.keys.get(part) or place, 0
             if place is not None:
                 return _inside(place, offset, self.lines)
         return 1, 1
@@ -108,7 +107,7 @@ def read_document(file: str, content: bytes) -> Document:
         raise ConfigError([_problem(file, lines, loader.line, loader.column, message)]) from None
     finally:
         loader.dispose()
-    if node is None:
+    if node is None or (isinstance(node, yaml.ScalarNode) and not node.value):
         raise ConfigError([_problem(file, lines, 0, 0, "this file is empty")])
     if not isinstance(node, yaml.MappingNode):
         mark = node.start_mark
@@ -214,7 +213,7 @@ class _Builder:
         if isinstance(value, datetime):
             return value if value.tzinfo else value.replace(tzinfo=UTC)
         if isinstance(value, int | float) and not abs(value) < _BEYOND_NUMBERS:
-            self._report(node, [Trap("this number is too large; put quotes around a text")])
+            self._report(node, [Trap(f"{node.value[:40]} is too large, or no number that can be compared")])
             return node.value
         return value
 
@@ -239,9 +238,9 @@ def _inside(place: Place, offset: int, lines: tuple[str, ...]) -> tuple[int, int
     line, column = place.line, place.column
     if place.style == "|" and place.text is not None and offset:
         before = place.text[:offset].split("\n")
+        first = next((text for text in lines[line + 1 :] if text.strip()), "")
         line += len(before)
-        shown = lines[line] if line < len(lines) else ""
-        column = len(shown) - len(shown.lstrip()) + len(before[-1])
+        column = len(first) - len(first.lstrip(" ")) + len(before[-1])
     elif place.one_line and offset:
         column += offset + (1 if place.style in {"'", '"'} else 0)
     return _clamped(lines, line, column)
@@ -261,6 +260,8 @@ def _problem(
 
 def _syntax_problem(file: str, lines: tuple[str, ...], error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
+    if _BEGINS_WRONG.search(error.context or "") or "unexpected end" in (error.problem or ""):
+        mark = error.context_mark or mark
     line, column = (mark.line, mark.column) if mark else (0, 0)
     if isinstance(error, _NotSupported):
         message = str(error.problem)

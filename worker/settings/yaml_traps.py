@@ -54,8 +54,6 @@ def _plain_traps(text: str, tag: str) -> Iterator[Trap]:
         yield Trap(f'{text} is read as a number to base 60; put quotes around it: "{text}"')
     elif tag == _INT and _OCTAL.fullmatch(text):
         yield Trap(f'{text} is read as an octal number; leave out the leading 0, or put quotes around it: "{text}"')
-    elif tag == _FLOAT and text.lower().lstrip("+-") in {".inf", ".nan"}:
-        yield Trap(f"{text} is not a finite number")
     elif tag == _FLOAT and _ZEROS_LOST.fullmatch(text) and not text.endswith(".0"):
         shorter = text.rstrip("0").rstrip(".")
         yield Trap(
@@ -96,7 +94,9 @@ def explain(error: yaml.MarkedYAMLError, line: str, at: int) -> str:
         return 'text that begins with "{{" needs quotes around the whole text'
     if "mapping values are not allowed" in said:
         return 'a text containing ": " needs quotes around the whole text; otherwise check the indentation of this line'
-    if "cannot start any token" in said:
+    if line[at : at + 1] == ":" and not line[:at].strip():
+        return 'there is no key before ":"'
+    if "cannot start any token" in said or "scanning an a" in said or "scanning a tag" in said:
         return f'a text cannot begin with "{line[at : at + 1]}"; put quotes around the whole text'
     return _plainer(said, error)
 
