@@ -88,11 +88,10 @@ class HubSpotTransport:
 
 
 def _answer(status: int, headers: Mapping[str, str], data: bytes) -> Answer:
-    body: Any = None
-    if data:
-        try:
-            body = json.loads(data)
-        except ValueError:
-            if 200 <= status < 300:
-                raise NoAnswer("the answer is cut off or not JSON") from None
+    try:
+        body = json.loads(data) if data else None
+    except ValueError:
+        body = None
+    if 200 <= status < 300 and status != 204 and not isinstance(body, dict):
+        raise NoAnswer("the answer is cut off or not JSON")
     return Answer(status, headers, body)

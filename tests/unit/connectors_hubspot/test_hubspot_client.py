@@ -1,0 +1,154 @@
+"""One call at a time: who is told when it fails, how often it is sent, and what is counted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hubspot_kit import Clock, answer, client, destination
+
+from connectors.base import AccessDenied, QuotaExhausted, Unavailable
+from connectors.hubspot.client import Client
+from connectors.hubspot.transport import NoAnswer, NotSent
+
+BURST = {"policyName": "TEN_SECONDLY_ROLLING", "message": "You have reached your ten_secondly_rolling limit."}
+
+
+@pytest.mark.parametrize(
+    ("version", "objects", "associations"),
+    [
+        ("v3", "/crm/v3/objects", "/crm/v4/associations"),
+        ("2026-03", "/crm/objects/2026-03", "/crm/associations/2026-03"),
+        ("2026-09", "/crm/objects/2026-09", "/crm/associations/2026-09"),
+    ],
+)
+def test_one_setting_moves_every_path(version, objects, associations):
+    paths = client(answer(), api_version=version)[0].paths
+    assert (paths.objects, paths.associations) == (objects, associations)
+
+
+def test_a_version_hubspot_does_not_have_is_refused_before_any_call():
+    with pytest.raises(ValueError, match="2025-01"):
+        Client(destination(api_version="2025-01"))
+
+
+@pytest.mark.parametrize("auth", [{"method": "oauth"}, {"method": "token"}, {"method": "token", "token": "clear"}])
+def test_credentials_that_cannot_work_are_refused_before_any_call(auth):
+    with pytest.raises(ValueError, match="HubSpot auth"):
+        Client(destination(auth=auth))
+
+
+def test_a_refused_token_is_read_again_and_the_call_sent_once_more():
+    tokens = iter(["pat-old", "pat-new"])
+    hubspot, wire = client(answer(401), answer(200, {}), auth={"method": "token", "token": lambda: next(tokens)})
+    assert hubspot.read("GET", "/x").ok
+    assert [sent.token for sent in wire.sent] == ["pat-old", "pat-new"]
+
+
+def test_the_same_token_again_is_not_sent_a_second_time():
+    hubspot, wire = client(answer(401))
+    with pytest.raises(AccessDenied):
+        hubspot.write("POST", "/x", {})
+    assert len(wire.sent) == 1
+
+
+def test_a_source_that_only_has_bad_tokens_costs_two_calls():
+    tokens = iter(f"pat-{n}" for n in range(9))
+    hubspot, wire = client(answer(401), auth={"method": "token", "token": lambda: next(tokens)})
+    with pytest.raises(AccessDenied):
+        hubspot.read("GET", "/x")
+    assert len(wire.sent) == 2
+
+
+def test_an_empty_token_is_never_sent():
+    hubspot, wire = client(answer(), auth={"method": "token", "token": lambda: " "})
+    with pytest.raises(AccessDenied, match="empty"):
+        hubspot.read("GET", "/x")
+    assert wire.sent == []
+
+
+def test_a_missing_scope_is_named():
+    body = {"category": "MISSING_SCOPES", "errors": [{"context": {"requiredGranularScopes": ["crm.objects.x.write"]}}]}
+    with pytest.raises(AccessDenied, match=r"crm\.objects\.x\.write"):
+        client(answer(403, body))[0].read("GET", "/x")
+
+
+def test_a_used_up_day_ends_at_the_portals_midnight():
+    hubspot, wire = client(answer(429, {"policyName": "DAILY"}))
+    with pytest.raises(QuotaExhausted) as caught:
+        hubspot.write("POST", "/x", {})
+    until = caught.value.until.astimezone(hubspot.zone)
+    assert (until.hour, until.minute) == (0, 0)
+    assert caught.value.until > datetime.now(UTC)
+    assert len(wire.sent) == 1
+
+
+@pytest.mark.parametrize(("header", "seconds"), [("", 1.0), ("3", 3.0), ("2500", 2.5), ("junk", 1.0), ("0", 1.0)])
+def test_too_fast_waits_as_long_as_hubspot_says_and_goes_on(header, seconds):
+    clock = Clock()
+    slow = answer(429, BURST, **({"Retry_After": header} if header else {}))
+    hubspot, wire = client(slow, answer(200, {}), clock=clock)
+    assert hubspot.write("POST", "/x", {}).ok
+    assert clock.slept == [seconds]
+    assert hubspot.usage().calls == hubspot.usage().write_calls == len(wire.sent) == 2
+
+
+def test_too_fast_for_long_is_unavailable_and_not_waited_for():
+    clock = Clock()
+    hubspot, wire = client(answer(429, BURST, Retry_After="55"), clock=clock)
+    with pytest.raises(Unavailable) as caught:
+        hubspot.read("GET", "/x")
+    assert caught.value.retry_after == 55
+    assert len(wire.sent) == 1
+    assert clock.slept == []
+
+
+def test_a_read_bridges_a_blip():
+    hubspot, wire = client(answer(502), NoAnswer("reset"), answer(200, {}))
+    assert hubspot.read("POST", "/x", {}).ok
+    assert len(wire.sent) == 3
+
+
+def test_a_read_of_a_crm_that_is_down_gives_up():
+    hubspot, wire = client(answer(503))
+    with pytest.raises(Unavailable):
+        hubspot.read("GET", "/x")
+    assert len(wire.sent) == 4
+
+
+@pytest.mark.parametrize("lost", [answer(500), answer(502), answer(504), answer(524), NoAnswer("timeout")])
+def test_a_write_without_an_answer_is_never_sent_twice(lost):
+    hubspot, wire = client(lost)
+    with pytest.raises(NoAnswer):
+        hubspot.write("POST", "/x", {})
+    assert len(wire.sent) == 1
+
+
+def test_a_write_that_never_left_is_unavailable():
+    hubspot, wire = client(NotSent("refused"))
+    with pytest.raises(Unavailable):
+        hubspot.write("POST", "/x", {})
+    assert len(wire.sent) == 4
+
+
+def test_a_portal_being_moved_is_left_alone_for_as_long_as_it_says():
+    with pytest.raises(Unavailable) as caught:
+        client(answer(477, None, Retry_After="7200"))[0].read("GET", "/x")
+    assert caught.value.retry_after == 7200
+
+
+def test_a_path_hubspot_does_not_know_points_to_the_settings():
+    with pytest.raises(AccessDenied, match="base_url and api_version"):
+        client(answer(404, None))[0].read("GET", "/x")
+
+
+def test_search_keeps_to_five_a_second_and_association_batches_are_free():
+    clock = Clock()
+    hubspot, _ = client(answer(200, {}), clock=clock)
+    for _ in range(6):
+        hubspot.read("POST", "/crm/objects/2026-03/companies/search", {})
+    assert sum(clock.slept) >= 1.0
+    clock.slept.clear()
+    for _ in range(300):
+        hubspot.read("POST", "/crm/associations/2026-03/deals/companies/batch/read", {})
+    assert clock.slept == []
