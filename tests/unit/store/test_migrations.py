@@ -1,0 +1,70 @@
+"""The schema that migrations make is the schema the code uses, and only a known one is worked on."""
+
+from __future__ import annotations
+
+from multiprocessing import get_context
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, create_engine, inspect, make_url, select, text
+
+from worker.store.engine import StoreError, database_time, open_store
+from worker.store.tables import metadata, runs
+
+
+def test_migrations_make_exactly_the_tables_of_the_code(store: Engine) -> None:
+    with store.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": False})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_opening_again_keeps_what_is_there(store: Engine) -> None:
+    with store.begin() as connection:
+        connection.execute(runs.insert().values(id="r1", as_of="2026-07-01", config_version="c", started_at=1.0))
+    again = open_store(store.url.render_as_string(hide_password=False))
+    with again.begin() as connection:
+        assert connection.execute(select(runs.c.id)).scalars().all() == ["r1"]
+    again.dispose()
+
+
+def test_a_schema_of_a_newer_version_is_refused(store: Engine) -> None:
+    with store.begin() as connection:
+        connection.execute(text("update alembic_version set version_num = '9999'"))
+    with pytest.raises(StoreError, match="newer plgsync"):
+        open_store(store.url.render_as_string(hide_password=False))
+
+
+def _open(url: str) -> None:
+    open_store(url).dispose()
+
+
+def test_many_processes_may_open_a_new_database_at_once(postgres_url: str, tmp_path: object) -> None:
+    for url in (postgres_url, f"sqlite:///{tmp_path}/new.db"):
+        workers = [get_context("spawn").Process(target=_open, args=(url,)) for _ in range(4)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(60)
+        assert [worker.exitcode for worker in workers] == [0, 0, 0, 0]
+        engine = create_engine(make_url(url).set(drivername="postgresql+psycopg") if "postgres" in url else url)
+        assert set(metadata.tables) <= set(inspect(engine).get_table_names())
+        engine.dispose()
+
+
+def test_an_unreachable_database_is_one_clear_message() -> None:
+    with pytest.raises(StoreError, match="cannot be used"):
+        open_store("postgresql://nobody@127.0.0.1:1/none")
+
+
+def test_the_clock_is_the_databases(store: Engine) -> None:
+    with store.begin() as connection:
+        first = database_time(connection)
+        second = database_time(connection)
+    assert 1_700_000_000 < first <= second
+
+
+@pytest.mark.parametrize("url", ["mysql://localhost/x", "redis://localhost"])
+def test_other_databases_are_refused(url: str) -> None:
+    with pytest.raises(StoreError, match="must start with sqlite: or postgresql:"):
+        open_store(url)
