@@ -106,6 +106,9 @@ def _problem(model: type[BaseModel], document: Document, loc: Loc, detail: Error
         yield Problem(document.file, line, column, f"{loc[-1]}: {error}" if loc else str(error))
     elif detail["type"] == "extra_forbidden":
         yield document.problem(loc, _unknown(model, loc), of_key=True)
+    elif detail["type"].startswith("union_tag_"):
+        key = str(detail["ctx"]["discriminator"]).strip("'")
+        yield document.problem((*loc, key), str(say(detail, document.written((*loc, key)))))
     elif detail["type"] == "missing":
         yield document.problem(loc[:-1], f'"{loc[-1]}" is missing{_inside(loc[:-1])}', of_key=True)
     else:

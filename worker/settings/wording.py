@@ -67,10 +67,10 @@ def say(detail: ErrorDetails, written: str | None) -> str | Expected:
         return f"must have at most {context['max_length']} {_counted(kind, context['max_length'])}"
     if kind == "string_pattern_mismatch":
         return f'"{written}" does not have the form {context["pattern"]}'
-    if kind in {"union_tag_invalid", "union_tag_not_found"}:
-        return (
-            f"{context.get('discriminator', 'this').strip(chr(39))} must be one of: {context.get('expected_tags', '')}"
-        )
+    if kind == "union_tag_invalid":
+        return _not_among(written or str(context["tag"]), _names(str(context["expected_tags"])))
+    if kind == "union_tag_not_found":
+        return f'"{_names(str(context["discriminator"]))[0]}" is missing: it says which form this has'
     form = _FORMS.get(kind.split("_")[0])
     if form is not None and kind.endswith(_KINDS_OF_COMPLAINT):
         return Expected(form, _found(detail["input"], kind, written))
@@ -85,13 +85,21 @@ def _counted(kind: str, number: Any) -> str:
 
 
 def _one_of(detail: ErrorDetails, expected: str, written: str | None) -> str:
-    names = [name.strip("'") for name in expected.replace(" or ", ", ").split(", ")]
+    names = _names(expected)
     value = detail["input"]
     if not isinstance(value, str | int | float):
         return Expected(f"one of: {', '.join(names)}", _found(value, "", written)).text
     word = written if written is not None else str(value)
     if names == ["1"]:
         return f"{word} is not a version this program reads; write 1"
+    return _not_among(word, names)
+
+
+def _names(listed: str) -> list[str]:
+    return [name.strip("'") for name in listed.replace(" or ", ", ").split(", ")]
+
+
+def _not_among(word: str, names: list[str]) -> str:
     hint = did_you_mean(word, names)
     return f'"{word}" is not one of: {", ".join(names)}' + (f'. Did you mean "{hint}"?' if hint else "")
 

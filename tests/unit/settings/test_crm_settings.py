@@ -1,0 +1,160 @@
+"""config/crm.yaml: what is ours in each CRM, and what cannot be told apart or is not there yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from connectors.base import MatchField, TaskSettings
+from worker.settings.crm import CrmSettings, check_crm
+from worker.settings.known import SCORE_FIELDS, SCORE_VALUES, Known
+from worker.settings.problems import Problem
+from worker.settings.validation import place_findings, validate
+from worker.settings.yaml_document import read_document
+
+KNOWN = Known(fields=SCORE_FIELDS | {"account.domain"}, values=SCORE_VALUES)
+
+BASE = """\
+version: 1
+destinations:
+  sf:
+    kind: salesforce
+    base_url: https://acme.my.salesforce.com/
+    auth: {method: jwt, client_id: abc, username: a@b.io, private_key: file:key.pem}
+    account:
+      object: Account
+      match_field: Id__c
+      fallbacks: [{field: Website, with: account.domain, kind: domain}]
+    tasks: {key_field: Key__c}
+    fields:
+      health_score: {field: Health__c, from: health.score, type: number, precision: 3, scale: 0}
+      health_band: {field: Band__c, from: health.band, type: enum, options: [red, yellow, green]}
+      signal: {field: Signal__c, length: 80}
+"""
+
+
+def load(text: str) -> tuple[CrmSettings | None, list[Problem]]:
+    document = read_document("config/crm.yaml", text.encode())
+    settings, problems = validate(CrmSettings, document)
+    found = place_findings(document, check_crm(settings, KNOWN)) if settings else []
+    return settings, [*problems, *found]
+
+
+def settings(text: str = BASE) -> CrmSettings:
+    read, problems = load(text)
+    assert problems == []
+    assert read is not None
+    return read
+
+
+def test_a_destination_carries_what_its_connector_needs(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text("KEY\n")
+    made = settings().to_destination("sf", tmp_path)
+    assert (made.name, made.kind, made.base_url) == ("sf", "salesforce", "https://acme.my.salesforce.com")
+    assert (made.object, made.match_field, made.api_version) == ("Account", "Id__c", "67.0")
+    assert made.fallbacks == (MatchField("Website", "account.domain", "domain"),)
+    assert made.tasks == TaskSettings("Key__c")
+    assert set(made.auth) == {"method", "client_id", "username", "private_key"}
+    assert made.auth["client_id"] == "abc"
+    key = made.auth["private_key"]
+    assert callable(key)
+    assert key() == "KEY"
+
+
+def test_hubspot_needs_little() -> None:
+    text = """
+version: 1
+destinations:
+  hubspot:
+    kind: hubspot
+    auth: {token: env:T}
+    account: {object: companies, match_field: plgsync_account_id}
+"""
+    made = settings(text).to_destination("hubspot", Path())
+    assert (made.base_url, made.api_version, made.tasks) == ("https://api.hubapi.com", "2026-03", None)
+    assert made.auth["method"] == "token"
+
+
+def test_tasks_can_be_switched_off() -> None:
+    off = settings(BASE.replace("{key_field: Key__c}", "{key_field: Key__c, enabled: false}"))
+    assert off.to_destination("sf", Path()).tasks is None
+    assert all(need.object == "account" for need in off.destinations["sf"].needs())
+
+
+def test_setup_is_told_of_every_field() -> None:
+    needs = {need.name: need for need in settings().destinations["sf"].needs()}
+    assert (needs["Id__c"].unique, needs["Id__c"].length, needs["Id__c"].object) == (True, 64, "account")
+    assert (needs["Key__c"].unique, needs["Key__c"].length, needs["Key__c"].object) == (True, 64, "task")
+    assert (needs["Health__c"].type, needs["Health__c"].precision, needs["Health__c"].scale) == ("number", 3, 0)
+    assert needs["Band__c"].options == ("red", "yellow", "green")
+    assert (needs["Signal__c"].type, needs["Signal__c"].length, needs["Signal__c"].label) == ("string", 80, "Signal")
+
+
+def test_names_are_known_to_the_other_files() -> None:
+    read = settings(BASE + "    read: {renewal: Renewal__c}\n")
+    assert read.field_names() == {"health_score", "health_band", "signal"}
+    assert read.computed_names() == {"health_score", "health_band"}
+    assert read.read_names() == {"crm.renewal"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("file:key.pem", "MIIEpAIBAAKCAQEA", "must not stand in a file in clear"),
+        ("method: jwt", "method: password", '"password" is not one of: client_credentials, jwt, session'),
+        ("kind: salesforce", "kind: pipedrive", '"pipedrive" is not one of: salesforce, hubspot'),
+        ("https://acme.my.salesforce.com/", "acme.my.salesforce.com", "expected an address"),
+        ("https://acme.my.salesforce.com/", "https://a:b@acme.com", "no user, no password"),
+        ("https://acme.my.salesforce.com/", "https://acme.com/services/data", "no path"),
+        ("https://acme.my.salesforce.com/", "http://[::1", "expected an address"),
+        ("https://acme.my.salesforce.com/", "http://x:99999", "expected an address"),
+        ("field: Signal__c", "field: Signal__c, write: if_empty", '"write: if_empty" is not available yet'),
+        ("field: Signal__c", "field: Signal__c, write: if_ours", '"write: if_ours" is not available yet'),
+        ("match_field: Id__c", "match_field: Id__c\n      create_missing: true", "not available yet"),
+        ("field: Signal__c", "field: Signal__c, null: zero", '"zero" is not one of: clear, keep'),
+        ("field: Signal__c, length: 80", "field: Signal__c, type: number, length: 80", '"length" is for'),
+        ("options: [red, yellow, green]", "options: []", "go together"),
+        ("options: [red, yellow, green]", "options: [red, red]", "named twice"),
+        ("scale: 0", "scale: 4", "cannot be more than"),
+        ("options: [red, yellow, green]", "options: [red, yellow]", "health.band can also be green"),
+        ("from: health.score", "from: healht.score", 'unknown field "healht.score". Did you mean "health.score"?'),
+        ("with: account.domain", "with: account.domian", 'Did you mean "account.domain"?'),
+        ("field: Signal__c", "field: Health__c", "one writer per CRM field"),
+        ("field: Signal__c", "field: health__C", "one writer per CRM field"),
+        ("field: Signal__c", "field: id__c", "is the match field"),
+        ("field: Signal__c", "field: Signal c", "does not have the form"),
+        ("signal:", "Signal:", "must be a small name"),
+    ],
+)
+def test_each_mistake_is_refused_where_it_stands(old: str, new: str, says: str) -> None:
+    text = BASE.replace(old, new)
+    assert text != BASE
+    _, (problem, *others) = load(text)
+    assert others == []
+    assert says in problem.message
+    assert problem.line >= 4
+
+
+def test_an_unquoted_version_is_explained() -> None:
+    _, (problem,) = load(BASE.replace("kind: salesforce", "kind: salesforce\n    api_version: 67.0"))
+    assert 'put quotes around it: "67.0"' in problem.message
+
+
+@pytest.mark.parametrize(
+    ("queue", "says"),
+    [("[]", "nobody is in sales"), ("[ann]", '"ann" is not an e-mail'), ("[a@b.io, A@b.io]", "is in sales twice")],
+)
+def test_a_queue_is_people(queue: str, says: str) -> None:
+    _, (problem,) = load(f"version: 1\nqueues:\n  sales: {queue}\n")
+    assert says in problem.message
+
+
+def test_read_back_names_must_not_hide_ours() -> None:
+    _, (problem,) = load(BASE + "    read: {owner_email: Boss__c}\n")
+    assert "is always read" in problem.message
+
+
+def test_the_guard_is_in_force_unless_told_otherwise() -> None:
+    guard = settings("version: 1\n").guard
+    assert (guard.changed_share, guard.new_tasks, guard.cleared_share) == (0.30, 200, 0.05)

@@ -1,0 +1,71 @@
+"""Where the project, its state and its secrets are."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from connectors.base import AccessDenied
+from worker.settings import clock, environment
+
+
+def test_the_option_wins_over_the_environment_over_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.delenv("PLGSYNC_PROJECT", raising=False)
+    assert environment.project_dir() == tmp_path / "here"
+    monkeypatch.setenv("PLGSYNC_PROJECT", str(tmp_path / "env"))
+    assert environment.project_dir() == tmp_path / "env"
+    assert environment.project_dir("../option") == tmp_path / "option"
+
+
+def test_state_is_kept_inside_the_project_unless_told_otherwise(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("PLGSYNC_DATABASE_URL", raising=False)
+    assert environment.database_url(tmp_path) == f"sqlite:///{tmp_path}/.plgsync/state.db"
+    monkeypatch.setenv("PLGSYNC_DATABASE_URL", "postgresql://db/x")
+    assert environment.database_url(tmp_path) == "postgresql://db/x"
+
+
+def test_the_broker_can_be_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PLGSYNC_BROKER_URL", raising=False)
+    assert environment.broker_url().startswith("redis://127.0.0.1")
+    monkeypatch.setenv("PLGSYNC_BROKER_URL", "amqp://mq")
+    assert environment.broker_url() == "amqp://mq"
+
+
+def test_a_secret_is_read_anew_each_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TOKEN_OF_TEST", "one")
+    read = environment.secret("env:TOKEN_OF_TEST", tmp_path)
+    assert read() == "one"
+    monkeypatch.setenv("TOKEN_OF_TEST", "two")
+    assert read() == "two"
+
+
+def test_a_secret_file_counts_from_the_project(tmp_path: Path) -> None:
+    (tmp_path / "key.pem").write_text("-----BEGIN-----\nx\n")
+    assert environment.secret("file:key.pem", tmp_path)() == "-----BEGIN-----\nx"
+    assert environment.secret(f"file:{tmp_path}/key.pem", Path("/elsewhere"))() == "-----BEGIN-----\nx"
+
+
+def test_a_missing_secret_is_for_the_admin_and_named_by_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TOKEN_OF_TEST", "  ")
+    (tmp_path / "empty").write_text("\n")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    for ref, says in [
+        ("env:TOKEN_OF_TEST", "TOKEN_OF_TEST is not set"),
+        ("env:NOT_THERE_AT_ALL", "NOT_THERE_AT_ALL is not set"),
+        ("file:none", "none cannot be read"),
+        ("file:empty", "is empty"),
+        ("file:binary", "is not text"),
+    ]:
+        with pytest.raises(AccessDenied, match=says):
+            environment.secret(ref, tmp_path)()
+
+
+def test_now_is_aware_and_utc() -> None:
+    assert clock.now().utcoffset() == timedelta(0)
+    assert abs(clock.now() - datetime.now(UTC)) < timedelta(minutes=1)
