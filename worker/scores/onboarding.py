@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from worker.language.values import Fields
+from worker.language.values import Fields, Value, midnight
 from worker.scores.memory import ScoreMemory
 from worker.scores.parts import number, whole
 from worker.settings.scores import Milestone, OnboardingSettings
@@ -75,14 +75,21 @@ def _done_at(
     """When a milestone seen done for the first time was done, as well as the data can say."""
     if not milestone.done_when.truth(now):
         return None
-    ago = None if milestone.days_ago is None else number(milestone.days_ago.value(now))
-    if ago is not None and ago >= 0:
-        moment = as_of - timedelta(days=ago)
-    elif then is not None and milestone.done_when.truth(then):
-        moment = as_of - timedelta(days=28)
-    else:
-        moment = as_of
+    moment = None if milestone.done_at is None else _moment(milestone.done_at.value(now), as_of)
+    if moment is None:
+        was_done = then is not None and milestone.done_when.truth(then)
+        moment = as_of - timedelta(days=28) if was_done else as_of
     return moment if started is None else max(moment, min(started, as_of))
+
+
+def _moment(value: Value, as_of: datetime) -> datetime | None:
+    """A date as a signal gives it: itself, or the number of days since. Nothing later than ``as_of``."""
+    ago = number(value)
+    if ago is not None:
+        value = as_of - timedelta(days=ago)
+    elif isinstance(value, date) and not isinstance(value, datetime):
+        value = midnight(value)
+    return min(value, as_of) if isinstance(value, datetime) else None
 
 
 def _progress(

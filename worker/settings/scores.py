@@ -117,8 +117,8 @@ class Milestone(Strict):
     due_days: int = Field(ge=0)
     """Days after the account was created, counted in the account's own time zone."""
     done_when: ConditionTree
-    days_ago: ExpressionText | None = None
-    """How many days ago it was done, where a signal knows; otherwise the first run that sees it done counts."""
+    done_at: ExpressionText | None = None
+    """When it was done, where a signal knows: a date, or how many days ago. Otherwise the first run that sees it."""
     applies_when: ConditionTree | None = None
 
 

@@ -120,9 +120,17 @@ def test_milestone_that_does_not_apply_does_not_exist() -> None:
 
 
 def test_first_run_dates_milestones_by_the_signal_that_knows() -> None:
-    milestones = [m | {"days_ago": f"{m['name']}_days"} for m in ONBOARDING["milestones"]]
+    milestones = [m | {"done_at": f"{m['name']}_days"} for m in ONBOARDING["milestones"]]
     using = settings(onboarding=ONBOARDING | {"milestones": milestones})
     steps = score(account("invite", "import", invite_days=16, import_days=12), 18, using=using).onboarding
+    assert (steps.status, steps.days_stuck) == ("stuck", 12)
+
+
+@pytest.mark.parametrize("signal", [day(6), day(6).date(), 12])
+def test_moment_of_a_milestone_can_be_a_date_or_a_number_of_days(signal: Any) -> None:
+    milestones = [m | {"done_at": "done"} for m in ONBOARDING["milestones"]]
+    using = settings(onboarding=ONBOARDING | {"milestones": milestones})
+    steps = score(account("invite", "import", done=signal), 18, using=using).onboarding
     assert (steps.status, steps.days_stuck) == ("stuck", 12)
 
 
@@ -133,7 +141,7 @@ def test_first_run_takes_what_was_done_28_days_ago_for_old() -> None:
 
 
 def test_milestone_is_never_older_than_its_account() -> None:
-    milestones = [m | {"days_ago": "days"} for m in ONBOARDING["milestones"]]
+    milestones = [m | {"done_at": "days"} for m in ONBOARDING["milestones"]]
     using = settings(onboarding=ONBOARDING | {"milestones": milestones})
     steps = score(account("invite", days=400), 18, using=using).onboarding
     assert steps.milestones[0].done_at == START

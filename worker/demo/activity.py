@@ -1,0 +1,72 @@
+"""Events of one account: the everyday by workdays and weekends, and what happened once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+
+from worker.demo.life import LAST_DAY, Life, Member, level
+
+HISTORY_DAYS = 365
+_WEEKEND = 0.07
+_LATE = 0.01
+
+# Each as often as it is listed.
+_EVERYDAY = (
+    *["Report Viewed"] * 9,
+    *["Dashboard Shared"] * 3,
+    *["Comment Added"] * 4,
+    *["Export Created"] * 3,
+    *["Filter Saved"] * 2,
+)
+# What comes on top once somebody has built a first report, and once the account is all set up.
+_MAKING = ("Report Created",) * 4
+_FEEDING = ("Data Imported",) * 2
+
+Event = tuple[str, str, int, int, int]
+"""(user id, name, day, second of the day, seconds until it arrived)."""
+
+
+def events(life: Life, chance: Random, weekday_of_day_0: int) -> Iterator[Event]:
+    """Every event of the account's last year and the days after as_of, in no particular order."""
+    first = max(life.created, -HISTORY_DAYS)
+    last = LAST_DAY if life.deleted is None else life.deleted
+    busy = {
+        day: level(life.curve, day) * (_WEEKEND if (weekday_of_day_0 + day) % 7 >= 5 else 1)
+        for day in range(first, last + 1)
+    }
+    for member in life.members:
+        end = last if member.left is None else min(last, member.left)
+        for day in range(max(first, member.joined), end + 1):
+            if chance.random() < member.rate * busy[day]:
+                yield from _workday(life, member, chance, day)
+    yield from _once(life, chance, first)
+
+
+def _workday(life: Life, member: Member, chance: Random, day: int) -> Iterator[Event]:
+    second = 25_200 + int(chance.random() * 21_600)
+    yield member.user_id, "Signed In", day, second, 0
+    can_do = _EVERYDAY
+    if life.milestones.get("Report Created", day) < day:
+        can_do = (*can_do, *_MAKING)
+    if len(life.milestones) == 4 and max(life.milestones.values()) < day:
+        can_do = (*can_do, *_FEEDING)
+    for _ in range(int(chance.expovariate(1 / member.busy))):
+        second += 60 + int(chance.random() * 3_000)
+        name = can_do[int(chance.random() * len(can_do))]
+        late = 3_600 * chance.randint(2, 40) if chance.random() < _LATE else 0
+        yield member.user_id, name, day, min(second, 86_399), late
+
+
+def _once(life: Life, chance: Random, first: int) -> Iterator[Event]:
+    founder = life.members[0]
+    if life.created >= first:
+        yield founder.user_id, "Signed Up", life.created, 28_000, 0
+        yield founder.user_id, "Signed In", life.created, 28_030, 0
+    for name, day in life.milestones.items():
+        yield founder.user_id, name, day, 36_000 + int(chance.random() * 20_000), 0
+    for happening in life.happenings:
+        if happening.day >= first:
+            someone = life.members[happening.member % len(life.members)]
+            second = 30_000 + int(chance.random() * 24_000)
+            yield someone.user_id, happening.event, happening.day, second, 0

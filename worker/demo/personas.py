@@ -1,0 +1,312 @@
+"""The kinds of accounts a product-led company has, and the life each of them leads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from worker.demo.life import LAST_DAY, Curve, Happening, Life, Member, Term
+from worker.demo.names import person
+
+INVITED = "Invite Sent"
+IMPORTED = "Data Imported"
+REPORTED = "Report Created"
+CONNECTED = "Integration Connected"
+_MILESTONES = (INVITED, IMPORTED, REPORTED, CONNECTED)
+
+FREE_SEATS, TRIAL_SEATS, TRIAL_DAYS = 5, 10, 14
+_ROLES = ("analyst", "manager", "engineer", "marketer", "finance")
+
+Persona = Callable[[Life, Random], None]
+
+
+def _people(life: Life, chance: Random, number: int, *, until: int = 0, rate: float = 0.45, roles: int = 1) -> None:
+    """``number`` members, the founder first, the others joining between the start and ``until``."""
+    span = max(1, until - life.created)
+    joins = sorted([life.created] + [life.created + int(span * chance.random() ** 1.5) for _ in range(number - 1)])
+    kinds = chance.sample(_ROLES, roles)
+    for index, joined in enumerate(joins):
+        given, family = person(chance)
+        life.members.append(
+            Member(
+                user_id=f"{life.account_id}-u{index + 1}",
+                given=given,
+                family=family,
+                email=f"{given}.{family}{index + 1 if index else ''}@{life.domain}".lower(),
+                role="admin" if index == 0 else kinds[index % roles] if chance.random() < 0.9 else None,
+                joined=joined,
+                rate=min(0.9, max(0.08, chance.gauss(rate, 0.12))),
+                opted_out=chance.random() < 0.04,
+            )
+        )
+
+
+def _reach(life: Life, chance: Random, reached: int, by: tuple[int, ...] = (2, 5, 9, 12)) -> None:
+    """The first ``reached`` milestones, each around its day."""
+    for name, day in list(zip(_MILESTONES, by, strict=True))[:reached]:
+        life.milestones[name] = min(LAST_DAY, life.created + max(0, day + chance.randint(-2, 1)))
+
+
+def _trial(life: Life, then: str | None, seats: int = FREE_SEATS, days: int = TRIAL_DAYS) -> None:
+    """A trial from the first day, and after it the plan ``then`` (None: nothing more)."""
+    end = life.created + days
+    life.terms.append(Term("trial", life.created, end, TRIAL_SEATS))
+    if then == "free":
+        life.terms.append(Term("free", end, None, seats))
+    elif then is not None:
+        _paid(life, then, seats, end)
+
+
+def _paid(life: Life, plan: str, seats: int, start: int, *, cancelled: int | None = None) -> None:
+    """Annual terms one after another; a cancelled account's last term still runs to its end or stops at once."""
+    while start <= LAST_DAY:
+        end = start + 365
+        if cancelled is not None and cancelled < end:
+            life.terms.append(Term(plan, start, cancelled, seats, cancelled, "low_usage"))
+            return
+        life.terms.append(Term(plan, start, end, seats))
+        start = end
+
+
+def _answer(life: Life, chance: Random, mean: float, share: float = 0.55) -> None:
+    """NPS answers of the last year, most of them by those who like to answer."""
+    for index, member in enumerate(life.members):
+        if chance.random() < share / 2:
+            day = chance.randint(max(member.joined, -300), 0)
+            life.answers.append((day, index, min(10, max(0, round(chance.gauss(mean, 1.3))))))
+
+
+def _ask_for_help(life: Life, chance: Random, number: int, urgent: float = 0.1) -> None:
+    for _ in range(number):
+        opened = chance.randint(max(life.created, -200), LAST_DAY)
+        life.tickets.append((opened, opened + chance.randint(0, 6), "urgent" if chance.random() < urgent else "normal"))
+
+
+def _look_at_prices(life: Life, chance: Random, times: int, within: int = 6) -> None:
+    for _ in range(times):
+        life.happenings.append(Happening(-chance.randint(0, within), "Pricing Viewed", chance.randrange(2)))
+
+
+def _hit_the_limit(life: Life, chance: Random, people: int, times: int, within: int = 12) -> None:
+    for n in range(times):
+        life.happenings.append(Happening(-chance.randint(0, within), "Limit Reached", n % max(1, people)))
+
+
+# ---------------------------------------------------------------------------- the first weeks
+
+
+def activating(life: Life, chance: Random) -> None:
+    """A trial that works out: milestones in time, colleagues join."""
+    _people(life, chance, chance.randint(3, 7), until=min(LAST_DAY, life.created + 20), rate=0.6)
+    _reach(life, chance, 4)
+    life.curve = ((life.created, 0.7), (life.created + 14, 1.1))
+    then = chance.choices(("free", "pro", "trial"), (5, 4, 3))[0]
+    if then == "trial":
+        _trial(life, "free", days=30)
+    else:
+        _trial(life, then, FREE_SEATS if then == "free" else chance.choice((8, 10, 12)))
+    if life.created < -6 and chance.random() < 0.45:
+        _look_at_prices(life, chance, chance.randint(1, 3))
+
+
+def stalling(life: Life, chance: Random) -> None:
+    """A trial that began well and then got stuck: people still come by, nothing moves."""
+    _people(life, chance, chance.randint(1, 4), until=life.created + 8, rate=0.5)
+    _reach(life, chance, chance.choice((0, 1, 1, 2, 2)))
+    life.curve = ((life.created, 0.9), (life.created + 7, 0.45))
+    _trial(life, "free", days=chance.choice((14, 14, 30)))
+    _ask_for_help(life, chance, chance.randint(0, 2), urgent=0.3)
+
+
+def vanishing(life: Life, chance: Random) -> None:
+    """Signed up, looked around, never came back."""
+    _people(life, chance, chance.randint(1, 2), until=life.created + 2, rate=0.5)
+    _reach(life, chance, chance.choice((0, 0, 1)), by=(1, 2, 3, 4))
+    life.curve = ((life.created, 0.9), (life.created + 3, 0.0))
+    _trial(life, "free")
+
+
+def slow(life: Life, chance: Random) -> None:
+    """Gets there, but late: the last milestone is only days old and the next is overdue."""
+    _people(life, chance, chance.randint(2, 4), until=life.created + 10, rate=0.5)
+    life.milestones[INVITED] = life.created + chance.randint(2, 5)
+    life.milestones[IMPORTED] = min(-1, max(life.created + 6, -chance.randint(1, 5)))
+    life.curve = ((life.created, 0.6),)
+    _trial(life, "free", days=30)
+
+
+def fresh(life: Life, chance: Random) -> None:
+    """Signed up this week."""
+    _people(life, chance, chance.randint(1, 3), until=LAST_DAY, rate=0.7)
+    _reach(life, chance, chance.choice((1, 2, 3)), by=(1, 2, 3, 9))
+    life.curve = ((life.created, 0.9),)
+    _trial(life, "free")
+
+
+# ---------------------------------------------------------------------------- free
+
+
+def hobby(life: Life, chance: Random) -> None:
+    """Free and content: one to three people, a little every week."""
+    _people(life, chance, chance.randint(1, 3), until=life.created + 40, rate=0.35)
+    _reach(life, chance, 4)
+    life.curve = ((life.created, 0.7), (-20, chance.uniform(0.5, 0.8)))
+    _trial(life, "free")
+
+
+def ripening(life: Life, chance: Random) -> None:
+    """Free, fits, uses every seat, and somebody keeps opening the pricing page."""
+    _people(life, chance, chance.choice((4, 5, 5)), until=min(-20, life.created + 60), rate=0.75)
+    _reach(life, chance, 4)
+    life.curve = ((life.created, 0.6), (-40, 0.8), (-5, 1.3))
+    life.employees = life.employees and chance.choice((60, 90, 120, 180, 240, 420))
+    _trial(life, "free")
+    _look_at_prices(life, chance, chance.randint(2, 4))
+    _hit_the_limit(life, chance, 2, chance.randint(1, 3), within=7)
+
+
+def asking(life: Life, chance: Random) -> None:
+    """Asked to talk to sales this week."""
+    _people(life, chance, chance.randint(2, 5), until=-10, rate=0.6)
+    _reach(life, chance, 4)
+    life.curve = ((life.created, 0.6), (0, 1.0))
+    _trial(life, "free")
+    _look_at_prices(life, chance, chance.randint(1, 3))
+    life.happenings.append(Happening(-chance.randint(1, 5), "Contact Sales Clicked"))
+
+
+def quiet(life: Life, chance: Random) -> None:
+    """Free, and nobody has been there for months."""
+    _people(life, chance, chance.randint(1, 2), until=life.created + 10, rate=0.4)
+    _reach(life, chance, chance.choice((1, 2, 2)), by=(2, 4, 8, 12))
+    life.curve = ((life.created, 0.6), (life.created + 30, 0.1), (life.created + 40, 0.0))
+    _trial(life, "free")
+
+
+# ---------------------------------------------------------------------------- paying
+
+
+def _customer(life: Life, chance: Random, people: int, seats: int, roles: int = 1, rate: float = 0.42) -> None:
+    plan = "enterprise" if seats >= 25 else "pro"
+    _people(life, chance, people, until=max(life.created + 30, -30), rate=rate, roles=roles)
+    _reach(life, chance, 4)
+    _trial(life, plan, seats)
+    _ask_for_help(life, chance, chance.randint(0, 4))
+
+
+def steady(life: Life, chance: Random) -> None:
+    """Pays, uses, stays."""
+    people = chance.randint(5, 14)
+    _customer(life, chance, people, round(people / chance.uniform(0.55, 0.8)), roles=chance.choice((1, 2)))
+    life.curve = ((life.created, 0.6), (life.created + 60, chance.uniform(0.9, 1.1)))
+    _answer(life, chance, 8.4)
+
+
+def growing(life: Life, chance: Random) -> None:
+    """Grows into its seat limit: new colleagues every month, and lately the limit is in the way."""
+    seats = chance.choice((8, 10, 12, 15, 20))
+    people = seats - chance.randint(0, max(1, seats // 10))
+    _customer(life, chance, people, seats)
+    for member in life.members[seats // 2 :]:
+        member.joined = max(life.created, -chance.randint(3, 120))
+    life.curve = ((life.created, 0.6), (-90, 0.9), (0, 1.25))
+    _answer(life, chance, 9.0)
+    if chance.random() < 0.6:
+        _hit_the_limit(life, chance, chance.choice((1, 2, 3)), chance.randint(1, 4))
+
+
+def new_team(life: Life, chance: Random) -> None:
+    """A second and third department has begun to use the product."""
+    people = chance.randint(8, 14)
+    _customer(life, chance, people, round(people / 0.65), roles=3)
+    for member in life.members[people // 2 :]:
+        member.joined = max(life.created, -chance.randint(10, 40))
+    life.curve = ((life.created, 0.7), (0, 1.1))
+    _answer(life, chance, 8.6)
+
+
+def fading(life: Life, chance: Random) -> None:
+    """Less every week: the champion went, the others follow."""
+    people = chance.randint(5, 12)
+    _customer(life, chance, people, round(people / chance.uniform(0.6, 0.9)))
+    turn = -chance.randint(35, 75)
+    life.curve = ((life.created, 0.9), (turn, 1.0), (turn + 40, chance.uniform(0.05, 0.3)))
+    for member in life.members[: people // 2]:
+        member.left = min(LAST_DAY, turn + chance.randint(10, 60))
+    _answer(life, chance, 5.5)
+    if chance.random() < 0.4:
+        life.tickets.append((-chance.randint(1, 9), None, "urgent"))
+
+
+def solo(life: Life, chance: Random) -> None:
+    """Looks fine, but one person does nearly everything."""
+    people = chance.randint(5, 8)
+    _customer(life, chance, people, people + 1, rate=0.08)
+    life.members[0].rate, life.members[0].busy = 0.9, 6.0
+    life.curve = ((life.created, 1.0),)
+    _answer(life, chance, 8.0)
+
+
+def late_payer(life: Life, chance: Random) -> None:
+    """Uses the product well and does not pay for it."""
+    steady(life, chance)
+    life.late_invoice = -chance.randint(16, 45)
+
+
+def comeback(life: Life, chance: Random) -> None:
+    """Was nearly gone for two months, and is back."""
+    people = chance.randint(5, 10)
+    _customer(life, chance, people, round(people / 0.75))
+    away = -chance.randint(110, 160)
+    back = -chance.randint(30, 60)
+    life.curve = ((away, 1.0), (away + 15, 0.05), (back, 0.1), (back + 25, 1.1))
+    _answer(life, chance, 7.5)
+
+
+def churned(life: Life, chance: Random) -> None:
+    """Faded out and cancelled."""
+    people = chance.randint(3, 8)
+    cancelled = -chance.randint(5, 150)
+    _people(life, chance, people, until=life.created + 60)
+    _reach(life, chance, 4)
+    trial_end = life.created + TRIAL_DAYS
+    life.terms.append(Term("trial", life.created, trial_end, TRIAL_SEATS))
+    _paid(life, "pro", people + 2, trial_end, cancelled=cancelled)
+    fade: Curve = ((cancelled - 90, 0.9), (cancelled - 20, 0.15), (cancelled, 0.05), (cancelled + 1, 0.0))
+    life.curve = fade
+    _answer(life, chance, 4.0)
+
+
+def renewing(life: Life, chance: Random) -> None:
+    """A steady account whose contract ends within three months."""
+    steady(life, chance)
+
+
+def internal(life: Life, chance: Random) -> None:
+    """The company's own test account."""
+    life.internal = True
+    steady(life, chance)
+
+
+# (persona, accounts of 300, youngest and oldest age in days)
+MIX: tuple[tuple[Persona, int, int, int], ...] = (
+    (activating, 36, 4, 50),
+    (stalling, 20, 19, 55),
+    (vanishing, 12, 20, 60),
+    (slow, 14, 9, 28),
+    (fresh, 10, 0, 4),
+    (hobby, 30, 70, 640),
+    (ripening, 26, 80, 400),
+    (asking, 5, 40, 300),
+    (quiet, 18, 90, 600),
+    (steady, 46, 90, 900),
+    (growing, 24, 150, 700),
+    (new_team, 6, 150, 600),
+    (fading, 22, 200, 800),
+    (solo, 5, 120, 500),
+    (late_payer, 6, 120, 800),
+    (comeback, 8, 250, 800),
+    (churned, 10, 200, 700),
+    (renewing, 10, 290, 362),
+    (internal, 2, 200, 400),
+)
