@@ -123,7 +123,7 @@ def init(dir: Annotated[Path, typer.Argument(help="The folder to write config/ a
 
     Example: plgsync init ~/plgsync-acme
     """
-    from worker.settings.shipped import write_project
+    from worker.starting import write_project
 
     written = write_project(dir)
     _console().print(f"{len(written)} files written to {dir}. Next: edit config/product.yaml and config/crm.yaml, then")

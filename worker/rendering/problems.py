@@ -13,8 +13,8 @@ _STYLES = {"error": "red", "warning": "yellow"}
 def render_check(check: Check) -> RenderableType:
     """Every problem with its place, errors last so that they are seen, then one line that sums it up."""
     lines: list[RenderableType] = [Text(f"ok  {said}", style="green") for said in check.said]
-    for problem in sorted(check.problems, key=lambda problem: (problem.severity == "error", problem)):
-        lines.append(Text(problem.format(), style=_STYLES[problem.severity]))
+    ordered = sorted(check.problems, key=lambda problem: (problem.severity == "error", problem))
+    lines += [Text(problem.format(), style=_STYLES[problem.severity]) for problem in ordered]
     errors = sum(1 for problem in check.problems if problem.severity == "error")
     warnings = len(check.problems) - errors
     lines.append(Text(f"{errors} errors, {warnings} warnings" if check.problems else "everything is fit to run"))

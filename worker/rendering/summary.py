@@ -87,7 +87,9 @@ def _onboarding(computed: Computed) -> Table:
 
 def _pql(computed: Computed) -> Table:
     found = counts_by(computed, "pql.status")
-    return _counts("PQL", [*((s, found.pop(s, 0)) for s in _PQL), *((s.replace("_", " "), n) for s, n in found.items())])
+    return _counts(
+        "PQL", [*((s, found.pop(s, 0)) for s in _PQL), *((s.replace("_", " "), n) for s, n in found.items())]
+    )
 
 
 def _counts(title: str, rows: Iterable[tuple[str, int]]) -> Table:
