@@ -206,7 +206,6 @@ def read_batch(
     properties: Sequence[str],
     *,
     id_property: str = "",
-    archived: bool = False,
     history: Sequence[str] = (),
 ) -> dict[str, Record]:
     """The records that exist, by the id asked for; a merged record is found under its old id too.
@@ -216,7 +215,7 @@ def read_batch(
     found: dict[str, Record] = {}
     asked = list(dict.fromkeys(ids))
     for part in chunks(asked, SIZE_WITH_HISTORY if history else SIZE):
-        found |= _read_part(client, object, part, properties, id_property, archived, history)
+        found |= _read_part(client, object, part, properties, id_property, history)
     return found
 
 
@@ -226,7 +225,6 @@ def _read_part(
     ids: Sequence[str],
     properties: Sequence[str],
     id_property: str,
-    archived: bool,
     history: Sequence[str],
 ) -> dict[str, Record]:
     body: dict[str, Any] = {
@@ -237,7 +235,7 @@ def _read_part(
     if id_property:
         body["idProperty"] = id_property
     path = f"{client.paths.objects}/{object}/batch/read"
-    answer = client.read("POST", path, body, {"archived": "true"} if archived else None)
+    answer = client.read("POST", path, body)
     if not answer.ok:
         raise _unreadable(answer, object, id_property)
     found: dict[str, Record] = {}
@@ -259,6 +257,20 @@ def _read_merged(client: Client, object: str, id: str, properties: Sequence[str]
     """The survivor of a merge, which a batch answers under an id nobody asked for."""
     answer = client.read("GET", f"{client.paths.objects}/{object}/{id}", None, {"properties": ",".join(properties)})
     return record_of(answer.body) if answer.ok else None
+
+
+def list_archived(client: Client, object: str, properties: Sequence[str]) -> Iterator[list[Record]]:
+    """Every deleted record HubSpot still has, a page at a time."""
+    query = {"archived": "true", "limit": str(SIZE), "properties": ",".join(properties)}
+    while True:
+        answer = client.read("GET", f"{client.paths.objects}/{object}", None, query)
+        if not answer.ok:
+            raise _unreadable(answer, object, "")
+        yield [record_of(result) for result in answer.body.get("results") or []]
+        after = ((answer.body.get("paging") or {}).get("next") or {}).get("after")
+        if not after:
+            return
+        query = query | {"after": str(after)}
 
 
 def record_of(result: Mapping[str, Any]) -> Record:

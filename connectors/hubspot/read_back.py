@@ -167,13 +167,13 @@ def _task_fact(key: str, task_id: str, record: Record | None) -> TaskFact:
 
 def _changed(client: Client, object: str, stream: _Stream, fields: Sequence[str]) -> list[Record]:
     """Records modified since the stream's end and not told yet; moves the stream's end."""
-    since = [search.compare(CHANGED, "GTE", _start(stream).isoformat())] if stream.at else []
+    since = [search.compare(CHANGED, "GTE", _stamp(_start(stream)))] if stream.at else []
     found, complete = search.newest(client, object, since, [*fields, CHANGED])
     if not found:
         return []
     end = _moment(_modified(found[0]))
     if not complete and (stream.at or _moment(_modified(found[-1])) >= end - OVERLAP):
-        start = since or [search.compare(CHANGED, "GTE", (end - OVERLAP).isoformat())]
+        start = since or [search.compare(CHANGED, "GTE", _stamp(end - OVERLAP))]
         found = list(search.every(client, object, start, [*fields, CHANGED]))
     told = stream.told
     stream.told = {r.id: _modified(r) for r in found if _moment(_modified(r)) >= end - OVERLAP}
@@ -187,6 +187,10 @@ def _start(stream: _Stream) -> datetime:
 
 def _modified(record: Record) -> str:
     return str(record.properties.get(CHANGED))
+
+
+def _stamp(moment: datetime) -> str:
+    return str(int(moment.timestamp() * 1000))
 
 
 def _moment(text: str) -> datetime:

@@ -11,13 +11,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
+import structlog
+
 from connectors.base import AccessDenied, CallFailed, CloseTask, CreateTask, Destination, Outcome, UpdateTask
 from connectors.hubspot.associations import associate, associated
-from connectors.hubspot.batch import Input, Record, read_batch, write_batch
+from connectors.hubspot.batch import Input, Record, list_archived, read_batch, write_batch
 from connectors.hubspot.client import Client
 from connectors.hubspot.describe import TASKS, Schema
 from connectors.hubspot.match import OWNER
 from connectors.hubspot.portal import Portal
+
+log = structlog.get_logger(__name__)
 
 STATUS = "hs_task_status"
 SUBJECT = "hs_task_subject"
@@ -27,6 +31,8 @@ PRIORITY = "hs_task_priority"
 OPEN = frozenset({"NOT_STARTED", "IN_PROGRESS", "WAITING", "DEFERRED"})
 UNTOUCHED = frozenset({"NOT_STARTED"})
 LEFT_ALONE = "left_alone"
+DELETED_PAGES = 50
+"""Of a hundred deleted tasks each: what fits into a few seconds of the rate window."""
 
 
 def key_field(destination: Destination, schema: Schema) -> str:
@@ -124,7 +130,22 @@ def _properties(one: CreateTask, key: str, due_hour: int, zone: ZoneInfo) -> dic
 
 
 def _deleted(client: Client, key: str, keys: Sequence[str]) -> dict[str, Record]:
-    return read_batch(client, TASKS, keys, [], id_property=key, archived=True)
+    """Our tasks that somebody deleted, by key.
+
+    A deleted record gives its unique value free, so it is not found by it; only the list of deleted tasks
+    shows it.
+    """
+    found: dict[str, Record] = {}
+    if not keys:
+        return found
+    for page, records in enumerate(list_archived(client, TASKS, [key]), 1):
+        found |= {str(r.properties[key]): r for r in records if r.properties.get(key) in keys}
+        if len(found) == len(keys):
+            break
+        if page == DELETED_PAGES:
+            log.warning("hubspot has more deleted tasks than are looked through", pages=page)
+            break
+    return found
 
 
 def _ties(

@@ -1,0 +1,291 @@
+"""The HubSpot side of the contract suite: our sandbox portal over real HTTP, driven through ``/__sim``."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import requests
+from harness import Call, Company, Fault, SeenTask
+
+from connectors.base import Connector, Destination, FieldNeed, MatchField, Scalar, TaskSettings
+from connectors.registry import connect
+from connectors.sandbox.serve import Addresses, running
+
+MATCH_FIELD = "plgsync_account_id"
+KEY_FIELD = "plgsync_key"
+TYPES = {
+    "score": "number",
+    "ratio": "number",
+    "band": "string",
+    "since": "date",
+    "seen_at": "datetime",
+    "flag": "bool",
+    "kind": "enum",
+}
+STATUSES = {"NOT_STARTED": "open", "COMPLETED": "completed"}
+RECORD_WRITES = r"/batch/(create|update|upsert)"
+READS = r"batch/read|/search|/properties/|/owners|/details|archived="
+
+FAULTS: Mapping[Fault, dict[str, Any]] = {
+    "answer_lost": {"kind": "drop_after", "match": {"path_regex": RECORD_WRITES}},
+    "answer_lost_midway": {"kind": "partial_apply", "args": {"drop": True}, "match": {"path_regex": RECORD_WRITES}},
+    "connection_lost": {"kind": "drop_before", "match": {"path_regex": RECORD_WRITES}},
+    "unavailable": {"kind": "status", "args": {"status": 503}, "match": {"path_regex": RECORD_WRITES}},
+    "unavailable_reads": {"kind": "status", "args": {"status": 503}, "match": {"path_regex": READS}, "times": None},
+    "own_key_race": {
+        "kind": "own_key_race",
+        "args": {"property": KEY_FIELD},
+        "match": {"path_regex": r"tasks/batch/upsert"},
+    },
+    "row_locked": {"kind": "lock", "args": {"seconds": 2}, "match": {"path_regex": RECORD_WRITES}},
+    "garbled_answer": {"kind": "truncate", "args": {"bytes": 40}, "match": {"path_regex": RECORD_WRITES}},
+}
+
+
+class HubSpotCrm:
+    """One sandbox portal in a thread of this process."""
+
+    kind = "hubspot"
+    batch = 100
+
+    def __init__(self, server: AbstractContextManager[Addresses]) -> None:
+        self._server = server
+        address = server.__enter__()["hubspot"]
+        self._url, self._first_token = address["url"], address["token"]
+        self._token = self._first_token
+        self._tokens = 0
+        self._session = requests.Session()
+
+    def reset(self) -> None:
+        self._token = self._first_token
+        self._control("reset", {})
+
+    def destination(self) -> Destination:
+        return Destination(
+            name="hubspot",
+            kind="hubspot",
+            base_url=self._url,
+            api_version="2026-03",
+            auth={"method": "token", "token": lambda: self._token},
+            object="companies",
+            match_field=MATCH_FIELD,
+            fallbacks=(MatchField("domain", "account.domain", "domain"),),
+            tasks=TaskSettings(KEY_FIELD),
+        )
+
+    def connect(self) -> Connector:
+        return connect(self.destination())
+
+    def stop(self) -> None:
+        self._session.close()
+        self._server.__exit__(None, None, None)
+
+    # ---- fields
+    def needs(self) -> Sequence[FieldNeed]:
+        scales = {"score": 0, "ratio": 2}
+        return [
+            FieldNeed("account", MATCH_FIELD, "Account ID", "string", length=64, unique=True),
+            FieldNeed("task", KEY_FIELD, "Key", "string", length=64, unique=True),
+            *(
+                FieldNeed(
+                    "account",
+                    self.field(name),
+                    name,
+                    type_,  # type: ignore[arg-type]
+                    scale=scales.get(name),
+                    options=("a", "b") if type_ == "enum" else (),
+                )
+                for name, type_ in TYPES.items()
+            ),
+        ]
+
+    def field(self, logical: str) -> str:
+        return f"plgsync_{logical}"
+
+    def refused(self) -> tuple[str, Scalar]:
+        return self.field("score"), "secret4711"
+
+    # ---- seeding
+    def add_companies(self, companies: Sequence[Company]) -> list[str]:
+        before = {one["id"] for one in self._records("companies")}
+        self._control("seed", {"records": {"companies": [{"properties": self._properties(one)} for one in companies]}})
+        ids = sorted((one["id"] for one in self._records("companies") if one["id"] not in before), key=int)
+        stamps = [
+            {"id": id_, "properties": {MATCH_FIELD: one.account_id}}
+            for id_, one in zip(ids, companies, strict=True)
+            if one.account_id
+        ]
+        for start in range(0, len(stamps), self.batch):
+            # By our own app, as if an earlier run had put the account ids there.
+            self._session.post(
+                f"{self._url}/crm/objects/2026-03/companies/batch/update",
+                json={"inputs": stamps[start : start + self.batch]},
+                headers={"Authorization": f"Bearer {self._token}"},
+                timeout=30,
+            ).raise_for_status()
+        return ids
+
+    def add_owner(self, email: str, active: bool = True) -> str:
+        first_name = email.partition("@")[0].title()
+        owner = self._mutate(action="add_owner", email=email, firstName=first_name, lastName="Example")
+        if not active:
+            self._mutate(action="deactivate_owner", id=owner["id"])
+        return str(owner["id"])
+
+    def add_deal(self, record_id: str, amount: float | None = None) -> str:
+        properties = {"dealname": "Deal", "dealstage": "qualifiedtobuy", "pipeline": "default"}
+        if amount is not None:
+            properties["amount"] = str(amount)
+        return str(self._mutate(action="create", type="deals", properties=properties, company=record_id)["id"])
+
+    # ---- what is in the CRM
+    def company(self, record_id: str) -> Mapping[str, Scalar]:
+        values = next(one["properties"] for one in self._records("companies") if one["id"] == record_id)
+        return {name: _typed(name, values.get(self.field(name)) or "") for name in TYPES}
+
+    def company_count(self) -> int:
+        return sum(not one["archived"] for one in self._records("companies"))
+
+    def tasks(self) -> Sequence[SeenTask]:
+        state = self._session.get(f"{self._url}/__sim/state", timeout=30).json()
+        companies = {
+            one["from"]["id"]: one["to"]["id"]
+            for one in state["associations"]
+            if (one["from"]["type"], one["to"]["type"]) == ("tasks", "companies")
+        }
+        return [_seen(one, companies.get(one["id"])) for one in state["objects"]["tasks"]]
+
+    def calls(self) -> Sequence[Call]:
+        entries = self._session.get(f"{self._url}/__sim/log", timeout=30).json()["entries"]
+        return [
+            Call(one["method"], one["path"], one["status"] or 0, _writes(one["method"], one["path"]))
+            for one in entries
+            if not one["path"].startswith("/__sim")
+        ]
+
+    def forget_calls(self) -> None:
+        self._control("reset", {"only": ["log"]})
+
+    # ---- a human in the UI
+    def human_edits(self, record_id: str, logical: str, value: Scalar) -> None:
+        self._edit("companies", record_id, {self.field(logical): value})
+
+    def human_reassigns(self, record_id: str, owner_id: str) -> None:
+        self._edit("companies", record_id, {"hubspot_owner_id": owner_id})
+
+    def human_deletes_company(self, record_id: str) -> None:
+        self._mutate(action="archive", type="companies", id=record_id)
+
+    def human_merges(self, survivor: str, loser: str) -> None:
+        self._mutate(action="merge", type="companies", survivor=survivor, loser=loser)
+
+    def human_wins_deal(self, deal_id: str) -> None:
+        self._mutate(action="win_deal", id=deal_id)
+
+    def human_completes_task(self, task_id: str) -> None:
+        self._mutate(action="complete_task", id=task_id)
+
+    def human_starts_task(self, task_id: str) -> None:
+        self._mutate(action="start_task", id=task_id)
+
+    def human_retitles_task(self, task_id: str, subject: str) -> None:
+        self._edit("tasks", task_id, {"hs_task_subject": subject})
+
+    def human_deletes_task(self, task_id: str) -> None:
+        self._mutate(action="archive", type="tasks", id=task_id)
+
+    def admin_hides_field(self, logical: str) -> None:
+        self._mutate(action="archive_property", type="companies", name=self.field(logical))
+
+    # ---- a bad day
+    def arm(self, fault: Fault) -> None:
+        match fault:
+            case "token_expired":
+                self._tokens += 1
+                self._token = f"pat-eu1-rotated-{self._tokens}"
+                self._control("config", {"token": self._token})
+            case "access_revoked":
+                self._control("config", {"token_revoked": True})
+            case "quota_exhausted":
+                self._control("config", {"daily_used": 250_000})
+            case _:
+                self._control("faults", FAULTS[fault])
+
+    def pass_time(self, seconds: float) -> None:
+        self._control("clock", {"advance_s": seconds})
+
+    # ---- the control API
+    def _control(self, what: str, body: Any) -> Any:
+        answer = self._session.post(f"{self._url}/__sim/{what}", json=body, timeout=30)
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def _mutate(self, **action: Any) -> Any:
+        return self._control("mutate", action)
+
+    def _edit(self, type_: str, record_id: str, values: Mapping[str, Scalar]) -> None:
+        properties = {name: _text(value) for name, value in values.items()}
+        self._mutate(action="edit", type=type_, id=record_id, properties=properties)
+
+    def _records(self, type_: str) -> list[dict[str, Any]]:
+        state = self._session.get(f"{self._url}/__sim/state", params={"object": type_}, timeout=30).json()
+        return list(state["objects"][type_])
+
+    def _properties(self, company: Company) -> dict[str, str]:
+        values: dict[str, Scalar] = {
+            "name": company.name,
+            "domain": _bare(company.domain) if company.domain else None,
+            "hubspot_owner_id": company.owner_id,
+        }
+        values |= {self.field(name): value for name, value in company.values.items()}
+        return {name: _text(value) for name, value in values.items() if value is not None}
+
+
+def start() -> HubSpotCrm:
+    return HubSpotCrm(running(salesforce_port=None))
+
+
+def _bare(domain: str) -> str:
+    """The domain of an address with a path: HubSpot's own pages keep no path in a company's domain."""
+    address = domain.split("://", 1)[-1]
+    return address.split("/", 1)[0] if "/" in address else domain
+
+
+def _text(value: Scalar) -> str:
+    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+
+
+def _typed(logical: str, stored: str) -> Scalar:
+    if not stored:
+        return None
+    match TYPES[logical]:
+        case "number":
+            return float(stored)
+        case "bool":
+            return stored == "true"
+        case "datetime":
+            return stored.replace(".000Z", "Z")
+        case _:
+            return stored
+
+
+def _seen(task: Mapping[str, Any], company: str | None) -> SeenTask:
+    values = task["properties"]
+    status: Any = "deleted" if task["archived"] else STATUSES.get(values.get("hs_task_status", ""), "in_progress")
+    return SeenTask(
+        id=task["id"],
+        key=values.get(KEY_FIELD, ""),
+        record_id=company,
+        subject=values.get("hs_task_subject", ""),
+        body=html.unescape(values.get("hs_task_body", "").replace("<br>", "\n")),
+        status=status,
+        owner_id=values.get("hubspot_owner_id"),
+    )
+
+
+def _writes(method: str, path: str) -> bool:
+    reads = path.endswith(("/batch/read", "/search")) or "/oauth/" in path
+    return method != "GET" and not reads
