@@ -90,7 +90,7 @@ def _while_active(settings: PqlSettings, memory: PqlMemory, seen: PqlInputs, as_
         off = seen.score < settings.closes_below and not seen.hand_raised
         off_since = (off_since or as_of) if off else None
     untouched = memory.since is not None and as_of - memory.since >= waits.untouched
-    cold = seen.score is not None and off_since is not None and as_of - off_since >= waits.off
+    cold = seen.score is not None and off_since is not None and as_of - off_since >= waits.cold
     if seen.converted is False and (untouched or cold):
         return _enter(memory, "expired", as_of)
     return replace(memory, off_since=off_since)

@@ -60,7 +60,7 @@ class Labels(Strict):
 class CoolDowns(Strict):
     untouched: Span = timedelta(days=14)
     """An open PQL nobody works on expires after this."""
-    off: Span = timedelta(days=7)
+    cold: Span = timedelta(days=7)
     """An open PQL whose score stays below ``closes_below`` expires after this."""
     expired: Span = timedelta(days=30)
     disqualified: Span = timedelta(days=90)
