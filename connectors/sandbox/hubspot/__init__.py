@@ -1,0 +1,14 @@
+"""A local server that answers like HubSpot's CRM API: paths v3/v4, 2026-03 and 2026-09.
+
+| I want to know … | open |
+|---|---|
+| which paths exist, in what order a request is judged | ``routes.py``, ``app.py`` |
+| what a batch call does when some records are bad | ``batch.py`` |
+| which values a property takes, and the words of a refusal | ``values.py``, ``errors.py`` |
+| what search sees and when | ``search.py`` |
+| rate windows and their headers | ``limits.py`` |
+| tokens and scopes | ``auth.py`` |
+| what a person in HubSpot's own pages can do here | ``human.py`` |
+| the form of a seed | ``seed.py`` |
+| failures only HubSpot has | ``mishaps.py`` |
+"""

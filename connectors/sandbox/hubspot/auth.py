@@ -1,0 +1,110 @@
+"""Who is calling: static tokens (private apps, service keys) and OAuth apps, and what they may do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from urllib.parse import parse_qs
+
+from connectors.sandbox.hubspot.errors import TOO_FEW_CREDENTIALS, JsonObject, Refusal, refuse
+
+LIFETIME_S = 1800
+ALL_SCOPES = frozenset(
+    [f"crm.objects.{kind}.{verb}" for kind in ("companies", "contacts", "deals") for verb in ("read", "write")]
+    + [f"crm.schemas.{kind}.{verb}" for kind in ("companies", "contacts", "deals") for verb in ("read", "write")]
+    + ["crm.objects.owners.read", "oauth"]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthApp:
+    """An app that logs in with a refresh token."""
+
+    client_id: str
+    client_secret: str
+    refresh_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An accepted credential. ``app`` is what its rate window is kept under."""
+
+    app: str
+    oauth: bool
+
+
+class Access:
+    """The credentials a portal accepts."""
+
+    def __init__(self, token: str) -> None:
+        self.tokens = {token}
+        self.scopes = ALL_SCOPES
+        self.oauth: OAuthApp | None = None
+        self.revoked = False
+        self._issued: dict[str, float] = {}
+
+    def caller(self, authorization: str | None, at: float) -> Caller:
+        """Who shows this ``Authorization`` header; `Refusal` 401 when nobody may."""
+        scheme, _, token = (authorization or "").partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token or self.revoked:
+            raise _unknown()
+        if token in self.tokens:
+            return Caller("static", oauth=False)
+        if token not in self._issued:
+            raise _unknown()
+        expired_for = int(at - self._issued[token] - LIFETIME_S)
+        if expired_for >= 0:
+            message = f"The OAuth token used to make this call expired {expired_for} second(s) ago."
+            when = f"{int(self._issued[token] + LIFETIME_S) * 1000}"
+            raise refuse(401, "EXPIRED_AUTHENTICATION", message, context={"expire time": [when]})
+        return Caller("oauth", oauth=True)
+
+    def expire(self) -> None:
+        """Make every access token given out so far too old."""
+        self._issued = dict.fromkeys(self._issued, 0.0)
+
+    def exchange(self, form: bytes, at: float, dice: Random) -> JsonObject:
+        """Answer the token endpoint. Raises `Refusal` with its own kind of body."""
+        sent = {name: values[0] for name, values in parse_qs(form.decode("utf-8", "replace")).items()}
+        if sent.get("grant_type") != "refresh_token":
+            raise _token_refusal("BAD_GRANT_TYPE", "missing or unknown grant type")
+        app = self.oauth
+        if app is None or sent.get("client_id") != app.client_id or sent.get("client_secret") != app.client_secret:
+            raise _token_refusal("BAD_CLIENT_ID", "missing or invalid client id or secret")
+        if sent.get("refresh_token") != app.refresh_token:
+            raise _token_refusal("BAD_REFRESH_TOKEN", "missing or invalid refresh token")
+        token = f"CN{dice.getrandbits(192):048x}"
+        self._issued[token] = at
+        return {
+            "token_type": "bearer",
+            "access_token": token,
+            "refresh_token": app.refresh_token,
+            "expires_in": LIFETIME_S,
+        }
+
+    def configure(self, options: Mapping[str, object]) -> None:
+        """Take ``token`` (replaces every static token), ``scopes``, ``oauth``, ``token_revoked`` from options."""
+        if "token" in options:
+            self.tokens = {str(options["token"])}
+        if "scopes" in options:
+            scopes = options["scopes"]
+            if not isinstance(scopes, list):
+                raise ValueError("scopes is a list of scope names")
+            self.scopes = frozenset(str(scope) for scope in scopes)
+        if "token_revoked" in options:
+            self.revoked = bool(options["token_revoked"])
+        if "oauth" in options:
+            described = options["oauth"]
+            if not isinstance(described, dict):
+                raise ValueError("oauth needs client_id, client_secret and refresh_token")
+            self.oauth = OAuthApp(**{str(name): str(value) for name, value in described.items()})
+
+
+def _unknown() -> Refusal:
+    return refuse(401, "INVALID_AUTHENTICATION", TOO_FEW_CREDENTIALS)
+
+
+def _token_refusal(status: str, message: str) -> Refusal:
+    return Refusal(400, {"status": status, "message": message})

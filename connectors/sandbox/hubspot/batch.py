@@ -1,0 +1,253 @@
+"""Batch calls on records: what one bad record does to its neighbours.
+
+With a distinct ``objectWriteTraceId`` on every input, bad records are reported one by one (207) and the others
+written; without, one bad record refuses the whole call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from connectors.sandbox.hubspot.call import Answer, Call, inputs_of, properties_of, text_of, texts
+from connectors.sandbox.hubspot.errors import JsonObject, Violation, batch_error, duplicate_ids, invalid, invalid_values
+from connectors.sandbox.hubspot.kinds import Kind
+from connectors.sandbox.hubspot.mishaps import Mishap
+from connectors.sandbox.hubspot.moments import iso
+from connectors.sandbox.hubspot.objects import history_of
+from connectors.sandbox.hubspot.records import Record
+from connectors.sandbox.hubspot.writes import Problem, Write, apply, check_links, check_unique, check_write
+
+MOST = 100
+MOST_WITH_HISTORY = 50
+
+
+@dataclass(slots=True)
+class _Input:
+    item: JsonObject
+    trace: str
+    id: str = ""
+    id_property: str = ""
+    record: Record | None = None
+
+
+def batch_create(call: Call) -> Answer:
+    """201, or 207."""
+    kind = call.kind()
+    inputs, traced = _inputs(call)
+    return _write(call, kind, inputs, traced, [], 201)
+
+
+def batch_update(call: Call) -> Answer:
+    """200, or 207; unknown ids are listed in one error."""
+    kind = call.kind()
+    inputs, traced = _inputs(call)
+    _address(call, kind, inputs)
+    unknown = [given.id for given in inputs if given.record is None]
+    errors = [_not_there(kind, unknown)] if unknown else []
+    return _write(call, kind, [given for given in inputs if given.record is not None], traced, errors, 200)
+
+
+def batch_upsert(call: Call) -> Answer:
+    """200, or 207; every result says whether it is ``new``. The addressing value is written too."""
+    kind = call.kind()
+    inputs, traced = _inputs(call)
+    for given in inputs:
+        if not given.item.get("idProperty"):
+            raise _not_unique(call, kind, "hs_object_id")
+    _address(call, kind, inputs)
+    for given in inputs:
+        properties = given.item.setdefault("properties", {})
+        if given.record is None and isinstance(properties, dict):
+            properties.setdefault(given.id_property, given.id)
+    return _write(call, kind, inputs, traced, [], 200, upsert=True)
+
+
+def batch_read(call: Call) -> Answer:
+    """200, or 207 when some ids are unknown."""
+    kind, body = call.kind(), call.body()
+    with_history = texts(body, "propertiesWithHistory")
+    inputs = inputs_of(body, MOST)
+    if with_history and len(inputs) > MOST_WITH_HISTORY:
+        raise invalid(
+            "The maximum number of inputs supported in a batch request for property histories is "
+            f"{MOST_WITH_HISTORY}. Received {len(inputs)}."
+        )
+    given = [_Input(item, "", _id(item), str(body.get("idProperty") or "")) for item in inputs]
+    call.exchange.records = len(given)
+    archived = call.flag("archived")
+    _address(call, kind, given, archived=archived)
+    names = call.known_names(kind, texts(body, "properties") or with_history)
+    found = {one.record.id: one.record for one in given if one.record is not None}
+    results = []
+    for record in found.values():
+        shown = call.read_echo(kind, record, names)
+        if with_history:
+            shown["propertiesWithHistory"] = history_of(record, with_history)
+        results.append(shown)
+    unknown = [one.id for one in given if one.record is None]
+    return _answer(call, 200, results, [_not_there(kind, unknown)] if unknown else [])
+
+
+def batch_archive(call: Call) -> Answer:
+    """204, unknown ids included."""
+    store = call.store(call.kind())
+    inputs = inputs_of(call.body(), MOST)
+    call.exchange.records = len(inputs)
+    for item in inputs:
+        if record := store.find(_id(item)):
+            store.archive(record, call.at_ms)
+    return 204, None
+
+
+# -------------------------------------------------------------------------------- shared
+
+
+def _inputs(call: Call) -> tuple[list[_Input], bool]:
+    items = inputs_of(call.body(), MOST)
+    call.exchange.records = len(items)
+    traces = [str(text_of(item.get("objectWriteTraceId")) or "") for item in items]
+    traced = all(traces) and len(set(traces)) == len(traces)
+    return [_Input(item, trace) for item, trace in zip(items, traces, strict=True)], traced
+
+
+def _address(call: Call, kind: Kind, inputs: Sequence[_Input], *, archived: bool = False) -> None:
+    """Find the record of each input. Refuses ids named twice and properties that are not unique."""
+    store, reading = call.store(kind), call.params.get("action") == "read"
+    seen: set[tuple[str, str]] = set()
+    twice: list[str] = []
+    for given in inputs:
+        given.id = given.id or _id(given.item)
+        name = given.id_property = given.id_property or str(given.item.get("idProperty") or "")
+        if name and not store.is_unique(name):
+            raise _not_unique(call, kind, name)
+        key = given.id.lower() if name == "email" else given.id
+        given.record = store.find_by(name, key) if name else store.find(given.id, archived=archived)
+        if (name, key) in seen and given.id not in twice:
+            twice.append(given.id)
+        seen.add((name, key))
+    if twice and not reading:
+        raise duplicate_ids(twice)
+
+
+def _write(
+    call: Call,
+    kind: Kind,
+    inputs: list[_Input],
+    traced: bool,
+    errors: list[JsonObject],
+    ok: int,
+    *,
+    upsert: bool = False,
+) -> Answer:
+    mishap = Mishap.of(call)
+    mishap.before_write(call, kind, [given.item for given in inputs])
+    if upsert and mishap.races:
+        _address(call, kind, inputs)
+    writes = _checked_one_by_one if traced else _checked_together
+    results: list[JsonObject] = []
+    for number, (given, write) in enumerate(writes(call, kind, inputs, errors, mishap)):
+        mishap.before_record(number)
+        new = write.record is None
+        record, shown = apply(call.portal, write, call.at_ms, call.portal.source)
+        result = call.portal.shown(kind, record, shown)
+        if upsert:
+            result["new"] = new
+        if call.portal.options.echo_trace and given.trace:
+            result["objectWriteTraceId"] = given.trace
+        results.append(result)
+    mishap.after_records(len(results))
+    call.exchange.note(applied=[result["id"] for result in results])
+    return _answer(call, ok, mishap.lose_results(results), errors)
+
+
+def _checked_one_by_one(
+    call: Call, kind: Kind, inputs: list[_Input], errors: list[JsonObject], mishap: Mishap
+) -> Iterable[tuple[_Input, Write]]:
+    """Each write is checked when its turn comes, because an earlier one may have taken its unique value."""
+    for given in inputs:
+        try:
+            write = _check(call, kind, given, mishap)
+            check_unique(call.portal, write)
+        except Problem as problem:
+            errors.append(problem.traced(given.trace))
+        else:
+            yield given, write
+
+
+def _checked_together(
+    call: Call, kind: Kind, inputs: list[_Input], _errors: list[JsonObject], mishap: Mishap
+) -> Iterable[tuple[_Input, Write]]:
+    """All writes are checked before the first is applied."""
+    checked: list[tuple[_Input, Write]] = []
+    violations: list[Violation] = []
+    first: Problem | None = None
+    claimed: set[tuple[str, str]] = set()
+    for given in inputs:
+        try:
+            write = _check(call, kind, given, mishap)
+            check_unique(call.portal, write)
+            _claim(call, kind, write, claimed)
+        except Problem as problem:
+            violations += problem.violations
+            first = first or problem
+        else:
+            checked.append((given, write))
+    if violations:
+        raise invalid_values(violations)
+    if first:
+        raise first.refusal(in_batch=True)
+    return checked
+
+
+def _check(call: Call, kind: Kind, given: _Input, mishap: Mishap) -> Write:
+    properties = properties_of(given.item, call.exchange.body)
+    mishap.poison(given.id or given.trace, properties)
+    write = check_write(call.portal, kind, given.record, properties, call.version)
+    if given.record is None and given.item.get("associations"):
+        write.links = check_links(call.portal, kind, given.item["associations"])
+    return write
+
+
+def _claim(call: Call, kind: Kind, write: Write, claimed: set[tuple[str, str]]) -> None:
+    store = call.store(kind)
+    for name, value in write.changes.items():
+        if value and store.is_unique(name):
+            if (name, value) in claimed:
+                raise Problem("VALIDATION_ERROR", f"Property {name} must be unique; {value} is in this batch twice")
+            claimed.add((name, value))
+
+
+def _answer(call: Call, ok: int, results: list[JsonObject], errors: list[JsonObject]) -> Answer:
+    call.portal.sim.random.shuffle(results)
+    body: JsonObject = {
+        "completedAt": iso(call.portal.now_ms()),
+        "status": "COMPLETE",
+        "startedAt": iso(call.at_ms),
+        "results": results,
+    }
+    if errors:
+        return 207, {**body, "numErrors": len(errors), "errors": errors}
+    return ok, body
+
+
+def _id(item: JsonObject) -> str:
+    found = text_of(item.get("id"))
+    if found is None:
+        raise invalid("Invalid input JSON on line 1, column 2. Some required fields were not set: [id]")
+    return found
+
+
+def _not_there(kind: Kind, ids: list[str]) -> JsonObject:
+    message = (
+        f"Could not get some {kind.singular.upper()} objects, they may be deleted or not exist. "
+        "Check that ids are valid."
+    )
+    return batch_error("OBJECT_NOT_FOUND", message, ids=ids)
+
+
+def _not_unique(call: Call, kind: Kind, name: str) -> Exception:
+    portal_id = call.portal.options.portal_id
+    return invalid(
+        f"Unable to perform update/upsert by non-unique {kind.type_id} property {name} in portal ID {portal_id}"
+    )

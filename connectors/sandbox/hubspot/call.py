@@ -1,0 +1,161 @@
+"""One API call as a handler sees it: who, what path, which query and body."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from starlette.datastructures import QueryParams
+
+from connectors.sandbox.core.gate import Exchange
+from connectors.sandbox.hubspot.errors import JsonObject, Refusal, invalid, invalid_json
+from connectors.sandbox.hubspot.kinds import Kind, kind_named
+from connectors.sandbox.hubspot.records import Record, RecordStore, echo
+from connectors.sandbox.hubspot.schema import Schema
+
+if TYPE_CHECKING:
+    from connectors.sandbox.hubspot.portal import Portal
+
+Answer = tuple[int, JsonObject | None]
+Handler = Callable[["Call"], Answer]
+
+
+@dataclass(slots=True)
+class Call:
+    """One call that passed the gates. ``params`` are the path's variables, ``version`` is v3, v4 or a date."""
+
+    portal: Portal
+    exchange: Exchange
+    version: str
+    params: Mapping[str, str]
+    query: QueryParams
+    at_ms: int
+    _body: JsonObject | None = field(default=None)
+
+    # ---------------------------------------------------------------- what is asked for
+
+    def kind(self, param: str = "type") -> Kind:
+        """The kind of object the path names. Raises `Refusal`."""
+        name = self.params[param]
+        found = kind_named(name)
+        if found is None:
+            raise Refusal(400, {"status": "error", "message": f"Unable to infer object type from: {name}"})
+        return found
+
+    def body(self) -> JsonObject:
+        """The body; numbers in it are text, as HubSpot takes them. Raises `Refusal` when it is not an object."""
+        if self._body is None:
+            self._body = _parse(self.exchange.body)
+        return self._body
+
+    def list_body(self) -> list[JsonObject]:
+        """The body where a list is expected. Raises `Refusal`."""
+        parsed = _loaded(self.exchange.body)
+        if not isinstance(parsed, list) or any(not isinstance(item, dict) for item in parsed):
+            raise invalid_json(1, "Cannot deserialize value of type `java.util.ArrayList`")
+        return parsed
+
+    def names(self, param: str) -> list[str]:
+        """A comma-separated query parameter, which may be repeated."""
+        return [name for value in self.query.getlist(param) for name in value.split(",") if name]
+
+    def flag(self, param: str) -> bool:
+        """A query parameter that is ``true`` or ``false``."""
+        return self.query.get(param, "").lower() == "true"
+
+    # ---------------------------------------------------------------- where things are
+
+    def store(self, kind: Kind) -> RecordStore:
+        """The records of a kind."""
+        return self.portal.contents.records[kind.name]
+
+    def schema(self, kind: Kind) -> Schema:
+        """The properties of a kind."""
+        return self.portal.contents.schemas[kind.name]
+
+    def url(self, kind: Kind, record_id: str) -> str:
+        """Where a person opens a record."""
+        portal_id = self.portal.options.portal_id
+        return f"https://app.hubspot.com/contacts/{portal_id}/record/{kind.type_id}/{record_id}"
+
+    def known_names(self, kind: Kind, wanted: list[str]) -> list[str]:
+        """Those of the wanted properties that exist; the kind's usual ones when none are wanted."""
+        properties = self.schema(kind).properties
+        return [name for name in wanted or kind.shown if name in properties and not properties[name].archived]
+
+    def read_echo(self, kind: Kind, record: Record, known: list[str]) -> JsonObject:
+        """A record as reading answers it; ``known`` from `known_names`."""
+        return self.portal.shown(kind, record, echo(record, kind, known))
+
+
+def text_of(value: Any) -> str | None:
+    """A JSON scalar as the text HubSpot takes it for; None for null, lists and objects."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return None
+
+
+def texts(body: Mapping[str, Any], name: str) -> list[str]:
+    """A list of texts in a body; empty when absent. Raises `Refusal`."""
+    listed = body.get(name) or []
+    if not isinstance(listed, list) or any(text_of(value) is None for value in listed):
+        raise invalid(f"Invalid input JSON: {name} must be a list of strings")
+    return [str(text_of(value)) for value in listed]
+
+
+def inputs_of(body: Mapping[str, Any], most: int) -> list[JsonObject]:
+    """The ``inputs`` of a batch, empty when absent. Raises `Refusal` when there are too many or other things."""
+    inputs = body.get("inputs") or []
+    if not isinstance(inputs, list) or any(not isinstance(item, dict) for item in inputs):
+        raise invalid_json(1, "Cannot deserialize value of type `java.util.ArrayList` for inputs")
+    if len(inputs) > most:
+        raise invalid(f"The maximum number of inputs supported in a batch request is {most}. Received {len(inputs)}.")
+    return inputs
+
+
+def properties_of(item: Mapping[str, Any], raw: bytes) -> dict[str, str]:
+    """The ``properties`` of one record to write, as text. Raises `Refusal` for null, lists and objects."""
+    properties = item.get("properties")
+    if properties is None:
+        raise invalid("Invalid input JSON on line 1, column 2. Some required fields were not set: [properties]")
+    if not isinstance(properties, dict):
+        raise invalid_json(2, "Cannot deserialize value of type `java.util.LinkedHashMap<String,String>`")
+    for name, value in properties.items():
+        if value.__class__ is not str:
+            properties[name] = _scalar(name, value, raw)
+    return properties
+
+
+def _scalar(name: str, value: Any, raw: bytes) -> str:
+    text = text_of(value)
+    if text is not None:
+        return text
+    token, java = ("VALUE_NULL", "Null") if value is None else ("START_ARRAY", "Array")
+    if isinstance(value, dict):
+        token, java = "START_OBJECT", "Object"
+    place = re.search(re.escape(json.dumps(name)).encode() + rb"\s*:\s*(null|\[|\{)", raw)
+    column = place.start(1) + 1 if place else 1
+    raise invalid_json(
+        column, f"Cannot deserialize value of type `java.lang.String` from {java} value (token `JsonToken.{token}`)"
+    )
+
+
+def _loaded(raw: bytes) -> Any:
+    try:
+        return json.loads(raw, parse_int=str, parse_float=str)
+    except ValueError as broken:
+        column = getattr(broken, "colno", 1)
+        raise invalid_json(column, f"Unexpected input: {str(broken).partition(':')[0]}") from None
+
+
+def _parse(raw: bytes) -> JsonObject:
+    body = _loaded(raw)
+    if not isinstance(body, dict):
+        kind = "Array value (token `JsonToken.START_ARRAY`)" if isinstance(body, list) else "a scalar"
+        raise invalid_json(1, f"Cannot deserialize an object from {kind}")
+    return body

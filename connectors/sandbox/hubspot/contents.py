@@ -1,0 +1,78 @@
+"""Everything a portal remembers: records, definitions, people, associations. Copied as a whole for a reset."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from connectors.sandbox.hubspot.associations import Associations
+from connectors.sandbox.hubspot.defaults import default_schema
+from connectors.sandbox.hubspot.errors import JsonObject
+from connectors.sandbox.hubspot.kinds import CONTACTS, KINDS, Kind
+from connectors.sandbox.hubspot.moments import iso
+from connectors.sandbox.hubspot.records import Record, RecordStore, Source
+
+_FIRST_IDS = {"companies": 7945028643, "contacts": 171591000198, "deals": 21604988001, "tasks": 68310044901}
+_FIRST_OWNER = 60158101
+
+
+@dataclass(frozen=True, slots=True)
+class PortalOwner:
+    """A person with a seat in the portal; ``archived`` means deactivated."""
+
+    id: str
+    email: str
+    first_name: str
+    last_name: str
+    user_id: int
+    created_ms: int
+    updated_ms: int
+    archived: bool = False
+
+    def __deepcopy__(self, _memo: object) -> PortalOwner:
+        return self
+
+    def to_json(self) -> JsonObject:
+        """As HubSpot answers it; a deactivated owner has no ``userId``."""
+        shown: JsonObject = {
+            "id": self.id,
+            "email": self.email,
+            "type": "PERSON",
+            "firstName": self.first_name,
+            "lastName": self.last_name,
+            "userIdIncludingInactive": self.user_id,
+            "createdAt": iso(self.created_ms),
+            "updatedAt": iso(self.updated_ms),
+            "archived": self.archived,
+        }
+        if not self.archived:
+            shown["userId"] = self.user_id
+        return shown
+
+
+class Contents:
+    """The data of a portal. Built new, it is an empty portal with HubSpot's own properties."""
+
+    def __init__(self) -> None:
+        self.schemas = {kind.name: default_schema(kind) for kind in KINDS}
+        self.records = {kind.name: RecordStore(kind, _FIRST_IDS[kind.name]) for kind in KINDS}
+        self.records[CONTACTS.name].index("email")
+        self.owners: dict[str, PortalOwner] = {}
+        self.associations = Associations()
+
+    def add_owner(self, email: str, first_name: str, last_name: str, at_ms: int, owner_id: str | None) -> PortalOwner:
+        """A new person; ValueError when the id is taken or not a number."""
+        chosen = owner_id or str(max([_FIRST_OWNER, *(int(known) + 1 for known in self.owners)]))
+        if not chosen.isdecimal() or chosen in self.owners:
+            raise ValueError(f"owner id {chosen!r} is taken or not a number")
+        user_id = int(chosen) % 1_000_000 + 12_000_000
+        self.owners[chosen] = PortalOwner(chosen, email, first_name, last_name, user_id, at_ms, at_ms)
+        return self.owners[chosen]
+
+    def deactivate_owner(self, owner_id: str, at_ms: int) -> None:
+        """Archive a person; records keep pointing at them. Raises KeyError."""
+        self.owners[owner_id] = replace(self.owners[owner_id], archived=True, updated_ms=at_ms)
+
+    def merge(self, kind: Kind, survivor: Record, loser: Record, at_ms: int, source: Source) -> None:
+        """Merge two records of one kind; values and associations go to the survivor."""
+        self.records[kind.name].merge(survivor, loser, at_ms, source)
+        self.associations.move((kind.name, loser.id), (kind.name, survivor.id))

@@ -1,0 +1,274 @@
+"""Calls on property definitions and their groups."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from connectors.sandbox.hubspot.call import Answer, Call, inputs_of
+from connectors.sandbox.hubspot.errors import JsonObject, Refusal, batch_error, invalid, not_found, refuse
+from connectors.sandbox.hubspot.kinds import TASKS, Kind
+from connectors.sandbox.hubspot.moments import iso
+from connectors.sandbox.hubspot.schema import MAX_UNIQUE, TRUE_FALSE, Group, Property, Schema, option_of
+
+if TYPE_CHECKING:
+    from connectors.sandbox.hubspot.portal import Portal
+
+PAIRS = {
+    "number": {"number", "calculation_equation"},
+    "enumeration": {"select", "radio", "checkbox", "booleancheckbox", "calculation_equation"},
+    "bool": {"booleancheckbox", "calculation_equation"},
+    "date": {"date"},
+    "datetime": {"date"},
+    "string": {"text", "textarea", "html", "phonenumber", "file", "calculation_equation"},
+    "phone_number": {"phonenumber"},
+}
+HINTS = {"unformatted", "formatted", "percentage", "currency", "duration", "probability"}
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,99}\Z")
+_REQUIRED = ("name", "label", "type", "fieldType", "groupName")
+_EXISTS = "Properties.PROPERTY_WITH_NAME_EXISTS"
+
+
+def define(portal: Portal, kind: Kind, described: Mapping[str, Any]) -> Property:
+    """Create a property, or restore and redefine an archived one of that name. Raises `Refusal`."""
+    schema = portal.contents.schemas[kind.name]
+    definition = _parsed(portal, kind, schema, described)
+    existing = schema.get(definition.name)
+    if existing is not None:
+        message = f"A property named '{definition.name}' already exists."
+        context = {"name": [definition.name]}
+        raise refuse(409, "OBJECT_ALREADY_EXISTS", message, subCategory=_EXISTS, context=context)
+    schema.put(definition)
+    if definition.unique:
+        portal.contents.records[kind.name].index(definition.name)
+    return definition
+
+
+def list_properties(call: Call) -> Answer:
+    """200 with every definition that is (not) archived."""
+    listed = call.schema(call.kind()).listed(call.flag("archived"))
+    return 200, {"results": [definition.to_dated_json() for definition in listed]}
+
+
+def create_property(call: Call) -> Answer:
+    """201 with the definition."""
+    return 201, define(call.portal, call.kind(), _plain(call.body())).to_dated_json()
+
+
+def get_property(call: Call) -> Answer:
+    """200 with the definition."""
+    return 200, _found(call, call.flag("archived")).to_dated_json()
+
+
+def patch_property(call: Call) -> Answer:
+    """200 with the definition; ``options`` replaces the whole list; ``hasUniqueValue`` is ignored."""
+    definition, body = _found(call, archived=False), _plain(call.body())
+    if definition.defined_by_hubspot and body.keys() - {"options", "label", "description"}:
+        raise invalid(f"Property {definition.name} is defined by HubSpot and cannot be changed")
+    type_, field_type = body.get("type", definition.type), body.get("fieldType", definition.field_type)
+    _check_pair(type_, field_type)
+    changed = replace(
+        definition,
+        label=body.get("label", definition.label),
+        description=body.get("description", definition.description),
+        group=_known_group(call.schema(call.kind()), body.get("groupName", definition.group)),
+        type=type_,
+        field_type=field_type,
+        display_order=int(body.get("displayOrder", definition.display_order)),
+        hidden=body.get("hidden", definition.hidden) is True,
+        form_field=body.get("formField", definition.form_field) is True,
+        options=_options(type_, body["options"]) if "options" in body else definition.options,
+        hint=_hint(body) or definition.hint,
+        updated_ms=call.at_ms,
+    )
+    call.schema(call.kind()).put(changed)
+    return 200, changed.to_dated_json()
+
+
+def delete_property(call: Call) -> Answer:
+    """204; the definition is archived and can be restored by creating it again."""
+    definition = _found(call, archived=False)
+    _archive(call, definition)
+    return 204, None
+
+
+def batch_create(call: Call) -> Answer:
+    """201, or 207 with an error for every name that exists."""
+    kind = call.kind()
+    made: list[JsonObject] = []
+    errors: list[JsonObject] = []
+    for described in inputs_of(call.body(), 100):
+        try:
+            made.append(define(call.portal, kind, _plain(described)).to_json())
+        except Refusal as refusal:
+            if refusal.status != 409:
+                raise
+            errors.append({name: value for name, value in refusal.body.items() if name != "correlationId"})
+    return _batch_answer(call, 201, made, errors)
+
+
+def batch_read(call: Call) -> Answer:
+    """200, or 207 with an error naming those that do not exist."""
+    body, schema = call.body(), call.schema(call.kind())
+    archived = body.get("archived") is True
+    names = [str(item.get("name", "")) for item in inputs_of(body, 100)]
+    found = [known for name in names if (known := schema.properties.get(name)) and known.archived == archived]
+    missing = sorted(set(names) - {known.name for known in found})
+    errors = [batch_error("OBJECT_NOT_FOUND", _no_such(name), name=[name]) for name in missing]
+    return _batch_answer(call, 200, [known.to_dated_json() for known in found], errors)
+
+
+def batch_archive(call: Call) -> Answer:
+    """204, unknown names included."""
+    schema = call.schema(call.kind())
+    for item in inputs_of(call.body(), 100):
+        if (known := schema.get(str(item.get("name", "")))) and not known.defined_by_hubspot:
+            _archive(call, known)
+    return 204, None
+
+
+def list_groups(call: Call) -> Answer:
+    """200 with every group."""
+    return 200, {"results": [group.to_json() for group in call.schema(call.kind()).groups.values()]}
+
+
+def get_group(call: Call) -> Answer:
+    """200 with the group."""
+    group = call.schema(call.kind()).groups.get(call.params["name"])
+    if group is None:
+        raise not_found(f"Property group {call.params['name']} does not exist")
+    return 200, group.to_json()
+
+
+def create_group(call: Call) -> Answer:
+    """201 with the group."""
+    body, groups = call.body(), call.schema(call.kind()).groups
+    _require(body, ("name", "label"))
+    name = str(body["name"])
+    if name in groups:
+        raise refuse(409, "OBJECT_ALREADY_EXISTS", f"A property group named '{name}' already exists.")
+    groups[name] = Group(name, str(body["label"]), int(body.get("displayOrder", -1)))
+    return 201, groups[name].to_json()
+
+
+# -------------------------------------------------------------------------------- shared
+
+
+def _parsed(portal: Portal, kind: Kind, schema: Schema, described: Mapping[str, Any]) -> Property:
+    _require(described, _REQUIRED)
+    name, type_, field_type = str(described["name"]), str(described["type"]), str(described["fieldType"])
+    if not _NAME.match(name):
+        raise invalid(f"Property name '{name}' must be lower case, begin with a letter and use only a-z, 0-9 and _")
+    _check_pair(type_, field_type)
+    unique = described.get("hasUniqueValue") is True
+    if unique:
+        _check_unique(portal, kind, schema, name, type_)
+    at = portal.now_ms()
+    return Property(
+        name=name,
+        label=str(described["label"]),
+        type=type_,
+        field_type=field_type,
+        group=_known_group(schema, described["groupName"]),
+        description=str(described.get("description") or ""),
+        options=_options(type_, described.get("options")),
+        display_order=int(described.get("displayOrder", -1)),
+        unique=unique,
+        hidden=described.get("hidden") is True,
+        calculated=field_type == "calculation_equation",
+        form_field=described.get("formField", kind is not TASKS) is True,
+        hint=_hint(described),
+        created_ms=at,
+        updated_ms=at,
+    )
+
+
+def _check_pair(type_: str, field_type: str) -> None:
+    if type_ not in PAIRS:
+        raise invalid(f"Invalid property type '{type_}'; must be one of [{', '.join(PAIRS)}]")
+    if field_type not in PAIRS[type_]:
+        raise invalid(f"Property field type '{field_type}' is not valid for type '{type_}'")
+
+
+def _check_unique(portal: Portal, kind: Kind, schema: Schema, name: str, type_: str) -> None:
+    if kind is TASKS and not portal.options.task_unique:
+        raise invalid("Properties of TASK objects cannot have unique values")
+    if type_ not in ("string", "number"):
+        raise invalid(f"A property of type '{type_}' cannot have unique values")
+    if len([held for held in schema.unique_names() if held != name]) >= MAX_UNIQUE:
+        raise invalid(f"The limit of {MAX_UNIQUE} unique value properties for {kind.type_id} has been reached")
+
+
+def _known_group(schema: Schema, name: Any) -> str:
+    if name not in schema.groups:
+        raise invalid(f"Property group '{name}' does not exist")
+    return str(name)
+
+
+def _options(type_: str, described: Any) -> tuple[JsonObject, ...]:
+    if type_ not in ("enumeration", "bool"):
+        return ()
+    try:
+        options = tuple(option_of(option, place) for place, option in enumerate(described or []))
+    except (KeyError, TypeError, AttributeError):
+        raise invalid("Property options need a label and a value") from None
+    values = [option["value"] for option in options]
+    if len(set(values)) < len(values):
+        raise invalid("Property option values must be unique")
+    if type_ == "bool":
+        if sorted(values) != ["false", "true"]:
+            message = "Boolean properties must have exactly two options: true and false"
+            detail = {"message": message, "code": "INVALID_BOOLEAN_OPTION"}
+            raise invalid(message, errors=[detail])
+        return options or TRUE_FALSE
+    return options
+
+
+def _hint(described: Mapping[str, Any]) -> str | None:
+    hint = described.get("numberDisplayHint")
+    if hint is not None and hint not in HINTS:
+        raise invalid(f"Invalid numberDisplayHint '{hint}'; must be one of [{', '.join(sorted(HINTS))}]")
+    return hint
+
+
+def _require(body: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    if missing := [name for name in names if not body.get(name)]:
+        listed = ", ".join(missing)
+        raise invalid(f"Invalid input JSON on line 1, column 2. Some required fields were not set: [{listed}]")
+
+
+def _found(call: Call, archived: bool) -> Property:
+    found = call.schema(call.kind()).properties.get(call.params["name"])
+    if found is None or found.archived != archived:
+        raise not_found(_no_such(call.params["name"]))
+    return found
+
+
+def _no_such(name: str) -> str:
+    return f"Property {name} does not exist"
+
+
+def _archive(call: Call, definition: Property) -> None:
+    if definition.defined_by_hubspot:
+        raise invalid(f"Property {definition.name} is defined by HubSpot and cannot be archived")
+    call.schema(call.kind()).archive(definition.name, call.at_ms)
+    call.store(call.kind()).forget_index(definition.name)
+
+
+def _batch_answer(call: Call, ok: int, results: list[JsonObject], errors: list[JsonObject]) -> Answer:
+    body: JsonObject = {
+        "completedAt": iso(call.portal.now_ms()),
+        "status": "COMPLETE",
+        "startedAt": iso(call.at_ms),
+        "results": results,
+    }
+    return (207, {**body, "errors": errors, "numErrors": len(errors)}) if errors else (ok, body)
+
+
+def _plain(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A definition with its text booleans as booleans."""
+    words = {"true": True, "false": False}
+    flags = ("hasUniqueValue", "hidden", "formField")
+    return {name: words.get(value, value) if name in flags else value for name, value in body.items()}

@@ -1,0 +1,139 @@
+"""Refusals in HubSpot's words. The recorded answers decide where they and the documentation differ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+JsonObject = dict[str, Any]
+
+TOO_FEW_CREDENTIALS = (
+    "Authentication credentials not found. This API supports OAuth 2.0 authentication and you can find more "
+    "details at https://developers.hubspot.com/docs/methods/auth/oauth-overview"
+)
+NOT_GRANTED = (
+    "This app hasn't been granted all required scopes to make this call. Read more about required scopes here: "
+    "https://developers.hubspot.com/scopes."
+)
+
+
+class Refusal(Exception):
+    """The whole call is refused with ``status``. ``body`` lacks only its correlation id."""
+
+    def __init__(self, status: int, body: JsonObject, headers: dict[str, str] | None = None) -> None:
+        super().__init__(body.get("message", ""))
+        self.status = status
+        self.body = body
+        self.headers = headers or {}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One property value that cannot be stored."""
+
+    name: str
+    code: str
+    message: str
+
+    def in_message(self) -> JsonObject:
+        """As HubSpot embeds it into the text of an error."""
+        return {"isValid": False, "message": self.message, "error": self.code, "name": self.name}
+
+    def in_errors(self) -> JsonObject:
+        """As an element of ``errors``."""
+        return {"message": self.message, "code": self.code, "context": {"propertyName": [self.name]}}
+
+
+def refuse(status: int, category: str, message: str, **more: Any) -> Refusal:
+    """A refusal with HubSpot's usual body."""
+    return Refusal(status, {"status": "error", "message": message, "category": category, **more})
+
+
+def invalid(message: str, **more: Any) -> Refusal:
+    """400 VALIDATION_ERROR."""
+    return refuse(400, "VALIDATION_ERROR", message, **more)
+
+
+def not_found(message: str = "resource not found", **more: Any) -> Refusal:
+    """404 OBJECT_NOT_FOUND."""
+    return refuse(404, "OBJECT_NOT_FOUND", message, **more)
+
+
+def invalid_json(column: int, what: str) -> Refusal:
+    """400 for a body that does not fit what the call expects."""
+    return invalid(f"Invalid input JSON on line 1, column {column}: {what}")
+
+
+def values_message(violations: Sequence[Violation]) -> str:
+    """``Property values were not valid: [...]``."""
+    listed = json.dumps([violation.in_message() for violation in violations], separators=(",", ":"))
+    return f"Property values were not valid: {listed}"
+
+
+def invalid_values(violations: Sequence[Violation]) -> Refusal:
+    """400 for the whole call because of property values.
+
+    ``errors`` is shorter than the list in the message when the last one repeats an earlier one, as recorded:
+    a client that counts them counts wrong.
+    """
+    errors = [violation.in_errors() for violation in violations]
+    if len(errors) > 1 and errors[-1] in errors[:-1]:
+        errors.pop()
+    return invalid(values_message(violations), errors=errors)
+
+
+def batch_error(category: str, message: str, **context: Sequence[str]) -> JsonObject:
+    """One element of the ``errors`` of a 207."""
+    listed = {name: list(values) for name, values in context.items()}
+    return {"status": "error", "category": category, "message": message, "context": listed}
+
+
+def duplicate_ids(ids: Sequence[str]) -> Refusal:
+    """400 for a batch that names a record twice."""
+    shown = ", ".join(ids)
+    return invalid(f"Duplicate IDs found in batch input: [{shown}]. IDs must be unique", context={"ids": list(ids)})
+
+
+def missing_scopes(scopes: Sequence[str]) -> Refusal:
+    """403 for a token that lacks one of ``scopes``."""
+    detail = {
+        "message": "One or more of the following scopes are required.",
+        "context": {"requiredGranularScopes": list(scopes)},
+    }
+    return refuse(403, "MISSING_SCOPES", NOT_GRANTED, errors=[detail])
+
+
+def secondly_limit() -> Refusal:
+    """429 of search; it has no ``policyName`` and no ``errorType``."""
+    return refuse(429, "RATE_LIMITS", "You have reached your secondly limit.")
+
+
+def burst_limit(app_id: str) -> Refusal:
+    """429 of the ten-second window."""
+    body = {
+        "status": "error",
+        "message": "You have reached your ten_secondly_rolling limit.",
+        "errorType": "RATE_LIMIT",
+        "policyName": "TEN_SECONDLY_ROLLING",
+        "groupName": f"publicapi:private-app-api-calls-ten-secondly:{app_id}",
+    }
+    return Refusal(429, body)
+
+
+def daily_limit(request_id: str) -> Refusal:
+    """429 of the portal's day."""
+    body = {
+        "status": "error",
+        "message": "You have reached your daily limit.",
+        "errorType": "RATE_LIMIT",
+        "policyName": "DAILY",
+        "requestId": request_id,
+    }
+    return Refusal(429, body)
+
+
+def locked() -> Refusal:
+    """423 while other writes hold the records."""
+    return refuse(423, "LOCKED", "The resource is currently locked. Please wait 2 seconds before trying again.")

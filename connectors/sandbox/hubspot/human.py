@@ -1,0 +1,185 @@
+"""What a person does in HubSpot's own pages, over ``POST /__sim/mutate``.
+
+| action | with |
+|---|---|
+| ``complete_task``, ``start_task`` | id |
+| ``win_deal``, ``lose_deal`` | id |
+| ``edit`` | type, id, properties |
+| ``create`` | type, properties, company (record id) |
+| ``archive``, ``restore`` | type, id |
+| ``merge`` | type, survivor, loser |
+| ``add_owner`` | email, firstName, lastName |
+| ``deactivate_owner`` | id |
+| ``archive_property`` | type, name |
+| ``rename_option`` | type, name, from, to: the internal value changes, records keep the old one |
+
+``{"action": ..., ...}`` is answered with the record, owner or definition as it is now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from connectors.sandbox.core.control import ControlError, JsonObject
+from connectors.sandbox.hubspot.defaults import CLOSED_LOST, CLOSED_WON
+from connectors.sandbox.hubspot.kinds import COMPANIES, DEALS, TASKS, Kind, kind_named
+from connectors.sandbox.hubspot.records import Record, Source
+from connectors.sandbox.hubspot.writes import Problem, apply, check_unique, check_write
+
+if TYPE_CHECKING:
+    from connectors.sandbox.hubspot.portal import Portal
+
+_PERSON = Source("CRM_UI", "userId:12000001", "12000001")
+
+
+def act(portal: Portal, action: JsonObject) -> JsonObject:
+    """Carry out one action. Raises `ControlError`."""
+    name = str(action.get("action", ""))
+    if name not in _ACTIONS:
+        raise ControlError(f"unknown action {name!r}; known: {', '.join(sorted(_ACTIONS))}")
+    try:
+        return _ACTIONS[name](portal, action)
+    except KeyError as missing:
+        raise ControlError(f"{name} needs {missing}") from None
+    except Problem as problem:
+        raise ControlError(f"{name}: {problem.refusal(in_batch=False)}") from None
+
+
+def _edit(portal: Portal, kind: Kind, record_id: str, properties: dict[str, str]) -> JsonObject:
+    record = _record(portal, kind, record_id)
+    write = check_write(portal, kind, record, properties, "v3")
+    check_unique(portal, write)
+    apply(portal, write, portal.now_ms(), _PERSON)
+    return _shown(portal, kind, record)
+
+
+def _edit_action(portal: Portal, action: JsonObject) -> JsonObject:
+    return _edit(portal, _kind(action), str(action["id"]), action["properties"])
+
+
+def _complete_task(portal: Portal, action: JsonObject) -> JsonObject:
+    return _edit(portal, TASKS, str(action["id"]), {"hs_task_status": "COMPLETED"})
+
+
+def _start_task(portal: Portal, action: JsonObject) -> JsonObject:
+    return _edit(portal, TASKS, str(action["id"]), {"hs_task_status": "IN_PROGRESS"})
+
+
+def _win_deal(portal: Portal, action: JsonObject) -> JsonObject:
+    return _edit(portal, DEALS, str(action["id"]), {"dealstage": CLOSED_WON})
+
+
+def _lose_deal(portal: Portal, action: JsonObject) -> JsonObject:
+    return _edit(portal, DEALS, str(action["id"]), {"dealstage": CLOSED_LOST})
+
+
+def _create(portal: Portal, action: JsonObject) -> JsonObject:
+    kind = _kind(action)
+    company = _record(portal, COMPANIES, str(action["company"])) if "company" in action else None
+    write = check_write(portal, kind, None, action["properties"], "v3")
+    check_unique(portal, write)
+    record, _ = apply(portal, write, portal.now_ms(), _PERSON)
+    if company is not None:
+        portal.contents.associations.associate_plainly((kind.name, record.id), (COMPANIES.name, company.id))
+    return _shown(portal, kind, record)
+
+
+def _archive(portal: Portal, action: JsonObject) -> JsonObject:
+    kind = _kind(action)
+    record = _record(portal, kind, str(action["id"]))
+    portal.contents.records[kind.name].archive(record, portal.now_ms())
+    return _shown(portal, kind, record)
+
+
+def _restore(portal: Portal, action: JsonObject) -> JsonObject:
+    kind = _kind(action)
+    store = portal.contents.records[kind.name]
+    record = store.find(str(action["id"]), archived=True)
+    if record is None:
+        raise ControlError(f"no archived {kind.singular} {action['id']}")
+    store.restore(record, portal.now_ms())
+    return _shown(portal, kind, record)
+
+
+def _merge(portal: Portal, action: JsonObject) -> JsonObject:
+    kind = _kind(action)
+    survivor = _record(portal, kind, str(action["survivor"]))
+    loser = _record(portal, kind, str(action["loser"]))
+    if survivor is loser:
+        raise ControlError("merge needs two different records")
+    portal.contents.merge(kind, survivor, loser, portal.now_ms(), _PERSON)
+    return _shown(portal, kind, survivor)
+
+
+def _add_owner(portal: Portal, action: JsonObject) -> JsonObject:
+    names = str(action.get("firstName", "")), str(action.get("lastName", ""))
+    return portal.contents.add_owner(str(action["email"]), *names, portal.now_ms(), None).to_json()
+
+
+def _deactivate_owner(portal: Portal, action: JsonObject) -> JsonObject:
+    owner_id = str(action["id"])
+    if owner_id not in portal.contents.owners:
+        raise ControlError(f"no owner {owner_id}")
+    portal.contents.deactivate_owner(owner_id, portal.now_ms())
+    return portal.contents.owners[owner_id].to_json()
+
+
+def _archive_property(portal: Portal, action: JsonObject) -> JsonObject:
+    kind, name = _kind(action), str(action["name"])
+    schema = portal.contents.schemas[kind.name]
+    if schema.get(name) is None:
+        raise ControlError(f"no property {name} on {kind.name}")
+    schema.archive(name, portal.now_ms())
+    portal.contents.records[kind.name].forget_index(name)
+    return schema.properties[name].to_dated_json()
+
+
+def _rename_option(portal: Portal, action: JsonObject) -> JsonObject:
+    kind, name = _kind(action), str(action["name"])
+    schema = portal.contents.schemas[kind.name]
+    definition = schema.get(name)
+    if definition is None or action["from"] not in definition.allowed:
+        raise ControlError(f"no option {action['from']} of {name} on {kind.name}")
+    options = [
+        {**option, "value": action["to"], "label": action["to"]} if option["value"] == action["from"] else option
+        for option in definition.options
+    ]
+    schema.put(replace(definition, options=tuple(options), updated_ms=portal.now_ms()))
+    return schema.properties[name].to_dated_json()
+
+
+def _kind(action: JsonObject) -> Kind:
+    kind = kind_named(str(action["type"]))
+    if kind is None:
+        raise ControlError(f"unknown kind of object {action['type']!r}")
+    return kind
+
+
+def _record(portal: Portal, kind: Kind, record_id: str) -> Record:
+    record = portal.contents.records[kind.name].find(record_id)
+    if record is None:
+        raise ControlError(f"no {kind.singular} {record_id}")
+    return record
+
+
+def _shown(portal: Portal, kind: Kind, record: Record) -> JsonObject:
+    return portal.shown(kind, record, dict(record.values))
+
+
+_ACTIONS: dict[str, Callable[[Portal, JsonObject], JsonObject]] = {
+    "complete_task": _complete_task,
+    "start_task": _start_task,
+    "win_deal": _win_deal,
+    "lose_deal": _lose_deal,
+    "edit": _edit_action,
+    "create": _create,
+    "archive": _archive,
+    "restore": _restore,
+    "merge": _merge,
+    "add_owner": _add_owner,
+    "deactivate_owner": _deactivate_owner,
+    "archive_property": _archive_property,
+    "rename_option": _rename_option,
+}

@@ -1,0 +1,153 @@
+"""Failures only HubSpot has; armed like every fault, over ``POST /__sim/faults``.
+
+| kind | args | effect on the request that meets it |
+|---|---|---|
+| ``limit`` | which: burst, search or daily; retry_after | 429 in that shape; nothing is applied |
+| ``token_revoked`` | | 401 INVALID_AUTHENTICATION |
+| ``token_expired`` | | 401 EXPIRED_AUTHENTICATION |
+| ``lock`` | seconds (2) | 423 for this and every later write to the same kind of object until the time is over |
+| ``partial_apply`` | n (half), status (504) or drop | the first n records are written, then the call fails |
+| ``poison`` | ids, error (INVALID_OPTION) | records with these ids, trace ids or values are refused |
+| ``drop_result``, ``dup_result`` | n (1) | all is written, n results are missing or appear twice |
+| ``own_key_race`` | property, n (1) | another client writes the same records a moment earlier |
+| ``search_lag`` | seconds | this search sees the state of that long ago |
+| ``headers_missing`` | | the answer has no rate headers |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from connectors.sandbox.core.gate import Exchange
+from connectors.sandbox.hubspot.errors import (
+    TOO_FEW_CREDENTIALS,
+    JsonObject,
+    Refusal,
+    Violation,
+    burst_limit,
+    daily_limit,
+    locked,
+    refuse,
+    secondly_limit,
+)
+from connectors.sandbox.hubspot.kinds import Kind
+from connectors.sandbox.hubspot.records import Source
+from connectors.sandbox.hubspot.writes import Problem, apply, check_unique, check_write
+
+if TYPE_CHECKING:
+    from connectors.sandbox.hubspot.call import Call
+    from connectors.sandbox.hubspot.portal import Portal
+
+KINDS = frozenset(
+    {
+        "limit",
+        "token_revoked",
+        "token_expired",
+        "lock",
+        "partial_apply",
+        "poison",
+        "drop_result",
+        "dup_result",
+        "own_key_race",
+        "search_lag",
+        "headers_missing",
+    }
+)
+_OTHER_CLIENT = Source("INTEGRATION", "another-app")
+
+
+def refuse_at_the_gate(portal: Portal, exchange: Exchange) -> None:
+    """Raise the `Refusal` of a fault that answers instead of the API."""
+    fault = exchange.fault
+    match fault.kind if fault else None:
+        case "limit":
+            raise _limited(portal, fault.args if fault else {})
+        case "token_revoked":
+            raise refuse(401, "INVALID_AUTHENTICATION", TOO_FEW_CREDENTIALS)
+        case "token_expired":
+            message = "The OAuth token used to make this call expired 75 second(s) ago."
+            context = {"expire time": [str(portal.now_ms() - 75_000)]}
+            raise refuse(401, "EXPIRED_AUTHENTICATION", message, context=context)
+
+
+def _limited(portal: Portal, args: Mapping[str, Any]) -> Refusal:
+    app_id = portal.options.app_id
+    shapes = {"burst": burst_limit(app_id), "search": secondly_limit(), "daily": daily_limit(f"{app_id}-limit")}
+    refusal = shapes[args.get("which", "burst")]
+    if "retry_after" in args:
+        refusal.headers["Retry-After"] = str(args["retry_after"])
+    return refusal
+
+
+@dataclass(slots=True)
+class Mishap:
+    """What the fault of a writing call does to it, if it met one."""
+
+    call: Call
+    kind: str | None = None
+    args: Mapping[str, Any] = field(default_factory=dict)
+    keep: int | None = None
+
+    @classmethod
+    def of(cls, call: Call) -> Mishap:
+        """The mishap of this call; most often none."""
+        fault = call.exchange.fault
+        return cls(call, fault.kind, fault.args) if fault else cls(call)
+
+    @property
+    def races(self) -> bool:
+        """Whether another client has just written some of the records."""
+        return self.kind == "own_key_race"
+
+    def before_write(self, call: Call, kind: Kind, items: Sequence[JsonObject]) -> None:
+        """Act before anything is checked. Raises `Refusal` 423 while the kind of object is locked."""
+        if self.kind == "lock":
+            call.portal.locks[kind.name] = call.at_ms + int(float(self.args.get("seconds", 2)) * 1000)
+        if call.portal.locks.get(kind.name, 0) > call.at_ms:
+            raise locked()
+        if self.kind == "partial_apply":
+            self.keep = int(self.args.get("n", len(items) // 2))
+        if self.races:
+            self._race(kind, items)
+
+    def poison(self, name: str, properties: Mapping[str, str]) -> None:
+        """Refuse a record that the fault names. Raises `Problem`."""
+        if self.kind != "poison" or not {name, *properties.values()} & {str(i) for i in self.args.get("ids", [])}:
+            return
+        field_name, value = next(iter(properties.items()))
+        message = f"{value} was not one of the allowed options: []"
+        violation = Violation(field_name, self.args.get("error", "INVALID_OPTION"), message)
+        raise Problem("VALIDATION_ERROR", violations=(violation,))
+
+    def before_record(self, number: int) -> None:
+        """Fail once enough records are written."""
+        if self.keep is not None and number >= self.keep:
+            self._fail()
+
+    def after_records(self, count: int) -> None:
+        """Fail a call that had fewer records than were to be kept."""
+        if self.keep is not None and count <= self.keep:
+            self._fail()
+
+    def lose_results(self, results: list[JsonObject]) -> list[JsonObject]:
+        """The results the answer shows."""
+        n = int(self.args.get("n", 1))
+        if self.kind == "drop_result":
+            return results[n:]
+        return results + results[:n] if self.kind == "dup_result" else results
+
+    def _fail(self) -> None:
+        if self.args.get("drop"):
+            raise self.call.exchange.drop()
+        raise Refusal(int(self.args.get("status", 504)), {"status": "error", "message": "The request timed out."})
+
+    def _race(self, kind: Kind, items: Sequence[JsonObject]) -> None:
+        portal, name = self.call.portal, self.args.get("property", "")
+        raced = [item for item in items if name in item.get("properties", {}) or item.get("idProperty") == name]
+        for item in raced[: int(self.args.get("n", 1))]:
+            properties = {name: str(item.get("id", "")), **item.get("properties", {})}
+            write = check_write(portal, kind, None, properties, self.call.version)
+            check_unique(portal, write)
+            apply(portal, write, self.call.at_ms, _OTHER_CLIENT)

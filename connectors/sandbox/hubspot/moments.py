@@ -1,0 +1,53 @@
+"""Moments as HubSpot writes and reads them: milliseconds since 1970 inside, ISO 8601 with ``Z`` outside."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from functools import lru_cache
+
+DAY_MS = 86_400_000
+_DIGITS = re.compile(r"-?\d+\Z")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
+
+
+@lru_cache(maxsize=4096)
+def iso(ms: int) -> str:
+    """``2026-01-02T03:04:05.678Z``."""
+    seconds, rest = divmod(ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+
+
+def milliseconds(text: str) -> int | None:
+    """The moment of an ISO date or datetime or of epoch milliseconds; None when it is neither."""
+    if _DIGITS.match(text):
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1000)
+
+
+def stored_datetime(text: str) -> str | None:
+    """The form a datetime property keeps; None when ``text`` is no moment or outside the years 1 to 9999."""
+    moment = milliseconds(text)
+    if moment is None:
+        return None
+    try:
+        return iso(moment)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def stored_date(text: str) -> str | None:
+    """The form a date property keeps; None when ``text`` is no date or has a time part."""
+    try:
+        if _DATE.match(text):
+            return date.fromisoformat(text).isoformat()
+        moment = milliseconds(text)
+        return None if moment is None or moment % DAY_MS else iso(moment)[:10]
+    except (ValueError, OverflowError, OSError):
+        return None

@@ -1,0 +1,160 @@
+"""Calls on one record, lists, merges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connectors.sandbox.hubspot.call import Answer, Call, properties_of
+from connectors.sandbox.hubspot.errors import JsonObject, invalid, not_found
+from connectors.sandbox.hubspot.kinds import CONTACTS, Kind, kind_named
+from connectors.sandbox.hubspot.mishaps import Mishap
+from connectors.sandbox.hubspot.moments import iso
+from connectors.sandbox.hubspot.records import Record
+from connectors.sandbox.hubspot.writes import Problem, Write, apply, check_links, check_unique, check_write
+
+LONGEST_PAGE = 100
+LONGEST_PAGE_WITH_HISTORY = 50
+
+
+def list_records(call: Call) -> Answer:
+    """A page of records, oldest first; ``after`` is the id to go on from."""
+    kind, store = call.kind(), call.store(call.kind())
+    history = call.names("propertiesWithHistory")
+    most = LONGEST_PAGE_WITH_HISTORY if history else LONGEST_PAGE
+    limit, after = int(call.query.get("limit", "10")), int(call.query.get("after", "0"))
+    if not 0 < limit <= most:
+        raise invalid(f"limit must be between 1 and {most}")
+    source = store.archived() if call.flag("archived") else store.living()
+    found = sorted((record for record in source if int(record.id) >= after), key=lambda record: int(record.id))
+    names = call.known_names(kind, call.names("properties"))
+    body: JsonObject = {"results": [_shown(call, kind, record, names) for record in found[:limit]]}
+    if len(found) > limit:
+        body["paging"] = {"next": {"after": found[limit].id, "link": "?after=" + found[limit].id}}
+    return 200, body
+
+
+def create_record(call: Call) -> Answer:
+    """201 with the new record."""
+    kind, body = call.kind(), call.body()
+    mishap = Mishap.of(call)
+    mishap.before_write(call, kind, [body])
+    call.exchange.records = 1
+    properties = properties_of(body, call.exchange.body)
+    try:
+        mishap.poison("", properties)
+        write = check_write(call.portal, kind, None, properties, call.version)
+        check_unique(call.portal, write)
+        if body.get("associations"):
+            write.links = check_links(call.portal, kind, body["associations"])
+    except Problem as problem:
+        raise problem.refusal(in_batch=False) from None
+    return 201, _written(call, kind, write)
+
+
+def get_record(call: Call) -> Answer:
+    """200 with the record, its history and associations as asked for."""
+    kind = call.kind()
+    record = _found(call, kind, archived=call.flag("archived"))
+    names = call.known_names(kind, call.names("properties"))
+    return 200, _shown(call, kind, record, names)
+
+
+def patch_record(call: Call) -> Answer:
+    """200 with what was sent."""
+    kind = call.kind()
+    mishap = Mishap.of(call)
+    mishap.before_write(call, kind, [call.body()])
+    call.exchange.records = 1
+    record = _found(call, kind)
+    properties = properties_of(call.body(), call.exchange.body)
+    try:
+        mishap.poison(record.id, properties)
+        write = check_write(call.portal, kind, record, properties, call.version)
+        check_unique(call.portal, write)
+    except Problem as problem:
+        raise problem.refusal(in_batch=False) from None
+    return 200, _written(call, kind, write)
+
+
+def delete_record(call: Call) -> Answer:
+    """204, for an unknown id too."""
+    store = call.store(call.kind())
+    call.exchange.records = 1
+    if record := store.find(call.params["id"]):
+        store.archive(record, call.at_ms)
+    return 204, None
+
+
+def merge_records(call: Call) -> Answer:
+    """200 with the survivor; the other id answers as the survivor from now on."""
+    kind, body = call.kind(), call.body()
+    store = call.store(kind)
+    survivor = store.find(str(body.get("primaryObjectId", "")))
+    loser = store.find(str(body.get("objectIdToMerge", "")))
+    if survivor is None or loser is None or survivor is loser:
+        raise invalid("Merge needs two different existing records")
+    call.portal.contents.merge(kind, survivor, loser, call.at_ms, call.portal.source)
+    return 200, call.read_echo(kind, survivor, call.known_names(kind, []))
+
+
+def gdpr_delete(call: Call) -> Answer:
+    """204; the contact is gone for good."""
+    store, body = call.store(CONTACTS), call.body()
+    value = str(body.get("objectId", ""))
+    record = store.find_by("email", value.lower()) if body.get("idProperty") == "email" else store.find(value)
+    if record is not None:
+        store.archive(record, call.at_ms)
+        record.values, record.history, record.versions = {}, {}, []
+    return 204, None
+
+
+def history_of(record: Record, names: Sequence[str]) -> JsonObject:
+    """Every value the named properties had, newest first."""
+    shown: JsonObject = {}
+    for name in names:
+        shown[name] = [
+            {
+                "value": change.value,
+                "timestamp": iso(change.at_ms),
+                "sourceType": change.source.type,
+                "sourceId": change.source.id,
+                **({"updatedByUserId": int(change.source.user_id)} if change.source.user_id else {}),
+            }
+            for change in reversed(record.history.get(name, []))
+        ]
+    return shown
+
+
+def _found(call: Call, kind: Kind, *, archived: bool = False) -> Record:
+    store, name, value = call.store(kind), call.query.get("idProperty"), call.params["id"]
+    if name and not store.is_unique(name):
+        raise invalid(f"Property {name} is not a unique property of {kind.type_id}")
+    record = store.find(value, archived=archived)
+    if name:
+        record = store.find_by(name, value.lower() if name == "email" else value)
+    if record is None:
+        raise not_found()
+    return record
+
+
+def _shown(call: Call, kind: Kind, record: Record, names: list[str]) -> JsonObject:
+    shown = call.read_echo(kind, record, names)
+    if history := call.names("propertiesWithHistory"):
+        shown["propertiesWithHistory"] = history_of(record, history)
+    associated: JsonObject = {}
+    for name in call.names("associations"):
+        other = kind_named(name)
+        if other is not None:
+            found = call.portal.contents.associations.of((kind.name, record.id), other.name)
+            label = f"{kind.singular}_to_{other.singular}"
+            if found:
+                associated[other.name] = {"results": [{"id": number, "type": label} for number, _ in found]}
+    if associated:
+        shown["associations"] = associated
+    return shown
+
+
+def _written(call: Call, kind: Kind, write: Write) -> JsonObject:
+    record, shown = apply(call.portal, write, call.at_ms, call.portal.source)
+    call.exchange.note(applied=[record.id])
+    return call.portal.shown(kind, record, shown)

@@ -1,0 +1,53 @@
+"""What can be chosen about a portal, at the start or over ``POST /__sim/config``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How this portal behaves.
+
+    ``plan_max`` calls per ten seconds, ``search_max`` searches per second, ``daily`` calls per day of ``time_zone``;
+    ``search_lag`` seconds until search sees a write; ``echo_trace``: answers repeat ``objectWriteTraceId``;
+    ``task_unique``: tasks take unique properties; ``retry_after``: 429 carries Retry-After in ``s`` or ``ms``;
+    ``competing_rps``: calls per second another app takes from the window; ``headers``: rate headers are sent;
+    ``conditional_required``: ``{"deals": [{"when": {"dealstage": "closedlost"}, "require": ["closed_lost_reason"]}]}``,
+    enforced on the 2026-09 paths only.
+    """
+
+    portal_id: int = 44237313
+    app_id: str = "19083857"
+    time_zone: str = "US/Eastern"
+    plan_max: int = 100
+    search_max: int = 5
+    daily: int = 250_000
+    search_lag: float = 3.0
+    echo_trace: bool = False
+    task_unique: bool = True
+    retry_after: str = ""
+    competing_rps: int = 0
+    headers: bool = True
+    conditional_required: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def changed(self, wanted: dict[str, Any]) -> Options:
+        """These options with some replaced. Raises ValueError for an unknown name or a value of another type."""
+        known = {option.name: getattr(self, option.name) for option in fields(self)}
+        for name, value in wanted.items():
+            if name not in known:
+                raise ValueError(f"unknown option {name!r}; known: {', '.join(sorted(known))}")
+            if name == "conditional_required":
+                continue
+            expected = (int, float) if isinstance(known[name], float) else type(known[name])
+            if not isinstance(value, expected) or (isinstance(value, bool) and not isinstance(known[name], bool)):
+                raise ValueError(f"{name} is like {known[name]!r}, not {value!r}")
+        if "time_zone" in wanted:
+            ZoneInfo(wanted["time_zone"])
+        return replace(self, **wanted)
+
+    def to_json(self) -> dict[str, Any]:
+        """All options by name."""
+        return asdict(self)

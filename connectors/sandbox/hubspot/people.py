@@ -1,0 +1,145 @@
+"""Calls on owners, deal pipelines, the account itself and credentials."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from connectors.sandbox.hubspot.call import Answer, Call
+from connectors.sandbox.hubspot.contents import PortalOwner
+from connectors.sandbox.hubspot.defaults import CLOSED_LOST, CLOSED_WON, STAGES
+from connectors.sandbox.hubspot.errors import JsonObject, invalid, not_found
+from connectors.sandbox.hubspot.kinds import DEALS
+from connectors.sandbox.hubspot.moments import iso
+
+LONGEST_PAGE = 500
+
+
+def list_owners(call: Call) -> Answer:
+    """200 with a page of active, or archived, owners."""
+    limit, after = call.query.get("limit", "100"), call.query.get("after", "0")
+    if not limit.isdecimal() or not 0 < int(limit) <= LONGEST_PAGE:
+        raise invalid(f"limit must be between 1 and {LONGEST_PAGE}")
+    email, archived = call.query.get("email"), call.flag("archived")
+    found = [
+        owner
+        for owner in sorted(call.portal.contents.owners.values(), key=lambda owner: int(owner.id))
+        if owner.archived == archived
+        and (not email or owner.email.lower() == email.lower())
+        and int(owner.id) >= int(after)
+    ]
+    body: JsonObject = {"results": [owner.to_json() for owner in found[: int(limit)]]}
+    if len(found) > int(limit):
+        next_id = found[int(limit)].id
+        body["paging"] = {"next": {"after": next_id, "link": f"?after={next_id}"}}
+    return 200, body
+
+
+def get_owner(call: Call) -> Answer:
+    """200 with the owner of an owner id or, with ``idProperty=userId``, a user id."""
+    by_user, archived = call.query.get("idProperty") == "userId", call.flag("archived")
+
+    def named(owner: PortalOwner) -> bool:
+        return (str(owner.user_id) if by_user else owner.id) == call.params["id"]
+
+    for owner in call.portal.contents.owners.values():
+        if named(owner) and owner.archived == archived:
+            return 200, owner.to_json()
+    raise not_found()
+
+
+def list_pipelines(call: Call) -> Answer:
+    """200 with the one pipeline deals have."""
+    return 200, {"results": [_pipeline(call)]}
+
+
+def get_pipeline(call: Call) -> Answer:
+    """200 with the pipeline."""
+    if call.params["id"] != "default":
+        raise not_found()
+    return 200, _pipeline(call)
+
+
+def list_stages(call: Call) -> Answer:
+    """200 with the stages of the pipeline."""
+    return 200, {"results": get_pipeline(call)[1]["stages"]}  # type: ignore[index]
+
+
+def account_details(call: Call) -> Answer:
+    """200 with the portal's id, time zone and currency."""
+    options = call.portal.options
+    offset = datetime.fromtimestamp(call.at_ms / 1000, ZoneInfo(options.time_zone)).utcoffset()
+    minutes = int(offset.total_seconds() // 60) if offset else 0
+    return 200, {
+        "portalId": options.portal_id,
+        "accountType": "STANDARD",
+        "timeZone": options.time_zone,
+        "companyCurrency": "USD",
+        "additionalCurrencies": [],
+        "utcOffset": f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}",
+        "utcOffsetMilliseconds": minutes * 60_000,
+        "uiDomain": "app.hubspot.com",
+        "dataHostingLocation": "na1",
+    }
+
+
+def daily_usage(call: Call) -> Answer:
+    """200 with the calls private apps made today."""
+    options, limits = call.portal.options, call.portal.limits
+    usage = {
+        "name": "private-apps-api-calls-daily",
+        "usageLimit": options.daily,
+        "currentUsage": limits.used_today,
+        "collectedAt": iso(call.at_ms),
+        "fetchStatus": "SUCCESS",
+    }
+    return 200, {"results": [usage]}
+
+
+def token_exchange(call: Call) -> Answer:
+    """200 with a new access token."""
+    call.exchange.secret = True
+    form = call.exchange.body
+    return 200, call.portal.access.exchange(form, call.at_ms / 1000, call.portal.sim.random)
+
+
+def token_info(call: Call) -> Answer:
+    """200 with what the shown private app token may do."""
+    options = call.portal.options
+    call.exchange.secret = True
+    return 200, {
+        "userId": 12000000,
+        "hubId": options.portal_id,
+        "appId": int(options.app_id),
+        "scopes": sorted(call.portal.access.scopes),
+    }
+
+
+def _pipeline(call: Call) -> JsonObject:
+    if call.kind() is not DEALS:
+        raise not_found()
+    long_ago = iso(0)
+    stages = [
+        {
+            "id": stage,
+            "label": label,
+            "displayOrder": place,
+            "metadata": {
+                "isClosed": "true" if stage in (CLOSED_WON, CLOSED_LOST) else "false",
+                "probability": probability,
+            },
+            "createdAt": long_ago,
+            "updatedAt": long_ago,
+            "archived": False,
+        }
+        for place, (stage, label, probability) in enumerate(STAGES)
+    ]
+    return {
+        "id": "default",
+        "label": "Sales Pipeline",
+        "displayOrder": 0,
+        "stages": stages,
+        "createdAt": long_ago,
+        "updatedAt": long_ago,
+        "archived": False,
+    }

@@ -1,0 +1,127 @@
+"""One HubSpot portal: what the control API, the handlers and the page at ``/`` work on."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from connectors.sandbox.core.control import ControlError, JsonObject
+from connectors.sandbox.core.sim import Sim
+from connectors.sandbox.hubspot.auth import Access
+from connectors.sandbox.hubspot.contents import Contents
+from connectors.sandbox.hubspot.human import act
+from connectors.sandbox.hubspot.kinds import KINDS, Kind, kind_named
+from connectors.sandbox.hubspot.limits import Limits
+from connectors.sandbox.hubspot.mishaps import KINDS as MISHAPS
+from connectors.sandbox.hubspot.moments import iso
+from connectors.sandbox.hubspot.options import Options
+from connectors.sandbox.hubspot.records import Record, Source
+from connectors.sandbox.hubspot.seed import load_seed
+
+_ACCESS_OPTIONS = {"token", "scopes", "token_revoked", "oauth"}
+
+
+class Portal:
+    """The state of the sandbox. ``contents`` is replaced as a whole by `load` and `restore`."""
+
+    def __init__(self, random_seed: int, token: str) -> None:
+        self.sim = Sim(random_seed, kinds=MISHAPS)
+        self.options = Options()
+        self.access = Access(token)
+        self.limits = Limits(self.options.app_id)
+        self.contents = Contents()
+        self.locks: dict[str, int] = {}
+        self._start = (copy.deepcopy(self.contents), self.options, copy.deepcopy(self.access))
+
+    @property
+    def source(self) -> Source:
+        """Who writes through the API."""
+        return Source("INTEGRATION", self.options.app_id)
+
+    def now_ms(self) -> int:
+        """The portal's time."""
+        return int(self.sim.clock.timestamp() * 1000)
+
+    def shown(self, kind: Kind, record: Record, properties: dict[str, Any]) -> JsonObject:
+        """A record as every answer shows it, with these properties."""
+        shown: JsonObject = {
+            "id": record.id,
+            "properties": properties,
+            "createdAt": iso(record.created_ms),
+            "updatedAt": iso(record.updated_ms),
+            "archived": record.archived_ms is not None,
+        }
+        if record.archived_ms is not None:
+            shown["archivedAt"] = iso(record.archived_ms)
+        shown["url"] = f"https://app.hubspot.com/contacts/{self.options.portal_id}/record/{kind.type_id}/{record.id}"
+        return shown
+
+    def remember_start(self) -> None:
+        """Make the state as it is now the one `restore` goes back to."""
+        self._start = (copy.deepcopy(self.contents), self.options, copy.deepcopy(self.access))
+
+    # ---------------------------------------------------------------- the control API
+
+    def state(self, object: str | None) -> JsonObject:
+        """Every record with all its values, archived ones included; owners and associations."""
+        kinds = KINDS if object is None else (kind_named(object),)
+        if None in kinds:
+            raise ControlError(f"unknown kind of object {object!r}")
+        shown: JsonObject = {
+            "objects": {
+                kind.name: [
+                    self.shown(kind, r, dict(r.values)) for r in self.contents.records[kind.name].by_id.values()
+                ]
+                for kind in kinds
+                if kind is not None
+            }
+        }
+        if object is None:
+            shown["owners"] = [owner.to_json() for owner in self.contents.owners.values()]
+            shown["associations"] = [
+                {"from": {"type": a[0], "id": a[1]}, "to": {"type": b[0], "id": b[1]}, "typeIds": ids}
+                for a, b, ids in self.contents.associations.all()
+            ]
+            shown["properties"] = {
+                name: [known.to_dated_json() for known in schema.properties.values() if not known.defined_by_hubspot]
+                for name, schema in self.contents.schemas.items()
+            }
+        return shown
+
+    def mutate(self, action: JsonObject) -> JsonObject:
+        """Do what a person did; see `human`. Raises `ControlError`."""
+        return act(self, action)
+
+    def load(self, seed: JsonObject) -> None:
+        """Add the records of a seed, all or none. Raises `ControlError`."""
+        before = copy.deepcopy(self.contents)
+        try:
+            load_seed(self, seed)
+        except Exception:
+            self.contents = before
+            raise
+
+    def restore(self) -> None:
+        """Records, options and credentials as they were at the start; rate windows are empty."""
+        contents, self.options, access = self._start
+        self.contents, self.access = copy.deepcopy(contents), copy.deepcopy(access)
+        self.limits = Limits(self.options.app_id)
+        self.locks = {}
+
+    def configure(self, options: JsonObject) -> JsonObject:
+        """Change `Options`, credentials (`Access.configure`) and what is left of the day.
+
+        ``daily_used`` calls are taken from today; ``expire_tokens`` ends every OAuth token given out.
+        """
+        wanted = dict(options)
+        used = wanted.pop("daily_used", None)
+        expire = wanted.pop("expire_tokens", False)
+        credentials = {name: wanted.pop(name) for name in _ACCESS_OPTIONS & wanted.keys()}
+        self.options = self.options.changed(wanted)
+        self.access.configure(credentials)
+        if expire:
+            self.access.expire()
+        if used is not None:
+            self.limits.used_today = int(used)
+        shown = {"daily_used": self.limits.used_today, "scopes": sorted(self.access.scopes)}
+        return {**self.options.to_json(), **shown, "token_revoked": self.access.revoked}

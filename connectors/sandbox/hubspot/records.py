@@ -1,0 +1,212 @@
+"""The records of one kind: values, history, versions a lagging search still sees, merges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from connectors.sandbox.hubspot.kinds import Kind
+from connectors.sandbox.hubspot.moments import iso
+
+Values = dict[str, str]
+
+_VERSIONS_KEPT_MS = 120_000
+"""How far back a search can lag."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Who wrote a value. ``user_id`` is set for a person."""
+
+    type: str
+    id: str
+    user_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One value a property had, from ``at_ms`` on."""
+
+    value: str
+    at_ms: int
+    source: Source
+
+
+@dataclass(slots=True)
+class Record:
+    """One record. ``values`` is replaced, never changed, so that older versions stay as they were."""
+
+    id: str
+    values: Values
+    created_ms: int
+    updated_ms: int
+    archived_ms: int | None = None
+    history: dict[str, list[Change]] = field(default_factory=dict)
+    versions: list[tuple[int, Values]] = field(default_factory=list)
+
+    def seen_at(self, ms: int) -> Values | None:
+        """The values a search sees that lags behind at ``ms``; None when there was no record yet."""
+        for since, values in reversed(self.versions):
+            if since <= ms:
+                return values
+        return None
+
+    def set(self, changes: Mapping[str, str], modified: str, at_ms: int, source: Source) -> None:
+        """Store changed values; an empty one clears. History gets one line per value that differs.
+
+        ``modified`` names the property that holds the moment of the last change.
+        """
+        history, before = self.history, self.values
+        values = {**before, **changes, modified: iso(at_ms)}
+        for name, value in changes.items():
+            if before.get(name, "") != value:
+                history.setdefault(name, []).append(Change(value, at_ms, source))
+            if not value:
+                del values[name]
+        self.values = values
+        self.updated_ms = at_ms
+        versions = self.versions
+        versions.append((at_ms, values))
+        if len(versions) > 2 and versions[1][0] <= at_ms - _VERSIONS_KEPT_MS:
+            del versions[0]
+
+
+class RecordStore:
+    """All records of one kind, archived ones included."""
+
+    def __init__(self, kind: Kind, first_id: int) -> None:
+        self.kind = kind
+        self.by_id: dict[str, Record] = {}
+        self._merged: dict[str, str] = {}
+        self._unique: dict[str, dict[str, str]] = {}
+        self._last_id = first_id - 1
+
+    # ---------------------------------------------------------------- finding
+
+    def find(self, record_id: str, *, archived: bool = False) -> Record | None:
+        """The record of an id, following merges; None when it does not exist or is (not) archived."""
+        record = self.by_id.get(record_id)
+        while record is None and record_id in self._merged:
+            record_id = self._merged[record_id]
+            record = self.by_id.get(record_id)
+        return record if record is not None and (record.archived_ms is not None) == archived else None
+
+    def find_by(self, name: str, value: str) -> Record | None:
+        """The living record whose unique property ``name`` holds ``value``."""
+        found = self._unique.get(name, {}).get(value)
+        return self.by_id[found] if found is not None else None
+
+    def living(self) -> Iterator[Record]:
+        """Every record that is not archived, oldest first."""
+        return (record for record in self.by_id.values() if record.archived_ms is None)
+
+    def archived(self) -> Iterator[Record]:
+        """Every archived record, oldest first."""
+        return (record for record in self.by_id.values() if record.archived_ms is not None)
+
+    # ---------------------------------------------------------------- unique properties
+
+    def index(self, name: str) -> None:
+        """Hold values of ``name`` unique from now on."""
+        self._unique[name] = {r.values[name]: r.id for r in self.living() if name in r.values}
+
+    def forget_index(self, name: str) -> None:
+        """Let records share values of ``name`` again."""
+        self._unique.pop(name, None)
+
+    def is_unique(self, name: str) -> bool:
+        """Whether ``name`` addresses records."""
+        return name in self._unique
+
+    def holder(self, changes: Mapping[str, str], of: str | None) -> tuple[str, str, str] | None:
+        """(property, value, record id) of the first unique value in ``changes`` another record holds."""
+        for name, index in self._unique.items():
+            value = changes.get(name)
+            if value and (held := index.get(value)) is not None and held != of:
+                return name, value, held
+        return None
+
+    # ---------------------------------------------------------------- changing
+
+    @property
+    def next_id(self) -> str:
+        """The id the next new record gets."""
+        return str(self._last_id + 1)
+
+    def new_id(self, wanted: str | None = None) -> str:
+        """The next id; ids only ever grow. ``wanted`` is taken when it is free (ValueError otherwise)."""
+        if wanted is None:
+            self._last_id += 1
+            return str(self._last_id)
+        if not wanted.isdecimal() or wanted in self.by_id:
+            raise ValueError(f"{self.kind.singular} id {wanted!r} is taken or not a number")
+        self._last_id = max(self._last_id, int(wanted))
+        return wanted
+
+    def create(self, record_id: str, values: Values, at_ms: int, source: Source, visible_ms: int | None) -> Record:
+        """Add a record. ``visible_ms``: the moment search sees it from, if not ``at_ms``."""
+        text = iso(at_ms)
+        dated = {self.kind.created: text, self.kind.modified: text, **values, "hs_object_id": record_id}
+        kept = {name: value for name, value in dated.items() if value}
+        record = Record(record_id, kept, at_ms, at_ms)
+        record.history = {name: [Change(value, at_ms, source)] for name, value in kept.items()}
+        record.versions = [(at_ms if visible_ms is None else visible_ms, kept)]
+        self.by_id[record_id] = record
+        self._claim(record, kept)
+        return record
+
+    def update(self, record: Record, changes: Mapping[str, str], at_ms: int, source: Source) -> None:
+        """Change a living record; unique values move with it."""
+        if self._unique:
+            self._release(record, self._unique.keys() & changes.keys())
+        record.set(changes, self.kind.modified, at_ms, source)
+        if self._unique:
+            self._claim(record, changes)
+
+    def archive(self, record: Record, at_ms: int) -> None:
+        """Archive a living record; its unique values are free again."""
+        self._release(record, self._unique)
+        record.archived_ms = record.updated_ms = at_ms
+
+    def restore(self, record: Record, at_ms: int) -> None:
+        """Bring an archived record back, as far as nobody took its unique values."""
+        if taken := self.holder(record.values, record.id):
+            raise ValueError(f"{taken[0]} of {record.id} is now held by {taken[2]}")
+        record.archived_ms, record.updated_ms = None, at_ms
+        self._claim(record, record.values)
+
+    def merge(self, survivor: Record, loser: Record, at_ms: int, source: Source) -> None:
+        """Fill the survivor's empty properties from the loser, whose id answers as the survivor from now on."""
+        self._release(loser, self._unique)
+        own = {self.kind.created, self.kind.modified, "hs_object_id", "hs_merged_object_ids", "hs_all_contact_vids"}
+        filled = {n: v for n, v in loser.values.items() if n not in own and n not in survivor.values}
+        merged = [*survivor.values.get("hs_merged_object_ids", "").split(";"), loser.id]
+        filled["hs_merged_object_ids"] = ";".join(part for part in merged if part)
+        del self.by_id[loser.id]
+        self._merged[loser.id] = survivor.id
+        self.update(survivor, filled, at_ms, source)
+
+    def _claim(self, record: Record, names: Iterable[str]) -> None:
+        for name, index in self._unique.items():
+            if name in names and name in record.values:
+                index[record.values[name]] = record.id
+
+    def _release(self, record: Record, names: Iterable[str]) -> None:
+        for name in names:
+            index = self._unique[name]
+            value = record.values.get(name)
+            if value is not None and index.get(value) == record.id:
+                del index[value]
+
+
+def echo(record: Record, kind: Kind, names: Iterable[str], more: Iterable[str] = ()) -> dict[str, str | None]:
+    """The ``properties`` of an answer: ``names``, ``more`` of those that have a value, and the three always there.
+
+    Of ``names`` those without a value are null.
+    """
+    values = record.values
+    shown: dict[str, str | None] = {name: values.get(name) for name in names}
+    for name in (kind.created, kind.modified, "hs_object_id", *more):
+        if name in values:
+            shown[name] = values[name]
+    return dict(sorted(shown.items()))

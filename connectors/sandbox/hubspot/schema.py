@@ -1,0 +1,142 @@
+"""Property definitions of one kind of object: what exists, what it takes, how HubSpot describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from connectors.sandbox.hubspot.errors import JsonObject
+from connectors.sandbox.hubspot.moments import iso
+
+MAX_UNIQUE = 10
+
+TRUE_FALSE: tuple[JsonObject, ...] = (
+    {"label": "True", "value": "true", "description": "", "displayOrder": 0, "hidden": False},
+    {"label": "False", "value": "false", "description": "", "displayOrder": 1, "hidden": False},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """One property definition; frozen, so that it may be shared between snapshots of a portal."""
+
+    name: str
+    label: str
+    type: str
+    field_type: str
+    group: str
+    description: str = ""
+    options: tuple[JsonObject, ...] = ()
+    display_order: int = -1
+    unique: bool = False
+    hidden: bool = False
+    calculated: bool = False
+    external_options: bool = False
+    read_only: bool = False
+    defined_by_hubspot: bool = False
+    form_field: bool = False
+    hint: str | None = None
+    created_ms: int = 0
+    updated_ms: int = 0
+    archived: bool = False
+    allowed: Mapping[str, int] = field(default_factory=dict, compare=False)
+    """Option values and their position."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "allowed", {option["value"]: place for place, option in enumerate(self.options)})
+
+    def __deepcopy__(self, _memo: object) -> Property:
+        return self
+
+    def to_json(self) -> JsonObject:
+        """The full object, with the keys of the recorded answers."""
+        shown: JsonObject = {
+            "name": self.name,
+            "label": self.label,
+            "type": self.type,
+            "fieldType": self.field_type,
+            "description": self.description,
+            "groupName": self.group,
+            "options": list(self.options),
+            "displayOrder": self.display_order,
+            "calculated": self.calculated,
+            "externalOptions": self.external_options,
+            "hasUniqueValue": self.unique,
+            "hidden": self.hidden,
+            "modificationMetadata": {
+                "archivable": not self.defined_by_hubspot,
+                "readOnlyDefinition": self.defined_by_hubspot,
+                "readOnlyValue": self.read_only,
+            },
+            "formField": self.form_field,
+            "dataSensitivity": "non_sensitive",
+        }
+        if self.defined_by_hubspot:
+            shown["hubspotDefined"] = True
+        if self.hint:
+            shown["numberDisplayHint"] = self.hint
+        if self.external_options:
+            shown["referencedObjectType"] = "OWNER"
+        return shown
+
+    def to_dated_json(self) -> JsonObject:
+        """As reading one or all answers it: the full object and when it was made."""
+        dated = {"createdAt": iso(self.created_ms), "updatedAt": iso(self.updated_ms), "archived": self.archived}
+        return {**self.to_json(), **dated}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group of properties."""
+
+    name: str
+    label: str
+    display_order: int = -1
+
+    def __deepcopy__(self, _memo: object) -> Group:
+        return self
+
+    def to_json(self) -> JsonObject:
+        """As HubSpot answers it."""
+        return {"name": self.name, "label": self.label, "displayOrder": self.display_order, "archived": False}
+
+
+class Schema:
+    """The properties of one kind of object."""
+
+    def __init__(self, properties: Mapping[str, Property], groups: Mapping[str, Group]) -> None:
+        self.properties = dict(properties)
+        self.groups = dict(groups)
+
+    def get(self, name: str) -> Property | None:
+        """The property, unless it does not exist or is archived."""
+        found = self.properties.get(name)
+        return None if found is None or found.archived else found
+
+    def listed(self, archived: bool) -> list[Property]:
+        """Every property that is (not) archived."""
+        return [definition for definition in self.properties.values() if definition.archived == archived]
+
+    def unique_names(self) -> list[str]:
+        """Names of the custom properties that hold a value once."""
+        return [name for name, known in self.properties.items() if known.unique and not known.archived]
+
+    def put(self, definition: Property) -> None:
+        """Add or replace one definition."""
+        self.properties[definition.name] = definition
+
+    def archive(self, name: str, at_ms: int) -> None:
+        """Archive one definition; records keep its values out of sight."""
+        self.properties[name] = replace(self.properties[name], archived=True, updated_ms=at_ms)
+
+
+def option_of(described: Mapping[str, Any], place: int) -> JsonObject:
+    """An option with all its keys."""
+    return {
+        "label": str(described["label"]),
+        "value": str(described["value"]),
+        "description": str(described.get("description") or ""),
+        "displayOrder": int(described.get("displayOrder", place)),
+        "hidden": described.get("hidden") in (True, "true"),
+    }

@@ -1,0 +1,268 @@
+"""Search: HubSpot's filters over the state of a few seconds ago."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.sandbox.hubspot.call import Answer, Call, text_of, texts
+from connectors.sandbox.hubspot.errors import JsonObject, invalid
+from connectors.sandbox.hubspot.kinds import Kind, kind_named
+from connectors.sandbox.hubspot.moments import milliseconds
+from connectors.sandbox.hubspot.records import Record, Values
+from connectors.sandbox.hubspot.schema import Property
+
+LONGEST_PAGE = 200
+MOST_RESULTS = 10_000
+MOST_GROUPS = 5
+MOST_FILTERS = 6
+MOST_FILTERS_IN_ALL = 18
+MOST_VALUES = 100
+LONGEST_QUERY = 3000
+
+Comparable = float | str
+Test = Callable[[Values, Record], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    groups: list[list[Test]]
+    query: list[str]
+    sort: str
+    descending: bool
+    limit: int
+    after: int
+
+
+def search(call: Call) -> Answer:
+    """200 with a page of the records that match, as they were ``search_lag`` seconds ago."""
+    kind, body = call.kind(), call.body()
+    wanted = _wanted(call, kind, body)
+    lag, fault = call.portal.options.search_lag, call.exchange.fault
+    if fault is not None and fault.kind == "search_lag":
+        lag = float(fault.args.get("seconds", 30))
+    seen_at = call.at_ms - int(lag * 1000)
+    found: list[tuple[Record, Values]] = []
+    for record in call.store(kind).living():
+        values = record.seen_at(seen_at)
+        if values is not None and _matches(kind, wanted, values, record):
+            found.append((record, values))
+    _sort(call, kind, wanted, found)
+    names = call.known_names(kind, texts(body, "properties"))
+    page = found[wanted.after : wanted.after + wanted.limit]
+    body = {"total": len(found), "results": [_shown(call, kind, record, values, names) for record, values in page]}
+    end = wanted.after + wanted.limit
+    if end < len(found):
+        body["paging"] = {"next": {"after": str(end)}}
+    return 200, body
+
+
+def _wanted(call: Call, kind: Kind, body: JsonObject) -> _Wanted:
+    groups = body.get("filterGroups") or ([{"filters": body["filters"]}] if body.get("filters") else [])
+    sizes = [len(group.get("filters") or []) for group in groups]
+    query, sorts = str(body.get("query") or ""), body.get("sorts") or []
+    limit, after = _whole(body.get("limit") or "10", "limit"), _whole(body.get("after") or "0", "after")
+    refusals = {
+        f"limit must be between 1 and {LONGEST_PAGE}": not 0 < limit <= LONGEST_PAGE,
+        f"Paging through more than {MOST_RESULTS} results is not possible": after + limit > MOST_RESULTS,
+        f"filterGroups must have at most {MOST_GROUPS} groups": len(groups) > MOST_GROUPS,
+        f"A filter group must have at most {MOST_FILTERS} filters": max(sizes, default=0) > MOST_FILTERS,
+        f"A search must have at most {MOST_FILTERS_IN_ALL} filters": sum(sizes) > MOST_FILTERS_IN_ALL,
+        f"query must have at most {LONGEST_QUERY} characters": len(query) > LONGEST_QUERY,
+        "At most one sort is supported": len(sorts) > 1,
+    }
+    for message, refused in refusals.items():
+        if refused:
+            raise invalid(f"There was a problem with the request. {message}.")
+    tests = [[_test(call, kind, described) for described in group.get("filters") or []] for group in groups]
+    name, descending = _sorting(kind, sorts)
+    _defined(call, kind, name)
+    return _Wanted(tests, query.lower().split(), name, descending, limit, after)
+
+
+def _sorting(kind: Kind, sorts: list[Any]) -> tuple[str, bool]:
+    if not sorts:
+        return kind.created, False
+    if isinstance(sorts[0], str):
+        return sorts[0].lstrip("-"), sorts[0].startswith("-")
+    return str(sorts[0].get("propertyName", "")), sorts[0].get("direction") == "DESCENDING"
+
+
+def _whole(value: Any, name: str) -> int:
+    if not str(value).isdecimal():
+        raise invalid(f"There was a problem with the request. {name} must be a whole number.")
+    return int(value)
+
+
+def _matches(kind: Kind, wanted: _Wanted, values: Values, record: Record) -> bool:
+    if wanted.query:
+        text = " ".join(values.get(name, "") for name in kind.searched).lower()
+        if not all(word in text for word in wanted.query):
+            return False
+    return not wanted.groups or any(all(test(values, record) for test in group) for group in wanted.groups)
+
+
+def _sort(call: Call, kind: Kind, wanted: _Wanted, found: list[tuple[Record, Values]]) -> None:
+    comparable = _comparing(_defined(call, kind, wanted.sort))
+    missing = float("-inf")
+
+    def key(pair: tuple[Record, Values]) -> tuple[bool, Any, int]:
+        value = comparable(pair[1].get(wanted.sort, ""))
+        return value is not None, missing if value is None else value, int(pair[0].id)
+
+    found.sort(key=key, reverse=wanted.descending)
+
+
+def _shown(call: Call, kind: Kind, record: Record, values: Values, names: list[str]) -> JsonObject:
+    always = (kind.created, kind.modified, "hs_object_id")
+    properties = {name: values.get(name) for name in sorted({*names, *always})}
+    shown = call.portal.shown(kind, record, properties)
+    if record.updated_ms != record.created_ms:
+        shown["updatedAt"] = values.get(kind.modified, shown["updatedAt"])
+    return shown
+
+
+# -------------------------------------------------------------------------------- filters
+
+
+def _test(call: Call, kind: Kind, described: Mapping[str, Any]) -> Test:
+    name, operator = str(described.get("propertyName", "")), str(described.get("operator", ""))
+    if name.startswith("associations."):
+        return _associated(call, kind, name, operator, described)
+    if operator not in _OPERATORS:
+        raise invalid(f"There was a problem with the request. Unknown operator {operator}.")
+    return _OPERATORS[operator](name, _comparing(_defined(call, kind, name)), described)
+
+
+def _defined(call: Call, kind: Kind, name: str) -> Property:
+    definition = call.schema(kind).get(name)
+    if definition is None:
+        message = f'Property "{name}" does not exist'
+        detail = {"message": message, "code": "PROPERTY_DOESNT_EXIST", "context": {"propertyName": [name]}}
+        raise invalid(f"There was a problem with the request. {message}.", errors=[detail])
+    return definition
+
+
+def _comparing(definition: Property) -> Callable[[str], Comparable | None]:
+    """How values of a property are compared: numbers and moments by size, text in lower case."""
+    if definition.type == "number":
+        return _number
+    return _moment if definition.type in ("date", "datetime") else _lower
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _moment(text: str) -> float | None:
+    return milliseconds(text) if text else None
+
+
+def _lower(text: str) -> str | None:
+    return text.lower() if text else None
+
+
+def _value(described: Mapping[str, Any], key: str, comparable: Callable[[str], Comparable | None]) -> Any:
+    text = text_of(described.get(key))
+    value = comparable(text) if text is not None else None
+    if value is None:
+        name = described.get("propertyName")
+        raise invalid(
+            f"Invalid input JSON on line 1, column 1: {key} must be non-empty and non-blank, if specified "
+            f"{{propertyName: '{name}'}}"
+        )
+    return value
+
+
+def _order(compare: Callable[[Any, Any], bool]) -> Callable[..., Test]:
+    def build(name: str, comparable: Callable[[str], Comparable | None], described: Mapping[str, Any]) -> Test:
+        bound = _value(described, "value", comparable)
+
+        def test(values: Values, _record: Record) -> bool:
+            value = comparable(values.get(name, ""))
+            return value is not None and compare(value, bound)
+
+        return test
+
+    return build
+
+
+def _not_equal(name: str, comparable: Callable[[str], Comparable | None], described: Mapping[str, Any]) -> Test:
+    bound = _value(described, "value", comparable)
+    return lambda values, _record: comparable(values.get(name, "")) != bound
+
+
+def _between(name: str, comparable: Callable[[str], Comparable | None], described: Mapping[str, Any]) -> Test:
+    low, high = _value(described, "value", comparable), _value(described, "highValue", comparable)
+
+    def test(values: Values, _record: Record) -> bool:
+        value: Any = comparable(values.get(name, ""))
+        return value is not None and low <= value <= high
+
+    return test
+
+
+def _in(negated: bool) -> Callable[..., Test]:
+    def build(name: str, comparable: Callable[[str], Comparable | None], described: Mapping[str, Any]) -> Test:
+        listed = texts(described, "values")
+        if not listed or len(listed) > MOST_VALUES:
+            raise invalid(f"There was a problem with the request. values must have 1 to {MOST_VALUES} entries.")
+        bounds = {comparable(text) for text in listed} - {None}
+
+        def test(values: Values, _record: Record) -> bool:
+            text = values.get(name)
+            return text is not None and (comparable(text) in bounds) is not negated
+
+        return test
+
+    return build
+
+
+def _has(wanted: bool) -> Callable[..., Test]:
+    return lambda name, _comparable, _described: lambda values, _record: (name in values) is wanted
+
+
+def _token(negated: bool) -> Callable[..., Test]:
+    def build(name: str, _comparable: object, described: Mapping[str, Any]) -> Test:
+        word = str(_value(described, "value", _lower))
+        pattern = re.compile(".*".join(re.escape(part) for part in word.split("*")) + r"\Z")
+
+        def test(values: Values, _record: Record) -> bool:
+            text = values.get(name, "").lower()
+            words = [text, *re.split(r"[^\w]+", text)]
+            return any(pattern.match(each) for each in words if each) is not negated
+
+        return test
+
+    return build
+
+
+def _associated(call: Call, kind: Kind, name: str, operator: str, described: Mapping[str, Any]) -> Test:
+    other = kind_named(name.partition(".")[2])
+    if other is None or operator not in ("EQ", "IN"):
+        raise invalid(f"There was a problem with the request. {name} {operator} cannot be searched for.")
+    ids = {str(described.get("value"))} if operator == "EQ" else set(texts(described, "values"))
+    found = call.portal.contents.associations
+    return lambda _values, record: any(to in ids for to, _ in found.of((kind.name, record.id), other.name))
+
+
+_OPERATORS: dict[str, Callable[..., Test]] = {
+    "EQ": _order(lambda a, b: bool(a == b)),
+    "NEQ": _not_equal,
+    "LT": _order(lambda a, b: bool(a < b)),
+    "LTE": _order(lambda a, b: bool(a <= b)),
+    "GT": _order(lambda a, b: bool(a > b)),
+    "GTE": _order(lambda a, b: bool(a >= b)),
+    "BETWEEN": _between,
+    "IN": _in(negated=False),
+    "NOT_IN": _in(negated=True),
+    "HAS_PROPERTY": _has(wanted=True),
+    "NOT_HAS_PROPERTY": _has(wanted=False),
+    "CONTAINS_TOKEN": _token(negated=False),
+    "NOT_CONTAINS_TOKEN": _token(negated=True),
+}

@@ -1,0 +1,190 @@
+"""Creating and changing one record: everything a single call, a batch, a seed and a person have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from connectors.sandbox.hubspot.associations import AssociationType, Node, type_with_id
+from connectors.sandbox.hubspot.derived import ALWAYS_ECHOED, derive, forward_only
+from connectors.sandbox.hubspot.errors import (
+    JsonObject,
+    Refusal,
+    Violation,
+    batch_error,
+    invalid_values,
+    refuse,
+    values_message,
+)
+from connectors.sandbox.hubspot.kinds import CONTACTS, Kind, kind_named
+from connectors.sandbox.hubspot.records import Record, Source, echo
+from connectors.sandbox.hubspot.values import appended, check_values
+
+if TYPE_CHECKING:
+    from connectors.sandbox.hubspot.portal import Portal
+
+Link = tuple[Node, tuple[AssociationType, ...]]
+
+
+class Problem(Exception):
+    """Why one record cannot be written."""
+
+    def __init__(
+        self,
+        category: str,
+        message: str = "",
+        violations: tuple[Violation, ...] = (),
+        context: Mapping[str, list[str]] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.category = category
+        self.message = message
+        self.violations = violations
+        self.context = context
+
+    def refusal(self, *, in_batch: bool) -> Refusal:
+        """As the answer to a whole call. A conflict in a batch does not say with whom (recorded)."""
+        if self.violations:
+            return invalid_values(self.violations)
+        if self.category == "CONFLICT":
+            message = self.message.partition(".")[0] if in_batch else self.message
+            return refuse(409, "CONFLICT", message)
+        more = {"context": dict(self.context)} if self.context else {}
+        return refuse(400, self.category, self.message, **more)
+
+    def traced(self, trace: str) -> JsonObject:
+        """As one error of a 207."""
+        message = values_message(self.violations) if self.violations else self.message
+        return batch_error(self.category, message, objectWriteTraceId=[trace], **(self.context or {}))
+
+
+@dataclass(slots=True)
+class Write:
+    """A checked write that may be applied. ``record`` is None for a new one."""
+
+    kind: Kind
+    record: Record | None
+    sent: tuple[str, ...]
+    changes: dict[str, str]
+    links: tuple[Link, ...] = ()
+
+
+def check_write(
+    portal: Portal, kind: Kind, record: Record | None, properties: Mapping[str, str], version: str
+) -> Write:
+    """Judge the values of one record. Raises `Problem`."""
+    contents = portal.contents
+    schema = contents.schemas[kind.name]
+    changes, violations = check_values(schema, properties, contents.owners)
+    if violations:
+        raise Problem("VALIDATION_ERROR", violations=tuple(violations))
+    before: Mapping[str, str] = {} if record is None else record.values
+    for name, value in changes.items():
+        if value.startswith(";") and schema.properties[name].type == "enumeration":
+            changes[name] = appended(before.get(name, ""), value)
+    if "lifecyclestage" in changes and record is not None:
+        forward_only(schema, before, changes)
+    if record is None:
+        _require(kind, changes)
+    if version == "2026-09" and kind.name in portal.options.conditional_required:
+        _require_by_rule(portal, kind, {**before, **changes})
+    return Write(kind, record, tuple(properties), changes)
+
+
+def check_unique(portal: Portal, write: Write) -> None:
+    """Refuse a value that another record holds. Raises `Problem`."""
+    store = portal.contents.records[write.kind.name]
+    held = store.holder(write.changes, None if write.record is None else write.record.id)
+    if held is None:
+        return
+    name, value, holder = held
+    if write.kind is CONTACTS and name == "email" and write.record is None:
+        message = f"Contact already exists. Existing ID: {holder}"
+        raise Problem("CONFLICT", message, context={"existingId": [holder]})
+    ours = write.record.id if write.record is not None else store.next_id
+    raise Problem("VALIDATION_ERROR", taken_message(portal, write.kind, name, value, ours, holder))
+
+
+def taken_message(portal: Portal, kind: Kind, name: str, value: str, ours: str, holder: str) -> str:
+    """HubSpot's words for a unique value that another record has."""
+    return (
+        f"Cannot set PropertyValueCoordinates{{portalId={portal.options.portal_id}, "
+        f"objectTypeId=ObjectTypeId{{legacyObjectType={kind.singular.upper()}}}, propertyName={name}, "
+        f"value={value}}} on {ours}. {holder} already has that value."
+    )
+
+
+def check_links(portal: Portal, kind: Kind, described: object) -> tuple[Link, ...]:
+    """The inline associations of a new record. Raises `Problem` for a record or type that does not exist."""
+    links: list[Link] = []
+    for item in described if isinstance(described, list) else []:
+        target = str((item.get("to") or {}).get("id", ""))
+        for spec in item.get("types") or []:
+            number = int(spec.get("associationTypeId") or 0)
+            found = [(other, type_with_id((kind.name, other), number)) for other in portal.contents.records]
+            matches = [(other, known) for other, known in found if known is not None]
+            if not matches:
+                raise Problem("VALIDATION_ERROR", f"No association type with id {number} from {kind.type_id}")
+            other, known = matches[0]
+            to_kind = kind_named(other)
+            record = portal.contents.records[other].find(target)
+            if record is None or to_kind is None:
+                raise Problem("VALIDATION_ERROR", f"{other} {target} does not exist and cannot be associated")
+            links.append(((other, record.id), (known,)))
+    return tuple(links)
+
+
+def apply(
+    portal: Portal,
+    write: Write,
+    at_ms: int,
+    source: Source,
+    *,
+    visible_ms: int | None = None,
+    record_id: str | None = None,
+) -> tuple[Record, JsonObject]:
+    """Do a checked write: the record and the properties its answer shows."""
+    contents, kind = portal.contents, write.kind
+    store = contents.records[kind.name]
+    if write.record is None:
+        new_id = store.new_id(record_id)
+        derived = derive(kind, {}, write.changes, new_id, at_ms)
+        made = {
+            "hs_object_source": source.type,
+            "hs_object_source_id": source.id,
+            "hs_object_source_label": source.type,
+        }
+        record = store.create(new_id, {**derived, **made, **write.changes}, at_ms, source, visible_ms)
+        for node, types in write.links:
+            contents.associations.associate((kind.name, new_id), node, types)
+    else:
+        record = write.record
+        derived = derive(kind, record.values, write.changes, record.id, at_ms)
+        store.update(record, {**derived, **write.changes} if derived else write.changes, at_ms, source)
+    shown = echo(record, kind, write.sent, (*derived, *ALWAYS_ECHOED.get(kind.name, ())))
+    for name in write.sent:
+        if shown[name] is None:
+            shown[name] = ""
+    return record, shown
+
+
+def _require(kind: Kind, changes: Mapping[str, str]) -> None:
+    missing = [name for name in kind.required if not changes.get(name)]
+    if kind.required_any and not any(changes.get(name) for name in kind.required_any):
+        missing = list(kind.required_any)
+    if missing:
+        raise _not_set(kind, missing)
+
+
+def _require_by_rule(portal: Portal, kind: Kind, after: Mapping[str, str]) -> None:
+    for rule in portal.options.conditional_required[kind.name]:
+        if all(after.get(name) == value for name, value in rule["when"].items()):
+            missing = [name for name in rule["require"] if not after.get(name)]
+            if missing:
+                raise _not_set(kind, missing)
+
+
+def _not_set(kind: Kind, missing: list[str]) -> Problem:
+    message = f"Error creating {kind.singular.upper()}. Some required properties were not set."
+    return Problem("VALIDATION_ERROR", message, context={"properties": missing})
