@@ -1,0 +1,120 @@
+"""What is wrong with a playbook that only shows beside the rest of the project, or when it would run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from worker.language.condition import Condition
+from worker.language.line import Line
+from worker.language.need import Need
+from worker.language.suggest import did_you_mean
+from worker.settings.base import Finding, Loc
+from worker.settings.known import Known
+from worker.settings.playbook_steps import AnyStep, Assignee, BranchStep, WaitStep
+
+if TYPE_CHECKING:
+    from worker.settings.playbook import Playbook
+
+
+def check_playbook(playbook: Playbook, known: Known) -> Iterator[Finding]:
+    """Unknown names, doubled keys, steps that can do nothing, and a playbook that would start itself again."""
+    for loc, condition in playbook.conditions():
+        yield from _condition_findings(loc, condition, known)
+    for loc, template in playbook.templates():
+        names = known.fields | known.template_fields
+        for mention in template.mentions:
+            yield from _unknown_names(loc, mention.need, mention.column, names)
+    yield from _set_field_findings(playbook, known)
+    yield from _task_findings(playbook, known)
+    yield from _wait_findings(playbook.do, ("do",), last=True)
+    yield from _own_writes(playbook)
+
+
+def _condition_findings(loc: Loc, condition: Condition, known: Known) -> Iterator[Finding]:
+    for inner, mention in condition.mentions():
+        if mention.need.name in known.template_fields - known.fields:
+            told = f'"{mention.need.name}" exists only in the texts of tasks and fields, not in conditions'
+            yield Finding((*loc, *inner), told, mention.column)
+        else:
+            yield from _unknown_names((*loc, *inner), mention.need, mention.column, known.fields)
+    for inner, line in condition.lines():
+        yield from _value_findings((*loc, *inner), line, known)
+
+
+def _unknown_names(loc: Loc, need: Need, column: int, names: frozenset[str]) -> Iterator[Finding]:
+    for name in need.fields - names:
+        guess = did_you_mean(name, names)
+        yield Finding(loc, f'unknown field "{name}"' + (f'. Did you mean "{guess}"?' if guess else ""), column)
+
+
+def _value_findings(loc: Loc, line: Line, known: Known) -> Iterator[Finding]:
+    """Texts that a field whose values are all known can never hold, and texts that are the name of a field."""
+    name = line.expression.left.name
+    values = known.values.get(name) if not line.expression.operator and line.expression.left.kind == "field" else None
+    for value, column in zip(line.values, line.columns, strict=False):
+        if not isinstance(value, str):
+            continue
+        wanted = value.strip().casefold()
+        if values is not None and wanted not in {one.casefold() for one in values}:
+            guess = did_you_mean(value, values)
+            told = f' Did you mean "{guess}"?' if guess else ""
+            yield Finding(loc, f'{name} is never "{value}".{told} Known: {", ".join(values)}', column)
+        elif "." in value and value in known.fields:
+            told = (
+                f'"{value}" is a field, and a test compares with a value; two numbers compare as: {name} - {value} = 0'
+            )
+            yield Finding(loc, told, column)
+
+
+def _set_field_findings(playbook: Playbook, known: Known) -> Iterator[Finding]:
+    for loc, name in playbook.set_field_names():
+        if name not in known.crm_fields:
+            guess = did_you_mean(name, known.crm_fields - known.computed_fields)
+            told = f'Did you mean "{guess}"?' if guess else "It has to stand under fields: in config/crm.yaml"
+            yield Finding(loc, f'unknown CRM field "{name}". {told}', of_key=True)
+
+
+def _task_findings(playbook: Playbook, known: Known) -> Iterator[Finding]:
+    keys: set[str] = set()
+    for loc, task in playbook.tasks():
+        if task.key in keys:
+            told = f'the key "{task.key}" is used twice; every task of a playbook needs a key of its own'
+            yield Finding((*loc, "key"), told)
+        keys.add(task.key)
+        yield from _queue_findings((*loc, "to"), task.to, known)
+        if task.if_no_owner is not None:
+            yield from _queue_findings((*loc, "if_no_owner"), task.if_no_owner, known)
+
+
+def _queue_findings(loc: Loc, assignee: Assignee, known: Known) -> Iterator[Finding]:
+    if assignee.kind in {"queue", "round_robin"} and assignee.name not in known.queues:
+        guess = did_you_mean(assignee.name, known.queues)
+        told = f'Did you mean "{guess}"?' if guess else "It has to stand under queues: in config/crm.yaml"
+        yield Finding(loc, f'unknown queue "{assignee.name}". {told}', len(assignee.kind) + 1)
+
+
+def _wait_findings(steps: Sequence[AnyStep], loc: Loc, *, last: bool) -> Iterator[Finding]:
+    """``last``: nothing comes after these steps."""
+    for index, step in enumerate(steps):
+        here, at_end = (*loc, index), index == len(steps) - 1
+        if isinstance(step, WaitStep):
+            if at_end and last:
+                yield Finding(here, "nothing comes after this wait; remove it or add a step")
+            elif not at_end and isinstance(steps[index + 1], WaitStep):
+                yield Finding(here, "two waits in a row; write one, as long as both")
+        elif isinstance(step, BranchStep):
+            yield from _wait_findings(step.then, (*here, "then"), last=last and at_end)
+            yield from _wait_findings(step.else_, (*here, "else"), last=last and at_end)
+
+
+def _own_writes(playbook: Playbook) -> Iterator[Finding]:
+    """A playbook must not look at what it writes itself, or it would start itself again for ever."""
+    written = {field for _, name in playbook.set_field_names() for field in (name, f"crm.{name}")}
+    for loc, condition in playbook.conditions():
+        if loc == ("goal", "when"):
+            continue
+        for inner, mention in condition.mentions():
+            if mention.need.fields & written:
+                told = f'this playbook writes "{mention.need.name}" itself (set_fields), so it may not decide by it'
+                yield Finding((*loc, *inner), told, mention.column)

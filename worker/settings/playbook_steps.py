@@ -1,0 +1,206 @@
+"""What a playbook does, step by step: set fields, make CRM tasks, wait, branch."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PlainValidator,
+    StrictBool,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
+
+from worker.language.suggest import did_you_mean
+from worker.language.template import Template, parse_template
+from worker.settings.base import ConditionTree, DurationText, Loc, Strict, TemplateText
+
+AssigneeKind = Literal["account_owner", "csm", "user", "queue", "round_robin"]
+Priority = Literal["low", "medium", "high"]
+IfOpenTask = Literal["skip", "update", "create"]
+
+_ASSIGNEE = re.compile(r"(user|queue|round_robin)\(\s*([^()\s]+)\s*\)")
+_ASSIGNEE_FORMS = "account_owner, csm, user(ann@example.com), queue(onboarding) or round_robin(sales-inbound)"
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Assignee:
+    """Who a CRM task is for. ``name`` is the e-mail address of a user, or the name of a queue."""
+
+    kind: AssigneeKind
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}({self.name})" if self.name else self.kind
+
+
+def _assignee(value: Any) -> Assignee:
+    if isinstance(value, Assignee):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"expected one of {_ASSIGNEE_FORMS}")
+    text = value.strip()
+    if text in {"account_owner", "csm"}:
+        return Assignee("csm" if text == "csm" else "account_owner")
+    match = _ASSIGNEE.fullmatch(text)
+    if match is None:
+        raise ValueError(_what_is_wrong_with(text))
+    if match[1] == "user":
+        if not _EMAIL.fullmatch(match[2]):
+            raise ValueError(f'user(...) takes an e-mail address, not "{match[2]}"')
+        return Assignee("user", match[2])
+    return Assignee("queue" if match[1] == "queue" else "round_robin", match[2])
+
+
+def _what_is_wrong_with(text: str) -> str:
+    if _EMAIL.fullmatch(text):
+        return f"write user({text})"
+    word = text.split("(")[0].strip()
+    guess = {"owner": "account_owner"}.get(word) or did_you_mean(
+        word, ["account_owner", "csm", "user", "queue", "round_robin"]
+    )
+    told = f'Did you mean "{guess}"?' if guess and guess != word else f"Write {_ASSIGNEE_FORMS}"
+    return f'"{text}" is nobody a task can be for. {told}'
+
+
+AssigneeText = Annotated[
+    Assignee,
+    PlainValidator(_assignee),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^(account_owner|csm|(user|queue|round_robin)\([^()\s]+\))$",
+            "description": f"Who gets the task: {_ASSIGNEE_FORMS}.",
+        }
+    ),
+]
+
+FieldValue: TypeAlias = Template | bool | int | float
+
+
+def _field_value(value: Any) -> FieldValue:
+    if isinstance(value, str):
+        return parse_template(value)
+    if isinstance(value, Template | bool | int | float):
+        return value
+    raise ValueError('expected a text such as "{{playbook.matched}}", a number, true or false')
+
+
+FieldValueText = Annotated[
+    FieldValue, PlainValidator(_field_value), WithJsonSchema({"type": ["string", "number", "boolean"]})
+]
+
+
+class CreateTask(Strict):
+    """One CRM task. ``key`` makes it this task for ever: renaming the subject never makes a second one."""
+
+    key: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=40)]
+    """A short name, once in this playbook; keep it when you reword the task."""
+    to: AssigneeText
+    if_no_owner: AssigneeText | None = None
+    """Who gets it when the account has no owner or CSM, or that person has left."""
+    subject: TemplateText
+    body: TemplateText = parse_template("")
+    priority: Priority = "medium"
+    due: DurationText
+    """Days (3d) or business days (1bd) from the day the task is made."""
+    if_open_task: IfOpenTask = "skip"
+    """What to do when this task of an earlier entry is still open."""
+    close_when_leaves: StrictBool = False
+    """Close the task when the account leaves, unless somebody has started it."""
+
+    @model_validator(mode="after")
+    def _can_be_made(self) -> CreateTask:
+        if self.due.kind not in {"days", "business_days"}:
+            raise ValueError(f"due counts days (3d) or business days (1bd), not {self.due}")
+        if not self.subject.text.strip():
+            raise ValueError("the subject is empty")
+        return self
+
+
+class FieldsStep(Strict):
+    """Set CRM fields of ours while the account is in the playbook."""
+
+    set_fields: Annotated[dict[str, FieldValueText], Field(min_length=1)]
+
+
+class TaskStep(Strict):
+    """Make a CRM task."""
+
+    create_task: CreateTask
+
+
+class WaitStep(Strict):
+    """Go on after some time, if the account is still in the playbook then."""
+
+    wait: DurationText
+
+    @model_validator(mode="after")
+    def _can_be_waited(self) -> WaitStep:
+        if self.wait.kind == "runs" or self.wait.n < 1:
+            raise ValueError("wait counts hours (24h), days (3d) or business days (5bd), at least 1")
+        return self
+
+
+class BranchStep(Strict):
+    """Go one way or the other. While the condition is unknown, nothing happens and it is asked again next run."""
+
+    if_: Annotated[ConditionTree, Field(alias="if")]
+    then: Annotated[tuple[Step, ...], Field(min_length=1)]
+    else_: Annotated[tuple[Step, ...], Field(alias="else")] = ()
+
+
+_FORM_OF = {"set_fields": "fields step", "create_task": "task step", "wait": "wait step", "if": "branch step"}
+
+
+def _form_of(value: Any) -> str:
+    """Which step a block is; an unknown one is judged as a task step, after `_one_step` has refused it."""
+    if isinstance(value, dict):
+        return next((form for key, form in _FORM_OF.items() if key in value), "task step")
+    made = ((FieldsStep, "fields step"), (WaitStep, "wait step"), (BranchStep, "branch step"))
+    return next((form for kind, form in made if isinstance(value, kind)), "task step")
+
+
+def _one_step(value: Any) -> Any:
+    if isinstance(value, str):
+        raise ValueError(f'"{value}" is no step; a step is a key with what it needs, such as: wait: 5bd')
+    if not isinstance(value, dict):
+        return value
+    steps = [key for key in value if key in _FORM_OF]
+    if not steps:
+        word = str(next(iter(value), ""))
+        guess = did_you_mean(word, _FORM_OF)
+        told = f'Did you mean "{guess}"?' if guess else f"Known: {', '.join(_FORM_OF)}"
+        raise ValueError(f'unknown step "{word}". {told}')
+    if len(steps) > 1:
+        raise ValueError(f'one step after each dash: put "{steps[1]}" on a line of its own, after "- "')
+    return value
+
+
+Step: TypeAlias = Annotated[
+    Annotated[FieldsStep, Tag("fields step")]
+    | Annotated[TaskStep, Tag("task step")]
+    | Annotated[WaitStep, Tag("wait step")]
+    | Annotated[BranchStep, Tag("branch step")],
+    Discriminator(_form_of),
+    BeforeValidator(_one_step),
+]
+AnyStep: TypeAlias = FieldsStep | TaskStep | WaitStep | BranchStep
+
+
+def walk_steps(steps: Sequence[AnyStep], loc: Loc = ("do",)) -> Iterator[tuple[Loc, AnyStep]]:
+    """Every step with its place, those inside branches after the branch itself."""
+    for index, step in enumerate(steps):
+        here = (*loc, index)
+        yield here, step
+        if isinstance(step, BranchStep):
+            yield from walk_steps(step.then, (*here, "then"))
+            yield from walk_steps(step.else_, (*here, "else"))
