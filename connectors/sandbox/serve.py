@@ -14,8 +14,9 @@ from typing import Any
 
 from starlette.types import ASGIApp
 
-from connectors.sandbox.core.control import ControlError, Controlled
+from connectors.sandbox.core.control import ControlError
 from connectors.sandbox.core.server import HttpServer
+from connectors.sandbox.core.sim import Sim
 
 Addresses = dict[str, dict[str, str]]
 """``{"salesforce": {"url", "client_id", "client_secret", ...}, "hubspot": {"url", "token"}}``"""
@@ -100,7 +101,7 @@ def running(
 class _Crm:
     name: str
     port: int
-    state: Controlled
+    sim: Sim
     app: ASGIApp
     accepts: dict[str, str]
 
@@ -126,12 +127,12 @@ def _open(
         org = open_org(
             seed.get("salesforce", {}), random_seed=random_seed, public_key=chosen.salesforce_public_key, **accepts
         )
-        crms.append(_Crm("salesforce", salesforce_port, org, salesforce_app(org), accepts))
+        crms.append(_Crm("salesforce", salesforce_port, org.sim, salesforce_app(org), accepts))
     if hubspot_port is not None:
         from connectors.sandbox.hubspot.app import hubspot_app, open_portal
 
         portal = open_portal(seed.get("hubspot", {}), random_seed=random_seed, token=chosen.hubspot_token)
-        crms.append(_Crm("hubspot", hubspot_port, portal, hubspot_app(portal), {"token": chosen.hubspot_token}))
+        crms.append(_Crm("hubspot", hubspot_port, portal.sim, hubspot_app(portal), {"token": chosen.hubspot_token}))
     return crms
 
 
@@ -146,7 +147,7 @@ async def _run(crms: list[_Crm], on_ready: Callable[[Addresses], None], stopping
             await stopping.wait()
     finally:
         for crm in crms:
-            crm.state.sim.stopping.set()
+            crm.sim.stopping.set()
         await asyncio.gather(*(server.stop() for server in servers))
 
 

@@ -1,0 +1,107 @@
+"""One call of the REST API and its answer, whether it came over HTTP or inside a Composite request."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from connectors.sandbox.core.gate import Exchange
+from connectors.sandbox.salesforce.org import Org
+from connectors.sandbox.salesforce.refusal import Refused, malformed, not_found
+from connectors.sandbox.salesforce.schema import ObjectType
+
+Json = Any
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """``path`` is what follows ``/services/data/vNN.0``; ``base`` is that prefix; header names are lower-case."""
+
+    org: Org
+    exchange: Exchange
+    user_id: str
+    version: str
+    method: str
+    path: str
+    query: Mapping[str, str]
+    raw: bytes
+    headers: Mapping[str, str]
+
+    @property
+    def base(self) -> str:
+        """``/services/data/vNN.0`` of this call."""
+        return f"/services/data/v{self.version}"
+
+    def json(self) -> Json:
+        """The body. Raises `Refused` JSON_PARSER_ERROR."""
+        try:
+            return json.loads(self.raw)
+        except ValueError as problem:
+            raise malformed(f"Unexpected character in the request body: {problem}") from None
+
+    def body(self) -> dict[str, Json]:
+        """The body, which has to be a JSON object. Raises `Refused`."""
+        given = self.json()
+        if not isinstance(given, dict):
+            raise malformed("The HTTP entity body is required to be a JSON object")
+        return given
+
+    def kind(self, name: str) -> ObjectType:
+        """The object named in the path. Raises `Refused` 404."""
+        kind = self.org.catalogue.find(name)
+        if kind is None:
+            raise not_found()
+        return kind
+
+
+@dataclass(slots=True)
+class Answer:
+    """``body`` is JSON-able, or text when ``media`` is not JSON; None sends no body."""
+
+    body: Json = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    media: str = "application/json;charset=UTF-8"
+
+
+Handler = Callable[..., Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One path of the API and what its methods do. Groups of the pattern become arguments after the call."""
+
+    pattern: re.Pattern[str]
+    methods: Mapping[str, Handler]
+
+
+def resource(pattern: str, **methods: Handler) -> Resource:
+    """A resource, e.g. ``resource(r"/sobjects/(\\w+)/describe", GET=describe)``."""
+    return Resource(re.compile(pattern + r"/?\Z"), methods)
+
+
+def dispatch(resources: Sequence[Resource], call: Call) -> Answer:
+    """The answer to a call; a refusal becomes Salesforce's error list."""
+    try:
+        for one in resources:
+            found = one.pattern.match(call.path)
+            if found is None:
+                continue
+            handler = one.methods.get("GET" if call.method == "HEAD" else call.method)
+            if handler is None:
+                message = f"HTTP Method '{call.method}' not allowed. Allowed are {','.join(one.methods)}"
+                raise Refused("METHOD_NOT_ALLOWED", message, None, 405)
+            return handler(call, *found.groups())
+        raise not_found()
+    except Refused as refused:
+        return Answer([refused.of_request()], refused.status)
+
+
+def encode(body: Json, pretty: bool) -> bytes:
+    """JSON as Salesforce sends it: compact unless ``X-PrettyPrint: 1`` asked otherwise."""
+    if pretty:
+        return json.dumps(body, ensure_ascii=False, indent=2).encode()
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

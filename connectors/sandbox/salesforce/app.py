@@ -1,0 +1,152 @@
+"""The Salesforce sandbox as a web app: logins, the REST API, the control API and a page to look at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from connectors.sandbox.core.control import control_routes
+from connectors.sandbox.core.gate import Exchange, Gate, exchange_of
+from connectors.sandbox.core.sim import Sim
+from connectors.sandbox.salesforce.api import Answer, Call, dispatch, encode
+from connectors.sandbox.salesforce.controls import OrgControls
+from connectors.sandbox.salesforce.oauth import OAuth, session_of
+from connectors.sandbox.salesforce.org import FAULT_KINDS, Accepted, Org
+from connectors.sandbox.salesforce.page import render_page
+from connectors.sandbox.salesforce.refusal import Refused
+from connectors.sandbox.salesforce.resources import RESOURCES
+from connectors.sandbox.salesforce.seed import load_seed
+
+OLDEST, NEWEST = 46, 67
+_LONGEST_URI, _LONGEST_HEAD = 16_384, 16_384
+_VERSIONED = re.compile(r"/services/data/v(\d+\.0)(/.*)?\Z")
+_ALWAYS = {"Cache-Control": "no-cache,must-revalidate,max-age=0,no-store,private", "Vary": "Accept-Encoding"}
+_EXPIRED = Refused("INVALID_SESSION_ID", "Session expired or invalid", None, 401)
+
+
+def open_org(
+    seed: Mapping[str, Any],
+    *,
+    client_id: str,
+    client_secret: str,
+    username: str,
+    public_key: str | None = None,
+    random_seed: int = 1,
+) -> Org:
+    """A new org holding the records of a seed (`salesforce.seed`). Raises `ControlError`, loading nothing."""
+    sim = Sim(random_seed, kinds=FAULT_KINDS)
+    org = Org(sim, Accepted(client_id, client_secret, username, public_key))
+    load_seed(org, seed)
+    org.keep()
+    return org
+
+
+def salesforce_app(org: Org) -> Gate:
+    """The org as an ASGI app."""
+    oauth = OAuth(org)
+
+    async def data(request: Request) -> Response:
+        return _answer(org, request)
+
+    async def page(_: Request) -> Response:
+        return Response(render_page(org), media_type="text/html")
+
+    routes = [
+        Route("/services/data/{rest:path}", data, methods=["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"]),
+        Route("/services/data", data),
+        Route("/services/oauth2/token", oauth.token, methods=["POST"]),
+        Route("/services/oauth2/userinfo", oauth.userinfo, methods=["GET", "POST"]),
+        Route("/services/oauth2/revoke", oauth.revoke, methods=["POST"]),
+        *control_routes(OrgControls(org)),
+        Route("/", page),
+    ]
+    return Gate(Starlette(routes=routes), org.sim, faults_first=True)
+
+
+def _answer(org: Org, request: Request) -> Response:
+    exchange = exchange_of(request)
+    if request.url.path.rstrip("/") == "/services/data":
+        return _respond(_versions(), request, {})
+    try:
+        call = _admit(org, exchange, request)
+    except Refused as refused:
+        return _respond(Answer([refused.of_request()], refused.status), request, _limit_header(org))
+    answer = dispatch(RESOURCES, call)
+    return _respond(answer, request, _limit_header(org))
+
+
+def _admit(org: Org, exchange: Exchange, request: Request) -> Call:
+    """Session, quota and version, in this order. Raises `Refused`."""
+    kind = exchange.kind()
+    if kind == "session_expire":
+        org.sessions.clear()
+    header = request.headers.get("authorization", "")
+    if header and header.partition(" ")[0].lower() not in ("bearer", "oauth"):
+        raise Refused("INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE", None, 401)
+    session = session_of(org, header)
+    if session is None:
+        raise _EXPIRED
+    if kind == "concurrent_limit":
+        words = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
+        raise Refused("REQUEST_LIMIT_EXCEEDED", words, None, 403)
+    if kind == "quota_exhausted" or org.calls_used() >= org.options.daily_api_requests:
+        raise Refused("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", None, 403)
+    org.use_call()
+    if len(exchange.path) > _LONGEST_URI:
+        raise Refused("URI_TOO_LONG", "The length of the URI exceeds the 16,384 byte limit.", None, 414)
+    if len(exchange.path) + sum(len(k) + len(v) for k, v in request.headers.raw) > _LONGEST_HEAD:
+        message = "The combined length of the URI and headers exceeds the 16,384 byte limit."
+        raise Refused("REQUEST_HEADER_FIELDS_TOO_LARGE", message, None, 431)
+    found = _VERSIONED.match(request.url.path)
+    if found is None or not OLDEST <= float(found.group(1)) <= NEWEST:
+        raise Refused("NOT_FOUND", "The requested resource does not exist", None, 404)
+    return Call(
+        org=org,
+        exchange=exchange,
+        user_id=session.user_id,
+        version=found.group(1),
+        method=request.method,
+        path=found.group(2) or "/",
+        query=request.query_params,
+        raw=exchange.body,
+        headers=request.headers,
+    )
+
+
+def _respond(answer: Answer, request: Request, extra: Mapping[str, str]) -> Response:
+    headers = {**_ALWAYS, **extra, **answer.headers}
+    if answer.body is None:
+        return Response(None, answer.status, headers)
+    if isinstance(answer.body, str):
+        return Response(answer.body, answer.status, headers, media_type=answer.media)
+    pretty = request.headers.get("x-prettyprint") == "1"
+    return Response(encode(answer.body, pretty), answer.status, headers, media_type=answer.media)
+
+
+def _limit_header(org: Org) -> dict[str, str]:
+    used = org.calls_used()
+    if org.options.limit_jitter:
+        used = max(0, used + org.sim.random.randint(-6, 6))
+    return {"Sforce-Limit-Info": f"api-usage={used}/{org.options.daily_api_requests}"}
+
+
+def _versions() -> Answer:
+    names = {number: _season(number) for number in range(OLDEST, NEWEST + 1)}
+    listed = [
+        {"label": label, "url": f"/services/data/v{number}.0", "version": f"{number}.0"}
+        for number, label in names.items()
+    ]
+    return Answer(listed)
+
+
+def _season(number: int) -> str:
+    # v46.0 was Summer '19; three releases a year.
+    step = number - 46
+    season = ("Summer", "Winter", "Spring")[step % 3]
+    return f"{season} '{19 + (step + 2) // 3}"

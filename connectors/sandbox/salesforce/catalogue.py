@@ -1,0 +1,67 @@
+"""The org's schema as it stands now: standard objects, custom fields, and when it last changed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from connectors.sandbox.core.clock import Clock
+from connectors.sandbox.salesforce.objects import standard_objects
+from connectors.sandbox.salesforce.schema import Field, ObjectType
+
+ACTIVITIES = ("Task", "Event")
+
+
+class Catalogue:
+    """Objects by name. ``version`` grows with every change of schema or permission."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.types: dict[str, ObjectType] = {}
+        self.version = 0
+        self.changed: datetime = clock.now().replace(microsecond=0) - timedelta(seconds=1)
+        self.replace(standard_objects())
+
+    def replace(self, types: dict[str, ObjectType]) -> None:
+        """Use this schema from now on."""
+        self.types = types
+        self._names = {name.lower(): name for name in types}
+        self._prefixes = {one.prefix: name for name, one in types.items()}
+        self.touch()
+
+    def copy(self) -> dict[str, ObjectType]:
+        """The schema as it is now, for `replace` later."""
+        return {name: one.copy() for name, one in self.types.items()}
+
+    def touch(self) -> None:
+        """Note that schema or permissions changed, so that describes are sent anew."""
+        self.version += 1
+        now = self._clock.now().replace(microsecond=0)
+        # HTTP dates have whole seconds: two changes within one second still get two dates.
+        self.changed = max(now, self.changed + timedelta(seconds=1))
+
+    def find(self, name: str, tooling: bool = False) -> ObjectType | None:
+        """The object of this name, whatever its case, in the data API or the Tooling API."""
+        exact = self._names.get(name.lower())
+        return self.types[exact] if exact and self.types[exact].tooling is tooling else None
+
+    def of_id(self, record_id: str) -> ObjectType | None:
+        """The object whose key prefix this id has."""
+        name = self._prefixes.get(record_id[:3])
+        return self.types[name] if name else None
+
+    def remove(self, object: str, name: str) -> None:
+        """Take a field away."""
+        for owner in ACTIVITIES if object == "Activity" else (object,):
+            one = self.types[owner]
+            one.fields.pop(name, None)
+            one.lower.pop(name.lower(), None)
+        self.touch()
+
+    def put(self, object: str, field: Field) -> list[ObjectType]:
+        """Add or replace a field; one of Activity appears on Task and Event. The objects that have it now."""
+        names = ACTIVITIES if object == "Activity" else (object,)
+        changed = [self.types[name] for name in names]
+        for one in changed:
+            one.put(field)
+        self.touch()
+        return changed

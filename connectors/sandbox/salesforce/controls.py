@@ -1,0 +1,50 @@
+"""The org as the control API sees it."""
+
+from __future__ import annotations
+
+from connectors.sandbox.core.control import ControlError, JsonObject
+from connectors.sandbox.salesforce.human import act
+from connectors.sandbox.salesforce.org import Org
+from connectors.sandbox.salesforce.seed import load_seed
+
+
+class OrgControls:
+    """Satisfies `core.control.Controlled` for one org."""
+
+    def __init__(self, org: Org) -> None:
+        self.sim = org.sim
+        self._org = org
+
+    def state(self, object: str | None) -> JsonObject:
+        """Records as stored, deleted ones included; empty fields are left out."""
+        if object is not None and object not in self._org.tables:
+            raise ControlError(f"there is no object {object}")
+        names = [object] if object else list(self._org.tables)
+        return {
+            "objects": {name: list(self._org.tables[name].records.values()) for name in names},
+            "api_calls": self._org.calls_used(),
+            "sessions": len(self._org.sessions),
+            "staff": {
+                "admin": self._org.staff.admin,
+                "integration": self._org.staff.integration,
+                "organization": self._org.staff.organization,
+            },
+        }
+
+    def mutate(self, action: JsonObject) -> JsonObject:
+        """Do what a human did (`salesforce.human`)."""
+        return act(self._org, action)
+
+    def load(self, seed: JsonObject) -> None:
+        """Add a seed; later resets come back to here."""
+        load_seed(self._org, seed)
+        self._org.keep()
+
+    def restore(self) -> None:
+        """Everything as after the last seed."""
+        self._org.restore()
+
+    def configure(self, options: JsonObject) -> JsonObject:
+        """Change options; a reset brings the seed's back."""
+        self._org.options = self._org.options.changed(options)
+        return self._org.options.to_json()

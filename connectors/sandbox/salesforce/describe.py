@@ -1,0 +1,197 @@
+"""What the org says about its objects: the global list and the describe of one object.
+
+Keys and defaults follow answers recorded from real orgs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import Any
+
+from connectors.sandbox.salesforce.api import Answer, Call
+from connectors.sandbox.salesforce.schema import NUMBER_TYPES, Field, ObjectType
+
+_SOAP = {
+    "id": "tns:ID",
+    "reference": "tns:ID",
+    "double": "xsd:double",
+    "currency": "xsd:double",
+    "percent": "xsd:double",
+    "int": "xsd:int",
+    "boolean": "xsd:boolean",
+    "date": "xsd:date",
+    "datetime": "xsd:dateTime",
+}
+_NO_LENGTH = NUMBER_TYPES | {"boolean", "date", "datetime"}
+
+
+def list_objects(call: Call) -> Answer:
+    """``GET /sobjects``."""
+    kinds = [_summary(call.base, kind) for kind in call.org.catalogue.types.values() if not kind.tooling]
+    return _fresh(call, {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": kinds})
+
+
+def basic_information(call: Call, object: str) -> Answer:
+    """``GET /sobjects/T``."""
+    kind = call.kind(object)
+    return Answer({"objectDescribe": _summary(call.base, kind), "recentItems": []})
+
+
+def describe(call: Call, object: str) -> Answer:
+    """``GET /sobjects/T/describe``: only fields the caller may see."""
+    kind = call.kind(object)
+    access = call.org.access(kind)
+    fields = [_field(field, field.name in access.editable) for field in access.visible.values()]
+    return _fresh(call, {**_summary(call.base, kind), **_DETAILS, "fields": fields})
+
+
+def _fresh(call: Call, body: dict[str, Any]) -> Answer:
+    changed = call.org.catalogue.changed
+    tag = '"' + hashlib.sha256(f"{call.path}{call.org.catalogue.version}".encode()).hexdigest()[:8] + '"'
+    headers = {"ETag": tag, "Last-Modified": format_datetime(changed.astimezone(UTC), usegmt=True)}
+    if call.headers.get("if-none-match") == tag or _not_modified(call.headers.get("if-modified-since"), changed):
+        return Answer(None, 304, headers)
+    return Answer(body, headers=headers)
+
+
+def _not_modified(since: str | None, changed: datetime) -> bool:
+    if not since:
+        return False
+    try:
+        return parsedate_to_datetime(since) >= changed
+    except ValueError:
+        return False
+
+
+def _summary(base: str, kind: ObjectType) -> dict[str, Any]:
+    url = f"{base}/sobjects/{kind.name}"
+    return {
+        "activateable": False,
+        "associateEntityType": None,
+        "associateParentEntity": None,
+        "createable": kind.createable,
+        "custom": kind.custom,
+        "customSetting": False,
+        "deepCloneable": False,
+        "deletable": kind.deletable,
+        "deprecatedAndHidden": False,
+        "feedEnabled": kind.feed,
+        "hasSubtypes": False,
+        "isInterface": False,
+        "isSubtype": False,
+        "keyPrefix": kind.prefix,
+        "label": kind.label,
+        "labelPlural": kind.plural,
+        "layoutable": True,
+        "mergeable": kind.name in ("Account", "Contact", "Lead"),
+        "mruEnabled": True,
+        "name": kind.name,
+        "queryable": True,
+        "replicateable": True,
+        "retrieveable": True,
+        "searchable": True,
+        "triggerable": True,
+        "undeletable": kind.deletable,
+        "updateable": True,
+        "urls": {
+            "rowTemplate": f"{url}/{{ID}}",
+            "defaultValues": f"{url}/defaultValues?recordTypeId&fields",
+            "describe": f"{url}/describe",
+            "sobject": url,
+        },
+    }
+
+
+_DETAILS: dict[str, Any] = {
+    "actionOverrides": [],
+    "childRelationships": [],
+    "compactLayoutable": True,
+    "defaultImplementation": None,
+    "extendedBy": None,
+    "extendsInterfaces": None,
+    "implementedBy": None,
+    "implementsInterfaces": None,
+    "listviewable": None,
+    "lookupLayoutable": None,
+    "namedLayoutInfos": [],
+    "networkScopeFieldName": None,
+    "recordTypeInfos": [],
+    "searchLayoutable": True,
+    "sobjectDescribeOption": "FULL",
+    "supportedScopes": [{"label": "All records", "name": "everything"}, {"label": "My records", "name": "mine"}],
+}
+
+
+def _field(field: Field, editable: bool) -> dict[str, Any]:
+    long_text = field.type == "textarea" and field.length > 255
+    length = 0 if field.type in _NO_LENGTH else field.length
+    return {
+        "aggregatable": not long_text and field.type != "boolean",
+        "aiPredictionField": False,
+        "autoNumber": False,
+        "byteLength": 18 if field.type in ("id", "reference") else length * 3,
+        "calculated": field.calculated,
+        "calculatedFormula": None,
+        "cascadeDelete": False,
+        "caseSensitive": field.case_sensitive,
+        "compoundFieldName": None,
+        "controllerName": None,
+        "createable": field.createable and editable,
+        "custom": field.custom,
+        "defaultValue": field.default if field.type == "boolean" else None,
+        "defaultValueFormula": None,
+        "defaultedOnCreate": field.defaulted,
+        "dependentPicklist": False,
+        "deprecatedAndHidden": False,
+        "digits": field.precision if field.type == "int" else 0,
+        "displayLocationInDecimal": False,
+        "encrypted": False,
+        "externalId": field.external_id,
+        "extraTypeInfo": "plaintextarea" if field.type == "textarea" else None,
+        "filterable": not long_text,
+        "filteredLookupInfo": None,
+        "formulaTreatNullNumberAsZero": False,
+        "groupable": not long_text and field.type not in NUMBER_TYPES | {"datetime"},
+        "highScaleNumber": False,
+        "htmlFormatted": False,
+        "idLookup": field.id_lookup,
+        "inlineHelpText": field.description or None,
+        "label": field.label,
+        "length": length,
+        "mask": None,
+        "maskType": None,
+        "name": field.name,
+        "nameField": field.name_field,
+        "namePointing": len(field.reference_to) > 1,
+        "nillable": field.nillable,
+        "permissionable": field.custom or (field.nillable and field.createable),
+        "picklistValues": [
+            {
+                "active": one.active,
+                "defaultValue": one.default,
+                "label": one.value,
+                "validFor": None,
+                "value": one.value,
+            }
+            for one in field.options
+        ],
+        "polymorphicForeignKey": len(field.reference_to) > 1,
+        "precision": 0 if field.type == "int" else field.precision,
+        "queryByDistance": False,
+        "referenceTargetField": None,
+        "referenceTo": list(field.reference_to),
+        "relationshipName": field.relationship,
+        "relationshipOrder": None,
+        "restrictedDelete": False,
+        "restrictedPicklist": field.restricted,
+        "scale": field.scale,
+        "searchPrefilterable": False,
+        "soapType": _SOAP.get(field.type, "xsd:string"),
+        "sortable": not long_text,
+        "type": field.type,
+        "unique": field.unique,
+        "updateable": field.updateable and editable,
+        "writeRequiresMasterRead": False,
+    }

@@ -1,0 +1,89 @@
+"""Faults that only Salesforce has, acting on single records of a write."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+from connectors.sandbox.core.faults import Fault
+from connectors.sandbox.core.gate import Exchange
+from connectors.sandbox.salesforce.refusal import Refused
+from connectors.sandbox.salesforce.schema import ObjectType
+from connectors.sandbox.salesforce.table import Journal, Record
+
+if TYPE_CHECKING:
+    from connectors.sandbox.salesforce.write import Writer
+
+_KINDS = frozenset({"lock", "record_error", "wrap_lock_in_trigger", "partial_then_drop", "dup_race"})
+
+
+class Disturbance:
+    """What an armed fault does to the records of one request.
+
+    | kind | args | effect |
+    |---|---|---|
+    | ``lock`` | ids or percent (100) | these records answer UNABLE_TO_LOCK_ROW |
+    | ``wrap_lock_in_trigger`` | the same | the same, wrapped as a trigger's CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY |
+    | ``record_error`` | index, indexes or percent; code, message, fields | these records are refused so |
+    | ``partial_then_drop`` | k | the first k records are applied, then the connection closes |
+    | ``dup_race`` | | another client has just made a record with the same unique values as the first create |
+    """
+
+    def __init__(self, fault: Fault, exchange: Exchange, dice: random.Random) -> None:
+        self._fault = fault
+        self._exchange = exchange
+        self._dice = dice
+        self._index = -1
+        self._raced = False
+
+    def next_record(self) -> None:
+        """Another record of the request begins. Raises `core.gate.Dropped` or `Refused`."""
+        self._index += 1
+        args = self._fault.args
+        if self._fault.kind == "partial_then_drop" and self._index >= int(args.get("k", 1)):
+            raise self._exchange.drop()
+        if self._fault.kind == "record_error" and self._is_meant():
+            fields = tuple(args.get("fields", ()))
+            raise Refused(args.get("code", "UNKNOWN_EXCEPTION"), args.get("message", "An unexpected error"), fields)
+
+    def before_save(self, record_id: str) -> None:
+        """A record is about to be saved. Raises `Refused`."""
+        if self._fault.kind not in ("lock", "wrap_lock_in_trigger"):
+            return
+        ids = self._fault.args.get("ids")
+        if record_id not in ids if ids else not self._by_chance():
+            return
+        words = f"unable to obtain exclusive access to this record or 1 records: {record_id}"
+        if self._fault.kind == "lock":
+            raise Refused("UNABLE_TO_LOCK_ROW", words)
+        message = (
+            "SyncTrigger: execution of AfterUpdate caused by: System.DmlException: Update failed. First exception on "
+            f"row 0 with id {record_id}; first error: UNABLE_TO_LOCK_ROW, {words}: []"
+        )
+        raise Refused("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
+
+    def before_insert(self, writer: Writer, kind: ObjectType, record: Record) -> None:
+        """A record is about to be created: perhaps somebody else is a moment quicker."""
+        unique = [field.name for field in kind.fields.values() if field.unique and record.get(field.name) is not None]
+        if self._fault.kind != "dup_race" or self._raced or not unique:
+            return
+        self._raced = True
+        theirs = {**record, "Id": writer.org.new_id(kind.prefix), "CreatedById": writer.org.staff.admin}
+        # A journal of its own: what another client did is not undone with this transaction.
+        other = type(writer)(writer.org, writer.org.staff.admin, trusted=True, journal=Journal())
+        other._save(kind, theirs, None)  # noqa: SLF001 - a writer of the same kind
+
+    def _is_meant(self) -> bool:
+        args: dict[str, Any] = dict(self._fault.args)
+        if "index" in args or "indexes" in args:
+            return self._index in (args.get("indexes") or [args.get("index")])
+        return self._by_chance()
+
+    def _by_chance(self) -> bool:
+        return self._dice.random() * 100 < float(self._fault.args.get("percent", 100))
+
+
+def disturbance_of(exchange: Exchange) -> Disturbance | None:
+    """The disturbance this request meets, if its fault acts on records."""
+    fault = exchange.fault
+    return Disturbance(fault, exchange, exchange.sim.random) if fault and fault.kind in _KINDS else None

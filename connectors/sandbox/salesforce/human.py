@@ -1,0 +1,189 @@
+"""What people do in the org's own pages: ``POST /__sim/mutate`` with ``{"do": ..., ...}``.
+
+| do | takes |
+|---|---|
+| ``edit`` | id, values |
+| ``create`` | object, values |
+| ``delete``, ``undelete`` | id |
+| ``merge`` | survivor, losers (account, contact or lead ids) |
+| ``complete_task``, ``start_task`` | id |
+| ``change_owner`` | id, owner |
+| ``win_deal``, ``lose_deal`` | id |
+| ``convert_lead`` | id, account (optional), contact (optional) |
+| ``deactivate_user``, ``activate_user`` | id |
+| ``hide_field``, ``lock_field``, ``show_field`` | object, field (for the integration user) |
+| ``rename_picklist_value`` | object, field, from, to |
+| ``expire_sessions`` | |
+
+``by`` (a user id) says who did it; the org's admin unless given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from connectors.sandbox.core.control import ControlError, JsonObject
+from connectors.sandbox.salesforce import ids
+from connectors.sandbox.salesforce.org import Org
+from connectors.sandbox.salesforce.refusal import Refused
+from connectors.sandbox.salesforce.schema import ObjectType
+from connectors.sandbox.salesforce.table import Record
+from connectors.sandbox.salesforce.write import Writer
+
+
+def act(org: Org, action: JsonObject) -> JsonObject:
+    """Carry out one action; what it did. Raises `ControlError`."""
+    do = _ACTIONS.get(str(action.get("do")))
+    if do is None:
+        raise ControlError(f"nobody knows how to do {action.get('do')!r}; known: {', '.join(sorted(_ACTIONS))}")
+    writer = Writer(org, str(action.get("by") or org.staff.admin), human=True)
+    try:
+        return do(org, writer, action)
+    except Refused as refused:
+        raise ControlError(f"{refused.code}: {refused.message}") from None
+    except KeyError as missing:
+        raise ControlError(f"{action['do']} needs {missing}") from None
+
+
+def _edit(org: Org, writer: Writer, action: JsonObject) -> JsonObject:
+    kind, record = _find(org, action["id"])
+    writer.update(kind, record["Id"], action["values"])
+    return {"id": record["Id"]}
+
+
+def _create(org: Org, writer: Writer, action: JsonObject) -> JsonObject:
+    kind = org.catalogue.types.get(action["object"])
+    if kind is None:
+        raise ControlError(f"there is no object {action['object']}")
+    return {"id": writer.insert(kind, action["values"])}
+
+
+def _delete(org: Org, writer: Writer, action: JsonObject) -> JsonObject:
+    _, record = _find(org, action["id"])
+    writer.delete(record["Id"])
+    return {"id": record["Id"]}
+
+
+def _undelete(org: Org, writer: Writer, action: JsonObject) -> JsonObject:
+    kind, record = _find(org, action["id"])
+    writer.journal.put(org.tables[kind.name], record["Id"], {**record, "IsDeleted": False, "SystemModstamp": org.now()})
+    return {"id": record["Id"]}
+
+
+def _merge(org: Org, writer: Writer, action: JsonObject) -> JsonObject:
+    kind, survivor = _find(org, action["survivor"])
+    losers = [_find(org, loser)[1] for loser in action["losers"]]
+    if kind.name not in ("Account", "Contact", "Lead") or any(org.catalogue.of_id(one["Id"]) != kind for one in losers):
+        raise ControlError("accounts, contacts or leads of one kind can be merged")
+    trusted = Writer(org, writer.user_id, trusted=True)
+    for loser in losers:
+        _adopt_children(org, trusted, loser["Id"], survivor["Id"])
+        now = org.now()
+        gone = {**loser, "IsDeleted": True, "MasterRecordId": survivor["Id"], "SystemModstamp": now}
+        trusted.journal.put(org.tables[kind.name], loser["Id"], {**gone, "LastModifiedDate": now})
+    trusted.update(kind, survivor["Id"], {})
+    return {"id": survivor["Id"], "merged": len(losers)}
+
+
+def _adopt_children(org: Org, writer: Writer, old: str, new: str) -> None:
+    for name in ("Contact", "Opportunity", "Task", "Event"):
+        kind = org.catalogue.types[name]
+        references = [field.name for field in kind.fields.values() if field.type == "reference"]
+        for child in list(org.tables[name].living()):
+            moved = {field: new for field in references if child.get(field) == old}
+            if moved:
+                writer.update(kind, child["Id"], moved)
+
+
+def _values(**values: Any) -> Callable[[Org, Writer, JsonObject], JsonObject]:
+    return lambda org, writer, action: _edit(org, writer, {**action, "values": values})
+
+
+def _change_owner(org: Org, writer: Writer, action: JsonObject) -> JsonObject:
+    return _edit(org, writer, {**action, "values": {"OwnerId": action["owner"]}})
+
+
+def _convert_lead(org: Org, writer: Writer, action: JsonObject) -> JsonObject:
+    kind, lead = _find(org, action["id"])
+    account = action.get("account") or writer.insert(org.catalogue.types["Account"], {"Name": lead["Company"]})
+    person = {"LastName": lead["LastName"], "FirstName": lead.get("FirstName"), "Email": lead.get("Email")}
+    contact = action.get("contact") or writer.insert(org.catalogue.types["Contact"], {**person, "AccountId": account})
+    converted = {"IsConverted": True, "ConvertedAccountId": account, "ConvertedContactId": contact}
+    trusted = Writer(org, writer.user_id, trusted=True)
+    trusted.update(kind, lead["Id"], {**converted, "ConvertedDate": org.now()[:10], "Status": "Closed - Converted"})
+    return {"id": lead["Id"], "account": account, "contact": contact}
+
+
+def _deactivate_user(org: Org, writer: Writer, action: JsonObject) -> JsonObject:
+    changed = _edit(org, writer, {**action, "values": {"IsActive": False}})
+    org.sessions = {token: one for token, one in org.sessions.items() if one.user_id != changed["id"]}
+    return changed
+
+
+def _permission(setting: str | None) -> Callable[[Org, Writer, JsonObject], JsonObject]:
+    def do(org: Org, _: Writer, action: JsonObject) -> JsonObject:
+        kind = org.catalogue.types.get(action["object"])
+        field = kind.find(action["field"]) if kind else None
+        if kind is None or field is None:
+            raise ControlError(f"there is no field {action['object']}.{action['field']}")
+        org.denied.pop((kind.name, field.name), None)
+        if setting:
+            org.denied[kind.name, field.name] = setting
+        org.catalogue.touch()
+        return {"object": kind.name, "field": field.name}
+
+    return do
+
+
+def _rename_picklist_value(org: Org, writer: Writer, action: JsonObject) -> JsonObject:
+    kind = org.catalogue.types[action["object"]]
+    field = kind.fields[action["field"]]
+    old, new = action["from"], action["to"]
+    if field.option(old) is None:
+        raise ControlError(f"{kind.name}.{field.name} has no value {old!r}")
+    renamed = tuple(replace(one, value=new) if one.value == old else one for one in field.options)
+    org.catalogue.put(kind.name, replace(field, options=renamed))
+    table = org.tables[kind.name]
+    changed = [record for record in table.records.values() if record.get(field.name) == old]
+    for record in changed:
+        writer.journal.put(table, record["Id"], {**record, field.name: new, "SystemModstamp": org.now()})
+    return {"records": len(changed)}
+
+
+def _expire_sessions(org: Org, _writer: Writer, _action: JsonObject) -> JsonObject:
+    ended = len(org.sessions)
+    org.sessions.clear()
+    return {"sessions": ended}
+
+
+def _find(org: Org, given: Any) -> tuple[ObjectType, Record]:
+    record_id = ids.canonical(given)
+    kind = org.catalogue.of_id(record_id) if record_id else None
+    record = org.record(record_id)
+    if kind is None or record is None:
+        raise ControlError(f"there is no record {given!r}")
+    return kind, record
+
+
+_ACTIONS: dict[str, Callable[[Org, Writer, JsonObject], JsonObject]] = {
+    "edit": _edit,
+    "create": _create,
+    "delete": _delete,
+    "undelete": _undelete,
+    "merge": _merge,
+    "complete_task": _values(Status="Completed"),
+    "start_task": _values(Status="In Progress"),
+    "change_owner": _change_owner,
+    "win_deal": _values(StageName="Closed Won"),
+    "lose_deal": _values(StageName="Closed Lost"),
+    "convert_lead": _convert_lead,
+    "deactivate_user": _deactivate_user,
+    "activate_user": _values(IsActive=True),
+    "hide_field": _permission("hidden"),
+    "lock_field": _permission("read_only"),
+    "show_field": _permission(None),
+    "rename_picklist_value": _rename_picklist_value,
+    "expire_sessions": _expire_sessions,
+}

@@ -1,0 +1,29 @@
+"""``/limits`` and the list of resources of one API version."""
+
+from __future__ import annotations
+
+from connectors.sandbox.salesforce.api import Answer, Call
+
+_BULK_BATCHES = 15_000
+
+
+def read(call: Call) -> Answer:
+    """``GET /limits``: what is left of today's quotas."""
+    most = call.org.options.daily_api_requests
+    batches = call.org.sim.counters["bulk_batches"]
+    return Answer(
+        {
+            "DailyApiRequests": {"Max": most, "Remaining": max(0, most - call.org.calls_used())},
+            "DailyBulkApiBatches": {"Max": _BULK_BATCHES, "Remaining": _BULK_BATCHES - batches},
+            "DailyBulkV2QueryJobs": {"Max": 10_000, "Remaining": 10_000},
+            "DailyBulkV2QueryFileStorageMB": {"Max": 976_562, "Remaining": 976_562},
+            "DataStorageMB": {"Max": 1_073, "Remaining": 1_073},
+            "FileStorageMB": {"Max": 1_073, "Remaining": 1_073},
+        }
+    )
+
+
+def index(call: Call) -> Answer:
+    """``GET /services/data/vNN.0``: the resources by name."""
+    names = ("sobjects", "query", "queryAll", "limits", "composite", "jobs", "tooling")
+    return Answer({name: f"{call.base}/{name}" for name in names})

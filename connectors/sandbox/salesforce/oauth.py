@@ -1,0 +1,197 @@
+"""Logins: client credentials, JWT bearer, and who a token belongs to.
+
+https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_jwt_flow.htm
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import jwt
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from connectors.sandbox.core.gate import exchange_of
+from connectors.sandbox.salesforce.org import Org, Session
+
+_JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_LONGEST_ASSERTION_S = 300
+_LOGIN_HOSTS = ("https://login.salesforce.com", "https://test.salesforce.com")
+_TOKEN_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._"  # noqa: S105 - an alphabet
+
+
+class _LoginRefused(Exception):
+    def __init__(self, error: str, description: str) -> None:
+        super().__init__(description)
+        self.body = {"error": error, "error_description": description}
+
+
+class OAuth:
+    """The login endpoints of one org."""
+
+    def __init__(self, org: Org) -> None:
+        self._org = org
+
+    async def token(self, request: Request) -> Response:
+        """``POST /services/oauth2/token``."""
+        exchange = exchange_of(request)
+        exchange.secret = True
+        form = dict(parse_qsl(exchange.body.decode("utf-8", "replace")))
+        try:
+            self._grant(form, request)
+        except _LoginRefused as refused:
+            return JSONResponse(refused.body, 400)
+        return JSONResponse(self._session(_base(request)), headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
+
+    async def userinfo(self, request: Request) -> Response:
+        """``GET /services/oauth2/userinfo``: who the bearer is."""
+        session = session_of(self._org, request.headers.get("authorization", ""))
+        if session is None:
+            return PlainTextResponse("Bad_OAuth_Token", 403)
+        return JSONResponse(self._who(session, _base(request)))
+
+    async def revoke(self, request: Request) -> Response:
+        """``POST /services/oauth2/revoke``."""
+        exchange = exchange_of(request)
+        exchange.secret = True
+        form = dict(parse_qsl(exchange.body.decode("utf-8", "replace")))
+        if self._org.sessions.pop(form.get("token", ""), None) is None:
+            return JSONResponse({"error": "invalid_token", "error_description": "invalid token"}, 400)
+        return Response(status_code=200)
+
+    def _grant(self, form: Mapping[str, str], request: Request) -> None:
+        grant = form.get("grant_type")
+        if grant == "client_credentials":
+            self._check_secret(form, request.headers.get("authorization", ""))
+        elif grant == _JWT_GRANT:
+            self._check_assertion(form.get("assertion", ""), _base(request))
+        elif grant == "password":
+            words = "authentication failure - the username-password flow is blocked in this org"
+            raise _LoginRefused("invalid_grant", words)
+        else:
+            raise _LoginRefused("unsupported_grant_type", "grant type not supported")
+        self._check_rate()
+        user = self._org.tables["User"].records[self._org.staff.integration]
+        if not user.get("IsActive"):
+            raise _LoginRefused("invalid_grant", "user is inactive")
+
+    def _check_secret(self, form: Mapping[str, str], header: str) -> None:
+        client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
+        if header.lower().startswith("basic "):
+            try:
+                client_id, _, secret = base64.b64decode(header[6:]).decode().partition(":")
+            except (binascii.Error, UnicodeDecodeError):
+                client_id = ""
+        if client_id != self._org.accepted.client_id:
+            raise _LoginRefused("invalid_client_id", "client identifier invalid")
+        if secret != self._org.accepted.client_secret:
+            raise _LoginRefused("invalid_client", "invalid client credentials")
+
+    def _check_assertion(self, assertion: str, base: str) -> None:
+        accepted = self._org.accepted
+        try:
+            claims = jwt.decode(assertion, options={"verify_signature": False})
+        except jwt.InvalidTokenError:
+            raise _LoginRefused("invalid_grant", "invalid assertion") from None
+        if claims.get("iss") != accepted.client_id:
+            raise _LoginRefused("invalid_client_id", "client identifier invalid")
+        if claims.get("aud") not in (*_LOGIN_HOSTS, base):
+            raise _LoginRefused("invalid_grant", "audience is invalid")
+        if accepted.public_key is None or claims.get("sub") != accepted.username:
+            raise _LoginRefused("invalid_grant", "user hasn't approved this consumer")
+        self._check_expiry(claims.get("exp"))
+        try:
+            jwt.decode(
+                assertion, accepted.public_key, algorithms=["RS256"], options={"verify_aud": False, "verify_exp": False}
+            )
+        except jwt.InvalidTokenError:
+            raise _LoginRefused("invalid_grant", "invalid assertion") from None
+
+    def _check_expiry(self, exp: Any) -> None:
+        try:
+            left = float(exp) - self._org.sim.clock.timestamp()
+        except (TypeError, ValueError):
+            left = -1.0
+        if not 0 < left <= _LONGEST_ASSERTION_S:
+            raise _LoginRefused("invalid_grant", "expired authorization code")
+
+    def _check_rate(self) -> None:
+        now = self._org.sim.clock.timestamp()
+        self._org.logins = [at for at in self._org.logins if at > now - 3600]
+        if len(self._org.logins) >= self._org.options.login_rate:
+            raise _LoginRefused("invalid_grant", "login rate exceeded")
+        self._org.logins.append(now)
+
+    def _session(self, base: str) -> dict[str, str]:
+        org = self._org
+        token = f"{org.staff.organization[:15]}!" + "".join(org.sim.random.choices(_TOKEN_ALPHABET, k=96))
+        org.sessions[token] = Session(org.staff.integration, org.sim.clock.timestamp())
+        org.sim.counters["logins"] += 1
+        identity = f"{base}/id/{org.staff.organization}/{org.staff.integration}"
+        issued = str(int(org.sim.clock.timestamp() * 1000))
+        signature = base64.b64encode(hashlib.sha256((identity + issued).encode()).digest()).decode()
+        return {
+            "access_token": token,
+            "signature": signature,
+            "scope": "api",
+            "instance_url": base,
+            "id": identity,
+            "token_type": "Bearer",
+            "issued_at": issued,
+        }
+
+    def _who(self, session: Session, base: str) -> dict[str, Any]:
+        user = self._org.tables["User"].records[session.user_id]
+        organization = self._org.staff.organization
+        rest = f"{base}/services/data/v{{version}}/"
+        return {
+            "sub": f"{base}/id/{organization}/{session.user_id}",
+            "user_id": session.user_id,
+            "organization_id": organization,
+            "preferred_username": user["Username"],
+            "nickname": user["Alias"],
+            "name": user["Name"],
+            "email": user["Email"],
+            "email_verified": True,
+            "given_name": user.get("FirstName"),
+            "family_name": user.get("LastName"),
+            "zoneinfo": "GMT",
+            "profile": f"{base}/{session.user_id}",
+            "urls": {
+                "rest": rest,
+                "sobjects": f"{rest}sobjects/",
+                "query": f"{rest}query/",
+                "recent": f"{rest}recent/",
+                "search": f"{rest}search/",
+                "tooling_rest": f"{rest}tooling/",
+                "profile": f"{base}/{session.user_id}",
+                "custom_domain": base,
+            },
+            "active": bool(user["IsActive"]),
+            "user_type": "STANDARD",
+            "language": "en_US",
+            "locale": "en_US",
+            "utcOffset": 0,
+            "updated_at": user["LastModifiedDate"],
+            "is_app_installed": True,
+        }
+
+
+def session_of(org: Org, header: str) -> Session | None:
+    """The live session of an Authorization header; being used keeps it alive."""
+    scheme, _, token = header.partition(" ")
+    session = org.sessions.get(token.strip()) if scheme.lower() in ("bearer", "oauth") else None
+    now = org.sim.clock.timestamp()
+    if session is None or now - session.used > org.options.session_ttl:
+        return None
+    session.used = now
+    return session
+
+
+def _base(request: Request) -> str:
+    return f"http://{request.headers.get('host', '127.0.0.1')}"

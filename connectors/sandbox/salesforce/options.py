@@ -1,0 +1,52 @@
+"""What can be set about an org, at the start or later over ``POST /__sim/config``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from connectors.sandbox.core.control import ControlError
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Durations in seconds unless the name says ms; every simulated delay is multiplied by ``time_scale``.
+
+    ``fls_granted``: whether a field made through the Tooling API is visible at once; in a real org it is
+    not, until a permission set grants it. ``duplicate_rules``: ``{"object", "fields", "name"}``;
+    ``validation_rules``: ``{"object", "when": SOQL condition, "message", "field"}``; ``flows``: ``{"object",
+    "field", "value"}`` is set by the org on every save. ``page_size`` caps query pages.
+    """
+
+    daily_api_requests: int = 115_000
+    limit_jitter: bool = False
+    session_ttl: float = 7200
+    login_rate: int = 3600
+    fls_granted: bool = False
+    page_size: int = 2000
+    time_scale: float = 0.0
+    jitter: bool = False
+    lock_wait: float = 10.0
+    trigger_ms: float = 0.0
+    bulk_queue_ms: float = 0.0
+    bulk_ms_per_chunk: float = 0.0
+    fail_after_rows: int | None = None
+    duplicate_rules: list[dict[str, Any]] = field(default_factory=list)
+    validation_rules: list[dict[str, Any]] = field(default_factory=list)
+    flows: list[dict[str, Any]] = field(default_factory=list)
+
+    def changed(self, given: dict[str, Any]) -> Options:
+        """These options with some changed. Raises `ControlError` naming an unknown one or a wrong type."""
+        known = {one.name: getattr(self, one.name) for one in fields(self)}
+        for name, value in given.items():
+            if name not in known:
+                raise ControlError(f"unknown option {name!r}; known: {', '.join(sorted(known))}")
+            now = known[name]
+            fits = isinstance(value, type(now)) or (isinstance(now, float) and isinstance(value, int))
+            if name != "fail_after_rows" and not fits:
+                raise ControlError(f"option {name} is {type(now).__name__}, not {value!r}")
+        return replace(self, **given)
+
+    def to_json(self) -> dict[str, Any]:
+        """Every option by name."""
+        return asdict(self)

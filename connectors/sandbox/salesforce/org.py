@@ -1,0 +1,222 @@
+"""The org: schema, records, people, sessions and settings. Everything a request may read or change."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.sandbox.core.sim import Sim
+from connectors.sandbox.salesforce import ids
+from connectors.sandbox.salesforce.access import Access, access_to
+from connectors.sandbox.salesforce.catalogue import ACTIVITIES, Catalogue
+from connectors.sandbox.salesforce.options import Options
+from connectors.sandbox.salesforce.schema import Field, ObjectType
+from connectors.sandbox.salesforce.table import Record, Table
+from connectors.sandbox.salesforce.values import stamp
+
+FAULT_KINDS = frozenset(
+    {
+        "session_expire",
+        "quota_exhausted",
+        "concurrent_limit",
+        "lock",
+        "record_error",
+        "wrap_lock_in_trigger",
+        "partial_then_drop",
+        "dup_race",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The one connected app of the org and the user it acts as. ``public_key`` is PEM, for JWT bearer."""
+
+    client_id: str
+    client_secret: str
+    username: str
+    public_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    types: dict[str, ObjectType]
+    records: dict[str, dict[str, Record]]
+    numbers: Counter[str]
+    options: Options
+    denied: dict[tuple[str, str], str]
+
+
+class Org:
+    """One Salesforce org in memory; used from one thread, like the event loop it lives in."""
+
+    def __init__(self, sim: Sim, accepted: Accepted) -> None:
+        self.sim = sim
+        self.accepted = accepted
+        self.options = Options()
+        self.catalogue = Catalogue(sim.clock)
+        self.tables = {name: Table(one) for name, one in self.catalogue.types.items()}
+        self.denied: dict[tuple[str, str], str] = {}
+        self.sessions: dict[str, Session] = {}
+        self.logins: list[float] = []
+        self.pages: dict[str, Any] = {}
+        self.jobs: dict[str, Any] = {}
+        self.locked: dict[str, float] = {}
+        self._usage: Counter[int] = Counter()
+        self._numbers: Counter[str] = Counter()
+        self._access: dict[str, Access] = {}
+        self._access_version = -1
+        self._snapshot: _Snapshot | None = None
+        self.staff = _staff(self)
+        self.keep()
+
+    # ---------------------------------------------------------------- records
+
+    def new_id(self, prefix: str) -> str:
+        """An id nobody has."""
+        self._numbers[prefix] += 1
+        return ids.make_id(prefix, self._numbers[prefix])
+
+    def record(self, record_id: str | None) -> Record | None:
+        """A record of any object by its 18-character id, deleted or not."""
+        kind = self.catalogue.of_id(record_id) if record_id else None
+        return self.tables[kind.name].records.get(record_id or "") if kind else None
+
+    def now(self) -> str:
+        """The current moment as records store it."""
+        return stamp(self.sim.clock.now())
+
+    # ---------------------------------------------------------------- schema and permissions
+
+    def add_field(self, object: str, field: Field) -> list[str]:
+        """Add a custom field, unseen until it is granted. The objects that have it now."""
+        changed = self.catalogue.put(object, field)
+        for kind in changed:
+            self.tables[kind.name].index(field)
+        return [kind.name for kind in changed]
+
+    def drop_field(self, object: str, name: str) -> None:
+        """Take a custom field and its values away."""
+        self.catalogue.remove(object, name)
+        for owner in ACTIVITIES if object == "Activity" else (object,):
+            held = self.tables[owner].records
+            self.tables[owner] = Table(self.catalogue.types[owner])
+            for record_id, record in held.items():
+                self.tables[owner].put(record_id, {key: value for key, value in record.items() if key != name})
+
+    def access(self, kind: ObjectType) -> Access:
+        """What the integration user may see and change of an object."""
+        if self._access_version != self.catalogue.version:
+            self._access.clear()
+            self._access_version = self.catalogue.version
+        if kind.name not in self._access:
+            self._access[kind.name] = access_to(kind, self.tables, self.staff.integration, self.denied)
+        return self._access[kind.name]
+
+    # ---------------------------------------------------------------- quota
+
+    def use_call(self) -> None:
+        """Count one API call against the rolling 24 hours."""
+        self._usage[int(self.sim.clock.timestamp() // 3600)] += 1
+
+    def calls_used(self) -> int:
+        """API calls of the last 24 hours, counted by the hour."""
+        hour = int(self.sim.clock.timestamp() // 3600)
+        if len(self._usage) > 24:
+            self._usage = Counter({then: calls for then, calls in self._usage.items() if then > hour - 24})
+        return sum(calls for then, calls in self._usage.items() if then > hour - 24)
+
+    # ---------------------------------------------------------------- back to the start
+
+    def keep(self) -> None:
+        """Remember everything as it is now, for `restore`."""
+        self._snapshot = self.snapshot()
+
+    def restore(self) -> None:
+        """Everything as it was at the last `keep`; nobody is logged in any more."""
+        if self._snapshot is not None:
+            self.roll_back(self._snapshot)
+        self.sessions.clear()
+        self.logins.clear()
+        self.pages.clear()
+        self.jobs.clear()
+        self.locked.clear()
+        self._usage.clear()
+
+    def snapshot(self) -> _Snapshot:
+        """All that `roll_back` needs. Cheap: stored records never change in place."""
+        return _Snapshot(
+            types=self.catalogue.copy(),
+            records={name: dict(table.records) for name, table in self.tables.items()},
+            numbers=Counter(self._numbers),
+            options=self.options,
+            denied=dict(self.denied),
+        )
+
+    def roll_back(self, past: _Snapshot) -> None:
+        """Schema, records and options as in a snapshot."""
+        self.catalogue.replace({name: one.copy() for name, one in past.types.items()})
+        self.tables = {name: Table(one) for name, one in self.catalogue.types.items()}
+        for name, records in past.records.items():
+            for record_id, record in records.items():
+                self.tables[name].put(record_id, record)
+        self._numbers = Counter(past.numbers)
+        self.options = past.options
+        self.denied = dict(past.denied)
+
+
+@dataclass(slots=True)
+class Session:
+    """A login: who it is and when it was last used, in seconds since 1970."""
+
+    user_id: str
+    used: float
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """Ids of what every org starts with: the organization, its admin (the human) and the integration user."""
+
+    organization: str
+    admin: str
+    integration: str
+    profile_permissions: str
+
+
+def _staff(org: Org) -> Staff:
+    admin_profile = _put(org, "Profile", {"Name": "System Administrator"})
+    profile = _put(org, "Profile", {"Name": "Minimum Access - API Only Integrations"})
+    admin = {"Username": "admin@sandbox.example.com", "LastName": "Admin", "FirstName": "Ada", "Alias": "ada"}
+    app = {"Username": org.accepted.username, "LastName": "Integration", "FirstName": "Plgsync", "Alias": "plgsync"}
+    admin_id = _put(org, "User", {**admin, **_active(admin), "ProfileId": admin_profile})
+    app_id = _put(org, "User", {**app, **_active(app), "ProfileId": profile})
+    for name, owned in (("X00ex00000018ozT_128_09_04_6_1", admin_profile), ("X00ex00000018ozU_128_09_04_6_2", profile)):
+        permissions = {"Name": name, "Label": name, "IsOwnedByProfile": True, "IsCustom": False, "ProfileId": owned}
+        set_id = _put(org, "PermissionSet", permissions)
+    organization = _put(
+        org,
+        "Organization",
+        {
+            "Name": "Sandbox Org",
+            "OrganizationType": "Developer Edition",
+            "IsSandbox": False,
+            "InstanceName": "SBX1",
+            "LanguageLocaleKey": "en_US",
+            "TimeZoneSidKey": "GMT",
+        },
+    )
+    return Staff(organization, admin_id, app_id, set_id)
+
+
+def _active(person: Record) -> Record:
+    name = f"{person['FirstName']} {person['LastName']}"
+    return {"Name": name, "Email": person["Username"], "IsActive": True, "UserType": "Standard"}
+
+
+def _put(org: Org, object: str, values: Record) -> str:
+    kind = org.catalogue.types[object]
+    record_id = org.new_id(kind.prefix)
+    system = {"Id": record_id, "IsDeleted": False, "CreatedDate": org.now(), "LastModifiedDate": org.now()}
+    org.tables[object].put(record_id, {**system, "SystemModstamp": org.now(), **values})
+    return record_id

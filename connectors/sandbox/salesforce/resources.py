@@ -1,0 +1,30 @@
+"""The paths of the REST API below ``/services/data/vNN.0``, most used first."""
+
+from __future__ import annotations
+
+from connectors.sandbox.salesforce import collections, describe, limits, queries, rows, tooling
+from connectors.sandbox.salesforce.api import Resource, resource
+
+RESOURCES: tuple[Resource, ...] = (
+    resource(r"/composite/sobjects", POST=collections.create, PATCH=collections.update, DELETE=collections.delete),
+    resource(r"/composite/sobjects/(\w+)/(\w+)", PATCH=collections.upsert),
+    resource(r"/query", GET=queries.query),
+    resource(r"/queryAll", GET=queries.query_all),
+    resource(r"/query/(\w+)-(\d+)", GET=queries.more),
+    resource(r"/sobjects", GET=describe.list_objects),
+    resource(r"/sobjects/(\w+)", GET=describe.basic_information, POST=rows.create),
+    resource(r"/sobjects/(\w+)/describe", GET=describe.describe),
+    resource(r"/sobjects/(\w+)/updated", GET=rows.updated),
+    resource(r"/sobjects/(\w+)/(\w+)", GET=rows.read, PATCH=rows.update, DELETE=rows.delete),
+    resource(r"/sobjects/(\w+)/(\w+)/([^/]+)", GET=rows.read_by_key, PATCH=rows.upsert),
+    resource(r"/limits", GET=limits.read),
+    resource(r"", GET=limits.index),
+    resource(r"/tooling/sobjects/CustomField", POST=tooling.create_field),
+    resource(
+        r"/tooling/sobjects/CustomField/(\w+)",
+        GET=tooling.read_field,
+        PATCH=tooling.change_field,
+        DELETE=tooling.delete_field,
+    ),
+    resource(r"/tooling/query", GET=queries.query_tooling),
+)

@@ -1,0 +1,157 @@
+"""Single records: ``/sobjects/T``, ``/sobjects/T/{id}``, ``/sobjects/T/{external id field}/{value}``."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote
+
+from connectors.sandbox.salesforce import ids
+from connectors.sandbox.salesforce.api import Answer, Call
+from connectors.sandbox.salesforce.disturb import disturbance_of
+from connectors.sandbox.salesforce.refusal import Refused, not_found
+from connectors.sandbox.salesforce.schema import Field, ObjectType
+from connectors.sandbox.salesforce.table import Record
+from connectors.sandbox.salesforce.values import parse_moment, stamp
+from connectors.sandbox.salesforce.write import Writer
+
+
+def writer_for(call: Call) -> Writer:
+    """A writer as the caller, with the headers and faults of this call."""
+    allow = "allowsave=true" in call.headers.get("sforce-duplicate-rule-header", "").lower().replace(" ", "")
+    return Writer(call.org, call.user_id, allow_duplicates=allow, disturbance=disturbance_of(call.exchange))
+
+
+def create(call: Call, object: str) -> Answer:
+    """``POST /sobjects/T``."""
+    kind = call.kind(object)
+    given = call.body()
+    writer = _begin(call)
+    record_id = writer.insert(kind, given)
+    url = f"{call.base}/sobjects/{kind.name}/{record_id}"
+    return Answer({"id": record_id, "success": True, "errors": []}, 201, {"Location": url})
+
+
+def read(call: Call, object: str, record_id: str) -> Answer:
+    """``GET /sobjects/T/{id}?fields=A,B``."""
+    kind = call.kind(object)
+    return Answer(shown(call, kind, _living(call, kind, record_id)))
+
+
+def update(call: Call, object: str, record_id: str) -> Answer:
+    """``PATCH /sobjects/T/{id}``."""
+    kind = call.kind(object)
+    record = _living(call, kind, record_id)
+    given = call.body()
+    _begin(call).update(kind, record["Id"], given)
+    return Answer(None, 204)
+
+
+def delete(call: Call, object: str, record_id: str) -> Answer:
+    """``DELETE /sobjects/T/{id}``."""
+    kind = call.kind(object)
+    record = _living(call, kind, record_id)
+    _begin(call).delete(record["Id"])
+    return Answer(None, 204)
+
+
+def read_by_key(call: Call, object: str, key: str, value: str) -> Answer:
+    """``GET /sobjects/T/{external id field}/{value}``."""
+    kind = call.kind(object)
+    found = _by_key(call, kind, _key_field(call, kind, key), unquote(value))
+    if not found:
+        raise not_found()
+    return _several(call, kind, found) or Answer(shown(call, kind, call.org.tables[kind.name].records[found[0]]))
+
+
+def upsert(call: Call, object: str, key: str, value: str) -> Answer:
+    """``PATCH /sobjects/T/{external id field}/{value}?updateOnly=true``."""
+    kind = call.kind(object)
+    field = _key_field(call, kind, key)
+    wanted = unquote(value)
+    given = call.body()
+    if twice := [name for name in given if name.lower() in (field.name.lower(), "id")]:
+        message = f"The {twice[0]} field should not be specified in the sobject data."
+        raise Refused("INVALID_FIELD", message, None)
+    found = _by_key(call, kind, field, wanted)
+    if several := _several(call, kind, found):
+        return several
+    writer = _begin(call)
+    if found:
+        writer.update(kind, found[0], given)
+        return Answer({"id": found[0], "success": True, "errors": [], "created": False})
+    if call.query.get("updateOnly", "").lower() == "true" or field.name == "Id":
+        raise not_found()
+    record_id = writer.insert(kind, {**given, field.name: wanted})
+    location = {"Location": f"{call.base}/sobjects/{kind.name}/{record_id}"}
+    return Answer({"id": record_id, "success": True, "errors": [], "created": True}, 201, location)
+
+
+def updated(call: Call, object: str) -> Answer:
+    """``GET /sobjects/T/updated/?start=&end=``: ids changed between two moments."""
+    kind = call.kind(object)
+    try:
+        start, end = (stamp(parse_moment(call.query[name].replace(" ", "+"))) for name in ("start", "end"))
+    except (KeyError, ValueError):
+        raise Refused("INVALID_REPLICATION_DATE", "start and end have to be ISO 8601 times with a zone", None) from None
+    changed = [one["Id"] for one in call.org.tables[kind.name].living() if start <= one["SystemModstamp"] <= end]
+    return Answer({"ids": changed, "latestDateCovered": min(end, call.org.now())})
+
+
+def shown(call: Call, kind: ObjectType, record: Record) -> dict[str, Any]:
+    """A whole record as the caller may see it, empty fields as null."""
+    access = call.org.access(kind)
+    names = list(access.visible)
+    if wanted := call.query.get("fields"):
+        names = [field.name if (field := access.find(name.strip())) else _refuse(name) for name in wanted.split(",")]
+    url = f"{call.base}/sobjects/{kind.name}/{record['Id']}"
+    attributes = {"attributes": {"type": kind.name, "url": url}}
+    return {**attributes, **{name: record.get(name) for name in names}}
+
+
+def _begin(call: Call) -> Writer:
+    call.exchange.records = 1
+    writer = writer_for(call)
+    if writer.disturbance:
+        writer.disturbance.next_record()
+    return writer
+
+
+def _living(call: Call, kind: ObjectType, given: str) -> Record:
+    record_id = ids.canonical(given)
+    record = call.org.tables[kind.name].records.get(record_id) if record_id else None
+    if record_id is None or not record_id.startswith(kind.prefix):
+        raise Refused(
+            "NOT_FOUND", f"Provided external ID field does not exist or is not accessible: {given}", None, 404
+        )
+    if record is None:
+        raise not_found()
+    if record["IsDeleted"]:
+        raise Refused("ENTITY_IS_DELETED", "entity is deleted", (), 404)
+    return record
+
+
+def _key_field(call: Call, kind: ObjectType, name: str) -> Field:
+    field = call.org.access(kind).find(name)
+    if field is None or not (field.external_id or field.id_lookup):
+        raise not_found(f"Provided external ID field does not exist or is not accessible: {name}")
+    return field
+
+
+def _by_key(call: Call, kind: ObjectType, field: Field, value: str) -> list[str]:
+    wanted: Any = ids.canonical(value) if field.name == "Id" else value
+    if field.type == "double":
+        try:
+            wanted = float(value)
+        except ValueError:
+            raise not_found() from None
+    return call.org.tables[kind.name].having(field, wanted)
+
+
+def _several(call: Call, kind: ObjectType, found: list[str]) -> Answer | None:
+    if len(found) < 2:
+        return None
+    return Answer([f"{call.base}/sobjects/{kind.name}/{record_id}" for record_id in found], 300)
+
+
+def _refuse(name: str) -> str:
+    raise Refused("INVALID_FIELD", f"No such column '{name}'", None)

@@ -1,0 +1,300 @@
+"""Reads the part of SOQL the sandbox speaks and refuses everything else as MALFORMED_QUERY.
+
+    SELECT path, … | count()  FROM Object
+    [WHERE condition] [ORDER BY path [ASC|DESC] [NULLS FIRST|LAST], …] [LIMIT n] [OFFSET n]
+
+https://developer.salesforce.com/docs/atlas.en-us.soql_sosl.meta/soql_sosl/sforce_api_calls_soql_select.htm
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from connectors.sandbox.salesforce.refusal import Refused
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<string>'(?:\\.|[^'\\])*')"
+    r"|(?P<datetime>\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:?\d{2}))"
+    r"|(?P<date>\d{4}-\d{2}-\d{2})"
+    r"|(?P<number>[+-]?\d+(?:\.\d+)?)"
+    r"|(?P<word>[A-Za-z_][\w.]*)"
+    r"|(?P<sign><=|>=|!=|<>|[=<>(),:]))"
+)
+_ESCAPES = {
+    "n": "\n",
+    "r": "\r",
+    "t": "\t",
+    "b": "\b",
+    "f": "\f",
+    '"': '"',
+    "'": "'",
+    "\\": "\\",
+    "_": "\\_",
+    "%": "\\%",
+}
+_SIGNS = {"=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_DATE_WORDS = frozenset({"today", "yesterday", "tomorrow"})
+_DAY_COUNTS = frozenset({"last_n_days", "next_n_days", "n_days_ago"})
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word of a query and where it starts."""
+
+    kind: str
+    text: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A field, perhaps of a parent: ``("Account", "Name")``."""
+
+    names: tuple[str, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """A value as written. ``kind`` is string, number, boolean, null, date, datetime or named; ``n`` its days."""
+
+    kind: str
+    value: Any
+    n: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """``path op literals``; ``op`` is one of the signs, ``like``, ``in`` or ``not in``."""
+
+    path: Path
+    op: str
+    literals: tuple[Literal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Logic:
+    """``and``, ``or`` or ``not`` of conditions."""
+
+    op: str
+    parts: tuple[Condition, ...]
+
+
+Condition = Compare | Logic
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One ORDER BY item."""
+
+    path: Path
+    descending: bool
+    nulls_last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A parsed query. ``paths`` is empty for ``SELECT count()``."""
+
+    text: str
+    object: str
+    object_at: int
+    paths: tuple[Path, ...]
+    where: Condition | None
+    order: tuple[Order, ...]
+    limit: int | None
+    offset: int
+
+
+def parse(text: str) -> Query:
+    """Read a whole query. Raises `Refused` MALFORMED_QUERY."""
+    return _Parser(text).query()
+
+
+def parse_condition(text: str) -> Condition:
+    """Read what stands after WHERE. Raises `Refused` MALFORMED_QUERY."""
+    parser = _Parser(text)
+    return parser.whole(parser.condition)
+
+
+def refused_at(text: str, at: int, code: str, message: str) -> Refused:
+    """A refusal that shows where in the query it is, the way Salesforce does."""
+    line_start = text.rfind("\n", 0, at) + 1
+    start = max(line_start, at - 32)
+    line_end = text.find("\n", at)
+    excerpt = text[start : min(at + 40, len(text) if line_end < 0 else line_end)]
+    row, column = text.count("\n", 0, at) + 1, at - line_start + 1
+    where = f"\n{excerpt}\n{' ' * (at - start)}^\nERROR at Row:{row}:Column:{column}\n"
+    return Refused(code, where + message, None)
+
+
+class _Parser:
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = list(_tokens(text))
+        self._next = 0
+
+    def query(self) -> Query:
+        self._keyword("select")
+        paths = self._selection()
+        self._keyword("from")
+        target = self._word()
+        where = self.condition() if self._taken("where") else None
+        order: tuple[Order, ...] = ()
+        if self._taken("order"):
+            self._keyword("by")
+            order = self._list(self._order)
+        limit = self._count() if self._taken("limit") else None
+        offset = self._count() if self._taken("offset") else 0
+        query = Query(self._text, target.text, target.at, paths, where, order, limit, offset)
+        return self.whole(lambda: query)
+
+    def whole(self, part: Callable[[], T]) -> T:
+        """The part, which has to reach to the end of the text."""
+        read = part()
+        if self._peek().kind != "end":
+            raise self._unexpected()
+        return read
+
+    def condition(self) -> Condition:
+        first = self._factor()
+        for word in ("and", "or"):
+            if self._peek().text.lower() == word:
+                parts = [first]
+                while self._taken(word):
+                    parts.append(self._factor())
+                if self._peek().text.lower() in ("and", "or"):  # mixing them needs brackets
+                    raise self._unexpected()
+                return Logic(word, tuple(parts))
+        return first
+
+    def _factor(self) -> Condition:
+        if self._taken("not"):
+            return Logic("not", (self._factor(),))
+        if self._taken("("):
+            inner = self.condition()
+            self._keyword(")")
+            return inner
+        return self._comparison()
+
+    def _comparison(self) -> Compare:
+        path = self._path()
+        token = self._peek()
+        op = _SIGNS.get(token.text) or token.text.lower()
+        if op in _SIGNS or op in ("like", "in"):
+            self._next += 1
+        elif self._taken("not"):
+            self._keyword("in")
+            op = "not in"
+        else:
+            raise self._unexpected()
+        if op not in ("in", "not in"):
+            return Compare(path, op, (self._literal(),))
+        self._keyword("(")
+        literals = self._list(self._literal)
+        self._keyword(")")
+        return Compare(path, op, literals)
+
+    def _selection(self) -> tuple[Path, ...]:
+        ahead = [token.text.lower() for token in self._tokens[self._next : self._next + 3]]
+        if ahead == ["count", "(", ")"]:
+            self._next += 3
+            return ()
+        return self._list(self._path)
+
+    def _order(self) -> Order:
+        path = self._path()
+        descending = self._taken("desc")
+        if not descending:
+            self._taken("asc")
+        nulls_last = False
+        if self._taken("nulls"):
+            nulls_last = self._taken("last")
+            if not nulls_last:
+                self._keyword("first")
+        return Order(path, descending, nulls_last)
+
+    def _literal(self) -> Literal:
+        token = self._peek()
+        self._next += 1
+        word = token.text.lower()
+        if token.kind == "string":
+            return Literal("string", _unescape(token.text[1:-1]))
+        if token.kind in ("number", "date", "datetime"):
+            return Literal(token.kind, float(word) if token.kind == "number" else token.text)
+        if word in ("true", "false"):
+            return Literal("boolean", word == "true")
+        if word == "null":
+            return Literal("null", None)
+        if word in _DATE_WORDS:
+            return Literal("named", word)
+        if word in _DAY_COUNTS and self._taken(":"):
+            return Literal("named", word, self._count())
+        self._next -= 1
+        raise self._unexpected()
+
+    def _path(self) -> Path:
+        word = self._word()
+        if word.text.endswith(".") or ".." in word.text or self._peek().text == "(":
+            raise self._unexpected()
+        return Path(tuple(word.text.split(".")), word.at)
+
+    def _count(self) -> int:
+        token = self._peek()
+        if token.kind != "number" or not token.text.isdigit():
+            raise self._unexpected()
+        self._next += 1
+        return int(token.text)
+
+    def _list(self, item: Callable[[], T]) -> tuple[T, ...]:
+        items = [item()]
+        while self._taken(","):
+            items.append(item())
+        return tuple(items)
+
+    def _word(self) -> Token:
+        token = self._peek()
+        if token.kind != "word":
+            raise self._unexpected()
+        self._next += 1
+        return token
+
+    def _peek(self) -> Token:
+        return self._tokens[self._next]
+
+    def _taken(self, word: str) -> bool:
+        token = self._peek()
+        if token.kind in ("word", "sign") and token.text.lower() == word:
+            self._next += 1
+            return True
+        return False
+
+    def _keyword(self, word: str) -> None:
+        if not self._taken(word):
+            raise self._unexpected()
+
+    def _unexpected(self) -> Refused:
+        token = self._peek()
+        shown = "<EOF>" if token.kind == "end" else token.text
+        return refused_at(self._text, token.at, "MALFORMED_QUERY", f"unexpected token: '{shown}'")
+
+
+def _tokens(text: str) -> list[Token]:
+    found: list[Token] = []
+    at, end = 0, len(text.rstrip())
+    while at < end:
+        match = _TOKEN.match(text, at)
+        if match is None or match.lastgroup is None:
+            start = at + len(text[at:]) - len(text[at:].lstrip())
+            raise refused_at(text, start, "MALFORMED_QUERY", f"unexpected token: '{text[start : start + 1]}'")
+        found.append(Token(match.lastgroup, match.group(match.lastgroup), match.start(match.lastgroup)))
+        at = match.end()
+    return [*found, Token("end", "", end)]
+
+
+def _unescape(text: str) -> str:
+    return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found.group(1), found.group(1)), text)

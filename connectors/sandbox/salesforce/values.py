@@ -1,0 +1,165 @@
+"""Turns what a client sends for one field into what the org stores, or refuses it.
+
+Stored: text, numbers (float, int for ``int`` fields), booleans, dates ``YYYY-MM-DD`` and datetimes
+``YYYY-MM-DDTHH:MM:SS.000+0000`` in UTC, which sort as they read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
+
+from connectors.sandbox.salesforce import ids
+from connectors.sandbox.salesforce.refusal import Refused
+from connectors.sandbox.salesforce.schema import TEXT_TYPES, Field
+
+RANK_TYPE, RANK_ID, RANK_RANGE, RANK_REQUIRED = 3, 4, 5, 6
+_EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;.]+\Z")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
+_ZONE = re.compile(r"([+-]\d{2})(\d{2})\Z")
+
+
+def stored(field: Field, given: Any) -> Any:
+    """The stored form of ``given`` in ``field``. Raises `Refused` with the rank of the failed check.
+
+    An empty text is no value, as in Salesforce.
+    """
+    if given is None or given == "":
+        if field.type == "boolean":
+            raise _wrong_type(field, given, "boolean")
+        return None
+    return _STORE[field.type](field, given)
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as Salesforce writes it, e.g. ``2026-01-02T03:04:05.000+0000``."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.000+0000"
+
+
+def parse_moment(text: str) -> datetime:
+    """A datetime as Salesforce reads it. Raises ValueError; a missing zone is refused."""
+    moment = datetime.fromisoformat(_ZONE.sub(r"\1:\2", text))
+    if moment.tzinfo is None:
+        raise ValueError("no time zone")
+    return moment
+
+
+def _text(field: Field, given: Any) -> str:
+    if isinstance(given, bool):
+        given = "true" if given else "false"
+    elif isinstance(given, int | float):
+        given = str(given)
+    elif not isinstance(given, str):
+        raise _wrong_type(field, given, "string")
+    if len(given) > field.length:
+        message = f"{field.label}: data value too large: {given} (max length={field.length})"
+        raise Refused("STRING_TOO_LONG", message, (field.name,), rank=RANK_RANGE)
+    return str(given)
+
+
+def _email(field: Field, given: Any) -> str:
+    if not isinstance(given, str) or not _EMAIL.match(given):
+        message = f"{field.label}: invalid email address: {given}"
+        raise Refused("INVALID_EMAIL_ADDRESS", message, (field.name,), rank=RANK_RANGE)
+    return _text(field, given)
+
+
+def _number(field: Field, given: Any) -> float | int:
+    kind = "int" if field.type == "int" else "double"
+    if isinstance(given, bool) or not isinstance(given, int | float | str):
+        raise _wrong_type(field, given, kind)
+    try:
+        number = Decimal(repr(given) if isinstance(given, float) else given)
+    except InvalidOperation:
+        raise _wrong_type(field, given, kind) from None
+    if not number.is_finite():
+        raise _wrong_type(field, given, kind)
+    whole_digits = (field.precision or 18) - field.scale
+    if abs(number) >= 10**whole_digits:
+        message = f"{field.label}: value outside of valid range on numeric field: {given}"
+        raise Refused("NUMBER_OUTSIDE_VALID_RANGE", message, (field.name,), rank=RANK_RANGE)
+    exact = number.quantize(Decimal(1).scaleb(-field.scale), rounding=ROUND_HALF_UP)
+    return int(exact) if field.type == "int" else float(exact)
+
+
+def _boolean(field: Field, given: Any) -> bool:
+    if isinstance(given, bool):
+        return given
+    if isinstance(given, str) and given.lower() in ("true", "false"):
+        return given.lower() == "true"
+    raise _wrong_type(field, given, "boolean")
+
+
+def _day(field: Field, given: Any) -> str:
+    try:
+        if isinstance(given, str) and _DATE.match(given):
+            return date.fromisoformat(given).isoformat()
+        return parse_moment(given).astimezone(UTC).date().isoformat()
+    except (ValueError, TypeError):
+        raise _wrong_type(field, given, "date") from None
+
+
+def _moment(field: Field, given: Any) -> str:
+    try:
+        if isinstance(given, str) and _DATE.match(given):
+            return f"{date.fromisoformat(given).isoformat()}T00:00:00.000+0000"
+        return stamp(parse_moment(given))
+    except (ValueError, TypeError):
+        raise _wrong_type(field, given, "datetime") from None
+
+
+def _picklist(field: Field, given: Any) -> str:
+    text = _text(field, given)
+    known = field.option(text)
+    if known is not None:
+        return known.value
+    if field.restricted:
+        message = f"{field.label}: bad value for restricted picklist field: {given}"
+        raise Refused("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, (field.name,), rank=RANK_RANGE)
+    return text
+
+
+def _multipicklist(field: Field, given: Any) -> str:
+    return ";".join(_picklist(field, part) for part in _text(field, given).split(";") if part)
+
+
+def _reference(field: Field, given: Any) -> str:
+    known = ids.canonical(given)
+    if known is None:
+        message = f"{field.label}: id value of incorrect type: {given}"
+        raise Refused("MALFORMED_ID", message, (field.name,), rank=RANK_ID)
+    return known
+
+
+def _wrong_type(field: Field, given: Any, kind: str) -> Refused:
+    token = "VALUE_STRING" if isinstance(given, str) else "VALUE_NUMBER" if _is_number(given) else "VALUE_NULL"
+    shown = {True: "true", False: "false"}.get(given, given) if isinstance(given, bool) else given
+    if isinstance(given, bool):
+        token = "VALUE_TRUE" if given else "VALUE_FALSE"
+    elif isinstance(given, dict | list):
+        token = "START_OBJECT" if isinstance(given, dict) else "START_ARRAY"
+    message = (
+        f"Cannot deserialize instance of {kind} from {token} value {shown} or request may be missing a required field"
+    )
+    return Refused("JSON_PARSER_ERROR", message, (field.name,), rank=RANK_TYPE)
+
+
+def _is_number(given: Any) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool)
+
+
+_STORE: dict[str, Callable[[Field, Any], Any]] = {
+    **dict.fromkeys(TEXT_TYPES, _text),
+    "email": _email,
+    **dict.fromkeys(("double", "currency", "percent", "int"), _number),
+    "boolean": _boolean,
+    "date": _day,
+    "datetime": _moment,
+    "picklist": _picklist,
+    "multipicklist": _multipicklist,
+    "reference": _reference,
+    "id": _reference,
+}
