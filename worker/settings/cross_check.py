@@ -58,7 +58,9 @@ def doubled_ids(playbooks: Iterable[Document]) -> Iterator[Problem]:
 
 def doubled_writers(playbooks: Iterable[Document], crm: Document | None) -> Iterator[Problem]:
     """Playbooks that set a CRM field which ``from:`` or another playbook fills already."""
-    computed = dict(_computed_places(crm.data)) if crm else {}
+    computed: dict[str, Loc] = {}
+    for name, place in _computed_places(crm.data) if crm else ():
+        computed.setdefault(name, place)
     first: dict[str, tuple[Document, Loc]] = {}
     for document in playbooks:
         for loc in _set_fields(document.data, ()):

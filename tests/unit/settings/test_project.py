@@ -1,0 +1,213 @@
+"""A project folder: every problem of every file at once, and a bad playbook that stops no other."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from worker.settings.problems import ConfigError, Problem
+from worker.settings.project import Project, load_project
+from worker.settings.shipped import shipped_files
+
+PLAYBOOK = """\
+version: 1
+id: {id}
+name: Demo
+owner: revops@example.com
+audience: plan is pro
+when:
+  enters: health.score < 40
+do:
+  - set_fields: {{expansion_signal: "{{{{account.name}}}}"}}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The shipped configuration with no playbook but one."""
+    shutil.copytree(shipped_files() / "config", tmp_path / "config")
+    (tmp_path / "playbooks").mkdir()
+    (tmp_path / "playbooks" / "demo.yaml").write_text(PLAYBOOK.format(id="demo"))
+    return tmp_path
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+def refused(root: Path) -> tuple[Problem, ...]:
+    with pytest.raises(ConfigError) as caught:
+        load_project(root)
+    return caught.value.problems
+
+
+def messages(problems: tuple[Problem, ...]) -> list[str]:
+    return [f"{problem.file}: {problem.message}" for problem in problems]
+
+
+def test_a_right_project_has_no_problem(project: Path) -> None:
+    loaded = load_project(project)
+    assert (loaded.refused, loaded.warnings) == ((), ())
+    assert [playbook.id for playbook in loaded.playbooks] == ["demo"]
+    assert loaded.root == project
+
+
+def test_the_shipped_project_has_no_problem() -> None:
+    loaded = load_project(shipped_files())
+    assert messages(loaded.refused) == []
+    assert messages(loaded.warnings) == []
+    assert {playbook.id for playbook in loaded.playbooks} >= {
+        "pql-to-task",
+        "health-drop",
+        "onboarding-stalled",
+        "expansion-signal",
+    }
+
+
+def test_problems_of_all_files_come_at_once(project: Path) -> None:
+    edit(project / "config" / "schedule.yaml", "job: run ", "job: runs ")
+    edit(project / "config" / "crm.yaml", "changed_share: 30%", "changed_share: 300%")
+    edit(project / "playbooks" / "demo.yaml", "health.score", "healht.score")
+    assert messages(refused(project)) == [
+        "config/crm.yaml: expected a share between 0% and 100%",
+        'config/schedule.yaml: "runs" is not one of: run, deliver, read_back. Did you mean "run"?',
+        'playbooks/demo.yaml: unknown field "healht.score". Did you mean "health.score"?',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("product.yaml", "version: 1", "version: 7"),
+        ("signals.yaml", "version: 1", "version: 7"),
+        ("crm.yaml", "version: 1", "version: 7"),
+    ],
+)
+def test_a_slip_in_one_file_hides_no_name_of_it(project: Path, file: str, old: str, new: str) -> None:
+    edit(project / "config" / file, old, new)
+    assert [problem.file for problem in refused(project)] == [f"config/{file}"]
+
+
+def test_a_file_that_cannot_be_read_hides_the_problems_of_no_other(project: Path) -> None:
+    (project / "config" / "signals.yaml").write_text("signals: [")
+    (project / "config" / "scores.yaml").unlink()
+    edit(project / "playbooks" / "demo.yaml", "owner: revops@example.com", "owner: nobody")
+    assert {problem.file for problem in refused(project)} == {
+        "config/signals.yaml",
+        "config/scores.yaml",
+        "playbooks/demo.yaml",
+    }
+
+
+def test_an_unknown_name_is_found_at_its_place(project: Path) -> None:
+    edit(project / "playbooks" / "demo.yaml", "health.score", "healht.score")
+    (problem,) = load_project(project).refused
+    assert problem.format() == (
+        'playbooks/demo.yaml:7:11  error: unknown field "healht.score". Did you mean "health.score"?\n'
+        "      7 |   enters: healht.score < 40"
+    )
+
+
+def test_a_bad_playbook_stops_no_other(project: Path) -> None:
+    (project / "playbooks" / "bad.yaml").write_text("version: 1\n\tid: bad\n")
+    loaded = load_project(project)
+    assert [playbook.id for playbook in loaded.playbooks] == ["demo"]
+    assert {problem.file for problem in loaded.refused} == {"playbooks/bad.yaml"}
+
+
+def test_tests_of_playbooks_are_no_playbooks(project: Path) -> None:
+    (project / "playbooks" / "demo.test.yaml").write_text("anything: else\n")
+    assert len(load_project(project).playbooks) == 1
+
+
+def test_a_playbook_id_is_used_once(project: Path) -> None:
+    other = PLAYBOOK.format(id="demo").replace("set_fields: {expansion_signal: ", "set_fields: {expansion_signal: ")
+    (project / "playbooks" / "other.yaml").write_text(other)
+    loaded = load_project(project)
+    assert [playbook.id for playbook in loaded.playbooks] == ["demo"]
+    assert 'playbooks/other.yaml: id "demo" is already used by playbooks/demo.yaml:2' in messages(loaded.refused)
+
+
+def test_a_field_filled_by_from_is_not_set_by_a_playbook(project: Path) -> None:
+    edit(project / "playbooks" / "demo.yaml", "expansion_signal", "health_score")
+    (problem,) = load_project(project).refused
+    line = 1 + (project / "config" / "crm.yaml").read_text().splitlines().index("        from: health.score")
+    assert f"config/crm.yaml:{line}" in problem.message
+    assert "one writer per field" in problem.message
+    assert (problem.line, problem.column) == (9, 18)
+
+
+def test_two_playbooks_do_not_set_the_same_field(project: Path) -> None:
+    (project / "playbooks" / "other.yaml").write_text(PLAYBOOK.format(id="other"))
+    loaded = load_project(project)
+    assert [playbook.id for playbook in loaded.playbooks] == ["demo"]
+    assert messages(loaded.refused) == [
+        'playbooks/other.yaml: "expansion_signal" is already set by playbooks/demo.yaml:9; one writer per field'
+    ]
+
+
+def test_a_field_nobody_fills_is_warned_of(project: Path) -> None:
+    (project / "playbooks" / "demo.yaml").unlink()
+    warnings = load_project(project).warnings
+    assert {problem.file for problem in warnings} == {"config/crm.yaml"}
+    assert all('"expansion_signal" has no "from"' in problem.message for problem in warnings)
+
+
+def test_files_that_are_not_read_are_named(project: Path) -> None:
+    (project / "config" / "signal.yaml").write_text("a: 1")
+    (project / "config" / "crm.yml").write_text("a: 1")
+    (project / "playbooks" / "new.yml").write_text("a: 1")
+    assert messages(load_project(project).warnings) == [
+        "config/crm.yml: this file is not read; its name must end in .yaml",
+        "config/signal.yaml: this file is not read. Did you mean signals.yaml?",
+        "playbooks/new.yml: this file is not read; its name must end in .yaml",
+    ]
+
+
+def test_a_folder_that_is_no_project_is_said_to_be_none(tmp_path: Path) -> None:
+    (problem,) = refused(tmp_path)
+    assert "plgsync init" in problem.message
+
+
+def test_the_version_follows_the_content_and_not_the_comments(project: Path) -> None:
+    def version() -> str:
+        return load_project(project).config_version
+
+    before = version()
+    edit(project / "config" / "schedule.yaml", "version: 1", "# a comment\nversion:   1")
+    assert version() == before
+    edit(project / "playbooks" / "demo.yaml", "< 40", "< 41")
+    changed = version()
+    assert changed != before
+    (project / "playbooks" / "demo.yaml").unlink()
+    assert version() not in {before, changed}
+
+
+def test_queues_and_crm_fields_are_known_by_name(project: Path) -> None:
+    text = PLAYBOOK.format(id="demo").replace("expansion_signal", "expansion_signl") + (
+        "  - create_task:\n"
+        "      key: a\n"
+        "      to: queue(onbording)\n"
+        "      subject: Call\n"
+        "      due: 1bd\n"
+    )  # fmt: skip
+    (project / "playbooks" / "demo.yaml").write_text(text)
+    found = load_project(project).refused
+    assert [(problem.line, problem.column) for problem in found] == [(9, 18), (12, 17)]
+    assert 'Did you mean "expansion_signal"?' in found[0].message
+    assert 'Did you mean "onboarding"?' in found[1].message
+
+
+def test_every_shipped_output_is_in_both_crms() -> None:
+    loaded: Project = load_project(shipped_files())
+    expected = {
+        "health_score", "health_band", "health_status", "health_change_28d", "health_reasons", "onboarding_score",
+        "onboarding_status", "onboarding_next", "pql_status", "pql_score", "pql_label", "pql_reasons",
+        "pql_entered_at", "expansion_signal",
+    }  # fmt: skip
+    for name in ("salesforce", "hubspot"):
+        assert set(loaded.crm.destinations[name].fields) == expected

@@ -1,0 +1,158 @@
+"""A project folder becomes one frozen `Project`, or every problem of every file at once.
+
+config/{product,signals,scores,crm,schedule}.yaml must all be there and right. A wrong playbook is refused alone:
+the others keep running.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from worker.language.suggest import did_you_mean
+from worker.settings.base import Finding
+from worker.settings.crm import CrmSettings, check_crm
+from worker.settings.cross_check import doubled_ids, doubled_writers, known_names, unset_fields
+from worker.settings.known import Known
+from worker.settings.playbook import Playbook, check_playbook
+from worker.settings.problems import ConfigError, Problem
+from worker.settings.product import ProductSettings, check_product
+from worker.settings.schedule import ScheduleSettings, check_schedule
+from worker.settings.scores import ScoresSettings, check_scores
+from worker.settings.signals import SignalsSettings, check_signals
+from worker.settings.validation import place_findings, validate, without_echoes
+from worker.settings.yaml_document import Document, load_document
+
+CONFIG: Mapping[str, tuple[type[BaseModel], Callable[[Any, Known], Iterable[Finding]]]] = {
+    "product": (ProductSettings, check_product),
+    "signals": (SignalsSettings, check_signals),
+    "scores": (ScoresSettings, check_scores),
+    "crm": (CrmSettings, check_crm),
+    "schedule": (ScheduleSettings, check_schedule),
+}
+"""Each file of ``config/``: the model it must fit, and the check of the names it uses."""
+
+_TEST_ENDING = ".test.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Everything a run needs to know from YAML.
+
+    ``refused`` are the problems of playbooks that are left out. ``config_version`` changes when the content of
+    any file does; comments and layout do not count.
+    """
+
+    root: Path
+    product: ProductSettings
+    signals: SignalsSettings
+    scores: ScoresSettings
+    crm: CrmSettings
+    schedule: ScheduleSettings
+    playbooks: tuple[Playbook, ...]
+    refused: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+    config_version: str
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """One file on its way: its document if it could be read, its settings while nothing is wrong."""
+
+    file: str
+    document: Document | None = None
+    settings: Any = None
+    problems: tuple[Problem, ...] = ()
+
+    def add(self, problems: Iterable[Problem]) -> None:
+        """Take in more complaints; errors make the file unusable."""
+        self.problems = without_echoes(self.problems, list(problems))
+        if any(problem.severity == "error" for problem in self.problems):
+            self.settings = None
+
+
+def load_project(root: Path) -> Project:
+    """The settings of a project folder. Raises `ConfigError` with all problems when a file of ``config/`` is wrong."""
+    if not (root / "config").is_dir():
+        message = f'there is no folder config/ in {root}; "plgsync init" makes a project'
+        raise ConfigError([Problem("config", 1, 1, message)])
+    config = {name: _load(root, f"config/{name}.yaml", model) for name, (model, _) in CONFIG.items()}
+    playbooks = [_load(root, file, Playbook) for file in playbook_files(root)]
+    strays = _strays(root)
+    _check_across(config, playbooks)
+    everything = [*strays, *(problem for one in (*config.values(), *playbooks) for problem in one.problems)]
+    if any(one.settings is None for one in config.values()):
+        raise ConfigError(everything)
+    good = [one for one in playbooks if one.settings is not None]
+    return Project(
+        root=root,
+        playbooks=tuple(one.settings for one in good),
+        refused=tuple(problem for one in playbooks if one.settings is None for problem in one.problems),
+        warnings=tuple(sorted(problem for problem in everything if problem.severity == "warning")),
+        config_version=_version([*config.values(), *good]),
+        **{name: one.settings for name, one in config.items()},
+    )
+
+
+def playbook_files(root: Path) -> list[str]:
+    """The playbooks of a project, ``playbooks/<name>.yaml``, in order; their tests are left out."""
+    found = (path.name for path in (root / "playbooks").glob("*.yaml") if path.is_file())
+    return sorted(f"playbooks/{name}" for name in found if not name.endswith(_TEST_ENDING))
+
+
+def _load(root: Path, file: str, model: type[BaseModel]) -> _Loaded:
+    try:
+        document = load_document(root / file, file)
+    except ConfigError as error:
+        return _Loaded(file, problems=error.problems)
+    settings, problems = validate(model, document)
+    return _Loaded(file, document, settings, problems)
+
+
+def _check_across(config: Mapping[str, _Loaded], playbooks: list[_Loaded]) -> None:
+    """Names that one file uses of another, and what two files must not both do."""
+    documents = {name: one.document for name, one in config.items() if one.document is not None}
+    known = known_names(documents, {name: one.settings for name, one in config.items()})
+    for name, (_, check) in CONFIG.items():
+        if known is not None:
+            _check(config[name], check, known)
+    for one in playbooks:
+        if known is not None:
+            _check(one, check_playbook, known)
+    read = [one for one in playbooks if one.document is not None]
+    with_documents = [one.document for one in read if one.document is not None]
+    crm = documents.get("crm")
+    for problem in [*doubled_ids(with_documents), *doubled_writers(with_documents, crm)]:
+        next(one for one in read if one.file == problem.file).add([problem])
+    if crm is not None and config["crm"].settings is not None:
+        config["crm"].add(unset_fields(with_documents, crm))
+
+
+def _check(loaded: _Loaded, check: Callable[[Any, Known], Iterable[Finding]], known: Known) -> None:
+    if loaded.settings is not None and loaded.document is not None:
+        loaded.add(place_findings(loaded.document, check(loaded.settings, known)))
+
+
+def _strays(root: Path) -> list[Problem]:
+    """Files that look as if they were meant to be read, and are not."""
+    strays = []
+    for path in sorted([*(root / "config").glob("*.y*ml"), *(root / "playbooks").glob("*.yml")]):
+        file = f"{path.parent.name}/{path.name}"
+        if path.suffix == ".yml":
+            strays.append(Problem(file, 1, 1, "this file is not read; its name must end in .yaml", "warning"))
+        elif path.parent.name == "config" and path.stem not in CONFIG:
+            hint = did_you_mean(path.stem, CONFIG)
+            advice = f". Did you mean {hint}.yaml?" if hint else ""
+            strays.append(Problem(file, 1, 1, f"this file is not read{advice}", "warning"))
+    return strays
+
+
+def _version(files: Iterable[_Loaded]) -> str:
+    content = {one.file: one.document.data for one in files if one.document is not None}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
