@@ -7,7 +7,7 @@ written; without, one bad record refuses the whole call.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from connectors.sandbox.hubspot.call import Answer, Call, inputs_of, properties_of, text_of, texts
 from connectors.sandbox.hubspot.errors import JsonObject, Violation, batch_error, duplicate_ids, invalid, invalid_values
@@ -26,6 +26,7 @@ MOST_WITH_HISTORY = 50
 class _Input:
     item: JsonObject
     trace: str
+    properties: dict[str, str] = field(default_factory=dict)
     id: str = ""
     id_property: str = ""
     record: Record | None = None
@@ -57,9 +58,8 @@ def batch_upsert(call: Call) -> Answer:
             raise _not_unique(call, kind, "hs_object_id")
     _address(call, kind, inputs)
     for given in inputs:
-        properties = given.item.setdefault("properties", {})
-        if given.record is None and isinstance(properties, dict):
-            properties.setdefault(given.id_property, given.id)
+        if given.record is None:
+            given.properties.setdefault(given.id_property, given.id)
     return _write(call, kind, inputs, traced, [], 200, upsert=True)
 
 
@@ -73,7 +73,7 @@ def batch_read(call: Call) -> Answer:
             "The maximum number of inputs supported in a batch request for property histories is "
             f"{MOST_WITH_HISTORY}. Received {len(inputs)}."
         )
-    given = [_Input(item, "", _id(item), str(body.get("idProperty") or "")) for item in inputs]
+    given = [_Input(item, "", {}, _id(item), str(body.get("idProperty") or "")) for item in inputs]
     call.exchange.records = len(given)
     archived = call.flag("archived")
     _address(call, kind, given, archived=archived)
@@ -108,7 +108,8 @@ def _inputs(call: Call) -> tuple[list[_Input], bool]:
     call.exchange.records = len(items)
     traces = [str(text_of(item.get("objectWriteTraceId")) or "") for item in items]
     traced = all(traces) and len(set(traces)) == len(traces)
-    return [_Input(item, trace) for item, trace in zip(items, traces, strict=True)], traced
+    raw = call.exchange.body
+    return [_Input(item, trace, properties_of(item, raw)) for item, trace in zip(items, traces, strict=True)], traced
 
 
 def _address(call: Call, kind: Kind, inputs: Sequence[_Input], *, archived: bool = False) -> None:
@@ -201,9 +202,8 @@ def _checked_together(
 
 
 def _check(call: Call, kind: Kind, given: _Input, mishap: Mishap) -> Write:
-    properties = properties_of(given.item, call.exchange.body)
-    mishap.poison(given.id or given.trace, properties)
-    write = check_write(call.portal, kind, given.record, properties, call.version)
+    mishap.poison((given.id, given.trace), given.properties)
+    write = check_write(call.portal, kind, given.record, given.properties, call.version)
     if given.record is None and given.item.get("associations"):
         write.links = check_links(call.portal, kind, given.item["associations"])
     return write

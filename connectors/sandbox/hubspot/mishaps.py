@@ -112,9 +112,9 @@ class Mishap:
         if self.races:
             self._race(kind, items)
 
-    def poison(self, name: str, properties: Mapping[str, str]) -> None:
+    def poison(self, names: tuple[str, ...], properties: Mapping[str, str]) -> None:
         """Refuse a record that the fault names. Raises `Problem`."""
-        if self.kind != "poison" or not {name, *properties.values()} & {str(i) for i in self.args.get("ids", [])}:
+        if self.kind != "poison" or not {*names, *properties.values()} & {str(i) for i in self.args.get("ids", [])}:
             return
         field_name, value = next(iter(properties.items()))
         message = f"{value} was not one of the allowed options: []"

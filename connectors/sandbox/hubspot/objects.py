@@ -41,7 +41,7 @@ def create_record(call: Call) -> Answer:
     call.exchange.records = 1
     properties = properties_of(body, call.exchange.body)
     try:
-        mishap.poison("", properties)
+        mishap.poison((), properties)
         write = check_write(call.portal, kind, None, properties, call.version)
         check_unique(call.portal, write)
         if body.get("associations"):
@@ -68,7 +68,7 @@ def patch_record(call: Call) -> Answer:
     record = _found(call, kind)
     properties = properties_of(call.body(), call.exchange.body)
     try:
-        mishap.poison(record.id, properties)
+        mishap.poison((record.id,), properties)
         write = check_write(call.portal, kind, record, properties, call.version)
         check_unique(call.portal, write)
     except Problem as problem:

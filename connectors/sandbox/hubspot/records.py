@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.moments import iso
@@ -11,7 +12,8 @@ from connectors.sandbox.hubspot.moments import iso
 Values = dict[str, str]
 
 _VERSIONS_KEPT_MS = 120_000
-"""How far back a search can lag."""
+_VERSIONS_KEPT = 64
+"""How far back a search can lag; a record written more often than that is seen still older."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +25,7 @@ class Source:
     user_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One value a property had, from ``at_ms`` on."""
 
     value: str
@@ -69,6 +70,8 @@ class Record:
         versions.append((at_ms, values))
         if len(versions) > 2 and versions[1][0] <= at_ms - _VERSIONS_KEPT_MS:
             del versions[0]
+        if len(versions) > _VERSIONS_KEPT:
+            del versions[1]
 
 
 class RecordStore:
