@@ -52,9 +52,7 @@ class Catalogue:
     def remove(self, object: str, name: str) -> None:
         """Take a field away."""
         for owner in ACTIVITIES if object == "Activity" else (object,):
-            one = self.types[owner]
-            one.fields.pop(name, None)
-            one.lower.pop(name.lower(), None)
+            self.types[owner].drop(name)
         self.touch()
 
     def put(self, object: str, field: Field) -> list[ObjectType]:

@@ -70,8 +70,8 @@ def check_saved(org: Org, kind: ObjectType, record: Record, before: Record | Non
 
 def check_unique(table: Table, record: Record, before: Record | None) -> None:
     """No other living record has the value of a unique field."""
-    for field in table.type.fields.values():
-        if not field.unique or record.get(field.name) is None:
+    for field in table.type.unique:
+        if record.get(field.name) is None:
             continue
         if before is not None and before.get(field.name) == record[field.name]:
             continue

@@ -15,7 +15,8 @@ from connectors.sandbox.salesforce.api import Answer, Call
 from connectors.sandbox.salesforce.checks import checked_id
 from connectors.sandbox.salesforce.refusal import ROLLED_BACK, Refused, malformed, not_found
 from connectors.sandbox.salesforce.rows import writer_for
-from connectors.sandbox.salesforce.schema import ObjectType
+from connectors.sandbox.salesforce.schema import Field, ObjectType
+from connectors.sandbox.salesforce.table import fold
 from connectors.sandbox.salesforce.write import Writer
 
 _MOST_RECORDS = 200
@@ -31,12 +32,12 @@ def create(call: Call) -> Answer:
         kind = _kind_of(call, given)
         return _success(writer.insert(kind, _fields(given)))
 
-    return _each(call, _records(call), apply)
+    return _each(call, *_records(call), apply)
 
 
 def update(call: Call) -> Answer:
     """``PATCH /composite/sobjects``: each record carries its ``id``."""
-    given_records = _records(call)
+    given_records, together = _records(call)
     seen = Counter(ids.canonical(_id_of(given)) for given in given_records)
 
     def apply(writer: Writer, given: Result) -> Result:
@@ -52,7 +53,7 @@ def update(call: Call) -> Answer:
         writer.update(kind, record_id, _fields(given))
         return _success(record_id)
 
-    return _each(call, given_records, apply)
+    return _each(call, given_records, together, apply)
 
 
 def upsert(call: Call, object: str, key: str) -> Answer:
@@ -61,13 +62,11 @@ def upsert(call: Call, object: str, key: str) -> Answer:
     field = call.org.access(kind).find(key) if kind else None
     if kind is None or field is None or not (field.external_id or field.id_lookup):
         raise not_found(f"Provided external ID field does not exist or is not accessible: {key}")
-    given_records = _records(call)
-    keys = [_folded(given, field.name, field.case_sensitive) for given in given_records]
-    seen = Counter(keys)
-    places = iter(keys)
+    given_records, together = _records(call)
+    seen = Counter(_folded(given, field) for given in given_records)
 
     def apply(writer: Writer, given: Result) -> Result:
-        folded = next(places)
+        folded = _folded(given, field)
         if _kind_of(call, given).name != kind.name:
             raise Refused("INVALID_FIELD", f"record type does not match request type: {kind.name}")
         if folded is not None and seen[folded] > 1:
@@ -75,7 +74,7 @@ def upsert(call: Call, object: str, key: str) -> Answer:
         record_id, created = writer.upsert(kind, field, _fields(given, keep_id=field.name == "Id"), may_create=True)
         return {**_success(record_id), "created": created}
 
-    return _each(call, given_records, apply)
+    return _each(call, given_records, together, apply)
 
 
 def delete(call: Call) -> Answer:
@@ -90,11 +89,10 @@ def delete(call: Call) -> Answer:
         writer.delete(record_id)
         return _success(record_id)
 
-    return _each(call, wanted, apply, all_or_none=call.query.get("allOrNone", "").lower() == "true")
+    return _each(call, wanted, call.query.get("allOrNone", "").lower() == "true", apply)
 
 
-def _each(call: Call, given: Sequence[Any], apply: Apply, all_or_none: bool | None = None) -> Answer:
-    together = bool(call.body().get("allOrNone")) if all_or_none is None else all_or_none
+def _each(call: Call, given: Sequence[Any], together: bool, apply: Apply) -> Answer:
     call.exchange.records = len(given)
     writer = writer_for(call)
     results: list[Result] = []
@@ -122,8 +120,9 @@ def _success(record_id: str) -> Result:
     return {"id": record_id, "success": True, "errors": []}
 
 
-def _records(call: Call) -> list[Result]:
-    records = call.body().get("records")
+def _records(call: Call) -> tuple[list[Result], bool]:
+    body = call.body()
+    records = body.get("records")
     if not isinstance(records, list) or not all(isinstance(one, dict) for one in records):
         raise malformed("records has to be a list of objects")
     if not records:
@@ -136,7 +135,7 @@ def _records(call: Call) -> list[Result]:
     if chunks > _MOST_CHUNKS:
         message = f"record chunks limit reached. cannot process more than {_MOST_CHUNKS} chunks of the same type"
         raise Refused("LIMIT_EXCEEDED", message, None)
-    return records
+    return records, bool(body.get("allOrNone"))
 
 
 def _check_count(given: Sequence[Any]) -> None:
@@ -168,6 +167,5 @@ def _value_of(given: Result, name: str) -> Any:
     return next((value for key, value in given.items() if key.lower() == name.lower()), None)
 
 
-def _folded(given: Result, name: str, case_sensitive: bool) -> Any:
-    value = _value_of(given, name)
-    return value.lower() if isinstance(value, str) and not case_sensitive else value
+def _folded(given: Result, field: Field) -> Any:
+    return fold(field, _value_of(given, field.name))

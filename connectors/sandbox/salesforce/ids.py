@@ -6,6 +6,7 @@ https://help.salesforce.com/s/articleView?id=000385585
 from __future__ import annotations
 
 import string
+from functools import lru_cache
 
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _CHECK = string.ascii_uppercase + "012345"
@@ -31,9 +32,14 @@ def with_checksum(id15: str) -> str:
     return id15 + check
 
 
-def canonical(text: object) -> str | None:
+def canonical(given: object) -> str | None:
     """The 18-character form of a 15- or 18-character id; None when it is not a well-formed id."""
-    if not isinstance(text, str) or len(text) not in (15, 18) or not _ALPHABET.issuperset(text):
+    return _canonical(given) if isinstance(given, str) else None
+
+
+@lru_cache(maxsize=65_536)
+def _canonical(text: str) -> str | None:
+    if len(text) not in (15, 18) or not _ALPHABET.issuperset(text):
         return None
     full = with_checksum(text[:15])
     return full if len(text) == 15 or text == full else None

@@ -84,9 +84,10 @@ class ObjectType:
     feed: bool = True
     tooling: bool = False  # known to the Tooling API only
     lower: dict[str, Field] = field(default_factory=dict)
+    unique: tuple[Field, ...] = ()
 
     def __post_init__(self) -> None:
-        self.lower = {name.lower(): one for name, one in self.fields.items()}
+        self._sort_out()
 
     def find(self, name: str) -> Field | None:
         """The field of this name; Salesforce does not mind the case."""
@@ -95,7 +96,12 @@ class ObjectType:
     def put(self, one: Field) -> None:
         """Add or replace a field."""
         self.fields[one.name] = one
-        self.lower[one.name.lower()] = one
+        self._sort_out()
+
+    def drop(self, name: str) -> None:
+        """Take a field away."""
+        self.fields.pop(name, None)
+        self._sort_out()
 
     def parent(self, relationship: str) -> Field | None:
         """The reference field behind a relationship name such as ``Account`` or ``Owner``."""
@@ -104,7 +110,11 @@ class ObjectType:
 
     def copy(self) -> ObjectType:
         """An independent copy; the fields themselves never change."""
-        return replace(self, fields=dict(self.fields), lower={})
+        return replace(self, fields=dict(self.fields))
+
+    def _sort_out(self) -> None:
+        self.lower = {name.lower(): one for name, one in self.fields.items()}
+        self.unique = tuple(one for one in self.fields.values() if one.unique)
 
 
 def words(name: str) -> str:

@@ -36,7 +36,7 @@ class Table:
         """Store a record, or take it out with None; the record that was there before."""
         before = self.records.get(record_id)
         for name in self._indexes:
-            if before is None or record is None or self._key(name, before) != self._key(name, record):
+            if before is None or record is None or _differ(before, record, name):
                 if before is not None:
                     self._leave(name, record_id, before)
                 if record is not None:
@@ -74,6 +74,10 @@ class Table:
             held.pop(record_id, None)
             if not held:
                 del self._indexes[name][key]
+
+
+def _differ(before: Record, after: Record, name: str) -> bool:
+    return before.get(name) != after.get(name) or before["IsDeleted"] != after["IsDeleted"]
 
 
 def fold(field: Field, value: Any) -> Any:

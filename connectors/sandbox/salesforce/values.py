@@ -68,6 +68,9 @@ def _email(field: Field, given: Any) -> str:
 
 
 def _number(field: Field, given: Any) -> float | int:
+    digits = (field.precision or 18) - field.scale
+    if type(given) is int and -(10**digits) < given < 10**digits:
+        return given if field.type == "int" else float(given)
     kind = "int" if field.type == "int" else "double"
     if isinstance(given, bool) or not isinstance(given, int | float | str):
         raise _wrong_type(field, given, kind)
@@ -77,8 +80,7 @@ def _number(field: Field, given: Any) -> float | int:
         raise _wrong_type(field, given, kind) from None
     if not number.is_finite():
         raise _wrong_type(field, given, kind)
-    whole_digits = (field.precision or 18) - field.scale
-    if abs(number) >= 10**whole_digits:
+    if abs(number) >= 10**digits:
         message = f"{field.label}: value outside of valid range on numeric field: {given}"
         raise Refused("NUMBER_OUTSIDE_VALID_RANGE", message, (field.name,), rank=RANK_RANGE)
     exact = number.quantize(Decimal(1).scaleb(-field.scale), rounding=ROUND_HALF_UP)

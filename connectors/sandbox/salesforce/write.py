@@ -40,16 +40,19 @@ class Writer:
     allow_duplicates: bool = False
     disturbance: Disturbance | None = None
     journal: Journal = field(default_factory=Journal)
+    now: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.now = self.org.now()
 
     def insert(self, kind: ObjectType, given: Mapping[str, Any], record_id: str | None = None) -> str:
         """Create a record; its id."""
         self._check_createable(kind)
         changes = accept(self.org, kind, self._access(kind), given, creating=True, trusted=self.trusted)
-        now = self.org.now()
         record: Record = {
             "Id": record_id or self.org.new_id(kind.prefix),
             "IsDeleted": False,
-            "CreatedDate": now,
+            "CreatedDate": self.now,
             "CreatedById": self.user_id,
             **_defaults(kind, self.user_id),
             **{name: value for name, value in changes.items() if value is not None},
@@ -114,8 +117,7 @@ class Writer:
 
     def _save_or_raise(self, kind: ObjectType, record: Record, before: Record | None) -> None:
         record.update(derived(self.org, kind.name, record, before))
-        now = self.org.now()
-        record.update(LastModifiedDate=now, LastModifiedById=self.user_id, SystemModstamp=now)
+        record.update(LastModifiedDate=self.now, LastModifiedById=self.user_id, SystemModstamp=self.now)
         table = self.org.tables[kind.name]
         if not self.trusted:
             check_saved(self.org, kind, record, before)
@@ -137,8 +139,7 @@ class Writer:
             self.org.catalogue.touch()
 
     def _remove(self, kind: ObjectType, before: Record) -> None:
-        now = self.org.now()
-        gone = {**before, "IsDeleted": True, "LastModifiedDate": now, "SystemModstamp": now}
+        gone = {**before, "IsDeleted": True, "LastModifiedDate": self.now, "SystemModstamp": self.now}
         self.journal.put(self.org.tables[kind.name], before["Id"], {**gone, "LastModifiedById": self.user_id})
         if kind.name in PERMISSION_OBJECTS:
             self.org.catalogue.touch()

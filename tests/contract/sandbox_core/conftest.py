@@ -57,6 +57,7 @@ class Served:
     url: str
     crm: Counter
     http: requests.Session
+    server: HttpServer
 
     def post(self, text: str) -> requests.Response:
         return self.http.post(f"{self.url}/apply", data=text, timeout=10)
@@ -87,7 +88,7 @@ def served() -> Iterator[Served]:
     thread.start()
     up.wait()
     with requests.Session() as http:
-        yield Served(server.url, crm, http)
+        yield Served(server.url, crm, http, server)
         loop.call_soon_threadsafe(stopping.set)
         thread.join()
     loop.close()

@@ -130,3 +130,14 @@ def test_a_human_can_change_the_state(served):
     assert served.http.post(url, json={"remove": "a"}, timeout=10).status_code == 400
     state = served.http.get(f"{served.url}/__sim/state", timeout=10).json()
     assert state["objects"] == {"applied": ["a", "b"]}
+
+
+def test_answers_on_a_kept_connection_do_not_wait_for_acknowledgements(served):
+    served.post("one")
+    transports = [protocol.transport for protocol in served.server._state.connections]
+    flags = [
+        transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        for transport in transports
+    ]
+    assert flags
+    assert all(flags)
