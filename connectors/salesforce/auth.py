@@ -99,7 +99,8 @@ class Tokens:
             "exp": int(time.time()) + ASSERTION_SECONDS,
         }
         try:
-            assertion = jwt.encode(claims, self._secret("private_key"), algorithm="RS256")
+            key = self._secret("private_key").replace("\\n", "\n")  # one line, as environment files hold it
+            assertion = jwt.encode(claims, key, algorithm="RS256")
         except (ValueError, TypeError, jwt.PyJWTError):
             raise AccessDenied(f"{self._destination.name}: auth.private_key is not an RSA key in PEM form") from None
         return {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": assertion}

@@ -114,6 +114,8 @@ class Client:
         """The rows of each query; five of them cost one call, and none is limited by the length of a URI."""
         answers = self.try_rows_of(queries, deleted)
         for answer in answers:
+            if isinstance(answer, Refused) and answer.code == "INVALID_FIELD":
+                raise AccessDenied(f"a field is missing or hidden from this user: {answer.reason}")
             if isinstance(answer, Exception):
                 raise answer
         return cast("list[list[Row]]", answers)
@@ -189,7 +191,7 @@ class Client:
             headers["Sforce-Auto-Assign"] = "FALSE"
         data = None if body is None else json.dumps(body, separators=(",", ":"))
         try:
-            response = salesforce._call_salesforce(method, url, headers=headers, data=data)  # noqa: SLF001
+            response = salesforce._call_salesforce(method, url, headers=headers, data=data, allow_redirects=False)  # noqa: SLF001
         except SalesforceError as error:
             results = _results(error.content)
             if results is not None:

@@ -65,12 +65,12 @@ class SalesforceConnector:
 
     def check(self) -> Health:
         """Who we are, what is missing for our work, and what is left of the daily requests."""
-        me = self._client.read("GET", "/services/oauth2/userinfo")
         try:
             daily = self._client.read("GET", "limits")["DailyApiRequests"]
             left, limit = int(daily["Remaining"]), int(daily["Max"])
         except (AccessDenied, Refused, KeyError):  # the call needs a permission of its own; the header does not
             left, limit = self._client.quota()  # type: ignore[assignment]
+        me = self._client.read("GET", "/services/oauth2/userinfo")  # after a call that renews an expired session
         identity = f"{me.get('preferred_username') or me.get('user_id')} in org {me.get('organization_id')}"
         return Health(identity, left, limit, tuple(self._problems()))
 

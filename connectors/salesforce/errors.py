@@ -79,6 +79,9 @@ _ADMIN_CODES = {
 }
 
 
+_NO_KEY_FIELD = "external ID field does not exist or is not accessible"
+
+
 class Refused(CallFailed):
     """The whole request was refused for what it said; inside `write` it becomes outcomes."""
 
@@ -115,7 +118,7 @@ def failure(status: int, body: object) -> Exception:
         return Unavailable(f"Salesforce answered {status} {code}".rstrip(), LATER_SECONDS.get(status, 5.0))
     if status >= 500:
         return Unanswered(f"Salesforce answered {status} {code}".rstrip())
-    if status == 401 or code in _ADMIN_CODES or (status == 403 and code != "NOT_FOUND"):
+    if status in (401, 403) or code in _ADMIN_CODES or _NO_KEY_FIELD in message:
         return AccessDenied(f"Salesforce refused access: {code or status} {words}".rstrip())
     return Refused(status, code, words)
 

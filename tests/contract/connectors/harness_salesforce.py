@@ -1,0 +1,232 @@
+"""The Salesforce side of the contract suite: our sandbox org over real HTTP, driven through ``/__sim``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import requests
+from harness import Call, Company, Fault, SeenTask
+
+from connectors.base import Connector, Destination, FieldNeed, MatchField, Scalar, TaskSettings
+from connectors.registry import connect
+from connectors.sandbox.serve import Addresses, running
+
+VERSION = "67.0"
+MATCH_FIELD = "Plgsync_Account_Id__c"
+KEY_FIELD = "Plgsync_Key__c"
+FIELDS: Mapping[str, FieldNeed] = {
+    "score": FieldNeed("account", "Health_Score__c", "Health score", "number", precision=3, scale=0),
+    "ratio": FieldNeed("account", "Seat_Ratio__c", "Seat ratio", "number", precision=5, scale=2),
+    "band": FieldNeed("account", "Health_Band__c", "Health band", "string", length=16),
+    "since": FieldNeed("account", "Band_Since__c", "Band since", "date"),
+    "seen_at": FieldNeed("account", "Last_Seen__c", "Last seen", "datetime"),
+    "flag": FieldNeed("account", "Is_Pql__c", "Is PQL", "bool"),
+    "kind": FieldNeed("account", "Pql_Kind__c", "PQL kind", "enum", options=("a", "b")),
+}
+KEYS = (
+    FieldNeed("account", MATCH_FIELD, "plgsync account id", "string", length=64, unique=True),
+    FieldNeed("task", KEY_FIELD, "plgsync key", "string", length=64, unique=True),
+)
+WRITES = r"/composite/sobjects"
+READS = r"/query|/describe|/limits|/composite$"
+EXPIRED = [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]
+LOCKED = {"index": 3, "code": "UNABLE_TO_LOCK_ROW", "message": "unable to obtain exclusive access to this record"}
+
+FAULTS: Mapping[Fault, dict[str, Any]] = {
+    "answer_lost": {"kind": "drop_after", "match": {"path_regex": WRITES}},
+    "answer_lost_midway": {"kind": "partial_then_drop", "args": {"k": 9}, "match": {"path_regex": WRITES}},
+    "connection_lost": {"kind": "drop_before", "match": {"path_regex": WRITES}},
+    "unavailable": {"kind": "status", "args": {"status": 503, "text": "<html>"}, "match": {"path_regex": WRITES}},
+    "unavailable_reads": {"kind": "status", "args": {"status": 503}, "match": {"path_regex": READS, "every": 1}},
+    "token_expired": {"kind": "session_expire", "match": {"path_regex": "/services/data"}},
+    "access_revoked": {
+        "kind": "status",
+        "args": {"status": 401, "body": EXPIRED},
+        "match": {"path_regex": "/services/data", "every": 1},
+    },
+    "quota_exhausted": {"kind": "quota_exhausted", "match": {"path_regex": "/services/data", "every": 1}},
+    "own_key_race": {"kind": "dup_race", "match": {"path_regex": f"{WRITES}/Task/"}},
+    "row_locked": {"kind": "record_error", "args": LOCKED, "match": {"path_regex": WRITES}},
+    "garbled_answer": {"kind": "truncate", "args": {"bytes": 40}, "match": {"path_regex": WRITES}},
+}
+
+
+class SalesforceCrm:
+    """One sandbox org in a thread of this process."""
+
+    kind = "salesforce"
+    batch = 200
+
+    def __init__(self, server: AbstractContextManager[Addresses]) -> None:
+        self._server = server
+        self._address = server.__enter__()["salesforce"]
+        self._url = self._address["url"]
+        self._session = requests.Session()
+
+    def reset(self) -> None:
+        self._control("reset", {})
+
+    def destination(self) -> Destination:
+        return Destination(
+            name="salesforce",
+            kind="salesforce",
+            base_url=self._url,
+            api_version=VERSION,
+            auth={
+                "method": "client_credentials",
+                "client_id": self._address["client_id"],
+                "client_secret": lambda: self._address["client_secret"],
+            },
+            object="Account",
+            match_field=MATCH_FIELD,
+            fallbacks=(MatchField("Website", "account.domain", "domain"),),
+            tasks=TaskSettings(KEY_FIELD),
+        )
+
+    def connect(self) -> Connector:
+        return connect(self.destination())
+
+    def stop(self) -> None:
+        self._session.close()
+        self._server.__exit__(None, None, None)
+
+    # ---- fields
+    def needs(self) -> Sequence[FieldNeed]:
+        return [*KEYS, *FIELDS.values()]
+
+    def field(self, logical: str) -> str:
+        return FIELDS[logical].name
+
+    def refused(self) -> tuple[str, Scalar]:
+        return self.field("band"), "secret words beyond sixteen characters"
+
+    # ---- seeding
+    def add_companies(self, companies: Sequence[Company]) -> list[str]:
+        made = [{"do": "create", "object": "Account", "values": self._record(one)} for one in companies]
+        return [one["id"] for one in self._control("mutate", made)]
+
+    def add_owner(self, email: str, active: bool = True) -> str:
+        first = email.partition("@")[0].title()
+        person = {"Username": email, "Email": email, "FirstName": first, "LastName": "Example", "Alias": first[:8]}
+        profile = self._records("Profile")[0]["Id"]
+        return self._create("User", {**person, "ProfileId": profile, "IsActive": active})
+
+    def add_deal(self, record_id: str, amount: float | None = None) -> str:
+        deal = {"Name": "Deal", "AccountId": record_id, "StageName": "Qualification", "CloseDate": "2026-12-31"}
+        return self._create("Opportunity", {**deal, "Amount": amount})
+
+    # ---- what is in the CRM
+    def company(self, record_id: str) -> Mapping[str, Scalar]:
+        record = next(one for one in self._records("Account") if one["Id"] == record_id)
+        return {name: _typed(name, record.get(need.name)) for name, need in FIELDS.items()}
+
+    def company_count(self) -> int:
+        return sum(not one["IsDeleted"] for one in self._records("Account"))
+
+    def tasks(self) -> Sequence[SeenTask]:
+        return [_seen(one) for one in self._records("Task")]
+
+    def calls(self) -> Sequence[Call]:
+        entries = self._session.get(f"{self._url}/__sim/log", timeout=30).json()["entries"]
+        return [
+            Call(one["method"], one["path"], one["status"] or 0, _writes(one["method"], one["path"])) for one in entries
+        ]
+
+    def forget_calls(self) -> None:
+        self._control("reset", {"only": ["log"]})
+
+    # ---- a human in the UI
+    def human_edits(self, record_id: str, logical: str, value: Scalar) -> None:
+        self._edit(record_id, {self.field(logical): value})
+
+    def human_reassigns(self, record_id: str, owner_id: str) -> None:
+        self._edit(record_id, {"OwnerId": owner_id})
+
+    def human_deletes_company(self, record_id: str) -> None:
+        self._mutate(do="delete", id=record_id)
+
+    def human_merges(self, survivor: str, loser: str) -> None:
+        self._mutate(do="merge", survivor=survivor, losers=[loser])
+
+    def human_wins_deal(self, deal_id: str) -> None:
+        self._edit(deal_id, {"StageName": "Closed Won"})
+
+    def human_completes_task(self, task_id: str) -> None:
+        self._edit(task_id, {"Status": "Completed"})
+
+    def human_starts_task(self, task_id: str) -> None:
+        self._edit(task_id, {"Status": "In Progress"})
+
+    def human_retitles_task(self, task_id: str, subject: str) -> None:
+        self._edit(task_id, {"Subject": subject})
+
+    def human_deletes_task(self, task_id: str) -> None:
+        self._mutate(do="delete", id=task_id)
+
+    def admin_hides_field(self, logical: str) -> None:
+        self._mutate(do="hide_field", object="Account", field=self.field(logical))
+
+    # ---- a bad day
+    def arm(self, fault: Fault) -> None:
+        self._control("faults", FAULTS[fault])
+
+    def pass_time(self, seconds: float) -> None:
+        self._control("clock", {"advance_s": seconds})
+
+    # ---- the control API
+    def _control(self, what: str, body: Any) -> Any:
+        answer = self._session.post(f"{self._url}/__sim/{what}", json=body, timeout=30)
+        assert answer.ok, answer.text
+        return answer.json()
+
+    def _mutate(self, **action: Any) -> Any:
+        return self._control("mutate", action)
+
+    def _create(self, object: str, fields: Mapping[str, Any]) -> str:
+        return str(self._mutate(do="create", object=object, values=dict(fields))["id"])
+
+    def _edit(self, record_id: str, fields: Mapping[str, Any]) -> None:
+        self._mutate(do="edit", id=record_id, values=dict(fields))
+
+    def _records(self, object: str) -> list[dict[str, Any]]:
+        state = self._session.get(f"{self._url}/__sim/state", params={"object": object}, timeout=30).json()
+        return list(state["objects"][object])
+
+    def _record(self, company: Company) -> dict[str, Any]:
+        values: dict[str, Scalar] = {
+            "Name": company.name,
+            "Website": company.domain,
+            MATCH_FIELD: company.account_id,
+            "OwnerId": company.owner_id,
+        }
+        values |= {self.field(name): value for name, value in company.values.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def start() -> SalesforceCrm:
+    return SalesforceCrm(running(hubspot_port=None))
+
+
+def _typed(logical: str, stored: Scalar) -> Scalar:
+    if FIELDS[logical].type == "datetime" and stored:
+        return str(stored)[:19] + "Z"
+    return stored
+
+
+def _seen(task: Mapping[str, Any]) -> SeenTask:
+    began: Any = "completed" if task.get("IsClosed") else "open" if task["Status"] == "Not Started" else "in_progress"
+    return SeenTask(
+        id=task["Id"],
+        key=task.get(KEY_FIELD) or "",
+        record_id=task.get("WhatId"),
+        subject=task.get("Subject") or "",
+        body=task.get("Description") or "",
+        status="deleted" if task["IsDeleted"] else began,
+        owner_id=task.get("OwnerId"),
+    )
+
+
+def _writes(method: str, path: str) -> bool:
+    return method != "GET" and "/oauth2/" not in path and not path.endswith("/composite")
