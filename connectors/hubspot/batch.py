@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 SIZE = 100
 SIZE_WITH_HISTORY = 50
+LIFECYCLE = "lifecyclestage"
 
 T = TypeVar("T")
 
@@ -132,7 +133,7 @@ def _join(inputs: Sequence[Input], body: object) -> dict[str, Outcome]:
         if one is None:
             strangers.append(str(result.get("id")))
         else:
-            outcomes[one.key] = Outcome(one.key, "applied", record_id=str(result.get("id")))
+            outcomes[one.key] = _accepted(one, result)
     sent = _sent(inputs)
     for error in answer.get("errors") or []:
         verdict = errors.refusal(error, sent)
@@ -140,6 +141,15 @@ def _join(inputs: Sequence[Input], body: object) -> dict[str, Outcome]:
             if name in by_name:
                 outcomes[by_name[name].key] = _outcome(by_name[name].key, verdict)
     return outcomes | _left_over([one for one in inputs if one.key not in outcomes], strangers)
+
+
+def _accepted(one: Input, result: Mapping[str, Any]) -> Outcome:
+    """A lifecycle stage moves forward only: HubSpot answers success to a step back and keeps the later one."""
+    record_id, stage = str(result.get("id")), one.properties.get(LIFECYCLE)
+    if stage and (result.get("properties") or {}).get(LIFECYCLE) != stage:
+        reason = f"{LIFECYCLE}: HubSpot keeps the later stage; the other fields of the record are written"
+        return Outcome(one.key, "rejected", record_id, "LIFECYCLE_BACKWARD", reason)
+    return Outcome(one.key, "applied", record_id)
 
 
 def _left_over(unanswered: Sequence[Input], strangers: Sequence[str]) -> dict[str, Outcome]:

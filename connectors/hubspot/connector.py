@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Literal
 
+import structlog
+
 from connectors.base import (
     AccessDenied,
     CallFailed,
@@ -33,6 +35,8 @@ from connectors.hubspot.client import Client, TokenRefused
 from connectors.hubspot.describe import TASKS, Schema
 from connectors.hubspot.portal import Portal, read_portal
 from connectors.hubspot.transport import Transport
+
+log = structlog.get_logger(__name__)
 
 COMPANY_TYPE = "0-2"
 
@@ -74,9 +78,10 @@ class HubSpotConnector:
         for part in batch.chunks(operations):
             try:
                 outcomes |= self._write(part)
-            except CallFailed:
+            except CallFailed as failed:
                 if not outcomes:
                     raise
+                log.warning("hubspot stopped in mid-write", answered=len(outcomes), problem=type(failed).__name__)
                 break
         if any(outcome.code == "PROPERTY_DOESNT_EXIST" for outcome in outcomes.values()):
             self._schema.forget()
@@ -130,7 +135,7 @@ class HubSpotConnector:
         return None if answer.ok else f"HubSpot answered {answer.status} to GET {path}"
 
     def _match_field_problem(self) -> str | None:
-        spec = self.describe("account").get(self._destination.match_field)
+        spec = self._schema.unique(self._destination.object, self._destination.match_field)
         if spec is None:
             return f"{self._destination.object} have no property {self._destination.match_field}: run plgsync crm setup"
         if not spec.unique:

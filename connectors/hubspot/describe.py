@@ -44,6 +44,17 @@ class Schema:
                 self._known[object] = {spec.name: spec for spec in map(field_spec, properties(self._client, object))}
             return self._known[object]
 
+    def unique(self, object: str, name: str) -> FieldSpec | None:
+        """A property that addresses records, or what there is of it; read anew when it is not as it should be.
+
+        Setup may have made it since, in another process.
+        """
+        spec = self.fields(object).get(name)
+        if spec is None or not spec.unique:
+            self.forget()
+            spec = self.fields(object).get(name)
+        return spec
+
     def forget(self) -> None:
         """Read anew at the next question."""
         with self._lock:
@@ -51,7 +62,7 @@ class Schema:
 
     def canonical(self, object: str, values: Mapping[str, str | None], names: Sequence[str]) -> dict[str, Scalar]:
         """HubSpot's texts as canonical values, of those names that HubSpot has."""
-        specs = self.fields(object)
+        specs = self.fields(object) if names else {}
         return {name: canonical(specs[name], values.get(name)) for name in names if name in specs}
 
 

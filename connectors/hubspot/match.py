@@ -60,7 +60,7 @@ def _by_match_field(
     missing = [key.account_id for key in state.open()]
     if not missing:
         return
-    spec = schema.fields(destination.object).get(destination.match_field)
+    spec = schema.unique(destination.object, destination.match_field)
     if spec is None:
         raise AccessDenied(
             f"HubSpot {destination.object} have no property {destination.match_field}: run plgsync crm setup"
@@ -123,7 +123,10 @@ def normal(kind: str, value: str | None) -> str:
 
 
 def spellings(fallback: MatchField, value: str) -> list[str]:
-    """The texts under which a normalised value may stand in the CRM: search compares whole texts only."""
+    """The texts under which a normalised value may stand in the CRM: search compares whole texts only.
+
+    ``domain`` is kept bare by HubSpot's own pages; other fields, such as ``website``, hold whole addresses.
+    """
     if fallback.kind != "domain":
         return [value]
     if fallback.field == "domain":

@@ -27,6 +27,7 @@ CLOSED = "hs_is_closed"
 WON = "hs_is_closed_won"
 COMPLETED_AT = "hs_task_completion_date"
 OVERLAP = timedelta(seconds=60)
+TICK = timedelta(milliseconds=1)
 BY_AN_APP = "INTEGRATION"
 
 _DEAL_FIELDS = (CHANGED, CLOSED, WON, "amount")
@@ -74,7 +75,7 @@ def read_back(
 def _company_facts(
     client: Client, schema: Schema, destination: Destination, stream: _Stream, fields: Sequence[str]
 ) -> list[RecordFact]:
-    first, start = not stream.at, _start(stream)
+    first, start, told = not stream.at, _start(stream), stream.told
     changed = [record.id for record in _changed(client, destination.object, stream, ())]
     if first or not changed:
         return []
@@ -82,21 +83,22 @@ def _company_facts(
     records = read_batch(client, destination.object, changed, wanted, history=[*wanted, destination.match_field])
     facts = [RecordFact(gone, None, {}, deleted=True) for gone in changed if gone not in records]
     for record in records.values():
-        if _changed_by_others(record, wanted, destination.match_field, start):
+        since = _moment(told[record.id]) + TICK if record.id in told else start
+        if _changed_by_others(record, wanted, destination.match_field, since):
             values = schema.canonical(destination.object, record.properties, fields)
             facts.append(RecordFact(record.id, record.properties.get(OWNER) or None, values))
     return facts
 
 
-def _changed_by_others(record: Record, fields: Iterable[str], match_field: str, start: datetime) -> bool:
-    """Whether somebody else than the app that put our account id on the record set a field since ``start``."""
+def _changed_by_others(record: Record, fields: Iterable[str], match_field: str, since: datetime) -> bool:
+    """Whether somebody else than the app that put our account id on the record set a field from ``since`` on."""
     stamped = record.history.get(match_field) or [{}]
     us = (BY_AN_APP, stamped[0].get("sourceId"))
     return any(
         (entry.get("sourceType"), entry.get("sourceId")) != us
         for name in fields
         for entry in record.history.get(name) or []
-        if _moment(str(entry.get("timestamp"))) >= start
+        if _moment(str(entry.get("timestamp"))) >= since
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
@@ -31,6 +32,7 @@ PRIORITY = "hs_task_priority"
 OPEN = frozenset({"NOT_STARTED", "IN_PROGRESS", "WAITING", "DEFERRED"})
 UNTOUCHED = frozenset({"NOT_STARTED"})
 LEFT_ALONE = "left_alone"
+DELETED = "deleted"
 DELETED_PAGES = 50
 """Of a hundred deleted tasks each: what fits into a few seconds of the rate window."""
 
@@ -40,7 +42,7 @@ def key_field(destination: Destination, schema: Schema) -> str:
     if destination.tasks is None:
         raise AccessDenied(f"{destination.name}: tasks are not configured (tasks.key_field in config/crm.yaml)")
     name = destination.tasks.key_field
-    spec = schema.fields(TASKS).get(name)
+    spec = schema.unique(TASKS, name)
     if spec is None:
         raise AccessDenied(f"HubSpot tasks have no property {name}: run plgsync crm setup")
     if not spec.unique:
@@ -64,7 +66,8 @@ def create_tasks(
     deleted = _deleted(client, key, [one.key for one in operations if one.key not in there])
     new = [one for one in operations if one.key not in there and one.key not in deleted]
     companies = read_batch(client, destination.object, [one.record_id for one in new], ["hs_object_id"])
-    outcomes = {one.key: _applied(one.key, (there | deleted)[one.key]) for one in operations if one not in new}
+    outcomes = {key: Outcome(key, "applied", record_id=record.id) for key, record in there.items()}
+    outcomes |= {key: Outcome(key, "applied", record.id, DELETED) for key, record in deleted.items()}
     outcomes |= {one.key: _no_company(one.key) for one in new if one.record_id not in companies}
     due_hour = destination.tasks.due_hour if destination.tasks else 0
     inputs = [
@@ -72,7 +75,7 @@ def create_tasks(
         for one in new
         if one.record_id in companies
     ]
-    made = write_batch(client, TASKS, "upsert", inputs)
+    made = {key: _race_lost(outcome) for key, outcome in write_batch(client, TASKS, "upsert", inputs).items()}
     try:
         ties = _ties(client, destination, operations, there, made)
         return outcomes | made | associate(client, TASKS, destination.object, ties)
@@ -189,14 +192,15 @@ def _left_alone(operations: Iterable[UpdateTask | CloseTask]) -> dict[str, Outco
     return {one.key: Outcome(one.key, "applied", record_id=one.task_id, code=LEFT_ALONE) for one in operations}
 
 
-def _applied(key: str, record: Record) -> Outcome:
-    return Outcome(key, "applied", record_id=record.id)
-
-
 def _no_company(key: str) -> Outcome:
     return Outcome(
         key, "rejected", code="OBJECT_NOT_FOUND", reason="the company may be deleted or not exist", stale_record=True
     )
+
+
+def _race_lost(outcome: Outcome) -> Outcome:
+    """Somebody made this key at the same moment: the next attempt finds it."""
+    return replace(outcome, status="retry") if outcome.code == "UNIQUE_VALUE" else outcome
 
 
 def _untied(outcome: Outcome) -> Outcome:

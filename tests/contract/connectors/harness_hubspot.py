@@ -57,6 +57,9 @@ class HubSpotCrm:
         self._url, self._first_token = address["url"], address["token"]
         self._token = self._first_token
         self._tokens = 0
+        self._controls = 0
+        self._seen_at = (0, 0)
+        self._seen: dict[str, dict[str, str]] = {}
         self._session = requests.Session()
 
     def reset(self) -> None:
@@ -143,7 +146,7 @@ class HubSpotCrm:
 
     # ---- what is in the CRM
     def company(self, record_id: str) -> Mapping[str, Scalar]:
-        values = next(one["properties"] for one in self._records("companies") if one["id"] == record_id)
+        values = self._company_values()[record_id]
         return {name: _typed(name, values.get(self.field(name)) or "") for name in TYPES}
 
     def company_count(self) -> int:
@@ -219,6 +222,7 @@ class HubSpotCrm:
 
     # ---- the control API
     def _control(self, what: str, body: Any) -> Any:
+        self._controls += 1
         answer = self._session.post(f"{self._url}/__sim/{what}", json=body, timeout=30)
         assert answer.ok, answer.text
         return answer.json()
@@ -229,6 +233,14 @@ class HubSpotCrm:
     def _edit(self, type_: str, record_id: str, values: Mapping[str, Scalar]) -> None:
         properties = {name: _text(value) for name, value in values.items()}
         self._mutate(action="edit", type=type_, id=record_id, properties=properties)
+
+    def _company_values(self) -> dict[str, dict[str, str]]:
+        """All companies, fetched again only when something was sent since."""
+        total = self._session.get(f"{self._url}/__sim/log", params={"limit": 1}, timeout=30).json()["total"]
+        if self._seen_at != (total, self._controls):
+            self._seen = {one["id"]: one["properties"] for one in self._records("companies")}
+            self._seen_at = (total, self._controls)
+        return self._seen
 
     def _records(self, type_: str) -> list[dict[str, Any]]:
         state = self._session.get(f"{self._url}/__sim/state", params={"object": type_}, timeout=30).json()
@@ -248,10 +260,9 @@ def start() -> HubSpotCrm:
     return HubSpotCrm(running(salesforce_port=None))
 
 
-def _bare(domain: str) -> str:
-    """The domain of an address with a path: HubSpot's own pages keep no path in a company's domain."""
-    address = domain.split("://", 1)[-1]
-    return address.split("/", 1)[0] if "/" in address else domain
+def _bare(address: str) -> str:
+    """What HubSpot's own pages make of an address typed into a company's domain: no scheme and no path."""
+    return address.split("://", 1)[-1].split("/", 1)[0]
 
 
 def _text(value: Scalar) -> str:
