@@ -104,7 +104,7 @@ def _moment(text: str | None) -> datetime:
 
 @app.command()
 def demo(
-    dir: Annotated[Path, typer.Option("--dir", help="Where the demo project is made.")] = Path("demo"),  # noqa: A002
+    dir: Annotated[Path, typer.Option("--dir", help="Where the demo project is made.")] = Path("demo"),
     accounts: Annotated[int, typer.Option(min=20, max=20_000, help="How many accounts the company has.")] = 300,
     seed: Annotated[int, typer.Option(help="The same seed gives the same company.")] = 7,
 ) -> None:
@@ -118,7 +118,7 @@ def demo(
 
 
 @app.command()
-def init(dir: Annotated[Path, typer.Argument(help="The folder to write config/ and playbooks/ into.")]) -> None:  # noqa: A002
+def init(dir: Annotated[Path, typer.Argument(help="The folder to write config/ and playbooks/ into.")]) -> None:
     """Write a commented project to edit; files that exist are left alone.
 
     Example: plgsync init ~/plgsync-acme
@@ -225,7 +225,7 @@ def run(
     if apply and as_of:
         raise typer.BadParameter("a plan carries its own moment: leave --as-of out")
     report = run_now(project, None if apply else _moment(as_of), apply, first_run=first_run)
-    _show(render_report(report), json_, report_json(report))
+    _show(render_report([report]), json_, report_json(report))
 
 
 @app.command()

@@ -17,8 +17,7 @@ from worker.delivery.guard import UnsafePlan
 from worker.settings.clock import now
 from worker.settings.environment import database_url, project_dir
 from worker.settings.project import Project, load_project
-from worker.signals.errors import SourceError
-from worker.signals.freshness import StaleData
+from worker.signals.errors import SourceError, StaleData
 from worker.store.engine import open_store
 from worker.store.lock import Busy, exclusive_run
 from worker.store.schedules import DueJob, finish, take_due
@@ -72,7 +71,7 @@ class Jobs:
     def deliver(self, due: DueJob | None) -> None:
         """Send what is due, to every destination side by side."""
         with self._ending(due):
-            pipeline.deliver_all(self.engine, self.connectors, now=now, wait=time.sleep, owner="")
+            pipeline.deliver_all(self.engine, self.connectors, now=now, wait=time.sleep)
 
     def read_back(self, due: DueJob | None) -> None:
         """Store what people changed in the CRMs since the last look."""

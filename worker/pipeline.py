@@ -7,7 +7,6 @@ after and can die at any point. `compute` alone writes nothing anywhere, which i
 from __future__ import annotations
 
 import uuid
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Engine
 
-from connectors.base import Connector
+from connectors.base import Connector, Usage
 from connectors.registry import connect
 from worker.delivery.backlog import unsettled_records
 from worker.delivery.crm_facts import CrmFacts
@@ -39,9 +38,9 @@ from worker.language.values import Fields, Value
 from worker.rules.actions import MakeTask
 from worker.rules.decide import PlaybookRun, RunContext, decide
 from worker.rules.membership import Membership
-from worker.scores.memory import ScoreMemory
-from worker.scores.score import Scored, score_account, score_needs
+from worker.scores import Scored, ScoreMemory, score_account
 from worker.settings.project import Project
+from worker.settings.scores import needs as score_needs
 from worker.signals.compute import compute as compute_signals
 from worker.signals.freshness import check_fresh
 from worker.signals.source import open_source
@@ -79,12 +78,13 @@ class Computed:
 
 @dataclass(slots=True)
 class RunReport:
-    """What one run did; ``calls`` are API calls by destination: all, and those that write."""
+    """What one run did; by destination the API calls it made and the fewest that could have written the same."""
 
     run_id: str
     computed: Computed
     deliveries: list[Delivery] = field(default_factory=list)
-    calls: dict[str, tuple[int, int]] = field(default_factory=dict)
+    calls: dict[str, Usage] = field(default_factory=dict)
+    fewest_write_calls: dict[str, int] = field(default_factory=dict)
 
 
 def connect_all(project: Project) -> dict[str, Connector]:
@@ -112,9 +112,13 @@ def run(
     with exclusive_run(engine):
         if engine.dialect.name == "sqlite":
             give_back_leases(engine, INLINE_OWNER)
+        before = {name: connector.usage() for name, connector in connectors.items()}
         report = compute_and_commit(project, engine, connectors, as_of, first_run=first_run, approved=approved)
-        report.deliveries = deliver_all(engine, connectors, now=now, wait=wait)
-    report.calls = {name: (c.usage().calls, c.usage().write_calls) for name, c in connectors.items()}
+        report.deliveries = deliver_all(engine, connectors, now=now, wait=wait, owner=INLINE_OWNER)
+    report.fewest_write_calls = {
+        d.destination: connectors[d.destination].fewest_write_calls(d.applied) for d in report.deliveries
+    }
+    report.calls = {name: _calls_since(connector, before[name]) for name, connector in connectors.items()}
     return report
 
 
@@ -147,15 +151,23 @@ def compute_and_commit(
     return report
 
 
+def _calls_since(connector: Connector, before: Usage) -> Usage:
+    after = connector.usage()
+    return Usage(after.calls - before.calls, after.write_calls - before.write_calls)
+
+
 def deliver_all(
-    engine: Engine, connectors: Mapping[str, Connector], *, now: Callable[[], datetime], wait: Callable[[float], None]
+    engine: Engine,
+    connectors: Mapping[str, Connector],
+    *,
+    now: Callable[[], datetime],
+    wait: Callable[[float], None],
+    owner: str = "",
 ) -> list[Delivery]:
     """Deliver to every destination side by side; a slow or refusing one holds up nobody else."""
 
     def one(connector: Connector) -> Delivery:
-        return deliver_patiently(
-            engine, connector, now=now, wait=wait, patience_s=_PATIENCE_S, owner=INLINE_OWNER
-        )
+        return deliver_patiently(engine, connector, now=now, wait=wait, patience_s=_PATIENCE_S, owner=owner)
 
     if not connectors:
         return []
@@ -203,11 +215,11 @@ def measure(
 
     Raises `SourceError` or `StaleData`.
     """
-    needs = _needs(project)
+    needs = needs_of(project)
     lookbacks = sorted({TREND_DAYS, *(need.days for need in needs if need.kind == "change" and need.days)})
     with open_source(project.product, project.root) as source:
         volume = source.volume(as_of)
-        check_fresh(volume, as_of, project.schedule.stale_after, previous_accounts)
+        check_fresh(volume, as_of, project.schedule.max_age, previous_accounts)
         measured = compute_signals(source, project.product, project.signals, needs, as_of, accounts)
         then = {
             days: compute_signals(
@@ -226,7 +238,7 @@ def score(
     as_of: datetime,
 ) -> dict[str, Scored]:
     """Score every account and put the scores, and then the changes, beside its other fields."""
-    changes = [need for need in _needs(project) if need.kind == "change" and need.days]
+    changes = [need for need in needs_of(project) if need.kind == "change" and need.days]
     scored = {}
     for account_id, row in fields.items():
         before = _existing(then[TREND_DAYS].get(account_id), as_of - timedelta(days=TREND_DAYS))
@@ -368,9 +380,11 @@ def _queue(connection: Connection, computed: Computed, run_id: str) -> None:
     for view in computed.views:
         if view.problem:
             continue
-        for record_id in unsettled_records(connection, view.name):
-            if (view.name, record_id) not in planned:
-                changes.append(NewFields(view.name, "", record_id, settled[view.name], {}))
+        changes += [
+            NewFields(view.name, "", record_id, settled[view.name], {})
+            for record_id in unsettled_records(connection, view.name)
+            if (view.name, record_id) not in planned
+        ]
     queue_fields(connection, changes, run_id)
     for change in plan.tasks:
         if change.waiting_row is not None and change.record_id:
@@ -398,8 +412,3 @@ def _history_row(account_id: str, row: Fields, as_of: str, project: Project) -> 
 
 def _iso(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def counts_by(computed: Computed, name: str) -> Counter[str]:
-    """How many accounts have each value of a field; unknown counts as ``unknown``."""
-    return Counter("unknown" if row.get(name) is None else str(row[name]) for row in computed.accounts.values())

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.columns import Columns
 from rich.console import Group, RenderableType
-from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
@@ -48,25 +47,27 @@ def report_json(report: RunReport) -> dict[str, Any]:
 
 def _destination_json(report: RunReport, name: str) -> dict[str, Any]:
     delivery = next(one for one in report.deliveries if one.destination == name)
-    calls, write_calls = report.calls[name]
+    used = report.calls[name]
     return {
         "applied": delivery.applied,
         "outcomes": delivery.outcomes,
         "stopped": delivery.stopped,
-        "calls": calls,
-        "write_calls": write_calls,
-        "fewest_write_calls": report.fewest_write_calls(name),
+        "calls": used.calls,
+        "write_calls": used.write_calls,
+        "fewest_write_calls": report.fewest_write_calls[name],
     }
 
 
-def render_report(report: RunReport) -> RenderableType:
-    """The whole report, for a terminal."""
-    computed = report.computed
+def render_report(reports: Sequence[RunReport]) -> RenderableType:
+    """The report of one run, or of several in a row: scores as of the last, work summed over all."""
+    last = reports[-1]
+    computed = last.computed
+    over = f" over {len(reports)} runs" if len(reports) > 1 else ""
     parts: list[RenderableType] = [
-        Text(f"{len(computed.accounts)} accounts as of {computed.as_of:%Y-%m-%d %H:%M} UTC · run {report.run_id}"),
+        Text(f"{len(computed.accounts)} accounts as of {computed.as_of:%Y-%m-%d %H:%M} UTC · run {last.run_id}{over}"),
         Columns([_scores(computed), _onboarding(computed), _pql(computed)], padding=(0, 2)),
-        _playbooks(computed),
-        _destinations(report),
+        _playbooks(reports),
+        _destinations(reports),
     ]
     parts += [Text(line, style="yellow") for line in _remarks(computed)]
     return Group(*parts)
@@ -101,24 +102,24 @@ def _counts(title: str, rows: Iterable[tuple[str, int]]) -> Table:
     return table
 
 
-def _playbooks(computed: Computed) -> Table:
+def _playbooks(reports: Sequence[RunReport]) -> Table:
     table = Table(title="Playbooks", title_justify="left", header_style="bold")
     table.add_column("playbook")
-    table.add_column("tasks", justify="right")
-    table.add_column("entered", justify="right")
-    table.add_column("left", justify="right")
-    table.add_column("inside", justify="right")
+    for title in ("tasks", "entered", "left", "inside"):
+        table.add_column(title, justify="right")
     table.add_column("held back, and why")
-    for playbook_id, run in computed.playbooks.items():
-        counts = run.counts
-        tasks = sum(1 for change in computed.plan.tasks if change.playbook_id == playbook_id)
-        held = _held_back(counts, run.blocked) or "–"
-        name = f"{playbook_id} (paused: {run.paused})" if run.paused else playbook_id
+    for playbook_id, run in reports[-1].computed.playbooks.items():
+        tasks = Counter(change.playbook_id for report in reports for change in report.computed.plan.tasks)
+        totals = Counter[str]()
+        for report in reports:
+            totals.update(report.computed.playbooks[playbook_id].counts)
         table.add_row(
-            name,
-            str(tasks),
-            *(str(counts.get(key, 0)) for key in ("entered", "left", "inside")),
-            held,
+            f"{playbook_id} (paused: {run.paused})" if run.paused else playbook_id,
+            str(tasks[playbook_id]),
+            str(totals["entered"]),
+            str(totals["left"]),
+            str(run.counts.get("inside", 0)),
+            _held_back(run.counts, run.blocked) or "–",
         )
     return table
 
@@ -144,26 +145,26 @@ def _held_back(counts: Mapping[str, int], blocked: Mapping[str, int]) -> str:
     return " · ".join(parts)
 
 
-def _destinations(report: RunReport) -> RenderableType:
+def _destinations(reports: Sequence[RunReport]) -> Table:
     table = Table(title="CRMs", title_justify="left", header_style="bold")
     table.add_column("destination")
     for title in ("records", "tasks", "write calls", "fewest possible", "all calls", "not matched", "rejected"):
         table.add_column(title, justify="right")
-    plan = report.computed.plan
-    for delivery in report.deliveries:
-        name = delivery.destination
-        calls, write_calls = report.calls[name]
+    plan = reports[-1].computed.plan
+    for name in reports[-1].calls:
+        deliveries = [one for report in reports for one in report.deliveries if one.destination == name]
+        applied = sum((Counter(one.applied) for one in deliveries), Counter[str]())
         unmatched = [one for one in plan.unmatched if one.destination == name]
         ambiguous = sum(1 for one in unmatched if one.status == "ambiguous")
         table.add_row(
             name,
-            str(delivery.applied.get("fields", 0)),
-            str(sum(count for kind, count in delivery.applied.items() if kind.startswith("task_"))),
-            str(write_calls),
-            str(report.fewest_write_calls(name)),
-            str(calls),
+            str(applied.pop("fields", 0)),
+            str(applied.total()),
+            str(sum(report.calls[name].write_calls for report in reports)),
+            str(sum(report.fewest_write_calls[name] for report in reports)),
+            str(sum(report.calls[name].calls for report in reports)),
             f"{len(unmatched)} ({ambiguous} ambiguous)" if ambiguous else str(len(unmatched)),
-            str(delivery.outcomes.get("rejected", 0)),
+            str(sum(one.outcomes.get("rejected", 0) for one in deliveries)),
         )
     return table
 
@@ -180,8 +181,3 @@ def _remarks(computed: Computed) -> Iterable[str]:
     for one in [one for one in plan.unmatched if one.status == "ambiguous"][:5]:
         account = computed.accounts[one.account_id].get("account.name") or one.account_id
         yield f"{one.destination}: {account} could be {len(one.candidates)} records: {' '.join(one.candidates)}"
-
-
-def panel(title: str, body: RenderableType) -> Panel:
-    """A titled box."""
-    return Panel(body, title=title, title_align="left", expand=False)

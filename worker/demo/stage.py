@@ -1,0 +1,93 @@
+"""The demo's stage: a project folder like a user's own, and the two sandbox CRMs it talks to."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from worker.demo.company import Company, build_company
+from worker.demo.crm_seed import crm_seed
+from worker.failures import Refused
+from worker.starting import write_project
+
+SEED_FILE = "crm-seed.json"
+_MARK = ".plgsync-demo"
+_STOP_S = 10.0
+
+
+def build_stage(folder: Path, accounts: int, seed: int, as_of: datetime) -> Company:
+    """A project in ``folder`` with a company's data in it, and beside it what the CRMs hold at first.
+
+    Replaces an earlier demo there; raises `Refused` when the folder holds anything else.
+    """
+    make_room(folder)
+    write_project(folder)
+    company = build_company(folder / "data" / "product.duckdb", accounts, seed, as_of=as_of)
+    (folder / SEED_FILE).write_text(json.dumps(crm_seed(company, seed)), encoding="utf-8")
+    return company
+
+
+def make_room(folder: Path) -> None:
+    """Replace an earlier demo; never touch a folder that holds anything else."""
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / _MARK).exists():
+            raise Refused(f"{folder} is not empty and no demo of ours; choose another folder with --dir")
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _MARK).touch()
+
+
+@contextmanager
+def sandboxes(seed_file: Path) -> Iterator[dict[str, dict[str, str]]]:
+    """Both sandbox CRMs in a process of their own, which ends with the demo."""
+    errors = seed_file.with_name("sandbox.log")
+    with errors.open("w", encoding="utf-8") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+            [sys.executable, "-m", "connectors.sandbox", "--seed", str(seed_file)],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        try:
+            line = process.stdout.readline() if process.stdout else ""
+            if not line:
+                raise Refused(f"the sandbox CRMs did not start; see {errors}")
+            yield json.loads(line)
+        finally:
+            process.terminate()
+            process.wait(_STOP_S)
+
+
+def point_at(folder: Path, crms: Mapping[str, Mapping[str, str]]) -> None:
+    """Write addresses and credentials into the project's own files; nothing else tells it from a real one.
+
+    The playbooks go live and act on accounts that match already, so that the first days have a story.
+    """
+    secrets = folder / ".plgsync"
+    secrets.mkdir(mode=0o700, exist_ok=True)
+    places = {
+        "SALESFORCE_CLIENT_ID": crms["salesforce"]["client_id"],
+        "SALESFORCE_CLIENT_SECRET": crms["salesforce"]["client_secret"],
+        "HUBSPOT_TOKEN": crms["hubspot"]["token"],
+    }
+    settings = folder / "config" / "crm.yaml"
+    text = settings.read_text(encoding="utf-8")
+    for name, value in places.items():
+        file = secrets / name.lower()
+        file.touch(mode=0o600)
+        file.write_text(value, encoding="utf-8")
+        text = text.replace(f"env:{name}", f"file:.plgsync/{file.name}")
+    text = re.sub(r"base_url: https://\S*salesforce\S*", f"base_url: {crms['salesforce']['url']}", text)
+    text = re.sub(r"base_url: https://\S*hubapi\S*", f"base_url: {crms['hubspot']['url']}", text)
+    settings.write_text(text, encoding="utf-8")
+    for playbook in (folder / "playbooks").glob("*.yaml"):
+        content = playbook.read_text(encoding="utf-8")
+        content = re.sub(r"(?m)^mode: preview\b", "mode: live", content)
+        playbook.write_text(content.replace("already_matching: ignore", "already_matching: include"), encoding="utf-8")
