@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from worker.language.condition import Condition
 from worker.language.need import Need
@@ -15,7 +15,17 @@ from worker.settings.base import ConditionTree, DurationText, Loc, Percent, Rate
 from worker.settings.known import TEMPLATE_FIELDS
 from worker.settings.playbook_check import check_playbook as check_playbook
 from worker.settings.playbook_steps import Assignee as Assignee
-from worker.settings.playbook_steps import BranchStep, CreateTask, FieldsStep, Step, TaskStep, walk_steps
+from worker.settings.playbook_steps import (
+    BranchStep,
+    CreateTask,
+    FieldsStep,
+    Step,
+    TaskStep,
+    at_least_one,
+    email,
+    short_name,
+    walk_steps,
+)
 
 
 def _mode(value: Any) -> Any:
@@ -109,10 +119,10 @@ class Playbook(Strict):
     """The whole of one file in playbooks/."""
 
     version: Literal[1]
-    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)]
+    id: Annotated[str, AfterValidator(short_name), Field(max_length=60)]
     """State is kept under this id: a changed id is a new playbook."""
     name: Annotated[str, Field(min_length=1, max_length=120)]
-    owner: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+    owner: Annotated[str, AfterValidator(email)]
     """Whom to ask about this playbook."""
     mode: Annotated[Literal["off", "preview", "live"], BeforeValidator(_mode)] = "preview"
     """"off", preview (decides, but writes and sends nothing) or live."""
@@ -124,7 +134,7 @@ class Playbook(Strict):
     """What ends it. Without it, an account leaves as soon as "enters" is false."""
     repeat: Repeat = Repeat()
     limits: Limits = Limits()
-    do: Annotated[tuple[Step, ...], Field(min_length=1)]
+    do: Annotated[tuple[Step, ...], AfterValidator(at_least_one)]
     goal: Goal | None = None
     holdout: Annotated[Percent, Field(le=0.5)] = 0.0
     """This share of the accounts gets no action, so that the others can be compared with it."""

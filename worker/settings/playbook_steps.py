@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     Discriminator,
     Field,
@@ -28,6 +29,7 @@ IfOpenTask = Literal["skip", "update", "create"]
 
 _ASSIGNEE = re.compile(r"(user|queue|round_robin)\(\s*([^()\s]+)\s*\)")
 _ASSIGNEE_FORMS = "account_owner, csm, user(ann@example.com), queue(onboarding) or round_robin(sales-inbound)"
+_SHORT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -99,10 +101,24 @@ FieldValueText = Annotated[
 ]
 
 
+def short_name(text: str) -> str:
+    """The text, if it is made of small letters, digits and dashes."""
+    if not _SHORT_NAME.fullmatch(text):
+        raise ValueError(f'"{text}" must be small letters, digits and dashes, such as first-touch')
+    return text
+
+
+def email(text: str) -> str:
+    """The text, if it looks like an e-mail address."""
+    if not _EMAIL.fullmatch(text):
+        raise ValueError(f'"{text}" is not an e-mail address, such as revops@example.com')
+    return text
+
+
 class CreateTask(Strict):
     """One CRM task. ``key`` makes it this task for ever: renaming the subject never makes a second one."""
 
-    key: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=40)]
+    key: Annotated[str, AfterValidator(short_name), Field(max_length=40)]
     """A short name, once in this playbook; keep it when you reword the task."""
     to: AssigneeText
     if_no_owner: AssigneeText | None = None
@@ -150,11 +166,18 @@ class WaitStep(Strict):
         return self
 
 
+def at_least_one(steps: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The steps, unless there are none."""
+    if not steps:
+        raise ValueError("there is no step here; give at least one")
+    return steps
+
+
 class BranchStep(Strict):
     """Go one way or the other. While the condition is unknown, nothing happens and it is asked again next run."""
 
     if_: Annotated[ConditionTree, Field(alias="if")]
-    then: Annotated[tuple[Step, ...], Field(min_length=1)]
+    then: Annotated[tuple[Step, ...], AfterValidator(at_least_one)]
     else_: Annotated[tuple[Step, ...], Field(alias="else")] = ()
 
 

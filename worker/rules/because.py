@@ -1,0 +1,62 @@
+"""Why: which tests were true, and what was missing where an answer is unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from worker.language.condition import All, Any, Condition, Not, Test, WhenMissing
+from worker.language.template import shorten
+from worker.language.values import Fields, Value, tidy
+
+_LONGEST_REASON = 255
+
+
+def matched_text(condition: Condition, fields: Fields) -> str:
+    """The tests that made a condition true, with the values seen, in at most 255 characters."""
+    return shorten("; ".join(_deciding_tests(condition, fields, truth=True)), _LONGEST_REASON)
+
+
+def failed_text(condition: Condition, fields: Fields) -> str:
+    """The tests that made a condition false, with the values seen, in at most 255 characters."""
+    return shorten("; ".join(_deciding_tests(condition, fields, truth=False)), _LONGEST_REASON)
+
+
+def missing_names(condition: Condition, fields: Fields) -> Iterator[str]:
+    """What has to become known for an unknown condition to be answered; nothing when it is answered."""
+    if condition.run(fields) is not None:
+        return
+    if isinstance(condition, Test):
+        names = [need.key for need in condition.line.expression.needs() if fields.get(need.key) is None]
+        yield from sorted(names) or [condition.line.text]
+    else:
+        for child in condition.children:
+            yield from missing_names(child, fields)
+
+
+def _deciding_tests(condition: Condition, fields: Fields, *, truth: bool) -> Iterator[str]:
+    """The tests by which a condition came out as ``truth``."""
+    if condition.run(fields) is not truth:
+        return
+    match condition:
+        case Test():
+            yield _with_values(condition, fields)
+        case Not():
+            yield f"not {condition.children[0]}"
+        case WhenMissing() if condition.children[0].run(fields) is None:
+            yield f"{condition.children[0]} (unknown, taken for {str(truth).lower()})"
+        case All() | Any() | WhenMissing():
+            for child in condition.children:
+                yield from _deciding_tests(child, fields, truth=truth)
+
+
+def _with_values(test: Test, fields: Fields) -> str:
+    """``seats_used / seat_limit >= 85% (18 / 20)``; a text or yes/no that was asked for is not repeated."""
+    line = test.line
+    if line.op == "is" and line.kind in {"text", "bool"}:
+        return line.text
+    seen = [fields.get(mention.need.key) for mention in line.expression.mentions]
+    return f"{line.text} ({_joined(seen, line.expression.operator)})"
+
+
+def _joined(seen: list[Value], operator: str) -> str:
+    return (f" {operator} " if operator else ", ").join(tidy(value) for value in seen)

@@ -1,0 +1,45 @@
+"""Days that count: Monday to Friday in the calendar's zone, without its holidays."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from worker.language.units import Duration
+from worker.settings.schedule import Calendar
+
+_SATURDAY = 5
+
+
+def local_day(calendar: Calendar, moment: datetime) -> date:
+    """The calendar's day of a moment."""
+    return moment.astimezone(ZoneInfo(calendar.zone)).date()
+
+
+def add_days(calendar: Calendar, day: date, duration: Duration) -> date:
+    """So many days or business days after ``day``; 0 business days from a day off is the next business day."""
+    if duration.kind == "days":
+        return day + timedelta(days=duration.n)
+    if duration.kind != "business_days":
+        raise ValueError(f"{duration} does not count days")
+    day = _first_business_day(calendar, day) if duration.n == 0 else day
+    for _ in range(duration.n):
+        day = _first_business_day(calendar, day + timedelta(days=1))
+    return day
+
+
+def moment_after(calendar: Calendar, start: datetime, duration: Duration) -> datetime:
+    """When a wait that began at ``start`` is over.
+
+    Days are over when the local day begins, so that a run at any time of that day goes on.
+    """
+    if duration.kind == "hours":
+        return start + timedelta(hours=duration.n)
+    day = add_days(calendar, local_day(calendar, start), duration)
+    return datetime.combine(day, time(), ZoneInfo(calendar.zone)).astimezone(UTC)
+
+
+def _first_business_day(calendar: Calendar, day: date) -> date:
+    while day.weekday() >= _SATURDAY or day in calendar.holidays:
+        day += timedelta(days=1)
+    return day

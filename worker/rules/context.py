@@ -1,0 +1,63 @@
+"""What goes into a decision besides the accounts, and what comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from worker.rules.actions import Action
+from worker.rules.membership import Event, Membership
+from worker.settings.playbook_steps import Assignee
+from worker.settings.schedule import Calendar
+
+
+def nobody(account_id: str, assignee: Assignee) -> str | None:  # noqa: ARG001 - the shape of `RunContext.owner_of`
+    """For when it is not known who would get a task."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """What a decision depends on besides the accounts. ``calendar`` says which days are business days.
+
+    ``owner_of`` names whoever would get a task (any stable text, None when nobody is known); ``tasks_today`` counts
+    the tasks each of them got today. ``open_tasks`` holds ``playbook id/task key`` of the open CRM tasks of each
+    account. ``history`` are the counts of earlier runs, oldest first. ``approved`` lets a paused run go on.
+    """
+
+    as_of: datetime
+    calendar: Calendar
+    owner_of: Callable[[str, Assignee], str | None] = nobody
+    open_tasks: Mapping[str, Collection[str]] = field(default_factory=dict)
+    tasks_today: Mapping[str, int] = field(default_factory=dict)
+    history: Sequence[Mapping[str, int]] = ()
+    approved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What happened to one account, and why. ``withheld`` are the actions that a preview does not take."""
+
+    playbook_id: str
+    account_id: str
+    event: Event
+    because: str
+    actions: tuple[Action, ...] = ()
+    withheld: tuple[Action, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybookRun:
+    """One run of one playbook. ``memberships`` holds only those to be stored anew.
+
+    ``counts`` has one number per event and per phase and, among others, ``blocked_missing`` (not decided because
+    something is unknown; ``blocked`` says what), ``repeat`` (too soon to enter again) and ``preview`` (tasks not
+    made because the playbook is not live). ``paused`` says why nobody was let in.
+    """
+
+    decisions: tuple[Decision, ...]
+    memberships: Mapping[str, Membership]
+    counts: Mapping[str, int]
+    blocked: Mapping[str, int]
+    paused: str | None = None

@@ -1,0 +1,306 @@
+"""One playbook, all accounts, one moment: who enters, who leaves, and what is to be done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from worker.language.values import Fields
+from worker.rules import transitions
+from worker.rules.actions import Action, CloseTasks, MakeTask
+from worker.rules.admission import Room, in_holdout, owners_of
+from worker.rules.because import failed_text, matched_text, missing_names
+from worker.rules.breaker import why_to_pause
+from worker.rules.context import Decision as Decision
+from worker.rules.context import PlaybookRun as PlaybookRun
+from worker.rules.context import RunContext as RunContext
+from worker.rules.membership import Arm, Event, Membership
+from worker.rules.program import Branch, compile_steps
+from worker.rules.rank import rank_of
+from worker.rules.steps import Progress, Scene, go_on
+from worker.rules.transitions import Truths
+from worker.settings.playbook import Playbook
+
+_NEW = Membership()
+
+
+def decide(
+    playbook: Playbook,
+    accounts: Mapping[str, Fields],
+    memberships: Mapping[str, Membership],
+    context: RunContext,
+) -> PlaybookRun:
+    """Run one playbook as of one moment. Nothing given is changed, so this serves previews as well.
+
+    Applying the result and deciding again as of the same moment does nothing more. Raises ValueError when a
+    membership has been decided on as of a later moment.
+    """
+    if playbook.mode == "off":
+        return PlaybookRun((), {}, {}, {})
+    run = _Run(playbook, accounts, memberships, context)
+    for account_id in sorted(accounts):
+        run.observe(account_id)
+    run.admit()
+    return run.result()
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """An account that is to enter if there is room."""
+
+    account_id: str
+    membership: Membership
+    rank: float
+    fresh: bool
+
+
+class _Run:
+    """The work in progress of `decide`."""
+
+    def __init__(
+        self,
+        playbook: Playbook,
+        accounts: Mapping[str, Fields],
+        memberships: Mapping[str, Membership],
+        context: RunContext,
+    ) -> None:
+        self._playbook, self._accounts, self._context = playbook, accounts, context
+        self._live = playbook.mode == "live"
+        # What a preview remembered ends when the playbook goes live; what was live survives a preview unchanged.
+        self._before = {a: m for a, m in memberships.items() if m.live or not self._live}
+        self._first = not (any(m.live for m in self._before.values()) or any(map(self._counts_here, context.history)))
+        self._first &= self._live or not self._before
+        self._after: dict[str, Membership] = {}
+        self._decisions: list[Decision] = []
+        self._events: dict[str, list[Event]] = {}
+        self._candidates: list[_Candidate] = []
+        self._blocked: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
+        self._paused: str | None = None
+        self._program = compile_steps(playbook.do)
+        self._rank = rank_of(playbook)
+        self._closes = any(task.close_when_leaves for _, task in playbook.tasks())
+
+    def _counts_here(self, counts: Mapping[str, int]) -> bool:
+        return bool(counts.get("live")) or not self._live
+
+    # -------------------------------------------------------------------- one account
+
+    def observe(self, account_id: str) -> None:
+        """Move one account as far as it can move by itself; those that are to enter become candidates."""
+        membership, as_of = self._before.get(account_id, _NEW), self._context.as_of
+        if membership.last_as_of is not None and membership.last_as_of > as_of:
+            raise ValueError(f"playbook {self._playbook.id} has decided as of {membership.last_as_of}, after {as_of}")
+        done = membership.last_as_of == as_of
+        if done and membership.phase in {"in", "out"}:
+            return
+        fields = self._accounts[account_id]
+        truths = transitions.look(self._playbook, fields)
+        if transitions.goal_reached(membership, self._playbook, fields, as_of):
+            because = matched_text(self._playbook.goal.when, fields) if self._playbook.goal else ""
+            membership = replace(membership, goal_at=as_of, last_as_of=as_of)
+            self._happened(account_id, "goal", because)
+        if membership.phase == "in":
+            self._inside(account_id, membership, truths)
+        else:
+            self._outside(account_id, membership, truths)
+
+    def _inside(self, account_id: str, membership: Membership, truths: Truths) -> None:
+        as_of, fields = self._context.as_of, self._accounts[account_id]
+        if truths.ends:
+            close = self._closes and membership.arm == "treated" and membership.entry > 0
+            actions = (CloseTasks(self._playbook.id, account_id, membership.entry),) if close else ()
+            self._happened(account_id, "left", self._why_left(truths, fields), actions)
+            self._keep(account_id, transitions.leave(membership, truths, as_of))
+            return
+        progress = go_on(self._scene(account_id), membership)
+        if progress.unknown:
+            self._block(condition_names=self._unknown_branch(progress.membership, fields))
+        if progress.stopped:
+            self._happened(account_id, "stopped", "the steps were edited; this account cannot go on in them")
+        if progress.moved:
+            self._happened(account_id, "stepped", "the wait is over", progress.actions)
+            self._note_open(account_id, progress)
+        now = progress.membership
+        self._keep(account_id, now if now == membership else replace(now, last_as_of=as_of))
+
+    def _outside(self, account_id: str, membership: Membership, truths: Truths) -> None:
+        as_of, fields = self._context.as_of, self._accounts[account_id]
+        if truths.starts is None and membership.armed and self._may_ever(membership):
+            self._block(condition_names=self._unknown_start(fields))
+        if self._first and truths.starts is True and self._playbook.repeat.already_matching == "ignore":
+            self._happened(account_id, "already_matching", matched_text(self._playbook.when.enters, fields))
+            self._keep(account_id, transitions.note(membership, as_of))
+            return
+        if not self._may_ever(membership):
+            self._keep(account_id, membership)
+            return
+        now = transitions.approach(membership, truths, as_of)
+        if membership.phase == "queued" and now.phase == "out":
+            self._happened(account_id, "dropped", "no longer matches")
+        self._keep(account_id, now)
+        if truths.starts is True:
+            self._consider(account_id, now)
+
+    def _consider(self, account_id: str, membership: Membership) -> None:
+        """Make an account that matches a candidate, unless it is too soon."""
+        if membership.phase == "pending":
+            if not transitions.has_held(membership, self._playbook.when.for_):
+                return
+            if not transitions.may_enter_again(membership, self._playbook.repeat, self._context.as_of):
+                self._counts["repeat"] += 1
+                return
+        elif membership.phase != "queued":
+            return
+        rank, fresh = self._rank(self._accounts[account_id]), membership.phase == "pending"
+        self._candidates.append(_Candidate(account_id, membership, rank, fresh))
+
+    def _may_ever(self, membership: Membership) -> bool:
+        return not (self._playbook.repeat.once and membership.entries)
+
+    # -------------------------------------------------------------------- all candidates together
+
+    def admit(self) -> None:
+        """Let candidates in by rank as far as the limits allow; queue the others, or hold all when too many match."""
+        fresh = sum(1 for candidate in self._candidates if candidate.fresh)
+        self._paused = None if self._context.approved or self._first else self._why_to_pause(fresh)
+        if self._paused:
+            return
+        room = Room(self._playbook, self._context, self._taken_before())
+        for candidate in sorted(self._candidates, key=lambda one: (-one.rank, one.account_id)):
+            account_id = candidate.account_id
+            if candidate.fresh:
+                self._events.setdefault(account_id, []).append("matched")
+            if in_holdout(self._playbook, account_id):
+                self._enter(candidate, "held_out")
+            elif room.take(self._owners_on_entry(account_id, candidate.membership)):
+                self._enter(candidate, "treated")
+            else:
+                self._wait_for_room(candidate)
+
+    def _why_to_pause(self, fresh: int) -> str | None:
+        seen = sum(
+            1 for m in self._before.values() if m.last_as_of == self._context.as_of and "matched" in m.last_events
+        )
+        history = [counts for counts in self._context.history if self._counts_here(counts)]
+        return why_to_pause(fresh + seen, history)
+
+    def _taken_before(self) -> Iterator[Counter[str]]:
+        """The tasks, by person, of each account that an earlier run as of this very moment let in."""
+        as_of = self._context.as_of
+        for account_id, membership in self._before.items():
+            if membership.entered_at == as_of and membership.arm == "treated" and account_id in self._accounts:
+                yield self._owners_on_entry(account_id, membership)
+
+    def _owners_on_entry(self, account_id: str, membership: Membership) -> Counter[str]:
+        entered = transitions.enter(membership, "treated", self._program.version, "", self._context.as_of)
+        return owners_of(go_on(self._scene(account_id), entered).actions, self._context)
+
+    def _enter(self, candidate: _Candidate, arm: Arm) -> None:
+        account_id, as_of = candidate.account_id, self._context.as_of
+        matched = matched_text(self._playbook.when.enters, self._accounts[account_id])
+        entered = transitions.enter(candidate.membership, arm, self._program.version, matched, as_of)
+        progress = go_on(self._scene(account_id), entered)
+        self._happened(account_id, "entered" if arm == "treated" else "held_out", matched, progress.actions)
+        self._note_open(account_id, progress)
+        if progress.unknown:
+            self._block(condition_names=self._unknown_branch(progress.membership, self._accounts[account_id]))
+        self._keep(account_id, progress.membership)
+
+    def _wait_for_room(self, candidate: _Candidate) -> None:
+        account_id, as_of = candidate.account_id, self._context.as_of
+        if transitions.has_waited_too_long(candidate.membership, as_of):
+            self._happened(account_id, "expired", "no room under the limits for 7 days")
+            self._keep(account_id, transitions.expire(candidate.membership, as_of))
+            return
+        if candidate.fresh:
+            self._happened(account_id, "queued", "no room under the limits")
+        self._keep(account_id, transitions.queue(candidate.membership, as_of))
+
+    # -------------------------------------------------------------------- bookkeeping
+
+    def _scene(self, account_id: str) -> Scene:
+        context = self._context
+        open_tasks = context.open_tasks.get(account_id, ())
+        return Scene(
+            self._playbook,
+            self._program,
+            account_id,
+            self._accounts[account_id],
+            context.as_of,
+            context.calendar,
+            open_tasks,
+            self._rank,
+        )
+
+    def _happened(self, account_id: str, event: Event, because: str, actions: tuple[Action, ...] = ()) -> None:
+        self._events.setdefault(account_id, []).append(event)
+        if self._live:
+            self._decisions.append(Decision(self._playbook.id, account_id, event, because, actions))
+        else:
+            self._counts["preview"] += sum(1 for action in actions if isinstance(action, MakeTask))
+            self._decisions.append(Decision(self._playbook.id, account_id, event, because, withheld=actions))
+
+    def _note_open(self, account_id: str, progress: Progress) -> None:
+        if progress.already_open:
+            self._events.setdefault(account_id, []).append("already_open")
+
+    def _block(self, condition_names: Collection[str]) -> None:
+        self._counts["blocked_missing"] += 1
+        self._blocked.update(condition_names)
+
+    def _unknown_start(self, fields: Fields) -> set[str]:
+        names = set(missing_names(self._playbook.when.enters, fields))
+        return names | set(missing_names(self._playbook.audience, fields) if self._playbook.audience else ())
+
+    def _unknown_branch(self, membership: Membership, fields: Fields) -> set[str]:
+        branch = self._program.instructions[membership.step]
+        return set(missing_names(branch.condition, fields)) if isinstance(branch, Branch) else set()
+
+    def _why_left(self, truths: Truths, fields: Fields) -> str:
+        playbook = self._playbook
+        if truths.audience is False and playbook.audience is not None:
+            return f"not in the audience: {failed_text(playbook.audience, fields)}"
+        if playbook.leaves is None:
+            return failed_text(playbook.when.enters, fields)
+        return matched_text(playbook.leaves, fields)
+
+    def _keep(self, account_id: str, membership: Membership) -> None:
+        self._after[account_id] = membership
+
+    def result(self) -> PlaybookRun:
+        """Everything decided, with what has to be stored anew."""
+        changed: dict[str, Membership] = {}
+        for account_id, membership in self._after.items():
+            before = self._before.get(account_id, _NEW)
+            events = tuple(self._events.get(account_id, ()))
+            if membership != before or events:
+                kept = before.last_events if before.last_as_of == self._context.as_of else ()
+                now = replace(membership, last_events=(*kept, *events), last_as_of=self._context.as_of)
+                changed[account_id] = now if self._live else _without_effects(now)
+        self._count(changed)
+        stored = {a: m for a, m in changed.items() if self._live or not self._before.get(a, _NO_ONE).live}
+        return PlaybookRun(tuple(self._decisions), stored, dict(self._counts), dict(self._blocked), self._paused)
+
+    def _count(self, changed: Mapping[str, Membership]) -> None:
+        counts = self._counts
+        for account_id in self._accounts:
+            membership = changed.get(account_id) or self._before.get(account_id)
+            if membership is None:
+                continue
+            if membership.last_as_of == self._context.as_of:
+                counts.update(event for event in membership.last_events if event != "queued")
+            if membership.phase != "out":
+                counts["inside" if membership.phase == "in" else membership.phase] += 1
+        counts["pending"] -= counts["repeat"]
+        counts["live"] = int(self._live)
+        counts["paused"] = int(self._paused is not None)
+
+
+_NO_ONE = Membership(live=False)
+
+
+def _without_effects(membership: Membership) -> Membership:
+    """What a preview remembers: where an account stands, but nothing that would be sent."""
+    return replace(membership, live=False, fields_set={})

@@ -1,0 +1,97 @@
+"""Why an account is where it is in a playbook: every test with its answer and the values seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from worker.language.compare import Truth
+from worker.language.condition import Trace
+from worker.language.values import Fields, tidy
+from worker.rules import transitions
+from worker.rules.because import missing_names
+from worker.rules.membership import Membership
+from worker.settings.playbook import Playbook
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One playbook seen from one account. ``starts``: whether it belongs inside, were it not there already.
+
+    ``standing`` says in words where the account is and what it waits for; ``missing`` names what is unknown.
+    """
+
+    playbook_id: str
+    name: str
+    mode: str
+    audience: Trace | None
+    enters: Trace
+    leaves: Trace | None
+    starts: Truth
+    phase: str
+    standing: str
+    missing: tuple[str, ...]
+
+
+def explain(playbook: Playbook, fields: Fields, membership: Membership | None, as_of: datetime) -> Explanation:
+    """Ask every condition as of one moment; ``membership`` is what the last run remembered, if anything."""
+    member = membership or Membership()
+    truths = transitions.look(playbook, fields)
+    conditions = [playbook.when.enters, *([playbook.audience] if playbook.audience else [])]
+    missing = {name for one in conditions for name in missing_names(one, fields)} if truths.starts is None else set()
+    return Explanation(
+        playbook.id,
+        playbook.name,
+        playbook.mode,
+        playbook.audience.trace(fields) if playbook.audience else None,
+        playbook.when.enters.trace(fields),
+        playbook.leaves.trace(fields) if playbook.leaves else None,
+        truths.starts,
+        member.phase,
+        _standing(playbook, member, truths.starts, as_of),
+        tuple(sorted(missing)),
+    )
+
+
+def _standing(playbook: Playbook, member: Membership, starts: Truth, as_of: datetime) -> str:
+    match member.phase:
+        case "in":
+            return _inside(member)
+        case "pending":
+            return _pending(playbook, member, as_of)
+        case "queued":
+            return f"queued since {tidy(member.queued_since)}: no room under the limits"
+    if starts is True and playbook.repeat.once and member.entries:
+        return f"outside; it was inside from {tidy(member.entries[-1])} and may enter only once"
+    if starts is True and not member.armed:
+        return "outside; it matches, but has not stopped matching since it was last inside or queued"
+    if member.left_at is not None:
+        return f"outside since {tidy(member.left_at)}"
+    return "outside"
+
+
+def _inside(member: Membership) -> str:
+    if member.arm == "noted":
+        return "inside since before the playbook went live: nothing is done"
+    since = f"inside since {tidy(member.entered_at)} (entry {member.entry})"
+    if member.arm == "held_out":
+        return f"{since}, held out: nothing is done"
+    goal = f"; goal reached {tidy(member.goal_at)}" if member.goal_at else ""
+    if member.next_step_at is not None:
+        return f"{since}; next step {tidy(member.next_step_at)}{goal}"
+    return f"{since}; {'all steps done' if member.step < 0 else 'a branch is unknown'}{goal}"
+
+
+def _pending(playbook: Playbook, member: Membership, as_of: datetime) -> str:
+    long = playbook.when.for_
+    if not transitions.has_held(member, long):
+        so_far = f"{member.runs_true} runs" if long and long.kind == "runs" else _hours(member.held_s)
+        return f"matches since {tidy(member.pending_since)}: {so_far} of {long} so far"
+    if not transitions.may_enter_again(member, playbook.repeat, as_of):
+        return f"matches, but it is too soon after {tidy(member.entries[-1])} to enter again"
+    return "matches, and enters when the playbook is not paused"
+
+
+def _hours(seconds: int) -> str:
+    hours = timedelta(seconds=seconds).total_seconds() / 3_600
+    return f"{hours:.0f}h" if hours < 72 else f"{hours / 24:.0f}d"

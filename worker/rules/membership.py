@@ -1,0 +1,125 @@
+"""What is remembered of one account in one playbook, from run to run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, date, datetime
+from typing import Any, Literal, TypeAlias
+
+from worker.language.values import Value, as_utc
+
+Phase = Literal["out", "pending", "queued", "in"]
+"""``pending`` waits for the end of ``for`` or of ``repeat.wait``, ``queued`` for room under the limits."""
+
+Arm = Literal["", "treated", "held_out", "noted"]
+"""``noted``: matched before the playbook went live, so it counts as inside and nothing is done."""
+
+Event = Literal[
+    "already_matching",  # matched before the playbook went live
+    "matched",  # is to enter, as far as the conditions are concerned
+    "entered",
+    "held_out",  # entered, but belongs to the part that nothing is done for
+    "queued",  # no room under the limits
+    "expired",  # queued for too long
+    "dropped",  # stopped matching while queued
+    "stepped",  # a later step was taken
+    "stopped",  # the steps were edited so that this account cannot go on
+    "already_open",  # a task was not made because the last one is still open
+    "goal",
+    "left",
+]
+"""What can happen to an account in a run."""
+
+Json: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """One account in one playbook. ``entry`` counts the entries so far; times are aware UTC.
+
+    ``armed`` says that ``enters`` has been seen false since the last entry, so that becoming true is news.
+    ``held_s`` is for how many seconds ``enters`` has held without a break, times of unknown left out.
+    ``matched`` is why it entered, for the texts of later steps.
+    ``step`` is the next instruction, ``next_step_at`` when it is due; ``step`` is -1 when all is done.
+    """
+
+    phase: Phase = "out"
+    live: bool = True
+    armed: bool = True
+    last_as_of: datetime | None = None
+    last_truth: bool | None = None
+    pending_since: datetime | None = None
+    held_s: int = 0
+    runs_true: int = 0
+    queued_since: datetime | None = None
+    entry: int = 0
+    entries: tuple[datetime, ...] = ()
+    entered_at: datetime | None = None
+    left_at: datetime | None = None
+    arm: Arm = ""
+    step: int = -1
+    next_step_at: datetime | None = None
+    goal_at: datetime | None = None
+    fields_set: Mapping[str, Value] = field(default_factory=dict)
+    config_hash: str = ""
+    matched: str = ""
+    last_events: tuple[Event, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """What JSON can hold; only what differs from a membership that never was anything."""
+        shown: dict[str, Any] = {}
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if value != getattr(_NEW, entry.name) or type(value) is not type(getattr(_NEW, entry.name)):
+                shown[entry.name] = _to_json(value)
+        return shown
+
+    @classmethod
+    def from_json(cls, shown: Json) -> Membership:
+        """The membership that `to_json` showed; names that this version does not know are left out."""
+        known = {entry.name for entry in fields(cls)}
+        return cls(**{name: _from_json(name, value) for name, value in shown.items() if name in known})
+
+
+_NEW = Membership()
+_TIMES = frozenset({"last_as_of", "pending_since", "queued_since", "entered_at", "left_at", "next_step_at", "goal_at"})
+
+
+def _to_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _value_to_json(one) for name, one in value.items()}
+    if isinstance(value, tuple):
+        return [_to_json(one) for one in value]
+    return _time_to_json(value) if isinstance(value, datetime) else value
+
+
+def _from_json(name: str, value: Any) -> Any:
+    if name == "fields_set":
+        return {field_name: _value_from_json(one) for field_name, one in value.items()}
+    if name == "entries":
+        return tuple(_time_from_json(one) for one in value)
+    if name == "last_events":
+        return tuple(value)
+    return _time_from_json(value) if name in _TIMES and value is not None else value
+
+
+def _value_to_json(value: Value) -> Any:
+    """Dates are told apart from texts that look like them."""
+    if isinstance(value, datetime):
+        return {"time": _time_to_json(value)}
+    return {"date": value.isoformat()} if isinstance(value, date) else value
+
+
+def _value_from_json(value: Any) -> Value:
+    if isinstance(value, Mapping):
+        return _time_from_json(value["time"]) if "time" in value else date.fromisoformat(value["date"])
+    return value  # type: ignore[no-any-return]  # JSON's own kinds are values
+
+
+def _time_to_json(moment: datetime) -> str:
+    return as_utc(moment).isoformat()
+
+
+def _time_from_json(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)

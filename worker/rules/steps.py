@@ -1,0 +1,131 @@
+"""Going through a playbook's steps for one account that is inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from worker.language.template import Template, shorten
+from worker.language.values import Fields, Value
+from worker.rules import program as steps
+from worker.rules.actions import Action, MakeTask, SetField, task_key_of
+from worker.rules.business_days import add_days, local_day, moment_after
+from worker.rules.membership import Membership
+from worker.rules.program import Program
+from worker.settings.playbook import Playbook
+from worker.settings.playbook_steps import CreateTask
+from worker.settings.schedule import Calendar
+
+LONGEST_SUBJECT = 255
+_LONGEST_BODY = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything that the steps of one account in one run can see."""
+
+    playbook: Playbook
+    program: Program
+    account_id: str
+    fields: Fields
+    as_of: datetime
+    calendar: Calendar
+    open_tasks: Collection[str]
+    rank: Callable[[Fields], float]
+
+    def text_fields(self, membership: Membership) -> Fields:
+        """The account's fields and what texts may use besides."""
+        extra: dict[str, Value] = {"playbook.name": self.playbook.name, "playbook.matched": membership.matched or None}
+        return {**self.fields, **extra}
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an account got: what is to be done, tasks that are open already, and whether a branch is unknown."""
+
+    membership: Membership
+    actions: tuple[Action, ...] = ()
+    already_open: bool = False
+    stopped: bool = False
+    unknown: bool = False
+
+    @property
+    def moved(self) -> bool:
+        """Whether any step was taken."""
+        return bool(self.actions) or self.already_open
+
+
+def go_on(scene: Scene, membership: Membership) -> Progress:
+    """Take every step that is due. Taking them again with the result changes nothing."""
+    step = membership.step
+    if step < 0 or (membership.next_step_at is not None and scene.as_of < membership.next_step_at):
+        return Progress(membership)
+    if membership.config_hash != scene.program.version:
+        if not scene.program.can_resume_at(step):
+            return Progress(replace(membership, step=-1, next_step_at=None), stopped=True)
+        membership = replace(membership, config_hash=scene.program.version)
+    return _take(scene, membership)
+
+
+def _take(scene: Scene, membership: Membership) -> Progress:
+    instructions = scene.program.instructions
+    actions: list[Action] = []
+    fields_set = dict(membership.fields_set)
+    already_open = False
+    step = membership.step
+    while step < len(instructions):
+        instruction = instructions[step]
+        step += 1
+        match instruction:
+            case steps.Fields():
+                values = [(name, _value_of(scene, membership, value)) for name, value in instruction.values]
+                fields_set.update(values)
+                actions += [SetField(name, value) for name, value in values]
+            case steps.Task():
+                if instruction.task.if_open_task == "skip" and _open_key(scene, instruction.task) in scene.open_tasks:
+                    already_open = True
+                else:
+                    actions.append(_make_task(scene, membership, instruction.task))
+            case steps.Wait():
+                due = moment_after(scene.calendar, scene.as_of, instruction.duration)
+                now = replace(membership, step=step, next_step_at=due, fields_set=fields_set)
+                return Progress(now, tuple(actions), already_open)
+            case steps.Branch():
+                truth = instruction.condition.run(scene.fields)
+                if truth is None:
+                    now = replace(membership, step=step - 1, next_step_at=None, fields_set=fields_set)
+                    return Progress(now, tuple(actions), already_open, unknown=True)
+                step = step if truth else instruction.otherwise
+            case steps.Jump():
+                step = instruction.to
+    now = replace(membership, step=-1, next_step_at=None, fields_set=fields_set)
+    return Progress(now, tuple(actions), already_open)
+
+
+def _open_key(scene: Scene, task: CreateTask) -> str:
+    return f"{scene.playbook.id}/{task.key}"
+
+
+def _value_of(scene: Scene, membership: Membership, value: Template | bool | float) -> Value:
+    return value.value(scene.text_fields(membership)) if isinstance(value, Template) else value
+
+
+def _make_task(scene: Scene, membership: Membership, task: CreateTask) -> MakeTask:
+    fields = scene.text_fields(membership)
+    return MakeTask(
+        key=task_key_of(scene.playbook.id, scene.account_id, membership.entry, task.key),
+        task_key=task.key,
+        account_id=scene.account_id,
+        playbook_id=scene.playbook.id,
+        entry=membership.entry,
+        to=task.to,
+        if_no_owner=task.if_no_owner,
+        subject=shorten(" ".join(task.subject.render(fields).split()), LONGEST_SUBJECT),
+        body=task.body.render(fields, cut=_LONGEST_BODY).strip(),
+        priority=task.priority,
+        due=add_days(scene.calendar, local_day(scene.calendar, scene.as_of), task.due),
+        if_open_task=task.if_open_task,
+        close_when_leaves=task.close_when_leaves,
+        rank=scene.rank(scene.fields),
+    )
