@@ -33,6 +33,7 @@ OVERLAP = timedelta(minutes=5)
 DEAL = ("Id", "AccountId", "IsClosed", "IsWon", "IsDeleted", "SystemModstamp", "Amount")
 TASK = ("Id", "Status", "IsClosed", "IsDeleted", "OwnerId", "CompletedDateTime", "CreatedById", "LastModifiedById")
 STREAMS: tuple[str, ...] = ("accounts", "deals")
+BEGINNING = "1970-01-01T00:00:00Z"
 STAMP = FieldSpec("SystemModstamp", "datetime")
 
 Known = Mapping[str, tuple[str | None, Mapping[str, Scalar]]]
@@ -107,7 +108,7 @@ def _changed(columns: Sequence[str], object: str, since: str | None) -> str:
 
 def _watermark(rows: Iterable[Row], since: str | None) -> str:
     stamps = (str(coerce(STAMP, row["SystemModstamp"])) for row in rows)
-    return max(stamps, default=since or "") if since is None else max([since, *stamps])
+    return max([since or BEGINNING, *stamps])
 
 
 def _record_facts(
