@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["error", "warning"]
 
 _WIDEST_EXCERPT = 160
+_HIDDEN = r"[\w.-]*(?:secret|token|passw|private_key|api_key|session_id)[\w.-]*"
 _SECRET_VALUE = re.compile(
-    r"""(?ix) ( \b [\w.-]* (?: secret | token | passw | private_key | api_key | session_id ) [\w.-]* ["']? \s* : \s* )
-        (?! ["']? (?: env: | file: ) ) [^\s,}{] [^,}]* """
+    rf"""(?ix) (\b (?:{_HIDDEN}|auth) ["']? \s* : \s*) (?! ["']? (?:env:|file:)) [^\s,}}{{] [^,}}]* """
 )
+_SECRET_BELOW = re.compile(rf"""(?ix) .* \b {_HIDDEN} ["']? \s* : \s* [|>+-]* \s* (?:\#.*)? """)
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]+@")
 
 
@@ -42,8 +43,26 @@ class ConfigError(Exception):
         super().__init__("\n".join(problem.format() for problem in self.problems))
 
 
-def excerpt_of(text: str) -> str:
+def names_a_secret(key: str) -> bool:
+    """Whether the value under such a key must not be shown."""
+    return re.fullmatch(_HIDDEN, key, re.IGNORECASE) is not None
+
+
+def excerpt_at(lines: Sequence[str], index: int) -> str:
     """A line of a file as it may be shown: no control characters, not endless, and no secret in it."""
-    shown = "".join(c if c.isprintable() else " " for c in text.rstrip())
+    if _below_a_secret(lines, index):
+        return "***"
+    shown = "".join(c if c.isprintable() else " " for c in lines[index].rstrip())
     shown = _URL_PASSWORD.sub(r"\1***@", _SECRET_VALUE.sub(r"\1***", shown))
     return shown if len(shown) <= _WIDEST_EXCERPT else shown[: _WIDEST_EXCERPT - 1] + "…"
+
+
+def _below_a_secret(lines: Sequence[str], index: int) -> bool:
+    """Whether the line continues the value of a key above it whose value is a secret."""
+    depth = _depth(lines[index])
+    above = (line for line in reversed(lines[:index]) if line.strip() and _depth(line) < depth)
+    return _SECRET_BELOW.fullmatch(next(above, "")) is not None
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip())

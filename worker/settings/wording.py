@@ -115,4 +115,4 @@ def _found(value: Any, kind: str, written: str | None) -> str:
     if kind.startswith("string"):
         what = "true/false" if isinstance(value, bool) else "a date" if isinstance(value, date) else "a number"
         return f'; {shown} is read as {what}: put quotes around it: "{shown}"'
-    return f", not {shown}" if len(shown) <= 40 else ""
+    return f", not {shown}" if len(shown) <= 40 and not kind.startswith(("model", "dict")) else ""

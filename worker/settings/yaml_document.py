@@ -17,7 +17,7 @@ import yaml
 from yaml.reader import Reader
 
 from worker.settings.base import Loc
-from worker.settings.problems import ConfigError, Problem, Severity, excerpt_of
+from worker.settings.problems import ConfigError, Problem, Severity, excerpt_at, names_a_secret
 from worker.settings.yaml_traps import Trap, complex_key_trap, explain, key_traps, value_traps
 
 _MOST_BYTES = 1_000_000
@@ -72,7 +72,7 @@ class Document:
     ) -> Problem:
         """A complaint about what stands at ``loc``, with its line as the excerpt."""
         line, column = self.position(loc, offset, of_key=of_key)
-        return Problem(self.file, line, column, message, severity, excerpt_of(self.lines[line - 1]))
+        return Problem(self.file, line, column, message, severity, excerpt_at(self.lines, line - 1))
 
     def written(self, loc: Loc) -> str | None:
         """The text of a scalar as its author typed it, without quotes; None for anything else."""
@@ -180,7 +180,8 @@ class _Builder:
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*loc, index)) for index, item in enumerate(node.value)]
         assert isinstance(node, yaml.ScalarNode)  # noqa: S101 - the composer makes three kinds of node
-        self._report(node, value_traps(node, self._line(node.end_mark.line)))
+        key = next((part for part in reversed(loc) if isinstance(part, str)), "")
+        self._report(node, value_traps(node, self._line(node.end_mark.line), secret=names_a_secret(key)))
         return self._scalar(node)
 
     def mapping(self, node: yaml.MappingNode, loc: Loc) -> dict[str, Any]:
@@ -206,14 +207,12 @@ class _Builder:
         try:
             value = self.loader.construct_object(node)
         except (yaml.YAMLError, ValueError, OverflowError):
-            self._report(
-                node, [Trap(f'"{node.value[:40]}" is no number or date that exists; put quotes around a text')]
-            )
+            self._report(node, [Trap("this is no number or date that exists; put quotes around a text")])
             return node.value
         if isinstance(value, datetime):
             return value if value.tzinfo else value.replace(tzinfo=UTC)
         if isinstance(value, int | float) and not abs(value) < _BEYOND_NUMBERS:
-            self._report(node, [Trap(f"{node.value[:40]} is too large, or no number that can be compared")])
+            self._report(node, [Trap("this is too large, or no number that can be compared")])
             return node.value
         return value
 
@@ -255,7 +254,7 @@ def _problem(
     file: str, lines: Sequence[str], line: int, column: int, message: str, severity: Severity = "error"
 ) -> Problem:
     shown_line, shown_column = _clamped(lines, line, column)
-    return Problem(file, shown_line, shown_column, message, severity, excerpt_of(lines[shown_line - 1]))
+    return Problem(file, shown_line, shown_column, message, severity, excerpt_at(lines, shown_line - 1))
 
 
 def _syntax_problem(file: str, lines: tuple[str, ...], error: yaml.MarkedYAMLError) -> Problem:

@@ -31,10 +31,14 @@ class Trap:
     at_end: bool = False
 
 
-def value_traps(node: yaml.ScalarNode, line: str) -> Iterator[Trap]:
-    """What is wrong with a scalar that stands as a value; ``line`` is the line it ends on."""
+def value_traps(node: yaml.ScalarNode, line: str, *, secret: bool) -> Iterator[Trap]:
+    """What is wrong with a scalar that stands as a value; ``line`` is the line it ends on.
+
+    A ``secret`` is not repeated in the complaint.
+    """
     if node.style is None:
-        yield from _plain_traps(node.value, node.tag)
+        for trap in _plain_traps(node.value, node.tag):
+            yield Trap("this is not read as it is written; put quotes around it", trap.severity) if secret else trap
         if _COMMENT.match(line, node.end_mark.column):
             yield Trap(
                 'everything after " #" is a comment and is not read; put quotes around the whole text, '

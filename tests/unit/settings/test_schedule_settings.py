@@ -82,6 +82,11 @@ def test_summer_time_skips_no_day_and_doubles_none() -> None:
     assert len(slots) == len({slot.astimezone(UTC).date() for slot in slots})
 
 
+def test_the_next_slot_is_never_in_the_past_while_an_hour_repeats() -> None:
+    second_pass = datetime(2026, 10, 25, 1, 45, tzinfo=UTC)  # 02:45 for the second time in Berlin
+    assert schedule("50 2 * * *", "Europe/Berlin").next_slot(second_pass) == datetime(2026, 10, 26, 1, 50, tzinfo=UTC)
+
+
 def test_a_rare_slot_is_found_and_an_impossible_past_is_none() -> None:
     assert schedule("0 0 29 2 *").latest_slot(datetime(2026, 11, 23, tzinfo=UTC)) == datetime(2024, 2, 29, tzinfo=UTC)
 

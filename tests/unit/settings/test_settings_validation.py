@@ -186,6 +186,11 @@ def test_a_secret_in_clear_is_refused_and_never_repeated(secret: str) -> None:
     assert secret.strip("'") not in problem.format()
 
 
+def test_a_secret_where_a_block_belongs_is_not_repeated() -> None:
+    problem = only("version: 1\nsteps: [{kind: mail, subject: a}, hunter2]\n")
+    assert "hunter2" not in problem.message
+
+
 @pytest.mark.parametrize("reference", ['"env:"', "'file:'", '"env: X"'])
 def test_a_reference_to_nothing_is_refused(reference: str) -> None:
     settings, problems = check(f"version: 1\ntoken: {reference}\n")

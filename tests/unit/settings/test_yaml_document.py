@@ -173,5 +173,28 @@ def test_an_excerpt_never_shows_a_secret(line: str) -> None:
     assert "***" in problem.excerpt
 
 
+def test_an_excerpt_never_shows_a_secret_below_its_key() -> None:
+    text = (
+        "auth:\n  private_key: |  # the key\n    -----BEGIN-----\n\n    hunter2\n  token:\n    hunter2\n  client: x\n"
+    )
+    document = read_document("a.yaml", text.encode())
+    shown = [document.problem(loc, "m", offset=offset) for loc, offset in [
+        (("auth", "private_key"), 17), (("auth", "token"), 0), (("auth", "client"), 0)
+    ]]  # fmt: skip
+    assert [(one.line, one.excerpt) for one in shown] == [(5, "***"), (7, "***"), (8, "  client: x")]
+
+
+@pytest.mark.parametrize("value", ["0123456", "12:30", "hunter2 #1", "yes", "99999999999999999999", "2026-02-31"])
+def test_a_trap_never_repeats_a_secret(value: str) -> None:
+    for problem in read_document("a.yaml", f"token: {value}\n".encode()).problems:
+        assert value.split()[0] not in problem.format()
+
+
+def test_an_offset_beyond_the_text_stays_in_its_line() -> None:
+    document = read_document("a.yaml", b'a: "x\\ty"\nb: |\n  one\n')
+    assert document.position(("a",), 999) == (1, 10)
+    assert document.position(("b",), 999) == (4, 1)
+
+
 def test_an_excerpt_shows_where_a_secret_is_kept() -> None:
     assert read_document("a.yaml", b"token: env:HUBSPOT_TOKEN").problem((), "m").excerpt == "token: env:HUBSPOT_TOKEN"
