@@ -1,4 +1,4 @@
-"""Batches of 100 in both directions, each answer joined to what was asked for.
+"""Batch writes of 100 records, each answer joined to what was asked for.
 
 HubSpot shuffles results, so nothing is ever joined by position: by trace id, key or record id only. A
 batch whose answer does not account for every input leaves the rest ``unknown``: a body without
@@ -8,7 +8,7 @@ batch whose answer does not account for every input leaves the rest ``unknown``:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
@@ -22,7 +22,6 @@ from connectors.hubspot.transport import Answer, NoAnswer
 log = structlog.get_logger(__name__)
 
 SIZE = 100
-SIZE_WITH_HISTORY = 50
 LIFECYCLE = "lifecyclestage"
 
 T = TypeVar("T")
@@ -38,15 +37,6 @@ class Input:
     id_property: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One record as HubSpot answered it; ``history`` only when asked for, newest first."""
-
-    id: str
-    properties: Mapping[str, str | None]
-    history: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
-
-
 def chunks(items: Sequence[T], size: int = SIZE) -> Iterator[Sequence[T]]:
     """``items`` in slices of at most ``size``."""
     for start in range(0, len(items), size):
@@ -56,9 +46,6 @@ def chunks(items: Sequence[T], size: int = SIZE) -> Iterator[Sequence[T]]:
 def wire(value: Scalar) -> str:
     """A canonical value as HubSpot takes it: always text, and an empty text clears."""
     return coerce.text(value)
-
-
-# ---------------------------------------------------------------------------- writing
 
 
 def write_batch(client: Client, object: str, verb: str, inputs: Sequence[Input]) -> dict[str, Outcome]:
@@ -112,7 +99,7 @@ def _refused(client: Client, object: str, verb: str, inputs: Sequence[Input], an
 
 
 def _parts(inputs: Sequence[Input], body: object) -> list[Sequence[Input]]:
-    named = _context(body, "ids")
+    named = errors.context(body, "ids")
     blamed = [one for one in inputs if one.id in named]
     rest = [one for one in inputs if one.id not in named]
     if blamed and rest:
@@ -177,20 +164,15 @@ def _result_names(result: Mapping[str, Any], inputs: Sequence[Input]) -> list[tu
 
 
 def _traces(error: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [("trace", name) for name in _context(error, "objectWriteTraceId")]
+    return [("trace", name) for name in errors.context(error, "objectWriteTraceId")]
 
 
 def _ids(error: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [("id", name) for name in _context(error, "ids")]
+    return [("id", name) for name in errors.context(error, "ids")]
 
 
 def _traces_of(value: object) -> list[tuple[str, str]]:
     return [] if value is None else [("trace", str(value))]
-
-
-def _context(body: object, name: str) -> list[str]:
-    context = body.get("context") if isinstance(body, Mapping) else None
-    return [str(item) for item in (context or {}).get(name) or []]
 
 
 def _sent(inputs: Iterable[Input]) -> set[str]:
@@ -204,92 +186,3 @@ def _outcome(key: str, verdict: errors.Refusal) -> Outcome:
 def not_sent(key: str) -> Outcome:
     """The outcome of an operation that never left, because an earlier one of the same call could not go on."""
     return Outcome(key, "retry", code="not_sent", reason="not sent: the call before it failed")
-
-
-# ---------------------------------------------------------------------------- reading
-
-
-def read_batch(
-    client: Client,
-    object: str,
-    ids: Iterable[str],
-    properties: Sequence[str],
-    *,
-    id_property: str = "",
-    history: Sequence[str] = (),
-) -> dict[str, Record]:
-    """The records that exist, by the id asked for; a merged record is found under its old id too.
-
-    Strongly consistent and outside search's limit of five calls a second.
-    """
-    found: dict[str, Record] = {}
-    asked = list(dict.fromkeys(ids))
-    for part in chunks(asked, SIZE_WITH_HISTORY if history else SIZE):
-        found |= _read_part(client, object, part, properties, id_property, history)
-    return found
-
-
-def _read_part(
-    client: Client,
-    object: str,
-    ids: Sequence[str],
-    properties: Sequence[str],
-    id_property: str,
-    history: Sequence[str],
-) -> dict[str, Record]:
-    body: dict[str, Any] = {
-        "inputs": [{"id": one} for one in ids],
-        "properties": sorted({*properties, id_property} - {""}),
-        "propertiesWithHistory": list(history),
-    }
-    if id_property:
-        body["idProperty"] = id_property
-    path = f"{client.paths.objects}/{object}/batch/read"
-    answer = client.read("POST", path, body)
-    if not answer.ok:
-        raise _unreadable(answer, object, id_property)
-    found: dict[str, Record] = {}
-    for result in answer.body.get("results") or []:
-        record = record_of(result)
-        found[str(record.properties.get(id_property)) if id_property else record.id] = record
-    missing = {name for error in answer.body.get("errors") or [] for name in _context(error, "ids")}
-    asked = {one: found[one] for one in ids if one in found}
-    if id_property:
-        return asked
-    for one in (one for one in ids if one not in asked and one not in missing):
-        record_found = _read_merged(client, object, one, properties)
-        if record_found is not None:
-            asked[one] = record_found
-    return asked
-
-
-def _read_merged(client: Client, object: str, id: str, properties: Sequence[str]) -> Record | None:
-    """The survivor of a merge, which a batch answers under an id nobody asked for."""
-    answer = client.read("GET", f"{client.paths.objects}/{object}/{id}", None, {"properties": ",".join(properties)})
-    return record_of(answer.body) if answer.ok else None
-
-
-def list_archived(client: Client, object: str, properties: Sequence[str]) -> Iterator[list[Record]]:
-    """Every deleted record HubSpot still has, a page at a time."""
-    query = {"archived": "true", "limit": str(SIZE), "properties": ",".join(properties)}
-    while True:
-        answer = client.read("GET", f"{client.paths.objects}/{object}", None, query)
-        if not answer.ok:
-            raise _unreadable(answer, object, "")
-        yield [record_of(result) for result in answer.body.get("results") or []]
-        after = ((answer.body.get("paging") or {}).get("next") or {}).get("after")
-        if not after:
-            return
-        query = query | {"after": str(after)}
-
-
-def record_of(result: Mapping[str, Any]) -> Record:
-    """One item of ``results``."""
-    return Record(str(result["id"]), result.get("properties") or {}, result.get("propertiesWithHistory") or {})
-
-
-def _unreadable(answer: Answer, object: str, id_property: str) -> CallFailed:
-    if errors.unique_field_missing(answer.body) or id_property:
-        return AccessDenied(f"{id_property} is not a unique property of HubSpot {object}: run plgsync crm setup")
-    verdict = errors.refusal(answer.body)
-    return AccessDenied(f"HubSpot refuses to read {object}: {verdict.reason}")

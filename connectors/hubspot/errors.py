@@ -100,8 +100,7 @@ def missing_scopes(body: object) -> tuple[str, ...]:
     """The scopes a 403 asks for, wherever HubSpot put them."""
     found: list[str] = []
     for part in (_mapping(body), *_errors(body)):
-        names = _mapping(part.get("context")).get("requiredGranularScopes") or []
-        found += [str(name) for name in names if str(name) not in found]
+        found += [name for name in context(part, "requiredGranularScopes") if name not in found]
     return tuple(found)
 
 
@@ -138,6 +137,12 @@ def unique_field_missing(body: object) -> bool:
     return "non-unique" in message
 
 
+def context(body: object, name: str) -> list[str]:
+    """The names in one entry of an error's ``context``, such as ``ids`` or ``objectWriteTraceId``."""
+    found = _mapping(_mapping(body).get("context")).get(name)
+    return [str(item) for item in found or []]
+
+
 def _property_errors(body: Mapping[str, Any], message: str) -> list[tuple[str, str, str]]:
     """(code, property, message) of each refused property; HubSpot embeds them as JSON in its message."""
     start = message.find("[{")
@@ -151,9 +156,9 @@ def _property_errors(body: Mapping[str, Any], message: str) -> list[tuple[str, s
             return [(str(i.get("error") or ""), str(i.get("name") or ""), str(i.get("message") or "")) for i in found]
     told = []
     for item in _errors(body):
-        names = _mapping(item.get("context")).get("propertyName") or [""]
+        names = context(item, "propertyName") or [""]
         if item.get("code"):
-            told.append((str(item["code"]), str(names[0]), str(item.get("message") or "")))
+            told.append((str(item["code"]), names[0], str(item.get("message") or "")))
     return told
 
 

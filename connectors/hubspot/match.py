@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 
 from connectors.base import AccessDenied, Destination, Match, MatchField, MatchKey
 from connectors.hubspot import search
-from connectors.hubspot.batch import Record, chunks, read_batch
+from connectors.hubspot.batch import chunks
 from connectors.hubspot.client import Client
 from connectors.hubspot.describe import Schema
+from connectors.hubspot.records import Record, read_batch
 
 OWNER = "hubspot_owner_id"
 

@@ -15,10 +15,10 @@ from typing import Literal
 from connectors.base import CrmFact, Cursor, DealFact, Destination, ReadBack, RecordFact, TaskFact
 from connectors.hubspot import search
 from connectors.hubspot.associations import associated
-from connectors.hubspot.batch import Record, read_batch
 from connectors.hubspot.client import Client
 from connectors.hubspot.describe import TASKS, Schema
 from connectors.hubspot.match import OWNER
+from connectors.hubspot.records import Record, read_batch
 from connectors.hubspot.tasks import STATUS
 
 DEALS = "deals"

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from connectors.base import AccessDenied
 from connectors.hubspot import errors
-from connectors.hubspot.batch import Record, record_of
 from connectors.hubspot.client import Client
+from connectors.hubspot.records import Record, record_of
 
 PAGE = 200
 """https://developers.hubspot.com/docs/guides/api/crm/search"""

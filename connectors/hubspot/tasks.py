@@ -16,11 +16,12 @@ import structlog
 
 from connectors.base import AccessDenied, CallFailed, CloseTask, CreateTask, Destination, Outcome, UpdateTask
 from connectors.hubspot.associations import associate, associated
-from connectors.hubspot.batch import Input, Record, list_archived, read_batch, write_batch
+from connectors.hubspot.batch import Input, write_batch
 from connectors.hubspot.client import Client
 from connectors.hubspot.describe import TASKS, Schema
 from connectors.hubspot.match import OWNER
 from connectors.hubspot.portal import Portal
+from connectors.hubspot.records import Record, list_archived, read_batch
 
 log = structlog.get_logger(__name__)
 

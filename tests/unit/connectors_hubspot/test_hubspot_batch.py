@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.base import AccessDenied
-from connectors.hubspot.batch import Input, read_batch, write_batch
+from connectors.hubspot.batch import Input, write_batch
+from connectors.hubspot.records import read_batch
 from connectors.hubspot.transport import Answer
 
 with_recordings = pytest.mark.skipif(not RECORDED.exists(), reason="the recorded answers are not here")

@@ -7,9 +7,10 @@ from hubspot_kit import RECORDED, answer, client, recorded
 
 from connectors.base import Unavailable
 from connectors.hubspot import errors
-from connectors.hubspot.batch import Input, record_of, write_batch
+from connectors.hubspot.batch import Input, write_batch
 from connectors.hubspot.describe import canonical, field_spec
 from connectors.hubspot.pace import whole
+from connectors.hubspot.records import record_of
 
 pytestmark = pytest.mark.skipif(not RECORDED.exists(), reason="the recorded answers are not here")
 

@@ -1,0 +1,110 @@
+"""Reading records by id or unique property, a hundred a call: strongly consistent, unlike search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from connectors.base import AccessDenied, CallFailed
+from connectors.hubspot import errors
+from connectors.hubspot.batch import SIZE, chunks
+from connectors.hubspot.client import Client
+from connectors.hubspot.transport import Answer
+
+SIZE_WITH_HISTORY = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as HubSpot answered it; ``history`` only when asked for, newest first."""
+
+    id: str
+    properties: Mapping[str, str | None]
+    history: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+
+
+def read_batch(
+    client: Client,
+    object: str,
+    ids: Iterable[str],
+    properties: Sequence[str],
+    *,
+    id_property: str = "",
+    history: Sequence[str] = (),
+) -> dict[str, Record]:
+    """The records that exist, by the id asked for; a merged record is found under its old id too.
+
+    Strongly consistent and outside search's limit of five calls a second.
+    """
+    found: dict[str, Record] = {}
+    asked = list(dict.fromkeys(ids))
+    for part in chunks(asked, SIZE_WITH_HISTORY if history else SIZE):
+        found |= _read_part(client, object, part, properties, id_property, history)
+    return found
+
+
+def _read_part(
+    client: Client,
+    object: str,
+    ids: Sequence[str],
+    properties: Sequence[str],
+    id_property: str,
+    history: Sequence[str],
+) -> dict[str, Record]:
+    body: dict[str, Any] = {
+        "inputs": [{"id": one} for one in ids],
+        "properties": sorted({*properties, id_property} - {""}),
+        "propertiesWithHistory": list(history),
+    }
+    if id_property:
+        body["idProperty"] = id_property
+    path = f"{client.paths.objects}/{object}/batch/read"
+    answer = client.read("POST", path, body)
+    if not answer.ok:
+        raise _unreadable(answer, object, id_property)
+    found: dict[str, Record] = {}
+    for result in answer.body.get("results") or []:
+        record = record_of(result)
+        found[str(record.properties.get(id_property)) if id_property else record.id] = record
+    missing = {name for error in answer.body.get("errors") or [] for name in errors.context(error, "ids")}
+    asked = {one: found[one] for one in ids if one in found}
+    if id_property:
+        return asked
+    for one in (one for one in ids if one not in asked and one not in missing):
+        record_found = _read_merged(client, object, one, properties)
+        if record_found is not None:
+            asked[one] = record_found
+    return asked
+
+
+def _read_merged(client: Client, object: str, id: str, properties: Sequence[str]) -> Record | None:
+    """The survivor of a merge, which a batch answers under an id nobody asked for."""
+    answer = client.read("GET", f"{client.paths.objects}/{object}/{id}", None, {"properties": ",".join(properties)})
+    return record_of(answer.body) if answer.ok else None
+
+
+def list_archived(client: Client, object: str, properties: Sequence[str]) -> Iterator[list[Record]]:
+    """Every deleted record HubSpot still has, a page at a time."""
+    query = {"archived": "true", "limit": str(SIZE), "properties": ",".join(properties)}
+    while True:
+        answer = client.read("GET", f"{client.paths.objects}/{object}", None, query)
+        if not answer.ok:
+            raise _unreadable(answer, object, "")
+        yield [record_of(result) for result in answer.body.get("results") or []]
+        after = ((answer.body.get("paging") or {}).get("next") or {}).get("after")
+        if not after:
+            return
+        query = query | {"after": str(after)}
+
+
+def record_of(result: Mapping[str, Any]) -> Record:
+    """One item of ``results``."""
+    return Record(str(result["id"]), result.get("properties") or {}, result.get("propertiesWithHistory") or {})
+
+
+def _unreadable(answer: Answer, object: str, id_property: str) -> CallFailed:
+    if errors.unique_field_missing(answer.body) or id_property:
+        return AccessDenied(f"{id_property} is not a unique property of HubSpot {object}: run plgsync crm setup")
+    verdict = errors.refusal(answer.body)
+    return AccessDenied(f"HubSpot refuses to read {object}: {verdict.reason}")
