@@ -105,6 +105,9 @@ def activating(life: Life, chance: Random) -> None:
         _trial(life, "free", days=30)
     else:
         _trial(life, then, FREE_SEATS if then == "free" else chance.choice((8, 10, 12)))
+    if then == "free":
+        for member in life.members[FREE_SEATS:]:
+            member.left = life.created + TRIAL_DAYS
     if life.created < -6 and chance.random() < 0.45:
         _look_at_prices(life, chance, chance.randint(1, 3))
 
@@ -187,7 +190,7 @@ def quiet(life: Life, chance: Random) -> None:
 
 
 def _customer(life: Life, chance: Random, people: int, seats: int, roles: int = 1, rate: float = 0.42) -> None:
-    plan = "enterprise" if seats >= 25 else "pro"
+    plan = "enterprise" if seats >= 20 else "pro"
     _people(life, chance, people, until=max(life.created + 30, -30), rate=rate, roles=roles)
     _reach(life, chance, 4)
     _trial(life, plan, seats)
@@ -197,7 +200,7 @@ def _customer(life: Life, chance: Random, people: int, seats: int, roles: int = 
 def steady(life: Life, chance: Random) -> None:
     """Pays, uses, stays."""
     people = chance.randint(5, 14)
-    _customer(life, chance, people, round(people / chance.uniform(0.55, 0.8)), roles=chance.choice((1, 2)))
+    _customer(life, chance, people, round(people / chance.uniform(0.55, 0.8)))
     life.curve = ((life.created, 0.6), (life.created + 60, chance.uniform(0.9, 1.1)))
     _answer(life, chance, 8.4)
 
@@ -229,8 +232,8 @@ def fading(life: Life, chance: Random) -> None:
     """Less every week: the champion went, the others follow."""
     people = chance.randint(5, 12)
     _customer(life, chance, people, round(people / chance.uniform(0.6, 0.9)))
-    turn = -chance.randint(35, 75)
-    life.curve = ((life.created, 0.9), (turn, 1.0), (turn + 40, chance.uniform(0.05, 0.3)))
+    turn = -chance.randint(40, 75)
+    life.curve = ((life.created, 0.9), (turn, 1.0), (turn + 35, chance.uniform(0.03, 0.25)))
     for member in life.members[: people // 2]:
         member.left = min(LAST_DAY, turn + chance.randint(10, 60))
     _answer(life, chance, 5.5)
@@ -290,13 +293,13 @@ def internal(life: Life, chance: Random) -> None:
 
 # (persona, accounts of 300, youngest and oldest age in days)
 MIX: tuple[tuple[Persona, int, int, int], ...] = (
-    (activating, 36, 4, 50),
+    (activating, 36, 3, 50),
     (stalling, 20, 19, 55),
     (vanishing, 12, 20, 60),
     (slow, 14, 9, 28),
-    (fresh, 10, 0, 4),
+    (fresh, 14, 0, 5),
     (hobby, 30, 70, 640),
-    (ripening, 26, 80, 400),
+    (ripening, 22, 80, 400),
     (asking, 5, 40, 300),
     (quiet, 18, 90, 600),
     (steady, 46, 90, 900),

@@ -7,12 +7,9 @@ from datetime import datetime
 
 from worker.language.values import Fields, Value
 from worker.scores import onboarding, pql
-from worker.scores.change import Change
-from worker.scores.health import Health, score_health
+from worker.scores.health import NOT_SCORED, Health, score_health
 from worker.scores.memory import ScoreMemory
 from worker.settings.scores import ScoresSettings
-
-_NO_HEALTH = Health("not_scored", None, None, None, 0.0, None, None, 0, (), (), Change(None), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +29,7 @@ class Scored:
             "health.band": health.band,
             "health.status": health.status,
             "health.coverage": round(health.coverage, 4),
-            "health.change_28d": health.change.points,
+            "health.change_28d": health.points_28d,
             "health.reasons": health.reasons or None,
             "health.profile": health.profile,
             "onboarding.score": steps.score,
@@ -61,15 +58,16 @@ def score_account(
     on nothing else; holds, clocks and counters advance only when ``as_of`` is later than the memory's, so a
     second call with the memory of the first changes nothing. An earlier ``as_of`` leaves the memory as it is.
     """
-    health, after = _NO_HEALTH, memory
+    remembered, back = memory, memory.as_of is not None and as_of < memory.as_of
+    if back:
+        memory = replace(memory, health_shown=None, pql_shown=None)
+    health, after = NOT_SCORED, memory
     if settings.health is not None:
         health, after = score_health(settings.health, now, then, memory, as_of)
     steps, done = onboarding.NOT_CONFIGURED, memory.milestones
     if settings.onboarding is not None:
         steps, done = onboarding.score_onboarding(settings.onboarding, now, then, memory, as_of)
-    lead, lead_memory = pql.NOT_CONFIGURED, memory.pql
+    lead = pql.NOT_CONFIGURED
     if settings.pql is not None:
-        lead, lead_memory = pql.score_pql(settings.pql, now, memory, as_of)
-    back = memory.as_of is not None and as_of < memory.as_of
-    kept = memory if back else replace(after, milestones=done, pql=lead_memory, as_of=as_of)
-    return Scored(health, steps, lead, kept)
+        lead, after = pql.score_pql(settings.pql, now, after, as_of)
+    return Scored(health, steps, lead, remembered if back else replace(after, milestones=done, as_of=as_of))

@@ -61,7 +61,8 @@ def compare(now: Standing, then: Standing | None) -> Change:
     moves = _moves(before, after, common, then.sum.total, now.sum.total)
     held_now, held_then = min(0.0, now.at_most - now.sum.total), min(0.0, then.at_most - then.sum.total)
     if held_now != held_then:
-        moves.append(Move(now.cap if held_now < held_then else then.cap, held_now - held_then, "cap"))
+        name = now.cap if held_now < held_then else f"{then.cap} no longer holds"
+        moves.append(Move(name, held_now - held_then, "cap"))
     moves.sort(key=lambda move: (-abs(move.points), move.name))
     return Change(whole(now.sum.total + held_now - then.sum.total - held_then), tuple(moves))
 

@@ -9,7 +9,7 @@ from typing import Literal
 from worker.language.values import Fields
 from worker.scores.bands import next_band, plain_band, worse_of
 from worker.scores.change import Change, Standing, compare
-from worker.scores.memory import Band, ScoreMemory
+from worker.scores.memory import Band, ScoreMemory, Shown, show
 from worker.scores.parts import PartScore, WeightedSum, score_parts, weigh, whole
 from worker.scores.wording import one_line, signed
 from worker.settings.scores import Cap, HealthSettings, Profile
@@ -30,7 +30,9 @@ class CapHit:
 class Health:
     """``score`` is published: the smoothed mean of the last ``days`` under its caps. ``today`` is unsmoothed.
 
-    Contributions of ``parts`` add up to ``today``. ``band`` is None whenever ``score`` is.
+    ``score``, ``points_28d`` and ``reasons`` are published together and stay until the band, a cap, the profile, what
+    is known or the score by ``publish_step`` points changes. ``mean``, ``today``, ``parts`` and ``change`` are of this
+    very moment; the contributions of ``parts`` add up to ``today``. ``band`` is None whenever ``score`` is.
     """
 
     status: HealthStatus
@@ -44,7 +46,11 @@ class Health:
     parts: tuple[PartScore, ...]
     caps: tuple[CapHit, ...]
     change: Change
+    points_28d: int | None
     reasons: str
+
+
+NOT_SCORED = Health("not_scored", None, None, None, 0.0, None, None, 0, (), (), Change(None), None, "")
 
 
 def score_health(
@@ -58,8 +64,7 @@ def score_health(
     if profile is None or not profile.scored:
         name = None if profile is None else profile.name
         status: HealthStatus = "not_enough_data" if profile is None else "not_scored"
-        nothing = Health(status, name, None, None, 0.0, None, None, 0, (), (), Change(None), "")
-        return nothing, replace(memory, profile=name or memory.profile)
+        return replace(NOT_SCORED, status=status, profile=name), replace(memory, profile=name or memory.profile)
 
     scored = weigh(score_parts(profile.parts, now), settings.min_coverage)
     active = tuple(cap for cap in settings.caps if _holds(cap, now, memory.caps))
@@ -80,16 +85,32 @@ def score_health(
     for hit in hits:
         score = min(score, hit.at_most)
         band = worse_of(band, plain_band(settings.bands, hit.at_most)) if band else None
-    health = Health(
-        "ok", profile.name, score, band, scored.coverage, scored.total, mean, len(days), scored.parts, hits, change, ""
-    )
-    return replace(health, reasons=_reasons(health, scored)), after
+    cause = "|".join((profile.name, str(band), *(hit.say for hit in hits if hit.binds), "", *_unknown(scored)))
+    live = Shown(score, change.points, _reasons(hits, change, scored), f"{settings.version}|{cause}")
+    shown = show(memory.health_shown, live, settings.publish_step)
+    return Health(
+        status="ok",
+        profile=profile.name,
+        score=shown.score,
+        band=band,
+        coverage=scored.coverage,
+        today=scored.total,
+        mean=mean,
+        days=len(days),
+        parts=scored.parts,
+        caps=hits,
+        change=change,
+        points_28d=shown.change,
+        reasons=shown.reasons,
+    ), replace(after, health_shown=shown)
 
 
 def _without_score(profile: Profile, scored: WeightedSum, change: Change) -> Health:
     reasons = one_line(["Not enough data", *_unknown(scored)])
     coverage, parts = scored.coverage, scored.parts
-    return Health("not_enough_data", profile.name, None, None, coverage, None, None, 0, parts, (), change, reasons)
+    return Health(
+        "not_enough_data", profile.name, None, None, coverage, None, None, 0, parts, (), change, None, reasons
+    )
 
 
 def _profile(settings: HealthSettings, fields: Fields, before: str | None) -> Profile | None:
@@ -137,10 +158,10 @@ def _earlier(settings: HealthSettings, then: Fields | None, profile: Profile) ->
     return _standing(old, scored, tuple(cap for cap in settings.caps if cap.when.truth(then)))
 
 
-def _reasons(health: Health, scored: WeightedSum) -> str:
+def _reasons(hits: tuple[CapHit, ...], change: Change, scored: WeightedSum) -> str:
     """Caps first, then what moved, then the parts that cost the most points, then what is not known."""
-    items = [f"{hit.say}: at most {hit.at_most}" for hit in health.caps if hit.binds]
-    items += _moved(health.change)
+    items = [f"{hit.say}: at most {hit.at_most}" for hit in hits if hit.binds]
+    items += _moved(change)
     known = sum(part.weight for part in scored.parts if part.points is not None)
     rated = [(part, 100 * part.weight / known) for part in scored.parts if part.contribution is not None]
     rated.sort(key=lambda pair: (pair[0].contribution or 0.0) - pair[1])

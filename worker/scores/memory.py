@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -19,6 +19,26 @@ class BandMemory:
     wanted: Band | None = None
     runs: int = 0
     since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What was last published of a score. ``because_of`` is everything else that calls for publishing it anew."""
+
+    score: int
+    change: int | None
+    reasons: str
+    because_of: str
+
+
+def show(before: Shown | None, now: Shown, step: int) -> Shown:
+    """What to publish: the earlier score, change and reasons together, until something worth a CRM write happens.
+
+    That is a move of at least ``step`` points, or a difference in ``because_of``.
+    """
+    if before is None or before.because_of != now.because_of or abs(before.score - now.score) >= step:
+        return now
+    return before
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +76,8 @@ class ScoreMemory:
     caps: tuple[str, ...] = ()
     milestones: tuple[tuple[str, datetime], ...] = ()
     pql: PqlMemory = field(default_factory=PqlMemory)
+    health_shown: Shown | None = None
+    pql_shown: Shown | None = None
 
     def moves_at(self, as_of: datetime) -> bool:
         """True when ``as_of`` is later than everything remembered: only then counters and clocks advance."""
@@ -87,6 +109,8 @@ class ScoreMemory:
                 "reason": self.pql.reason,
                 "fit_grade": self.pql.fit_grade,
             },
+            "health_shown": None if self.health_shown is None else asdict(self.health_shown),
+            "pql_shown": None if self.pql_shown is None else asdict(self.pql_shown),
         }
 
     @classmethod
@@ -112,6 +136,8 @@ class ScoreMemory:
                 reason=pql["reason"],
                 fit_grade=pql["fit_grade"],
             ),
+            health_shown=Shown(**data["health_shown"]) if data["health_shown"] else None,
+            pql_shown=Shown(**data["pql_shown"]) if data["pql_shown"] else None,
         )
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from worker.language.values import Fields
 from worker.scores.intent import IntentScore, score_intent
-from worker.scores.memory import PqlMemory, ScoreMemory
+from worker.scores.memory import PqlMemory, ScoreMemory, Shown, show
 from worker.scores.parts import PartScore, WeightedSum, number, score_parts, weigh, whole
 from worker.scores.pql_state import PqlInputs, next_state
 from worker.scores.wording import one_line, signed
@@ -19,9 +19,12 @@ PqlStatus = Literal["none", "needs_enrichment", "open", "working", "converted", 
 
 @dataclass(frozen=True, slots=True)
 class Pql:
-    """``score`` weighs ``usage`` and ``intent``; contributions of their parts add up to it. ``fit`` only gates.
+    """``score`` weighs ``usage`` and ``intent``; ``live`` is the same at this very moment, to which the contributions
+    of their parts add up. ``score`` and ``reasons`` are published together and stay until the status, the label or the
+    score by ``publish_step`` points changes. ``fit`` only gates.
 
-    ``needs_enrichment``: the score would do, but nobody knows whether the account fits.
+    Accounts that pay have no score and no label. ``needs_enrichment``: the score would do, but nobody knows whether
+    the account fits. ``reasons`` say why now, so they are empty for accounts that are neither a PQL nor near one.
     """
 
     status: PqlStatus | None
@@ -31,6 +34,7 @@ class Pql:
     intent: int | None
     label: str | None
     reasons: str
+    live: int | None = None
     since: datetime | None = None
     entered_at: datetime | None = None
     hand_raised: bool | None = None
@@ -39,11 +43,13 @@ class Pql:
     intent_parts: tuple[IntentScore, ...] = ()
 
 
+_ACTIVE = {"open", "working"}
+
 NOT_CONFIGURED = Pql(None, None, None, None, None, None, "")
 
 
-def score_pql(settings: PqlSettings, now: Fields, memory: ScoreMemory, as_of: datetime) -> tuple[Pql, PqlMemory]:
-    """The PQL as of one moment, and its memory, which moves only when ``as_of`` does."""
+def score_pql(settings: PqlSettings, now: Fields, memory: ScoreMemory, as_of: datetime) -> tuple[Pql, ScoreMemory]:
+    """The PQL as of one moment, and the memory with its state, which moves only when ``as_of`` does."""
     fit = weigh(score_parts(settings.fit.parts, now), settings.fit.min_coverage)
     usage = weigh(score_parts(settings.usage.parts, now), settings.usage.min_coverage)
     events, intent = score_intent(settings.intent, now)
@@ -51,22 +57,24 @@ def score_pql(settings: PqlSettings, now: Fields, memory: ScoreMemory, as_of: da
     use_share, intent_share = settings.usage.weight / weights, settings.intent.weight / weights
     usage_parts = _contributing(usage, use_share)
     intent_parts = _decaying(events, intent, intent_share)
+    paying = settings.converted_when.truth(now)
     score = None
-    if usage.total is not None and intent is not None:
+    if usage.total is not None and intent is not None and not paying:
         score = whole(use_share * usage.total + intent_share * intent)
     raised = settings.hand_raise.when.truth(now) if settings.hand_raise else False
     after = memory.pql
     if memory.moves_at(as_of):
-        seen = _inputs(settings, now, score, _whole(fit.total), raised)
+        seen = _inputs(settings, now, score, _whole(fit.total), raised=raised, paying=paying)
         after = next_state(settings, memory.pql, seen, as_of, first=memory.as_of is None)
     pql = Pql(
-        status=_status(settings, after, score, _whole(fit.total), paying=settings.converted_when.truth(now)),
+        status=_status(settings, after, score, _whole(fit.total)),
         score=score,
         fit=_whole(fit.total),
         usage=_whole(usage.total),
         intent=_whole(intent),
         label=_label(settings, _whole(fit.total), score),
         reasons="",
+        live=score,
         since=after.since,
         entered_at=after.entered_at,
         hand_raised=raised,
@@ -74,7 +82,13 @@ def score_pql(settings: PqlSettings, now: Fields, memory: ScoreMemory, as_of: da
         usage_parts=usage_parts,
         intent_parts=intent_parts,
     )
-    return replace(pql, reasons=_reasons(settings, pql)), after
+    near = score is not None and score >= settings.closes_below
+    reasons = _reasons(settings, pql) if near or after.state in _ACTIVE else ""
+    if score is None:
+        return replace(pql, reasons=reasons), replace(memory, pql=after)
+    cause = f"{pql.status}|{pql.label}|{after.entered_at}|{raised}|{bool(reasons)}"
+    shown = show(memory.pql_shown, Shown(score, None, reasons, cause), settings.publish_step)
+    return replace(pql, score=shown.score, reasons=shown.reasons), replace(memory, pql=after, pql_shown=shown)
 
 
 def _contributing(usage: WeightedSum, share: float) -> tuple[PartScore, ...]:
@@ -90,7 +104,9 @@ def _decaying(events: tuple[IntentScore, ...], total: float | None, share: float
     return tuple(replace(event, contribution=(event.points or 0.0) * scale) for event in events)
 
 
-def _inputs(settings: PqlSettings, now: Fields, score: int | None, fit: int | None, raised: bool | None) -> PqlInputs:
+def _inputs(
+    settings: PqlSettings, now: Fields, score: int | None, fit: int | None, *, raised: bool | None, paying: bool | None
+) -> PqlInputs:
     reason = None if settings.disqualify_reason is None else settings.disqualify_reason.value(now)
     age = number(now.get("account.age_days"))
     return PqlInputs(
@@ -98,7 +114,7 @@ def _inputs(settings: PqlSettings, now: Fields, score: int | None, fit: int | No
         fit=fit,
         fit_grade=_grade(settings, fit),
         hand_raised=raised,
-        converted=settings.converted_when.truth(now),
+        converted=paying,
         worked=None if settings.working_when is None else settings.working_when.truth(now),
         reason=str(reason) if reason not in (None, "") else None,
         reason_cleared=reason in (None, "") and now.get("crm.matched") is True,
@@ -106,10 +122,8 @@ def _inputs(settings: PqlSettings, now: Fields, score: int | None, fit: int | No
     )
 
 
-def _status(
-    settings: PqlSettings, memory: PqlMemory, score: int | None, fit: int | None, *, paying: bool | None
-) -> PqlStatus:
-    wanted = score is not None and score >= settings.opens_at and not paying
+def _status(settings: PqlSettings, memory: PqlMemory, score: int | None, fit: int | None) -> PqlStatus:
+    wanted = score is not None and score >= settings.opens_at
     return "needs_enrichment" if memory.state == "none" and fit is None and wanted else memory.state
 
 

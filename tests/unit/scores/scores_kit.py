@@ -12,6 +12,7 @@ START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 
 HEALTH: dict[str, Any] = {
     "smoothing": "7d",
+    "publish_step": 1,
     "profiles": [
         {"name": "internal", "applies": "account.is_internal is true", "scored": False},
         {
@@ -55,6 +56,7 @@ ONBOARDING: dict[str, Any] = {
 }
 
 PQL: dict[str, Any] = {
+    "publish_step": 1,
     "converted_when": "plan in [pro, enterprise]",
     "hand_raise": {"when": "count(Contact Sales Clicked, 7d) >= 1", "say": "Asked for sales"},
     "fit": {
