@@ -10,12 +10,13 @@ from typing import Literal
 Severity = Literal["error", "warning"]
 
 _WIDEST_EXCERPT = 160
+_LONGEST_SECRET = 200  # lines of a key in PEM form, generously
 _HIDDEN = r"[\w.-]*(?:secret|token|passw|private_key|api_key|session_id)[\w.-]*"
 _SECRET_VALUE = re.compile(
     rf"""(?ix) (\b (?:{_HIDDEN}|auth) ["']? \s* : \s*) (?! ["']? (?:env:|file:)) [^\s,}}{{] [^,}}]* """
 )
 _SECRET_BELOW = re.compile(rf"""(?ix) .* \b {_HIDDEN} ["']? \s* : \s* [|>+-]* \s* (?:\#.*)? """)
-_URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]+@")
+_URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]+(?:@|…)")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -45,23 +46,25 @@ class ConfigError(Exception):
 
 def names_a_secret(key: str) -> bool:
     """Whether the value under such a key must not be shown."""
-    return re.fullmatch(_HIDDEN, key, re.IGNORECASE) is not None
+    return re.fullmatch(_HIDDEN, key[:_WIDEST_EXCERPT], re.IGNORECASE) is not None
 
 
 def excerpt_at(lines: Sequence[str], index: int) -> str:
     """A line of a file as it may be shown: no control characters, not endless, and no secret in it."""
     if _below_a_secret(lines, index):
         return "***"
-    shown = "".join(c if c.isprintable() else " " for c in lines[index].rstrip())
-    shown = _URL_PASSWORD.sub(r"\1***@", _SECRET_VALUE.sub(r"\1***", shown))
-    return shown if len(shown) <= _WIDEST_EXCERPT else shown[: _WIDEST_EXCERPT - 1] + "…"
+    text = lines[index].rstrip()
+    text = text if len(text) <= _WIDEST_EXCERPT else text[: _WIDEST_EXCERPT - 1] + "…"
+    shown = "".join(c if c.isprintable() else " " for c in text)
+    return _URL_PASSWORD.sub(r"\1***@", _SECRET_VALUE.sub(r"\1***", shown))
 
 
 def _below_a_secret(lines: Sequence[str], index: int) -> bool:
     """Whether the line continues the value of a key above it whose value is a secret."""
     depth = _depth(lines[index])
-    above = (line for line in reversed(lines[:index]) if line.strip() and _depth(line) < depth)
-    return _SECRET_BELOW.fullmatch(next(above, "")) is not None
+    near = reversed(lines[max(0, index - _LONGEST_SECRET) : index])
+    above = next((line for line in near if line.strip() and _depth(line) < depth), "")
+    return _SECRET_BELOW.fullmatch(above[-_WIDEST_EXCERPT:]) is not None
 
 
 def _depth(line: str) -> int:

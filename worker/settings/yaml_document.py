@@ -22,6 +22,7 @@ from worker.settings.yaml_traps import Trap, complex_key_trap, explain, key_trap
 
 _MOST_BYTES = 1_000_000
 _DEEPEST = 40
+_LONGEST_MESSAGE = 600
 _BEYOND_NUMBERS = 2**63
 _BEGINS_WRONG = re.compile("scanning an? (alias|anchor|tag|directive)")
 _LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as PyYAML counts lines
@@ -72,7 +73,7 @@ class Document:
     ) -> Problem:
         """A complaint about what stands at ``loc``, with its line as the excerpt."""
         line, column = self.position(loc, offset, of_key=of_key)
-        return Problem(self.file, line, column, message, severity, excerpt_at(self.lines, line - 1))
+        return _problem(self.file, self.lines, line - 1, column - 1, message, severity)
 
     def written(self, loc: Loc) -> str | None:
         """The text of a scalar as its author typed it, without quotes; None for anything else."""
@@ -254,6 +255,7 @@ def _problem(
     file: str, lines: Sequence[str], line: int, column: int, message: str, severity: Severity = "error"
 ) -> Problem:
     shown_line, shown_column = _clamped(lines, line, column)
+    message = message if len(message) <= _LONGEST_MESSAGE else message[: _LONGEST_MESSAGE - 1] + "…"
     return Problem(file, shown_line, shown_column, message, severity, excerpt_at(lines, shown_line - 1))
 
 

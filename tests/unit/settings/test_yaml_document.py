@@ -197,4 +197,17 @@ def test_an_offset_beyond_the_text_stays_in_its_line() -> None:
 
 
 def test_an_excerpt_shows_where_a_secret_is_kept() -> None:
+    port = read_document("a.yaml", b"base_url: http://127.0.0.1:8080/x").problem((), "m").excerpt
+    assert port == "base_url: http://127.0.0.1:8080/x"
     assert read_document("a.yaml", b"token: env:HUBSPOT_TOKEN").problem((), "m").excerpt == "token: env:HUBSPOT_TOKEN"
+
+
+def test_endless_lines_and_names_are_cut() -> None:
+    name = "a." * 200_000 + "token"
+    (problem,) = read_document("a.yaml", f"? '{name}'\n: 1\n? '{name}'\n: 2\n".encode()).problems
+    assert len(problem.format()) < 1000
+
+
+def test_many_problems_are_found_in_reasonable_time() -> None:
+    text = "a:\n" + "  token: yes\n" * 5000
+    assert len(read_document("a.yaml", text.encode()).problems) == 5000
