@@ -1,15 +1,31 @@
-"""The bearer string of a service key or private app, read again from its source when HubSpot refuses it."""
+"""Credentials: a static bearer string read again when HubSpot refuses it, or OAuth refreshed before it ends."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from connectors.base import AccessDenied, Secret
 
+RENEW_BEFORE_END_S = 300.0
+
+Login = Callable[[Mapping[str, str]], Mapping[str, Any]]
+"""Sends a form to HubSpot's token endpoint and gives back its JSON. Raises the failures of `connectors.base`."""
+
+
+class Credential(Protocol):
+    """What gives the bearer string of a call. Safe to share between threads."""
+
+    def token(self) -> str:
+        """The token to send."""
+
+    def renew(self, refused: str) -> str | None:
+        """Another token than the refused one, or None when there is no other."""
+
 
 class StaticToken:
-    """One bearer token for all threads. Rotating it at its source needs no restart."""
+    """The token of a service key or private app. Rotating it at its source needs no restart."""
 
     def __init__(self, secret: Secret) -> None:
         self._secret = secret
@@ -24,28 +40,76 @@ class StaticToken:
             return self._token
 
     def renew(self, refused: str) -> str | None:
-        """Another token than the refused one, or None when the source has no other.
-
-        Threads refused at the same time read the source once.
-        """
+        """What the source has now; threads refused at the same time read it once."""
         with self._lock:
             if self._token == refused:
                 self._token = self._read()
             return self._token if self._token != refused else None
 
     def _read(self) -> str:
-        token = self._secret().strip()
-        if not token:
-            raise AccessDenied("the HubSpot token is empty")
-        return token
+        return _secret(self._secret, "token")
 
 
-def authentication(auth: Mapping[str, str | Secret]) -> StaticToken:
-    """The credential of a destination: ``method: token`` with a secret ``token``. Raises `ValueError`."""
+class OAuthToken:
+    """The access token of a marketplace app, renewed five minutes before it ends.
+
+    HubSpot tells to go by ``expires_in``, not by 401
+    (https://developers.hubspot.com/docs/api/usage-details); one 401 still renews it once.
+    """
+
+    def __init__(self, auth: Mapping[str, Secret], login: Login, clock: Callable[[], float]) -> None:
+        self._auth = auth
+        self._login = login
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._token = ""
+        self._renew_at = 0.0
+
+    def token(self) -> str:
+        """The token to send; threads that find it ending wait for one login."""
+        with self._lock:
+            if not self._token or self._clock() >= self._renew_at:
+                self._renew()
+            return self._token
+
+    def renew(self, refused: str) -> str | None:
+        """A fresh token, unless another thread has just fetched one."""
+        with self._lock:
+            if self._token == refused:
+                self._renew()
+            return self._token if self._token != refused else None
+
+    def _renew(self) -> None:
+        secrets = {name: _secret(secret, name) for name, secret in self._auth.items()}
+        answer = self._login({"grant_type": "refresh_token", **secrets})
+        self._token = str(answer["access_token"])
+        self._renew_at = self._clock() + max(float(answer.get("expires_in") or 0) - RENEW_BEFORE_END_S, 1.0)
+
+
+def credential(auth: Mapping[str, str | Secret], login: Login, clock: Callable[[], float]) -> Credential:
+    """The credential of a destination. Raises `ValueError` when the settings cannot work.
+
+    ``method: token`` with ``token``; ``method: oauth`` with ``client_id``, ``client_secret`` and
+    ``refresh_token``. All of them secrets.
+    """
     method = auth.get("method", "token")
-    if method != "token":
-        raise ValueError(f"HubSpot auth method {method!r} is not available: use method: token")
-    secret = auth.get("token")
+    if method == "token":
+        return StaticToken(_needed(auth, "token"))
+    if method == "oauth":
+        names = ("client_id", "client_secret", "refresh_token")
+        return OAuthToken({name: _needed(auth, name) for name in names}, login, clock)
+    raise ValueError(f"HubSpot auth method {method!r} is not available: use token or oauth")
+
+
+def _needed(auth: Mapping[str, str | Secret], name: str) -> Secret:
+    secret = auth.get(name)
     if not callable(secret):
-        raise ValueError("HubSpot auth needs token: env:NAME or file:PATH (a service key or private app token)")
-    return StaticToken(secret)
+        raise ValueError(f"HubSpot auth needs {name} as env:NAME or file:PATH")
+    return secret
+
+
+def _secret(secret: Secret, name: str) -> str:
+    text = secret().strip()
+    if not text:
+        raise AccessDenied(f"the HubSpot {name} is empty")
+    return text

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -15,7 +16,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from connectors.base import AccessDenied, Destination, QuotaExhausted, Unavailable, Usage
 from connectors.hubspot import errors
-from connectors.hubspot.auth import StaticToken, authentication
+from connectors.hubspot.auth import credential
 from connectors.hubspot.pace import BURST_WINDOW_S, COLD_LIMIT, SEARCH_LIMIT, SEARCH_WINDOW_S, Pace
 from connectors.hubspot.transport import Answer, HubSpotTransport, NoAnswer, NotSent, Transport
 
@@ -36,6 +37,7 @@ class Paths:
     associations: str
     owners: str
     account: str
+    login: str
 
 
 def _dated(version: str) -> Paths:
@@ -45,6 +47,7 @@ def _dated(version: str) -> Paths:
         associations=f"/crm/associations/{version}",
         owners=f"/crm/owners/{version}",
         account=f"/account-info/{version}/details",
+        login=f"/oauth/{version}/token",
     )
 
 
@@ -56,6 +59,7 @@ VERSIONS: Mapping[str, Paths] = {
         associations="/crm/v4/associations",
         owners="/crm/v3/owners",
         account="/account-info/v3/details",
+        login="/oauth/v1/token",
     ),
     "2026-03": _dated("2026-03"),
     "2026-09": _dated("2026-09"),
@@ -94,7 +98,7 @@ class Client:
             )
         self.paths = VERSIONS[destination.api_version]
         self.zone = ZoneInfo(destination.time_zone)
-        self._auth: StaticToken = authentication(destination.auth)
+        self._auth = credential(destination.auth, self._login, clock)
         self._transport = transport or HubSpotTransport(destination.base_url, destination.timeout_s)
         self._sleep = sleep
         self._burst = Pace(COLD_LIMIT, BURST_WINDOW_S, clock, sleep)
@@ -173,6 +177,19 @@ class Client:
         if pace is self._burst:
             pace.learn(answer.headers)
         return answer
+
+    def _login(self, form: Mapping[str, str]) -> Mapping[str, Any]:
+        with self._lock:
+            self._calls += 1
+        try:
+            answer = self._transport.login(self.paths.login, form)
+        except (NotSent, NoAnswer) as error:
+            raise Unavailable(f"HubSpot's login cannot be reached ({error})", RETRY_AFTER_S) from None
+        if answer.status == 429 or answer.status >= 500:
+            raise Unavailable(f"HubSpot's login answered {answer.status}", RETRY_AFTER_S)
+        if not answer.ok or "access_token" not in answer.body:
+            raise TokenRefused(f"HubSpot refuses the refresh token ({answer.status}): install the app again")
+        return dict(answer.body)
 
     def _judge(self, answer: Answer, method: str, path: str, writes: bool) -> None:
         what = f"HubSpot answered {answer.status} to {method} {path}"

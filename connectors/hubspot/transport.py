@@ -46,6 +46,8 @@ class Transport(Protocol):
 
     def send(self, method: str, path: str, query: Mapping[str, str], body: object, token: str) -> Answer: ...
 
+    def login(self, path: str, form: Mapping[str, str]) -> Answer: ...
+
     def close(self) -> None: ...
 
 
@@ -58,18 +60,28 @@ class HubSpotTransport:
         self._timeout = (CONNECT_TIMEOUT_S, timeout_s)
 
     def send(self, method: str, path: str, query: Mapping[str, str], body: object, token: str) -> Answer:
+        bearer = {"type": "oauth2", "in": "header", "key": "Authorization", "value": f"Bearer {token}"}
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        # The client calls every header credential "oauth2", static tokens too.
+        auth = {"auth_settings": ["oauth2"], "_request_auth": bearer}
+        return self._call(path, method, query_params=list(query.items()), header_params=headers, body=body, **auth)
+
+    def login(self, path: str, form: Mapping[str, str]) -> Answer:
+        headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+        return self._call(path, "POST", header_params=headers, post_params=list(form.items()))
+
+    def close(self) -> None:
+        self._api.rest_client.pool_manager.clear()
+
+    def _call(self, path: str, method: str, **request: Any) -> Answer:
         try:
             response = self._api.call_api(
                 path,
                 method,
-                query_params=list(query.items()),
-                header_params={"Accept": "application/json", "Content-Type": "application/json"},
-                body=body,
-                auth_settings=["oauth2"],
-                _request_auth={"type": "oauth2", "in": "header", "key": "Authorization", "value": f"Bearer {token}"},
                 _preload_content=False,
                 _request_timeout=self._timeout,
                 response_types_map={},
+                **request,
             )
             return _answer(response.status, response.headers, response.data)
         except ApiException as error:
@@ -82,9 +94,6 @@ class HubSpotTransport:
             raise NoAnswer(type(error.reason).__name__) from None
         except (HTTPError, OSError) as error:
             raise NoAnswer(type(error).__name__) from None
-
-    def close(self) -> None:
-        self._api.rest_client.pool_manager.clear()
 
 
 def _answer(status: int, headers: Mapping[str, str], data: bytes) -> Answer:

@@ -41,6 +41,9 @@ class Wire:
             raise reply
         return reply if isinstance(reply, Answer) else reply(self.sent[-1])
 
+    def login(self, path: str, form: Mapping[str, str]) -> Answer:
+        return self.send("POST", path, {}, dict(form), "")
+
     def close(self) -> None: ...
 
 

@@ -32,7 +32,9 @@ def test_a_version_hubspot_does_not_have_is_refused_before_any_call():
         Client(destination(api_version="2025-01"))
 
 
-@pytest.mark.parametrize("auth", [{"method": "oauth"}, {"method": "token"}, {"method": "token", "token": "clear"}])
+@pytest.mark.parametrize(
+    "auth", [{"method": "magic"}, {"method": "oauth"}, {"method": "token"}, {"method": "token", "token": "clear"}]
+)
 def test_credentials_that_cannot_work_are_refused_before_any_call(auth):
     with pytest.raises(ValueError, match="HubSpot auth"):
         Client(destination(auth=auth))

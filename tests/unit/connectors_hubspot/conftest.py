@@ -1,0 +1,44 @@
+"""The same sandbox portal the contract suite drives, for what only HubSpot does."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connectors.base import Connector
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "contract" / "connectors"))
+
+from harness_hubspot import HubSpotCrm, start
+
+
+@pytest.fixture(scope="session")
+def running_portal() -> Iterator[HubSpotCrm]:
+    crm = start()
+    yield crm
+    crm.stop()
+
+
+@pytest.fixture
+def empty_portal(running_portal: HubSpotCrm) -> HubSpotCrm:
+    running_portal.reset()
+    return running_portal
+
+
+@pytest.fixture
+def portal(empty_portal: HubSpotCrm) -> HubSpotCrm:
+    connector = empty_portal.connect()
+    connector.setup(empty_portal.needs(), dry_run=False)
+    connector.close()
+    empty_portal.forget_calls()
+    return empty_portal
+
+
+@pytest.fixture
+def hubspot(portal: HubSpotCrm) -> Iterator[Connector]:
+    connector = portal.connect()
+    yield connector
+    connector.close()

@@ -1,0 +1,112 @@
+"""Reading back where HubSpot's search is slow, paged and blind to what was deleted."""
+
+from __future__ import annotations
+
+import json
+
+from harness import Company
+from harness_hubspot import HubSpotCrm
+
+from connectors.base import Connector, DealFact, RecordFact
+
+
+def add(portal: HubSpotCrm, count: int) -> list[str]:
+    return portal.add_companies([Company(f"C {n}", f"c{n}.example", f"a{n}") for n in range(count)])
+
+
+def deals(facts) -> list[DealFact]:
+    return [fact for fact in facts if isinstance(fact, DealFact)]
+
+
+def test_a_deal_somebody_deleted_is_told_once(portal, hubspot: Connector):
+    [record] = add(portal, 1)
+    deal = portal.add_deal(record)
+    portal.pass_time(600)
+    cursor = hubspot.read_back({}, [], {}).cursor
+    portal._mutate(action="archive", type="deals", id=deal)
+    read = hubspot.read_back(cursor, [], {})
+    assert [(fact.id, fact.record_id, fact.open, fact.deleted) for fact in deals(read.facts)] == [
+        (deal, record, False, True)
+    ]
+    assert deals(hubspot.read_back(read.cursor, [], {}).facts) == []
+
+
+def test_a_won_deal_is_told_before_search_knows_it(portal, hubspot: Connector):
+    [record] = add(portal, 1)
+    deal = portal.add_deal(record)
+    portal.pass_time(600)
+    cursor = hubspot.read_back({}, [], {}).cursor
+    portal.human_wins_deal(deal)
+    assert [(fact.id, fact.won) for fact in deals(hubspot.read_back(cursor, [], {}).facts)] == [(deal, True)]
+
+
+def test_a_lost_deal_is_closed_and_not_won(portal, hubspot: Connector):
+    [record] = add(portal, 1)
+    deal = portal.add_deal(record)
+    portal.pass_time(600)
+    cursor = hubspot.read_back({}, [], {}).cursor
+    portal._mutate(action="lose_deal", id=deal)
+    [fact] = deals(hubspot.read_back(cursor, [], {}).facts)
+    assert (fact.open, fact.won) == (False, False)
+
+
+def test_more_changes_than_a_page_are_all_told(portal, hubspot: Connector):
+    records = add(portal, 450)
+    portal.pass_time(600)
+    cursor = hubspot.read_back({}, ["plgsync_score"], {}).cursor
+    portal.pass_time(600)
+    portal._control(
+        "mutate",
+        [
+            {"action": "edit", "type": "companies", "id": record, "properties": {"plgsync_score": "1"}}
+            for record in records
+        ],
+    )
+    portal.pass_time(60)
+    facts = hubspot.read_back(cursor, ["plgsync_score"], {}).facts
+    assert {fact.record_id for fact in facts if isinstance(fact, RecordFact)} == set(records)
+
+
+def test_nothing_new_is_nothing_told_although_readings_overlap(portal, hubspot: Connector):
+    [record] = add(portal, 1)
+    portal.add_deal(record)
+    portal.pass_time(600)
+    cursor = hubspot.read_back({}, ["plgsync_score"], {}).cursor
+    portal.human_edits(record, "score", 3)
+    portal.pass_time(10)
+    read = hubspot.read_back(cursor, ["plgsync_score"], {})
+    assert len(read.facts) == 1
+    again = hubspot.read_back(read.cursor, ["plgsync_score"], {})
+    assert list(again.facts) == []
+
+
+def test_an_edit_of_a_field_nobody_asked_for_is_not_told(portal, hubspot: Connector):
+    [record] = add(portal, 1)
+    portal.pass_time(600)
+    cursor = hubspot.read_back({}, ["plgsync_score"], {}).cursor
+    portal.human_edits(record, "band", "high")
+    portal.pass_time(60)
+    assert list(hubspot.read_back(cursor, ["plgsync_score"], {}).facts) == []
+
+
+def test_a_persons_edit_is_told_although_we_wrote_another_field_later(portal, hubspot: Connector):
+    from connectors.base import UpdateFields
+
+    [record] = add(portal, 1)
+    portal.pass_time(600)
+    cursor = hubspot.read_back({}, ["plgsync_score", "plgsync_band"], {}).cursor
+    portal.human_edits(record, "band", "mine")
+    portal.pass_time(1)
+    hubspot.write([UpdateFields("k", "account", record, {"plgsync_score": 5})])
+    portal.pass_time(60)
+    [fact] = hubspot.read_back(cursor, ["plgsync_score", "plgsync_band"], {}).facts
+    assert isinstance(fact, RecordFact)
+    assert fact.values == {"plgsync_score": 5, "plgsync_band": "mine"}
+
+
+def test_the_cursor_is_the_crms_time_and_plain_text(portal, hubspot: Connector):
+    add(portal, 1)
+    portal.pass_time(10_000_000)
+    cursor = hubspot.read_back({}, [], {}).cursor
+    assert set(cursor) == {"companies", "deals"}
+    assert all(isinstance(json.loads(text), dict) for text in cursor.values())
