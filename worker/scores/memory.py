@@ -34,9 +34,11 @@ class Shown:
 def show(before: Shown | None, now: Shown, step: int) -> Shown:
     """What to publish: the earlier score, change and reasons together, until something worth a CRM write happens.
 
-    That is a move of at least ``step`` points, or a difference in ``because_of``.
+    That is a score or change that moved by at least ``step`` points, or a difference in ``because_of``.
     """
     if before is None or before.because_of != now.because_of or abs(before.score - now.score) >= step:
+        return now
+    if (before.change is None) != (now.change is None) or abs((before.change or 0) - (now.change or 0)) >= step:
         return now
     return before
 

@@ -38,6 +38,12 @@ def test_small_moves_add_up_until_they_count() -> None:
     assert scores == [55, 55, 59, 59]
 
 
+def test_a_past_that_moved_is_published_too() -> None:
+    once = score_account(SETTINGS, mature(), mature(), ScoreMemory(), day(0))
+    again = score_account(SETTINGS, mature(), mature(seats_used=60), once.memory, day(1))
+    assert (once.fields()["health.change_28d"], again.fields()["health.change_28d"]) == (0, 10)
+
+
 def test_change_of_band_is_published_at_once() -> None:
     edge = [mature(seats_used=seats, key_events_28d=85) for seats in (72, 71, 71)]
     steady, _, moved = shown(*edge)
