@@ -1,0 +1,69 @@
+"""Domains are compared bare, and asked for in every spelling a field may hold."""
+
+from __future__ import annotations
+
+import pytest
+from hubspot_kit import Sent, client, destination, done
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connectors.base import MatchField, MatchKey
+from connectors.hubspot.describe import Schema
+from connectors.hubspot.match import match, normal, spellings
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "acme.com",
+        "ACME.com",
+        " www.acme.com ",
+        "https://acme.com",
+        "http://www.acme.com/de?x=1",
+        "acme.com:8080",
+        "acme.com.",
+    ],
+)
+def test_a_domain_is_the_same_however_it_is_written(written):
+    assert normal("domain", written) == "acme.com"
+
+
+@pytest.mark.parametrize("other", ["notacme.com", "acme.com.evil.example", "mail.acme.com", "wwwacme.com", ""])
+def test_other_domains_stay_other(other):
+    assert normal("domain", other) != "acme.com"
+
+
+@given(st.from_regex(r"[a-z0-9]{1,12}(\.[a-z]{2,6}){1,2}", fullmatch=True), st.sampled_from(["domain", "website"]))
+def test_every_spelling_means_the_same_domain(domain, field):
+    spelled = spellings(MatchField(field, "account.domain", "domain"), domain)
+    assert domain in spelled
+    assert {normal("domain", one) for one in spelled} == {normal("domain", domain)}
+
+
+def test_other_kinds_are_asked_for_as_they_are():
+    assert spellings(MatchField("email", "account.email", "email"), "a@b.example") == ["a@b.example"]
+
+
+def test_a_hundred_values_a_search_at_most():
+    def reply(sent: Sent):
+        return done() if "search" in sent.path or "read" in sent.path else done(described)
+
+    described = {"name": "plgsync_account_id", "type": "string", "hasUniqueValue": True}
+    settings = {"fallbacks": (MatchField("domain", "account.domain", "domain"),)}
+    hubspot, wire = client(reply, **settings)
+    keys = [MatchKey(f"a{n}", None, {"account.domain": f"d{n}.example"}) for n in range(120)]
+    found = match(hubspot, Schema(hubspot), destination(**settings), keys, [])
+    searches = [sent.body["filterGroups"][0]["filters"][0]["values"] for sent in wire.sent if "search" in sent.path]
+    assert [len(values) for values in searches] == [100, 100, 40]
+    assert {one.status for one in found} == {"missing"}
+
+
+def test_a_match_field_that_is_not_unique_is_searched():
+    def reply(sent: Sent):
+        if "search" in sent.path:
+            return done({"id": "7", "properties": {"plgsync_account_id": "A1"}})
+        return done({"name": "plgsync_account_id", "type": "string", "hasUniqueValue": False})
+
+    hubspot, _ = client(reply)
+    [found] = match(hubspot, Schema(hubspot), destination(), [MatchKey("A1", None, {})], [])
+    assert (found.record_id, found.by) == ("7", "plgsync_account_id")
