@@ -49,14 +49,17 @@ def names_a_secret(key: str) -> bool:
     return re.fullmatch(_HIDDEN, key[:_WIDEST_EXCERPT], re.IGNORECASE) is not None
 
 
-def excerpt_at(lines: Sequence[str], index: int) -> str:
-    """A line of a file as it may be shown: no control characters, not endless, and no secret in it."""
-    if _below_a_secret(lines, index):
-        return "***"
-    text = lines[index].rstrip()
+def excerpt_of(text: str) -> str:
+    """A line of text as it may be shown: no control characters, not endless, and no secret in it."""
+    text = text.rstrip()
     text = text if len(text) <= _WIDEST_EXCERPT else text[: _WIDEST_EXCERPT - 1] + "…"
     shown = "".join(c if c.isprintable() else " " for c in text)
     return _URL_PASSWORD.sub(r"\1***@", _SECRET_VALUE.sub(r"\1***", shown))
+
+
+def excerpt_at(lines: Sequence[str], index: int) -> str:
+    """One of the lines of a file as it may be shown, also when it continues a secret that began above it."""
+    return "***" if _below_a_secret(lines, index) else excerpt_of(lines[index])
 
 
 def _below_a_secret(lines: Sequence[str], index: int) -> bool:
