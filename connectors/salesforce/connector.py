@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, cast
 
 from connectors.base import (
-    AccessDenied,
     CloseTask,
     Connector,
     CreateTask,
@@ -31,7 +30,7 @@ from connectors.base import (
 from connectors.coerce import canonical
 from connectors.salesforce.client import Client
 from connectors.salesforce.describe import Describes
-from connectors.salesforce.errors import Refused
+from connectors.salesforce.errors import Forbidden, Refused
 from connectors.salesforce.match import match
 from connectors.salesforce.read_back import Reader
 from connectors.salesforce.setup import Setup
@@ -63,14 +62,18 @@ class SalesforceConnector:
         """Records one Collections call carries."""
         return BATCH
 
+    def calls_per_batch(self, operation: type[Operation]) -> int:  # noqa: ARG002 - one shape for all connectors
+        """One Collections call does it, whatever the operation."""
+        return 1
+
     def check(self) -> Health:
         """Who we are, what is missing for our work, and what is left of the daily requests."""
         try:
             daily = self._client.read("GET", "limits")["DailyApiRequests"]
             left, limit = int(daily["Remaining"]), int(daily["Max"])
-        except (AccessDenied, Refused, KeyError):  # the call needs a permission of its own; the header does not
+        except (Forbidden, Refused, KeyError):  # the call needs a permission of its own; the header does not
             left, limit = self._client.quota()  # type: ignore[assignment]
-        me = self._client.read("GET", "/services/oauth2/userinfo")  # after a call that renews an expired session
+        me = self._client.read("GET", "/services/oauth2/userinfo")  # last: it does not say 401
         identity = f"{me.get('preferred_username') or me.get('user_id')} in org {me.get('organization_id')}"
         return Health(identity, left, limit, tuple(self._problems()))
 

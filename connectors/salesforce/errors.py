@@ -74,12 +74,15 @@ _ADMIN_CODES = {
     "API_DISABLED_FOR_ORG",  # api_rest/errorcodes
     "INSUFFICIENT_ACCESS",  # api_rest/errorcodes
     "INVALID_AUTH_HEADER",  # api_rest/errorcodes
-    "INVALID_SESSION_ID",  # api_rest/errorcodes
     "INVALID_TYPE",  # api_rest/errorcodes: on a query, the object is not visible to this user
 }
 
 
 _NO_KEY_FIELD = "external ID field does not exist or is not accessible"
+
+
+class Forbidden(AccessDenied):
+    """We are logged in, but this user lacks a permission."""
 
 
 class Refused(CallFailed):
@@ -118,8 +121,10 @@ def failure(status: int, body: object) -> Exception:
         return Unavailable(f"Salesforce answered {status} {code}".rstrip(), LATER_SECONDS.get(status, 5.0))
     if status >= 500:
         return Unanswered(f"Salesforce answered {status} {code}".rstrip())
-    if status in (401, 403) or code in _ADMIN_CODES or _NO_KEY_FIELD in message:
+    if status == 401 or code == "INVALID_SESSION_ID":
         return AccessDenied(f"Salesforce refused access: {code or status} {words}".rstrip())
+    if status == 403 or code in _ADMIN_CODES or _NO_KEY_FIELD in message:
+        return Forbidden(f"Salesforce refused access: {code or status} {words}".rstrip())
     return Refused(status, code, words)
 
 
@@ -164,6 +169,7 @@ _ECHOES = (
     re.compile(r"(Due to, ').*(?=' is not a valid value)", re.DOTALL),
     re.compile(r"(Foreign key external ID: ).*(?= not found)", re.DOTALL),
 )
+_EXCERPT = re.compile(r"^.*ERROR at Row:\d+:Column:\d+\s*", re.DOTALL)  # a piece of the query, values and all
 _PERSONAL = re.compile(r"[^\s'\"<>:,;]+@[^\s'\"<>:,;]+")
 _TOKEN = re.compile(r"00D\w{12,15}![\w.]+")
 _REASON_LENGTH = 300
@@ -171,7 +177,7 @@ _REASON_LENGTH = 300
 
 def redact(message: str, sent: Mapping[str, Any] | None = None) -> str:
     """The CRM's words without values, addresses or tokens. Record ids and field names stay."""
-    words = message
+    words = _EXCERPT.sub("", message)
     for pattern in _ECHOES:
         words = pattern.sub(r"\1…", words)
     for value in sorted((_plain(v) for v in (sent or {}).values()), key=len, reverse=True):

@@ -15,6 +15,8 @@ from connectors.salesforce.client import URI_LIMIT, Client, Row, select
 from connectors.salesforce.describe import Describes, values_of
 
 MERGE_HOPS = 5
+LIKES = 100
+"""Wildcard conditions per query: each is a comparison with every account of the org."""
 
 
 @dataclass(slots=True)
@@ -117,7 +119,7 @@ class Search:
         # The column is free text: any spelling that contains the domain is fetched and normalised here.
         clauses = [f"{column} LIKE '%{format_soql('{:like}', domain)}%'" for domain in wanted]
         either = " OR "
-        chunks = _sized(clauses, len(quote(start + order)) + 2, len(quote(either)))
+        chunks = _sized(clauses, len(quote(start + order)) + 2, len(quote(either)), LIKES)
         return [f"{start}({either.join(some)}){order}" for some in chunks]
 
     # ------------------------------------------------------------------ verdicts
@@ -197,12 +199,12 @@ def in_chunks(start: str, values: Iterable[str], more: int = 0) -> list[str]:
     return [f"{start}({','.join(some)})" for some in _sized(quoted, len(quote(start)) + 2 + more, len(quote(",")))]
 
 
-def _sized(parts: Sequence[str], overhead: int, between: int) -> list[list[str]]:
+def _sized(parts: Sequence[str], overhead: int, between: int, most: int = 10_000) -> list[list[str]]:
     chunks: list[list[str]] = []
     size = URI_LIMIT
     for part in parts:
         length = len(quote(part, safe="")) + between
-        if size + length > URI_LIMIT:
+        if size + length > URI_LIMIT or len(chunks[-1]) >= most:
             chunks.append([])
             size = overhead
         chunks[-1].append(part)

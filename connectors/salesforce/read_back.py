@@ -84,7 +84,7 @@ class Reader:
         refused: dict[str, Exception] = {}
         answers = self.client.try_rows_of([query for _, query in queries], deleted=True)
         for (name, query), answer in zip(queries, answers, strict=True):
-            if isinstance(answer, Refused) and "Amount" in answer.reason:
+            if isinstance(answer, Refused) and "'Amount'" in answer.reason:
                 answer = self.client.try_rows_of([query.replace(", Amount", "")], deleted=True)[0]
             if isinstance(answer, list):
                 rows.setdefault(name, []).extend(answer)

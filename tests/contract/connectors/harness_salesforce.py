@@ -61,13 +61,13 @@ class SalesforceCrm:
 
     def __init__(self, server: AbstractContextManager[Addresses]) -> None:
         self._server = server
-        self._address = server.__enter__()["salesforce"]
-        self._url = self._address["url"]
+        self.address = server.__enter__()["salesforce"]
+        self._url = self.address["url"]
         self._session = requests.Session()
         self._accounts: tuple[int, dict[str, dict[str, Any]]] = -1, {}
 
     def reset(self) -> None:
-        self._control("reset", {})
+        self.control("reset", {})
 
     def destination(self) -> Destination:
         return Destination(
@@ -77,8 +77,8 @@ class SalesforceCrm:
             api_version=VERSION,
             auth={
                 "method": "client_credentials",
-                "client_id": self._address["client_id"],
-                "client_secret": lambda: self._address["client_secret"],
+                "client_id": self.address["client_id"],
+                "client_secret": lambda: self.address["client_secret"],
             },
             object="Account",
             match_field=MATCH_FIELD,
@@ -106,12 +106,12 @@ class SalesforceCrm:
     # ---- seeding
     def add_companies(self, companies: Sequence[Company]) -> list[str]:
         made = [{"do": "create", "object": "Account", "values": self._record(one)} for one in companies]
-        return [one["id"] for one in self._control("mutate", made)]
+        return [one["id"] for one in self.control("mutate", made)]
 
     def add_owner(self, email: str, active: bool = True) -> str:
         first = email.partition("@")[0].title()
         person = {"Username": email, "Email": email, "FirstName": first, "LastName": "Example", "Alias": first[:8]}
-        profile = self._records("Profile")[0]["Id"]
+        profile = self.records("Profile")[0]["Id"]
         return self._create("User", {**person, "ProfileId": profile, "IsActive": active})
 
     def add_deal(self, record_id: str, amount: float | None = None) -> str:
@@ -122,15 +122,15 @@ class SalesforceCrm:
     def company(self, record_id: str) -> Mapping[str, Scalar]:
         requests_so_far = self._session.get(f"{self._url}/__sim/log", params={"limit": 1}, timeout=30).json()["total"]
         if self._accounts[0] != requests_so_far:  # reading 450 records one by one is what takes this suite's time
-            self._accounts = requests_so_far, {one["Id"]: one for one in self._records("Account")}
+            self._accounts = requests_so_far, {one["Id"]: one for one in self.records("Account")}
         record = self._accounts[1][record_id]
         return {name: _typed(name, record.get(need.name)) for name, need in FIELDS.items()}
 
     def company_count(self) -> int:
-        return sum(not one["IsDeleted"] for one in self._records("Account"))
+        return sum(not one["IsDeleted"] for one in self.records("Account"))
 
     def tasks(self) -> Sequence[SeenTask]:
-        return [_seen(one) for one in self._records("Task")]
+        return [_seen(one) for one in self.records("Task")]
 
     def calls(self) -> Sequence[Call]:
         entries = self._session.get(f"{self._url}/__sim/log", timeout=30).json()["entries"]
@@ -139,7 +139,7 @@ class SalesforceCrm:
         ]
 
     def forget_calls(self) -> None:
-        self._control("reset", {"only": ["log"]})
+        self.control("reset", {"only": ["log"]})
 
     # ---- a human in the UI
     def human_edits(self, record_id: str, logical: str, value: Scalar) -> None:
@@ -149,10 +149,10 @@ class SalesforceCrm:
         self._edit(record_id, {"OwnerId": owner_id})
 
     def human_deletes_company(self, record_id: str) -> None:
-        self._mutate(do="delete", id=record_id)
+        self.mutate(do="delete", id=record_id)
 
     def human_merges(self, survivor: str, loser: str) -> None:
-        self._mutate(do="merge", survivor=survivor, losers=[loser])
+        self.mutate(do="merge", survivor=survivor, losers=[loser])
 
     def human_wins_deal(self, deal_id: str) -> None:
         self._edit(deal_id, {"StageName": "Closed Won"})
@@ -167,35 +167,35 @@ class SalesforceCrm:
         self._edit(task_id, {"Subject": subject})
 
     def human_deletes_task(self, task_id: str) -> None:
-        self._mutate(do="delete", id=task_id)
+        self.mutate(do="delete", id=task_id)
 
     def admin_hides_field(self, logical: str) -> None:
-        self._mutate(do="hide_field", object="Account", field=self.field(logical))
+        self.mutate(do="hide_field", object="Account", field=self.field(logical))
 
     # ---- a bad day
     def arm(self, fault: Fault) -> None:
-        self._control("faults", FAULTS[fault])
+        self.control("faults", FAULTS[fault])
 
     def pass_time(self, seconds: float) -> None:
-        self._control("clock", {"advance_s": seconds})
+        self.control("clock", {"advance_s": seconds})
 
     # ---- the control API
-    def _control(self, what: str, body: Any) -> Any:
+    def control(self, what: str, body: Any) -> Any:
         self._accounts = -1, {}
         answer = self._session.post(f"{self._url}/__sim/{what}", json=body, timeout=30)
         assert answer.ok, answer.text
         return answer.json()
 
-    def _mutate(self, **action: Any) -> Any:
-        return self._control("mutate", action)
+    def mutate(self, **action: Any) -> Any:
+        return self.control("mutate", action)
 
     def _create(self, object: str, fields: Mapping[str, Any]) -> str:
-        return str(self._mutate(do="create", object=object, values=dict(fields))["id"])
+        return str(self.mutate(do="create", object=object, values=dict(fields))["id"])
 
     def _edit(self, record_id: str, fields: Mapping[str, Any]) -> None:
-        self._mutate(do="edit", id=record_id, values=dict(fields))
+        self.mutate(do="edit", id=record_id, values=dict(fields))
 
-    def _records(self, object: str) -> list[dict[str, Any]]:
+    def records(self, object: str) -> list[dict[str, Any]]:
         state = self._session.get(f"{self._url}/__sim/state", params={"object": object}, timeout=30).json()
         return list(state["objects"][object])
 

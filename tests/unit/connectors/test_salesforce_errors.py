@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from connectors.base import AccessDenied, QuotaExhausted, Unavailable
-from connectors.salesforce.errors import RECORD_CODES, Refused, Unanswered, failure, outcome, redact
+from connectors.salesforce.errors import RECORD_CODES, Forbidden, Refused, Unanswered, failure, outcome, redact
 
 RECORDED = Path(__file__).parents[4] / "shared" / "crm" / "recorded" / "salesforce.json"
 
@@ -46,7 +46,8 @@ def test_every_recorded_refusal_of_a_whole_call_is_classified() -> None:
         body, status = exchange["response"]["body"], exchange["response"]["status"]
         if status >= 400 and isinstance(body, list) and "errorCode" in body[0]:
             error = failure(status, body)
-            assert isinstance(error, AccessDenied if body[0]["errorCode"] == "INVALID_TYPE" else Refused)
+            for_admin = body[0]["errorCode"] == "INVALID_TYPE" or "external ID field" in body[0]["message"]
+            assert isinstance(error, Forbidden if for_admin else Refused)
             assert body[0]["errorCode"] in str(error)
             seen += 1
     assert seen >= 7
@@ -83,7 +84,7 @@ def test_one_result(result, status, consequence, stale) -> None:
     ("status", "body", "kind"),
     [
         (401, [{"errorCode": "INVALID_SESSION_ID", "message": "Session expired or invalid"}], AccessDenied),
-        (403, [{"errorCode": "API_DISABLED_FOR_ORG", "message": "x"}], AccessDenied),
+        (403, [{"errorCode": "API_DISABLED_FOR_ORG", "message": "x"}], Forbidden),
         (403, [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}], QuotaExhausted),
         (
             403,
@@ -115,6 +116,10 @@ def test_a_whole_call_that_failed(status, body, kind) -> None:
         ("email_field: invalid email address: badone", "email_field: invalid email address: …"),
         ("Band: bad value for restricted picklist field: Jane", "Band: bad value for restricted picklist field: …"),
         ("Related To ID: id value of incorrect type: Jane", "Related To ID: id value of incorrect type: …"),
+        (
+            "\nId IN ('jane') AND Nme = 1\n  ^\nERROR at Row:1:Column:43\nNo such column 'Nme' on entity 'Account'.",
+            "No such column 'Nme' on entity 'Account'.",
+        ),
         ("write to jane@example.com now", "write to … now"),
         ("token 00D5f000000AAAA!AQ0x.y_z is bad", "token … is bad"),
         (
