@@ -1,0 +1,191 @@
+"""The form of a ``<name>.test.yaml``: accounts, runs on a controlled clock, and what each run must bring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
+
+from worker.language.errors import LanguageError
+from worker.language.expression import parse_expression
+from worker.language.suggest import did_you_mean
+from worker.language.units import Duration
+from worker.language.values import Value, as_utc
+from worker.rules.membership import Phase
+from worker.settings.base import DurationText, Finding, Loc, Strict
+from worker.settings.playbook import Playbook
+
+_HOUR_OF_A_RUN = time(5, tzinfo=UTC)
+_ALWAYS_ALLOWED = frozenset(
+    {"account.owner_email", "account.csm_email", "pql.score", "health.score", "onboarding.score", "mrr"}
+)
+
+Happening = Literal[
+    "nothing",
+    "already_matching",
+    "entered",
+    "held_out",
+    "queued",
+    "expired",
+    "dropped",
+    "stepped",
+    "stopped",
+    "goal",
+    "left",
+]
+
+
+def _fact(value: Any) -> Value:
+    if value is None or isinstance(value, bool | int | float | str | date | datetime):
+        return value
+    raise ValueError("a fact is a number, a text, a date, true, false, or null for unknown")
+
+
+def _canonical(facts: dict[str, Value]) -> dict[str, Value]:
+    """The facts under the names that conditions look them up by."""
+    named: dict[str, Value] = {}
+    for name, value in facts.items():
+        try:
+            expression = parse_expression(name)
+        except LanguageError as problem:
+            raise ValueError(f'"{name}" is no field and no function: {problem.message}') from None
+        if expression.operator:
+            raise ValueError(f'"{name}" is worked out; give the facts it is made of')
+        named[expression.left.key] = value
+    return named
+
+
+_FACT_SCHEMA = WithJsonSchema({"type": ["string", "number", "boolean", "null"]})
+FactValue = Annotated[Any, PlainValidator(_fact), _FACT_SCHEMA]
+Facts = Annotated[dict[str, FactValue], AfterValidator(_canonical)]
+
+
+def _start(value: Any) -> datetime:
+    if isinstance(value, datetime):
+        return as_utc(value)
+    if isinstance(value, date):
+        return datetime.combine(value, _HOUR_OF_A_RUN)
+    raise ValueError("expected a date such as 2026-03-02 (runs are at 05:00 UTC) or a point in time")
+
+
+class ExpectedTask(Strict):
+    """What a task must be; what is not given is not looked at. ``to`` is an e-mail address, or a queue as written."""
+
+    key: str | None = None
+    subject: str | None = None
+    body: str | None = None
+    to: str | None = None
+    priority: str | None = None
+    due: date | None = None
+
+
+class Expected(Strict):
+    """What a run must bring for one account; what is not given is not looked at."""
+
+    happens: Happening | tuple[Happening, ...] | None = None
+    """Everything that happens in this run, in order, or: nothing."""
+    phase: Phase | None = None
+    """Where the account stands afterwards: out, pending, queued or in."""
+    tasks: tuple[str | ExpectedTask, ...] | None = None
+    """The tasks made in this run: their subjects, or more of them."""
+    fields: dict[str, FactValue] | None = None
+    """What the playbook holds in CRM fields afterwards."""
+    blocked_by: tuple[str, ...] | None = None
+    """What is unknown, and keeps the account from entering."""
+    closes_tasks: bool | None = None
+
+    @property
+    def events(self) -> list[str] | None:
+        """The events that must happen, or None when that is not looked at."""
+        if self.happens is None:
+            return None
+        events = self.happens if isinstance(self.happens, tuple) else (self.happens,)
+        return [event for event in events if event != "nothing"]
+
+
+class TestedRun(Strict):
+    """One run: how long after the start, what has changed by then, and what must come of it."""
+
+    __test__ = False  # not a test case
+
+    at: DurationText
+    facts: dict[str, Facts] = Field(default_factory=dict)
+    """What is different from now on, per account."""
+    open_tasks: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """The keys of the tasks of this playbook that are open in the CRM from now on, per account."""
+    expect: dict[str, Expected] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _is_a_moment(self) -> TestedRun:
+        if self.at.kind not in {"hours", "days"}:
+            raise ValueError(f"at counts days (3d) or hours (12h) from the start, not {self.at}")
+        return self
+
+    @property
+    def after(self) -> timedelta:
+        """The time from the start to this run."""
+        return _span(self.at)
+
+
+class PlaybookTest(Strict):
+    """One promise of a playbook, told as a story."""
+
+    name: Annotated[str, Field(min_length=1)]
+    starts: Annotated[datetime, PlainValidator(_start), WithJsonSchema({"type": "string", "format": "date"})]
+    holidays: tuple[date, ...] = ()
+    accounts: Annotated[dict[str, Facts], Field(min_length=1)]
+    """What is known of each account at the start, besides what is usual. The first run is the playbook's first when live."""
+    runs: Annotated[tuple[TestedRun, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _goes_forward(self) -> PlaybookTest:
+        times = [run.after for run in self.runs]
+        if times != sorted(set(times)):
+            raise ValueError("runs go forward in time: each at: must be later than the one before")
+        return self
+
+
+class PlaybookTests(Strict):
+    """The whole of one file."""
+
+    usual: Facts = Field(default_factory=dict)
+    """What is known of every account at the start, where a test says nothing else."""
+    tests: Annotated[tuple[PlaybookTest, ...], Field(min_length=1)]
+
+
+def check_playbook_tests(tests: PlaybookTests, playbook: Playbook) -> Iterator[Finding]:
+    """Facts that the playbook never looks at, accounts that were never introduced, tasks it does not make."""
+    facts = {need.key for need in playbook.needs()} | _ALWAYS_ALLOWED
+    keys = {task.key for _, task in playbook.tasks()}
+    yield from _unused(("usual",), tests.usual, facts)
+    for index, test in enumerate(tests.tests):
+        loc: Loc = ("tests", index)
+        for account, known in test.accounts.items():
+            yield from _unused((*loc, "accounts", account), known, facts)
+        for number, run in enumerate(test.runs):
+            here: Loc = (*loc, "runs", number)
+            for part in ("facts", "open_tasks", "expect"):
+                for account in getattr(run, part).keys() - test.accounts.keys():
+                    told = _guess(f'no account "{account}" in this test', account, test.accounts)
+                    yield Finding((*here, part, account), told, of_key=True)
+            for account, known in run.facts.items():
+                yield from _unused((*here, "facts", account), known, facts)
+            for account, open_keys in run.open_tasks.items():
+                for key in set(open_keys) - keys:
+                    yield Finding((*here, "open_tasks", account), _guess(f'no task "{key}" in the playbook', key, keys))
+
+
+def _unused(loc: Loc, known: Mapping[str, Value], facts: set[str]) -> Iterator[Finding]:
+    for name in known.keys() - facts:
+        yield Finding((*loc, name), _guess(f'the playbook never looks at "{name}"', name, facts), of_key=True)
+
+
+def _guess(told: str, word: str, known: Mapping[str, object] | set[str]) -> str:
+    guess = did_you_mean(word, known)
+    return f'{told}. Did you mean "{guess}"?' if guess else told
+
+
+def _span(duration: Duration) -> timedelta:
+    return timedelta(hours=duration.n) if duration.kind == "hours" else timedelta(days=duration.n)
