@@ -52,7 +52,7 @@ class Controlled(Protocol):
         """Add the records of a seed, all or none. Raises `ControlError`."""
 
     def restore(self) -> None:
-        """Records and settings as they were right after the first seed was loaded."""
+        """Records and settings as they were when the sandbox was started with its seed."""
 
     def configure(self, options: JsonObject) -> JsonObject:
         """Change options and answer all of them. Raises `ControlError`."""

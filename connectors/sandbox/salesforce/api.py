@@ -9,16 +9,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.sandbox.core.gate import Exchange
+from connectors.sandbox.salesforce.disturb import Disturbance
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.refusal import Refused, malformed, not_found
 from connectors.sandbox.salesforce.schema import ObjectType
+from connectors.sandbox.salesforce.table import Journal
 
 Json = Any
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """``path`` is what follows ``/services/data/vNN.0``; ``base`` is that prefix; header names are lower-case."""
+    """``path`` is what follows ``/services/data/vNN.0``; header names are lower-case.
+
+    ``journal`` is set inside a transaction of several calls, ``disturbance`` when a fault acts on records.
+    """
 
     org: Org
     exchange: Exchange
@@ -29,6 +34,8 @@ class Call:
     query: Mapping[str, str]
     raw: bytes
     headers: Mapping[str, str]
+    journal: Journal | None = None
+    disturbance: Disturbance | None = None
 
     @property
     def base(self) -> str:

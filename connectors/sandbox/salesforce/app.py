@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from starlette.applications import Starlette
@@ -16,8 +17,10 @@ from connectors.sandbox.core.gate import Exchange, Gate, exchange_of
 from connectors.sandbox.core.sim import Sim
 from connectors.sandbox.salesforce.api import Answer, Call, dispatch, encode
 from connectors.sandbox.salesforce.controls import OrgControls
+from connectors.sandbox.salesforce.disturb import disturbance_of
 from connectors.sandbox.salesforce.oauth import OAuth, session_of
 from connectors.sandbox.salesforce.org import FAULT_KINDS, Accepted, Org
+from connectors.sandbox.salesforce.pace import hold
 from connectors.sandbox.salesforce.page import render_page
 from connectors.sandbox.salesforce.refusal import Refused
 from connectors.sandbox.salesforce.resources import RESOURCES
@@ -52,7 +55,7 @@ def salesforce_app(org: Org) -> Gate:
     oauth = OAuth(org)
 
     async def data(request: Request) -> Response:
-        return _answer(org, request)
+        return await _answer(org, request)
 
     async def page(_: Request) -> Response:
         return Response(render_page(org), media_type="text/html")
@@ -69,7 +72,7 @@ def salesforce_app(org: Org) -> Gate:
     return Gate(Starlette(routes=routes), org.sim, faults_first=True)
 
 
-def _answer(org: Org, request: Request) -> Response:
+async def _answer(org: Org, request: Request) -> Response:
     exchange = exchange_of(request)
     if request.url.path.rstrip("/") == "/services/data":
         return _respond(_versions(), request, {})
@@ -77,7 +80,8 @@ def _answer(org: Org, request: Request) -> Response:
         call = _admit(org, exchange, request)
     except Refused as refused:
         return _respond(Answer([refused.of_request()], refused.status), request, _limit_header(org))
-    answer = dispatch(RESOURCES, call)
+    async with hold(org, call) as busy:
+        answer = dispatch(RESOURCES, replace(call, disturbance=disturbance_of(exchange, busy)))
     return _respond(answer, request, _limit_header(org))
 
 

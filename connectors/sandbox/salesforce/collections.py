@@ -93,8 +93,9 @@ def delete(call: Call) -> Answer:
 
 
 def _each(call: Call, given: Sequence[Any], together: bool, apply: Apply) -> Answer:
-    call.exchange.records = len(given)
+    call.exchange.records = (call.exchange.records or 0) + len(given)
     writer = writer_for(call)
+    start = writer.journal.mark()
     results: list[Result] = []
     for one in given:
         try:
@@ -105,7 +106,7 @@ def _each(call: Call, given: Sequence[Any], together: bool, apply: Apply) -> Ans
             results.append({"success": False, "errors": [refused.of_record()]})
     failed = sum(not result["success"] for result in results)
     if together and failed:
-        writer.journal.roll_back()
+        writer.journal.roll_back(start)
         results = [_undone(result) if result["success"] else result for result in results]
     call.exchange.note(failed=len(given) if together and failed else failed)
     return Answer(results)

@@ -36,12 +36,11 @@ class OrgControls:
         return act(self._org, action)
 
     def load(self, seed: JsonObject) -> None:
-        """Add a seed; later resets come back to here."""
+        """Add a seed; a reset takes it away again."""
         load_seed(self._org, seed)
-        self._org.keep()
 
     def restore(self) -> None:
-        """Everything as after the last seed."""
+        """Everything as when the sandbox was started."""
         self._org.restore()
 
     def configure(self, options: JsonObject) -> JsonObject:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Any
 
 from connectors.sandbox.core.faults import Fault
@@ -15,10 +14,11 @@ if TYPE_CHECKING:
     from connectors.sandbox.salesforce.write import Writer
 
 _KINDS = frozenset({"lock", "record_error", "wrap_lock_in_trigger", "partial_then_drop", "dup_race"})
+_NO_FAULT = Fault(0, "none", {})
 
 
 class Disturbance:
-    """What an armed fault does to the records of one request.
+    """What an armed fault, or another request's locks, do to the records of one request.
 
     | kind | args | effect |
     |---|---|---|
@@ -29,10 +29,10 @@ class Disturbance:
     | ``dup_race`` | | another client has just made a record with the same unique values as the first create |
     """
 
-    def __init__(self, fault: Fault, exchange: Exchange, dice: random.Random) -> None:
-        self._fault = fault
+    def __init__(self, fault: Fault | None, exchange: Exchange, busy: frozenset[str]) -> None:
+        self._fault = fault or _NO_FAULT
         self._exchange = exchange
-        self._dice = dice
+        self._busy = busy
         self._index = -1
         self._raced = False
 
@@ -48,13 +48,10 @@ class Disturbance:
 
     def before_save(self, record_id: str) -> None:
         """A record is about to be saved. Raises `Refused`."""
-        if self._fault.kind not in ("lock", "wrap_lock_in_trigger"):
-            return
-        ids = self._fault.args.get("ids")
-        if record_id not in ids if ids else not self._by_chance():
+        if record_id not in self._busy and not self._is_locked(record_id):
             return
         words = f"unable to obtain exclusive access to this record or 1 records: {record_id}"
-        if self._fault.kind == "lock":
+        if self._fault.kind != "wrap_lock_in_trigger":
             raise Refused("UNABLE_TO_LOCK_ROW", words)
         message = (
             "SyncTrigger: execution of AfterUpdate caused by: System.DmlException: Update failed. First exception on "
@@ -73,6 +70,12 @@ class Disturbance:
         other = type(writer)(writer.org, writer.org.staff.admin, trusted=True, journal=Journal())
         other._save(kind, theirs, None)  # noqa: SLF001 - a writer of the same kind
 
+    def _is_locked(self, record_id: str) -> bool:
+        if self._fault.kind not in ("lock", "wrap_lock_in_trigger"):
+            return False
+        ids = self._fault.args.get("ids")
+        return record_id in ids if ids else self._by_chance()
+
     def _is_meant(self) -> bool:
         args: dict[str, Any] = dict(self._fault.args)
         if "index" in args or "indexes" in args:
@@ -80,10 +83,12 @@ class Disturbance:
         return self._by_chance()
 
     def _by_chance(self) -> bool:
-        return self._dice.random() * 100 < float(self._fault.args.get("percent", 100))
+        return self._exchange.sim.random.random() * 100 < float(self._fault.args.get("percent", 100))
 
 
-def disturbance_of(exchange: Exchange) -> Disturbance | None:
-    """The disturbance this request meets, if its fault acts on records."""
+def disturbance_of(exchange: Exchange, busy: frozenset[str]) -> Disturbance | None:
+    """What disturbs this request's records: a fault, or ids (``busy``) that another request holds."""
     fault = exchange.fault
-    return Disturbance(fault, exchange, exchange.sim.random) if fault and fault.kind in _KINDS else None
+    if fault is not None and fault.kind not in _KINDS:
+        fault = None
+    return Disturbance(fault, exchange, busy) if fault or busy else None

@@ -5,6 +5,7 @@ https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_jwt_flow.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -21,6 +22,7 @@ from connectors.sandbox.salesforce.org import Org, Session
 
 _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _LONGEST_ASSERTION_S = 300
+_LOGIN_MS = 120
 _LOGIN_HOSTS = ("https://login.salesforce.com", "https://test.salesforce.com")
 _TOKEN_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._"  # noqa: S105 - an alphabet
 
@@ -42,6 +44,7 @@ class OAuth:
         exchange = exchange_of(request)
         exchange.secret = True
         form = dict(parse_qsl(exchange.body.decode("utf-8", "replace")))
+        await asyncio.sleep(_LOGIN_MS * self._org.options.time_scale / 1000)
         try:
             self._grant(form, request)
         except _LoginRefused as refused:

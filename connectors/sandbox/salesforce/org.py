@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -62,7 +63,8 @@ class Org:
         self.logins: list[float] = []
         self.pages: dict[str, Any] = {}
         self.jobs: dict[str, Any] = {}
-        self.locked: dict[str, float] = {}
+        self.locked: set[str] = set()
+        self.unlocked = asyncio.Condition()
         self._usage: Counter[int] = Counter()
         self._numbers: Counter[str] = Counter()
         self._access: dict[str, Access] = {}
@@ -75,8 +77,11 @@ class Org:
 
     def new_id(self, prefix: str) -> str:
         """An id nobody has."""
-        self._numbers[prefix] += 1
-        return ids.make_id(prefix, self._numbers[prefix])
+        while True:
+            self._numbers[prefix] += 1
+            made = ids.make_id(prefix, self._numbers[prefix])
+            if self.record(made) is None:  # a seed may have chosen ids of its own
+                return made
 
     def record(self, record_id: str | None) -> Record | None:
         """A record of any object by its 18-character id, deleted or not."""

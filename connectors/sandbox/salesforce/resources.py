@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from connectors.sandbox.salesforce import collections, describe, limits, queries, rows, tooling
 from connectors.sandbox.salesforce.api import Resource, resource
+from connectors.sandbox.salesforce.composite import composite
 
-RESOURCES: tuple[Resource, ...] = (
+_SINGLE: tuple[Resource, ...] = (
     resource(r"/composite/sobjects", POST=collections.create, PATCH=collections.update, DELETE=collections.delete),
     resource(r"/composite/sobjects/(\w+)/(\w+)", PATCH=collections.upsert),
     resource(r"/query", GET=queries.query),
@@ -27,4 +28,9 @@ RESOURCES: tuple[Resource, ...] = (
         DELETE=tooling.delete_field,
     ),
     resource(r"/tooling/query", GET=queries.query_tooling),
+)
+RESOURCES: tuple[Resource, ...] = (
+    *_SINGLE,
+    resource(r"/composite", POST=composite(_SINGLE)),
+    resource(r"/tooling/composite", POST=composite(_SINGLE)),
 )

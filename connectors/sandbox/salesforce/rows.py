@@ -7,10 +7,9 @@ from urllib.parse import unquote
 
 from connectors.sandbox.salesforce import ids
 from connectors.sandbox.salesforce.api import Answer, Call
-from connectors.sandbox.salesforce.disturb import disturbance_of
 from connectors.sandbox.salesforce.refusal import Refused, not_found
 from connectors.sandbox.salesforce.schema import Field, ObjectType
-from connectors.sandbox.salesforce.table import Record
+from connectors.sandbox.salesforce.table import Journal, Record
 from connectors.sandbox.salesforce.values import parse_moment, stamp
 from connectors.sandbox.salesforce.write import Writer
 
@@ -18,7 +17,8 @@ from connectors.sandbox.salesforce.write import Writer
 def writer_for(call: Call) -> Writer:
     """A writer as the caller, with the headers and faults of this call."""
     allow = "allowsave=true" in call.headers.get("sforce-duplicate-rule-header", "").lower().replace(" ", "")
-    return Writer(call.org, call.user_id, allow_duplicates=allow, disturbance=disturbance_of(call.exchange))
+    journal = Journal() if call.journal is None else call.journal
+    return Writer(call.org, call.user_id, allow_duplicates=allow, disturbance=call.disturbance, journal=journal)
 
 
 def create(call: Call, object: str) -> Answer:
@@ -109,7 +109,7 @@ def shown(call: Call, kind: ObjectType, record: Record) -> dict[str, Any]:
 
 
 def _begin(call: Call) -> Writer:
-    call.exchange.records = 1
+    call.exchange.records = (call.exchange.records or 0) + 1
     writer = writer_for(call)
     if writer.disturbance:
         writer.disturbance.next_record()

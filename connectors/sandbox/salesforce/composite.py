@@ -1,0 +1,128 @@
+"""``POST /composite``: up to 25 requests in one call, each may use the answers before it.
+
+https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_composite.htm
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from connectors.sandbox.salesforce.api import Answer, Call, Handler, Resource, dispatch
+from connectors.sandbox.salesforce.refusal import Refused, malformed
+from connectors.sandbox.salesforce.table import Journal
+
+_MOST_REQUESTS = 25
+_MOST_HEAVY = 5
+_HEAVY = re.compile(r"/services/data/v[\d.]+/(query|queryAll|composite/sobjects)\b")
+_URL = re.compile(r"/services/data/v(\d+\.0)(/.*)?\Z")
+_REFERENCE = re.compile(r"@\{(\w+)((?:\.\w+|\[\d+\])*)\}")
+_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
+_HALTED = {
+    "errorCode": "PROCESSING_HALTED",
+    "message": "The transaction was rolled back since another operation in the same transaction failed.",
+}
+Json = Any
+
+
+def composite(resources: Sequence[Resource]) -> Handler:
+    """The handler, answering its parts from these resources."""
+
+    def handle(call: Call) -> Answer:
+        body = call.body()
+        parts = _parts(body)
+        together = bool(body.get("allOrNone"))
+        journal = Journal()
+        answers: dict[str, Answer] = {}
+        for part in parts:
+            answers[part["referenceId"]] = _answer(resources, call, part, journal, answers)
+        failed = [name for name, answer in answers.items() if _failed(answer)]
+        if together and failed:
+            journal.roll_back()
+            for name in answers.keys() - set(failed):
+                answers[name] = Answer([_HALTED], 400)
+        shown = [_shown(name, answer) for name, answer in answers.items()]
+        return Answer({"compositeResponse": shown})
+
+    return handle
+
+
+def _parts(body: Mapping[str, Json]) -> list[dict[str, Json]]:
+    parts = body.get("compositeRequest")
+    if not isinstance(parts, list) or not parts:
+        raise malformed("compositeRequest has to be a list of requests")
+    if len(parts) > _MOST_REQUESTS:
+        message = f"The number of requests {len(parts)} exceeds the limit of {_MOST_REQUESTS}"
+        raise Refused("LIMIT_EXCEEDED", message, None)
+    if sum(bool(_HEAVY.match(str(part.get("url")))) for part in parts) > _MOST_HEAVY:
+        message = f"The number of query and sObject Collections requests exceeds the limit of {_MOST_HEAVY}"
+        raise Refused("LIMIT_EXCEEDED", message, None)
+    names = [part.get("referenceId") for part in parts]
+    if not all(names) or len(set(names)) < len(names):
+        raise malformed("every request needs a referenceId of its own")
+    return parts
+
+
+def _answer(
+    resources: Sequence[Resource], call: Call, part: Mapping[str, Json], journal: Journal, answers: Mapping[str, Answer]
+) -> Answer:
+    try:
+        url = urlsplit(str(_filled(part.get("url", ""), answers)))
+        found = _URL.match(url.path)
+        if found is None:
+            raise Refused("NOT_FOUND", "The requested resource does not exist", None, 404)
+        raw = json.dumps(_filled(part["body"], answers)).encode() if "body" in part else b""
+    except Refused as refused:
+        return Answer([refused.of_request()], refused.status)
+    inner = replace(
+        call,
+        version=found.group(1),
+        method=str(part.get("method", "GET")).upper(),
+        path=found.group(2) or "/",
+        query=dict(parse_qsl(url.query, keep_blank_values=True)),
+        raw=raw,
+        headers={name.lower(): str(value) for name, value in (part.get("httpHeaders") or {}).items()},
+        journal=journal,
+    )
+    return dispatch(resources, inner)
+
+
+def _filled(value: Json, answers: Mapping[str, Answer]) -> Json:
+    """A value with every ``@{reference.path}`` replaced by what that answer holds."""
+    if isinstance(value, dict):
+        return {key: _filled(one, answers) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_filled(one, answers) for one in value]
+    if not isinstance(value, str):
+        return value
+    return _REFERENCE.sub(lambda found: str(_looked_up(found.group(1), found.group(2), answers)), value)
+
+
+def _looked_up(name: str, path: str, answers: Mapping[str, Answer]) -> Json:
+    found: Json = answers[name].body if name in answers else None
+    for key, index in _STEP.findall(path):
+        try:
+            found = found[int(index)] if index else found[key]
+        except (KeyError, IndexError, TypeError):
+            found = None
+    if found is None:
+        message = f"Invalid reference specified. No value for {name}{path} found in {name}"
+        raise Refused("PROCESSING_HALTED", message, None)
+    return found
+
+
+def _failed(answer: Answer) -> bool:
+    if answer.status >= 400:
+        return True
+    return isinstance(answer.body, list) and any(
+        isinstance(one, dict) and one.get("success") is False for one in answer.body
+    )
+
+
+def _shown(name: str, answer: Answer) -> dict[str, Json]:
+    headers = {key: value for key, value in answer.headers.items() if key == "Location"}
+    return {"body": answer.body, "httpHeaders": headers, "httpStatusCode": answer.status, "referenceId": name}
