@@ -319,6 +319,9 @@ class Connector(Protocol):
     def batch_size(self) -> int:
         """The most operations one write call carries."""
 
+    def calls_per_batch(self, operation: type[Operation]) -> int:
+        """The fewest write calls that one batch of such operations can take."""
+
     def check(self) -> Health:
         """Who we are, what we may do and what is left of the quota; changes nothing."""
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from connectors.base import CallFailed, Connector, FieldNeed, FieldSpec
-from worker import pipeline
+from worker.measuring import needs_of
+from worker.pipeline import connect_all
 from worker.settings.base import Finding
 from worker.settings.crm import DestinationSettings
 from worker.settings.environment import project_dir
@@ -66,7 +67,7 @@ def check_project(option: Path | None, *, offline: bool) -> Check:
 def _check_source(check: Check, project: Project) -> None:
     try:
         with open_source(project.product, project.root) as source:
-            findings = check_source(source, project.product, project.signals, pipeline.needs_of(project))
+            findings = check_source(source, project.product, project.signals, needs_of(project))
             tables = len(project.product.mapped())
     except SourceError as error:
         check.problems.append(Problem("config/product.yaml", 1, 1, str(error)))
@@ -81,7 +82,7 @@ def _check_source(check: Check, project: Project) -> None:
 
 def _check_crms(check: Check, project: Project) -> None:
     try:
-        connectors = pipeline.connect_all(project)
+        connectors = connect_all(project)
     except CallFailed as error:
         check.problems.append(Problem("config/crm.yaml", 1, 1, str(error)))
         return
@@ -96,9 +97,7 @@ def _check_crms(check: Check, project: Project) -> None:
         check.problems += place_findings(document, findings)
 
 
-def _crm_findings(
-    check: Check, name: str, settings: DestinationSettings, connector: Connector
-) -> Iterable[Finding]:
+def _crm_findings(check: Check, name: str, settings: DestinationSettings, connector: Connector) -> Iterable[Finding]:
     health = connector.check()
     left = "" if health.calls_left is None else f", {health.calls_left:,} of {health.calls_limit:,} API calls left"
     check.said.append(f"{name}: signed in as {health.identity}{left}")

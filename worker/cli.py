@@ -190,6 +190,10 @@ def plan(
     project: ProjectOption = None,
     as_of: AsOfOption = None,
     out: Annotated[Path | None, typer.Option("--out", help="Keep the plan, for plgsync run --apply.")] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Let playbooks go on that paused because far more accounts match than usual."),
+    ] = False,
     json_: JsonOption = False,
 ) -> None:
     """Show every field and task a run would write, old and new. Writes nothing.
@@ -199,7 +203,7 @@ def plan(
     from worker.commands import make_plan
     from worker.rendering.plan import render_plan
 
-    computed, guard = make_plan(project, _moment(as_of))
+    computed, guard = make_plan(project, _moment(as_of), resume=resume)
     if out:
         out.write_text(json.dumps(computed.plan.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     _show(render_plan(computed, guard), json_, {**computed.plan.to_json(), "guard": guard})
@@ -219,12 +223,12 @@ def run(
 
     Example: plgsync run --apply plan.json
     """
-    from worker.commands import run_now
+    from worker.commands import apply_plan, run_now
     from worker.rendering.summary import render_report, report_json
 
     if apply and as_of:
         raise typer.BadParameter("a plan carries its own moment: leave --as-of out")
-    report = run_now(project, None if apply else _moment(as_of), apply, first_run=first_run)
+    report = apply_plan(project, apply) if apply else run_now(project, _moment(as_of), first_run=first_run)
     _show(render_report([report]), json_, report_json(report))
 
 

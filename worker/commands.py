@@ -14,17 +14,19 @@ from connectors.base import SetupStep
 from worker import pipeline
 from worker.delivery.backlog import drop_rows, retry_rows, waiting_rows
 from worker.delivery.guard import UnsafePlan, check_plan
+from worker.explaining import Explanation, explain
 from worker.failures import Refused
 from worker.jobs import open_jobs
 from worker.language.suggest import did_you_mean
-from worker.pipeline import Computed, RunReport
+from worker.pipeline import Approved, Computed, RunReport
 from worker.settings.clock import now
+from worker.store.state import last_as_of
 
 
-def make_plan(project: Path | None, as_of: datetime) -> tuple[Computed, list[str]]:
+def make_plan(project: Path | None, as_of: datetime, *, resume: bool) -> tuple[Computed, list[str]]:
     """What a run as of this moment would write, and what the guard says to it."""
     with open_jobs(project) as jobs:
-        computed = pipeline.compute(jobs.project, jobs.engine, jobs.connectors, as_of)
+        computed = pipeline.compute(jobs.project, jobs.engine, jobs.connectors, as_of, resume=resume)
         try:
             check_plan(computed.plan, jobs.project.crm.guard, first_run=False)
         except UnsafePlan as unsafe:
@@ -32,20 +34,26 @@ def make_plan(project: Path | None, as_of: datetime) -> tuple[Computed, list[str
         return computed, []
 
 
-def run_now(project: Path | None, as_of: datetime | None, plan: Path | None, *, first_run: bool) -> RunReport:
-    """Compute and deliver inline, as of a moment or by an approved plan."""
-    approved = _read_plan(plan) if plan else None
-    moment = as_of or datetime.fromisoformat(str(approved and approved["as_of"]))
+def run_now(project: Path | None, as_of: datetime, *, first_run: bool) -> RunReport:
+    """Compute and deliver inline, as of a moment."""
+    with open_jobs(project) as jobs:
+        return pipeline.run(
+            jobs.project, jobs.engine, jobs.connectors, as_of, now=now, wait=time.sleep, first_run=first_run
+        )
+
+
+def apply_plan(project: Path | None, path: Path) -> RunReport:
+    """Deliver an approved plan, if it still holds."""
+    plan = _read_plan(path)
     with open_jobs(project) as jobs:
         return pipeline.run(
             jobs.project,
             jobs.engine,
             jobs.connectors,
-            moment,
+            datetime.fromisoformat(plan["as_of"]),
             now=now,
             wait=time.sleep,
-            first_run=first_run,
-            approved=approved["fingerprint"] if approved else None,
+            approved=Approved(plan["fingerprint"], plan["resumed"]),
         )
 
 
@@ -54,15 +62,18 @@ def _read_plan(path: Path) -> dict[str, Any]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
         document = None
-    if not isinstance(document, dict) or not {"as_of", "fingerprint"} <= document.keys():
+    if not isinstance(document, dict) or not {"as_of", "fingerprint", "resumed"} <= document.keys():
         raise Refused(f"{path} is not a plan; make one with: plgsync plan --out {path.name}")
     return document
 
 
-def explain_account(project: Path | None, account: str, as_of: datetime | None) -> pipeline.Explanation:
-    """Every score and playbook of one account, found by its id, name or domain."""
+def explain_account(project: Path | None, account: str, as_of: datetime | None) -> Explanation:
+    """Every score and playbook of one account, as of a moment or else of the last run."""
     with open_jobs(project) as jobs:
-        return pipeline.explain(jobs.project, jobs.engine, jobs.connectors, account, as_of or now())
+        with jobs.engine.begin() as connection:
+            last = last_as_of(connection)
+        moment = as_of or (datetime.fromisoformat(last) if last else now())
+        return explain(jobs.project, jobs.engine, jobs.connectors, account, moment)
 
 
 def outbox_rows(project: Path | None) -> Sequence[Mapping[str, Any]]:
@@ -100,5 +111,3 @@ def serve_sandboxes(salesforce_port: int, hubspot_port: int, seed: Path | None) 
         sys.stdout.flush()
 
     serve(salesforce_port, hubspot_port, json.loads(seed.read_text(encoding="utf-8")) if seed else None, announce)
-
-

@@ -19,7 +19,9 @@ class Refused(Exception):
     """A command was asked for something that is not there; the message says what is."""
 
 
-_HOW_TO_APPROVE = "Nothing was queued. If this is meant: plgsync plan --out plan.json, then plgsync run --apply plan.json"
+_HOW_TO_APPROVE = (
+    "Nothing was queued. If this is meant: plgsync plan --out plan.json, then plgsync run --apply plan.json"
+)
 
 
 def explain_failure(error: BaseException) -> str | None:

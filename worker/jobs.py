@@ -76,7 +76,7 @@ class Jobs:
     def read_back(self, due: DueJob | None) -> None:
         """Store what people changed in the CRMs since the last look."""
         with self._ending(due):
-            pipeline.read_back(self.project, self.engine, self.connectors)
+            pipeline.read_back(self.project, self.engine, self.connectors, now())
 
     @contextmanager
     def _ending(self, due: DueJob | None) -> Iterator[None]:

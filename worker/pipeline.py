@@ -7,10 +7,10 @@ after and can die at any point. `compute` alone writes nothing anywhere, which i
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine
 
 from connectors.base import Connector, Usage
 from connectors.registry import connect
+from worker.deciding import decide_all
 from worker.delivery.backlog import unsettled_records
 from worker.delivery.crm_facts import CrmFacts
 from worker.delivery.guard import check_plan
@@ -32,24 +33,19 @@ from worker.delivery.outbox import (
 from worker.delivery.plan import Plan
 from worker.delivery.planning import Desired, make_plan
 from worker.delivery.reading import CrmView, load_view, read_crm, save_view
-from worker.delivery.send import Delivery, deliver_patiently
-from worker.language.need import Need
+from worker.delivery.send import Delivery, deliver_patiently, fewest_write_calls
 from worker.language.values import Fields, Value
+from worker.measuring import measure, pql_playbooks, score
 from worker.rules.actions import MakeTask
-from worker.rules.decide import PlaybookRun, RunContext, decide
+from worker.rules.decide import PlaybookRun
 from worker.rules.membership import Membership
-from worker.scores import Scored, ScoreMemory, score_account
+from worker.scores import Scored, ScoreMemory
 from worker.settings.project import Project
-from worker.settings.scores import needs as score_needs
-from worker.signals.compute import compute as compute_signals
-from worker.signals.freshness import check_fresh
-from worker.signals.source import open_source
 from worker.store import state
 from worker.store.lock import exclusive_run
 
 log = structlog.get_logger()
 
-TREND_DAYS = 28
 INLINE_OWNER = "inline:"
 _PATIENCE_S = 20.0
 
@@ -60,6 +56,14 @@ class BackInTime(Exception):
 
 class PlanMoved(Exception):
     """The approved plan no longer holds: data, settings or the CRM changed since it was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """A plan that a person has seen and wants: its fingerprint, and whether it lets paused playbooks go on."""
+
+    fingerprint: str
+    resumed: bool = False
 
 
 @dataclass(slots=True)
@@ -101,13 +105,12 @@ def run(
     now: Callable[[], datetime],
     wait: Callable[[float], None],
     first_run: bool = False,
-    approved: str | None = None,
+    approved: Approved | None = None,
 ) -> RunReport:
     """Compute and deliver inline, one run at a time on this state database.
 
-    ``approved`` is the fingerprint of a plan that a person has seen: the run goes on only if it still
-    holds, and the guard is then waived. Raises `UnsafePlan`, `PlanMoved`, `BackInTime`, `StaleData`,
-    `SourceError` or `Busy`; in each case nothing has been queued.
+    With a plan that a person has approved, the run goes on only if the plan still holds, and the guard is waived.
+    Raises `UnsafePlan`, `PlanMoved`, `BackInTime`, `StaleData`, `SourceError` or `Busy`; then nothing is queued.
     """
     with exclusive_run(engine):
         if engine.dialect.name == "sqlite":
@@ -129,13 +132,13 @@ def compute_and_commit(
     as_of: datetime,
     *,
     first_run: bool = False,
-    approved: str | None = None,
+    approved: Approved | None = None,
 ) -> RunReport:
     """Everything up to the outbox: compute, check the plan, and commit state and outbox rows together."""
-    computed = compute(project, engine, connectors, as_of)
+    computed = compute(project, engine, connectors, as_of, resume=bool(approved and approved.resumed))
     if approved is None:
         check_plan(computed.plan, project.crm.guard, first_run=first_run)
-    elif approved != computed.plan.fingerprint():
+    elif approved.fingerprint != computed.plan.fingerprint():
         raise PlanMoved("the plan no longer holds: data, settings or the CRM changed since it was made; plan again")
     report = RunReport(uuid.uuid4().hex[:12], computed)
     with engine.begin() as connection:
@@ -184,8 +187,13 @@ def compute(
     connectors: Mapping[str, Connector],
     as_of: datetime,
     accounts: Collection[str] | None = None,
+    *,
+    resume: bool = False,
 ) -> Computed:
-    """Measure, read the CRMs, score, decide and plan, as of one moment. Writes nothing."""
+    """Measure, read the CRMs, score, decide and plan, as of one moment. Writes nothing.
+
+    ``resume``: a person lets playbooks go on in which far more accounts match than usual.
+    """
     with engine.begin() as connection:
         _refuse_going_back(connection, as_of)
         previous_volume = state.last_volume(connection)
@@ -195,146 +203,71 @@ def compute(
             for playbook_id, of_accounts in state.load_memberships(connection).items()
         }
         counts = {p.id: state.load_playbook_counts(connection, p.id, _iso(as_of)) for p in project.playbooks}
-        views = [load_view(connection, name, project.crm, connectors[name]) for name in project.crm.destinations]
+        views = [
+            load_view(connection, name, project.crm, connectors[name], _iso(as_of)[:10])
+            for name in project.crm.destinations
+        ]
 
-    measured, then, volume = measure(project, as_of, previous_volume and previous_volume[0], accounts)
+    measured = measure(project, as_of, previous_volume[0] if previous_volume else None, accounts)
     for view in views:
-        read_crm(view, measured)
-    facts = CrmFacts(views, _pql_playbooks(project))
-    fields = {account_id: {**row, **facts.fields(account_id)} for account_id, row in measured.items()}
-    scored = score(project, fields, then, memories, as_of)
-    runs = _decide_all(project, fields, memberships, views, counts, as_of)
-    plan = _plan(project, fields, runs, memberships, views, as_of)
-    return Computed(as_of, fields, scored, runs, memberships, views, plan, volume)
-
-
-def measure(
-    project: Project, as_of: datetime, previous_accounts: int | None, accounts: Collection[str] | None
-) -> tuple[dict[str, dict[str, Value]], dict[int, dict[str, dict[str, Value]]], tuple[int, int]]:
-    """Signals as of now, and as of every earlier day that a trend or a ``change(…)`` looks back to.
-
-    Raises `SourceError` or `StaleData`.
-    """
-    needs = needs_of(project)
-    lookbacks = sorted({TREND_DAYS, *(need.days for need in needs if need.kind == "change" and need.days)})
-    with open_source(project.product, project.root) as source:
-        volume = source.volume(as_of)
-        check_fresh(volume, as_of, project.schedule.max_age, previous_accounts)
-        measured = compute_signals(source, project.product, project.signals, needs, as_of, accounts)
-        then = {
-            days: compute_signals(
-                source, project.product, project.signals, needs, as_of - timedelta(days=days), accounts
-            )
-            for days in lookbacks
-        }
-    return measured, then, (volume.accounts, volume.events)
-
-
-def score(
-    project: Project,
-    fields: dict[str, dict[str, Value]],
-    then: Mapping[int, Mapping[str, Fields]],
-    memories: Mapping[str, ScoreMemory],
-    as_of: datetime,
-) -> dict[str, Scored]:
-    """Score every account and put the scores, and then the changes, beside its other fields."""
-    changes = [need for need in needs_of(project) if need.kind == "change" and need.days]
-    scored = {}
-    for account_id, row in fields.items():
-        before = _existing(then[TREND_DAYS].get(account_id), as_of - timedelta(days=TREND_DAYS))
-        memory = memories.get(account_id) or ScoreMemory()
-        scored[account_id] = score_account(project.scores, row, before, memory, as_of)
-        row.update(scored[account_id].fields())
-        for need in changes:
-            row[need.key] = _change(project, need, row, then[need.days or 0].get(account_id), as_of)
-    return scored
-
-
-def _change(project: Project, need: Need, row: Fields, before: Fields | None, as_of: datetime) -> float | None:
-    """How much a field moved since ``need.days`` ago; a score of then is computed by today's settings."""
-    if need.name == "health.score" and need.days == TREND_DAYS:
-        change = row.get("health.change_28d")
-        return float(change) if isinstance(change, int | float) else None
-    moment = as_of - timedelta(days=need.days or 0)
-    before = _existing(before, moment)
-    if before is None:
-        return None
-    if need.name not in before and need.name in row:
-        before = score_account(project.scores, before, None, ScoreMemory(), moment).fields()
-    now, past = row.get(need.name), before.get(need.name)
-    if isinstance(now, bool) or isinstance(past, bool):
-        return None
-    return now - past if isinstance(now, int | float) and isinstance(past, int | float) else None
-
-
-def _existing(fields: Fields | None, moment: datetime) -> Fields | None:
-    """An account's fields of an earlier moment, or None when the account did not exist yet."""
-    created = fields.get("account.created_at") if fields else None
-    return None if isinstance(created, datetime) and created > moment else fields
-
-
-def _needs(project: Project) -> frozenset[Need]:
-    return frozenset(score_needs(project.scores)).union(*(playbook.needs() for playbook in project.playbooks))
-
-
-def _pql_playbooks(project: Project) -> frozenset[str]:
-    return frozenset(
-        playbook.id for playbook in project.playbooks if any(n.name.startswith("pql.") for n in playbook.needs())
+        read_crm(view, measured.now)
+    facts = CrmFacts(views, pql_playbooks(project))
+    fields = {account_id: {**row, **facts.fields(account_id)} for account_id, row in measured.now.items()}
+    scored = score(project, fields, measured, memories, as_of)
+    runs = decide_all(project, fields, memberships, views, counts, as_of, resume=resume)
+    desired = _desired(project, fields, runs, memberships)
+    plan = make_plan(views, desired, _iso(as_of), project.config_version, resumed=resume)
+    return Computed(
+        as_of, fields, scored, runs, memberships, views, plan, (measured.volume.accounts, measured.volume.events)
     )
 
 
 # ---------------------------------------------------------------------------- decide and plan
 
 
-def _decide_all(
-    project: Project,
-    fields: Mapping[str, Fields],
-    memberships: Mapping[str, Mapping[str, Membership]],
-    views: Sequence[CrmView],
-    counts: Mapping[str, Sequence[Mapping[str, Any]]],
-    as_of: datetime,
-) -> dict[str, PlaybookRun]:
-    runs = {}
-    for playbook in project.playbooks:
-        if playbook.mode != "off":
-            context = _context(project, playbook.id, views, counts[playbook.id], fields, as_of)
-            runs[playbook.id] = decide(playbook, fields, memberships.get(playbook.id, {}), context)
-    return runs
-
-
-def _context(
-    project: Project,
-    playbook_id: str,
-    views: Sequence[CrmView],
-    counts: Sequence[Mapping[str, Any]],
-    fields: Mapping[str, Fields],
-    as_of: datetime,
-) -> RunContext:
-    raise RuntimeError
-
-
-def _plan(
+def _desired(
     project: Project,
     fields: Mapping[str, Fields],
     runs: Mapping[str, PlaybookRun],
     memberships: Mapping[str, Mapping[str, Membership]],
-    views: Sequence[CrmView],
-    as_of: datetime,
-) -> Plan:
-    current = {p: {**memberships.get(p, {}), **run.memberships} for p, run in runs.items()}
+) -> Desired:
+    """What the decisions want of the CRMs.
+
+    A playbook that is not live makes and closes no tasks. What a playbook has set stays set while its file is
+    refused or it is off; when its file is gone, so is what it set.
+    """
+    present = {playbook.id for playbook in project.playbooks} if not project.refused else set(memberships)
+    live = {playbook.id for playbook in project.playbooks if playbook.mode == "live"}
+    current = {
+        playbook_id: {
+            **memberships.get(playbook_id, {}),
+            **(runs[playbook_id].memberships if playbook_id in runs else {}),
+        }
+        for playbook_id in present | runs.keys()
+    }
     set_fields: dict[str, dict[str, Value]] = {}
     for of_accounts in current.values():
         for account_id, membership in of_accounts.items():
             set_fields.setdefault(account_id, {}).update(membership.fields_set)
-    tasks = [
-        action
-        for run in runs.values()
-        for decision in run.decisions
-        for action in decision.actions
-        if isinstance(action, MakeTask)
-    ]
-    left = frozenset((p, a) for p, of_accounts in current.items() for a, m in of_accounts.items() if m.phase == "out")
-    return make_plan(views, Desired(fields, set_fields, tasks, left), _iso(as_of), project.config_version)
+    actions = (action for run in runs.values() for decision in run.decisions for action in decision.actions)
+    tasks = [action for action in actions if isinstance(action, MakeTask)]
+    left = frozenset((p, a) for p in live for a, m in current.get(p, {}).items() if m.phase == "out")
+    return Desired(fields, set_fields, tasks, left)
+
+
+def read_back(project: Project, engine: Engine, connectors: Mapping[str, Connector], now: datetime) -> dict[str, str]:
+    """Store what people changed in the CRMs since the last look; answers the problem of each CRM, if it has one."""
+    with engine.begin() as connection:
+        views = [
+            load_view(connection, name, project.crm, connectors[name], _iso(now)[:10])
+            for name in project.crm.destinations
+        ]
+    for view in views:
+        read_crm(view, {})
+    with engine.begin() as connection:
+        for view in views:
+            save_view(connection, view)
+    return {view.name: view.problem for view in views if view.problem}
 
 
 # ---------------------------------------------------------------------------- commit

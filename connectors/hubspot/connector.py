@@ -58,6 +58,9 @@ class HubSpotConnector:
     def batch_size(self) -> int:
         return batch.SIZE
 
+    def calls_per_batch(self, operation: type[Operation]) -> int:
+        return 2 if operation is CreateTask else 1  # tasks are made, then associated with their companies
+
     def check(self) -> Health:
         portal = self._portal = read_portal(self._client)
         problems = [problem for probe in self._probes() if (problem := _problem(probe))]

@@ -26,6 +26,27 @@ class WaitingTask:
     rank: float
 
 
+@dataclass(frozen=True, slots=True)
+class DecidedTask:
+    """A task decided on some day, whatever has become of it; for the limits per person."""
+
+    key: str
+    playbook_id: str
+    owner_id: str | None
+
+
+def tasks_decided_on(connection: Connection, destination: str, day: str) -> list[DecidedTask]:
+    """The tasks that runs of one day (``YYYY-MM-DD``) decided to create."""
+    rows = connection.execute(
+        select(outbox.c.idem_key, outbox.c.playbook_id, outbox.c.payload).where(
+            outbox.c.destination == destination,
+            outbox.c.kind == "task_create",
+            outbox.c.context["day"].as_string() == day,
+        )
+    )
+    return [DecidedTask(operation_key(key), playbook_id, payload["owner_id"]) for key, playbook_id, payload in rows]
+
+
 def waiting_tasks(connection: Connection, destination: str) -> list[WaitingTask]:
     """Tasks that were decided while their account had no record in this CRM."""
     rows = connection.execute(

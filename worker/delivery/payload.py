@@ -16,6 +16,14 @@ KINDS: tuple[Kind, ...] = ("task_create", "task_update", "task_close", "fields")
 """In the order of delivery: a rep's task comes before a score."""
 
 
+OPERATIONS: Mapping[str, type[Operation]] = {
+    "task_create": CreateTask,
+    "task_update": UpdateTask,
+    "task_close": CloseTask,
+    "fields": UpdateFields,
+}
+
+
 def payload_hash(payload: Mapping[str, Any]) -> str:
     """SHA-256 over the canonical JSON of a payload: equal content, equal hash, in every process."""
     text = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -34,14 +42,9 @@ def to_payload(operation: Operation) -> dict[str, Any]:
 
 def to_operation(kind: str, key: str, record_id: str | None, payload: Mapping[str, Any]) -> Operation:
     """The operation an outbox row stands for; its key is the one the CRM keeps or the row's own."""
-    match kind:
-        case "task_create":
-            fields = {**payload, "due": date.fromisoformat(payload["due"])}
-            return CreateTask(key=key, record_id=record_id or "", **fields)
-        case "task_update":
-            return UpdateTask(key=key, **payload)
-        case "task_close":
-            return CloseTask(key=key, **payload)
-        case "fields":
-            return UpdateFields(key=key, record_id=record_id or "", **payload)
-    raise ValueError(f"unknown kind of operation: {kind}")
+    fields = dict(payload)
+    if kind == "task_create":
+        fields["due"] = date.fromisoformat(payload["due"])
+    if kind in {"task_create", "fields"}:
+        fields["record_id"] = record_id or ""
+    return OPERATIONS[kind](key=key, **fields)

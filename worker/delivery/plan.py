@@ -90,10 +90,14 @@ class Refused:
 
 @dataclass(slots=True)
 class Plan:
-    """Everything one run would write, and what it cannot write and why."""
+    """Everything one run would write, and what it cannot write and why.
+
+    ``resumed``: made with playbooks let on in which far more accounts match than usual.
+    """
 
     as_of: str
     config_version: str
+    resumed: bool = False
     records: list[RecordChange] = field(default_factory=list)
     tasks: list[TaskChange] = field(default_factory=list)
     unmatched: list[Unmatched] = field(default_factory=list)
@@ -108,6 +112,7 @@ class Plan:
         writes = {
             "as_of": self.as_of,
             "config": self.config_version,
+            "resumed": self.resumed,
             "records": [asdict(change) for change in self.records],
             "tasks": [asdict(change) for change in self.tasks],
         }

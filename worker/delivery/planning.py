@@ -26,9 +26,11 @@ class Desired:
     left: frozenset[tuple[str, str]]
 
 
-def make_plan(views: Iterable[CrmView], desired: Desired, as_of: str, config_version: str) -> Plan:
+def make_plan(
+    views: Iterable[CrmView], desired: Desired, as_of: str, config_version: str, *, resumed: bool = False
+) -> Plan:
     """Compare what should be with what each CRM shows; every destination by itself."""
-    plan = Plan(as_of, config_version)
+    plan = Plan(as_of, config_version, resumed)
     for view in views:
         if view.problem:
             plan.problems[view.name] = view.problem

@@ -25,7 +25,15 @@ from connectors.base import (
     Scalar,
     TaskFact,
 )
-from worker.delivery.backlog import WaitingTask, closing_keys, parked_fields, uncertain_fields, waiting_tasks
+from worker.delivery.backlog import (
+    DecidedTask,
+    WaitingTask,
+    closing_keys,
+    parked_fields,
+    tasks_decided_on,
+    uncertain_fields,
+    waiting_tasks,
+)
 from worker.delivery.owners import People
 from worker.language.values import Fields
 from worker.settings.crm import CrmSettings, DestinationSettings
@@ -51,6 +59,7 @@ class CrmView:
     people: People
     specs: Mapping[str, FieldSpec] = field(default_factory=dict)
     waiting: Sequence[WaitingTask] = ()
+    decided_today: Sequence[DecidedTask] = ()
     parked: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)
     closing: frozenset[str] = frozenset()
     problem: str = ""
@@ -70,8 +79,8 @@ def written_fields(settings: DestinationSettings) -> tuple[str, ...]:
     return (settings.account.match_field, *(entry.field for entry in settings.fields.values()))
 
 
-def load_view(connection: Connection, name: str, crm: CrmSettings, connector: Connector) -> CrmView:
-    """What the store knows of one CRM, before anything is read from it."""
+def load_view(connection: Connection, name: str, crm: CrmSettings, connector: Connector, day: str) -> CrmView:
+    """What the store knows of one CRM before anything is read from it; ``day`` (``YYYY-MM-DD``) is the run's."""
     tasks = {row.key: row for row in store.load_tasks(connection) if row.destination == name}
     load = Counter(row.owner_id for row in tasks.values() if row.is_open and row.owner_id)
     return CrmView(
@@ -86,6 +95,7 @@ def load_view(connection: Connection, name: str, crm: CrmSettings, connector: Co
         cursor=store.load_cursor(connection, name),
         people=People((), crm.queues, load),
         waiting=waiting_tasks(connection, name),
+        decided_today=tasks_decided_on(connection, name, day),
         parked=parked_fields(connection, name),
         closing=closing_keys(connection, name),
     )

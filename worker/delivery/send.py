@@ -6,7 +6,7 @@ operation is safe to send again (updates by record id, CRM tasks by their key in
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from connectors.base import AccessDenied, Connector, QuotaExhausted, Unavailable
 from worker.delivery.outbox import claim, seconds_to_next
-from worker.delivery.payload import KINDS, to_operation
+from worker.delivery.payload import KINDS, OPERATIONS, to_operation
 from worker.delivery.settle import put_back, settle
 
 log = structlog.get_logger()
@@ -96,3 +96,11 @@ def _add(delivery: Delivery, kind: str, counts: dict[str, int]) -> None:
         delivery.outcomes[status] = delivery.outcomes.get(status, 0) + count
     if "applied" in counts:
         delivery.applied[kind] = delivery.applied.get(kind, 0) + counts["applied"]
+
+
+def fewest_write_calls(connector: Connector, applied: Mapping[str, int]) -> int:
+    """The fewest calls that can write so many operations of each kind: full batches, nothing sent twice."""
+    return sum(
+        -(-count // connector.batch_size) * connector.calls_per_batch(OPERATIONS[kind])
+        for kind, count in applied.items()
+    )

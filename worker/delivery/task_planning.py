@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.base import CloseTask, CreateTask, UpdateTask
+from worker.delivery.backlog import WaitingTask
 from worker.delivery.payload import to_payload
 from worker.delivery.plan import Plan, TaskChange
 from worker.delivery.reading import CrmView
 from worker.language.values import Fields
 from worker.rules.actions import MakeTask
 from worker.settings.playbook import Assignee
+from worker.store.crm import Record
 
 
 def plan_tasks(
@@ -25,32 +27,35 @@ def plan_tasks(
 
     A CRM that could not be read gets its tasks all the same; they wait there until their record is known.
     """
-    for row in view.waiting:
-        record = None if view.problem else view.record_of(row.account_id)
-        if record:
-            wishes = [_assignee(wish) for wish in row.context["wishes"]]
-            fields = accounts.get(row.account_id, {})
-            payload = {**row.payload, "owner_id": _owner_id(view, wishes, fields, record.owner_id)}
-            plan.tasks.append(
-                TaskChange(
-                    view.name,
-                    "task_create",
-                    row.key,
-                    row.account_id,
-                    record.record_id,
-                    row.playbook_id,
-                    payload,
-                    row.context,
-                    row.rank,
-                    row.id,
-                )
-            )
+    plan.tasks += [
+        _with_record(view, row, record, accounts.get(row.account_id, {}))
+        for row in view.waiting
+        if not view.problem and (record := view.record_of(row.account_id))
+    ]
     for task in sorted(tasks, key=lambda task: (-task.rank, task.key)):
         _plan_task(plan, view, task, accounts[task.account_id])
     for open_row in view.tasks.values():
         over = (open_row.playbook_id, open_row.account_id) in left and open_row.key not in view.closing
         if over and open_row.status == "open" and open_row.close_when_leaves:
             plan.tasks.append(_closing(view, open_row.key))
+
+
+def _with_record(view: CrmView, row: WaitingTask, record: Record, fields: Fields) -> TaskChange:
+    """A task that waited for its account to be matched, with its record and the owner that follows from it."""
+    wishes = [Assignee(wish["kind"], wish["name"]) for wish in row.context["wishes"]]
+    payload = {**row.payload, "owner_id": _owner_id(view, wishes, fields, record.owner_id)}
+    return TaskChange(
+        view.name,
+        "task_create",
+        row.key,
+        row.account_id,
+        record.record_id,
+        row.playbook_id,
+        payload,
+        row.context,
+        row.rank,
+        row.id,
+    )
 
 
 def _plan_task(plan: Plan, view: CrmView, task: MakeTask, fields: Fields) -> None:
@@ -69,16 +74,17 @@ def _plan_task(plan: Plan, view: CrmView, task: MakeTask, fields: Fields) -> Non
         return
     if already and task.if_open_task == "update":
         update = UpdateTask(task.key, already.task_id, task.subject, task.body)
-        plan.tasks.append(_change(view, "task_update", task, already.task_id, to_payload(update)))
+        plan.tasks.append(_change(plan, view, "task_update", task, already.task_id, to_payload(update)))
         return
     wishes = [wish for wish in (task.to, task.if_no_owner) if wish]
     owner_id = _owner_id(view, wishes, fields, record.owner_id) if record else None
     create = CreateTask(task.key, "", task.subject, task.body, task.due, task.priority, owner_id)
     record_id = record.record_id if record else None
-    plan.tasks.append(_change(view, "task_create", task, record_id, to_payload(create), wishes))
+    plan.tasks.append(_change(plan, view, "task_create", task, record_id, to_payload(create), wishes))
 
 
 def _change(
+    plan: Plan,
     view: CrmView,
     kind: str,
     task: MakeTask,
@@ -90,6 +96,7 @@ def _change(
         "task_key": task.task_key,
         "entry": task.entry,
         "close_when_leaves": task.close_when_leaves,
+        "day": plan.as_of[:10],
         "wishes": [{"kind": wish.kind, "name": wish.name} for wish in wishes],
     }
     return TaskChange(
@@ -108,7 +115,3 @@ def _owner_id(view: CrmView, wishes: Sequence[Assignee], fields: Fields, record_
     if owner:
         view.people.load[owner.id] += 1
     return owner.id if owner else None
-
-
-def _assignee(wish: Mapping[str, Any]) -> Assignee:
-    return Assignee(kind=wish["kind"], name=wish["name"])

@@ -1,0 +1,123 @@
+"""Why: one account's scores part by part, and what every playbook sees in it. Reads no CRM, writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine
+
+from connectors.base import Connector
+from worker.delivery.crm_facts import CrmFacts
+from worker.delivery.reading import CrmView, load_view
+from worker.failures import Refused
+from worker.language.suggest import did_you_mean
+from worker.language.values import Fields, Value
+from worker.measuring import Measured, measure, pql_playbooks, score
+from worker.rules.explain import Explanation as PlaybookExplanation
+from worker.rules.explain import explain as explain_playbook
+from worker.rules.membership import Membership
+from worker.scores import Scored, ScoreMemory
+from worker.settings.project import Project
+from worker.store import state
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything known of one account as of one moment; ``playbooks`` are in the order of their files."""
+
+    account_id: str
+    as_of: datetime
+    config_version: str
+    fields: Fields
+    scored: Scored
+    playbooks: tuple[PlaybookExplanation, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The explanation as JSON."""
+        return {
+            "account_id": self.account_id,
+            "as_of": self.as_of.isoformat(),
+            "config_version": self.config_version,
+            "fields": dict(self.fields),
+            "health": asdict(self.scored.health),
+            "onboarding": asdict(self.scored.onboarding),
+            "pql": asdict(self.scored.pql),
+            "playbooks": [asdict(playbook) for playbook in self.playbooks],
+        }
+
+
+def explain(
+    project: Project, engine: Engine, connectors: Mapping[str, Connector], account: str, as_of: datetime
+) -> Explanation:
+    """Explain one account, named by its id, name or domain. Raises `Refused` when there is none or several.
+
+    What the CRMs said is as of the last run. Before the last run's moment nothing is remembered: bands and
+    means then start afresh.
+    """
+    with engine.begin() as connection:
+        memories = state.load_memories(connection)
+        memberships = state.load_memberships(connection)
+        views = [
+            load_view(connection, name, project.crm, connectors[name], f"{as_of:%Y-%m-%d}")
+            for name in project.crm.destinations
+        ]
+    measured, account_id = _measure(project, account, as_of)
+    memory = ScoreMemory.from_json(memories[account_id]) if account_id in memories else ScoreMemory()
+    if memory.as_of is not None and memory.as_of > as_of:
+        memory = ScoreMemory()
+    fields, scored = _score(project, measured, account_id, memory, views, as_of)
+    return Explanation(
+        account_id,
+        as_of,
+        project.config_version,
+        fields,
+        scored,
+        tuple(
+            explain_playbook(playbook, fields, _membership(memberships, playbook.id, account_id), as_of)
+            for playbook in project.playbooks
+        ),
+    )
+
+
+def _measure(project: Project, account: str, as_of: datetime) -> tuple[Measured, str]:
+    measured = measure(project, as_of, None, [account])
+    if account in measured.now:
+        return measured, account
+    everybody = measure(project, as_of, None, None)
+    wanted = account.strip().lower()
+    found = [
+        account_id
+        for account_id, row in everybody.now.items()
+        if wanted in {str(row.get(name) or "").lower() for name in ("account.name", "account.domain")}
+    ]
+    if len(found) == 1:
+        return everybody, found[0]
+    if found:
+        raise Refused(f'"{account}" names {len(found)} accounts; use one of their ids: {", ".join(sorted(found)[:10])}')
+    names = [str(row.get("account.name")) for row in everybody.now.values()]
+    hint = did_you_mean(account, [*everybody.now, *names])
+    raise Refused(f'no account has the id, name or domain "{account}"' + (f'. Did you mean "{hint}"?' if hint else ""))
+
+
+def _score(
+    project: Project,
+    measured: Measured,
+    account_id: str,
+    memory: ScoreMemory,
+    views: list[CrmView],
+    as_of: datetime,
+) -> tuple[dict[str, Value], Scored]:
+    crm = CrmFacts(views, pql_playbooks(project)).fields(account_id)
+    fields = {account_id: {**measured.now[account_id], **crm}}
+    scored = score(project, fields, measured, {account_id: memory}, as_of)
+    return fields[account_id], scored[account_id]
+
+
+def _membership(
+    memberships: Mapping[str, Mapping[str, Mapping[str, Any]]], playbook_id: str, account_id: str
+) -> Membership | None:
+    stored = memberships.get(playbook_id, {}).get(account_id)
+    return Membership.from_json(stored) if stored else None

@@ -1,0 +1,104 @@
+"""Signals of now and of earlier days, and the scores made of them: everything known of an account in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from worker.language.need import Need
+from worker.language.values import Fields, Value
+from worker.scores import Scored, ScoreMemory, score_account
+from worker.settings.project import Project
+from worker.settings.scores import needs as score_needs
+from worker.signals.compute import compute as compute_signals
+from worker.signals.freshness import check_fresh
+from worker.signals.source import open_source
+from worker.signals.volume import Volume
+
+TREND_DAYS = 28
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Fields by account id: as of now, and as of so many days earlier. The volume is of now."""
+
+    now: dict[str, dict[str, Value]]
+    then: Mapping[int, Mapping[str, Fields]]
+    volume: Volume
+
+
+def measure(
+    project: Project, as_of: datetime, previous_accounts: int | None, accounts: Collection[str] | None
+) -> Measured:
+    """Signals as of now, and as of every earlier day that a trend or a ``change(…)`` looks back to.
+
+    Raises `SourceError` or `StaleData`.
+    """
+    needs = needs_of(project)
+    lookbacks = sorted({TREND_DAYS, *(need.days for need in needs if need.kind == "change" and need.days)})
+    with open_source(project.product, project.root) as source:
+        volume = source.volume(as_of)
+        check_fresh(volume, as_of, project.schedule.max_age, previous_accounts)
+
+        def measured_at(moment: datetime) -> dict[str, dict[str, Value]]:
+            return compute_signals(source, project.product, project.signals, needs, moment, accounts)
+
+        now = measured_at(as_of)
+        then = {days: measured_at(as_of - timedelta(days=days)) for days in lookbacks}
+    return Measured(now, then, volume)
+
+
+def score(
+    project: Project,
+    fields: dict[str, dict[str, Value]],
+    measured: Measured,
+    memories: Mapping[str, ScoreMemory],
+    as_of: datetime,
+) -> dict[str, Scored]:
+    """Score every account and put the scores, and then the changes, beside its other fields."""
+    changes = [need for need in needs_of(project) if need.kind == "change" and need.days]
+    scored = {}
+    for account_id, row in fields.items():
+        before = _existing(measured.then[TREND_DAYS].get(account_id), as_of - timedelta(days=TREND_DAYS))
+        memory = memories.get(account_id) or ScoreMemory()
+        scored[account_id] = score_account(project.scores, row, before, memory, as_of)
+        row.update(scored[account_id].fields())
+        for need in changes:
+            row[need.key] = _change(project, need, row, measured.then[need.days or 0].get(account_id), as_of)
+    return scored
+
+
+def _change(project: Project, need: Need, row: Fields, before: Fields | None, as_of: datetime) -> float | None:
+    """How much a field moved since ``need.days`` ago; a score of then is computed by today's settings."""
+    if need.name == "health.score" and need.days == TREND_DAYS:
+        change = row.get("health.change_28d")
+        return float(change) if isinstance(change, int | float) else None
+    moment = as_of - timedelta(days=need.days or 0)
+    before = _existing(before, moment)
+    if before is None:
+        return None
+    if need.name not in before and need.name in row:
+        before = score_account(project.scores, before, None, ScoreMemory(), moment).fields()
+    now, past = row.get(need.name), before.get(need.name)
+    if isinstance(now, bool) or isinstance(past, bool):
+        return None
+    return now - past if isinstance(now, int | float) and isinstance(past, int | float) else None
+
+
+def _existing(fields: Fields | None, moment: datetime) -> Fields | None:
+    """An account's fields of an earlier moment, or None when the account did not exist yet."""
+    created = fields.get("account.created_at") if fields else None
+    return None if isinstance(created, datetime) and created > moment else fields
+
+
+def needs_of(project: Project) -> frozenset[Need]:
+    """Everything the scores and playbooks of a project look at."""
+    return frozenset(score_needs(project.scores)).union(*(playbook.needs() for playbook in project.playbooks))
+
+
+def pql_playbooks(project: Project) -> frozenset[str]:
+    """The playbooks that look at PQL scores: their tasks tell whether a rep works a lead."""
+    return frozenset(
+        playbook.id for playbook in project.playbooks if any(n.name.startswith("pql.") for n in playbook.needs())
+    )
