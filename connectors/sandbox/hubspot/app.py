@@ -61,7 +61,8 @@ def _api(portal: Portal) -> Callable[[Request], Awaitable[Response]]:
             return HTMLResponse(_NO_SUCH_PAGE, 404)
         caller, headers = _NOBODY, {}
         try:
-            caller = _admit(portal, exchange, found.route.bucket, request.headers.get("authorization"))
+            caller = _caller(portal, exchange, found.route.bucket, request.headers.get("authorization"))
+            _count(portal, exchange, found.route.bucket, caller)
             if refusal := await refuse_before(exchange):
                 return refusal
             status, body = _answer(portal, exchange, found, request)
@@ -74,10 +75,12 @@ def _api(portal: Portal) -> Callable[[Request], Awaitable[Response]]:
     return endpoint
 
 
-def _admit(portal: Portal, exchange: Exchange, bucket: Bucket, authorization: str | None) -> Caller:
-    at = exchange.at.timestamp()
-    options = portal.options
-    caller = _NOBODY if bucket == "open" else portal.access.caller(authorization, at)
+def _caller(portal: Portal, exchange: Exchange, bucket: Bucket, authorization: str | None) -> Caller:
+    return _NOBODY if bucket == "open" else portal.access.caller(authorization, exchange.at.timestamp())
+
+
+def _count(portal: Portal, exchange: Exchange, bucket: Bucket, caller: Caller) -> None:
+    at, options = exchange.at.timestamp(), portal.options
     refusal = portal.limits.refusal(
         bucket,
         caller.app,
@@ -91,7 +94,6 @@ def _admit(portal: Portal, exchange: Exchange, bucket: Bucket, authorization: st
     if refusal is not None:
         raise refusal
     exchange.note(window=portal.limits.used_in_window(caller.app, at))
-    return caller
 
 
 def _answer(portal: Portal, exchange: Exchange, found: Found, request: Request) -> Answer:

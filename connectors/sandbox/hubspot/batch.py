@@ -29,6 +29,8 @@ class _Input:
     properties: dict[str, str] = field(default_factory=dict)
     id: str = ""
     id_property: str = ""
+    unsaid: bool = False
+    """Whether the addressing value was added by us: the answer does not show it."""
     record: Record | None = None
 
 
@@ -59,6 +61,7 @@ def batch_upsert(call: Call) -> Answer:
     _address(call, kind, inputs)
     for given in inputs:
         if given.record is None:
+            given.unsaid = given.id_property not in given.properties
             given.properties.setdefault(given.id_property, given.id)
     return _write(call, kind, inputs, traced, [], 200, upsert=True)
 
@@ -204,6 +207,8 @@ def _checked_together(
 def _check(call: Call, kind: Kind, given: _Input, mishap: Mishap) -> Write:
     mishap.poison((given.id, given.trace), given.properties)
     write = check_write(call.portal, kind, given.record, given.properties, call.version)
+    if given.unsaid:
+        write.sent = tuple(name for name in write.sent if name != given.id_property)
     if given.record is None and given.item.get("associations"):
         write.links = check_links(call.portal, kind, given.item["associations"])
     return write

@@ -22,6 +22,8 @@ ALWAYS_ECHOED: Mapping[str, tuple[str, ...]] = {
     )
 }
 """Properties an answer to a write shows although nobody sent them, by kind (recorded in 2025)."""
+NOT_ECHOED_ON_UPDATE = frozenset({"hs_full_name_or_email"})
+"""Derived values an update changes without showing them (recorded)."""
 
 
 def forward_only(schema: Schema, before: Mapping[str, str], changes: Values) -> None:

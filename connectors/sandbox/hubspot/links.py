@@ -231,19 +231,24 @@ def _to(call: Call, node: Node, other: Kind) -> list[JsonObject]:
         return [{"id": number, "type": f"{singular}_to_{other.singular}"} for number, _ in found]
     return [
         {
-            "toObjectId": int(number),
+            "toObjectId": _object_id(call, number),
             "associationTypes": [_typed(known) for i in ids if (known := type_with_id((node[0], other.name), i))],
         }
         for number, ids in found
     ]
 
 
+def _object_id(call: Call, record_id: str) -> int | str:
+    """A number on v4 paths, text on dated ones, as their specifications say."""
+    return int(record_id) if call.version == "v4" else record_id
+
+
 def _labels(call: Call, a: Node, b: Node, types: tuple[AssociationType, ...]) -> JsonObject:
     return {
         "fromObjectTypeId": call.kind().type_id,
-        "fromObjectId": int(a[1]),
+        "fromObjectId": _object_id(call, a[1]),
         "toObjectTypeId": call.kind("to").type_id,
-        "toObjectId": int(b[1]),
+        "toObjectId": _object_id(call, b[1]),
         "labels": [known.label for known in types if known.label],
     }
 

@@ -13,9 +13,10 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 
 @lru_cache(maxsize=4096)
 def iso(ms: int) -> str:
-    """``2026-01-02T03:04:05.678Z``."""
+    """``2026-01-02T03:04:05.678Z``; without the fraction when it is zero (recorded)."""
     seconds, rest = divmod(ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+    fraction = f".{rest:03d}" if rest else ""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}{fraction}Z"
 
 
 def milliseconds(text: str) -> int | None:

@@ -35,7 +35,10 @@ class Change(NamedTuple):
 
 @dataclass(slots=True)
 class Record:
-    """One record. ``values`` is replaced, never changed, so that older versions stay as they were."""
+    """One record. ``values`` is replaced, never changed, so that older versions stay as they were.
+
+    A value that was cleared is kept as an empty text; one that was never set is absent (recorded).
+    """
 
     id: str
     values: Values
@@ -46,14 +49,16 @@ class Record:
     versions: list[tuple[int, Values]] = field(default_factory=list)
 
     def seen_at(self, ms: int) -> Values | None:
-        """The values a search sees that lags behind at ``ms``; None when there was no record yet."""
+        """The values a search goes by that lags behind at ``ms``; None when there was no record then."""
+        if self.archived_ms is not None and self.archived_ms <= ms:
+            return None
         for since, values in reversed(self.versions):
             if since <= ms:
                 return values
         return None
 
     def set(self, changes: Mapping[str, str], modified: str, at_ms: int, source: Source) -> None:
-        """Store changed values; an empty one clears. History gets one line per value that differs.
+        """Store changed values. History gets one line per value that differs.
 
         ``modified`` names the property that holds the moment of the last change.
         """
@@ -62,8 +67,6 @@ class Record:
         for name, value in changes.items():
             if before.get(name, "") != value:
                 history.setdefault(name, []).append(Change(value, at_ms, source))
-            if not value:
-                del values[name]
         self.values = values
         self.updated_ms = at_ms
         versions = self.versions
@@ -111,7 +114,7 @@ class RecordStore:
 
     def index(self, name: str) -> None:
         """Hold values of ``name`` unique from now on."""
-        self._unique[name] = {r.values[name]: r.id for r in self.living() if name in r.values}
+        self._unique[name] = {r.values[name]: r.id for r in self.living() if r.values.get(name)}
 
     def forget_index(self, name: str) -> None:
         """Let records share values of ``name`` again."""
@@ -182,7 +185,7 @@ class RecordStore:
         """Fill the survivor's empty properties from the loser, whose id answers as the survivor from now on."""
         self._release(loser, self._unique)
         own = {self.kind.created, self.kind.modified, "hs_object_id", "hs_merged_object_ids", "hs_all_contact_vids"}
-        filled = {n: v for n, v in loser.values.items() if n not in own and n not in survivor.values}
+        filled = {n: v for n, v in loser.values.items() if n not in own and not survivor.values.get(n)}
         merged = [*survivor.values.get("hs_merged_object_ids", "").split(";"), loser.id]
         filled["hs_merged_object_ids"] = ";".join(part for part in merged if part)
         del self.by_id[loser.id]
@@ -191,14 +194,14 @@ class RecordStore:
 
     def _claim(self, record: Record, names: Iterable[str]) -> None:
         for name, index in self._unique.items():
-            if name in names and name in record.values:
-                index[record.values[name]] = record.id
+            if name in names and (value := record.values.get(name)):
+                index[value] = record.id
 
     def _release(self, record: Record, names: Iterable[str]) -> None:
         for name in names:
             index = self._unique[name]
             value = record.values.get(name)
-            if value is not None and index.get(value) == record.id:
+            if value and index.get(value) == record.id:
                 del index[value]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from connectors.sandbox.hubspot.associations import AssociationType, Node, type_with_id
-from connectors.sandbox.hubspot.derived import ALWAYS_ECHOED, derive, forward_only
+from connectors.sandbox.hubspot.derived import ALWAYS_ECHOED, NOT_ECHOED_ON_UPDATE, derive, forward_only
 from connectors.sandbox.hubspot.errors import (
     JsonObject,
     Refusal,
@@ -162,7 +162,8 @@ def apply(
         record = write.record
         derived = derive(kind, record.values, write.changes, record.id, at_ms)
         store.update(record, {**derived, **write.changes} if derived else write.changes, at_ms, source)
-    shown = echo(record, kind, write.sent, (*derived, *ALWAYS_ECHOED.get(kind.name, ())))
+    told = derived if write.record is None else derived.keys() - NOT_ECHOED_ON_UPDATE
+    shown = echo(record, kind, write.sent, (*told, *ALWAYS_ECHOED.get(kind.name, ())))
     for name in write.sent:
         if shown[name] is None:
             shown[name] = ""

@@ -35,7 +35,7 @@ class Portal:
     def post(self, path: str, body: Any = None) -> requests.Response:
         return self.call("POST", path, body)
 
-    def get(self, path: str, **query: str) -> requests.Response:
+    def get(self, path: str, /, **query: str) -> requests.Response:
         return self.call("GET", path, params=query)
 
     def batch(self, action: str, inputs: list[Any], kind: str = "companies", **more: Any) -> requests.Response:

@@ -119,8 +119,15 @@ def test_update_by_key_never_creates_and_upsert_does(portal):
     assert portal.stored() == {}
     first, again = (portal.batch("upsert", wanted).json()["results"][0] for _ in range(2))
     assert (first["new"], again["new"], first["id"]) == (True, False, again["id"])
-    assert first["properties"]["our_key"] == "acc-1"
     assert [record["properties"]["our_key"] for record in portal.stored().values()] == ["acc-1"]
+
+
+def test_the_key_is_echoed_only_when_it_is_among_the_properties(portal):
+    portal.define()
+    for properties, echoed in (({"name": "A"}, False), ({"name": "A", "our_key": "k"}, True)):
+        wanted = [{"id": "k", "idProperty": "our_key", "properties": properties}]
+        (result,) = portal.batch("upsert", wanted).json()["results"]
+        assert ("our_key" in result["properties"]) is echoed
 
 
 def test_upsert_needs_an_id_property(portal):

@@ -86,21 +86,40 @@ def test_free_text_looks_into_the_usual_properties(portal, companies):
     assert found(portal, query="ROCKETS acme") == ["acme.com"]
 
 
-def test_search_sees_a_write_only_after_its_lag_and_an_archived_record_at_once_no_more(portal, companies):
+def test_search_goes_by_what_was_but_answers_what_is(portal, companies):
     acme = companies["acme.com"]
-    wanted = {"propertyName": "domain", "operator": "EQ", "value": "new.com"}
+    before, after = ({"propertyName": "domain", "operator": "EQ", "value": value} for value in ("acme.com", "new.com"))
     portal.batch("update", [{"id": acme, "properties": {"domain": "new.com"}}])
-    late = portal.create(domain="late.com")
-    assert found(portal, wanted) == []
-    assert found(portal, {"propertyName": "domain", "operator": "EQ", "value": "acme.com"}) == ["acme.com"]
-    assert portal.get(f"/crm/v3/objects/companies/{acme}").json()["properties"]["domain"] == "new.com"
+    assert (found(portal, before), found(portal, after)) == (["new.com"], [])
     portal.pass_time(2.9)
-    assert found(portal, wanted) == []
+    assert (found(portal, before), found(portal, after)) == (["new.com"], [])
     portal.pass_time(0.2)
-    assert found(portal, wanted) == ["new.com"]
-    assert found(portal, {"propertyName": "hs_object_id", "operator": "EQ", "value": late}) == ["late.com"]
-    portal.call("DELETE", f"/crm/v3/objects/companies/{acme}")
+    assert (found(portal, before), found(portal, after)) == ([], ["new.com"])
+
+
+def test_a_new_record_is_found_late(portal, companies):
+    late = portal.create(domain="late.com")
+    wanted = {"propertyName": "hs_object_id", "operator": "EQ", "value": late}
     assert found(portal, wanted) == []
+    assert portal.get(f"/crm/v3/objects/companies/{late}").status_code == 200
+    portal.pass_time(3.1)
+    assert found(portal, wanted) == ["late.com"]
+
+
+def test_an_archived_record_is_never_shown_but_counted_for_a_while(portal, companies):
+    portal.call("DELETE", f"/crm/v3/objects/companies/{companies['acme.com']}")
+    wanted = {"propertyName": "domain", "operator": "EQ", "value": "acme.com"}
+    body = portal.search("companies", wanted).json()
+    assert (body["total"], body["results"]) == (1, [])
+    portal.pass_time(3.1)
+    assert portal.search("companies", wanted).json()["total"] == 0
+
+
+def test_a_cleared_value_is_no_value_to_search_for(portal, companies):
+    portal.batch("update", [{"id": companies["cube.dev"], "properties": {"phone": ""}}])
+    portal.pass_time(10)
+    assert found(portal, {"propertyName": "phone", "operator": "HAS_PROPERTY"}) == []
+    assert len(found(portal, {"propertyName": "phone", "operator": "NOT_HAS_PROPERTY"})) == 3
 
 
 def test_a_record_can_be_found_by_what_it_is_associated_with(portal, companies):

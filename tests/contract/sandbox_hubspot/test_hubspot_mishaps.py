@@ -1,0 +1,132 @@
+"""Each of HubSpot's own failures leaves the portal exactly as described."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+DROPPED = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
+
+
+def named(portal, kind="companies"):
+    return sorted(record["properties"]["name"] for record in portal.stored(kind).values())
+
+
+def inputs(*names):
+    return [{"properties": {"name": name}, "objectWriteTraceId": name} for name in names]
+
+
+def test_half_a_batch_is_applied_before_the_gateway_gives_up(portal):
+    portal.arm("partial_apply")
+    assert portal.batch("create", inputs(*"abcd")).status_code == 504
+    assert named(portal) == ["a", "b"]
+    assert portal.batch("create", inputs("e")).status_code == 201
+
+
+def test_half_a_batch_is_applied_before_the_connection_dies(portal):
+    portal.arm("partial_apply", args={"n": 1, "drop": True})
+    with pytest.raises(DROPPED):
+        portal.batch("create", inputs(*"abc"))
+    assert named(portal) == ["a"]
+
+
+def test_all_of_a_batch_is_applied_before_the_connection_dies(portal):
+    portal.arm("drop_after")
+    with pytest.raises(DROPPED):
+        portal.batch("create", inputs(*"ab"))
+    assert named(portal) == ["a", "b"]
+
+
+def test_a_fault_before_the_write_applies_nothing(portal):
+    portal.arm("status", args={"status": 503})
+    assert portal.batch("create", inputs("a")).status_code == 503
+    assert named(portal) == []
+
+
+def test_results_can_be_missing_or_appear_twice_although_all_is_written(portal):
+    portal.arm("drop_result")
+    assert len(portal.batch("create", inputs(*"abc")).json()["results"]) == 2
+    portal.arm("dup_result")
+    assert len(portal.batch("create", inputs(*"def")).json()["results"]) == 4
+    assert named(portal) == list("abcdef")
+
+
+def test_a_poisoned_record_fails_and_echoes_its_value(portal):
+    portal.arm("poison", args={"ids": ["b"]})
+    body = portal.batch("create", inputs(*"abc")).json()
+    assert body["errors"][0]["context"] == {"objectWriteTraceId": ["b"]}
+    assert "b was not one of the allowed options" in body["errors"][0]["message"]
+    assert named(portal) == ["a", "c"]
+
+
+def test_a_lock_holds_one_kind_of_object_for_a_while(portal):
+    portal.arm("lock", args={"seconds": 2})
+    assert [portal.batch("create", inputs("a")).status_code for _ in range(2)] == [423, 423]
+    assert portal.batch("create", [{"properties": {"hs_timestamp": "0"}}], "tasks").status_code == 201
+    portal.pass_time(2)
+    assert portal.batch("create", inputs("a")).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("which", "key", "value"),
+    [
+        ("burst", "policyName", "TEN_SECONDLY_ROLLING"),
+        ("search", "category", "RATE_LIMITS"),
+        ("daily", "policyName", "DAILY"),
+    ],
+)
+def test_each_shape_of_429_can_be_had_on_demand(portal, which, key, value):
+    portal.arm("limit", args={"which": which, "retry_after": 7})
+    answer = portal.batch("create", inputs("a"))
+    assert (answer.status_code, answer.json()[key], answer.headers["Retry-After"]) == (429, value, "7")
+    assert named(portal) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "category"), [("token_revoked", "INVALID_AUTHENTICATION"), ("token_expired", "EXPIRED_AUTHENTICATION")]
+)
+def test_a_credential_can_fail_once(portal, kind, category):
+    portal.arm(kind)
+    answer = portal.batch("create", inputs("a"))
+    assert (answer.status_code, answer.json()["category"]) == (401, category)
+    assert named(portal) == []
+    assert portal.batch("create", inputs("a")).status_code == 201
+
+
+@pytest.mark.parametrize(("action", "status"), [("upsert", 200), ("create", 207)])
+def test_another_client_may_be_a_moment_earlier(portal, action, status):
+    portal.define("tasks", groupName="task_information")
+    portal.arm("own_key_race", args={"property": "our_key"})
+    item = {"objectWriteTraceId": "1", "properties": {"our_key": "k", "hs_timestamp": "0", "hs_task_subject": "ours"}}
+    if action == "upsert":
+        item |= {"id": "k", "idProperty": "our_key"}
+    answer = portal.batch(action, [item], "tasks")
+    assert answer.status_code == status
+    ((_, task),) = portal.stored("tasks").items()
+    assert task["properties"]["our_key"] == "k"
+    assert task["properties"]["hs_object_source_id"] == "another-app"
+    if action == "upsert":
+        assert [result["new"] for result in answer.json()["results"]] == [False]
+
+
+def test_one_search_can_lag_more_than_usual(portal):
+    portal.create(name="A")
+    portal.pass_time(10)
+    portal.arm("search_lag", args={"seconds": 30})
+    assert portal.search().json()["total"] == 0
+    assert portal.search().json()["total"] == 1
+
+
+def test_rate_headers_can_be_missing(portal):
+    portal.arm("headers_missing")
+    present = [any("ratelimit" in name.lower() for name in portal.get("/crm/v3/owners").headers) for _ in range(2)]
+    assert present == [False, True]
+
+
+def test_the_log_tells_what_was_applied_and_how_full_the_window_was(portal):
+    made = portal.create(name="A")
+    portal.batch("update", [{"id": made, "properties": {"name": "B"}}])
+    entries = portal.get("/__sim/log").json()["entries"][-2:]
+    assert [entry["notes"]["applied"] for entry in entries] == [[made], [made]]
+    assert entries[1]["notes"]["window"] - entries[0]["notes"]["window"] == 1
+    assert entries[1]["records"] == 1

@@ -1,0 +1,212 @@
+"""A seed, a person in HubSpot's pages and the page at / all work on the same portal."""
+
+from __future__ import annotations
+
+import pytest
+
+SEED = {
+    "owners": [
+        {"_ref": "ann", "id": "501", "email": "ann@example.com", "firstName": "Ann", "lastName": "Ash"},
+        {"email": "old@example.com", "archived": True},
+    ],
+    "properties": {
+        "companies": [
+            {"name": "tier", "label": "Tier", "type": "string", "fieldType": "text", "groupName": "companyinformation"}
+        ]
+    },
+    "records": {
+        "companies": [
+            {
+                "_ref": "acme",
+                "properties": {"name": "Acme", "domain": "acme.com", "hubspot_owner_id": "@ann", "tier": 1},
+            },
+            {"properties": {"name": "<b>Bolt</b>", "domain": "bolt.io"}, "createdAt": "2025-01-01T00:00:00Z"},
+        ],
+        "contacts": [{"properties": {"email": "a@acme.com"}, "associations": ["@acme"]}],
+        "deals": [
+            {
+                "properties": {"dealname": "D1", "dealstage": "contractsent", "pipeline": "default"},
+                "company": "bolt.io",
+            },
+            {"properties": {"dealname": "D2", "dealstage": "closedwon", "pipeline": "default"}, "company": 0},
+        ],
+    },
+}
+
+
+@pytest.fixture
+def seeded(portal):
+    portal.control("seed", SEED)
+    return portal
+
+
+def by_name(portal):
+    return {record["properties"]["name"]: record for record in portal.stored().values()}
+
+
+def mutate(portal, action, **more):
+    return portal.control("mutate", {"action": action, **more})
+
+
+def test_a_seed_becomes_records_owners_and_associations(seeded):
+    companies = by_name(seeded)
+    assert companies["Acme"]["properties"]["hubspot_owner_id"] == "501"
+    assert companies["Acme"]["properties"]["tier"] == "1"
+    assert companies["<b>Bolt</b>"]["createdAt"] == "2025-01-01T00:00:00Z"
+    deals = {r["properties"]["dealname"]: r["id"] for r in seeded.stored("deals").values()}
+    for name, company in (("D1", "<b>Bolt</b>"), ("D2", "Acme")):
+        linked = seeded.get(f"/crm/v4/objects/deals/{deals[name]}/associations/companies").json()["results"]
+        assert [str(one["toObjectId"]) for one in linked] == [companies[company]["id"]]
+    assert [o["email"] for o in seeded.get("/crm/v3/owners").json()["results"]] == ["ann@example.com"]
+    assert seeded.search().json()["total"] == 2
+
+
+@pytest.mark.parametrize(
+    ("seed", "complaint"),
+    [
+        ({"records": {"companies": [{"properties": {"name": "A"}}, {"properties": {"nope": "1"}}]}}, "companies[1]"),
+        ({"records": {"companies": [{"properties": {"name": "A", "hubspot_owner_id": "@bob"}}]}}, "bob"),
+        ({"records": {"butterflies": []}}, "butterflies"),
+        ({"records": {"companies": [{"properties": {"name": "A"}, "associations": ["@x"]}]}}, "'x'"),
+        ({"users": []}, "users"),
+    ],
+)
+def test_a_wrong_seed_is_refused_as_a_whole_and_says_where(portal, seed, complaint):
+    answer = portal.post("/__sim/seed", seed)
+    assert answer.status_code == 400
+    assert complaint in answer.json()["error"]
+    assert portal.stored() == {}
+
+
+def test_reset_goes_back_to_the_start(seeded):
+    seeded.control("config", {"token": "other"})
+    seeded.control("reset", {})
+    assert seeded.stored() == {}
+    assert seeded.get("/crm/v3/owners").json()["results"] == []
+
+
+def test_a_person_can_do_what_people_do(seeded):
+    acme, bolt = by_name(seeded)["Acme"]["id"], by_name(seeded)["<b>Bolt</b>"]["id"]
+    task = mutate(seeded, "create", type="tasks", properties={"hs_timestamp": "0"}, company=acme)["id"]
+    mutate(seeded, "start_task", id=task)
+    assert seeded.values(task, "tasks")["hs_task_status"] == "IN_PROGRESS"
+    mutate(seeded, "edit", type="companies", id=acme, properties={"name": "Acme Inc"})
+    assert seeded.values(acme)["name"] == "Acme Inc"
+    mutate(seeded, "archive", type="tasks", id=task)
+    assert seeded.get(f"/crm/v3/objects/tasks/{task}").status_code == 404
+    mutate(seeded, "restore", type="tasks", id=task)
+    assert seeded.get(f"/crm/v3/objects/tasks/{task}").status_code == 200
+    mutate(seeded, "merge", type="companies", survivor=acme, loser=bolt)
+    assert seeded.get(f"/crm/v3/objects/companies/{bolt}").json()["id"] == acme
+    assert seeded.values(acme)["hs_merged_object_ids"] == bolt
+    mutate(seeded, "deactivate_owner", id="501")
+    assert seeded.get("/crm/v3/owners").json()["results"] == []
+    archived = seeded.get("/crm/v3/owners", archived="true").json()["results"]
+    assert "ann@example.com" in {owner["email"] for owner in archived}
+    assert all("userId" not in owner for owner in archived)
+    mutate(seeded, "archive_property", type="companies", name="tier")
+    assert seeded.get("/crm/v3/properties/companies/tier").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"action": "dance"},
+        {"action": "complete_task", "id": "404"},
+        {"action": "complete_task"},
+        {"action": "edit", "type": "companies", "id": "404", "properties": {}},
+        {"action": "merge", "type": "companies", "survivor": "1", "loser": "2"},
+        {"action": "deactivate_owner", "id": "404"},
+        {"action": "create", "type": "tasks", "properties": {}},
+    ],
+)
+def test_what_nobody_could_do_is_refused(portal, action):
+    answer = portal.post("/__sim/mutate", action)
+    assert (answer.status_code, bool(answer.json()["error"])) == (400, True)
+
+
+def test_owners_are_found_by_email_page_by_page_and_by_either_id(seeded):
+    for number in range(3):
+        mutate(seeded, "add_owner", email=f"p{number}@example.com", firstName="P")
+    one = seeded.get("/crm/v3/owners/", email="ANN@example.com").json()["results"]
+    assert [owner["id"] for owner in one] == ["501"]
+    by_user = seeded.get(f"/crm/owners/2026-03/{one[0]['userId']}", idProperty="userId").json()
+    assert by_user == seeded.get("/crm/v3/owners/501").json() == one[0]
+    emails, after = [], "0"
+    while after:
+        page = seeded.get("/crm/v3/owners", limit="2", after=after).json()
+        emails += [owner["email"] for owner in page["results"]]
+        after = page.get("paging", {}).get("next", {}).get("after")
+    assert sorted(emails) == sorted(["ann@example.com", *(f"p{number}@example.com" for number in range(3))])
+
+
+def test_lists_are_paged_to_the_end_without_archived_records(portal):
+    made = [portal.create(name=str(number)) for number in range(5)]
+    portal.call("DELETE", f"/crm/v3/objects/companies/{made[2]}")
+    seen, after = [], "0"
+    while after:
+        page = portal.get("/crm/v3/objects/companies", limit="2", after=after).json()
+        seen += [record["id"] for record in page["results"]]
+        after = page.get("paging", {}).get("next", {}).get("after")
+    assert seen == [made[0], made[1], made[3], made[4]]
+    archived = portal.get("/crm/v3/objects/companies", archived="true").json()["results"]
+    assert [record["id"] for record in archived] == [made[2]]
+
+
+def test_a_record_is_addressed_by_a_unique_property(portal):
+    portal.define()
+    made = portal.create(name="A", our_key="k")
+    path = "/crm/v3/objects/companies"
+    assert portal.get(f"{path}/k", idProperty="our_key").json()["id"] == made
+    assert portal.get(f"{path}/none", idProperty="our_key").status_code == 404
+    assert portal.get(f"{path}/A", idProperty="name").status_code == 400
+    contact = portal.create("contacts", email="ann@example.com")
+    assert portal.get("/crm/v3/objects/contacts/Ann%40example.com", idProperty="email").json()["id"] == contact
+
+
+def test_a_deleted_contact_is_forgotten_for_good(portal):
+    contact = portal.create("contacts", email="ann@example.com", firstname="Ann")
+    body = {"objectId": "ann@example.com", "idProperty": "email"}
+    assert portal.post("/crm/v3/objects/contacts/gdpr-delete", body).status_code == 204
+    assert portal.get(f"/crm/v3/objects/contacts/{contact}").status_code == 404
+    assert portal.values(contact, "contacts") == {}
+
+
+def test_the_page_shows_records_as_text_never_as_markup(seeded):
+    acme = by_name(seeded)["Acme"]["id"]
+    task = {
+        "hs_timestamp": "2026-12-01T09:00:00Z",
+        "hs_task_subject": "Call <script>alert(1)</script>",
+        "hs_task_body": "Seats 9/10 & rising",
+        "hubspot_owner_id": "501",
+    }
+    mutate(seeded, "create", type="tasks", properties=task, company=acme)
+    page = seeded.get("/").text
+    assert "<script>" not in page
+    assert "<b>" not in page
+    for shown in (
+        "Call &lt;script&gt;",
+        "Seats 9/10 &amp; rising",
+        "2026-12-01",
+        "Ann Ash",
+        "Acme",
+        "Tier",
+        "&lt;b&gt;Bolt",
+    ):
+        assert shown in page
+    assert seeded.get("/__sim/log", path="^/$").json()["matched"] == 0
+
+
+def test_the_state_tells_archived_records_and_associations(seeded):
+    state = seeded.get("/__sim/state").json()
+    assert set(state["objects"]) == {"companies", "contacts", "deals", "tasks"}
+    assert {"from", "to", "typeIds"} == set(state["associations"][0])
+    assert state["owners"][0]["id"] == "501"
+    assert seeded.get("/__sim/state", object="butterflies").status_code == 400
+
+
+def test_an_option_nobody_knows_is_refused(portal):
+    assert portal.post("/__sim/config", {"plan_max": "many"}).status_code == 400
+    assert portal.post("/__sim/config", {"plans": 1}).status_code == 400
+    assert portal.post("/__sim/config", {"time_zone": "Mars/Base"}).status_code == 400
+    assert portal.control("config", {})["plan_max"] == 10_000
