@@ -107,7 +107,7 @@ def _admit(org: Org, exchange: Exchange, request: Request) -> Call:
     if len(exchange.path) + sum(len(k) + len(v) for k, v in request.headers.raw) > _LONGEST_HEAD:
         message = "The combined length of the URI and headers exceeds the 16,384 byte limit."
         raise Refused("REQUEST_HEADER_FIELDS_TOO_LARGE", message, None, 431)
-    found = _VERSIONED.match(request.url.path)
+    found = _VERSIONED.match(exchange.path.partition("?")[0])
     if found is None or not OLDEST <= float(found.group(1)) <= NEWEST:
         raise Refused("NOT_FOUND", "The requested resource does not exist", None, 404)
     return Call(

@@ -24,6 +24,7 @@ class OrgControls:
             "objects": {name: list(self._org.tables[name].records.values()) for name in names},
             "api_calls": self._org.calls_used(),
             "sessions": len(self._org.sessions),
+            "locked": sorted(self._org.locked),
             "staff": {
                 "admin": self._org.staff.admin,
                 "integration": self._org.staff.integration,

@@ -46,9 +46,10 @@ class Disturbance:
             fields = tuple(args.get("fields", ()))
             raise Refused(args.get("code", "UNKNOWN_EXCEPTION"), args.get("message", "An unexpected error"), fields)
 
-    def before_save(self, record_id: str) -> None:
-        """A record is about to be saved. Raises `Refused`."""
-        if record_id not in self._busy and not self._is_locked(record_id):
+    def before_save(self, record: Record) -> None:
+        """A record is about to be saved, which locks it and its parent. Raises `Refused`."""
+        record_id = record["Id"]
+        if self._busy.isdisjoint((record_id, record.get("WhatId"))) and not self._is_locked(record_id):
             return
         words = f"unable to obtain exclusive access to this record or 1 records: {record_id}"
         if self._fault.kind != "wrap_lock_in_trigger":

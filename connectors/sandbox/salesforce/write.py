@@ -101,7 +101,7 @@ class Writer:
             message = f"entity type cannot be deleted: {kind.name}"
             raise Refused("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
         if self.disturbance:
-            self.disturbance.before_save(record_id)
+            self.disturbance.before_save(before)
         self._remove(kind, before)
         for child_kind, child in list(_children(self.org, record_id)):
             self._remove(child_kind, child)
@@ -127,7 +127,7 @@ class Writer:
                 check_duplicate_rules(self.org, table, record)
             check_rules(self.org, kind, record)
             if self.disturbance:
-                self.disturbance.before_save(record["Id"])
+                self.disturbance.before_save(record)
         if kind.name in PERMISSION_OBJECTS:
             check_permission(self.org, kind, record)
         for flow in self.org.options.flows:

@@ -1,0 +1,71 @@
+"""Composite: many requests in one call, each may use the answers before it."""
+
+from __future__ import annotations
+
+from seeded_ids import ACME, GLOBEX
+
+BASE = "/services/data/v67.0"
+
+
+def run(api, *parts, **more):
+    named = [{"referenceId": f"r{n}", **part} for n, part in enumerate(parts)]
+    return api.call("POST", "/composite", {"compositeRequest": named, **more})
+
+
+def statuses(answer):
+    return [part["httpStatusCode"] for part in answer.json()["compositeResponse"]]
+
+
+def test_a_later_request_uses_an_earlier_answer(api):
+    answer = run(
+        api,
+        {"method": "POST", "url": f"{BASE}/sobjects/Account", "body": {"Name": "New"}},
+        {"method": "POST", "url": f"{BASE}/sobjects/Task", "body": {"Subject": "s", "WhatId": "@{r0.id}"}},
+        {"method": "GET", "url": f"{BASE}/query?q=SELECT+Id+FROM+Task+WHERE+WhatId='@{{r0.id}}'"},
+        {"method": "PATCH", "url": f"{BASE}/sobjects/Task/@{{r2.records[0].Id}}", "body": {"Priority": "High"}},
+    )
+    assert statuses(answer) == [201, 201, 200, 204]
+    first = answer.json()["compositeResponse"][0]
+    assert set(first) == {"body", "httpHeaders", "httpStatusCode", "referenceId"}
+    assert first["httpHeaders"]["Location"].endswith(first["body"]["id"])
+    (task,) = api.stored("Task")
+    assert (task["WhatId"], task["Priority"]) == (first["body"]["id"], "High")
+    assert answer.headers["Sforce-Limit-Info"].startswith("api-usage=1/")
+
+
+def test_one_bad_request_does_not_cost_the_others(api):
+    answer = run(
+        api,
+        {"method": "GET", "url": f"{BASE}/query?q=select count() from Account"},
+        {"method": "GET", "url": f"{BASE}/query?q=select count() from XYZZY"},
+        {"method": "GET", "url": f"{BASE}/sobjects/Account/@{{r1.id}}"},
+    )
+    parts = answer.json()["compositeResponse"]
+    assert [part["httpStatusCode"] for part in parts] == [200, 400, 400]
+    assert parts[1]["body"][0]["errorCode"] == "INVALID_TYPE"
+    assert parts[2]["body"][0]["errorCode"] == "PROCESSING_HALTED"
+
+
+def test_a_thousand_records_in_one_call_and_all_or_none(api):
+    made = api.batch("POST", "Account", [{"Name": f"A{n}"} for n in range(200)])
+
+    def chunk(rating, extra=()):
+        records = [{"attributes": {"type": "Account"}, "id": one["id"], "Rating": rating} for one in made]
+        body = {"records": [*records[: 200 - len(extra)], *extra]}
+        return {"method": "PATCH", "url": f"{BASE}/composite/sobjects", "body": body}
+
+    assert statuses(run(api, *[chunk("Hot")] * 5)) == [200] * 5
+    assert api.sim("log")["entries"][-1]["records"] == 1000
+    bad = {"attributes": {"type": "Account"}, "id": ACME, "Name": None}
+    rolled = run(api, chunk("Cold"), chunk("Cold", [bad]), allOrNone=True)
+    assert statuses(rolled) == [400, 200]
+    assert rolled.json()["compositeResponse"][0]["body"][0]["errorCode"] == "PROCESSING_HALTED"
+    assert {one.get("Rating") for one in api.stored("Account")} == {"Hot", None}
+
+
+def test_too_much_in_one_call_is_refused(api):
+    one = {"method": "GET", "url": f"{BASE}/sobjects/Account/{GLOBEX}"}
+    assert statuses(run(api, *[one] * 25)) == [200] * 25
+    assert run(api, *[one] * 26).status_code == 400
+    query = {"method": "GET", "url": f"{BASE}/query?q=SELECT Id FROM Account"}
+    assert run(api, *[query] * 6).json()[0]["errorCode"] == "LIMIT_EXCEEDED"

@@ -1,0 +1,115 @@
+"""Bad days only Salesforce has: each armed fault does what its name says, and the org's state shows it."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import requests
+from seeded_ids import ACME, CYCO, GLOBEX
+
+
+def arm(api, kind, match=None, **args):
+    api.sim("faults", {"kind": kind, "args": args, "match": {"path_regex": "/services/data", **(match or {})}})
+
+
+def tasks(keys):
+    return [{"Sync_Key__c": key, "Subject": "s"} for key in keys]
+
+
+def test_sessions_can_be_killed(api):
+    arm(api, "session_expire")
+    assert api.call("GET", "/limits").status_code == 401
+    assert api.sim("state")["sessions"] == 0
+    api.login()
+    assert api.call("GET", "/limits").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("quota_exhausted", "TotalRequests Limit exceeded."),
+        ("concurrent_limit", "ConcurrentRequests (Concurrent API Requests) Limit exceeded."),
+    ],
+)
+def test_limits_can_be_hit_and_nothing_is_applied(api, kind, words):
+    arm(api, kind)
+    answer = api.call("POST", "/sobjects/Account", {"Name": "x"})
+    assert (answer.status_code, answer.json()) == (403, [{"message": words, "errorCode": "REQUEST_LIMIT_EXCEEDED"}])
+    assert len(api.stored("Account")) == 3
+
+
+def test_part_of_a_batch_is_applied_before_the_connection_dies(api):
+    arm(api, "partial_then_drop", k=2)
+    with pytest.raises(requests.ConnectionError):
+        api.batch("PATCH", "Task", tasks(["a", "b", "c"]), "/Task/Sync_Key__c")
+    assert [one["Sync_Key__c"] for one in api.stored("Task")] == ["a", "b"]
+
+
+def test_an_answer_is_lost_after_everything_was_applied(api):
+    arm(api, "drop_after")
+    with pytest.raises(requests.ConnectionError):
+        api.batch("PATCH", "Task", tasks(["a", "b"]), "/Task/Sync_Key__c")
+    again = api.batch("PATCH", "Task", tasks(["a", "b"]), "/Task/Sync_Key__c")
+    assert [one["created"] for one in again] == [False, False]
+    assert len(api.stored("Task")) == 2
+
+
+def test_chosen_records_are_locked_once(api):
+    arm(api, "lock", ids=[GLOBEX])
+    records = [{"id": one, "Rating": "Hot"} for one in (ACME, GLOBEX, CYCO)]
+    results = api.batch("PATCH", "Account", records)
+    assert [one["success"] for one in results] == [True, False, True]
+    assert results[1]["errors"][0]["statusCode"] == "UNABLE_TO_LOCK_ROW"
+    assert [one.get("Rating") for one in api.stored("Account")] == ["Hot", None, "Hot"]
+    assert all(one["success"] for one in api.batch("PATCH", "Account", records))
+
+
+def test_a_lock_can_hide_behind_a_trigger(api):
+    arm(api, "wrap_lock_in_trigger", percent=100)
+    (result,) = api.batch("PATCH", "Account", [{"id": ACME, "Rating": "Hot"}])
+    (error,) = result["errors"]
+    assert error["statusCode"] == "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"
+    assert "UNABLE_TO_LOCK_ROW" in error["message"]
+
+
+def test_any_error_can_be_given_to_any_record(api):
+    arm(api, "record_error", index=1, code="TXN_SECURITY_NO_ACCESS", message="no", fields=["Rating"])
+    results = api.batch("PATCH", "Account", [{"id": one, "Rating": "Hot"} for one in (ACME, GLOBEX)])
+    assert results[1]["errors"] == [{"statusCode": "TXN_SECURITY_NO_ACCESS", "message": "no", "fields": ["Rating"]}]
+    assert "Rating" not in api.stored("Account", GLOBEX)
+
+
+def test_another_client_can_win_the_race_for_a_key(api):
+    arm(api, "dup_race")
+    results = api.batch("PATCH", "Task", tasks(["a", "b"]), "/Task/Sync_Key__c")
+    error = results[0]["errors"][0]
+    assert (error["statusCode"], results[1]["success"]) == ("DUPLICATE_VALUE", True)
+    assert "duplicates value on record with id: 00T" in error["message"]
+    retried = api.batch("PATCH", "Task", tasks(["a"]), "/Task/Sync_Key__c")
+    assert retried[0]["created"] is False
+    assert sorted(one["Sync_Key__c"] for one in api.stored("Task")) == ["a", "b"]
+
+
+def test_a_single_record_meets_record_faults_too(api):
+    arm(api, "lock", percent=100)
+    answer = api.call("PATCH", f"/sobjects/Account/{ACME}", {"Rating": "Hot"})
+    assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, "UNABLE_TO_LOCK_ROW")
+    assert "Rating" not in api.stored("Account", ACME)
+
+
+def test_two_writers_of_one_account_meet_at_its_lock(api):
+    # One batch of two hundred tasks holds the account for longer than the other writer waits.
+    api.sim("config", {"time_scale": 0.5, "lock_wait": 0.02})
+    slow = [{"Subject": "s", "WhatId": ACME}] * 200
+    other = threading.Thread(target=api.batch, args=("POST", "Task", slow))
+    other.start()
+    while other.is_alive() and ACME not in api.sim("state?object=User")["locked"]:
+        pass
+    (result,) = api.batch("PATCH", "Account", [{"id": ACME, "Rating": "Hot"}])
+    other.join()
+    assert result["errors"][0]["statusCode"] == "UNABLE_TO_LOCK_ROW"
+    assert "Rating" not in api.stored("Account", ACME)
+    assert len(api.stored("Task")) == 200
+    assert api.sim("state?object=User")["locked"] == []
+    assert api.batch("PATCH", "Account", [{"id": ACME, "Rating": "Hot"}])[0]["success"]
