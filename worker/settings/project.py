@@ -23,6 +23,7 @@ from worker.settings.known import Known
 from worker.settings.playbook import Playbook, check_playbook
 from worker.settings.problems import ConfigError, Problem
 from worker.settings.product import ProductSettings, check_product
+from worker.settings.salvage import Remains
 from worker.settings.schedule import ScheduleSettings, check_schedule
 from worker.settings.scores import ScoresSettings, check_scores
 from worker.settings.signals import SignalsSettings, check_signals
@@ -66,6 +67,7 @@ class _Loaded:
     """One file on its way: its document if it could be read, its settings while nothing is wrong."""
 
     file: str
+    model: type[BaseModel]
     document: Document | None = None
     settings: Any = None
     problems: tuple[Problem, ...] = ()
@@ -110,9 +112,9 @@ def _load(root: Path, file: str, model: type[BaseModel]) -> _Loaded:
     try:
         document = load_document(root / file, file)
     except ConfigError as error:
-        return _Loaded(file, problems=error.problems)
+        return _Loaded(file, model, problems=error.problems)
     settings, problems = validate(model, document)
-    return _Loaded(file, document, settings, problems)
+    return _Loaded(file, model, document, settings, problems)
 
 
 def _check_across(config: Mapping[str, _Loaded], playbooks: list[_Loaded]) -> None:
@@ -135,8 +137,15 @@ def _check_across(config: Mapping[str, _Loaded], playbooks: list[_Loaded]) -> No
 
 
 def _check(loaded: _Loaded, check: Callable[[Any, Known], Iterable[Finding]], known: Known) -> None:
-    if loaded.settings is not None and loaded.document is not None:
+    if loaded.document is None:
+        return
+    if loaded.settings is not None:
         loaded.add(place_findings(loaded.document, check(loaded.settings, known)))
+        return
+    remains = Remains(loaded.document)
+    settings = remains.settings(loaded.model)
+    if settings is not None:
+        loaded.add(place_findings(loaded.document, remains.findings(check(settings, known))))
 
 
 def _strays(root: Path) -> list[Problem]:

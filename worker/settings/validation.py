@@ -42,7 +42,7 @@ def place_findings(document: Document, findings: Iterable[Finding]) -> list[Prob
     return [
         document.problem(loc, finding.message, offset=finding.column, of_key=finding.of_key, severity=finding.severity)
         for finding in findings
-        for loc in [_yaml_loc(document.data, finding.loc)[0]]
+        for loc in [yaml_loc(document.data, finding.loc)[0]]
     ]
 
 
@@ -58,7 +58,7 @@ def without_echoes(traps: tuple[Problem, ...], problems: list[Problem]) -> tuple
 def _problems(model: type[BaseModel], document: Document, details: list[ErrorDetails]) -> Iterator[Problem]:
     unions: dict[Loc, dict[str, list[tuple[Loc, ErrorDetails]]]] = {}
     for detail in details:
-        loc, form = _yaml_loc(document.data, detail["loc"], missing=detail["type"] == "missing")
+        loc, form = yaml_loc(document.data, detail["loc"], missing=detail["type"] == "missing")
         if form is None:
             yield from _problem(model, document, loc, detail)
         else:
@@ -99,7 +99,7 @@ def _problem(model: type[BaseModel], document: Document, loc: Loc, detail: Error
     error = detail.get("ctx", {}).get("error")
     if isinstance(error, LanguageError):
         for one in error.problems:
-            at = _yaml_loc(document.data, (*loc, *one.loc))[0]
+            at = yaml_loc(document.data, (*loc, *one.loc))[0]
             yield document.problem(at, one.message, offset=one.column)
     elif isinstance(error, SecretInClear):
         line, column = document.position(loc)
@@ -134,7 +134,7 @@ def _inside(loc: Loc) -> str:
     return f" in {names[-1]}" if names else ""
 
 
-def _yaml_loc(data: Any, loc: tuple[int | str, ...], *, missing: bool = False) -> tuple[Loc, tuple[Loc, str] | None]:
+def yaml_loc(data: Any, loc: tuple[int | str, ...], *, missing: bool = False) -> tuple[Loc, tuple[Loc, str] | None]:
     """The path that exists in the file; where pydantic's path also names a form of a union, that place and form.
 
     With ``missing`` the last part names a key that is not there and is kept.

@@ -103,6 +103,29 @@ def test_a_file_that_cannot_be_read_hides_the_problems_of_no_other(project: Path
     }
 
 
+def test_a_slip_hides_no_unknown_name_of_the_same_file(project: Path) -> None:
+    edit(project / "playbooks" / "demo.yaml", "audience: plan is pro", "audience:\n  all: [a and b, healht.score < 1]")
+    edit(project / "playbooks" / "demo.yaml", "name: Demo", "name: 1.10\nmode: lvie")
+    edit(project / "config" / "crm.yaml", "from: health.band", "from: health.bnd")
+    edit(project / "config" / "crm.yaml", "new_tasks: 200", "new_tasks: many")
+    found = [(problem.file, problem.message.split('"')[1]) for problem in refused(project) if '"' in problem.message]
+    assert ("config/crm.yaml", "health.bnd") in found
+    assert ("playbooks/demo.yaml", "healht.score") in found
+    assert len(refused(project)) == 6
+
+
+def test_what_is_taken_out_of_a_wrong_file_is_not_called_unknown(project: Path) -> None:
+    signals = project / "config" / "signals.yaml"
+    signals.write_text(signals.read_text() + "  zz: {label: A, of: yy / yy}\n  yy: {unit: count}\n")
+    assert [problem.message for problem in refused(project)] == ['"label" is missing in yy']
+
+
+def test_a_check_of_the_remains_says_nothing_about_blocks(project: Path) -> None:
+    text = PLAYBOOK.format(id="demo") + "  - wait: 1d\n  - create_task: {key: a}\n"
+    (project / "playbooks" / "demo.yaml").write_text(text)
+    assert not [message for message in messages(load_project(project).refused) if "after this wait" in message]
+
+
 def test_an_unknown_name_is_found_at_its_place(project: Path) -> None:
     edit(project / "playbooks" / "demo.yaml", "health.score", "healht.score")
     (problem,) = load_project(project).refused

@@ -10,22 +10,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from worker.settings.crm import CrmSettings
+from worker.settings.known import Known
+from worker.settings.playbook import Playbook
 from worker.settings.problems import ConfigError, Problem
-from worker.settings.product import ProductSettings
-from worker.settings.schedule import ScheduleSettings
-from worker.settings.scores import ScoresSettings
-from worker.settings.signals import SignalsSettings
-from worker.settings.validation import validate
+from worker.settings.project import CONFIG
+from worker.settings.salvage import Remains
+from worker.settings.validation import place_findings, validate
 from worker.settings.yaml_document import read_document
 
-MODELS: dict[str, type[BaseModel]] = {
-    "crm": CrmSettings,
-    "product": ProductSettings,
-    "schedule": ScheduleSettings,
-    "scores": ScoresSettings,
-    "signals": SignalsSettings,
-}
 SHIPPED = {path.stem: path.read_bytes() for path in (Path(__file__).parents[3] / "config").glob("*.yaml")}
 
 words = st.sampled_from(
@@ -60,13 +52,17 @@ def assert_placed(content: bytes, problems: tuple[Problem, ...]) -> None:
         assert problem.format().isprintable() or "\n" in problem.format()
 
 
+def models() -> list[type[BaseModel]]:
+    return [model for model, _ in CONFIG.values()] + [Playbook]
+
+
 def check(content: bytes) -> None:
     try:
         document = read_document("demo.yaml", content)
     except ConfigError as error:
         assert_placed(content, error.problems)
         return
-    for model in MODELS.values():
+    for model in models():
         made, problems = validate(model, document)
         assert_placed(content, problems)
         assert (made is None) == any(problem.severity == "error" for problem in problems)
@@ -116,8 +112,13 @@ def test_a_shipped_file_with_a_slip_is_settings_or_problems(name: str, data: st.
     except ConfigError as error:
         assert_placed(changed, error.problems)
         return
-    _, problems = validate(MODELS[name], document)
+    model, look = CONFIG[name]
+    _, problems = validate(model, document)
     assert_placed(changed, problems)
+    remains = Remains(document)
+    rest = remains.settings(model)
+    if rest is not None:
+        assert_placed(changed, tuple(place_findings(document, remains.findings(look(rest, Known())))))
 
 
 printable = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=20)
