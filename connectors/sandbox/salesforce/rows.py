@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from base64 import b64encode
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import unquote
 
@@ -34,7 +37,11 @@ def create(call: Call, object: str) -> Answer:
 def read(call: Call, object: str, record_id: str) -> Answer:
     """``GET /sobjects/T/{id}?fields=A,B``."""
     kind = call.kind(object)
-    return Answer(shown(call, kind, _living(call, kind, record_id)))
+    record = _living(call, kind, record_id)
+    tag = hashlib.sha256(f"{record['Id']}{record['SystemModstamp']}".encode()).digest()
+    changed = format_datetime(parse_moment(record["SystemModstamp"]), usegmt=True)
+    headers = {"ETag": f'"{b64encode(tag).decode()}"', "Last-Modified": changed}
+    return Answer(shown(call, kind, record), headers=headers)
 
 
 def update(call: Call, object: str, record_id: str) -> Answer:
