@@ -1,0 +1,122 @@
+"""simple-salesforce, a client nobody here wrote, works against the sandbox: logins, CRUD, paging, metadata."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+import requests
+from requests.adapters import HTTPAdapter
+from seeded_ids import ACME
+from simple_salesforce import Salesforce
+from simple_salesforce.exceptions import (
+    SalesforceAuthenticationFailed,
+    SalesforceExpiredSession,
+    SalesforceMalformedRequest,
+    SalesforceMoreThanOneRecord,
+    SalesforceResourceNotFound,
+)
+
+
+class ToSandbox(HTTPAdapter):
+    """Sends what is meant for any https host to the sandbox."""
+
+    def __init__(self, url):
+        self.target = urlsplit(url)
+        super().__init__()
+
+    def send(self, request, **more):
+        url = urlsplit(request.url)
+        request.url = urlunsplit((self.target.scheme, self.target.netloc, url.path, url.query, ""))
+        return super().send(request, **more)
+
+
+@pytest.fixture
+def http(api):
+    with requests.Session() as session:
+        session.mount("https://", ToSandbox(api.url))
+        yield session
+
+
+@pytest.fixture
+def sf(api, http):
+    return Salesforce(session=http, consumer_key=api.client_id, consumer_secret=api.client_secret, domain="acme.my")
+
+
+def test_it_logs_in_with_client_credentials_and_knows_its_instance(api, sf):
+    assert sf.sf_instance == urlsplit(api.url).netloc
+    assert sf.query("SELECT count() FROM Account")["totalSize"] == 3
+
+
+def test_it_logs_in_with_a_signed_assertion(api, http):
+    key = api.private_key.decode()
+    sf = Salesforce(session=http, username=api.username, consumer_key=api.client_id, privatekey=key)
+    assert sf.query("SELECT count() FROM Account")["totalSize"] == 3
+
+
+def test_it_says_why_a_login_was_refused(api, http):
+    with pytest.raises(SalesforceAuthenticationFailed, match="invalid_client"):
+        Salesforce(session=http, consumer_key=api.client_id, consumer_secret="wrong", domain="acme.my")
+
+
+def test_it_creates_reads_changes_and_deletes(api, sf):
+    made = sf.Account.create({"Name": "New"})
+    assert made["success"] is True
+    assert sf.Account.get(made["id"])["Name"] == "New"
+    assert sf.Account.update(made["id"], {"Name": "Newer"}) == 204
+    assert api.stored("Account", made["id"])["Name"] == "Newer"
+    assert sf.Account.upsert("Sync_Ext__c/x-1", {"Name": "Upserted"}) == 201
+    assert sf.Account.upsert("Sync_Ext__c/x-1", {"Name": "Again"}) == 200
+    assert sf.Account.get_by_custom_id("Sync_Ext__c", "X-1")["Name"] == "Again"
+    assert sf.Account.delete(made["id"]) == 204
+    assert api.stored("Account", made["id"])["IsDeleted"]
+
+
+def test_it_pages_through_long_results(api, sf):
+    for _ in range(11):
+        api.batch("POST", "Account", [{"Name": f"A{n}"} for n in range(200)])
+    assert len(sf.query_all("SELECT Id FROM Account")["records"]) == 2203
+    assert sum(1 for _ in sf.query_all_iter("SELECT Id FROM Account")) == 2203
+
+
+def test_it_raises_its_own_errors(api, sf):
+    with pytest.raises(SalesforceMalformedRequest):
+        sf.query("SELECT nothing at all")
+    with pytest.raises(SalesforceResourceNotFound):
+        sf.Account.get("0015f00000zzzzzAAA")
+    api.batch("POST", "Contact", [{"LastName": "One", "Email": "x@y.com"}, {"LastName": "Two", "Email": "x@y.com"}])
+    with pytest.raises(SalesforceMoreThanOneRecord):
+        sf.Contact.upsert("Email/x@y.com", {"LastName": "Three"})
+
+
+def test_it_meets_an_expired_session(api, http):
+    sf = Salesforce(instance_url=api.url, session_id=api.login(), session=http)
+    assert sf.limits()["DailyApiRequests"]["Max"] > 0
+    api.human(do="expire_sessions")
+    with pytest.raises(SalesforceExpiredSession):
+        sf.query("SELECT Id FROM Account")
+
+
+def test_it_describes_objects_and_counts_calls(sf):
+    fields = {field["name"] for field in sf.Account.describe()["fields"]}
+    assert {"Id", "Name", "OwnerId"} <= fields
+    assert "Account" in {one["name"] for one in sf.describe()["sobjects"]}
+    sf.query("SELECT Id FROM Account")
+    assert sf.api_usage["api-usage"].used > 0
+
+
+def test_it_makes_a_custom_field_through_the_tooling_api(api, sf):
+    body = {
+        "FullName": "Account.Health_Score__c",
+        "Metadata": {"label": "Health", "type": "Number", "precision": 3, "scale": 0},
+    }
+    made = sf.toolingexecute("sobjects/CustomField", method="POST", data=body)
+    assert made["success"] is True
+    assert [one["FullName"] for one in api.stored("CustomField")] == ["Account.Health_Score__c"]
+
+
+def test_it_reads_what_was_updated(api, sf):
+    import datetime as dt
+
+    end = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1)
+    assert ACME in sf.Account.updated(end - dt.timedelta(hours=1), end)["ids"]
