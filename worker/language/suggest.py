@@ -20,5 +20,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     near = get_close_matches(wanted, lowered, n=1, cutoff=0.72)
     if near:
         return lowered[near[0]]
+    swapped = [name for name in lowered if sorted(name) == sorted(wanted)]
+    if swapped:
+        return lowered[swapped[0]]
     same_end = [name for name in names if name.casefold().endswith("." + wanted)]
     return same_end[0] if len(same_end) == 1 else None

@@ -136,7 +136,7 @@ class PlaybookTest(Strict):
     starts: Annotated[datetime, PlainValidator(_start), WithJsonSchema({"type": "string", "format": "date"})]
     holidays: tuple[date, ...] = ()
     accounts: Annotated[dict[str, Facts], Field(min_length=1)]
-    """What is known of each account at the start, besides what is usual. The first run is the playbook's first when live."""
+    """What is known of each account at the start, besides what is usual. The first run is the first of the playbook."""
     runs: Annotated[tuple[TestedRun, ...], Field(min_length=1)]
 
     @model_validator(mode="after")

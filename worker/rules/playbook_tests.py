@@ -78,7 +78,9 @@ class _Story:
 
     def __init__(self, playbook: Playbook, tests: PlaybookTests, test: PlaybookTest) -> None:
         self._playbook, self._test = playbook, test
-        self._accounts: dict[str, dict[str, Value]] = {name: {**tests.usual, **facts} for name, facts in test.accounts.items()}
+        self._accounts: dict[str, dict[str, Value]] = {
+            name: {**tests.usual, **facts} for name, facts in test.accounts.items()
+        }
         self._memberships: dict[str, Membership] = {}
         self._open: dict[str, set[str]] = {}
         self._history: list[Mapping[str, int]] = []

@@ -123,6 +123,7 @@ def test_rates_and_numbers() -> None:
     [
         ("healht.score", "health.score"),
         ("fre", "free"),
+        ("rde", "red"),
         ("Plan", "plan"),
         ("score", "health.score"),
         ("zzz", None),
@@ -130,7 +131,7 @@ def test_rates_and_numbers() -> None:
     ],
 )
 def test_a_guess_is_near_or_not_made(word: str, meant: str | None) -> None:
-    assert did_you_mean(word, ["health.score", "free", "plan", "health.band"]) == meant
+    assert did_you_mean(word, ["health.score", "free", "plan", "health.band", "red"]) == meant
 
 
 def test_an_expression_names_what_it_needs() -> None:
