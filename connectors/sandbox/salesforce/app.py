@@ -16,6 +16,7 @@ from connectors.sandbox.core.control import control_routes
 from connectors.sandbox.core.gate import Exchange, Gate, exchange_of
 from connectors.sandbox.core.sim import Sim
 from connectors.sandbox.salesforce.api import Answer, Call, dispatch, encode
+from connectors.sandbox.salesforce.bulk import advance_jobs
 from connectors.sandbox.salesforce.controls import OrgControls
 from connectors.sandbox.salesforce.disturb import disturbance_of
 from connectors.sandbox.salesforce.oauth import OAuth, session_of
@@ -80,6 +81,7 @@ async def _answer(org: Org, request: Request) -> Response:
         call = _admit(org, exchange, request)
     except Refused as refused:
         return _respond(Answer([refused.of_request()], refused.status), request, _limit_header(org))
+    advance_jobs(org)
     async with hold(org, call) as busy:
         answer = dispatch(RESOURCES, replace(call, disturbance=disturbance_of(exchange, busy)))
     return _respond(answer, request, _limit_header(org))

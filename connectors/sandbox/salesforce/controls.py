@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connectors.sandbox.core.control import ControlError, JsonObject
+from connectors.sandbox.salesforce.bulk import advance_jobs
 from connectors.sandbox.salesforce.human import act
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.seed import load_seed
@@ -19,6 +20,7 @@ class OrgControls:
         """Records as stored, deleted ones included; empty fields are left out."""
         if object is not None and object not in self._org.tables:
             raise ControlError(f"there is no object {object}")
+        advance_jobs(self._org)
         names = [object] if object else list(self._org.tables)
         return {
             "objects": {name: list(self._org.tables[name].records.values()) for name in names},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connectors.sandbox.salesforce import collections, describe, limits, queries, rows, tooling
+from connectors.sandbox.salesforce import bulk, collections, describe, limits, queries, rows, tooling
 from connectors.sandbox.salesforce.api import Resource, resource
 from connectors.sandbox.salesforce.composite import composite
 
@@ -20,6 +20,12 @@ _SINGLE: tuple[Resource, ...] = (
     resource(r"/sobjects/(\w+)/(\w+)/([^/]+)", GET=rows.read_by_key, PATCH=rows.upsert),
     resource(r"/limits", GET=limits.read),
     resource(r"", GET=limits.index),
+    resource(r"/jobs/ingest", GET=bulk.list_jobs, POST=bulk.create),
+    resource(r"/jobs/ingest/(\w+)", GET=bulk.read, PATCH=bulk.change, DELETE=bulk.delete),
+    resource(r"/jobs/ingest/(\w+)/batches", PUT=bulk.upload),
+    resource(r"/jobs/ingest/(\w+)/successfulResults", GET=bulk.successful),
+    resource(r"/jobs/ingest/(\w+)/failedResults", GET=bulk.failed),
+    resource(r"/jobs/ingest/(\w+)/unprocessedrecords", GET=bulk.unprocessed),
     resource(r"/tooling/sobjects/CustomField", POST=tooling.create_field),
     resource(
         r"/tooling/sobjects/CustomField/(\w+)",

@@ -1,0 +1,245 @@
+"""Bulk API 2.0 ingest: the life of a job, from its creation to its three result files.
+
+https://developer.salesforce.com/docs/atlas.en-us.api_asynch.meta/api_asynch/bulk_api_2_0_ingest.htm
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from connectors.sandbox.salesforce import ids
+from connectors.sandbox.salesforce.api import Answer, Call
+from connectors.sandbox.salesforce.bulk_load import Load, csv_text, load
+from connectors.sandbox.salesforce.org import Org
+from connectors.sandbox.salesforce.refusal import Refused, not_found
+from connectors.sandbox.salesforce.schema import ObjectType
+
+_OPERATIONS = ("insert", "update", "upsert", "delete")
+_LINE_ENDINGS = ("LF", "CRLF")
+_DELIMITERS = {"COMMA": ",", "TAB": "\t", "SEMICOLON": ";", "PIPE": "|", "CARET": "^", "BACKQUOTE": "`"}
+_MOST_BYTES = 150 * 1024 * 1024
+_ROWS_PER_BATCH = 10_000
+_ROWS_PER_CHUNK = 200
+_TERMINAL = frozenset({"JobComplete", "Failed", "Aborted"})
+
+
+@dataclass(slots=True)
+class Job:
+    """One ingest job. ``queued_at`` is when UploadComplete was said, in seconds since 1970."""
+
+    id: str
+    kind: ObjectType
+    operation: str
+    key: str | None
+    line_ending: str
+    delimiter: str
+    version: str
+    user_id: str
+    created: str
+    modified: str
+    state: str = "Open"
+    upload: bytes | None = None
+    queued_at: float = 0.0
+    loaded: Load | None = None
+    error: str | None = None
+
+
+def create(call: Call) -> Answer:
+    """``POST /jobs/ingest``."""
+    given = call.body()
+    kind = call.org.catalogue.find(str(given.get("object")))
+    if kind is None:
+        raise Refused("INVALIDENTITY", f"Unable to find object: {given.get('object')}", None)
+    operation = given.get("operation")
+    if operation not in _OPERATIONS:
+        raise Refused("INVALIDJOB", f"Unsupported operation: {operation}", None)
+    key = given.get("externalIdFieldName")
+    if operation == "upsert" and not key:
+        raise Refused("INVALIDJOB", "ExternalIdFieldName is required for upsert operation", None)
+    line_ending, delimiter = given.get("lineEnding", "LF"), given.get("columnDelimiter", "COMMA")
+    if given.get("contentType", "CSV") != "CSV" or line_ending not in _LINE_ENDINGS or delimiter not in _DELIMITERS:
+        raise Refused("INVALIDJOB", "contentType, lineEnding or columnDelimiter is not supported", None)
+    job = Job(
+        id=call.org.new_id("750"),
+        kind=kind,
+        operation=operation,
+        key=key if operation == "upsert" else None,
+        line_ending=line_ending,
+        delimiter=delimiter,
+        version=call.version,
+        user_id=call.user_id,
+        created=call.org.now(),
+        modified=call.org.now(),
+    )
+    call.org.jobs[job.id] = job
+    return Answer(_described(job, {"contentUrl": _content_url(job)}, ends=True))
+
+
+def upload(call: Call, job_id: str) -> Answer:
+    """``PUT /jobs/ingest/{id}/batches``: the CSV, once."""
+    job = _job(call, job_id)
+    if job.state != "Open" or job.upload is not None:
+        raise _wrong_state("Data can be uploaded once and only while the job is Open", job)
+    if len(call.raw) > _MOST_BYTES:
+        raise Refused("CLIENTINPUTERROR", "The upload exceeds the maximum size", None, 413)
+    job.upload = call.raw
+    call.exchange.records = max(0, call.raw.count(b"\n") - 1)
+    return Answer(None, 201)
+
+
+def change(call: Call, job_id: str) -> Answer:
+    """``PATCH /jobs/ingest/{id}`` with state UploadComplete or Aborted."""
+    job = _job(call, job_id)
+    state = call.body().get("state")
+    if state == "Aborted" and job.state not in _TERMINAL:
+        job.state = "Aborted"
+    elif state == "UploadComplete" and job.state == "Open":
+        if job.upload is None:
+            raise Refused("INVALIDJOB", "The job has no data", None)
+        job.state, job.queued_at = "UploadComplete", call.org.sim.clock.timestamp()
+    else:
+        raise _wrong_state(f"Cannot change the state to {state}", job)
+    job.modified = call.org.now()
+    return Answer(_described(job))
+
+
+def read(call: Call, job_id: str) -> Answer:
+    """``GET /jobs/ingest/{id}``."""
+    job = _job(call, job_id)
+    return Answer(_info(call.org, job))
+
+
+def list_jobs(call: Call) -> Answer:
+    """``GET /jobs/ingest``."""
+    jobs = [_advance(call.org, job) for job in call.org.jobs.values()]
+    return Answer({"done": True, "records": [_described(job) for job in jobs], "nextRecordsUrl": None})
+
+
+def delete(call: Call, job_id: str) -> Answer:
+    """``DELETE /jobs/ingest/{id}``, once it is over."""
+    job = _job(call, job_id)
+    if job.state not in _TERMINAL:
+        raise _wrong_state("Only a finished job can be deleted", job)
+    del call.org.jobs[job.id]
+    return Answer(None, 204)
+
+
+def advance_jobs(org: Org) -> None:
+    """Bring every job to where it is by now."""
+    for job in org.jobs.values():
+        _advance(org, job)
+
+
+def successful(call: Call, job_id: str) -> Answer:
+    """``GET /jobs/ingest/{id}/successfulResults``."""
+    loaded = _results(call, job_id)
+    rows = [(record_id, "true" if created else "false", *cells) for record_id, created, cells in loaded.applied]
+    return _csv(("sf__Id", "sf__Created"), loaded, rows)
+
+
+def failed(call: Call, job_id: str) -> Answer:
+    """``GET /jobs/ingest/{id}/failedResults``."""
+    loaded = _results(call, job_id)
+    return _csv(("sf__Id", "sf__Error"), loaded, [(record_id, error, *row) for record_id, error, row in loaded.refused])
+
+
+def unprocessed(call: Call, job_id: str) -> Answer:
+    """``GET /jobs/ingest/{id}/unprocessedrecords``: as uploaded, without columns of Salesforce's own."""
+    loaded = _results(call, job_id)
+    return _csv((), loaded, loaded.untouched)
+
+
+def _csv(own: tuple[str, ...], loaded: Load, rows: list[tuple[str, ...]]) -> Answer:
+    return Answer(csv_text(own, loaded.columns, rows), media="text/csv")
+
+
+def _job(call: Call, job_id: str) -> Job:
+    job: Job | None = call.org.jobs.get(ids.canonical(job_id) or "")
+    if job is None:
+        raise not_found()
+    return _advance(call.org, job)
+
+
+def _results(call: Call, job_id: str) -> Load:
+    job = _job(call, job_id)
+    if job.state not in _TERMINAL:
+        raise _wrong_state("Results are available once the job is over", job)
+    return job.loaded or Load(columns=())
+
+
+def _advance(org: Org, job: Job) -> Job:
+    """Bring the job to where it is by now: queued, in progress chunk by chunk, or over."""
+    if job.state not in ("UploadComplete", "InProgress"):
+        return job
+    waited_ms = (org.sim.clock.timestamp() - job.queued_at) * 1000
+    if waited_ms < org.options.bulk_queue_ms:
+        return job
+    if job.loaded is None:
+        job.loaded, job.error = load(org, job.kind, job.operation, job.key, job.upload or b"", _shape(job), job.user_id)
+        org.sim.counters["bulk_batches"] += -(-len(job.loaded) // _ROWS_PER_BATCH)
+    if _chunks_done(org, job) * _ROWS_PER_CHUNK < len(job.loaded):
+        job.state = "InProgress"
+        return job
+    job.state = "Failed" if job.error else "JobComplete"
+    job.upload, job.modified = b"", org.now()
+    return job
+
+
+def _chunks_done(org: Org, job: Job) -> int:
+    working_ms = (org.sim.clock.timestamp() - job.queued_at) * 1000 - org.options.bulk_queue_ms
+    each = org.options.bulk_ms_per_chunk
+    return int(working_ms // each) if each else 1 + len(job.loaded or ()) // _ROWS_PER_CHUNK
+
+
+def _shape(job: Job) -> tuple[str, str]:
+    return {"LF": "\n", "CRLF": "\r\n"}[job.line_ending], _DELIMITERS[job.delimiter]
+
+
+def _info(org: Org, job: Job) -> dict[str, Any]:
+    loaded = job.loaded or Load(columns=())
+    processed, refused = len(loaded.applied) + len(loaded.refused), len(loaded.refused)
+    if job.state == "InProgress":
+        processed, refused = min(processed, _chunks_done(org, job) * _ROWS_PER_CHUNK), 0
+    counted = {
+        "jobType": "V2Ingest",
+        "lineEnding": job.line_ending,
+        "columnDelimiter": job.delimiter,
+        "numberRecordsProcessed": processed,
+        "numberRecordsFailed": refused,
+        "retries": 0,
+        "totalProcessingTime": processed * 2,
+        "apiActiveProcessingTime": processed,
+        "apexProcessingTime": 0,
+    }
+    if job.state == "Failed" and job.error:
+        counted["errorMessage"] = job.error
+    return _described(job, counted)
+
+
+def _described(job: Job, more: dict[str, Any] | None = None, ends: bool = False) -> dict[str, Any]:
+    key = {"externalIdFieldName": job.key} if job.key else {}
+    format_of = {"lineEnding": job.line_ending, "columnDelimiter": job.delimiter} if ends else {}
+    return {
+        "id": job.id,
+        "operation": job.operation,
+        "object": job.kind.name,
+        "createdById": job.user_id,
+        "createdDate": job.created,
+        "systemModstamp": job.modified,
+        "state": job.state,
+        **key,
+        "concurrencyMode": "Parallel",
+        "contentType": "CSV",
+        "apiVersion": float(job.version),
+        **(more or {}),
+        **format_of,
+    }
+
+
+def _content_url(job: Job) -> str:
+    return f"services/data/v{job.version}/jobs/ingest/{job.id}/batches"
+
+
+def _wrong_state(message: str, job: Job) -> Refused:
+    return Refused("INVALIDJOBSTATE", f"{message}; the job is {job.state}", None)
