@@ -7,8 +7,12 @@ with these none was lost.
 
 from __future__ import annotations
 
-from celery import Celery
+from typing import Any
 
+from celery import Celery
+from celery.signals import setup_logging
+
+from worker.logs import log_for_machines
 from worker.settings.environment import broker_url
 
 TICK_EVERY_S = 30.0
@@ -56,3 +60,8 @@ else:
         task_default_exchange_type="topic",
         broker_transport_options={"confirm_publish": True},
     )
+
+
+@setup_logging.connect
+def _log_as_json(**_: Any) -> None:
+    log_for_machines()

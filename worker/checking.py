@@ -10,6 +10,7 @@ from typing import Any
 from connectors.base import CallFailed, Connector, FieldNeed, FieldSpec
 from worker.measuring import needs_of
 from worker.pipeline import connect_all
+from worker.rules.playbook_tests import TestResult, run_playbook_tests
 from worker.settings.base import Finding
 from worker.settings.crm import DestinationSettings
 from worker.settings.environment import project_dir
@@ -62,6 +63,19 @@ def check_project(option: Path | None, *, offline: bool) -> Check:
         _check_source(check, project)
         _check_crms(check, project)
     return check
+
+
+def run_tests_of_playbooks(option: Path | None) -> list[TestResult]:
+    """Run the ``.test.yaml`` beside every playbook that has one. Raises `ConfigError`."""
+    project = load_project(project_dir(option))
+    if project.refused:
+        raise ConfigError(project.refused)
+    results = []
+    for playbook in project.playbooks:
+        file = f"playbooks/{playbook.id}.test.yaml"
+        if (project.root / file).is_file():
+            results += run_playbook_tests(playbook, load_document(project.root / file, file))
+    return results
 
 
 def _check_source(check: Check, project: Project) -> None:

@@ -21,6 +21,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
+    pretty_exceptions_enable=False,
     help="Health, onboarding and PQL scores from product data, as fields and tasks in Salesforce and HubSpot.",
 )
 outbox_app = typer.Typer(no_args_is_help=True, help="What waits to be sent, is parked or dead.")
@@ -43,6 +44,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JS
 
 def main() -> None:
     """The ``plgsync`` command."""
+    if "--help" not in sys.argv:
+        from worker.logs import log_for_people
+
+        log_for_people()
     try:
         app()
     except KeyboardInterrupt:
@@ -173,10 +178,10 @@ def playbooks_test(project: ProjectOption = None, json_: JsonOption = False) -> 
 
     Example: plgsync playbooks test
     """
-    from worker.checking import test_playbooks
+    from worker.checking import run_tests_of_playbooks
     from worker.rendering.problems import render_playbook_tests
 
-    results = test_playbooks(project)
+    results = run_tests_of_playbooks(project)
     _show(render_playbook_tests(results), json_, [result.to_json() for result in results])
     if any(not result.passed for result in results):
         raise SystemExit(1)

@@ -119,7 +119,7 @@ def run(
         report = compute_and_commit(project, engine, connectors, as_of, first_run=first_run, approved=approved)
         report.deliveries = deliver_all(engine, connectors, now=now, wait=wait, owner=INLINE_OWNER)
     report.fewest_write_calls = {
-        d.destination: connectors[d.destination].fewest_write_calls(d.applied) for d in report.deliveries
+        one.destination: fewest_write_calls(connectors[one.destination], one.applied) for one in report.deliveries
     }
     report.calls = {name: _calls_since(connector, before[name]) for name, connector in connectors.items()}
     return report

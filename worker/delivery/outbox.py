@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, case, func, select, update
+from sqlalchemy import Connection, Engine, Executable, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -120,40 +120,52 @@ def queue_tasks(connection: Connection, tasks: Iterable[NewTask], run_id: str) -
 
 def queue_fields(connection: Connection, changes: Iterable[NewFields], run_id: str) -> None:
     """Queue the newest values of each record; the same payload again changes nothing, parked or not."""
-    build = postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert
+    at = database_time(connection)
+    rows = []
     for change in sorted(changes, key=lambda change: (change.destination, change.record_id)):
-        key = fields_key(change.destination, change.record_id)
-        if not change.values:
-            _withdraw(connection, key)
-            continue
-        payload = {"object": change.object, "values": dict(change.values)}
-        fresh = build(outbox).values(
-            destination=change.destination,
-            kind="fields",
-            idem_key=key,
-            account_id=change.account_id,
-            record_id=change.record_id,
-            payload=payload,
-            payload_hash=payload_hash(payload),
-            context={},
-            state="pending",
-            due_at=db_now(),
-            run_id=run_id,
-            created_at=db_now(),
-        )
-        moved = {
-            "account_id": change.account_id,
-            "payload": fresh.excluded.payload,
-            "payload_hash": fresh.excluded.payload_hash,
-            "version": outbox.c.version + 1,
-            "state": case((outbox.c.state == "leased", "leased"), else_="pending"),
-            "due_at": case((outbox.c.state == "leased", outbox.c.due_at), else_=fresh.excluded.due_at),
-            "attempts": 0,
-            "claims": 0,
-            "run_id": run_id,
-        }
-        differs = (outbox.c.payload_hash != fresh.excluded.payload_hash) | (outbox.c.state == "done")
-        connection.execute(fresh.on_conflict_do_update(index_elements=["idem_key"], set_=moved, where=differs))
+        if change.values:
+            rows.append(_fields_row(change, run_id, at))
+        else:
+            _withdraw(connection, fields_key(change.destination, change.record_id))
+    if rows:
+        connection.execute(_newest_wins(connection), rows)
+
+
+def _fields_row(change: NewFields, run_id: str, at: float) -> dict[str, Any]:
+    payload = {"object": change.object, "values": dict(change.values)}
+    return {
+        "destination": change.destination,
+        "kind": "fields",
+        "idem_key": fields_key(change.destination, change.record_id),
+        "account_id": change.account_id,
+        "record_id": change.record_id,
+        "payload": payload,
+        "payload_hash": payload_hash(payload),
+        "context": {},
+        "state": "pending",
+        "due_at": at,
+        "run_id": run_id,
+        "created_at": at,
+    }
+
+
+def _newest_wins(connection: Connection) -> Executable:
+    """Insert a row, or give the record's row the newer payload; one in flight keeps its lease."""
+    fresh = (postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert)(outbox)
+    in_flight = outbox.c.state == "leased"
+    moved = {
+        "account_id": fresh.excluded.account_id,
+        "payload": fresh.excluded.payload,
+        "payload_hash": fresh.excluded.payload_hash,
+        "version": outbox.c.version + 1,
+        "state": case((in_flight, "leased"), else_="pending"),
+        "due_at": case((in_flight, outbox.c.due_at), else_=fresh.excluded.due_at),
+        "attempts": 0,
+        "claims": 0,
+        "run_id": fresh.excluded.run_id,
+    }
+    differs = (outbox.c.payload_hash != fresh.excluded.payload_hash) | (outbox.c.state == "done")
+    return fresh.on_conflict_do_update(index_elements=["idem_key"], set_=moved, where=differs)
 
 
 def _withdraw(connection: Connection, key: str) -> None:

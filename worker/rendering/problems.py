@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from worker.checking import Check
+from worker.rules.playbook_tests import TestResult
 
 _STYLES = {"error": "red", "warning": "yellow"}
 
@@ -18,4 +21,16 @@ def render_check(check: Check) -> RenderableType:
     errors = sum(1 for problem in check.problems if problem.severity == "error")
     warnings = len(check.problems) - errors
     lines.append(Text(f"{errors} errors, {warnings} warnings" if check.problems else "everything is fit to run"))
+    return Group(*lines)
+
+
+def render_playbook_tests(results: Sequence[TestResult]) -> RenderableType:
+    """One line per test; what came differently below it."""
+    lines: list[RenderableType] = []
+    for result in results:
+        word, style = ("ok  ", "green") if result.passed else ("FAIL", "red")
+        lines.append(Text(f"{word}  {result.playbook_id}: {result.name}", style=style))
+        lines += [Text(f"      {result.file}:{result.line}: {failure}") for failure in result.failures]
+    failed = sum(1 for result in results if not result.passed)
+    lines.append(Text(f"{len(results) - failed} tests passed, {failed} failed"))
     return Group(*lines)

@@ -1,0 +1,32 @@
+"""Logging: one line a stage, ids and counts, never a value, a token or a person."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+
+def log_for_people() -> None:
+    """For commands: only what went wrong, on stderr."""
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, structlog.dev.ConsoleRenderer(colors=False)],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def log_for_machines() -> None:
+    """For workers: every stage as one JSON line on stderr, with its time in UTC."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
