@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from connectors.sandbox.hubspot.call import Answer, Call, inputs_of, properties_of, text_of, texts
+from connectors.sandbox.hubspot.call import Answer, Call
 from connectors.sandbox.hubspot.errors import JsonObject, Violation, batch_error, duplicate_ids, invalid, invalid_values
 from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.mishaps import Mishap
 from connectors.sandbox.hubspot.moments import iso
 from connectors.sandbox.hubspot.objects import history_of
 from connectors.sandbox.hubspot.records import Record
+from connectors.sandbox.hubspot.shapes import inputs_of, not_set, properties_of, text, texts
 from connectors.sandbox.hubspot.writes import Problem, Write, apply, check_links, check_unique, check_write
 
 MOST = 100
@@ -76,10 +77,10 @@ def batch_read(call: Call) -> Answer:
             "The maximum number of inputs supported in a batch request for property histories is "
             f"{MOST_WITH_HISTORY}. Received {len(inputs)}."
         )
-    given = [_Input(item, "", {}, _id(item), str(body.get("idProperty") or "")) for item in inputs]
+    given = [_Input(item, "", {}, _id(item), text(body, "idProperty")) for item in inputs]
     call.exchange.records = len(given)
     archived = call.flag("archived")
-    _address(call, kind, given, archived=archived)
+    _address(call, kind, given, archived=archived, once=False)
     names = call.known_names(kind, texts(body, "properties") or with_history)
     found = {one.record.id: one.record for one in given if one.record is not None}
     results = []
@@ -109,20 +110,20 @@ def batch_archive(call: Call) -> Answer:
 def _inputs(call: Call) -> tuple[list[_Input], bool]:
     items = inputs_of(call.body(), MOST)
     call.exchange.records = len(items)
-    traces = [str(text_of(item.get("objectWriteTraceId")) or "") for item in items]
+    traces = [text(item, "objectWriteTraceId") for item in items]
     traced = all(traces) and len(set(traces)) == len(traces)
     raw = call.exchange.body
     return [_Input(item, trace, properties_of(item, raw)) for item, trace in zip(items, traces, strict=True)], traced
 
 
-def _address(call: Call, kind: Kind, inputs: Sequence[_Input], *, archived: bool = False) -> None:
-    """Find the record of each input. Refuses ids named twice and properties that are not unique."""
-    store, reading = call.store(kind), call.params.get("action") == "read"
+def _address(call: Call, kind: Kind, inputs: Sequence[_Input], *, archived: bool = False, once: bool = True) -> None:
+    """Find the record of each input. Refuses properties that are not unique and, with ``once``, ids named twice."""
+    store = call.store(kind)
     seen: set[tuple[str, str]] = set()
     twice: list[str] = []
     for given in inputs:
         given.id = given.id or _id(given.item)
-        name = given.id_property = given.id_property or str(given.item.get("idProperty") or "")
+        name = given.id_property = given.id_property or text(given.item, "idProperty")
         if name and not store.is_unique(name):
             raise _not_unique(call, kind, name)
         key = given.id.lower() if name == "email" else given.id
@@ -130,7 +131,7 @@ def _address(call: Call, kind: Kind, inputs: Sequence[_Input], *, archived: bool
         if (name, key) in seen and given.id not in twice:
             twice.append(given.id)
         seen.add((name, key))
-    if twice and not reading:
+    if twice and once:
         raise duplicate_ids(twice)
 
 
@@ -210,7 +211,7 @@ def _check(call: Call, kind: Kind, given: _Input, mishap: Mishap) -> Write:
     if given.unsaid:
         write.sent = tuple(name for name in write.sent if name != given.id_property)
     if given.record is None and given.item.get("associations"):
-        write.links = check_links(call.portal, kind, given.item["associations"])
+        write.links = check_links(call.portal, kind, given.item)
     return write
 
 
@@ -237,10 +238,9 @@ def _answer(call: Call, ok: int, results: list[JsonObject], errors: list[JsonObj
 
 
 def _id(item: JsonObject) -> str:
-    found = text_of(item.get("id"))
-    if found is None:
-        raise invalid("Invalid input JSON on line 1, column 2. Some required fields were not set: [id]")
-    return found
+    if item.get("id") is None:
+        raise not_set(["id"])
+    return text(item, "id")
 
 
 def _not_there(kind: Kind, ids: list[str]) -> JsonObject:

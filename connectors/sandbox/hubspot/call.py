@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -11,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from starlette.datastructures import QueryParams
 
 from connectors.sandbox.core.gate import Exchange
-from connectors.sandbox.hubspot.errors import JsonObject, Refusal, invalid, invalid_json
+from connectors.sandbox.hubspot.errors import JsonObject, Refusal, invalid_json
 from connectors.sandbox.hubspot.kinds import Kind, kind_named
 from connectors.sandbox.hubspot.records import Record, RecordStore, echo
 from connectors.sandbox.hubspot.schema import Schema
+from connectors.sandbox.hubspot.shapes import whole
 
 if TYPE_CHECKING:
     from connectors.sandbox.hubspot.portal import Portal
@@ -62,6 +62,10 @@ class Call:
         """A comma-separated query parameter, which may be repeated."""
         return [name for value in self.query.getlist(param) for name in value.split(",") if name]
 
+    def number(self, param: str, usual: int) -> int:
+        """A query parameter that is a whole number. Raises `Refusal`."""
+        return whole(self.query.get(param), param, usual)
+
     def flag(self, param: str) -> bool:
         """A query parameter that is ``true`` or ``false``."""
         return self.query.get(param, "").lower() == "true"
@@ -89,60 +93,6 @@ class Call:
     def read_echo(self, kind: Kind, record: Record, known: list[str]) -> JsonObject:
         """A record as reading answers it; ``known`` from `known_names`."""
         return self.portal.shown(kind, record, echo(record, kind, known))
-
-
-def text_of(value: Any) -> str | None:
-    """A JSON scalar as the text HubSpot takes it for; None for null, lists and objects."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return None
-
-
-def texts(body: Mapping[str, Any], name: str) -> list[str]:
-    """A list of texts in a body; empty when absent. Raises `Refusal`."""
-    listed = body.get(name) or []
-    if not isinstance(listed, list) or any(text_of(value) is None for value in listed):
-        raise invalid(f"Invalid input JSON: {name} must be a list of strings")
-    return [str(text_of(value)) for value in listed]
-
-
-def inputs_of(body: Mapping[str, Any], most: int) -> list[JsonObject]:
-    """The ``inputs`` of a batch, empty when absent. Raises `Refusal` when there are too many or other things."""
-    inputs = body.get("inputs") or []
-    if not isinstance(inputs, list) or any(not isinstance(item, dict) for item in inputs):
-        raise invalid_json(1, "Cannot deserialize value of type `java.util.ArrayList` for inputs")
-    if len(inputs) > most:
-        raise invalid(f"The maximum number of inputs supported in a batch request is {most}. Received {len(inputs)}.")
-    return inputs
-
-
-def properties_of(item: Mapping[str, Any], raw: bytes) -> dict[str, str]:
-    """The ``properties`` of one record to write, as text. Raises `Refusal` for null, lists and objects."""
-    properties = item.get("properties")
-    if properties is None:
-        raise invalid("Invalid input JSON on line 1, column 2. Some required fields were not set: [properties]")
-    if not isinstance(properties, dict):
-        raise invalid_json(2, "Cannot deserialize value of type `java.util.LinkedHashMap<String,String>`")
-    for name, value in properties.items():
-        if value.__class__ is not str:
-            properties[name] = _scalar(name, value, raw)
-    return properties
-
-
-def _scalar(name: str, value: Any, raw: bytes) -> str:
-    text = text_of(value)
-    if text is not None:
-        return text
-    token, java = ("VALUE_NULL", "Null") if value is None else ("START_ARRAY", "Array")
-    if isinstance(value, dict):
-        token, java = "START_OBJECT", "Object"
-    place = re.search(re.escape(json.dumps(name)).encode() + rb"\s*:\s*(null|\[|\{)", raw)
-    column = place.start(1) + 1 if place else 1
-    raise invalid_json(
-        column, f"Cannot deserialize value of type `java.lang.String` from {java} value (token `JsonToken.{token}`)"
-    )
 
 
 def _loaded(raw: bytes) -> Any:

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from connectors.sandbox.hubspot.call import Answer, Call, inputs_of
+from connectors.sandbox.hubspot.call import Answer, Call
 from connectors.sandbox.hubspot.errors import JsonObject, Refusal, batch_error, invalid, not_found, refuse
 from connectors.sandbox.hubspot.kinds import TASKS, Kind
 from connectors.sandbox.hubspot.moments import iso
 from connectors.sandbox.hubspot.schema import MAX_UNIQUE, TRUE_FALSE, Group, Property, Schema, option_of
+from connectors.sandbox.hubspot.shapes import inputs_of, not_set, objects, text, whole
 
 if TYPE_CHECKING:
     from connectors.sandbox.hubspot.portal import Portal
@@ -67,19 +68,19 @@ def patch_property(call: Call) -> Answer:
     definition, body = _found(call, archived=False), _plain(call.body())
     if definition.defined_by_hubspot and body.keys() - {"options", "label", "description"}:
         raise invalid(f"Property {definition.name} is defined by HubSpot and cannot be changed")
-    type_, field_type = body.get("type", definition.type), body.get("fieldType", definition.field_type)
+    type_, field_type = text(body, "type") or definition.type, text(body, "fieldType") or definition.field_type
     _check_pair(type_, field_type)
     changed = replace(
         definition,
-        label=body.get("label", definition.label),
-        description=body.get("description", definition.description),
-        group=_known_group(call.schema(call.kind()), body.get("groupName", definition.group)),
+        label=text(body, "label") or definition.label,
+        description=text(body, "description") if "description" in body else definition.description,
+        group=_known_group(call.schema(call.kind()), text(body, "groupName") or definition.group),
         type=type_,
         field_type=field_type,
-        display_order=int(body.get("displayOrder", definition.display_order)),
+        display_order=_order(body, definition.display_order),
         hidden=body.get("hidden", definition.hidden) is True,
         form_field=body.get("formField", definition.form_field) is True,
-        options=_options(type_, body["options"]) if "options" in body else definition.options,
+        options=_options(type_, body) if "options" in body else definition.options,
         hint=_hint(body) or definition.hint,
         updated_ms=call.at_ms,
     )
@@ -113,7 +114,7 @@ def batch_read(call: Call) -> Answer:
     """200, or 207 with an error naming those that do not exist."""
     body, schema = call.body(), call.schema(call.kind())
     archived = body.get("archived") is True
-    names = [str(item.get("name", "")) for item in inputs_of(body, 100)]
+    names = [text(item, "name") for item in inputs_of(body, 100)]
     found = [known for name in names if (known := schema.properties.get(name)) and known.archived == archived]
     missing = sorted(set(names) - {known.name for known in found})
     errors = [batch_error("OBJECT_NOT_FOUND", _no_such(name), name=[name]) for name in missing]
@@ -124,7 +125,7 @@ def batch_archive(call: Call) -> Answer:
     """204, unknown names included."""
     schema = call.schema(call.kind())
     for item in inputs_of(call.body(), 100):
-        if (known := schema.get(str(item.get("name", "")))) and not known.defined_by_hubspot:
+        if (known := schema.get(text(item, "name"))) and not known.defined_by_hubspot:
             _archive(call, known)
     return 204, None
 
@@ -146,10 +147,10 @@ def create_group(call: Call) -> Answer:
     """201 with the group."""
     body, groups = call.body(), call.schema(call.kind()).groups
     _require(body, ("name", "label"))
-    name = str(body["name"])
+    name = text(body, "name")
     if name in groups:
         raise refuse(409, "OBJECT_ALREADY_EXISTS", f"A property group named '{name}' already exists.")
-    groups[name] = Group(name, str(body["label"]), int(body.get("displayOrder", -1)))
+    groups[name] = Group(name, text(body, "label"), _order(body, -1))
     return 201, groups[name].to_json()
 
 
@@ -158,7 +159,7 @@ def create_group(call: Call) -> Answer:
 
 def _parsed(portal: Portal, kind: Kind, schema: Schema, described: Mapping[str, Any]) -> Property:
     _require(described, _REQUIRED)
-    name, type_, field_type = str(described["name"]), str(described["type"]), str(described["fieldType"])
+    name, type_, field_type = text(described, "name"), text(described, "type"), text(described, "fieldType")
     if not _NAME.match(name):
         raise invalid(f"Property name '{name}' must be lower case, begin with a letter and use only a-z, 0-9 and _")
     _check_pair(type_, field_type)
@@ -168,13 +169,13 @@ def _parsed(portal: Portal, kind: Kind, schema: Schema, described: Mapping[str, 
     at = portal.now_ms()
     return Property(
         name=name,
-        label=str(described["label"]),
+        label=text(described, "label"),
         type=type_,
         field_type=field_type,
-        group=_known_group(schema, described["groupName"]),
-        description=str(described.get("description") or ""),
-        options=_options(type_, described.get("options")),
-        display_order=int(described.get("displayOrder", -1)),
+        group=_known_group(schema, text(described, "groupName")),
+        description=text(described, "description"),
+        options=_options(type_, described),
+        display_order=_order(described, -1),
         unique=unique,
         hidden=described.get("hidden") is True,
         calculated=field_type == "calculation_equation",
@@ -201,19 +202,28 @@ def _check_unique(portal: Portal, kind: Kind, schema: Schema, name: str, type_: 
         raise invalid(f"The limit of {MAX_UNIQUE} unique value properties for {kind.type_id} has been reached")
 
 
-def _known_group(schema: Schema, name: Any) -> str:
+def _known_group(schema: Schema, name: str) -> str:
     if name not in schema.groups:
         raise invalid(f"Property group '{name}' does not exist")
-    return str(name)
+    return name
 
 
-def _options(type_: str, described: Any) -> tuple[JsonObject, ...]:
+def _order(described: Mapping[str, Any], usual: int) -> int:
+    return (
+        usual
+        if str(described.get("displayOrder", "")) == "-1"
+        else whole(described.get("displayOrder"), "displayOrder", usual)
+    )
+
+
+def _options(type_: str, described: Mapping[str, Any]) -> tuple[JsonObject, ...]:
+    listed = objects(described, "options")
     if type_ not in ("enumeration", "bool"):
         return ()
-    try:
-        options = tuple(option_of(option, place) for place, option in enumerate(described or []))
-    except (KeyError, TypeError, AttributeError):
-        raise invalid("Property options need a label and a value") from None
+    for option in listed:
+        _require(option, ("label", "value"))
+        _order(option, 0)
+    options = tuple(option_of(option, place) for place, option in enumerate(listed))
     values = [option["value"] for option in options]
     if len(set(values)) < len(values):
         raise invalid("Property option values must be unique")
@@ -227,16 +237,15 @@ def _options(type_: str, described: Any) -> tuple[JsonObject, ...]:
 
 
 def _hint(described: Mapping[str, Any]) -> str | None:
-    hint = described.get("numberDisplayHint")
+    hint = text(described, "numberDisplayHint") or None
     if hint is not None and hint not in HINTS:
         raise invalid(f"Invalid numberDisplayHint '{hint}'; must be one of [{', '.join(sorted(HINTS))}]")
     return hint
 
 
 def _require(body: Mapping[str, Any], names: tuple[str, ...]) -> None:
-    if missing := [name for name in names if not body.get(name)]:
-        listed = ", ".join(missing)
-        raise invalid(f"Invalid input JSON on line 1, column 2. Some required fields were not set: [{listed}]")
+    if missing := [name for name in names if not text(body, name)]:
+        raise not_set(missing)
 
 
 def _found(call: Call, archived: bool) -> Property:
@@ -271,4 +280,7 @@ def _plain(body: Mapping[str, Any]) -> dict[str, Any]:
     """A definition with its text booleans as booleans."""
     words = {"true": True, "false": False}
     flags = ("hasUniqueValue", "hidden", "formField")
-    return {name: words.get(value, value) if name in flags else value for name, value in body.items()}
+    return {
+        name: words.get(value, False) if name in flags and isinstance(value, str) else value
+        for name, value in body.items()
+    }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from connectors.sandbox.hubspot.associations import TYPES, AssociationType, Node, type_with_id
-from connectors.sandbox.hubspot.call import Answer, Call, inputs_of
+from connectors.sandbox.hubspot.call import Answer, Call
 from connectors.sandbox.hubspot.errors import JsonObject, batch_error, invalid, not_found
 from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.moments import iso
+from connectors.sandbox.hubspot.shapes import an_object, inputs_of, not_set, objects, text
 
 MOST_CREATED = 2000
 MOST_READ = 1000
@@ -75,13 +75,13 @@ def batch_create(call: Call) -> Answer:
     pair = _kinds(call)
 
     def one(a: Node, b: Node, item: JsonObject) -> list[JsonObject]:
-        types = _types(call, pair, item.get("types"))
+        types = _types(call, pair, objects(item, "types"))
         call.portal.contents.associations.associate(a, b, types)
         return [_labels(call, a, b, types)]
 
     def one_v3(a: Node, b: Node, item: JsonObject) -> list[JsonObject]:
         call.portal.contents.associations.associate(a, b, TYPES[pair][:1])
-        return [{"from": {"id": a[1]}, "to": {"id": b[1]}, "type": str(item.get("type", ""))}]
+        return [{"from": {"id": a[1]}, "to": {"id": b[1]}, "type": text(item, "type")}]
 
     return _each_pair(call, one_v3 if call.version == "v3" else one, _created(call))
 
@@ -90,9 +90,9 @@ def batch_archive(call: Call) -> Answer:
     """204, unknown records and associations included."""
     _kinds(call)
     for item in inputs_of(call.body(), MOST_CREATED):
-        targets = item.get("to") or []
-        for target in targets if isinstance(targets, list) else [targets]:
-            a, b = _nodes(call, _id(item, "from"), str(target.get("id", "")))
+        targets = [item["to"]] if isinstance(item.get("to"), dict) else objects(item, "to")
+        for target in targets:
+            a, b = _nodes(call, _id(item, "from"), text(target, "id"))
             if a is not None and b is not None:
                 call.portal.contents.associations.forget(a, b)
     return 204, None
@@ -104,7 +104,7 @@ def batch_labels_archive(call: Call) -> Answer:
     for item in inputs_of(call.body(), MOST_CREATED):
         a, b = _nodes(call, _id(item, "from"), _id(item, "to"))
         if a is not None and b is not None:
-            call.portal.contents.associations.forget_types(a, b, _types(call, pair, item.get("types")))
+            call.portal.contents.associations.forget_types(a, b, _types(call, pair, objects(item, "types")))
     return 204, None
 
 
@@ -117,7 +117,7 @@ def batch_read(call: Call) -> Answer:
     inputs = inputs_of(call.body(), MOST_READ)
     call.exchange.records = len(inputs)
     for item in inputs:
-        number = str(item.get("id", ""))
+        number = text(item, "id")
         node = _node(call, kind, number)
         to = [] if node is None else _to(call, node, other)
         if to:
@@ -195,24 +195,21 @@ def _node(call: Call, kind: Kind, record_id: str) -> Node | None:
 
 
 def _id(item: JsonObject, end: str) -> str:
-    described = item.get(end)
-    if not isinstance(described, dict) or "id" not in described:
-        raise invalid(f"Invalid input JSON on line 1, column 2. Some required fields were not set: [{end}]")
-    return str(described["id"])
+    return text(an_object(item, end), "id")
 
 
-def _specs(call: Call) -> Any:
+def _specs(call: Call) -> list[JsonObject]:
     if "association_type" in call.params:
         return [{"associationTypeId": call.params["association_type"]}]
     return call.list_body()
 
 
-def _types(call: Call, pair: tuple[str, str], specs: Any) -> tuple[AssociationType, ...]:
-    if not isinstance(specs, list) or not specs:
-        raise invalid("Invalid input JSON on line 1, column 2. Some required fields were not set: [types]")
+def _types(call: Call, pair: tuple[str, str], specs: list[JsonObject]) -> tuple[AssociationType, ...]:
+    if not specs:
+        raise not_set(["types"])
     found: list[AssociationType] = []
     for spec in specs:
-        number = str(spec.get("associationTypeId", ""))
+        number = text(spec, "associationTypeId")
         known = type_with_id(pair, int(number)) if number.isdecimal() else None
         if known is None:
             raise invalid(f"No association type with id {number} from {call.kind().type_id}")

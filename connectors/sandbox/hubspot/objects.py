@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from connectors.sandbox.hubspot.call import Answer, Call, properties_of
+from connectors.sandbox.hubspot.call import Answer, Call
 from connectors.sandbox.hubspot.errors import JsonObject, invalid, not_found
 from connectors.sandbox.hubspot.kinds import CONTACTS, Kind, kind_named
 from connectors.sandbox.hubspot.mishaps import Mishap
 from connectors.sandbox.hubspot.moments import iso
 from connectors.sandbox.hubspot.records import Record
+from connectors.sandbox.hubspot.shapes import properties_of, text
 from connectors.sandbox.hubspot.writes import Problem, Write, apply, check_links, check_unique, check_write
 
 LONGEST_PAGE = 100
@@ -21,7 +22,7 @@ def list_records(call: Call) -> Answer:
     kind, store = call.kind(), call.store(call.kind())
     history = call.names("propertiesWithHistory")
     most = LONGEST_PAGE_WITH_HISTORY if history else LONGEST_PAGE
-    limit, after = int(call.query.get("limit", "10")), int(call.query.get("after", "0"))
+    limit, after = call.number("limit", 10), call.number("after", 0)
     if not 0 < limit <= most:
         raise invalid(f"limit must be between 1 and {most}")
     source = store.archived() if call.flag("archived") else store.living()
@@ -45,7 +46,7 @@ def create_record(call: Call) -> Answer:
         write = check_write(call.portal, kind, None, properties, call.version)
         check_unique(call.portal, write)
         if body.get("associations"):
-            write.links = check_links(call.portal, kind, body["associations"])
+            write.links = check_links(call.portal, kind, body)
     except Problem as problem:
         raise problem.refusal(in_batch=False) from None
     return 201, _written(call, kind, write)
@@ -89,8 +90,8 @@ def merge_records(call: Call) -> Answer:
     """200 with the survivor; the other id answers as the survivor from now on."""
     kind, body = call.kind(), call.body()
     store = call.store(kind)
-    survivor = store.find(str(body.get("primaryObjectId", "")))
-    loser = store.find(str(body.get("objectIdToMerge", "")))
+    survivor = store.find(text(body, "primaryObjectId"))
+    loser = store.find(text(body, "objectIdToMerge"))
     if survivor is None or loser is None or survivor is loser:
         raise invalid("Merge needs two different existing records")
     call.portal.contents.merge(kind, survivor, loser, call.at_ms, call.portal.source)
@@ -100,7 +101,7 @@ def merge_records(call: Call) -> Answer:
 def gdpr_delete(call: Call) -> Answer:
     """204; the contact is gone for good."""
     store, body = call.store(CONTACTS), call.body()
-    value = str(body.get("objectId", ""))
+    value = text(body, "objectId")
     record = store.find_by("email", value.lower()) if body.get("idProperty") == "email" else store.find(value)
     if record is not None:
         store.archive(record, call.at_ms)

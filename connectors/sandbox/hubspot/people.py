@@ -17,20 +17,18 @@ LONGEST_PAGE = 500
 
 def list_owners(call: Call) -> Answer:
     """200 with a page of active, or archived, owners."""
-    limit, after = call.query.get("limit", "100"), call.query.get("after", "0")
-    if not limit.isdecimal() or not 0 < int(limit) <= LONGEST_PAGE:
+    limit, after = call.number("limit", 100), call.number("after", 0)
+    if not 0 < limit <= LONGEST_PAGE:
         raise invalid(f"limit must be between 1 and {LONGEST_PAGE}")
     email, archived = call.query.get("email"), call.flag("archived")
     found = [
         owner
         for owner in sorted(call.portal.contents.owners.values(), key=lambda owner: int(owner.id))
-        if owner.archived == archived
-        and (not email or owner.email.lower() == email.lower())
-        and int(owner.id) >= int(after)
+        if owner.archived == archived and (not email or owner.email.lower() == email.lower()) and int(owner.id) >= after
     ]
-    body: JsonObject = {"results": [owner.to_json() for owner in found[: int(limit)]]}
-    if len(found) > int(limit):
-        next_id = found[int(limit)].id
+    body: JsonObject = {"results": [owner.to_json() for owner in found[:limit]]}
+    if len(found) > limit:
+        next_id = found[limit].id
         body["paging"] = {"next": {"after": next_id, "link": f"?after={next_id}"}}
     return 200, body
 

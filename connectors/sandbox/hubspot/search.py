@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.sandbox.hubspot.call import Answer, Call, text_of, texts
+from connectors.sandbox.hubspot.call import Answer, Call
 from connectors.sandbox.hubspot.errors import JsonObject, invalid
 from connectors.sandbox.hubspot.kinds import Kind, kind_named
 from connectors.sandbox.hubspot.moments import milliseconds
 from connectors.sandbox.hubspot.records import Record, Values
 from connectors.sandbox.hubspot.schema import Property
+from connectors.sandbox.hubspot.shapes import objects, text, texts, whole
 
 LONGEST_PAGE = 200
 MOST_RESULTS = 10_000
@@ -65,10 +66,12 @@ def search(call: Call) -> Answer:
 
 
 def _wanted(call: Call, kind: Kind, body: JsonObject) -> _Wanted:
-    groups = body.get("filterGroups") or ([{"filters": body["filters"]}] if body.get("filters") else [])
-    sizes = [len(group.get("filters") or []) for group in groups]
-    query, sorts = str(body.get("query") or ""), body.get("sorts") or []
-    limit, after = _whole(body.get("limit") or "10", "limit"), _whole(body.get("after") or "0", "after")
+    groups = [objects(group, "filters") for group in objects(body, "filterGroups")]
+    if not groups and objects(body, "filters"):
+        groups = [objects(body, "filters")]
+    sizes = [len(filters) for filters in groups]
+    query, sorts = text(body, "query"), body.get("sorts") or []
+    limit, after = whole(body.get("limit"), "limit", 10), whole(body.get("after") or None, "after", 0)
     refusals = {
         f"limit must be between 1 and {LONGEST_PAGE}": not 0 < limit <= LONGEST_PAGE,
         f"Paging through more than {MOST_RESULTS} results is not possible": after + limit > MOST_RESULTS,
@@ -76,12 +79,12 @@ def _wanted(call: Call, kind: Kind, body: JsonObject) -> _Wanted:
         f"A filter group must have at most {MOST_FILTERS} filters": max(sizes, default=0) > MOST_FILTERS,
         f"A search must have at most {MOST_FILTERS_IN_ALL} filters": sum(sizes) > MOST_FILTERS_IN_ALL,
         f"query must have at most {LONGEST_QUERY} characters": len(query) > LONGEST_QUERY,
-        "At most one sort is supported": len(sorts) > 1,
+        "At most one sort is supported": not isinstance(sorts, list) or len(sorts) > 1,
     }
     for message, refused in refusals.items():
         if refused:
             raise invalid(f"There was a problem with the request. {message}.")
-    tests = [[_test(call, kind, described) for described in group.get("filters") or []] for group in groups]
+    tests = [[_test(call, kind, described) for described in filters] for filters in groups]
     name, descending = _sorting(kind, sorts)
     _defined(call, kind, name)
     return _Wanted(tests, query.lower().split(), name, descending, limit, after)
@@ -92,19 +95,14 @@ def _sorting(kind: Kind, sorts: list[Any]) -> tuple[str, bool]:
         return kind.created, False
     if isinstance(sorts[0], str):
         return sorts[0].lstrip("-"), sorts[0].startswith("-")
-    return str(sorts[0].get("propertyName", "")), sorts[0].get("direction") == "DESCENDING"
-
-
-def _whole(value: Any, name: str) -> int:
-    if not str(value).isdecimal():
-        raise invalid(f"There was a problem with the request. {name} must be a whole number.")
-    return int(value)
+    (sort,) = objects({"sorts": sorts}, "sorts")
+    return text(sort, "propertyName"), sort.get("direction") == "DESCENDING"
 
 
 def _matches(kind: Kind, wanted: _Wanted, values: Values, record: Record) -> bool:
     if wanted.query:
-        text = " ".join(values.get(name, "") for name in kind.searched).lower()
-        if not all(word in text for word in wanted.query):
+        shown = " ".join(values.get(name, "") for name in kind.searched).lower()
+        if not all(word in shown for word in wanted.query):
             return False
     return not wanted.groups or any(all(test(values, record) for test in group) for group in wanted.groups)
 
@@ -124,7 +122,7 @@ def _sort(call: Call, kind: Kind, wanted: _Wanted, found: list[tuple[Record, Val
 
 
 def _test(call: Call, kind: Kind, described: Mapping[str, Any]) -> Test:
-    name, operator = str(described.get("propertyName", "")), str(described.get("operator", ""))
+    name, operator = text(described, "propertyName"), text(described, "operator")
     if name.startswith("associations."):
         return _associated(call, kind, name, operator, described)
     if operator not in _OPERATORS:
@@ -148,24 +146,23 @@ def _comparing(definition: Property) -> Callable[[str], Comparable | None]:
     return _moment if definition.type in ("date", "datetime") else _lower
 
 
-def _number(text: str) -> float | None:
+def _number(value: str) -> float | None:
     try:
-        return float(text)
+        return float(value)
     except ValueError:
         return None
 
 
-def _moment(text: str) -> float | None:
-    return milliseconds(text) if text else None
+def _moment(value: str) -> float | None:
+    return milliseconds(value) if value else None
 
 
-def _lower(text: str) -> str | None:
-    return text.lower() if text else None
+def _lower(value: str) -> str | None:
+    return value.lower() if value else None
 
 
 def _value(described: Mapping[str, Any], key: str, comparable: Callable[[str], Comparable | None]) -> Any:
-    text = text_of(described.get(key))
-    value = comparable(text) if text is not None else None
+    value = comparable(text(described, key))
     if value is None:
         name = described.get("propertyName")
         raise invalid(
@@ -208,11 +205,11 @@ def _in(negated: bool) -> Callable[..., Test]:
         listed = texts(described, "values")
         if not listed or len(listed) > MOST_VALUES:
             raise invalid(f"There was a problem with the request. values must have 1 to {MOST_VALUES} entries.")
-        bounds = {comparable(text) for text in listed} - {None}
+        bounds = {comparable(each) for each in listed} - {None}
 
         def test(values: Values, _record: Record) -> bool:
-            text = values.get(name, "")
-            return text != "" and (comparable(text) in bounds) is not negated
+            value = values.get(name, "")
+            return value != "" and (comparable(value) in bounds) is not negated
 
         return test
 
@@ -229,8 +226,8 @@ def _token(negated: bool) -> Callable[..., Test]:
         pattern = re.compile(".*".join(re.escape(part) for part in word.split("*")) + r"\Z")
 
         def test(values: Values, _record: Record) -> bool:
-            text = values.get(name, "").lower()
-            words = [text, *re.split(r"[^\w]+", text)]
+            value = values.get(name, "").lower()
+            words = [value, *re.split(r"[^\w]+", value)]
             return any(pattern.match(each) for each in words if each) is not negated
 
         return test
@@ -242,7 +239,7 @@ def _associated(call: Call, kind: Kind, name: str, operator: str, described: Map
     other = kind_named(name.partition(".")[2])
     if other is None or operator not in ("EQ", "IN"):
         raise invalid(f"There was a problem with the request. {name} {operator} cannot be searched for.")
-    ids = {str(described.get("value"))} if operator == "EQ" else set(texts(described, "values"))
+    ids = {text(described, "value")} if operator == "EQ" else set(texts(described, "values"))
     found = call.portal.contents.associations
     return lambda _values, record: any(to in ids for to, _ in found.of((kind.name, record.id), other.name))
 

@@ -19,6 +19,7 @@ from connectors.sandbox.hubspot.errors import (
 )
 from connectors.sandbox.hubspot.kinds import CONTACTS, Kind, kind_named
 from connectors.sandbox.hubspot.records import Record, Source, echo
+from connectors.sandbox.hubspot.shapes import an_object, objects, text, whole
 from connectors.sandbox.hubspot.values import appended, check_values
 
 if TYPE_CHECKING:
@@ -115,13 +116,13 @@ def taken_message(portal: Portal, kind: Kind, name: str, value: str, ours: str, 
     )
 
 
-def check_links(portal: Portal, kind: Kind, described: object) -> tuple[Link, ...]:
+def check_links(portal: Portal, kind: Kind, described: Mapping[str, object]) -> tuple[Link, ...]:
     """The inline associations of a new record. Raises `Problem` for a record or type that does not exist."""
     links: list[Link] = []
-    for item in described if isinstance(described, list) else []:
-        target = str((item.get("to") or {}).get("id", ""))
-        for spec in item.get("types") or []:
-            number = int(spec.get("associationTypeId") or 0)
+    for item in objects(described, "associations"):
+        target = text(an_object(item, "to"), "id")
+        for spec in objects(item, "types"):
+            number = whole(spec.get("associationTypeId"), "associationTypeId", 0)
             found = [(other, type_with_id((kind.name, other), number)) for other in portal.contents.records]
             matches = [(other, known) for other, known in found if known is not None]
             if not matches:
