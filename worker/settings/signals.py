@@ -215,6 +215,8 @@ def _measure_findings(signal: Signal, loc: Loc) -> Iterator[Finding]:
         yield Finding((*loc, "measure"), f'"{measure}" needs a column')
     elif measure not in NEEDS_COLUMN and signal.column is not None:
         yield Finding((*loc, "column"), f'"{measure}" takes no column')
+    if measure in OF_NUMBERS and table and signal.column in _not_numbers(table):
+        yield Finding((*loc, "column"), f'"{signal.column}" is no number: "{measure}" needs one')
     if (measure == "share") != bool(signal.that):
         yield Finding((*loc, "measure"), '"share" and "that" go together: the share of rows for which "that" holds')
     if measure in OF_EVENTS and table != "events":
@@ -229,6 +231,10 @@ def _measure_findings(signal: Signal, loc: Loc) -> Iterator[Finding]:
         yield Finding(
             (*loc, "as"), f'"{signal.as_}" needs a date: measure first, last, or a time column of latest or top'
         )
+
+
+def _not_numbers(table: str) -> frozenset[str]:
+    return frozenset(column for column, kind in SCHEMA[table].columns.items() if kind != "number")
 
 
 def _gives_a_time(signal: Signal) -> bool:

@@ -40,7 +40,7 @@ def account_rows(moment: Moment, columns: tuple[tuple[str, str], ...]) -> sa.Sel
     for name, kind in columns[1:]:
         column = accounts.rows.c[accounts.columns[f"extra.{name}"][0]] if kind == "extra" else accounts.value(name)
         found.append(column.label(f"s_{name}"))
-    rows = sa.select(*found).where(account_id.is_not(None))
+    rows = sa.select(*found).select_from(accounts.rows).where(account_id.is_not(None))
     if accounts.has("created_at"):
         created = accounts.time("created_at")
         rows = rows.where(sa.or_(created.is_(None), before(created, moment.as_of)))
@@ -52,9 +52,10 @@ def _seen_in_events(moment: Moment) -> sa.Subquery:
     events = moment.catalogue.table("events")
     assert events is not None  # noqa: S101 - events are always mapped
     first = sa.func.min(events.time("occurred_at")).label("created_at")
-    found = sa.select(events.id("account_id").label("account_id"), first).group_by(events.raw("account_id"))
+    found = sa.select(events.id("account_id").label("account_id"), first).select_from(events.rows)
     known = events.raw("account_id").is_not(None)
-    return found.where(known, *arrived(events, moment.catalogue, moment.as_of)).subquery("s_seen")
+    found = found.where(known, *arrived(events, moment.catalogue, moment.as_of))
+    return found.group_by(events.raw("account_id")).subquery("s_seen")
 
 
 def _only(rows: sa.Select[Any], account_id: Column, moment: Moment) -> sa.Select[Any]:

@@ -93,7 +93,7 @@ def _sum(values: Sequence[Any]) -> Value:
 
 def _ratio(values: Sequence[Any]) -> Value:
     count, total = whole(values[0]), number(values[1])
-    return total / count if count and total is not None else None
+    return number(total / count) if count and total is not None else None
 
 
 def _share(values: Sequence[Any]) -> Value:

@@ -26,7 +26,7 @@ _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class SourceFinding:
-    """One complaint. ``file`` says which settings ``loc`` points into; a playbook's function has no place of its own."""
+    """One complaint. ``file`` says which settings ``loc`` points into; a function of a playbook has none."""
 
     file: Literal["product", "signals", "playbooks"]
     loc: Loc

@@ -82,7 +82,7 @@ def _kind(fact: Fact) -> str:
     if fact.measure in {"first", "last"}:
         return "time"
     if fact.measure in {"latest", "top"}:
-        return str(kind_of(fact.table, str(fact.column)))
+        return "props" if str(fact.column).startswith("props.") else str(kind_of(fact.table, str(fact.column)))
     return "text" if fact.measure == "top_user" else "flag" if fact.measure == "ever" else "number"
 
 

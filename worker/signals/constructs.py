@@ -20,7 +20,7 @@ Kind = Literal["time", "text", "number", "float", "flag", "json", "any", "other"
 
 Column = ColumnElement[Any]
 # JSON's own grammar: every engine agrees on it, and "n/a", "inf" and "1,5" are not numbers.
-_NUMBER = r"^-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?([eE][-+]?[0-9]{1,2})?$"
+NUMBER_TEXT = r"^-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?([eE][-+]?[0-9]{1,2})?$"
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}.*)?$"
 
 
@@ -189,7 +189,7 @@ def _number_postgres(element: NumberOf, compiler: SQLCompiler, **kw: Any) -> str
     if element.kind in {"number", "float"}:
         number = f"CAST({x} AS DOUBLE PRECISION)"
         return f"CASE WHEN {number} > '-Infinity' AND {number} < 'Infinity' THEN {number} END"
-    guard = _sql(compiler, sa.literal(_NUMBER, sa.Text()), **kw)
+    guard = _sql(compiler, sa.literal(NUMBER_TEXT, sa.Text()), **kw)
     return f"CASE WHEN trim(CAST({x} AS TEXT)) ~ {guard} THEN CAST(trim(CAST({x} AS TEXT)) AS DOUBLE PRECISION) END"
 
 
@@ -200,7 +200,7 @@ def _number_duckdb(element: NumberOf, compiler: SQLCompiler, **kw: Any) -> str:
         return f"CAST({x} AS DOUBLE)"
     if element.kind == "float":
         return f"CASE WHEN isfinite({x}) THEN CAST({x} AS DOUBLE) END"
-    guard = _sql(compiler, sa.literal(_NUMBER, sa.Text()), **kw)
+    guard = _sql(compiler, sa.literal(NUMBER_TEXT, sa.Text()), **kw)
     text = f"trim(CAST({x} AS VARCHAR))"
     return f"CASE WHEN regexp_matches({text}, {guard}) THEN TRY_CAST({text} AS DOUBLE) END"
 

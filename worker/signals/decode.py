@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
 from worker.language.values import Value, as_utc, midnight
+from worker.signals.constructs import NUMBER_TEXT
 
+NUMBER = re.compile(NUMBER_TEXT)
 _DAY = timedelta(days=1)
 
 
 def number(value: Any) -> int | float | None:
-    """A finite number, whole where it is whole."""
+    """A finite number, whole where it is whole.
+
+    Twelve digits: databases add floats in any order, and the noise must not look like a change.
+    """
     if value is None:
         return None
     if isinstance(value, int):
@@ -21,6 +27,7 @@ def number(value: Any) -> int | float | None:
     found = float(value)
     if not math.isfinite(found):
         return None
+    found = float(f"{found:.12g}")
     return int(found) if found.is_integer() and abs(found) < 2**53 else found
 
 
@@ -67,6 +74,8 @@ def by_kind(value: Any, kind: str) -> Value:
         return moment(value)
     if kind == "flag":
         return bool(value)
+    if kind == "props":
+        return number(value) if NUMBER.fullmatch(str(value).strip()) else text(value)
     return plain(value) if kind == "extra" else text(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -61,7 +62,7 @@ class DuckEngine:
     """DuckDB: its own connection, locked down to reading ``folder``."""
 
     connection: duckdb.DuckDBPyConnection
-    files: tuple[str, ...] = ()
+    files: tuple[str, ...] | None = None
     name: str = "duckdb"
     member_first: bool = True
 
@@ -82,7 +83,7 @@ class DuckEngine:
         return {column[0]: _duck_kind(str(column[1])) for column in cursor.description or ()}
 
     def tables(self) -> list[str]:
-        if self.files:
+        if self.files is not None:
             return list(self.files)
         found = self.connection.execute(
             "SELECT CASE table_schema WHEN 'main' THEN '' ELSE table_schema || '.' END || table_name"
@@ -106,14 +107,26 @@ def open_duckdb_file(path: Path, memory: str) -> DuckEngine:
     return DuckEngine(connection)
 
 
-def open_folder(folder: Path, memory: str) -> DuckEngine:
-    """A folder of Parquet and CSV files, read by DuckDB."""
+def open_folder(folder: Path, memory: str, queries: Sequence[str] = ()) -> DuckEngine:
+    """A folder of Parquet and CSV files, read by DuckDB. ``queries`` may name a file without its ending as a table."""
     if not folder.is_dir():
         raise SourceError(f"there is no folder at {folder}")
     connection = duckdb.connect(":memory:", config=_duck_config(memory))
     _lock_down(connection, folder.resolve())
     names = sorted(path.name for path in folder.iterdir() if _reader(path.name) or path.is_dir())
-    return DuckEngine(connection, files=tuple(names) or ("(empty folder)",))
+    words = {word for query in queries for word in re.findall(r"\w+", query)}
+    for name in {name.partition(".")[0]: name for name in names}:
+        if name in words:
+            _view(connection, folder, name)
+    return DuckEngine(connection, files=tuple(names))
+
+
+def _view(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> None:
+    quoted = name.replace('"', '""')
+    try:
+        connection.execute(f'CREATE VIEW "{quoted}" AS {files_relation(folder, name)}')
+    except duckdb.Error as error:
+        raise SourceError(f"cannot read {name} in {folder}: {_first_line(error)}") from error
 
 
 def files_relation(folder: Path, table: str) -> str:
@@ -220,10 +233,19 @@ def open_sqlite(path: Path) -> SqlEngine:
     if not path.is_file():
         raise SourceError(f"there is no SQLite file at {path}")
     uri = f"{path.resolve().as_uri()}?mode=ro"
-    engine = sa.create_engine(
-        "sqlite://", creator=lambda: sqlite3.connect(uri, uri=True, timeout=30), poolclass=StaticPool
-    )
+
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(uri, uri=True, timeout=30)
+        # SQLite's own lower() leaves É as it is.
+        connection.create_function("lower", 1, _lower, deterministic=True)
+        return connection
+
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=StaticPool)
     return _connected(engine, f"the SQLite file {path}", "sqlite")
+
+
+def _lower(text: object) -> str | None:
+    return None if text is None else str(text).lower()
 
 
 def open_postgres(url: str) -> SqlEngine:

@@ -14,6 +14,7 @@ from worker.settings.signals import Measure, RowTest, Scalar, Signal, SignalsSet
 from worker.signals.mapping import Catalogue, MappedTable
 from worker.signals.windows import Window, ever, last_days, previous_days
 
+_TIMED = frozenset({"first", "last", "latest", "days", "user_days"})
 Tests = tuple[tuple[str, RowTest], ...]
 
 
@@ -34,6 +35,16 @@ class Fact:
     current: bool = False
     turn: Literal["days_since", "days_until"] | None = None
     when_none: Scalar | None = None
+
+    @property
+    def by_time(self) -> bool:
+        """Whether a row counts by its own time: it happened before ``as_of``, or inside the window.
+
+        Otherwise it counts from when it began to hold, and a row without a beginning always did.
+        """
+        if self.window.start is not None or self.measure in _TIMED:
+            return True
+        return self.at is not None and not self.current and not SCHEMA[self.table].since
 
     @property
     def bounded(self) -> bool:
@@ -128,8 +139,7 @@ def _columns(fact: Fact, table: MappedTable) -> Iterator[str]:
             yield next(filter(table.has, ("term_end", "cancelled_at", "status")), "term_end")
         else:
             yield column
-    by_time = fact.window.start is not None or fact.measure in {"first", "last", "latest", "days", "user_days"}
-    if fact.at is not None and (by_time or not (fact.current or schema.since)):
+    if fact.at is not None and fact.by_time:
         yield fact.at
     if fact.current and schema.needs_until:
         yield next(filter(table.has, (*schema.until, "status")), schema.until[0])

@@ -21,6 +21,7 @@ def role_rows(moment: Moment, fact: Fact) -> sa.Select[Any]:
     role = folded(memberships.text("role"))
     members = (
         sa.select(memberships.id("account_id").label("a"), memberships.id("user_id").label("u"), role.label("r"))
+        .select_from(memberships.rows)
         .where(in_force(memberships, moment.as_of), role != "")
         .subquery("s_members")
     )
@@ -98,6 +99,7 @@ def _gone(moment: Moment, people: sa.Subquery) -> list[Column]:
         return []
     left = (
         sa.select(memberships.id("account_id").label("a"), memberships.id("user_id").label("u"))
+        .select_from(memberships.rows)
         .group_by(memberships.id("account_id"), memberships.id("user_id"))
         .having(sa.func.max(sa.case((in_force(memberships, moment.as_of), 1), else_=0)) == 0)
         .subquery("s_left")

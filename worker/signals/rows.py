@@ -145,7 +145,9 @@ def state_of(table: MappedTable, as_of: datetime) -> Column:
         return sa.case(*cases, else_=sa.literal("active", sa.Text()))
     status = folded(table.text("status"))
     cases.append((status.in_(_TRIAL), sa.literal("trial", sa.Text())))
-    cases.append((status.in_(("canceled",)), sa.literal("cancelled", sa.Text())))
+    if not table.has("cancelled_at"):
+        cases.append((status.in_(("cancelled", "canceled")), sa.literal("cancelled", sa.Text())))
+    cases.append((status.in_(ENDED), sa.literal("active", sa.Text())))
     return sa.case(*cases, else_=sa.func.coalesce(status, sa.literal("active", sa.Text())))
 
 
@@ -157,9 +159,8 @@ def arrived(events: MappedTable, catalogue: Catalogue, as_of: datetime) -> list[
         parts.append(sa.or_(received.is_(None), by(received, as_of)))
     users = catalogue.table("users")
     if users is not None and users.has("is_internal") and events.has("user_id") and catalogue.product.exclude.internal:
-        parts.append(
-            sa.not_(sa.exists(sa.select(sa.literal(1)).where(same_person(users, events), users.flag("is_internal"))))
-        )
+        own = sa.select(sa.literal_column("1")).select_from(users.rows)
+        parts.append(sa.not_(sa.exists(own.where(same_person(users, events), users.flag("is_internal")))))
     return parts
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from worker.settings.product_schema import SCHEMA
+from worker.settings.signals import OF_NUMBERS
 from worker.signals.aggregates import RowColumns
 from worker.signals.constructs import Column, DayOf, Kind
 from worker.signals.facts import Fact, Tests
@@ -17,7 +18,6 @@ from worker.signals.rows import arrived, before, begun, column_value, in_force, 
 from worker.signals.windows import offsets
 
 _EARLIEST_DAY = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
-_OWN_VALUE = frozenset({"sum", "average", "lowest", "highest", "latest", "top"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +41,10 @@ def from_events(moment: Moment) -> MappedTable:
     user = [] if not events.has("user_id") else [events.id("user_id").label("user_id")]
     grouped = [events.raw(name) for name in ("account_id", "user_id") if events.has(name)]
     first = sa.func.min(events.time("occurred_at")).label("added_at")
-    seen = sa.select(events.id("account_id").label("account_id"), *user, first).group_by(*grouped)
-    seen = seen.where(*arrived(events, moment.catalogue, moment.as_of), *(column.is_not(None) for column in grouped))
+    seen = sa.select(events.id("account_id").label("account_id"), *user, first).select_from(events.rows)
+    seen = seen.group_by(*grouped).where(
+        *arrived(events, moment.catalogue, moment.as_of), *(column.is_not(None) for column in grouped)
+    )
     kind: Kind = "any" if moment.catalogue.engine.name == "sqlite" else "time"
     columns: dict[str, tuple[str, Kind]] = {"account_id": ("account_id", "text"), "added_at": ("added_at", kind)}
     if user:
@@ -68,7 +70,7 @@ class Scan:
         columns += [self.table.raw("user_id").label("s_user")] if needs_user else []
         columns += [column.label(label) for label, column in self._columns.items()]
         columns += [column.label(f"s_by_{index}") for index, column in enumerate(order)]
-        rows = sa.select(*columns).where(*self._where()).subquery("s_rows")
+        rows = sa.select(*columns).select_from(self.table.rows).where(*self._where()).subquery("s_rows")
         named = {fact.name: self._row_columns(fact, plans[fact.name], rows) for fact in self.facts}
         return rows, named
 
@@ -83,8 +85,11 @@ class Scan:
         if fact.measure == "kinds":
             self._take("name", self.table.text("name"))
         value = None
-        if fact.column is not None and fact.measure in _OWN_VALUE:
-            value = self._take(f"value {fact.column}", column_value(self.table, fact.column, self.moment.as_of))
+        if fact.column is not None and fact.measure != "top_user":
+            if fact.measure in OF_NUMBERS:
+                value = self._take(f"number {fact.column}", self.table.number(fact.column))
+            else:
+                value = self._take(f"value {fact.column}", column_value(self.table, fact.column, self.moment.as_of))
         at = None
         if fact.at is not None and self.table.has(fact.at):
             at = self._take(f"at {fact.at}", self.table.time(fact.at))
@@ -104,7 +109,7 @@ class Scan:
             parts.append(self.table.text("name").in_(fact.events))
         if fact.current:
             parts.append(in_force(self.table, self.moment.as_of))
-        elif SCHEMA[fact.table].since:
+        elif not fact.by_time:
             parts.append(begun(self.table, self.moment.as_of))
         return sa.and_(sa.true(), *parts)
 
@@ -136,9 +141,7 @@ class Scan:
         test, that, at, value = (rows.c[label] if label else None for label in plan.values())
         assert test is not None  # noqa: S101 - every fact has one
         parts: list[Column] = [test]
-        # A current row without a known beginning has always been there; anything else happens at its time.
-        timeless = fact.window.start is None and (fact.current or bool(SCHEMA[fact.table].since))
-        if at is not None and not (timeless and fact.measure not in {"first", "last", "latest"}):
+        if at is not None and fact.by_time:
             parts.append(before(at, fact.window.end))
             if fact.window.start is not None:
                 parts.append(not_before(at, fact.window.start))

@@ -67,7 +67,8 @@ def open_source(product: ProductSettings, root: Path) -> Source:
     if settings.duckdb:
         engine = open_duckdb_file(root / settings.duckdb, settings.memory)
     elif settings.folder:
-        engine = open_folder(root / settings.folder, settings.memory)
+        queries = [mapping.query for mapping in product.mapped().values() if mapping.query]
+        engine = open_folder(root / settings.folder, settings.memory, queries)
     elif settings.sqlite:
         engine = open_sqlite(root / settings.sqlite)
     else:

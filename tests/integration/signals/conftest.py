@@ -1,0 +1,15 @@
+"""One product in every kind of database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from signals_kit import Database
+
+
+@pytest.fixture(params=["duckdb", "sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
+    """An empty database: DuckDB, SQLite and PostgreSQL in turn."""
+    url = request.getfixturevalue("postgres_url") if request.param == "postgres" else ""
+    return Database(request.param, tmp_path, url)

@@ -1,0 +1,266 @@
+"""The signals of one account worked out row by row in plain Python: what the SQL must answer."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+Row = Mapping[str, Any]
+Tables = Mapping[str, Sequence[Row]]
+
+_JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?")
+_TIME = {"events": "occurred_at", "surveys": "responded_at", "tickets": "opened_at", "memberships": "added_at"}
+_TIME |= {"subscriptions": "term_start", "invoices": "due_at", "invites": "sent_at"}
+_BEGINS = {"memberships": ["added_at"], "tickets": ["opened_at"], "subscriptions": ["trial_start", "term_start"]}
+_ENDS = {"memberships": ["removed_at"], "tickets": ["closed_at"], "subscriptions": ["term_end", "cancelled_at"]}
+_CURRENT = {"memberships", "subscriptions"}
+
+
+def expected(
+    tables: Tables, signals: Mapping[str, Mapping[str, Any]], as_of: datetime, zone: ZoneInfo
+) -> dict[str, dict[str, Any]]:
+    """Account id → every signal, by the definitions of ``signals`` (YAML shaped)."""
+    accounts = [
+        row["account_id"]
+        for row in tables["accounts"]
+        if row["account_id"] is not None and (row["created_at"] is None or row["created_at"] < as_of)
+    ]
+    return {
+        account: {name: _signal(tables, signal, account, as_of, zone) for name, signal in signals.items()}
+        for account in accounts
+    }
+
+
+def _signal(tables: Tables, signal: Mapping[str, Any], account: str, as_of: datetime, zone: ZoneInfo) -> Any:
+    table = signal["from"]
+    rows = [row for row in tables[table] if row["account_id"] == account]
+    if table == "events":
+        rows = [row for row in rows if _arrived(row, tables, as_of)]
+    rows = [row for row in rows if _counts(row, table, signal, as_of, zone)]
+    value = _measured(rows, tables, signal, account, as_of, zone)
+    if "as" in signal:
+        value = _days(value, signal["as"], as_of)
+    return signal.get("when_none") if value is None else value
+
+
+def _arrived(row: Row, tables: Tables, as_of: datetime) -> bool:
+    if row["occurred_at"] is None or row["occurred_at"] >= as_of:
+        return False
+    if row["received_at"] is not None and row["received_at"] > as_of:
+        return False
+    return not any(user["user_id"] == row["user_id"] and user["is_internal"] for user in tables["users"])
+
+
+def _counts(row: Row, table: str, signal: Mapping[str, Any], as_of: datetime, zone: ZoneInfo) -> bool:
+    if "events" in signal and row["name"] not in signal["events"]:
+        return False
+    if any(_passes(row, column, test) is not True for column, test in signal.get("where", {}).items()):
+        return False
+    current = signal.get("current", table in _CURRENT)
+    if current and not in_force(row, table, as_of):
+        return False
+    column = signal.get("at", _TIME[table])
+    moment = row[column]
+    if "window" in signal:
+        days = int(signal["window"].removesuffix("d"))
+        last = _midnight(as_of, zone)
+        start, end = last - timedelta(days=days), last
+        if signal.get("previous"):
+            start, end = start - timedelta(days=days), start
+        inside = moment is not None and _utc(start, zone) <= moment < _utc(end, zone)
+        return inside and moment < as_of
+    if table in _BEGINS and signal["measure"] not in {"first", "last"}:
+        begin = next((row[name] for name in _BEGINS[table] if row[name] is not None), None)
+        return begin is None or begin <= as_of
+    return moment is not None and moment < as_of
+
+
+def _midnight(as_of: datetime, zone: ZoneInfo) -> datetime:
+    """The midnight (without zone) at or after ``as_of``."""
+    local = as_of.astimezone(zone).replace(tzinfo=None)
+    day = datetime.combine(local.date(), time())
+    return day if day == local else day + timedelta(days=1)
+
+
+def _utc(midnight: datetime, zone: ZoneInfo) -> datetime:
+    return midnight.replace(tzinfo=zone).astimezone(UTC)
+
+
+def in_force(row: Row, table: str, as_of: datetime) -> bool:
+    begin = next((row[name] for name in _BEGINS[table] if row[name] is not None), None)
+    end = next((row[name] for name in _ENDS[table] if row[name] is not None), None)
+    if table == "subscriptions":
+        if end is None and row["term_start"] is None:
+            end = row["trial_end"]
+        if end is None and (row["status"] or "").strip().lower() in {"cancelled", "canceled", "expired"}:
+            return False
+    return (begin is None or begin <= as_of) and (end is None or end > as_of)
+
+
+def state(row: Row, as_of: datetime) -> str:
+    if not in_force(row, "subscriptions", as_of):
+        return "cancelled"
+    if row["cancelled_at"] is not None and row["cancelled_at"] <= as_of:
+        return "cancelled"
+    no_term_yet = row["term_start"] is None or row["term_start"] > as_of
+    if row["trial_end"] is not None and row["trial_end"] > as_of and no_term_yet:
+        return "trial"
+    status = (row["status"] or "active").strip().lower()
+    return {"trialing": "trial", "expired": "active", "cancelled": "active", "canceled": "active"}.get(status, status)
+
+
+def _passes(row: Row, column: str, test: Any) -> bool | None:
+    if not isinstance(test, Mapping):
+        return _one_of(row, column, test if isinstance(test, list) else [test])
+    parts: list[bool | None] = []
+    compare = {"at_least": float.__ge__, "at_most": float.__le__, "above": float.__gt__, "below": float.__lt__}
+    for name, bound in test.items():
+        if name in compare:
+            number = _number(_value(row, column))
+            parts.append(None if number is None else compare[name](number, float(bound)))
+        elif name == "is_not":
+            same = _one_of(row, column, bound if isinstance(bound, list) else [bound])
+            parts.append(None if same is None else not same)
+        else:
+            parts.append((_value(row, column) is not None) is bound)
+    return _all(parts)
+
+
+def _all(parts: Iterable[bool | None]) -> bool | None:
+    found = list(parts)
+    return False if False in found else None if None in found else True
+
+
+def _one_of(row: Row, column: str, values: Sequence[Any]) -> bool | None:
+    value = _value(row, column)
+    answers: list[bool | None] = []
+    for wanted in values:
+        if isinstance(wanted, bool):
+            flag = _flag(value)
+            answers.append(None if flag is None else flag is wanted)
+        elif isinstance(wanted, int | float):
+            number = _number(value)
+            answers.append(None if number is None else number == wanted)
+        else:
+            answers.append(None if value is None else _text(value).strip().lower() == wanted.strip().lower())
+    return True if True in answers else None if None in answers else False
+
+
+def _value(row: Row, column: str) -> Any:
+    if not column.startswith("props."):
+        return row[column]
+    props = row["props"]
+    return props.get(column.removeprefix("props.")) if isinstance(props, Mapping) else None
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _number(value: Any) -> float | None:
+    if value is None or isinstance(value, bool):
+        return None
+    text = str(value).strip()
+    return float(text) if _JSON_NUMBER.fullmatch(text) else None
+
+
+def _flag(value: Any) -> bool | None:
+    text = None if value is None else _text(value).strip().lower()
+    return True if text in {"true", "yes", "1"} else False if text in {"false", "no", "0"} else None
+
+
+def _measured(
+    rows: list[Row], tables: Tables, signal: Mapping[str, Any], account: str, as_of: datetime, zone: ZoneInfo
+) -> Any:
+    measure = signal["measure"]
+    column = signal.get("at", _TIME[signal["from"]])
+    times = [row[column] for row in rows if row[column] is not None]
+    users = [row["user_id"] for row in rows if row.get("user_id") is not None]
+    days = {moment.astimezone(zone).date() for moment in times}
+    simple: dict[str, Any] = {
+        "count": len(rows),
+        "ever": bool(rows),
+        "users": len(set(users)),
+        "days": len(days),
+        "first": min(times, default=None),
+        "last": max(times, default=None),
+    }
+    if measure in simple:
+        return simple[measure]
+    if measure == "kinds":
+        return len({row["name"] for row in rows if row["name"] is not None})
+    if measure == "user_days":
+        return len(
+            {(row["user_id"], row[column].astimezone(zone).date()) for row in rows if row["user_id"] is not None}
+        )
+    if measure in {"sum", "average", "lowest", "highest"}:
+        return _numbers(measure, rows, signal["column"])
+    if measure == "share":
+        says = [_all(_passes(row, name, test) for name, test in signal["that"].items()) for row in rows]
+        known = [answer for answer in says if answer is not None]
+        return sum(known) / len(known) if known else None
+    if measure == "latest":
+        known_rows = [row for row in rows if row[signal["column"]] is not None]
+        return max(((row[column], row[signal["column"]]) for row in known_rows), default=(None, None))[1]
+    if measure == "top":
+        return _top(rows, signal["column"], as_of)
+    return _people(measure, users, tables, account, as_of)
+
+
+def _numbers(measure: str, rows: list[Row], column: str) -> Any:
+    found = [number for row in rows if (number := _number(_value(row, column))) is not None]
+    if measure == "sum":
+        return math.fsum(found) if found else None if rows else 0
+    if not found:
+        return None
+    return {"average": math.fsum(found) / len(found), "lowest": min(found), "highest": max(found)}[measure]
+
+
+def _top(rows: list[Row], column: str, as_of: datetime) -> Any:
+    lowest = datetime.min.replace(tzinfo=UTC)
+
+    def rank(row: Row) -> tuple[Any, ...]:
+        begin = row["trial_start"] or row["term_start"]
+        tier, mrr = row["tier_rank"], row["mrr"]
+        return (
+            in_force(row, "subscriptions", as_of),
+            -math.inf if tier is None else tier,
+            -math.inf if mrr is None else mrr,
+            begin or lowest,
+            row["plan"] or "",
+        )
+
+    if not rows:
+        return None
+    best = max(rows, key=rank)
+    return state(best, as_of) if column == "state" else best[column]
+
+
+def _people(measure: str, users: list[str], tables: Tables, account: str, as_of: datetime) -> Any:
+    counted = {user: users.count(user) for user in users}
+    memberships = [row for row in tables["memberships"] if row["account_id"] == account]
+    present = [row for row in memberships if in_force(row, "memberships", as_of)]
+    if measure == "top_user_share":
+        return max(counted.values()) / len(users) if users else None
+    if measure == "roles":
+        roles = {row["role"].strip().lower() for row in present if row["user_id"] in counted and row["role"]}
+        return len(roles) or (None if counted else 0)
+    gone = {row["user_id"] for row in memberships} - {row["user_id"] for row in present}
+    reachable = {
+        user["user_id"]: user["email"]
+        for user in tables["users"]
+        if user["email"] and not user["opted_out"] and (user["deleted_at"] is None or user["deleted_at"] > as_of)
+    }
+    best = sorted((-n, user) for user, n in counted.items() if user in reachable and user not in gone)
+    return reachable[best[0][1]] if best else None
+
+
+def _days(value: Any, turn: str, as_of: datetime) -> Any:
+    if value is None:
+        return None
+    days = (as_of - value) / timedelta(days=1)
+    return math.floor(days) if turn == "days_since" else math.ceil(-days)
