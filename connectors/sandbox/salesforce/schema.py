@@ -65,6 +65,9 @@ class Field:
 
     def option(self, value: str) -> Option | None:
         """The active picklist option of this value, whatever its case."""
+        for option in self.options:
+            if option.value == value and option.active:
+                return option
         wanted = value.lower()
         return next((option for option in self.options if option.active and option.value.lower() == wanted), None)
 
