@@ -111,10 +111,17 @@ class HubSpotConnector:
         fields = [one for one in operations if isinstance(one, UpdateFields)]
         if fields:
             return write.update_fields(self._client, self._destination, fields)
+        try:
+            return self._write_tasks(operations, tasks.key_field(self._destination, self._schema))
+        except tasks.NoTaskKey as problem:
+            return {
+                one.key: Outcome(one.key, "rejected", code="NO_TASK_KEY", reason=str(problem)) for one in operations
+            }
+
+    def _write_tasks(self, operations: Sequence[Operation], key: str) -> dict[str, Outcome]:
         created = [one for one in operations if isinstance(one, CreateTask)]
         if created:
-            return tasks.create_tasks(self._client, self._schema, self._destination, self._read_portal(), created)
-        key = tasks.key_field(self._destination, self._schema)
+            return tasks.create_tasks(self._client, self._destination, key, self._read_portal(), created)
         updated = [one for one in operations if isinstance(one, UpdateTask)]
         if updated:
             return tasks.update_tasks(self._client, updated, key)
@@ -146,8 +153,11 @@ class HubSpotConnector:
         return None
 
     def _key_field_problem(self) -> str | None:
-        if self._destination.tasks is not None:
-            tasks.key_field(self._destination, self._schema)
+        try:
+            if self._destination.tasks is not None:
+                tasks.key_field(self._destination, self._schema)
+        except tasks.NoTaskKey as problem:
+            return str(problem)
         return None
 
 

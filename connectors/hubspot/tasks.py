@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
-from connectors.base import AccessDenied, CallFailed, CloseTask, CreateTask, Destination, Outcome, UpdateTask
+from connectors.base import CallFailed, CloseTask, CreateTask, Destination, Outcome, UpdateTask
 from connectors.hubspot.associations import associate, associated
 from connectors.hubspot.batch import Input, write_batch
 from connectors.hubspot.client import Client
@@ -38,16 +38,20 @@ DELETED_PAGES = 50
 """Of a hundred deleted tasks each: what fits into a few seconds of the rate window."""
 
 
+class NoTaskKey(Exception):
+    """Tasks cannot be made once for ever here; the message says what to do. Fields are not concerned."""
+
+
 def key_field(destination: Destination, schema: Schema) -> str:
-    """The task property that holds our key. Raises `AccessDenied` unless HubSpot keeps it unique."""
+    """The task property that holds our key. Raises `NoTaskKey` unless HubSpot keeps it unique."""
     if destination.tasks is None:
-        raise AccessDenied(f"{destination.name}: tasks are not configured (tasks.key_field in config/crm.yaml)")
+        raise NoTaskKey(f"{destination.name}: tasks are not configured (tasks.key_field in config/crm.yaml)")
     name = destination.tasks.key_field
     spec = schema.unique(TASKS, name)
     if spec is None:
-        raise AccessDenied(f"HubSpot tasks have no property {name}: run plgsync crm setup")
+        raise NoTaskKey(f"HubSpot tasks have no property {name}: run plgsync crm setup")
     if not spec.unique:
-        raise AccessDenied(
+        raise NoTaskKey(
             f"HubSpot tasks have {name}, but not as a unique property, so a task could be made twice; "
             "making tasks without it is not available yet: archive the property and run plgsync crm setup"
         )
@@ -55,14 +59,14 @@ def key_field(destination: Destination, schema: Schema) -> str:
 
 
 def create_tasks(
-    client: Client, schema: Schema, destination: Destination, portal: Portal, operations: Sequence[CreateTask]
+    client: Client, destination: Destination, key: str, portal: Portal, operations: Sequence[CreateTask]
 ) -> dict[str, Outcome]:
-    """Make the tasks that do not exist yet and tie each to its company; one outcome per key.
+    """Make the tasks that do not exist yet and tie each to its company; one outcome per operation.
 
+    ``key`` is the property of `key_field`.
     Safe to repeat after any crash or lost answer: a task that is there is left as it is and only a
     missing tie to its company is made good.
     """
-    key = key_field(destination, schema)
     there = read_batch(client, TASKS, [one.key for one in operations], [], id_property=key)
     deleted = _deleted(client, key, [one.key for one in operations if one.key not in there])
     new = [one for one in operations if one.key not in there and one.key not in deleted]

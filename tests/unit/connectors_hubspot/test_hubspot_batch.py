@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from connectors.base import AccessDenied
 from connectors.hubspot.batch import Input, write_batch
-from connectors.hubspot.records import read_batch
+from connectors.hubspot.records import list_archived, read_batch
 from connectors.hubspot.transport import Answer
 
 with_recordings = pytest.mark.skipif(not RECORDED.exists(), reason="the recorded answers are not here")
@@ -143,6 +143,16 @@ def test_reads_are_cut_to_a_hundred_and_with_history_to_fifty():
     wire.sent.clear()
     read_batch(hubspot, "companies", ids[:60], [], history=["a"])
     assert [len(sent.body["inputs"]) for sent in wire.sent] == [50, 10]
+
+
+def test_deleted_records_are_listed_to_the_last_page():
+    pages = [
+        answer(200, {"results": [{"id": "1"}], "paging": {"next": {"after": "2"}}}),
+        answer(200, {"results": [{"id": "2"}]}),
+    ]
+    hubspot, wire = client(*pages)
+    assert [[one.id for one in page] for page in list_archived(hubspot, "tasks", ["k"])] == [["1"], ["2"]]
+    assert [sent.query.get("after") for sent in wire.sent] == [None, "2"]
 
 
 def test_nothing_to_do_costs_no_call():

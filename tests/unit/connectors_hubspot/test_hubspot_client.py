@@ -62,6 +62,13 @@ def test_a_source_that_only_has_bad_tokens_costs_two_calls():
     assert len(wire.sent) == 2
 
 
+def test_calls_refused_at_the_same_time_read_the_source_once():
+    tokens = iter(["pat-old", "pat-new", "pat-never"])
+    hubspot, _ = client(answer(), auth={"method": "token", "token": lambda: next(tokens)})
+    hubspot.read("GET", "/x")
+    assert [hubspot._auth.renew("pat-old"), hubspot._auth.renew("pat-old")] == ["pat-new", "pat-new"]
+
+
 def test_an_empty_token_is_never_sent():
     hubspot, wire = client(answer(), auth={"method": "token", "token": lambda: " "})
     with pytest.raises(AccessDenied, match="empty"):
