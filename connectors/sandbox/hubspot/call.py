@@ -85,12 +85,12 @@ class Call:
         portal_id = self.portal.options.portal_id
         return f"https://app.hubspot.com/contacts/{portal_id}/record/{kind.type_id}/{record_id}"
 
-    def known_names(self, kind: Kind, wanted: list[str]) -> list[str]:
+    def known_names(self, kind: Kind, wanted: list[str]) -> tuple[str, ...]:
         """Those of the wanted properties that exist; the kind's usual ones when none are wanted."""
         properties = self.schema(kind).properties
-        return [name for name in wanted or kind.shown if name in properties and not properties[name].archived]
+        return tuple(name for name in wanted or kind.shown if name in properties and not properties[name].archived)
 
-    def read_echo(self, kind: Kind, record: Record, known: list[str]) -> JsonObject:
+    def read_echo(self, kind: Kind, record: Record, known: tuple[str, ...]) -> JsonObject:
         """A record as reading answers it; ``known`` from `known_names`."""
         return self.portal.shown(kind, record, echo(record, kind, known))
 

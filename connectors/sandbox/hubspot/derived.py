@@ -38,6 +38,8 @@ def forward_only(schema: Schema, before: Mapping[str, str], changes: Values) -> 
 def derive(kind: Kind, before: Mapping[str, str], changes: Mapping[str, str], record_id: str, at_ms: int) -> Values:
     """Values that follow from ``changes`` to a record that had ``before`` (empty for a new one)."""
     derived: Values = {}
+    if before and _TRIGGERS.isdisjoint(changes):
+        return derived
     if changes.get("hubspot_owner_id", "") != before.get("hubspot_owner_id", "") and "hubspot_owner_id" in changes:
         derived["hubspot_owner_assigneddate"] = iso(at_ms) if changes["hubspot_owner_id"] else ""
     _DERIVERS[kind.name](before, changes, derived, record_id, at_ms)
@@ -84,6 +86,12 @@ def _task(before: Mapping[str, str], changes: Mapping[str, str], derived: Values
         derived["hs_task_completion_date"] = iso(at)
     elif not done:
         derived["hs_task_completion_date"] = after.get("hs_timestamp", "")
+
+
+_TRIGGERS = frozenset(
+    {"hubspot_owner_id", "email", "firstname", "lastname", "dealstage", "hs_task_status", "hs_timestamp"}
+)
+"""Without a change of one of these nothing follows for a record that exists."""
 
 
 def _truth(value: bool) -> str:

@@ -105,7 +105,7 @@ def gdpr_delete(call: Call) -> Answer:
     record = store.find_by("email", value.lower()) if body.get("idProperty") == "email" else store.find(value)
     if record is not None:
         store.archive(record, call.at_ms)
-        record.values, record.history, record.versions = {}, {}, []
+        record.values, record.writes, record.versions = {}, [], []
     return 204, None
 
 
@@ -121,7 +121,7 @@ def history_of(record: Record, names: Sequence[str]) -> JsonObject:
                 "sourceId": change.source.id,
                 **({"updatedByUserId": int(change.source.user_id)} if change.source.user_id else {}),
             }
-            for change in reversed(record.history.get(name, []))
+            for change in reversed(record.history(name))
         ]
     return shown
 
@@ -138,7 +138,7 @@ def _found(call: Call, kind: Kind, *, archived: bool = False) -> Record:
     return record
 
 
-def _shown(call: Call, kind: Kind, record: Record, names: list[str]) -> JsonObject:
+def _shown(call: Call, kind: Kind, record: Record, names: tuple[str, ...]) -> JsonObject:
     shown = call.read_echo(kind, record, names)
     if history := call.names("propertiesWithHistory"):
         shown["propertiesWithHistory"] = history_of(record, history)

@@ -22,7 +22,10 @@ _ACCESS_OPTIONS = {"token", "scopes", "token_revoked", "oauth"}
 
 
 class Portal:
-    """The state of the sandbox. ``contents`` is replaced as a whole by `load` and `restore`."""
+    """The state of the sandbox. ``contents`` is replaced as a whole by `load` and `restore`.
+
+    ``source`` is who writes through the API.
+    """
 
     def __init__(self, random_seed: int, token: str) -> None:
         self.sim = Sim(random_seed, kinds=MISHAPS)
@@ -31,12 +34,8 @@ class Portal:
         self.limits = Limits(self.options.app_id)
         self.contents = Contents()
         self.locks: dict[str, int] = {}
+        self.source = Source("INTEGRATION", self.options.app_id)
         self._start = (copy.deepcopy(self.contents), self.options, copy.deepcopy(self.access))
-
-    @property
-    def source(self) -> Source:
-        """Who writes through the API."""
-        return Source("INTEGRATION", self.options.app_id)
 
     def now_ms(self) -> int:
         """The portal's time."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from connectors.sandbox.hubspot.kinds import Kind
@@ -45,7 +46,7 @@ class Record:
     created_ms: int
     updated_ms: int
     archived_ms: int | None = None
-    history: dict[str, list[Change]] = field(default_factory=dict)
+    writes: list[tuple[int, Source, Mapping[str, str]]] = field(default_factory=list)
     versions: list[tuple[int, Values]] = field(default_factory=list)
 
     def seen_at(self, ms: int) -> Values | None:
@@ -57,16 +58,19 @@ class Record:
                 return values
         return None
 
-    def set(self, changes: Mapping[str, str], modified: str, at_ms: int, source: Source) -> None:
-        """Store changed values. History gets one line per value that differs.
+    def history(self, name: str) -> list[Change]:
+        """Every value a property had, oldest first; writing the same value again is no change."""
+        found: list[Change] = []
+        for at_ms, source, changes in self.writes:
+            value = changes.get(name)
+            if value is not None and value != (found[-1].value if found else ""):
+                found.append(Change(value, at_ms, source))
+        return found
 
-        ``modified`` names the property that holds the moment of the last change.
-        """
-        history, before = self.history, self.values
-        values = {**before, **changes, modified: iso(at_ms)}
-        for name, value in changes.items():
-            if before.get(name, "") != value:
-                history.setdefault(name, []).append(Change(value, at_ms, source))
+    def set(self, changes: Mapping[str, str], modified: str, at_ms: int, source: Source) -> None:
+        """Store changed values; ``modified`` names the property that holds the moment of the last change."""
+        values = {**self.values, **changes, modified: iso(at_ms)}
+        self.writes.append((at_ms, source, changes))
         self.values = values
         self.updated_ms = at_ms
         versions = self.versions
@@ -155,7 +159,7 @@ class RecordStore:
         dated = {self.kind.created: text, self.kind.modified: text, **values, "hs_object_id": record_id}
         kept = {name: value for name, value in dated.items() if value}
         record = Record(record_id, kept, at_ms, at_ms)
-        record.history = {name: [Change(value, at_ms, source)] for name, value in kept.items()}
+        record.writes = [(at_ms, source, kept)]
         record.versions = [(at_ms if visible_ms is None else visible_ms, kept)]
         self.by_id[record_id] = record
         self._claim(record, kept)
@@ -205,14 +209,15 @@ class RecordStore:
                 del index[value]
 
 
-def echo(record: Record, kind: Kind, names: Iterable[str], more: Iterable[str] = ()) -> dict[str, str | None]:
+def echo(record: Record, kind: Kind, names: tuple[str, ...], more: tuple[str, ...] = ()) -> dict[str, str | None]:
     """The ``properties`` of an answer: ``names``, ``more`` of those that have a value, and the three always there.
 
     Of ``names`` those without a value are null.
     """
     values = record.values
-    shown: dict[str, str | None] = {name: values.get(name) for name in names}
-    for name in (kind.created, kind.modified, "hs_object_id", *more):
-        if name in values:
-            shown[name] = values[name]
-    return dict(sorted(shown.items()))
+    return {name: values.get(name) for name in _ordered(kind, names, more) if name in values or name in names}
+
+
+@lru_cache(maxsize=1024)
+def _ordered(kind: Kind, names: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted({*names, *more, kind.created, kind.modified, "hs_object_id"}))

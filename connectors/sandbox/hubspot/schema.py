@@ -103,11 +103,16 @@ class Group:
 
 
 class Schema:
-    """The properties of one kind of object."""
+    """The properties of one kind of object; ``writable`` are those a call may set."""
 
     def __init__(self, properties: Mapping[str, Property], groups: Mapping[str, Group]) -> None:
         self.properties = dict(properties)
         self.groups = dict(groups)
+        self.writable = self._writable()
+
+    def _writable(self) -> dict[str, Property]:
+        known = self.properties.values()
+        return {each.name: each for each in known if not (each.archived or each.read_only or each.calculated)}
 
     def get(self, name: str) -> Property | None:
         """The property, unless it does not exist or is archived."""
@@ -125,10 +130,11 @@ class Schema:
     def put(self, definition: Property) -> None:
         """Add or replace one definition."""
         self.properties[definition.name] = definition
+        self.writable = self._writable()
 
     def archive(self, name: str, at_ms: int) -> None:
         """Archive one definition; records keep its values out of sight."""
-        self.properties[name] = replace(self.properties[name], archived=True, updated_ms=at_ms)
+        self.put(replace(self.properties[name], archived=True, updated_ms=at_ms))
 
 
 def option_of(described: Mapping[str, Any], place: int) -> JsonObject:

@@ -24,22 +24,26 @@ def check_values(schema: Schema, values: Mapping[str, str], owners: Container[st
     """
     stored: dict[str, str] = {}
     violations: list[Violation] = []
+    writable = schema.writable
     for name, text in values.items():
-        definition = schema.properties.get(name)
-        if definition is None or definition.archived:
-            violations.append(Violation(name, "PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist'))
-        elif definition.read_only or definition.calculated:
-            message = f'"{name}" is a read only property; its value cannot be set.'
-            violations.append(Violation(name, "READ_ONLY_VALUE", message))
+        definition = writable.get(name)
+        if definition is None:
+            violations.append(_refused(schema, name))
         elif not text:
             stored[name] = ""
         else:
             outcome = _CHECKS[definition.type](definition, text, owners)
-            if isinstance(outcome, Violation):
-                violations.append(outcome)
-            else:
+            if isinstance(outcome, str):
                 stored[name] = outcome
+            else:
+                violations.append(outcome)
     return stored, violations
+
+
+def _refused(schema: Schema, name: str) -> Violation:
+    if schema.get(name) is None:
+        return Violation(name, "PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist')
+    return Violation(name, "READ_ONLY_VALUE", f'"{name}" is a read only property; its value cannot be set.')
 
 
 def appended(current: str, added: str) -> str:

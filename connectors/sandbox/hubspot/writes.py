@@ -165,9 +165,8 @@ def apply(
         store.update(record, {**derived, **write.changes} if derived else write.changes, at_ms, source)
     told = derived if write.record is None else derived.keys() - NOT_ECHOED_ON_UPDATE
     shown = echo(record, kind, write.sent, (*told, *ALWAYS_ECHOED.get(kind.name, ())))
-    for name in write.sent:
-        if shown[name] is None:
-            shown[name] = ""
+    if write.record is None:
+        shown = {name: value or "" for name, value in shown.items()}
     return record, shown
 
 
