@@ -8,7 +8,8 @@ from random import Random
 from worker.demo.life import LAST_DAY, Life, Member, level
 
 HISTORY_DAYS = 365
-_WEEKEND = 0.07
+# People have their days: Mondays and Thursdays, say. On those they nearly always come, on others rarely.
+_OWN_DAY, _OTHER_WORKDAY, _WEEKEND = 0.88, 0.08, 0.02
 _LATE = 0.01
 
 # Each as often as it is listed.
@@ -31,27 +32,31 @@ def events(life: Life, chance: Random, weekday_of_day_0: int) -> Iterator[Event]
     """Every event of the account's last year and the days after as_of, in no particular order."""
     first = max(life.created, -HISTORY_DAYS)
     last = LAST_DAY if life.deleted is None else life.deleted
-    busy = {
-        day: level(life.curve, day) * (_WEEKEND if (weekday_of_day_0 + day) % 7 >= 5 else 1)
-        for day in range(first, last + 1)
-    }
+    busy = {day: level(life.curve, day) for day in range(first, last + 1)}
     for member in life.members:
         end = last if member.left is None else min(last, member.left)
+        likely = _week(member, chance)
         for day in range(max(first, member.joined), end + 1):
-            if chance.random() < member.rate * busy[day]:
+            if chance.random() < likely[(weekday_of_day_0 + day) % 7] * busy[day]:
                 yield from _workday(life, member, chance, day)
     yield from _once(life, chance, first)
 
 
+def _week(member: Member, chance: Random) -> list[float]:
+    """How likely the member comes on each weekday, Monday first."""
+    own = chance.sample(range(5), min(5, round(member.rate * 5)))
+    return [_OWN_DAY if day in own else _OTHER_WORKDAY if day < 5 else _WEEKEND for day in range(7)]
+
+
 def _workday(life: Life, member: Member, chance: Random, day: int) -> Iterator[Event]:
-    second = 25_200 + int(chance.random() * 21_600)
+    second = (32_000 if day == member.joined else 25_200) + int(chance.random() * 21_600)
     yield member.user_id, "Signed In", day, second, 0
     can_do = _EVERYDAY
     if life.milestones.get("Report Created", day) < day:
         can_do = (*can_do, *_MAKING)
     if len(life.milestones) == 4 and max(life.milestones.values()) < day:
         can_do = (*can_do, *_FEEDING)
-    for _ in range(int(chance.expovariate(1 / member.busy))):
+    for _ in range(int(member.busy * (0.5 + chance.random()))):
         second += 60 + int(chance.random() * 3_000)
         name = can_do[int(chance.random() * len(can_do))]
         late = 3_600 * chance.randint(2, 40) if chance.random() < _LATE else 0
@@ -68,5 +73,7 @@ def _once(life: Life, chance: Random, first: int) -> Iterator[Event]:
     for happening in life.happenings:
         if happening.day >= first:
             someone = life.members[happening.member % len(life.members)]
+            if someone.joined >= happening.day:
+                someone = founder
             second = 30_000 + int(chance.random() * 24_000)
             yield someone.user_id, happening.event, happening.day, second, 0

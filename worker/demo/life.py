@@ -15,7 +15,8 @@ Curve = tuple[tuple[int, float], ...]
 
 @dataclass(slots=True)
 class Member:
-    """One user of an account. ``rate`` is the chance of being active on a workday at level 1."""
+    """One user of an account. ``rate`` is the share of workdays it comes on at level 1, ``busy`` about
+    how many things it does then."""
 
     user_id: str
     given: str
@@ -67,6 +68,8 @@ class Life:
     owner: str | None
     csm: str | None
     internal: bool = False
+    seats_agreed: bool = True
+    """False: a contract on a handshake, for which nobody wrote down how many seats."""
     deleted: int | None = None
     members: list[Member] = field(default_factory=list)
     terms: list[Term] = field(default_factory=list)

@@ -169,13 +169,13 @@ def ripening(life: Life, chance: Random) -> None:
 
 
 def asking(life: Life, chance: Random) -> None:
-    """Asked to talk to sales this week."""
+    """Asked to talk to sales this week, perhaps only later today."""
     _people(life, chance, chance.randint(2, 5), until=-10, rate=0.6)
     _reach(life, chance, 4)
     life.curve = ((life.created, 0.6), (0, 1.0))
     _trial(life, "free")
     _look_at_prices(life, chance, chance.randint(1, 3))
-    life.happenings.append(Happening(-chance.randint(1, 5), "Contact Sales Clicked"))
+    life.happenings.append(Happening(-chance.randint(0, 5), "Contact Sales Clicked"))
 
 
 def quiet(life: Life, chance: Random) -> None:
@@ -233,8 +233,8 @@ def fading(life: Life, chance: Random) -> None:
     people = chance.randint(5, 12)
     _customer(life, chance, people, round(people / chance.uniform(0.6, 0.9)))
     turn = -chance.randint(40, 75)
-    life.curve = ((life.created, 0.9), (turn, 1.0), (turn + 35, chance.uniform(0.03, 0.25)))
-    for member in life.members[: people // 2]:
+    life.curve = ((life.created, 0.9), (turn, 1.0), (turn + 35, chance.uniform(0.0, 0.2)))
+    for member in life.members[: people * 2 // 3]:
         member.left = min(LAST_DAY, turn + chance.randint(10, 60))
     _answer(life, chance, 5.5)
     if chance.random() < 0.4:
@@ -285,6 +285,13 @@ def renewing(life: Life, chance: Random) -> None:
     steady(life, chance)
 
 
+def handshake(life: Life, chance: Random) -> None:
+    """Pays by a contract in which nobody wrote down the seats, so too little is known for a health score."""
+    steady(life, chance)
+    life.seats_agreed = False
+    life.answers.clear()
+
+
 def internal(life: Life, chance: Random) -> None:
     """The company's own test account."""
     life.internal = True
@@ -296,20 +303,21 @@ MIX: tuple[tuple[Persona, int, int, int], ...] = (
     (activating, 36, 3, 50),
     (stalling, 20, 19, 55),
     (vanishing, 12, 20, 60),
-    (slow, 14, 9, 28),
+    (slow, 14, 9, 26),
     (fresh, 14, 0, 5),
-    (hobby, 30, 70, 640),
+    (hobby, 28, 70, 640),
     (ripening, 22, 80, 400),
     (asking, 5, 40, 300),
     (quiet, 18, 90, 600),
-    (steady, 46, 90, 900),
+    (steady, 40, 90, 900),
     (growing, 24, 150, 700),
     (new_team, 6, 150, 600),
-    (fading, 22, 200, 800),
+    (fading, 29, 200, 800),
     (solo, 5, 120, 500),
-    (late_payer, 6, 120, 800),
+    (late_payer, 8, 120, 800),
     (comeback, 8, 250, 800),
     (churned, 10, 200, 700),
     (renewing, 10, 290, 362),
+    (handshake, 7, 150, 600),
     (internal, 2, 200, 400),
 )

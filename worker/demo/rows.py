@@ -92,7 +92,7 @@ def subscriptions(lives: Sequence[Life], when: Calendar) -> Iterator[Row]:
                 "core",
                 term.plan,
                 RANK[term.plan],
-                term.seats,
+                term.seats if life.seats_agreed or not PRICE_PER_SEAT[term.plan] else None,
                 float(PRICE_PER_SEAT[term.plan] * term.seats),
                 "USD",
                 "cancelled" if term.cancelled is not None else "ended" if over else "trialing" if trial else "active",
@@ -139,7 +139,7 @@ def tickets(lives: Sequence[Life], when: Calendar) -> Iterator[Row]:
 def usage_limits(lives: Sequence[Life], _: Calendar) -> Iterator[Row]:
     """Seats as they stand on day 0."""
     for life in lives:
-        if life.plan is not None:
+        if life.plan is not None and life.seats_agreed:
             used = sum(m.joined <= 0 and (m.left is None or m.left > 0) for m in life.members)
             yield life.account_id, "seats", used, life.plan.seats
 

@@ -38,7 +38,7 @@ def show(before: Shown | None, now: Shown, step: int) -> Shown:
     """
     if before is None or before.because_of != now.because_of or abs(before.score - now.score) >= step:
         return now
-    if (before.change is None) != (now.change is None) or abs((before.change or 0) - (now.change or 0)) >= step:
+    if (before.change is None) != (now.change is None) or abs((before.change or 0) - (now.change or 0)) >= 2 * step:
         return now
     return before
 
