@@ -1,0 +1,155 @@
+"""A small project like a user's own, and both sandbox CRMs in a process beside it, over real HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from worker.demo.company import Company
+from worker.demo.stage import SEED_FILE, build_stage, point_at, sandboxes
+
+AS_OF = datetime(2026, 6, 30, 6, tzinfo=UTC)
+PLGSYNC = [sys.executable, "-c", "from worker.cli import main; main()"]
+WRITES = {
+    "salesforce": lambda call: call["method"] in {"POST", "PATCH", "DELETE"} and "/composite/sobjects" in call["path"],
+    "hubspot": lambda call: (
+        call["method"] in {"POST", "PATCH", "PUT", "DELETE"}
+        and call["path"].rsplit("/", 1)[1] in {"update", "create", "upsert", "default"}
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A project folder, the sandboxes' addresses, and the command line on them."""
+
+    folder: Path
+    company: Company | None
+    crms: Mapping[str, Mapping[str, str]]
+
+    def plgsync(self, *arguments: str, check: bool = True, env: Mapping[str, str] | None = None) -> Any:
+        """Run a command on this project; its JSON if it printed any."""
+        done = self.attempt(*arguments, env=env)
+        if check:
+            assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout) if "--json" in arguments and done.stdout else done
+
+    def attempt(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run a command, however it ends."""
+        return subprocess.run(
+            [*PLGSYNC, *arguments, "--project", str(self.folder)],
+            capture_output=True,
+            text=True,
+            timeout=240,
+            env={**os.environ, **(env or {})},
+        )
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command and leave it running."""
+        return subprocess.Popen(
+            [*PLGSYNC, *arguments, "--project", str(self.folder)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def objects(self, crm: str) -> dict[str, list[dict[str, Any]]]:
+        """What a CRM holds now."""
+        answer = requests.get(f"{self.crms[crm]['url']}/__sim/state", timeout=30)
+        answer.raise_for_status()
+        found: dict[str, list[dict[str, Any]]] = answer.json()["objects"]
+        return found
+
+    def calls(self, crm: str) -> list[dict[str, Any]]:
+        """Every call a CRM has had, in order."""
+        answer = requests.get(f"{self.crms[crm]['url']}/__sim/log", timeout=30)
+        answer.raise_for_status()
+        return list(answer.json()["entries"])
+
+    def write_calls(self, crm: str) -> int:
+        """How many of them wrote records, since the fields were set up."""
+        return sum(1 for call in self.calls(crm) if WRITES[crm](call))
+
+    def forget_calls(self) -> None:
+        """Begin to count calls afresh."""
+        for crm in self.crms:
+            self.control(crm, "reset", {"only": ["log"]})
+
+    def control(self, crm: str, what: str, body: Any) -> None:
+        """Play the human or arm a fault."""
+        requests.post(f"{self.crms[crm]['url']}/__sim/{what}", json=body, timeout=30).raise_for_status()
+
+    def set_up(self) -> None:
+        """Create our fields in both CRMs."""
+        for crm in self.crms:
+            self.plgsync("crm", "setup", crm)
+        self.forget_calls()
+
+    def results(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """What we wrote, by CRM: our fields by account id, and our tasks by key."""
+        return {"salesforce": self._salesforce(), "hubspot": self._hubspot()}
+
+    def _salesforce(self) -> dict[str, dict[str, Any]]:
+        objects = self.objects("salesforce")
+        ours = [record for record in objects["Account"] if record.get("Plgsync_Account_Id__c")]
+        tasks = [record for record in objects["Task"] if record.get("Plgsync_Key__c")]
+        keys = [task["Plgsync_Key__c"] for task in tasks]
+        assert len(keys) == len(set(keys)), "a task was made twice"
+        return {
+            "fields": {
+                record["Plgsync_Account_Id__c"]: {n: v for n, v in record.items() if n.endswith("__c")}
+                for record in ours
+            },
+            "tasks": {
+                task["Plgsync_Key__c"]: {n: task[n] for n in ("Subject", "Description", "WhatId", "ActivityDate")}
+                for task in tasks
+            },
+        }
+
+    def _hubspot(self) -> dict[str, dict[str, Any]]:
+        objects = self.objects("hubspot")
+        ours = [c["properties"] for c in objects["companies"] if c["properties"].get("plgsync_account_id")]
+        tasks = [task["properties"] for task in objects["tasks"] if task["properties"].get("plgsync_key")]
+        keys = [task["plgsync_key"] for task in tasks]
+        assert len(keys) == len(set(keys)), "a task was made twice"
+        return {
+            "fields": {
+                company["plgsync_account_id"]: {
+                    n: v for n, v in company.items() if n.startswith("plgsync_") and v not in (None, "")
+                }
+                for company in ours
+            },
+            "tasks": {
+                task["plgsync_key"]: {n: task[n] for n in ("hs_task_subject", "hs_task_body", "hs_timestamp")}
+                for task in tasks
+            },
+        }
+
+
+@contextmanager
+def open_stage(folder: Path) -> Iterator[Stage]:
+    """A demo company of 60 accounts and two CRMs with our fields in them; nothing has run yet."""
+    company = build_stage(folder, 60, 7, AS_OF)
+    with sandboxes(folder / SEED_FILE) as crms:
+        point_at(folder, crms)
+        made = Stage(folder, company, crms)
+        made.set_up()
+        yield made
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """A stage of its own for one test."""
+    with open_stage(tmp_path / "project") as made:
+        yield made

@@ -1,0 +1,134 @@
+"""kill -9 at any moment, and run again: every record right, no task twice, nothing left behind."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import AS_OF, Stage, open_stage
+
+DAYS = [(AS_OF.replace(day=day)).isoformat() for day in (27, 28, 29, 30)]
+KILLS = 12
+_POLL_S = 0.01
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object]]:
+    """What both CRMs hold after four days of runs that nobody disturbed."""
+    with open_stage(tmp_path_factory.mktemp("undisturbed") / "project") as stage:
+        for day in DAYS:
+            stage.plgsync("run", "--as-of", day, "--first-run")
+        yield stage.results()
+
+
+def kill_after(stage: Stage, process: subprocess.Popen[str], calls: int, writes: int) -> bool:
+    """kill -9 as soon as the CRMs have had so many more calls (and writes); False when the run ended before."""
+    while process.poll() is None:
+        had = sum(len(stage.calls(crm)) for crm in stage.crms)
+        written = sum(stage.write_calls(crm) for crm in stage.crms)
+        if had >= calls and written >= writes:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            return True
+        time.sleep(_POLL_S)
+    return False
+
+
+def test_killed_at_any_moment_the_next_run_makes_it_right(stage: Stage, undisturbed: dict[str, object]) -> None:
+    chance = random.Random(20260630)
+    killed = 0
+    for day in DAYS:
+        for _ in range(KILLS // len(DAYS)):
+            stage.forget_calls()
+            process = stage.start("run", "--as-of", day, "--first-run")
+            killed += kill_after(stage, process, chance.randint(0, 12), chance.choice([0, 0, 1, 2, 3]))
+        stage.plgsync("run", "--as-of", day, "--first-run")
+    assert killed >= KILLS // 2, "the kills must hit running runs, or this shows nothing"
+    assert stage.results() == undisturbed
+    assert stage.plgsync("outbox", "list", "--json") == [
+        row for row in stage.plgsync("outbox", "list", "--json") if row["last_code"] == "NO_RECORD"
+    ]
+
+
+@pytest.mark.parametrize("fault", ["drop_after", "drop_before", "partial_then_drop"])
+def test_answers_that_get_lost_change_nothing_in_the_end(
+    stage: Stage, undisturbed: dict[str, object], fault: str
+) -> None:
+    for day in DAYS:
+        arm(stage, fault)
+        stage.attempt("run", "--as-of", day, "--first-run")
+        for crm in stage.crms:
+            stage.control(crm, "faults", {"clear": True})
+        wait_until_sent(stage, day)
+    assert stage.results() == undisturbed
+
+
+def arm(stage: Stage, fault: str) -> None:
+    """The next two write calls of each CRM go wrong."""
+    paths = {"salesforce": "/composite/sobjects", "hubspot": "/batch/(update|upsert|create)"}
+    for crm, path in paths.items():
+        kind = fault if crm == "salesforce" else {"partial_then_drop": "drop_after"}.get(fault, fault)
+        stage.control(crm, "faults", {"match": {"path_regex": path}, "times": 2, "kind": kind})
+
+
+def wait_until_sent(stage: Stage, day: str) -> None:
+    """Run until nothing waits any more; back-offs are seconds long, so a few runs do."""
+    for _ in range(20):
+        stage.plgsync("run", "--as-of", day, "--first-run")
+        rows = stage.plgsync("outbox", "list", "--json")
+        if all(row["state"] in {"parked", "dead"} for row in rows):
+            return
+    raise AssertionError(f"something still waits: {rows}")
+
+
+def test_two_runs_at_once_are_one_run_and_one_refusal(stage: Stage) -> None:
+    first = stage.start("run", "--as-of", DAYS[0], "--first-run")
+    lock = stage.folder / ".plgsync" / "state.db.lock"
+    while not lock.exists() and first.poll() is None:
+        time.sleep(_POLL_S)
+    refused = None
+    while first.poll() is None and refused is None:
+        second = stage.attempt("run", "--as-of", DAYS[0], "--first-run")
+        refused = second if second.returncode else None
+    assert first.wait() == 0
+    assert refused is not None
+    assert "another plgsync run is under way" in refused.stderr
+
+
+def test_ctrl_c_in_the_middle_is_one_message_and_loses_nothing(stage: Stage, undisturbed: dict[str, object]) -> None:
+    process = stage.start("run", "--as-of", DAYS[0], "--first-run")
+    while process.poll() is None and not any(stage.calls(crm) for crm in stage.crms):
+        time.sleep(_POLL_S)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode in {0, 130}
+    assert "Traceback" not in (said or "")
+    for day in DAYS:
+        stage.plgsync("run", "--as-of", day, "--first-run")
+    assert stage.results() == undisturbed
+
+
+def test_a_crm_that_is_away_catches_up_and_the_other_is_not_held_up(
+    stage: Stage, undisturbed: dict[str, object], tmp_path: Path
+) -> None:
+    del tmp_path
+    for crm in ("hubspot",):
+        stage.control(
+            crm, "faults", {"match": {"path_regex": "/crm/"}, "times": 100_000, "kind": "status", "args": {"code": 503}}
+        )
+    for day in DAYS:
+        done = stage.plgsync("run", "--as-of", day, "--first-run", "--json")
+        assert done["destinations"]["salesforce"]["stopped"] == ""
+        assert "hubspot" in done["problems"]
+    assert stage.results()["hubspot"] == {"fields": {}, "tasks": {}}
+    stage.control("hubspot", "faults", {"clear": True})
+    stage.plgsync("run", "--as-of", DAYS[-1], "--first-run")
+    results = stage.results()
+    assert results["hubspot"]["fields"] == undisturbed["hubspot"]["fields"]  # type: ignore[index]
+    assert set(results["hubspot"]["tasks"]) == set(undisturbed["hubspot"]["tasks"])  # type: ignore[index]

@@ -1,0 +1,86 @@
+"""Every command explains itself with an example, and ends as the documentation says."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from typer.main import get_command
+
+from worker.cli import app
+
+PLGSYNC = [sys.executable, "-c", "from worker.cli import main; main()"]
+
+
+def plgsync(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*PLGSYNC, *arguments], capture_output=True, text=True, cwd=cwd, timeout=60)
+
+
+def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if hasattr(group, "commands"):
+        for name, command in group.commands.items():
+            yield from commands(command, (*path, name))
+    else:
+        yield path
+
+
+@pytest.mark.parametrize("path", list(commands(get_command(app))), ids=" ".join)
+def test_every_command_has_an_example(path: tuple[str, ...]) -> None:
+    done = plgsync(*path, "--help")
+    assert done.returncode == 0
+    assert f"Example: plgsync {' '.join(path)}" in " ".join(done.stdout.split())
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from worker.cli import app; "
+        "heavy = {'sqlalchemy', 'duckdb', 'pydantic', 'celery', 'requests', 'lark', 'hubspot', 'simple_salesforce'}; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("arguments", [["no-such-command"], ["run", "--no-such-option"], ["plan", "--as-of", "soon"]])
+def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
+    done = plgsync(*arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_without_a_project_is_one_clear_message(tmp_path: Path) -> None:
+    for command in (["check", "--offline"], ["plan"], ["run"], ["outbox", "list"]):
+        done = plgsync(*command, "--project", str(tmp_path))
+        assert done.returncode == 1
+        assert "plgsync init" in done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_init_writes_a_project_that_checks_offline_and_keeps_edits(tmp_path: Path) -> None:
+    folder = tmp_path / "acme"
+    assert plgsync("init", str(folder)).returncode == 0
+    done = plgsync("check", "--offline", "--project", str(folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+    edited = folder / "config" / "schedule.yaml"
+    edited.write_text(edited.read_text(encoding="utf-8") + "\n# mine\n", encoding="utf-8")
+    assert plgsync("init", str(folder)).returncode == 0
+    assert edited.read_text(encoding="utf-8").endswith("# mine\n")
+
+
+def test_check_shows_every_problem_of_every_file_with_its_place(tmp_path: Path) -> None:
+    plgsync("init", str(tmp_path))
+    crm = tmp_path / "config" / "crm.yaml"
+    crm.write_text(crm.read_text(encoding="utf-8").replace("from: health.score", "from: healht.score", 1))
+    playbook = tmp_path / "playbooks" / "pql-to-task.yaml"
+    playbook.write_text(playbook.read_text(encoding="utf-8").replace("fit.score >= 50", "fit.scor >= 50", 1))
+    done = plgsync("check", "--offline", "--project", str(tmp_path))
+    assert done.returncode == 1
+    line = crm.read_text(encoding="utf-8").splitlines().index("        from: healht.score") + 1
+    assert f"config/crm.yaml:{line}:15" in done.stdout
+    assert 'Did you mean "health.score"?' in done.stdout
+    assert "playbooks/pql-to-task.yaml:" in done.stdout
+    assert 'Did you mean "fit.score"?' in done.stdout
