@@ -45,7 +45,8 @@ def chunks(items: Sequence[T], size: int = SIZE) -> Iterator[Sequence[T]]:
 
 def wire(value: Scalar) -> str:
     """A canonical value as HubSpot takes it: always text, and an empty text clears."""
-    return coerce.text(value)
+    # Most values are whole numbers, and this is called for every field of every record.
+    return str(value) if type(value) is int else coerce.text(value)
 
 
 def write_batch(client: Client, object: str, verb: str, inputs: Sequence[Input]) -> dict[str, Outcome]:
@@ -112,21 +113,23 @@ def _join(inputs: Sequence[Input], body: object) -> dict[str, Outcome]:
     answer = body if isinstance(body, Mapping) else {}
     if answer.get("status") != "COMPLETE":
         return {one.key: Outcome(one.key, "unknown", code="incomplete") for one in inputs}
-    by_name = _names(inputs)
+    by_trace = {str(position): one for position, one in enumerate(inputs)}
+    by_id = {one.id: one for one in inputs}
+    id_property = inputs[0].id_property
     outcomes: dict[str, Outcome] = {}
     strangers: list[str] = []
     for result in answer.get("results") or []:
-        one = next((by_name[name] for name in _result_names(result, inputs) if name in by_name), None)
+        own_id = (result.get("properties") or {}).get(id_property) if id_property else result.get("id")
+        one = by_trace.get(result.get("objectWriteTraceId", "")) or by_id.get(str(own_id))
         if one is None:
             strangers.append(str(result.get("id")))
         else:
             outcomes[one.key] = _accepted(one, result)
-    sent = _sent(inputs)
     for error in answer.get("errors") or []:
-        verdict = errors.refusal(error, sent)
-        for name in (*_traces(error), *_ids(error)):
-            if name in by_name:
-                outcomes[by_name[name].key] = _outcome(by_name[name].key, verdict)
+        verdict = errors.refusal(error, _sent(inputs))
+        blamed = [by_trace.get(name) for name in errors.context(error, "objectWriteTraceId")]
+        blamed += [by_id.get(name) for name in errors.context(error, "ids")]
+        outcomes |= {one.key: _outcome(one.key, verdict) for one in blamed if one}
     return outcomes | _left_over([one for one in inputs if one.key not in outcomes], strangers)
 
 
@@ -147,32 +150,6 @@ def _left_over(unanswered: Sequence[Input], strangers: Sequence[str]) -> dict[st
     if unanswered:
         log.warning("hubspot left inputs unanswered", inputs=len(unanswered))
     return {one.key: Outcome(one.key, "unknown", code="unanswered") for one in unanswered}
-
-
-def _names(inputs: Sequence[Input]) -> dict[tuple[str, str], Input]:
-    by_name: dict[tuple[str, str], Input] = {}
-    for position, one in enumerate(inputs):
-        by_name["trace", str(position)] = one
-        by_name["id", one.id] = one
-    return by_name
-
-
-def _result_names(result: Mapping[str, Any], inputs: Sequence[Input]) -> list[tuple[str, str]]:
-    id_property = inputs[0].id_property
-    own_id = (result.get("properties") or {}).get(id_property) if id_property else result.get("id")
-    return [*_traces_of(result.get("objectWriteTraceId")), ("id", str(own_id))]
-
-
-def _traces(error: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [("trace", name) for name in errors.context(error, "objectWriteTraceId")]
-
-
-def _ids(error: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [("id", name) for name in errors.context(error, "ids")]
-
-
-def _traces_of(value: object) -> list[tuple[str, str]]:
-    return [] if value is None else [("trace", str(value))]
 
 
 def _sent(inputs: Iterable[Input]) -> set[str]:

@@ -63,32 +63,35 @@ def create_tasks(
 ) -> dict[str, Outcome]:
     """Make the tasks that do not exist yet and tie each to its company; one outcome per operation.
 
-    ``key`` is the property of `key_field`.
-    Safe to repeat after any crash or lost answer: a task that is there is left as it is and only a
-    missing tie to its company is made good.
+    ``key`` is the property of `key_field`. Safe to repeat after any crash or lost answer: a task that is
+    there is left as it is and only a missing tie to its company is made good.
     """
     there = read_batch(client, TASKS, [one.key for one in operations], [], id_property=key)
     deleted = _deleted(client, key, [one.key for one in operations if one.key not in there])
     new = [one for one in operations if one.key not in there and one.key not in deleted]
     companies = read_batch(client, destination.object, [one.record_id for one in new], ["hs_object_id"])
-    outcomes = {key: Outcome(key, "applied", record_id=record.id) for key, record in there.items()}
-    outcomes |= {key: Outcome(key, "applied", record.id, DELETED) for key, record in deleted.items()}
-    outcomes |= {one.key: _no_company(one.key) for one in new if one.record_id not in companies}
+    settled = {name: Outcome(name, "applied", record.id, DELETED) for name, record in deleted.items()}
+    settled |= {one.key: _no_company(one.key) for one in new if one.record_id not in companies}
     due_hour = destination.tasks.due_hour if destination.tasks else 0
     inputs = [
         Input(one.key, one.key, _properties(one, key, due_hour, portal.zone), id_property=key)
         for one in new
         if one.record_id in companies
     ]
-    made = {key: _race_lost(outcome) for key, outcome in write_batch(client, TASKS, "upsert", inputs).items()}
+    made = {name: _race_lost(outcome) for name, outcome in write_batch(client, TASKS, "upsert", inputs).items()}
+    made |= {name: Outcome(name, "applied", record.id) for name, record in there.items()}
+    homes = {
+        one.key: companies[one.record_id].id if one.record_id in companies else one.record_id for one in operations
+    }
     try:
-        ties = _ties(client, destination, operations, there, made)
-        return outcomes | made | associate(client, TASKS, destination.object, ties)
+        untied = _untied(client, destination, there, made)
+        ties = {name: (task_id, homes[name]) for name, task_id in untied.items()}
+        return settled | made | associate(client, TASKS, destination.object, ties)
     except CallFailed:
-        if not made:
+        if not inputs:
             raise
         # The tasks are made; written again with the same keys, only the ties are.
-        return outcomes | {key: _untied(outcome) for key, outcome in made.items()}
+        return settled | {name: _tie_later(outcome) for name, outcome in made.items()}
 
 
 def update_tasks(client: Client, operations: Sequence[UpdateTask], key: str) -> dict[str, Outcome]:
@@ -156,18 +159,16 @@ def _deleted(client: Client, key: str, keys: Sequence[str]) -> dict[str, Record]
     return found
 
 
-def _ties(
-    client: Client,
-    destination: Destination,
-    operations: Sequence[CreateTask],
-    there: Mapping[str, Record],
-    made: Mapping[str, Outcome],
-) -> dict[str, tuple[str, str]]:
-    """(task id, company id) by key of what has to be tied: the new tasks, and old ones that have no company."""
+def _untied(
+    client: Client, destination: Destination, there: Mapping[str, Record], made: Mapping[str, Outcome]
+) -> dict[str, str]:
+    """Task ids, by key, that have to be tied to a company: new tasks, and old ones that have none."""
     tied = associated(client, TASKS, destination.object, [record.id for record in there.values()])
-    task_ids = {key: record.id for key, record in there.items() if not tied.get(record.id)}
-    task_ids |= {key: one.record_id for key, one in made.items() if one.status == "applied" and one.record_id}
-    return {one.key: (task_ids[one.key], one.record_id) for one in operations if one.key in task_ids}
+    return {
+        name: one.record_id
+        for name, one in made.items()
+        if one.status == "applied" and one.record_id and not tied.get(one.record_id)
+    }
 
 
 def _with_history(
@@ -208,5 +209,5 @@ def _race_lost(outcome: Outcome) -> Outcome:
     return replace(outcome, status="retry") if outcome.code == "UNIQUE_VALUE" else outcome
 
 
-def _untied(outcome: Outcome) -> Outcome:
+def _tie_later(outcome: Outcome) -> Outcome:
     return outcome if outcome.status != "applied" else Outcome(outcome.key, "retry", outcome.record_id, "not_tied")
