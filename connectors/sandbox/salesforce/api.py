@@ -45,8 +45,8 @@ class Call:
     def json(self) -> Json:
         """The body. Raises `Refused` JSON_PARSER_ERROR."""
         try:
-            return json.loads(self.raw)
-        except ValueError as problem:
+            return json.loads(self.raw, parse_constant=_no_constant)
+        except (ValueError, RecursionError) as problem:
             raise malformed(f"Unexpected character in the request body: {problem}") from None
 
     def body(self) -> dict[str, Json]:
@@ -107,8 +107,12 @@ def dispatch(resources: Sequence[Resource], call: Call) -> Answer:
         return Answer([refused.of_request()], refused.status)
 
 
+def _no_constant(name: str) -> Json:
+    raise ValueError(f"{name} is not JSON")
+
+
 def encode(body: Json, pretty: bool) -> bytes:
     """JSON as Salesforce sends it: compact unless ``X-PrettyPrint: 1`` asked otherwise."""
     if pretty:
-        return json.dumps(body, ensure_ascii=False, indent=2).encode()
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        return json.dumps(body, ensure_ascii=False, indent=2).encode("utf-8", "replace")
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

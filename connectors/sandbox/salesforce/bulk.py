@@ -55,9 +55,9 @@ def create(call: Call) -> Answer:
     if operation not in _OPERATIONS:
         raise Refused("INVALIDJOB", f"Unsupported operation: {operation}", None)
     key = given.get("externalIdFieldName")
-    if operation == "upsert" and not key:
+    if operation == "upsert" and not (isinstance(key, str) and key):
         raise Refused("INVALIDJOB", "ExternalIdFieldName is required for upsert operation", None)
-    line_ending, delimiter = given.get("lineEnding", "LF"), given.get("columnDelimiter", "COMMA")
+    line_ending, delimiter = str(given.get("lineEnding", "LF")), str(given.get("columnDelimiter", "COMMA"))
     if given.get("contentType", "CSV") != "CSV" or line_ending not in _LINE_ENDINGS or delimiter not in _DELIMITERS:
         raise Refused("INVALIDJOB", "contentType, lineEnding or columnDelimiter is not supported", None)
     job = Job(

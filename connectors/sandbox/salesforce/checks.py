@@ -126,7 +126,7 @@ def _by_external_id(org: Org, kind: ObjectType, access: Access, name: str, value
     key_field = org.access(target).find(key)
     if key_field is None or not key_field.indexed:
         raise no_such_column(target, key)
-    found = org.tables[target.name].having(key_field, wanted)
+    found = org.tables[target.name].having(key_field, stored(key_field, wanted))
     if len(found) != 1:
         message = f"Foreign key external ID: {wanted} not found for field {key} in entity {target.name}"
         raise Refused("INVALID_FIELD", message)

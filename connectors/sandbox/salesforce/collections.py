@@ -129,7 +129,7 @@ def _records(call: Call) -> tuple[list[Result], bool]:
     if not records:
         raise Refused("REQUIRED_FIELD_MISSING", "At least 1 record is required", None)
     _check_count(records)
-    types = [str((one.get("attributes") or {}).get("type") or "") for one in records]
+    types = [_type_of(one) for one in records]
     if not all(types):
         raise Refused("INVALID_FIELD", "attributes.type is required on every record", None)
     chunks = sum(1 for _ in groupby(kind.lower() for kind in types))
@@ -139,6 +139,12 @@ def _records(call: Call) -> tuple[list[Result], bool]:
     return records, bool(body.get("allOrNone"))
 
 
+def _type_of(given: Result) -> str:
+    attributes = given.get("attributes")
+    named = attributes.get("type") if isinstance(attributes, dict) else None
+    return named if isinstance(named, str) else ""
+
+
 def _check_count(given: Sequence[Any]) -> None:
     if len(given) > _MOST_RECORDS:
         message = f"record limit reached. cannot submit more than {_MOST_RECORDS} records into this call"
@@ -146,7 +152,7 @@ def _check_count(given: Sequence[Any]) -> None:
 
 
 def _kind_of(call: Call, given: Result) -> ObjectType:
-    name = given["attributes"]["type"]
+    name = _type_of(given)
     kind = call.org.catalogue.find(name)
     if kind is None:
         raise Refused("INVALID_TYPE", f"sObject type '{name}' is not supported.")
@@ -169,4 +175,5 @@ def _value_of(given: Result, name: str) -> Any:
 
 
 def _folded(given: Result, field: Field) -> Any:
-    return fold(field, _value_of(given, field.name))
+    value = _value_of(given, field.name)
+    return fold(field, value) if isinstance(value, str | int | float) else None

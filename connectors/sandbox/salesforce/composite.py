@@ -53,25 +53,30 @@ def composite(resources: Sequence[Resource]) -> Handler:
 
 def _parts(body: Mapping[str, Json]) -> list[dict[str, Json]]:
     parts = body.get("compositeRequest")
-    if not isinstance(parts, list) or not parts:
-        raise malformed("compositeRequest has to be a list of requests")
+    if not isinstance(parts, list) or not parts or not all(_is_request(part) for part in parts):
+        raise malformed("compositeRequest has to be a list of requests with method, url and referenceId")
     if len(parts) > _MOST_REQUESTS:
         message = f"The number of requests {len(parts)} exceeds the limit of {_MOST_REQUESTS}"
         raise Refused("LIMIT_EXCEEDED", message, None)
-    if sum(bool(_HEAVY.match(str(part.get("url")))) for part in parts) > _MOST_HEAVY:
+    if sum(bool(_HEAVY.match(part["url"])) for part in parts) > _MOST_HEAVY:
         message = f"The number of query and sObject Collections requests exceeds the limit of {_MOST_HEAVY}"
         raise Refused("LIMIT_EXCEEDED", message, None)
-    names = [part.get("referenceId") for part in parts]
-    if not all(names) or len(set(names)) < len(names):
+    if len({part["referenceId"] for part in parts}) < len(parts):
         raise malformed("every request needs a referenceId of its own")
     return parts
+
+
+def _is_request(part: Json) -> bool:
+    if not isinstance(part, dict) or not isinstance(part.get("httpHeaders", {}), dict):
+        return False
+    return all(isinstance(part.get(name), str) for name in ("method", "url", "referenceId"))
 
 
 def _answer(
     resources: Sequence[Resource], call: Call, part: Mapping[str, Json], journal: Journal, answers: Mapping[str, Answer]
 ) -> Answer:
     try:
-        url = urlsplit(str(_filled(part.get("url", ""), answers)))
+        url = urlsplit(str(_filled(part["url"], answers)))
         found = _URL.match(url.path)
         if found is None:
             raise Refused("NOT_FOUND", "The requested resource does not exist", None, 404)
@@ -81,11 +86,11 @@ def _answer(
     inner = replace(
         call,
         version=found.group(1),
-        method=str(part.get("method", "GET")).upper(),
+        method=part["method"].upper(),
         path=found.group(2) or "/",
         query=dict(parse_qsl(url.query, keep_blank_values=True)),
         raw=raw,
-        headers={name.lower(): str(value) for name, value in (part.get("httpHeaders") or {}).items()},
+        headers={name.lower(): str(value) for name, value in part.get("httpHeaders", {}).items()},
         journal=journal,
     )
     return dispatch(resources, inner)

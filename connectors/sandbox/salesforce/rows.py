@@ -98,7 +98,7 @@ def updated(call: Call, object: str) -> Answer:
     kind = call.kind(object)
     try:
         start, end = (stamp(parse_moment(call.query[name].replace(" ", "+"))) for name in ("start", "end"))
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         raise Refused("INVALID_REPLICATION_DATE", "start and end have to be ISO 8601 times with a zone", None) from None
     changed = [one["Id"] for one in call.org.tables[kind.name].living() if start <= one["SystemModstamp"] <= end]
     return Answer({"ids": changed, "latestDateCovered": min(end, call.org.now())})

@@ -41,11 +41,14 @@ def load_seed(org: Org, seed: Mapping[str, Any]) -> None:
         for field in seed.get("custom_fields", []):
             add_custom_field(org, field.get("FullName"), field.get("Metadata"), granted=True)
         _load_records(org, seed.get("records", {}))
-    except Refused as refused:
+    except BaseException as problem:
         org.roll_back(before)
-        raise ControlError(f"seed: {refused.code}: {refused.message}") from None
-    except ControlError:
-        org.roll_back(before)
+        if isinstance(problem, Refused):
+            raise ControlError(f"seed: {problem.code}: {problem.message}") from None
+        if isinstance(problem, KeyError | TypeError | AttributeError | ValueError) and not isinstance(
+            problem, ControlError
+        ):
+            raise ControlError(f"seed: not the shape of a seed ({problem})") from None
         raise
 
 

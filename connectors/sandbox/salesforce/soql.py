@@ -11,9 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, TypeVar
 
 from connectors.sandbox.salesforce.refusal import Refused
+from connectors.sandbox.salesforce.values import parse_moment, stamp
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<string>'(?:\\.|[^'\\])*')"
@@ -38,6 +40,8 @@ _ESCAPES = {
 _SIGNS = {"=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _DATE_WORDS = frozenset({"today", "yesterday", "tomorrow"})
 _DAY_COUNTS = frozenset({"last_n_days", "next_n_days", "n_days_ago"})
+_MOST_DAYS = 100_000
+_MOST_SKIPPED = 2000
 T = TypeVar("T")
 
 
@@ -60,7 +64,10 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A value as written. ``kind`` is string, number, boolean, null, date, datetime or named; ``n`` its days."""
+    """A value, dates and datetimes as they are stored.
+
+    ``kind`` is string, number, boolean, null, date, datetime, or named (TODAY, LAST_N_DAYS) with ``n`` days.
+    """
 
     kind: str
     value: Any
@@ -150,6 +157,9 @@ class _Parser:
             order = self._list(self._order)
         limit = self._count() if self._taken("limit") else None
         offset = self._count() if self._taken("offset") else 0
+        if offset > _MOST_SKIPPED:
+            message = f"Maximum SOQL offset allowed is {_MOST_SKIPPED}"
+            raise Refused("NUMBER_OUTSIDE_VALID_RANGE", message, None)
         query = Query(self._text, target.text, target.at, paths, where, order, limit, offset)
         return self.whole(lambda: query)
 
@@ -224,8 +234,10 @@ class _Parser:
         word = token.text.lower()
         if token.kind == "string":
             return Literal("string", _unescape(token.text[1:-1]))
-        if token.kind in ("number", "date", "datetime"):
-            return Literal(token.kind, float(word) if token.kind == "number" else token.text)
+        if token.kind == "number":
+            return Literal("number", float(word))
+        if token.kind in ("date", "datetime"):
+            return Literal(token.kind, self._moment(token))
         if word in ("true", "false"):
             return Literal("boolean", word == "true")
         if word == "null":
@@ -233,9 +245,18 @@ class _Parser:
         if word in _DATE_WORDS:
             return Literal("named", word)
         if word in _DAY_COUNTS and self._taken(":"):
-            return Literal("named", word, self._count())
+            return Literal("named", word, min(self._count(), _MOST_DAYS))
         self._next -= 1
         raise self._unexpected()
+
+    def _moment(self, token: Token) -> str:
+        try:
+            if token.kind == "date":
+                return date.fromisoformat(token.text).isoformat()
+            return stamp(parse_moment(token.text))
+        except (ValueError, OverflowError):
+            self._next -= 1
+            raise self._unexpected() from None
 
     def _path(self) -> Path:
         word = self._word()

@@ -14,7 +14,7 @@ from connectors.sandbox.salesforce.refusal import Refused
 from connectors.sandbox.salesforce.schema import NUMBER_TYPES, Field, ObjectType
 from connectors.sandbox.salesforce.soql import Compare, Condition, Literal, Path, Query, refused_at
 from connectors.sandbox.salesforce.table import Record, fold
-from connectors.sandbox.salesforce.values import parse_moment, stamp
+from connectors.sandbox.salesforce.values import stamp
 
 Test = Callable[[Record], bool]
 _ARCHIVED_AFTER_DAYS = 365
@@ -164,8 +164,6 @@ def _range(org: Org, field: Field, literal: Literal, text: str, at: int) -> tupl
         if value is None:
             message = f"invalid ID field: {literal.value}"
             raise refused_at(text, at, "INVALID_QUERY_FILTER_OPERATOR", message)
-    elif wanted == "datetime":
-        value = stamp(parse_moment(value))
     elif value == "":
         value = None
     return fold(field, value), fold(field, value)

@@ -106,10 +106,9 @@ def _record(call: Call, given: str) -> Record:
 
 
 def _field(name: str, metadata: Any) -> Field:
-    if not isinstance(metadata, Mapping) or not metadata.get("type"):
-        raise _missing("type")
-    if not metadata.get("label"):
-        raise _missing("label")
+    for needed in ("type", "label"):
+        if not isinstance(metadata, Mapping) or not isinstance(metadata.get(needed), str) or not metadata[needed]:
+            raise _missing(needed)
     make = _TYPES.get(metadata["type"])
     if make is None:
         message = f"Type: bad value for restricted picklist field: {metadata['type']}"
@@ -124,7 +123,7 @@ def _field(name: str, metadata: Any) -> Field:
     }
     return Field(
         name=f"{name}__c",
-        label=str(metadata["label"]),
+        label=metadata["label"],
         unique=unique,
         external_id=external,
         id_lookup=external,
@@ -159,17 +158,25 @@ def _checkbox(metadata: Metadata) -> dict[str, Any]:
 
 def _picklist(kind: str) -> Callable[[Metadata], dict[str, Any]]:
     def make(metadata: Metadata) -> dict[str, Any]:
-        values = metadata.get("valueSet") or {}
-        defined = (values.get("valueSetDefinition") or {}).get("value")
-        if not defined:
+        values = _mapping(metadata.get("valueSet"))
+        defined = _mapping(values.get("valueSetDefinition")).get("value")
+        if not isinstance(defined, list) or not defined:
             raise _missing("valueSet")
-        options = tuple(
-            Option(str(one.get("valueName") or one.get("fullName") or one["label"]), default=bool(one.get("default")))
-            for one in defined
-        )
+        options = tuple(_option(_mapping(one)) for one in defined)
         return {"type": kind, "length": 255, "options": options, "restricted": bool(values.get("restricted"))}
 
     return make
+
+
+def _option(given: Metadata) -> Option:
+    named = given.get("valueName") or given.get("fullName") or given.get("label")
+    if not named:
+        raise _missing("fullName")
+    return Option(str(named), default=bool(given.get("default")))
+
+
+def _mapping(given: Any) -> Metadata:
+    return given if isinstance(given, Mapping) else {}
 
 
 def _fixed(kind: str, length: int = 0) -> Callable[[Metadata], dict[str, Any]]:
@@ -198,7 +205,7 @@ def _whole(metadata: Metadata, name: str, low: int, high: int) -> int:
     value = metadata.get(name)
     if value is None:
         raise _missing(name)
-    if not isinstance(value, int) or not low <= value <= high:
+    if type(value) is not int or not low <= value <= high:
         raise Refused("FIELD_INTEGRITY_EXCEPTION", f"{name} must be between {low} and {high}", (name,))
     return value
 

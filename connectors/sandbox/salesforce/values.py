@@ -57,7 +57,8 @@ def _text(field: Field, given: Any) -> str:
     if len(given) > field.length:
         message = f"{field.label}: data value too large: {given} (max length={field.length})"
         raise Refused("STRING_TOO_LONG", message, (field.name,), rank=RANK_RANGE)
-    return str(given)
+    # Half a surrogate pair is valid in JSON but in no UTF-8 answer.
+    return str(given) if given.isascii() else str(given.encode("utf-8", "replace").decode())
 
 
 def _email(field: Field, given: Any) -> str:
@@ -100,7 +101,7 @@ def _day(field: Field, given: Any) -> str:
         if isinstance(given, str) and _DATE.match(given):
             return date.fromisoformat(given).isoformat()
         return parse_moment(given).astimezone(UTC).date().isoformat()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise _wrong_type(field, given, "date") from None
 
 
@@ -109,7 +110,7 @@ def _moment(field: Field, given: Any) -> str:
         if isinstance(given, str) and _DATE.match(given):
             return f"{date.fromisoformat(given).isoformat()}T00:00:00.000+0000"
         return stamp(parse_moment(given))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise _wrong_type(field, given, "datetime") from None
 
 

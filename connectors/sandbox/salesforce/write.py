@@ -21,6 +21,7 @@ from connectors.sandbox.salesforce.refusal import Refused
 from connectors.sandbox.salesforce.rules import check_rules
 from connectors.sandbox.salesforce.schema import Field, ObjectType
 from connectors.sandbox.salesforce.table import Journal, Record
+from connectors.sandbox.salesforce.values import stored
 
 _DELETED = Refused("ENTITY_IS_DELETED", "entity is deleted", status=404)
 
@@ -75,19 +76,22 @@ class Writer:
     def upsert(self, kind: ObjectType, key: Field, given: Mapping[str, Any], may_create: bool) -> tuple[str, bool]:
         """Update the one record with this key, or create it; its id and whether it was created."""
         wanted = next((value for name, value in given.items() if name.lower() == key.name.lower()), None)
-        if wanted is None or wanted == "":
+        wanted = stored(key, wanted)
+        rest = {name: value for name, value in given.items() if name.lower() != key.name.lower()}
+        if wanted is None and key.name == "Id" and may_create:
+            return self.insert(kind, rest), True
+        if wanted is None:
             raise Refused("MISSING_ARGUMENT", f"{key.name} not specified")
         found = self.org.tables[kind.name].having(key, wanted)
         if len(found) > 1:
             message = f"more than one record found for external id field: [{', '.join(found)}]"
             raise Refused("DUPLICATE_EXTERNAL_ID", f"{key.name}: {message}")
         if found:
-            rest = {name: value for name, value in given.items() if name.lower() != key.name.lower()}
             self.update(kind, found[0], rest)
             return found[0], False
-        if not may_create:
-            raise Refused("NOT_FOUND", "The requested resource does not exist", None, 404)
-        return self.insert(kind, {"Id": None, **given} if key.name == "Id" else given), True
+        if key.name == "Id" or not may_create:
+            raise Refused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+        return self.insert(kind, given), True
 
     def delete(self, record_id: str) -> None:
         """Put a record, and what hangs on it, into the recycle bin."""
