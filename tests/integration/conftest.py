@@ -138,9 +138,9 @@ class Stage:
 
 
 @contextmanager
-def open_stage(folder: Path) -> Iterator[Stage]:
+def open_stage(folder: Path, as_of: datetime = AS_OF) -> Iterator[Stage]:
     """A demo company of 60 accounts and two CRMs with our fields in them; nothing has run yet."""
-    company = build_stage(folder, 60, 7, AS_OF)
+    company = build_stage(folder, 60, 7, as_of)
     with sandboxes(folder / SEED_FILE) as crms:
         point_at(folder, crms)
         made = Stage(folder, company, crms)

@@ -40,7 +40,7 @@ def save_summary(connection: Connection, run_id: str, summary: Json) -> None:
 
 def load_memories(connection: Connection) -> dict[str, Json]:
     """Account id → its score memory as JSON."""
-    return dict(connection.execute(select(score_memory)).tuples().all())
+    return dict(connection.execute(select(score_memory)).all())
 
 
 def save_memories(connection: Connection, memories: Mapping[str, Json]) -> None:
