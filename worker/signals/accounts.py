@@ -49,8 +49,7 @@ def account_rows(moment: Moment, columns: tuple[tuple[str, str], ...]) -> sa.Sel
 
 def _seen_in_events(moment: Moment) -> sa.Subquery:
     """Distinct account ids of the events; an account begins with its first event."""
-    events = moment.catalogue.table("events")
-    assert events is not None  # noqa: S101 - events are always mapped
+    events = moment.catalogue.events
     first = sa.func.min(events.time("occurred_at")).label("created_at")
     found = sa.select(events.id("account_id").label("account_id"), first).select_from(events.rows)
     known = events.raw("account_id").is_not(None)

@@ -84,8 +84,7 @@ def _unknown(
 
 
 def _never_seen(source: Source, signals: SignalsSettings, needs: Iterable[Need]) -> Iterator[SourceFinding]:
-    events = source.catalogue.table("events")
-    assert events is not None  # noqa: S101 - events are always mapped
+    events = source.catalogue.events
     name = events.text("name")
     most = sa.select(name).select_from(events.rows).group_by(name).order_by(sa.func.count().desc())
     seen = {str(row[0]) for row in source.engine.run(most.limit(_MOST_NAMES)) if row[0] is not None}

@@ -14,7 +14,8 @@ from worker.language.suggest import did_you_mean
 from worker.settings.product import ProductSettings, TableMapping
 from worker.settings.product_schema import SCHEMA, kind_of, mappable
 from worker.signals.constructs import Column, IdText, JsonText, Kind, MomentOf, NumberOf
-from worker.signals.engines import Engine, files_relation
+from worker.signals.duck import files_relation
+from worker.signals.engines import Engine
 from worker.signals.errors import SourceError
 
 _TRUE = ("true", "t", "yes", "y", "1", "1.0")
@@ -115,6 +116,14 @@ class Catalogue:
         if name not in self._seen:
             self._seen[name] = self._look(name, mapping)
         return self._seen[name]
+
+    @property
+    def events(self) -> MappedTable:
+        """The events, which every product has."""
+        table = self.table("events")
+        if table is None:
+            raise SourceError("the events need a table or query of their own")
+        return table
 
     def _look(self, name: str, mapping: TableMapping) -> MappedTable:
         try:

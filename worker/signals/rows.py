@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -159,7 +160,7 @@ def arrived(events: MappedTable, catalogue: Catalogue, as_of: datetime) -> list[
         parts.append(sa.or_(received.is_(None), by(received, as_of)))
     users = catalogue.table("users")
     if users is not None and users.has("is_internal") and events.has("user_id") and catalogue.product.exclude.internal:
-        own = sa.select(sa.literal_column("1")).select_from(users.rows)
+        own: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(users.rows)
         parts.append(sa.not_(sa.exists(own.where(same_person(users, events), users.flag("is_internal")))))
     return parts
 

@@ -8,7 +8,6 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from worker.settings.product_schema import SCHEMA
 from worker.settings.signals import OF_NUMBERS
 from worker.signals.aggregates import RowColumns
 from worker.signals.constructs import Column, DayOf, Kind
@@ -36,8 +35,7 @@ class Moment:
 
 def from_events(moment: Moment) -> MappedTable:
     """Whoever appears in the events, since they first did, as memberships."""
-    events = moment.catalogue.table("events")
-    assert events is not None  # noqa: S101 - events are always mapped
+    events = moment.catalogue.events
     user = [] if not events.has("user_id") else [events.id("user_id").label("user_id")]
     grouped = [events.raw(name) for name in ("account_id", "user_id") if events.has(name)]
     first = sa.func.min(events.time("occurred_at")).label("added_at")

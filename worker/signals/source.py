@@ -11,9 +11,11 @@ from typing import Self
 from worker.settings.environment import SecretMissing, secret
 from worker.settings.product import ProductSettings
 from worker.signals.constructs import Kind
-from worker.signals.engines import Engine, open_duckdb_file, open_folder, open_postgres, open_sqlite
+from worker.signals.duck import open_duckdb_file, open_folder
+from worker.signals.engines import Engine
 from worker.signals.errors import SourceError
 from worker.signals.mapping import Catalogue
+from worker.signals.sql import open_postgres, open_sqlite
 from worker.signals.volume import Volume, measure_volume
 
 

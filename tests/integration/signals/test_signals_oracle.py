@@ -114,7 +114,7 @@ def tables(as_of: datetime) -> st.SearchStrategy[dict[str, Any]]:
     row = st.fixed_dictionaries
     return row(
         {
-            "accounts": row({account_id: maybe for account_id in ACCOUNTS}).map(
+            "accounts": row(dict.fromkeys(ACCOUNTS, maybe)).map(
                 lambda created: [{"account_id": key, "created_at": value} for key, value in created.items()]
             ),
             "events": st.lists(

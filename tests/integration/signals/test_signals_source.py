@@ -1,0 +1,213 @@
+"""Whatever is wrong with the source is said in one clear sentence, and nothing is ever written to it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from signals_kit import Database, at, product_of, signals_of
+
+from worker.language.need import Need
+from worker.settings.product import ProductSettings
+from worker.signals import SourceError, StaleData, check_fresh, check_source, compute, open_source
+
+AS_OF = at("2026-03-10T06:00")
+SIGNALS = signals_of(
+    """
+    event_lists: {key_events: [Used, Repot Created]}
+    signals:
+      used: {label: x, from: events, measure: count, events: key_events, window: 7d}
+      nps: {label: x, from: surveys, measure: latest, column: score}
+      nps_age: {label: x, from: surveys, measure: last, as: days_since}
+      urgent: {label: x, from: tickets, measure: count, where: {severity: urgent}, current: true}
+    """
+)
+
+
+def filled(database: Database, **tables: Any) -> dict[str, Any]:
+    events = [
+        {"account_id": "a", "user_id": "u", "name": name, "occurred_at": at("2026-03-09")}
+        for name in ("Used", "Report Created")
+    ]
+    data = {"accounts": [{"account_id": "a", "is_internal": False}], "events": events, **tables}
+    database.fill(data)
+    return data
+
+
+def messages(database: Database, product: ProductSettings, needs: list[Need] | None = None) -> list[tuple[str, str]]:
+    with open_source(product, database.folder) as source:
+        return [(finding.severity, finding.message) for finding in check_source(source, product, SIGNALS, needs or [])]
+
+
+def test_a_good_source_has_nothing_but_what_stays_unknown_said_once(database: Database) -> None:
+    product = product_of(database.source, filled(database, tickets=[]))
+    found = messages(database, product, [Need("users", "Used", 14)])
+    assert found == [
+        ("warning", "table surveys is not mapped, so these stay unknown: nps, nps_age"),
+        ("warning", 'no event is called "Repot Created" so far. Did you mean "Report Created"?'),
+    ]
+
+
+def test_a_column_that_is_not_mapped_is_named_with_what_needs_it(database: Database) -> None:
+    data = filled(database)
+    tickets = {"query": "SELECT account_id, name, occurred_at AS opened_at, name AS severity FROM events"}
+    found = messages(database, product_of(database.source, data, mapping={"tickets": tickets}))
+    assert ("warning", "column closed_at of tickets is not mapped, so these stay unknown: urgent") in found
+
+
+def test_an_event_of_a_playbook_that_never_occurs_is_named(database: Database) -> None:
+    product = product_of(database.source, filled(database))
+    found = messages(database, product, [Need("count", "Usd", 7), Need("field", "plan")])
+    assert ("warning", 'count(Usd, 7d): no event is called "Usd" so far. Did you mean "Used"?') in found
+
+
+@pytest.mark.parametrize(
+    ("mapping", "said"),
+    [
+        ({"events": {"table": "event"}}, 'table events: there is no table "event". Did you mean "events"?'),
+        (
+            {"events": {"table": "events", "columns": {"user_id": "usr_id"}}},
+            'table events: no column "usr_id". Did you mean "user_id"?',
+        ),
+        ({"accounts": {"table": "accounts", "extra": {"x": "chanel"}}}, 'Did you mean "channel"?'),
+        ({"events": {"table": "accounts"}}, "table events has no column occurred_at"),
+        ({"users": {"query": "SELECT account_id AS user_id FROM nowhere"}}, "nowhere"),
+    ],
+)
+def test_a_table_or_column_that_is_not_there_is_named_with_what_was_meant(
+    database: Database, mapping: dict[str, Any], said: str
+) -> None:
+    product = product_of(database.source, filled(database), mapping=mapping)
+    errors = [message for severity, message in messages(database, product) if severity == "error"]
+    assert len(errors) == 1
+    assert said in errors[0]
+    signals = signals_of("signals: {p: {label: x, from: events, measure: top_user, column: email}}")
+    with open_source(product, database.folder) as source, pytest.raises(SourceError, match=said[:12]):
+        compute(source, product, signals, [], AS_OF)
+
+
+def test_numbers_are_not_taken_for_times(database: Database) -> None:
+    if database.kind == "sqlite":
+        pytest.skip("SQLite keeps times as numbers too")
+    mapping = {"events": {"table": "events", "columns": {"occurred_at": "n"}}}
+    data = filled(database)
+    mapping["events"] = {"query": "SELECT account_id, name, 17000 AS n FROM events", "columns": {"occurred_at": "n"}}
+    found = messages(database, product_of(database.source, data, mapping=mapping))
+    assert [severity for severity, _ in found] == ["error"]
+    assert "holds numbers, not times" in found[0][1]
+
+
+@pytest.mark.parametrize(
+    "query", ["WITH x AS (DELETE FROM events RETURNING *) SELECT * FROM x", "SELECT 1) x; DELETE FROM events --"]
+)
+def test_nothing_is_ever_written(database: Database, query: str) -> None:
+    data = filled(database)
+    try:
+        product = product_of(database.source, data, mapping={"users": {"query": query}})
+    except ValueError:
+        return
+    assert any(severity == "error" for severity, _ in messages(database, product))
+    with open_source(product_of(database.source, data), database.folder) as source:
+        assert source.volume(AS_OF).events == 2
+
+
+def test_volume_counts_what_there_was_then(database: Database) -> None:
+    a_day = {"2026-02-09": 16, "2026-02-16": 10, "2026-02-23": 6, "2026-03-02": 20, "2026-03-09": 9, "2026-03-11": 3}
+    events = [
+        {"account_id": "a", "user_id": "u", "name": "Used", "occurred_at": at(f"{day}T{hour:02}:00")}
+        for day, n in a_day.items()
+        for hour in range(n)
+    ]
+    accounts = [{"account_id": "a"}, {"account_id": "b", "created_at": at("2026-03-12")}]
+    product = product_of(database.source, filled(database, events=events, accounts=accounts))
+    with open_source(product, database.folder) as source:
+        tuesday, monday = source.volume(AS_OF), source.volume(AS_OF - timedelta(days=1))
+    assert (tuesday.events, tuesday.latest, tuesday.accounts) == (61, at("2026-03-09T08:00"), 1)
+    assert (tuesday.last_day_events, tuesday.usual_same_weekday) == (9, 13)
+    assert (monday.last_day_events, monday.usual_same_weekday) == (0, None)  # no event is four Sundays old
+
+
+def test_an_empty_source_is_stale(database: Database) -> None:
+    product = product_of(database.source, filled(database, events=[], accounts=[]))
+    with open_source(product, database.folder) as source, pytest.raises(StaleData, match=r"no events.*no accounts"):
+        check_fresh(source.volume(AS_OF), AS_OF, timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ({"duckdb": "none.duckdb"}, "there is no DuckDB file at"),
+        ({"sqlite": "none.sqlite"}, "there is no SQLite file at"),
+        ({"folder": "none"}, "there is no folder at"),
+        ({"duckdb": "broken"}, "cannot open the DuckDB file"),
+        ({"sqlite": "broken"}, "cannot open the SQLite file"),
+        ({"postgres": "env:PLGSYNC_TEST_NO_SUCH_VARIABLE"}, "PLGSYNC_TEST_NO_SUCH_VARIABLE is not set"),
+        ({"postgres": "file:unreachable"}, "cannot open PostgreSQL at 127.0.0.1"),
+        ({"postgres": "file:mysql"}, "expected a postgresql:// URL, not mysql://"),
+        ({"postgres": "file:broken"}, "the PostgreSQL URL cannot be read"),
+    ],
+)
+def test_a_source_that_cannot_be_opened_is_one_clear_message(tmp_path: Path, source: dict[str, str], said: str) -> None:
+    (tmp_path / "broken").write_text("this is no database at all, " * 100)
+    (tmp_path / "unreachable").write_text("postgresql://me:s3cret@127.0.0.1:9/product")
+    (tmp_path / "mysql").write_text("mysql://me:s3cret@127.0.0.1/product")
+    with pytest.raises(SourceError, match=said) as refused:
+        open_source(product_of(source, ["accounts", "events"]), tmp_path)
+    assert "s3cret" not in str(refused.value)
+
+
+class TestFolder:
+    """Parquet and CSV files."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        (tmp_path / "data" / "events").mkdir(parents=True)
+        with duckdb.connect() as duck:
+            for part, when in enumerate(("2026-03-08", "2026-03-09")):
+                row = (
+                    f"SELECT 'a' AS account_id, 'u{part}' AS user_id, 'Used' AS name, TIMESTAMP '{when}' AS occurred_at"
+                )
+                duck.execute(f"COPY ({row}) TO '{tmp_path}/data/events/{part}.parquet'")
+        (tmp_path / "data" / "accounts.csv").write_text('account_id,name\na,"Ada, ""Inc"""\nb,\n')
+        (tmp_path / "outside.csv").write_text("account_id\nsecret\n")
+        return tmp_path
+
+    def found(self, folder: Path, tables: dict[str, Any]) -> dict[str, Any]:
+        product = product_of({"folder": "data"}, [], mapping=tables)
+        with open_source(product, folder) as source:
+            signals = signals_of("signals: {u: {label: x, from: events, measure: users}}")
+            return {
+                key: (row["account.name"], row["u"])
+                for key, row in compute(source, product, signals, [], AS_OF).items()
+            }
+
+    @pytest.mark.parametrize("events", ["events", "events/*.parquet"])
+    @pytest.mark.parametrize("accounts", ["accounts", "accounts.csv"])
+    def test_a_table_is_a_file_a_folder_or_a_pattern(self, folder: Path, events: str, accounts: str) -> None:
+        tables = {"accounts": {"table": accounts}, "events": {"table": events}}
+        assert self.found(folder, tables) == {"a": ('Ada, "Inc"', 2), "b": (None, 0)}
+
+    def test_a_query_names_files_like_tables(self, folder: Path) -> None:
+        accounts = {"query": "SELECT DISTINCT e.account_id, a.name FROM events e JOIN accounts a USING (account_id)"}
+        assert self.found(folder, {"accounts": accounts, "events": {"table": "events"}}) == {"a": ('Ada, "Inc"', 2)}
+
+    @pytest.mark.parametrize(
+        "table",
+        [
+            {"table": "../outside.csv"},
+            {"table": "acounts"},
+            {"query": "SELECT * FROM read_csv('../outside.csv')"},
+            {"query": "SELECT * FROM read_csv('https://example.com/accounts.csv')"},
+        ],
+    )
+    def test_nothing_outside_the_folder_is_read(self, folder: Path, table: dict[str, str]) -> None:
+        with pytest.raises(SourceError, match="table accounts"):
+            self.found(folder, {"accounts": table, "events": {"table": "events"}})
+
+    def test_a_file_that_cannot_be_read_is_named(self, folder: Path) -> None:
+        (folder / "data" / "broken.parquet").write_bytes(b"PAR1 but not really")
+        with pytest.raises(SourceError, match="table accounts"):
+            self.found(folder, {"accounts": {"table": "broken"}, "events": {"table": "events"}})

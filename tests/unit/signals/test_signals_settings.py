@@ -1,0 +1,183 @@
+"""A slip in product.yaml or signals.yaml is named where it stands, with what was probably meant."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from worker.settings.known import Known
+from worker.settings.product import ProductSettings, check_product
+from worker.settings.signals import SignalsSettings, check_signals, signal_names
+
+SHIPPED = Path(__file__).parents[3] / "config"
+MAPPINGS = Path(__file__).parents[2] / "mappings"
+PROMISED = {
+    "plan", "mrr", "subscription.status", "subscription.term_end", "subscription.trial_end", "days_to_renewal",
+    "seats_used", "seat_limit", "active_users_28d", "active_users_7d", "active_roles_28d", "key_events_28d",
+    "key_events_prev_28d", "key_events_7d", "nps.latest", "nps.age_days", "urgent_tickets_open",
+    "days_payment_overdue", "top_user.email", "top_user_share_28d", "invites_accepted_28d",
+}  # fmt: skip
+
+
+def product(**more: Any) -> ProductSettings:
+    base: dict[str, Any] = {
+        "version": 1,
+        "source": {"folder": "data"},
+        "tables": {"accounts": {"table": "accounts"}, "events": {"table": "events"}},
+    }
+    return ProductSettings.model_validate(base | more)
+
+
+def complaints(signal: dict[str, Any]) -> list[tuple[Any, ...]]:
+    settings = SignalsSettings.model_validate(
+        {
+            "version": 1,
+            "event_lists": {"key_events": ["Report Created"]},
+            "signals": {
+                "users": {"label": "users", "from": "events", "measure": "users"},
+                "per_user": {"label": "per user", "of": "users / 2"},
+                "tried": {"label": "tried", **signal},
+            },
+        }
+    )
+    known = Known(fields=signal_names(settings, product()))
+    return [(finding.loc[2:], finding.message) for finding in check_signals(settings, known)]
+
+
+@pytest.mark.parametrize(
+    "folder", [SHIPPED, *(MAPPINGS / name / "config" for name in ("crm5", "nycflights13", "cdnow"))]
+)
+def test_every_shipped_mapping_is_without_complaint(folder: Path) -> None:
+    mapped = ProductSettings.model_validate(yaml.safe_load((folder / "product.yaml").read_text()))
+    signals = SignalsSettings.model_validate(yaml.safe_load((folder / "signals.yaml").read_text()))
+    known = Known(fields=signal_names(signals, mapped))
+    assert list(check_product(mapped, known)) == []
+    assert list(check_signals(signals, known)) == []
+
+
+def test_the_shipped_signals_are_about_forty_and_hold_every_promised_name() -> None:
+    signals = SignalsSettings.model_validate(yaml.safe_load((SHIPPED / "signals.yaml").read_text()))
+    assert set(signals.signals) >= PROMISED
+    assert 38 <= len(signals.signals) <= 50
+
+
+def test_names_are_signals_account_columns_and_the_columns_the_user_adds() -> None:
+    signals = SignalsSettings.model_validate(
+        {"version": 1, "signals": {"users": {"label": "x", "from": "events", "measure": "users"}}}
+    )
+    extra = product(
+        tables={"accounts": {"table": "a", "extra": {"channel": "sales_channel"}}, "events": {"table": "events"}}
+    )
+    names = signal_names(signals, extra)
+    assert {"users", "account.id", "account.age_days", "account.is_internal", "account.channel"} <= names
+    assert "account.account_id" not in names
+
+
+@pytest.mark.parametrize(
+    ("signal", "loc", "said"),
+    [
+        ({"from": "events", "measure": "count", "events": "key_event"}, ("events",), 'Did you mean "key_events"'),
+        ({"from": "events", "measure": "count", "events": []}, ("events",), "at least one event"),
+        ({"from": "tickets", "measure": "count", "events": ["x"]}, ("events",), "only makes sense"),
+        ({"from": "tickets", "measure": "count", "where": {"severty": "x"}}, ("where", "severty"), '"severity"'),
+        ({"from": "surveys", "measure": "average", "column": "scores"}, ("column",), 'Did you mean "score"'),
+        ({"from": "surveys", "measure": "average"}, ("measure",), "needs a column"),
+        ({"from": "surveys", "measure": "count", "column": "score"}, ("column",), "takes no column"),
+        ({"from": "surveys", "measure": "sum", "column": "kind"}, ("column",), "is no number"),
+        ({"from": "surveys", "measure": "share"}, ("measure",), '"that"'),
+        ({"from": "surveys", "measure": "users", "window": "24h"}, ("window",), "whole days"),
+        ({"from": "events", "measure": "count", "previous": True}, ("previous",), "needs a window"),
+        ({"from": "invites", "measure": "count", "at": "accepted"}, ("at",), 'Did you mean "accepted_at"'),
+        ({"from": "invites", "measure": "users"}, ("measure",), "name no user"),
+        ({"from": "surveys", "measure": "latest", "column": "score", "as": "days_since"}, ("as",), "needs a date"),
+        ({"from": "events", "measure": "count", "current": True}, ("current",), "happen at a moment"),
+        ({"from": "tickets", "measure": "top", "column": "severity"}, ("measure",), 'use "latest"'),
+        ({"from": "tickets", "measure": "roles"}, ("measure",), "from events"),
+        ({"of": "user / 2"}, ("of",), 'Did you mean "users"'),
+        ({"of": "per_user * 2"}, ("of",), "itself made"),
+        ({"of": "count(Report Created, 7d)"}, ("of",), "signal of its own"),
+    ],
+)
+def test_a_signal_that_cannot_be_measured_is_refused(signal: dict[str, Any], loc: tuple[str, ...], said: str) -> None:
+    found = complaints(signal)
+    assert [place for place, message in found if said in message] == [loc], found
+
+
+@pytest.mark.parametrize("name", ["Health", "health.own", "account.x", "a.b.c", "2nd"])
+def test_a_name_that_is_taken_or_unreadable_is_refused(name: str) -> None:
+    settings = SignalsSettings.model_validate(
+        {"version": 1, "signals": {name: {"label": "x", "from": "events", "measure": "count"}}}
+    )
+    assert [finding.loc for finding in check_signals(settings, Known())] == [("signals", name)]
+
+
+@pytest.mark.parametrize(
+    "signal",
+    [{}, {"from": "events"}, {"of": "a / b", "window": "7d"}, {"from": "event", "measure": "count"}],
+)
+def test_a_signal_is_either_measured_or_made_of_others(signal: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        SignalsSettings.model_validate({"version": 1, "signals": {"x": {"label": "x", **signal}}})
+
+
+@pytest.mark.parametrize(
+    ("tables", "loc", "said"),
+    [
+        (
+            {"events": {"table": "e", "columns": {"occured_at": "ts"}}},
+            ("events", "columns", "occured_at"),
+            "occurred_at",
+        ),
+        ({"accounts": {"table": "a", "columns": {"channel": "c"}}}, ("accounts", "columns", "channel"), '"extra"'),
+        ({"accounts": {"table": "a", "extra": {"name": "c"}}}, ("accounts", "extra", "name"), '"columns"'),
+        ({"users": {"from": "events"}}, ("users", "from"), "not for users"),
+        ({"users": {"table": "u", "extra": {"x": "y"}}}, ("users", "extra"), "accounts only"),
+        (
+            {"subscriptions": {"table": "s", "columns": {"state": "s"}}},
+            ("subscriptions", "columns", "state"),
+            "worked out",
+        ),
+    ],
+)
+def test_a_mapping_that_cannot_work_is_refused(tables: dict[str, Any], loc: tuple[str, ...], said: str) -> None:
+    base = {"accounts": {"table": "accounts"}, "events": {"table": "events"}}
+    found = list(check_product(product(tables=base | tables), Known()))
+    assert [finding.loc[1:] for finding in found] == [loc]
+    assert said in found[0].message
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["DELETE FROM events", "SELECT 1; DROP TABLE events", "", "INSERT INTO x SELECT 1", "COPY x TO 'y'", "SELECT 1;;"],
+)
+def test_a_query_must_be_one_select(query: str) -> None:
+    with pytest.raises(ValidationError, match="one SELECT"):
+        product(tables={"accounts": {"table": "a"}, "events": {"query": query}})
+
+
+@pytest.mark.parametrize(
+    "query", ["SELECT ';' AS a -- ; end", "with x as (select 1) select * from x;", "SELECT/* ; */ 1"]
+)
+def test_semicolons_in_text_and_comments_are_not_statements(query: str) -> None:
+    product(tables={"accounts": {"table": "a"}, "events": {"query": query}})
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"source": {}}, "exactly one"),
+        ({"source": {"duckdb": "a", "sqlite": "b"}}, "exactly one"),
+        ({"source": {"postgres": "postgresql://me:secret@host/db"}}, "in clear"),
+        ({"time_zone": "Europe/Berln"}, "Europe/Berlin"),
+        ({"tables": {"accounts": {"table": "a", "query": "SELECT 1"}, "events": {"table": "e"}}}, "exactly one"),
+        ({"tables": {"accounts": {"table": "a"}}}, "events"),
+    ],
+)
+def test_a_source_that_cannot_be_is_refused(more: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said) as refused:
+        product(**more)
+    assert "secret@" not in str(refused.value.errors(include_input=False))

@@ -1,0 +1,154 @@
+"""DuckDB: its own file, or a folder of Parquet and CSV files."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql.base import PGDialect
+
+from worker.signals.constructs import Kind
+from worker.signals.engines import Rows, first_line, render
+from worker.signals.errors import SourceError
+
+
+class DuckDialect(PGDialect):
+    """SQL as DuckDB reads it; DuckDB's own connection runs it."""
+
+    name = "duckdb"
+    supports_statement_cache = False
+
+    def __init__(self) -> None:
+        super().__init__(paramstyle="qmark")  # type: ignore[no-untyped-call]
+
+
+@dataclass(slots=True)
+class DuckEngine:
+    """DuckDB: its own connection, locked down to reading ``folder``."""
+
+    connection: duckdb.DuckDBPyConnection
+    files: tuple[str, ...] | None = None
+    name: str = "duckdb"
+    member_first: bool = True
+
+    def run(self, statement: sa.Select[Any]) -> Rows:
+        sql, parameters = render(statement, DuckDialect())
+        try:
+            rows: Rows = self.connection.execute(sql, parameters).fetchall()
+        except duckdb.Error as error:
+            raise SourceError(first_line(error)) from error
+        return rows
+
+    def probe(self, rows: sa.FromClause | sa.TextClause) -> dict[str, Kind]:
+        sql, _ = render(sa.select(sa.text("*")).select_from(rows).limit(sa.literal_column("0")), DuckDialect())
+        try:
+            cursor = self.connection.execute(sql)
+        except duckdb.Error as error:
+            raise SourceError(first_line(error)) from error
+        return {column[0]: _duck_kind(str(column[1])) for column in cursor.description or ()}
+
+    def tables(self) -> list[str]:
+        if self.files is not None:
+            return list(self.files)
+        found = self.connection.execute(
+            "SELECT CASE table_schema WHEN 'main' THEN '' ELSE table_schema || '.' END || table_name"
+            " FROM information_schema.tables ORDER BY 1"
+        )
+        return [row[0] for row in found.fetchall()]
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+def open_duckdb_file(path: Path, memory: str) -> DuckEngine:
+    """A DuckDB file, read-only. Other processes may read it at the same time, none may be writing."""
+    if not path.is_file():
+        raise SourceError(f"there is no DuckDB file at {path}")
+    try:
+        connection = duckdb.connect(str(path), read_only=True, config=_duck_config(memory))
+    except duckdb.Error as error:
+        raise SourceError(f"cannot open the DuckDB file {path}: {first_line(error)}") from error
+    _lock_down(connection, path.parent)
+    return DuckEngine(connection)
+
+
+def open_folder(folder: Path, memory: str, queries: Sequence[str] = ()) -> DuckEngine:
+    """A folder of Parquet and CSV files, read by DuckDB. ``queries`` may name a file without its ending as a table."""
+    if not folder.is_dir():
+        raise SourceError(f"there is no folder at {folder}")
+    connection = duckdb.connect(":memory:", config=_duck_config(memory))
+    _lock_down(connection, folder.resolve())
+    names = sorted(path.name for path in folder.iterdir() if _reader(path.name) or path.is_dir())
+    words = {word for query in queries for word in re.findall(r"\w+", query)}
+    for name in {name.partition(".")[0]: name for name in names}:
+        if name in words:
+            _view(connection, folder, name)
+    return DuckEngine(connection, files=tuple(names))
+
+
+def _view(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> None:
+    quoted = name.replace('"', '""')
+    try:
+        connection.execute(f'CREATE VIEW "{quoted}" AS {files_relation(folder, name)}')
+    except duckdb.Error as error:
+        raise SourceError(f"cannot read {name} in {folder}: {first_line(error)}") from error
+
+
+def files_relation(folder: Path, table: str) -> str:
+    """SQL that reads the files ``table`` stands for: a file with or without its ending, a folder, or a pattern."""
+    folder = folder.resolve()
+    candidates = [table, *(f"{table}{ending}" for ending in (".parquet", ".csv", ".csv.gz", "/*.parquet", "/*.csv"))]
+    for candidate in candidates:
+        reader = _reader(candidate)
+        if reader is None or Path(candidate).is_absolute() or ".." in Path(candidate).parts:
+            continue
+        if any(path.is_file() for path in folder.glob(candidate)):
+            pattern = str(folder / candidate).replace("'", "''")
+            return f"SELECT * FROM {reader}('{pattern}'{_READ_OPTIONS[reader]})"  # noqa: S608 - quotes are doubled
+    raise SourceError(f'there is no Parquet or CSV file for "{table}" in {folder}')
+
+
+_READ_OPTIONS = {"read_parquet": ", union_by_name = true", "read_csv": ", union_by_name = true, sample_size = -1"}
+
+
+def _reader(name: str) -> str | None:
+    if name.endswith(".parquet"):
+        return "read_parquet"
+    return "read_csv" if name.endswith((".csv", ".csv.gz")) else None
+
+
+def _duck_config(memory: str) -> dict[str, str | bool | int | float | list[str]]:
+    return {
+        "memory_limit": memory,
+        "temp_directory": str(Path(tempfile.gettempdir()) / "plgsync-duckdb"),
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+    }
+
+
+def _lock_down(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    quoted = str(folder.resolve()).replace("'", "''")
+    for statement in (
+        "SET TimeZone = 'UTC'",
+        f"SET allowed_directories = ['{quoted}/']",
+        "SET enable_external_access = false",
+        "SET lock_configuration = true",
+    ):
+        connection.execute(statement)
+
+
+def _duck_kind(name: str) -> Kind:
+    if name.startswith(("TIMESTAMP", "DATE")):
+        return "time"
+    if name in {"DOUBLE", "FLOAT"}:
+        return "float"
+    if name.endswith("INT") or name in {"INTEGER", "UINTEGER", "BIGNUM"} or name.startswith("DECIMAL"):
+        return "number"
+    named: dict[str, Kind] = {"VARCHAR": "text", "UUID": "text", "BOOLEAN": "flag", "JSON": "json"}
+    return "text" if name.startswith("ENUM") else named.get(name, "other")
