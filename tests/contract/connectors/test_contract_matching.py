@@ -96,6 +96,13 @@ def test_a_record_that_names_another_account_is_not_taken_by_domain(crm: Crm, co
     assert (second.status, second.record_id, second.candidates) == ("ambiguous", None, (record,))
 
 
+def test_it_is_not_taken_either_when_the_other_account_is_not_asked_for(crm: Crm, connector: Connector) -> None:
+    crm.add_companies([Company("Acme", "acme.example", "a1")])
+    crm.pass_time(60)
+    [found] = connector.match([match_key("a2", domain="acme.example")], [])
+    assert found.record_id is None
+
+
 def test_two_accounts_never_share_a_record(crm: Crm, connector: Connector) -> None:
     [record] = crm.add_companies([Company("Acme", "acme.example")])
     crm.pass_time(60)

@@ -13,7 +13,16 @@ from drive import companies, match_key, statuses, task, update, values, write_ca
 from harness import Company
 from harness_salesforce import KEY_FIELD, KEYS, MATCH_FIELD, SalesforceCrm
 
-from connectors.base import AccessDenied, Connector, DealFact, FieldNeed, MatchField, RecordFact
+from connectors.base import (
+    AccessDenied,
+    CloseTask,
+    Connector,
+    DealFact,
+    FieldNeed,
+    MatchField,
+    RecordFact,
+    UpdateTask,
+)
 from connectors.registry import connect
 from connectors.sandbox.serve import Credentials, running
 
@@ -229,6 +238,36 @@ def test_an_inactive_owner_costs_only_its_own_task(org: SalesforceCrm, connector
         ("rejected", "INACTIVE_OWNER_OR_USER"),
         ("applied", ""),
     ]
+
+
+def test_a_task_we_have_closed_ourselves_stays_as_it_was(org: SalesforceCrm, connector: Connector) -> None:
+    [made] = connector.write([task(companies(org, 1)[0])])
+    connector.write([CloseTask("c", made.record_id or "")])
+    before = org.tasks()
+    assert before[0].status == "completed"
+    [outcome] = connector.write([UpdateTask("u", made.record_id or "", "New subject", "New body")])
+    assert (outcome.status, outcome.code, outcome.reason) == ("applied", "LEFT_ALONE", "completed")
+    assert org.tasks() == before
+
+
+def test_an_org_that_never_answers_does_not_hold_us_for_ever(org: SalesforceCrm) -> None:
+    [record] = companies(org, 1)
+    connector = connect(replace(org.destination(), timeout_s=0.3))
+    org.control("faults", {"kind": "hang", "args": {"max_s": 20}, "match": {"path_regex": "composite/sobjects"}})
+    assert statuses(connector.write([update(org, record, score=1)])) == ["unknown"]
+    assert statuses(connector.write([update(org, record, score=1)])) == ["applied"]
+
+
+def test_robots_and_guests_own_no_tasks() -> None:
+    people = [{"Email": "ann@example.com", "Name": "Ann Lee"}]
+    guest = {"Email": "guest@example.com", "Name": "Site Guest", "UserType": "Guest"}
+    crm = SalesforceCrm(running(hubspot_port=None, seed={"salesforce": {"records": {"User": [*people, guest]}}}))
+    try:
+        emails = {owner.email for owner in crm.connect().owners()}
+    finally:
+        crm.stop()
+    assert "ann@example.com" in emails
+    assert "guest@example.com" not in emails
 
 
 # ------------------------------------------------------------------ setup
