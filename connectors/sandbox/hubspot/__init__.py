@@ -4,6 +4,7 @@
 |---|---|
 | which paths exist, in what order a request is judged | ``routes.py``, ``app.py`` |
 | what a batch call does when some records are bad | ``batch.py`` |
+| when a body as a whole is refused | ``shapes.py`` |
 | which values a property takes, and the words of a refusal | ``values.py``, ``errors.py`` |
 | what search sees and when | ``search.py`` |
 | rate windows and their headers | ``limits.py`` |

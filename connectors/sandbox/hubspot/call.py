@@ -80,11 +80,6 @@ class Call:
         """The properties of a kind."""
         return self.portal.contents.schemas[kind.name]
 
-    def url(self, kind: Kind, record_id: str) -> str:
-        """Where a person opens a record."""
-        portal_id = self.portal.options.portal_id
-        return f"https://app.hubspot.com/contacts/{portal_id}/record/{kind.type_id}/{record_id}"
-
     def known_names(self, kind: Kind, wanted: list[str]) -> tuple[str, ...]:
         """Those of the wanted properties that exist; the kind's usual ones when none are wanted."""
         properties = self.schema(kind).properties

@@ -113,4 +113,3 @@ _CHECKS: dict[str, Check] = {
     "enumeration": _choice,
     "bool": _choice,
 }
-TYPES = frozenset(_CHECKS)
