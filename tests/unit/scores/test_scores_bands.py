@@ -47,6 +47,11 @@ def test_turning_round_starts_a_new_streak() -> None:
     assert walk([50, 39, 85, 85]) == ["yellow", "yellow", "yellow", "green"]
 
 
+def test_hold_counts_its_runs() -> None:
+    patient = BandSettings.model_validate({"hold": "3 runs"})
+    assert walk([50, 30, 30, 30], using=patient) == ["yellow", "yellow", "yellow", "red"]
+
+
 def test_hold_can_be_a_time() -> None:
     timed = BandSettings.model_validate({"hold": "3d"})
     assert walk([50, 30, 30, 30, 30], using=timed) == ["yellow"] * 4 + ["red"]

@@ -95,6 +95,15 @@ def test_paying_account_is_no_lead() -> None:
     assert replay((0, HOT), (1, paying), (2, COLD), (3, HOT | hand(1))) == ["open"] + ["converted"] * 3
 
 
+def test_paying_account_has_no_score_and_no_reasons() -> None:
+    pql = score(HOT | {"plan": "pro"}).pql
+    assert (pql.score, pql.label, pql.reasons, pql.usage) == (None, None, "", 80)
+
+
+def test_account_far_from_a_lead_has_no_reasons() -> None:
+    assert score(COLD).pql.reasons == ""
+
+
 def test_below_the_exit_threshold_for_a_week_expires() -> None:
     assert replay((0, HOT), (1, COLD), (7, COLD), (8, COLD)) == ["open", "open", "open", "expired"]
     assert replay((0, HOT), (1, COLD), (7, HOT), (8, COLD)) == ["open"] * 4
@@ -106,7 +115,7 @@ def test_untouched_for_two_weeks_expires() -> None:
 
 def test_raised_hand_keeps_a_cold_lead_open() -> None:
     asked = COLD | hand(1)
-    assert replay((0, asked), (7, asked), (8, COLD), (13, COLD), (15, COLD)) == ["open"] * 4 + ["expired"]
+    assert replay((0, asked), (1, asked), (8, asked), (9, COLD)) == ["open"] * 4
 
 
 def test_rep_who_starts_makes_it_working_and_it_stays() -> None:
