@@ -112,14 +112,6 @@ class Writer:
         touch_parents(self.org, kind.name, [before], self.journal)
 
     def _save(self, kind: ObjectType, record: Record, before: Record | None) -> None:
-        mark = self.journal.mark()
-        try:
-            self._save_or_raise(kind, record, before)
-        except Refused:
-            self.journal.roll_back(mark)
-            raise
-
-    def _save_or_raise(self, kind: ObjectType, record: Record, before: Record | None) -> None:
         record.update(derived(self.org, kind.name, record, before))
         record.update(LastModifiedDate=self.now, LastModifiedById=self.user_id, SystemModstamp=self.now)
         table = self.org.tables[kind.name]

@@ -48,7 +48,7 @@ RECORDS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(["GET", "POST", "PATCH", "PUT", "DELETE"]), PATHS, JSON | RECORDS)
 def test_any_body_is_answered_properly(api, method, path, body):
     answer = api.call(method, path, body)

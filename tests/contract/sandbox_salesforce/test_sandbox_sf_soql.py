@@ -52,6 +52,8 @@ def test_conditions(api, where, found):
 def test_deleted_records_are_seen_only_by_query_all(api):
     api.human(do="delete", id=GLOBEX)
     assert names(api, "Sync_Ext__c = 'G-1'") == []
+    assert names(api, "Name = 'Globex'") == []
+    assert names(api, f"Id = '{GLOBEX}'") == []
     assert names(api, "Sync_Ext__c = 'G-1'", every=True) == ["Globex"]
     assert names(api, "IsDeleted = true", every=True) == ["Globex"]
 
