@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from harness import Company
 from hubspot_kit import Sent, client, destination, done
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.base import MatchField, MatchKey
+from connectors.base import Connector, MatchField, MatchKey
 from connectors.hubspot.describe import Schema
 from connectors.hubspot.match import match, normal, spellings
 
@@ -67,3 +68,19 @@ def test_a_match_field_that_is_not_unique_is_searched():
     hubspot, _ = client(reply)
     [found] = match(hubspot, Schema(hubspot), destination(), [MatchKey("A1", None, {})], [])
     assert (found.record_id, found.by) == ("7", "plgsync_account_id")
+
+
+def test_a_company_another_account_has_by_its_stored_id_is_not_taken_by_domain(portal, hubspot: Connector):
+    [record] = portal.add_companies([Company("Acme", "acme.example")])
+    portal.pass_time(60)
+    domain = {"account.domain": "acme.example"}
+    first, second = hubspot.match([MatchKey("a1", record, domain), MatchKey("a2", None, domain)], [])
+    assert (first.status, first.record_id) == ("matched", record)
+    assert (second.status, second.candidates) == ("ambiguous", (record,))
+
+
+def test_a_company_that_carries_an_account_nobody_asked_for_is_not_taken(portal, hubspot: Connector):
+    [record] = portal.add_companies([Company("Acme", "acme.example", "a1")])
+    portal.pass_time(60)
+    [found] = hubspot.match([MatchKey("a2", None, {"account.domain": "acme.example"})], [])
+    assert (found.status, found.candidates) == ("ambiguous", (record,))

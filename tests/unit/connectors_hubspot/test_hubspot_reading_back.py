@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, date, datetime
 
 from harness import Company
 from harness_hubspot import HubSpotCrm
+from hubspot_kit import Sent, answer, client, destination, done
 
-from connectors.base import Connector, DealFact, RecordFact
+from connectors.base import Connector, CreateTask, DealFact, RecordFact, TaskFact, UpdateFields
+from connectors.hubspot.associations import associated
+from connectors.hubspot.describe import Schema
+from connectors.hubspot.read_back import read_back
+
+LATE_MS = int(datetime(2026, 11, 23, 9, 59, 30, tzinfo=UTC).timestamp() * 1000)
 
 
 def add(portal: HubSpotCrm, count: int) -> list[str]:
@@ -90,8 +97,6 @@ def test_an_edit_of_a_field_nobody_asked_for_is_not_told(portal, hubspot: Connec
 
 
 def test_a_persons_edit_is_told_although_we_wrote_another_field_later(portal, hubspot: Connector):
-    from connectors.base import UpdateFields
-
     [record] = add(portal, 1)
     portal.pass_time(600)
     cursor = hubspot.read_back({}, ["plgsync_score", "plgsync_band"], {}).cursor
@@ -110,3 +115,42 @@ def test_the_cursor_is_the_crms_time_and_plain_text(portal, hubspot: Connector):
     cursor = hubspot.read_back({}, [], {}).cursor
     assert set(cursor) == {"companies", "deals"}
     assert all(isinstance(json.loads(text), dict) for text in cursor.values())
+
+
+def test_a_change_that_search_learnt_late_is_still_told():
+    def company(record_id: str, at: str) -> dict:
+        return {"id": record_id, "properties": {"hs_lastmodifieddate": at}}
+
+    def reply(sent: Sent):
+        if sent.path.endswith("companies/search"):
+            since = [one["value"] for group in sent.body["filterGroups"] for one in group["filters"]]
+            late = [company("2", "2026-11-23T09:59:30Z")] if since and int(since[0]) <= LATE_MS else []
+            found = [company("1", "2026-11-23T10:00:00Z"), *late]
+            return answer(200, {"total": len(found), "results": found})
+        if sent.path.endswith("companies/batch/read"):
+            history = {"score": [{"timestamp": "2026-11-23T09:59:30Z", "sourceType": "CRM_UI", "sourceId": "u"}]}
+            return done(*(one | {"properties": {}, "propertiesWithHistory": history} for one in sent.body["inputs"]))
+        return answer(200, {"total": 0, "results": []})
+
+    portal_client, _ = client(reply)
+    settings, schema = destination(), Schema(portal_client)
+    cursor = read_back(portal_client, schema, settings, {}, [], {}).cursor
+    facts = read_back(portal_client, schema, settings, cursor, ["score"], {}).facts
+    assert [fact.record_id for fact in facts if isinstance(fact, RecordFact)] == ["2"]
+
+
+def test_an_open_tasks_due_date_is_not_taken_for_its_completion(portal, hubspot: Connector):
+    [record] = add(portal, 1)
+    [made] = hubspot.write([CreateTask("k", record, "Call", "Body", date(2026, 11, 27), "low", None)])
+    assert portal._records("tasks")[0]["properties"]["hs_task_completion_date"]
+    [fact] = hubspot.read_back({}, [], {"k": made.record_id or ""}).facts
+    assert fact == TaskFact("k", made.record_id or "", "open", None, None)
+
+
+def test_a_deal_belongs_to_its_primary_company():
+    ties = [
+        {"toObjectId": 1, "associationTypes": [{"category": "HUBSPOT_DEFINED", "typeId": 341}]},
+        {"toObjectId": 2, "associationTypes": [{"typeId": 341}, {"typeId": 5}]},
+    ]
+    portal_client, _ = client(done({"from": {"id": "9"}, "to": ties}))
+    assert associated(portal_client, "deals", "companies", ["9"]) == {"9": ["2", "1"]}

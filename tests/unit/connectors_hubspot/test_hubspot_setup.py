@@ -108,3 +108,17 @@ def test_a_group_is_made_once_for_many_fields():
     portal = Portal(described("name"))
     portal.setup(KEY, BAND)
     assert len([path for path in portal.writes() if path.endswith("/groups")]) == 1
+
+
+def test_a_property_somebody_just_made_is_read_not_refused():
+    portal = Portal(described("name"))
+
+    def reply(sent: Sent):
+        if sent.method == "POST" and not sent.path.endswith("groups"):
+            portal.reply(sent)
+            return answer(409, {"category": "OBJECT_ALREADY_EXISTS"})
+        return portal.reply(sent)
+
+    hubspot, _ = client(reply)
+    [step] = setup(hubspot, Schema(hubspot), destination(), [KEY], dry_run=False)
+    assert step.status == "created"

@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from harness import Company
 from harness_hubspot import KEY_FIELD, HubSpotCrm
+from hubspot_kit import client, done
 
 from connectors.base import CloseTask, Connector, CreateTask, UpdateFields, UpdateTask
+from connectors.hubspot.associations import associate
 from connectors.hubspot.tasks import due_stamp, rich_text
 from connectors.registry import connect
 
@@ -161,3 +163,22 @@ def test_a_task_for_a_merged_company_goes_to_the_survivor(portal, hubspot: Conne
     portal.human_merges(survivor, loser)
     assert hubspot.write([task(loser)])[0].status == "applied"
     assert [seen.record_id for seen in portal.tasks()] == [survivor]
+
+
+def test_a_tie_hubspot_did_not_confirm_is_to_be_made_again():
+    confirmed = {"from": {"id": "1"}, "to": {"id": "10"}}
+    error = {"category": "OBJECT_NOT_FOUND", "context": {"toObjectId": ["20"]}}
+    hubspot, _ = client(done(confirmed, errors=[error]))
+    outcomes = associate(hubspot, "tasks", "companies", {"a": ("1", "10"), "b": ("2", "20")})
+    assert {key: outcome.status for key, outcome in outcomes.items()} == {"a": "applied", "b": "retry"}
+
+
+def test_a_key_somebody_made_at_the_same_moment_is_found_next_time(portal, hubspot: Connector):
+    [record] = add(portal, 1)
+    message = "Cannot set PropertyValueCoordinates{value=k} on 5. 6 already has that value."
+    error = {"category": "VALIDATION_ERROR", "message": message, "context": {"objectWriteTraceId": ["0"]}}
+    body = {"status": "COMPLETE", "results": [], "numErrors": 1, "errors": [error]}
+    fault = {"kind": "status", "args": {"status": 207, "body": body}, "match": {"path_regex": "tasks/batch/upsert"}}
+    portal._control("faults", fault)
+    assert [(one.status, one.code) for one in hubspot.write([task(record)])] == [("retry", "UNIQUE_VALUE")]
+    assert hubspot.write([task(record)])[0].status == "applied"
