@@ -66,7 +66,7 @@ def test_a_user_id_belongs_to_its_account_only(database: Database) -> None:
 
 
 def test_text_that_is_no_number_is_unknown_never_zero(database: Database) -> None:
-    amounts: list[Any] = ["n/a", "12.5", " 7 ", "1,5", None, True, "", 3]
+    amounts: list[Any] = ["n/a", "12.5", " 7 ", "1,5", None, True, "", 3, "inf", "-inf", "NaN", ".5", "+4"]
     rows = [event("a", "u", "Paid", "2026-03-09", props={"amount": amount}) for amount in amounts]
     rows.append(event("idle", "u", "Paid", "2026-03-09", props={"amount": "n/a"}))
     found = facts(
@@ -202,6 +202,24 @@ def test_of_several_subscriptions_the_highest_tier_speaks_and_all_running_ones_a
     )
     assert (found["idle"]["plan"], found["idle"]["status"]) == ("trial", "trial")
     assert found["idle"]["trial_end"] == at("2026-03-15")
+
+
+def test_a_trial_that_became_no_term_is_over_when_the_trial_is(database: Database) -> None:
+    trial = {"account_id": "a", "plan": "trial", "status": "trialing", "trial_start": at("2026-02-01")}
+    terms = [trial | {"trial_end": at("2026-03-01")}, trial | {"account_id": "idle", "trial_end": at("2026-03-11")}]
+    found = facts(
+        database,
+        {"subscriptions": terms},
+        """
+        signals:
+          plan: {label: x, from: subscriptions, measure: top, column: plan, when_none: unsubscribed}
+          status: {label: x, from: subscriptions, measure: top, column: state, current: false}
+        """,
+    )
+    assert [(found[name]["plan"], found[name]["status"]) for name in ("a", "idle")] == [
+        ("unsubscribed", "cancelled"),
+        ("trial", "trial"),
+    ]
 
 
 def test_between_two_terms_that_meet_exactly_one_is_running(database: Database) -> None:

@@ -121,6 +121,7 @@ def test_volume_counts_what_there_was_then(database: Database) -> None:
         for day, n in a_day.items()
         for hour in range(n)
     ]
+    events.append({"account_id": "a", "user_id": "u", "name": "Used", "occurred_at": AS_OF})
     accounts = [{"account_id": "a"}, {"account_id": "b", "created_at": at("2026-03-12")}]
     product = product_of(database.source, filled(database, events=events, accounts=accounts))
     with open_source(product, database.folder) as source:
@@ -199,11 +200,12 @@ class TestFolder:
         [
             {"table": "../outside.csv"},
             {"table": "acounts"},
-            {"query": "SELECT * FROM read_csv('../outside.csv')"},
+            {"query": "SELECT * FROM read_csv('OUTSIDE')"},
             {"query": "SELECT * FROM read_csv('https://example.com/accounts.csv')"},
         ],
     )
     def test_nothing_outside_the_folder_is_read(self, folder: Path, table: dict[str, str]) -> None:
+        table = {key: text.replace("OUTSIDE", str(folder / "outside.csv")) for key, text in table.items()}
         with pytest.raises(SourceError, match="table accounts"):
             self.found(folder, {"accounts": table, "events": {"table": "events"}})
 
