@@ -121,6 +121,14 @@ def stalling(life: Life, chance: Random) -> None:
     _ask_for_help(life, chance, chance.randint(0, 2), urgent=0.3)
 
 
+def stuck_now(life: Life, chance: Random) -> None:
+    """Invited and imported in time, still comes by every day, and is about to miss the third step for good."""
+    _people(life, chance, chance.randint(2, 4), until=life.created + 8, rate=0.7)
+    _reach(life, chance, 2, by=(2, 5, 9, 12))
+    life.curve = ((life.created, 0.9),)
+    _trial(life, "free", days=30)
+
+
 def vanishing(life: Life, chance: Random) -> None:
     """Signed up, looked around, never came back."""
     _people(life, chance, chance.randint(1, 2), until=life.created + 2, rate=0.5)
@@ -218,6 +226,20 @@ def growing(life: Life, chance: Random) -> None:
         _hit_the_limit(life, chance, chance.choice((1, 2, 3)), chance.randint(1, 4))
 
 
+def outgrowing(life: Life, chance: Random) -> None:
+    """Had seats to spare until these days, when a few new colleagues take the last ones."""
+    seats = chance.choice((10, 12, 14))
+    _customer(life, chance, seats - 1, seats)
+    newcomers = seats // 4
+    arrival = chance.randint(-7, 1)
+    for member in life.members[:-newcomers]:
+        member.joined = min(member.joined, -90)
+    for member in life.members[-newcomers:]:
+        member.joined = arrival
+    life.curve = ((life.created, 0.8), (0, 1.1))
+    _answer(life, chance, 8.8)
+
+
 def new_team(life: Life, chance: Random) -> None:
     """A second and third department has begun to use the product."""
     people = chance.randint(8, 14)
@@ -253,7 +275,7 @@ def solo(life: Life, chance: Random) -> None:
 def late_payer(life: Life, chance: Random) -> None:
     """Uses the product well and does not pay for it."""
     steady(life, chance)
-    life.late_invoice = -chance.randint(16, 45)
+    life.late_invoice = -chance.choice((13, 14, 15, 16, 17, 25, 40))
 
 
 def comeback(life: Life, chance: Random) -> None:
@@ -301,7 +323,8 @@ def internal(life: Life, chance: Random) -> None:
 # (persona, accounts of 300, youngest and oldest age in days)
 MIX: tuple[tuple[Persona, int, int, int], ...] = (
     (activating, 36, 3, 50),
-    (stalling, 20, 19, 55),
+    (stalling, 16, 19, 55),
+    (stuck_now, 8, 16, 21),
     (vanishing, 12, 20, 60),
     (slow, 14, 9, 26),
     (fresh, 14, 0, 5),
@@ -309,12 +332,13 @@ MIX: tuple[tuple[Persona, int, int, int], ...] = (
     (ripening, 22, 80, 400),
     (asking, 5, 40, 300),
     (quiet, 18, 90, 600),
-    (steady, 40, 90, 900),
-    (growing, 24, 150, 700),
+    (steady, 36, 90, 900),
+    (growing, 18, 150, 700),
+    (outgrowing, 10, 200, 700),
     (new_team, 6, 150, 600),
     (fading, 29, 200, 800),
     (solo, 5, 120, 500),
-    (late_payer, 8, 120, 800),
+    (late_payer, 9, 120, 800),
     (comeback, 8, 250, 800),
     (churned, 10, 200, 700),
     (renewing, 10, 290, 362),
