@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 from tests.integration.conftest import AS_OF, Stage
@@ -80,14 +81,15 @@ def test_one_day_later_only_what_changed_is_sent(stage: Stage) -> None:
 def test_a_plan_is_applied_only_while_it_holds(stage: Stage) -> None:
     plan = stage.folder / "plan.json"
     stage.plgsync("plan", "--as-of", DAYS[0], "--out", str(plan))
-    account = stage.objects("salesforce")["Account"][0]["Id"]
+    planned = json.loads(plan.read_text(encoding="utf-8"))["records"]
+    account = next(change["record_id"] for change in planned if change["destination"] == "salesforce")
     refused = stage.attempt("run", "--as-of", DAYS[0])
     assert refused.returncode == 1
     assert "guard" in refused.stderr
     assert "plgsync plan --out plan.json" in refused.stderr
     assert stage.results()["salesforce"]["fields"] == {}, "a tripped guard writes nothing"
 
-    stage.control("salesforce", "mutate", {"action": "delete", "object": "Account", "id": account})
+    stage.control("salesforce", "mutate", {"do": "delete", "id": account})
     moved = stage.attempt("run", "--apply", str(plan))
     assert moved.returncode == 1
     assert "no longer holds" in moved.stderr

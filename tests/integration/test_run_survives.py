@@ -120,7 +120,9 @@ def test_a_crm_that_is_away_catches_up_and_the_other_is_not_held_up(
     del tmp_path
     for crm in ("hubspot",):
         stage.control(
-            crm, "faults", {"match": {"path_regex": "/crm/"}, "times": 100_000, "kind": "status", "args": {"code": 503}}
+            crm,
+            "faults",
+            {"match": {"path_regex": "/crm/"}, "times": 100_000, "kind": "status", "args": {"status": 503}},
         )
     for day in DAYS:
         done = stage.plgsync("run", "--as-of", day, "--first-run", "--json")
