@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playbook_stage import START, TASK, Stage, events, flags, make_playbook
 
-from worker.rules.actions import CloseTasks, MakeTask, SetField
+from worker.rules.actions import CloseTasks, MakeTask, SetField, task_key_of
 from worker.rules.admission import in_holdout
 from worker.rules.decide import PlaybookRun
 from worker.settings.playbook import Assignee
@@ -243,6 +243,13 @@ def test_the_fallback_is_who_counts_when_nobody_owns_the_account() -> None:
     assert sorted(events(run.decisions)) == [("a", "entered"), ("b", "queued"), ("c", "entered")]
 
 
+def test_an_account_with_more_tasks_than_per_owner_still_gets_them_on_a_free_day() -> None:
+    two = [{"create_task": TASK}, {"create_task": {**TASK, "key": "write"}}]
+    on = Stage(limits={"per_owner": "1 per day"}, do=two)
+    run = on.run(0, {"a": flags(owner="ann@example.com"), "b": flags(owner="ann@example.com")})
+    assert sorted(events(run.decisions)) == [("a", "entered"), ("b", "queued")]
+
+
 # ---------------------------------------------------------------------------- circuit breaker
 
 
@@ -269,6 +276,13 @@ def test_a_paused_run_does_not_become_the_usual() -> None:
     on.history[:] = [{"live": 1, "matched": 4}] * 5
     accounts = {f"a{n}": YES for n in range(50)}
     assert [bool(on.run(day, accounts).paused) for day in range(12)] == [True] * 12
+
+
+def test_many_paused_runs_do_not_make_a_usual_one_look_large() -> None:
+    on = Stage()
+    on.history[:] = [{"live": 1, "matched": 4}] * 5 + [{"live": 1, "matched": 0, "paused": 1}] * 20
+    assert flood(on, 0, 12).paused is None
+    assert flood(on, 1, 13).paused
 
 
 def test_without_history_or_with_few_accounts_nothing_is_paused() -> None:
@@ -358,6 +372,13 @@ def test_a_subject_is_one_line_of_at_most_255_characters_and_no_part_of_the_iden
     second = tasks(Stage().run(0, {"acme": flags(**{"account.name": "Acme"})}))[0]
     assert (len(first.subject), first.subject[-1], "\n" in first.subject) == (255, "…", False)
     assert first.key == second.key
+
+
+def test_every_entry_account_playbook_and_task_has_a_key_of_its_own() -> None:
+    same = ("pb", "acme", 1, "call")
+    others = [("pb2", "acme", 1, "call"), ("pb", "beta", 1, "call"), ("pb", "acme", 2, "call"), ("pb", "acme", 1, "c")]
+    assert len({task_key_of(*one) for one in (same, *others)}) == 5
+    assert task_key_of(*same) == "9ffec576747bb7a1cf31b089e84938c85761934c"
 
 
 # ---------------------------------------------------------------------------- goal and holdout

@@ -52,9 +52,9 @@ def playbooks(draw: st.DrawFn) -> dict[str, Any]:
 
 def facts() -> st.SearchStrategy[dict[str, dict[str, Value]]]:
     owners = st.sampled_from(["ann@example.com", "bob@example.com", None])
-    one = st.builds(
-        lambda a, e, ends, b, owner: flags(a, e, ends, b=b, owner=owner), TRUTH, TRUTH, TRUTH, TRUTH, owners
-    )
+    usual = st.sampled_from([(True, True, False), (True, False, True)])  # matching, and leaving
+    truths = st.one_of(usual, usual, st.tuples(TRUTH, TRUTH, TRUTH))
+    one = st.builds(lambda three, b, owner: flags(*three, b=b, owner=owner), truths, TRUTH, owners)
     return st.fixed_dictionaries(dict.fromkeys(ACCOUNTS, one))
 
 
