@@ -33,6 +33,8 @@ class DuckEngine:
     """DuckDB: its own connection, locked down to reading ``folder``."""
 
     connection: duckdb.DuckDBPyConnection
+    spill: tempfile.TemporaryDirectory[str]
+    """Where it goes to disk beyond its memory; gone when it is closed."""
     files: tuple[str, ...] | None = None
     name: str = "duckdb"
     member_first: bool = True
@@ -64,32 +66,36 @@ class DuckEngine:
 
     def close(self) -> None:
         self.connection.close()
+        self.spill.cleanup()
 
 
 def open_duckdb_file(path: Path, memory: str) -> DuckEngine:
     """A DuckDB file, read-only. Other processes may read it at the same time, none may be writing."""
     if not path.is_file():
         raise SourceError(f"there is no DuckDB file at {path}")
+    spill = tempfile.TemporaryDirectory(prefix="plgsync-", ignore_cleanup_errors=True)
     try:
-        connection = duckdb.connect(str(path), read_only=True, config=_duck_config(memory))
+        connection = duckdb.connect(str(path), read_only=True, config=_duck_config(memory, spill.name))
     except duckdb.Error as error:
+        spill.cleanup()
         raise SourceError(f"cannot open the DuckDB file {path}: {first_line(error)}") from error
     _lock_down(connection, path.parent)
-    return DuckEngine(connection)
+    return DuckEngine(connection, spill)
 
 
 def open_folder(folder: Path, memory: str, queries: Sequence[str] = ()) -> DuckEngine:
     """A folder of Parquet and CSV files, read by DuckDB. ``queries`` may name a file without its ending as a table."""
     if not folder.is_dir():
         raise SourceError(f"there is no folder at {folder}")
-    connection = duckdb.connect(":memory:", config=_duck_config(memory))
+    spill = tempfile.TemporaryDirectory(prefix="plgsync-", ignore_cleanup_errors=True)
+    connection = duckdb.connect(":memory:", config=_duck_config(memory, spill.name))
     _lock_down(connection, folder.resolve())
     names = sorted(path.name for path in folder.iterdir() if _reader(path.name) or path.is_dir())
     words = {word for query in queries for word in re.findall(r"\w+", query)}
     for name in {name.partition(".")[0]: name for name in names}:
         if name in words:
             _view(connection, folder, name)
-    return DuckEngine(connection, files=tuple(names))
+    return DuckEngine(connection, spill, files=tuple(names))
 
 
 def _view(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> None:
@@ -123,10 +129,10 @@ def _reader(name: str) -> str | None:
     return "read_csv" if name.endswith((".csv", ".csv.gz")) else None
 
 
-def _duck_config(memory: str) -> dict[str, str | bool | int | float | list[str]]:
+def _duck_config(memory: str, spill: str) -> dict[str, str | bool | int | float | list[str]]:
     return {
         "memory_limit": memory,
-        "temp_directory": str(Path(tempfile.gettempdir()) / "plgsync-duckdb"),
+        "temp_directory": spill,
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
     }
