@@ -83,7 +83,7 @@ class PqlSettings(Strict):
     hold: Span = timedelta(hours=24)
     """How long the score must stay at ``opens_at`` before the PQL opens."""
     labels: Labels = Labels()
-    publish_step: int = Field(default=3, ge=1, le=50)
+    publish_step: int = Field(default=5, ge=1, le=50)
     """Smaller moves within a label are not published."""
     working_when: ConditionTree | None = None
     disqualify_reason: ExpressionText | None = None
