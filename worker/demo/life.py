@@ -68,6 +68,8 @@ class Life:
     owner: str | None
     csm: str | None
     internal: bool = False
+    start_known: bool = True
+    """False: taken over from an older system, without the day it began."""
     seats_agreed: bool = True
     """False: a contract on a handshake, for which nobody wrote down how many seats."""
     deleted: int | None = None

@@ -308,8 +308,9 @@ def renewing(life: Life, chance: Random) -> None:
 
 
 def handshake(life: Life, chance: Random) -> None:
-    """Pays by a contract in which nobody wrote down the seats, so too little is known for a health score."""
+    """An old contract in which nobody wrote down the seats, so too little is known for a health score."""
     steady(life, chance)
+    life.start_known = chance.random() < 0.4
     life.seats_agreed = False
     life.answers.clear()
 

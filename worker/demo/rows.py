@@ -43,7 +43,7 @@ def accounts(lives: Sequence[Life], when: Calendar) -> Iterator[Row]:
             a.account_id,
             a.name,
             a.domain,
-            when.at(a.created, ARRIVAL_SECOND),
+            when.at(a.created, ARRIVAL_SECOND) if a.start_known else None,
             when.at(a.deleted, 60_000),
             a.tz,
             a.country,

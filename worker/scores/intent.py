@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from itertools import pairwise
 from math import floor
 
@@ -40,11 +41,12 @@ def score_intent(settings: Intent, fields: Fields) -> tuple[tuple[IntentScore, .
 
 def _score(settings: Intent, event: IntentEvent, fields: Fields) -> IntentScore:
     said = event.event if event.say is None else event.say.render(fields, None)
-    counts = [number(fields.get(Need("count", event.event, days).key)) for days in INTENT_WINDOWS]
+    windows, since = _keys(event.event)
+    counts = [number(fields.get(key)) for key in windows]
     known = [int(count) for count in counts if count is not None]
     if len(known) < len(counts):
         return IntentScore(event.event, None, None, "not known", None, said)
-    latest = number(fields.get(Need("days_since", event.event, None).key))
+    latest = number(fields.get(since))
     points = 0.0
     newest = True
     for (inner, outer), (fewer, more) in zip(pairwise((0, *INTENT_WINDOWS)), pairwise((0, *known)), strict=True):
@@ -54,6 +56,12 @@ def _score(settings: Intent, event: IntentEvent, fields: Fields) -> IntentScore:
             points += _bucket(settings, event, happened, range(inner, outer), first)
             newest = False
     return IntentScore(event.event, known[-1], points, "", None, said)
+
+
+@cache
+def _keys(event: str) -> tuple[tuple[str, ...], str]:
+    """Under which names signals give the counts of ``event`` and the days since it."""
+    return tuple(Need("count", event, days).key for days in INTENT_WINDOWS), Need("days_since", event).key
 
 
 def _bucket(settings: Intent, event: IntentEvent, happened: int, ages: range, latest: int | None) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from math import floor, isfinite
 
@@ -78,8 +78,13 @@ def weigh(parts: Sequence[PartScore], min_coverage: float) -> WeightedSum:
     coverage = known / applicable if applicable else 0.0
     if not known or coverage < min_coverage - _EXACT:
         return WeightedSum(tuple(parts), None, coverage)
-    contributing = tuple(p if p.points is None else replace(p, contribution=p.weight * p.points / known) for p in parts)
+    contributing = tuple(part if part.points is None else _contributing(part, known) for part in parts)
     return WeightedSum(contributing, sum(p.contribution or 0.0 for p in contributing), coverage)
+
+
+def _contributing(part: PartScore, known: float) -> PartScore:
+    share = part.weight * (part.points or 0.0) / known
+    return PartScore(part.name, part.weight, part.value, part.points, part.missing, share, part.said)
 
 
 def _score(part: Part, fields: Fields) -> tuple[Value, float | None, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
@@ -14,6 +15,12 @@ from worker.language.units import parse_duration
 from worker.settings.base import ConditionTree, ExpressionText, NumberText, Strict, TemplateText
 
 _WINDOW = re.compile(r"_(\d+d)$")
+
+
+@cache
+def _implied(text: str) -> Expression:
+    """The same few texts are asked for once per account."""
+    return parse_expression(text)
 
 
 def _span(value: Any) -> timedelta:
@@ -105,7 +112,7 @@ class Part(Strict):
         if self.previous is not None:
             return self.previous
         derived = _WINDOW.sub(r"_prev_\1", self.metric.text)
-        return parse_expression(derived) if derived != self.metric.text else None
+        return _implied(derived) if derived != self.metric.text else None
 
     @property
     def age_of_value(self) -> Expression | None:
@@ -115,7 +122,7 @@ class Part(Strict):
         if self.age is not None:
             return self.age
         head, dot, _ = self.metric.text.rpartition(".")
-        return parse_expression(f"{head}.age_days") if dot and " " not in head else None
+        return _implied(f"{head}.age_days") if dot and " " not in head else None
 
 
 def refuse_twice(kind: str, names: Iterable[str]) -> None:
