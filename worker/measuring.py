@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from worker.language.need import Need
 from worker.language.values import Fields, Value
 from worker.scores import Scored, ScoreMemory, score_account
+from worker.settings.known import SCORE_FIELDS
 from worker.settings.project import Project
 from worker.settings.scores import needs as score_needs
+from worker.settings.signals import SignalsSettings
 from worker.signals.compute import compute as compute_signals
 from worker.signals.freshness import check_fresh
 from worker.signals.source import open_source
@@ -36,17 +38,47 @@ def measure(
     Raises `SourceError` or `StaleData`.
     """
     needs = needs_of(project)
-    lookbacks = sorted({TREND_DAYS, *(need.days for need in needs if need.kind == "change" and need.days)})
     with open_source(project.product, project.root) as source:
         volume = source.volume(as_of)
         check_fresh(volume, as_of, project.schedule.max_age, previous_accounts)
-
-        def measured_at(moment: datetime) -> dict[str, dict[str, Value]]:
-            return compute_signals(source, project.product, project.signals, needs, moment, accounts)
-
-        now = measured_at(as_of)
-        then = {days: measured_at(as_of - timedelta(days=days)) for days in lookbacks}
+        now = compute_signals(source, project.product, project.signals, needs, as_of, accounts)
+        then = {
+            days: compute_signals(
+                source,
+                project.product,
+                _only(project.signals, looked_back_at),
+                looked_back_at,
+                as_of - timedelta(days=days),
+                accounts,
+            )
+            for days, looked_back_at in _lookbacks(project, needs).items()
+        }
     return Measured(now, then, volume)
+
+
+def _lookbacks(project: Project, needs: Iterable[Need]) -> dict[int, frozenset[Need]]:
+    """How many days back → what has to be known of that day; everything the scores read where one is compared."""
+    of_scores = frozenset(score_needs(project.scores))
+    found: dict[int, set[Need]] = {TREND_DAYS: set(of_scores)}
+    for need in needs:
+        if need.kind == "change" and need.days:
+            found.setdefault(need.days, set()).add(Need("field", need.name))
+            if need.name in SCORE_FIELDS:
+                found[need.days] |= of_scores
+    return {days: frozenset(found[days]) for days in sorted(found)}
+
+
+def _only(signals: SignalsSettings, needs: Iterable[Need]) -> SignalsSettings:
+    """The signals that are needed, and those that they are made of."""
+    names = {name for need in needs for name in need.fields}
+    made_of = {
+        part.name
+        for name in names
+        if (signal := signals.signals.get(name)) and signal.of is not None
+        for part in signal.of.needs()
+    }
+    kept = {name: signal for name, signal in signals.signals.items() if name in names | made_of}
+    return signals.model_copy(update={"signals": kept})
 
 
 def score(

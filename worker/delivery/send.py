@@ -36,34 +36,50 @@ class Delivery:
 def deliver(engine: Engine, connector: Connector, *, now: Callable[[], datetime], owner: str = "") -> Delivery:
     """Send everything that is due for this connector's destination, tasks before fields, then return.
 
-    A refused credential, an exhausted quota or an unreachable CRM ends this delivery; the rows wait and
-    the reason is in `Delivery.stopped`. Other destinations are not concerned.
+    An exhausted quota or an unreachable CRM ends this delivery, a refusal only the kind of operation that was
+    refused: the rows wait and the reason is in `Delivery.stopped`. Other destinations are not concerned.
     """
     delivery = Delivery(connector.name)
     for kind in KINDS:
-        while not delivery.stopped:
-            entries = claim(engine, connector.name, kind, connector.batch_size, owner=owner)
-            if not entries:
-                break
-            operations = [to_operation(e.kind, e.key, e.record_id, e.payload) for e in entries]
-            try:
-                outcomes = connector.write(operations)
-            except AccessDenied as error:
-                delivery.stopped = f"access denied: {error}"
-                put_back(engine, entries, "ACCESS_DENIED", str(error), _DENIED_WAIT_S)
-            except QuotaExhausted as error:
-                delivery.stopped = f"quota exhausted until {error.until:%Y-%m-%d %H:%M} UTC"
-                put_back(engine, entries, "QUOTA", str(error), max(1.0, (error.until - now()).total_seconds()))
-            except Unavailable as error:
-                delivery.stopped = f"unavailable: {error}"
-                put_back(engine, entries, "UNAVAILABLE", str(error), error.retry_after)
-            else:
-                counts = settle(engine, entries, outcomes)
-                _add(delivery, kind, counts)
-                log.info("delivered", destination=connector.name, kind=kind, **counts)
+        if not _deliver_kind(engine, connector, kind, delivery, now=now, owner=owner):
+            break
     if delivery.stopped:
         log.warning("delivery stopped", destination=connector.name, reason=delivery.stopped)
     return delivery
+
+
+def _deliver_kind(
+    engine: Engine,
+    connector: Connector,
+    kind: str,
+    delivery: Delivery,
+    *,
+    now: Callable[[], datetime],
+    owner: str,
+) -> bool:
+    """Send all due operations of one kind; answers whether other kinds may be tried."""
+    while True:
+        entries = claim(engine, connector.name, kind, connector.batch_size, owner=owner)
+        if not entries:
+            return True
+        operations = [to_operation(e.kind, e.key, e.record_id, e.payload) for e in entries]
+        try:
+            outcomes = connector.write(operations)
+        except AccessDenied as error:
+            delivery.stopped = f"access denied: {error}"
+            put_back(engine, entries, "ACCESS_DENIED", str(error), _DENIED_WAIT_S)
+            return True
+        except QuotaExhausted as error:
+            delivery.stopped = f"quota exhausted until {error.until:%Y-%m-%d %H:%M} UTC"
+            put_back(engine, entries, "QUOTA", str(error), max(1.0, (error.until - now()).total_seconds()))
+            return False
+        except Unavailable as error:
+            delivery.stopped = f"unavailable: {error}"
+            put_back(engine, entries, "UNAVAILABLE", str(error), error.retry_after)
+            return False
+        counts = settle(engine, entries, outcomes)
+        _add(delivery, kind, counts)
+        log.info("delivered", destination=connector.name, kind=kind, **counts)
 
 
 def deliver_patiently(

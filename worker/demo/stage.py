@@ -90,4 +90,8 @@ def point_at(folder: Path, crms: Mapping[str, Mapping[str, str]]) -> None:
     for playbook in (folder / "playbooks").glob("*.yaml"):
         content = playbook.read_text(encoding="utf-8")
         content = re.sub(r"(?m)^mode: preview\b", "mode: live", content)
-        playbook.write_text(content.replace("already_matching: ignore", "already_matching: include"), encoding="utf-8")
+        if "already_matching: ignore" in content:
+            content = content.replace("already_matching: ignore", "already_matching: include")
+        else:
+            content = re.sub(r"(?m)^repeat:$", "repeat:\n  already_matching: include", content)
+        playbook.write_text(content, encoding="utf-8")

@@ -50,7 +50,7 @@ def _tell(console: Console, company: Company, jobs: Jobs, crms: Mapping[str, Map
         console.print(f"{name}: {made} fields created, {sum(1 for s in steps if s.status == 'exists')} there already")
     console.print(Rule("3  the first days", align="left"))
     days = [AS_OF - timedelta(days=back) for back in range(_FIRST_DAYS - 1, -1, -1)]
-    reports = [_run(jobs, day, first_run=day == days[0]) for day in days]
+    reports = [_run(jobs, day, first_run=True) for day in days]
     console.print(render_report(reports))
     _show_top_tasks(console, reports, crms)
     console.print(Rule("4  the same moment again: nothing to do", align="left"))

@@ -77,7 +77,7 @@ def _scores(computed: Computed) -> Table:
     bands = counts_by(computed, "health.band")
     rows = [(band, bands.pop(band, 0)) for band in _BANDS]
     statuses = counts_by(computed, "health.status")
-    rest = [(status.replace("_", " "), count) for status, count in statuses.items() if status != "scored"]
+    rest = [(status.replace("_", " "), count) for status, count in statuses.items() if status != "ok"]
     return _counts("Health", [*rows, *rest])
 
 
@@ -125,9 +125,8 @@ def _playbooks(reports: Sequence[RunReport]) -> Table:
 
 
 _HELD = {
-    "already_matching": "matched already",
+    "already_matching": "matched before it went live",
     "pending": "waiting for “for”",
-    "limited": "over a limit",
     "queued": "over a limit",
     "held_out": "held out",
     "already_open": "task open",
@@ -139,9 +138,9 @@ _HELD = {
 
 def _held_back(counts: Mapping[str, int], blocked: Mapping[str, int]) -> str:
     parts = [f"{counts[key]} {words}" for key, words in _HELD.items() if counts.get(key)]
-    if counts.get("blocked"):
+    if counts.get("blocked_missing"):
         names = ", ".join(name for name, _ in Counter(blocked).most_common(2))
-        parts.append(f"{counts['blocked']} missing data ({names})")
+        parts.append(f"{counts['blocked_missing']} missing data ({names})")
     return " · ".join(parts)
 
 
