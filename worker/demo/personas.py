@@ -5,91 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from worker.demo.life import LAST_DAY, Curve, Happening, Life, Member, Term
-from worker.demo.names import person
-
-INVITED = "Invite Sent"
-IMPORTED = "Data Imported"
-REPORTED = "Report Created"
-CONNECTED = "Integration Connected"
-_MILESTONES = (INVITED, IMPORTED, REPORTED, CONNECTED)
-
-FREE_SEATS, TRIAL_SEATS, TRIAL_DAYS = 5, 10, 14
-_ROLES = ("analyst", "manager", "engineer", "marketer", "finance")
+from worker.demo.habits import (
+    FREE_SEATS,
+    IMPORTED,
+    INVITED,
+    TRIAL_DAYS,
+    TRIAL_SEATS,
+    answer,
+    ask_for_help,
+    gather,
+    hit_the_limit,
+    look_at_prices,
+    paid,
+    reach,
+    trial,
+)
+from worker.demo.life import LAST_DAY, Curve, Happening, Life, Term
 
 Persona = Callable[[Life, Random], None]
-
-
-def _people(life: Life, chance: Random, number: int, *, until: int = 0, rate: float = 0.45, roles: int = 1) -> None:
-    """``number`` members, the founder first, the others joining between the start and ``until``."""
-    span = max(1, until - life.created)
-    joins = sorted([life.created] + [life.created + int(span * chance.random() ** 1.5) for _ in range(number - 1)])
-    kinds = chance.sample(_ROLES, roles)
-    for index, joined in enumerate(joins):
-        given, family = person(chance)
-        life.members.append(
-            Member(
-                user_id=f"{life.account_id}-u{index + 1}",
-                given=given,
-                family=family,
-                email=f"{given}.{family}{index + 1 if index else ''}@{life.domain}".lower(),
-                role="admin" if index == 0 else kinds[index % roles] if chance.random() < 0.9 else None,
-                joined=joined,
-                rate=min(0.9, max(0.08, chance.gauss(rate, 0.12))),
-                opted_out=chance.random() < 0.04,
-            )
-        )
-
-
-def _reach(life: Life, chance: Random, reached: int, by: tuple[int, ...] = (2, 5, 9, 12)) -> None:
-    """The first ``reached`` milestones, each around its day."""
-    for name, day in list(zip(_MILESTONES, by, strict=True))[:reached]:
-        life.milestones[name] = min(LAST_DAY, life.created + max(0, day + chance.randint(-2, 1)))
-
-
-def _trial(life: Life, then: str | None, seats: int = FREE_SEATS, days: int = TRIAL_DAYS) -> None:
-    """A trial from the first day, and after it the plan ``then`` (None: nothing more)."""
-    end = life.created + days
-    life.terms.append(Term("trial", life.created, end, TRIAL_SEATS))
-    if then == "free":
-        life.terms.append(Term("free", end, None, seats))
-    elif then is not None:
-        _paid(life, then, seats, end)
-
-
-def _paid(life: Life, plan: str, seats: int, start: int, *, cancelled: int | None = None) -> None:
-    """Annual terms one after another; a cancelled account's last term still runs to its end or stops at once."""
-    while start <= LAST_DAY:
-        end = start + 365
-        if cancelled is not None and cancelled < end:
-            life.terms.append(Term(plan, start, cancelled, seats, cancelled, "low_usage"))
-            return
-        life.terms.append(Term(plan, start, end, seats))
-        start = end
-
-
-def _answer(life: Life, chance: Random, mean: float, share: float = 0.55) -> None:
-    """NPS answers of the last year, most of them by those who like to answer."""
-    for index, member in enumerate(life.members):
-        if chance.random() < share / 2:
-            day = chance.randint(max(member.joined, -300), 0)
-            life.answers.append((day, index, min(10, max(0, round(chance.gauss(mean, 1.3))))))
-
-
-def _ask_for_help(life: Life, chance: Random, number: int, urgent: float = 0.1) -> None:
-    for _ in range(number):
-        opened = chance.randint(max(life.created, -200), LAST_DAY)
-        life.tickets.append((opened, opened + chance.randint(0, 6), "urgent" if chance.random() < urgent else "normal"))
-
-
-def _look_at_prices(life: Life, chance: Random, times: int, within: int = 6) -> None:
-    for _ in range(times):
-        life.happenings.append(Happening(-chance.randint(0, within), "Pricing Viewed", chance.randrange(2)))
-
-
-def _hit_the_limit(life: Life, chance: Random, people: int, times: int, within: int = 12) -> None:
-    for n in range(times):
-        life.happenings.append(Happening(-chance.randint(0, within), "Limit Reached", n % max(1, people)))
 
 
 # ---------------------------------------------------------------------------- the first weeks
@@ -97,61 +30,61 @@ def _hit_the_limit(life: Life, chance: Random, people: int, times: int, within: 
 
 def activating(life: Life, chance: Random) -> None:
     """A trial that works out: milestones in time, colleagues join."""
-    _people(life, chance, chance.randint(3, 7), until=min(LAST_DAY, life.created + 20), rate=0.6)
-    _reach(life, chance, 4)
+    gather(life, chance, chance.randint(3, 7), until=min(LAST_DAY, life.created + 20), rate=0.6)
+    reach(life, chance, 4)
     life.curve = ((life.created, 0.7), (life.created + 14, 1.1))
     then = chance.choices(("free", "pro", "trial"), (5, 4, 3))[0]
     if then == "trial":
-        _trial(life, "free", days=30)
+        trial(life, "free", days=30)
     else:
-        _trial(life, then, FREE_SEATS if then == "free" else chance.choice((8, 10, 12)))
+        trial(life, then, FREE_SEATS if then == "free" else chance.choice((8, 10, 12)))
     if then == "free":
         for member in life.members[FREE_SEATS:]:
             member.left = life.created + TRIAL_DAYS
     if life.created < -6 and chance.random() < 0.45:
-        _look_at_prices(life, chance, chance.randint(1, 3))
+        look_at_prices(life, chance, chance.randint(1, 3))
 
 
 def stalling(life: Life, chance: Random) -> None:
     """A trial that began well and then got stuck: people still come by, nothing moves."""
-    _people(life, chance, chance.randint(1, 4), until=life.created + 8, rate=0.5)
-    _reach(life, chance, chance.choice((0, 1, 1, 2, 2)))
+    gather(life, chance, chance.randint(1, 4), until=life.created + 8, rate=0.5)
+    reach(life, chance, chance.choice((0, 1, 1, 2, 2)))
     life.curve = ((life.created, 0.9), (life.created + 7, 0.45))
-    _trial(life, "free", days=chance.choice((14, 14, 30)))
-    _ask_for_help(life, chance, chance.randint(0, 2), urgent=0.3)
+    trial(life, "free", days=chance.choice((14, 14, 30)))
+    ask_for_help(life, chance, chance.randint(0, 2), urgent=0.3)
 
 
 def stuck_now(life: Life, chance: Random) -> None:
     """Invited and imported in time, still comes by every day, and is about to miss the third step for good."""
-    _people(life, chance, chance.randint(2, 4), until=life.created + 8, rate=0.7)
-    _reach(life, chance, 2, by=(2, 5, 9, 12))
+    gather(life, chance, chance.randint(2, 4), until=life.created + 8, rate=0.7)
+    reach(life, chance, 2, by=(2, 5, 9, 12))
     life.curve = ((life.created, 0.9),)
-    _trial(life, "free", days=30)
+    trial(life, "free", days=30)
 
 
 def vanishing(life: Life, chance: Random) -> None:
     """Signed up, looked around, never came back."""
-    _people(life, chance, chance.randint(1, 2), until=life.created + 2, rate=0.5)
-    _reach(life, chance, chance.choice((0, 0, 1)), by=(1, 2, 3, 4))
+    gather(life, chance, chance.randint(1, 2), until=life.created + 2, rate=0.5)
+    reach(life, chance, chance.choice((0, 0, 1)), by=(1, 2, 3, 4))
     life.curve = ((life.created, 0.9), (life.created + 3, 0.0))
-    _trial(life, "free")
+    trial(life, "free")
 
 
 def slow(life: Life, chance: Random) -> None:
     """Gets there, but late: the last milestone is only days old and the next is overdue."""
-    _people(life, chance, chance.randint(2, 4), until=life.created + 10, rate=0.5)
+    gather(life, chance, chance.randint(2, 4), until=life.created + 10, rate=0.5)
     life.milestones[INVITED] = life.created + chance.randint(2, 5)
     life.milestones[IMPORTED] = min(-1, max(life.created + 6, -chance.randint(1, 5)))
     life.curve = ((life.created, 0.6),)
-    _trial(life, "free", days=30)
+    trial(life, "free", days=30)
 
 
 def fresh(life: Life, chance: Random) -> None:
     """Signed up this week."""
-    _people(life, chance, chance.randint(1, 3), until=LAST_DAY, rate=0.7)
-    _reach(life, chance, chance.choice((1, 2, 3)), by=(1, 2, 3, 9))
+    gather(life, chance, chance.randint(1, 3), until=LAST_DAY, rate=0.7)
+    reach(life, chance, chance.choice((1, 2, 3)), by=(1, 2, 3, 9))
     life.curve = ((life.created, 0.9),)
-    _trial(life, "free")
+    trial(life, "free")
 
 
 # ---------------------------------------------------------------------------- free
@@ -159,39 +92,39 @@ def fresh(life: Life, chance: Random) -> None:
 
 def hobby(life: Life, chance: Random) -> None:
     """Free and content: one to three people, a little every week."""
-    _people(life, chance, chance.randint(1, 3), until=life.created + 40, rate=0.35)
-    _reach(life, chance, 4)
+    gather(life, chance, chance.randint(1, 3), until=life.created + 40, rate=0.35)
+    reach(life, chance, 4)
     life.curve = ((life.created, 0.7), (-20, chance.uniform(0.5, 0.8)))
-    _trial(life, "free")
+    trial(life, "free")
 
 
 def ripening(life: Life, chance: Random) -> None:
     """Free, fits, uses every seat, and somebody keeps opening the pricing page."""
-    _people(life, chance, chance.choice((4, 5, 5)), until=min(-20, life.created + 60), rate=0.75)
-    _reach(life, chance, 4)
+    gather(life, chance, chance.choice((4, 5, 5)), until=min(-20, life.created + 60), rate=0.75)
+    reach(life, chance, 4)
     life.curve = ((life.created, 0.6), (-40, 0.8), (-5, 1.3))
     life.employees = life.employees and chance.choice((60, 90, 120, 180, 240, 420))
-    _trial(life, "free")
-    _look_at_prices(life, chance, chance.randint(2, 4))
-    _hit_the_limit(life, chance, 2, chance.randint(1, 3), within=7)
+    trial(life, "free")
+    look_at_prices(life, chance, chance.randint(2, 4))
+    hit_the_limit(life, chance, 2, chance.randint(1, 3), within=7)
 
 
 def asking(life: Life, chance: Random) -> None:
     """Asked to talk to sales this week, perhaps only later today."""
-    _people(life, chance, chance.randint(2, 5), until=-10, rate=0.6)
-    _reach(life, chance, 4)
+    gather(life, chance, chance.randint(2, 5), until=-10, rate=0.6)
+    reach(life, chance, 4)
     life.curve = ((life.created, 0.6), (0, 1.0))
-    _trial(life, "free")
-    _look_at_prices(life, chance, chance.randint(1, 3))
+    trial(life, "free")
+    look_at_prices(life, chance, chance.randint(1, 3))
     life.happenings.append(Happening(-chance.randint(0, 5), "Contact Sales Clicked"))
 
 
 def quiet(life: Life, chance: Random) -> None:
     """Free, and nobody has been there for months."""
-    _people(life, chance, chance.randint(1, 2), until=life.created + 10, rate=0.4)
-    _reach(life, chance, chance.choice((1, 2, 2)), by=(2, 4, 8, 12))
+    gather(life, chance, chance.randint(1, 2), until=life.created + 10, rate=0.4)
+    reach(life, chance, chance.choice((1, 2, 2)), by=(2, 4, 8, 12))
     life.curve = ((life.created, 0.6), (life.created + 30, 0.1), (life.created + 40, 0.0))
-    _trial(life, "free")
+    trial(life, "free")
 
 
 # ---------------------------------------------------------------------------- paying
@@ -199,10 +132,10 @@ def quiet(life: Life, chance: Random) -> None:
 
 def _customer(life: Life, chance: Random, people: int, seats: int, roles: int = 1, rate: float = 0.42) -> None:
     plan = "enterprise" if seats >= 20 else "pro"
-    _people(life, chance, people, until=max(life.created + 30, -30), rate=rate, roles=roles)
-    _reach(life, chance, 4)
-    _trial(life, plan, seats)
-    _ask_for_help(life, chance, chance.randint(0, 4))
+    gather(life, chance, people, until=max(life.created + 30, -30), rate=rate, roles=roles)
+    reach(life, chance, 4)
+    trial(life, plan, seats)
+    ask_for_help(life, chance, chance.randint(0, 4))
 
 
 def steady(life: Life, chance: Random) -> None:
@@ -210,7 +143,7 @@ def steady(life: Life, chance: Random) -> None:
     people = chance.randint(5, 14)
     _customer(life, chance, people, round(people / chance.uniform(0.55, 0.8)))
     life.curve = ((life.created, 0.6), (life.created + 60, chance.uniform(0.9, 1.1)))
-    _answer(life, chance, 8.4)
+    answer(life, chance, 8.4)
 
 
 def growing(life: Life, chance: Random) -> None:
@@ -221,9 +154,9 @@ def growing(life: Life, chance: Random) -> None:
     for member in life.members[seats // 2 :]:
         member.joined = max(life.created, -chance.randint(3, 120))
     life.curve = ((life.created, 0.6), (-90, 0.9), (0, 1.25))
-    _answer(life, chance, 9.0)
+    answer(life, chance, 9.0)
     if chance.random() < 0.6:
-        _hit_the_limit(life, chance, chance.choice((1, 2, 3)), chance.randint(1, 4))
+        hit_the_limit(life, chance, chance.choice((1, 2, 3)), chance.randint(1, 4))
 
 
 def outgrowing(life: Life, chance: Random) -> None:
@@ -237,7 +170,7 @@ def outgrowing(life: Life, chance: Random) -> None:
     for member in life.members[-newcomers:]:
         member.joined = arrival
     life.curve = ((life.created, 0.8), (0, 1.1))
-    _answer(life, chance, 8.8)
+    answer(life, chance, 8.8)
 
 
 def new_team(life: Life, chance: Random) -> None:
@@ -247,7 +180,7 @@ def new_team(life: Life, chance: Random) -> None:
     for member in life.members[people // 2 :]:
         member.joined = max(life.created, -chance.randint(10, 40))
     life.curve = ((life.created, 0.7), (0, 1.1))
-    _answer(life, chance, 8.6)
+    answer(life, chance, 8.6)
 
 
 def fading(life: Life, chance: Random) -> None:
@@ -258,7 +191,7 @@ def fading(life: Life, chance: Random) -> None:
     life.curve = ((life.created, 0.9), (turn, 1.0), (turn + 35, chance.uniform(0.0, 0.2)))
     for member in life.members[: people * 2 // 3]:
         member.left = min(LAST_DAY, turn + chance.randint(10, 60))
-    _answer(life, chance, 5.5)
+    answer(life, chance, 5.5)
     if chance.random() < 0.4:
         life.tickets.append((-chance.randint(1, 9), None, "urgent"))
 
@@ -269,7 +202,7 @@ def solo(life: Life, chance: Random) -> None:
     _customer(life, chance, people, people + 1, rate=0.08)
     life.members[0].rate, life.members[0].busy = 0.9, 6.0
     life.curve = ((life.created, 1.0),)
-    _answer(life, chance, 8.0)
+    answer(life, chance, 8.0)
 
 
 def late_payer(life: Life, chance: Random) -> None:
@@ -285,21 +218,21 @@ def comeback(life: Life, chance: Random) -> None:
     away = -chance.randint(110, 160)
     back = -chance.randint(30, 60)
     life.curve = ((away, 1.0), (away + 15, 0.05), (back, 0.1), (back + 25, 1.1))
-    _answer(life, chance, 7.5)
+    answer(life, chance, 7.5)
 
 
 def churned(life: Life, chance: Random) -> None:
     """Faded out and cancelled."""
     people = chance.randint(3, 8)
     cancelled = -chance.randint(5, 150)
-    _people(life, chance, people, until=life.created + 60)
-    _reach(life, chance, 4)
+    gather(life, chance, people, until=life.created + 60)
+    reach(life, chance, 4)
     trial_end = life.created + TRIAL_DAYS
     life.terms.append(Term("trial", life.created, trial_end, TRIAL_SEATS))
-    _paid(life, "pro", people + 2, trial_end, cancelled=cancelled)
+    paid(life, "pro", people + 2, trial_end, cancelled=cancelled)
     fade: Curve = ((cancelled - 90, 0.9), (cancelled - 20, 0.15), (cancelled, 0.05), (cancelled + 1, 0.0))
     life.curve = fade
-    _answer(life, chance, 4.0)
+    answer(life, chance, 4.0)
 
 
 def renewing(life: Life, chance: Random) -> None:

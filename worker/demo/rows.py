@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 
+from worker.demo.habits import INVITED
 from worker.demo.life import LAST_DAY, Life, Member
-from worker.demo.personas import INVITED
 
 Row = tuple[object, ...]
 
