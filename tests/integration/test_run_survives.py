@@ -7,20 +7,20 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import AS_OF, Stage, open_stage
+from tests.integration.conftest import AS_OF, WRITES, Stage, open_stage
 
-DAYS = [(AS_OF.replace(day=day)).isoformat() for day in (27, 28, 29, 30)]
-KILLS = 12
+DAYS = [(AS_OF.replace(day=day)).isoformat() for day in (27, 28)]
+"""Two days: playbooks that ask for 24 hours or two runs act on the second."""
+KILLS = 8
 _POLL_S = 0.01
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object]]:
-    """What both CRMs hold after four days of runs that nobody disturbed."""
+    """What both CRMs hold after the runs that nobody disturbed."""
     with open_stage(tmp_path_factory.mktemp("undisturbed") / "project") as stage:
         for day in DAYS:
             stage.plgsync("run", "--as-of", day, "--first-run")
@@ -51,9 +51,7 @@ def test_killed_at_any_moment_the_next_run_makes_it_right(stage: Stage, undistur
         stage.plgsync("run", "--as-of", day, "--first-run")
     assert killed >= KILLS // 2, "the kills must hit running runs, or this shows nothing"
     assert stage.results() == undisturbed
-    assert stage.plgsync("outbox", "list", "--json") == [
-        row for row in stage.plgsync("outbox", "list", "--json") if row["last_code"] == "NO_RECORD"
-    ]
+    assert {row["last_code"] for row in stage.plgsync("outbox", "list", "--json")} <= {"NO_RECORD"}
 
 
 @pytest.mark.parametrize("fault", ["drop_after", "drop_before", "partial_then_drop"])
@@ -88,17 +86,16 @@ def wait_until_sent(stage: Stage, day: str) -> None:
 
 
 def test_two_runs_at_once_are_one_run_and_one_refusal(stage: Stage) -> None:
+    slow = {"match": {"path_regex": "/composite/sobjects"}, "kind": "delay", "args": {"ms": 15_000}}
+    stage.control("salesforce", "faults", slow)
     first = stage.start("run", "--as-of", DAYS[0], "--first-run")
-    lock = stage.folder / ".plgsync" / "state.db.lock"
-    while not lock.exists() and first.poll() is None:
+    while not any(WRITES["hubspot"](call) for call in stage.calls("hubspot")):
+        assert first.poll() is None
         time.sleep(_POLL_S)
-    refused = None
-    while first.poll() is None and refused is None:
-        second = stage.attempt("run", "--as-of", DAYS[0], "--first-run")
-        refused = second if second.returncode else None
+    second = stage.attempt("run", "--as-of", DAYS[0], "--first-run")
+    assert second.returncode == 1
+    assert "another plgsync run is under way" in second.stderr
     assert first.wait() == 0
-    assert refused is not None
-    assert "another plgsync run is under way" in refused.stderr
 
 
 def test_ctrl_c_in_the_middle_is_one_message_and_loses_nothing(stage: Stage, undisturbed: dict[str, object]) -> None:
@@ -115,22 +112,29 @@ def test_ctrl_c_in_the_middle_is_one_message_and_loses_nothing(stage: Stage, und
 
 
 def test_a_crm_that_is_away_catches_up_and_the_other_is_not_held_up(
-    stage: Stage, undisturbed: dict[str, object], tmp_path: Path
+    stage: Stage, undisturbed: dict[str, dict[str, dict[str, dict[str, object]]]]
 ) -> None:
-    del tmp_path
-    for crm in ("hubspot",):
-        stage.control(
-            crm,
-            "faults",
-            {"match": {"path_regex": "/crm/"}, "times": 100_000, "kind": "status", "args": {"status": 503}},
-        )
+    away = {"match": {"path_regex": "/crm/"}, "times": None, "kind": "status", "args": {"status": 503}}
+    stage.control("hubspot", "faults", away)
     for day in DAYS:
         done = stage.plgsync("run", "--as-of", day, "--first-run", "--json")
         assert done["destinations"]["salesforce"]["stopped"] == ""
         assert "hubspot" in done["problems"]
     assert stage.results()["hubspot"] == {"fields": {}, "tasks": {}}
+    made = set(stage.results()["salesforce"]["tasks"])
+    assert made
     stage.control("hubspot", "faults", {"clear": True})
     stage.plgsync("run", "--as-of", DAYS[-1], "--first-run")
-    results = stage.results()
-    assert results["hubspot"]["fields"] == undisturbed["hubspot"]["fields"]  # type: ignore[index]
-    assert set(results["hubspot"]["tasks"]) == set(undisturbed["hubspot"]["tasks"])  # type: ignore[index]
+
+    results = stage.results()["hubspot"]
+    assert scores_of(results["fields"]) == scores_of(undisturbed["hubspot"]["fields"])
+    there = {key for key in made if key in undisturbed["hubspot"]["tasks"]}
+    assert there <= set(results["tasks"]), "what was decided while it was away is made when it is back"
+
+
+def scores_of(fields: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:
+    """What depends on the product data alone; playbooks hold back while open deals are not known."""
+    return {
+        account_id: {name: value for name, value in of_account.items() if name != "plgsync_expansion_signal"}
+        for account_id, of_account in fields.items()
+    }
