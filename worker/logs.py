@@ -9,10 +9,10 @@ import structlog
 
 
 def log_for_people() -> None:
-    """For commands: only what went wrong, on stderr."""
+    """For commands, which say themselves what went wrong: nothing below a crash is logged."""
     structlog.configure(
         processors=[structlog.processors.add_log_level, structlog.dev.ConsoleRenderer(colors=False)],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
 

@@ -40,6 +40,7 @@ from worker.rules.actions import MakeTask
 from worker.rules.decide import PlaybookRun
 from worker.rules.membership import Membership
 from worker.scores import Scored, ScoreMemory
+from worker.settings.problems import Problem
 from worker.settings.project import Project
 from worker.store import state
 from worker.store.lock import exclusive_run
@@ -68,7 +69,10 @@ class Approved:
 
 @dataclass(slots=True)
 class Computed:
-    """Everything one run knows before it writes: fields and scores per account, decisions, and the plan."""
+    """Everything one run knows before it writes: fields and scores per account, decisions, and the plan.
+
+    ``refused`` are the problems of playbooks that were left out because their files are wrong.
+    """
 
     as_of: datetime
     accounts: dict[str, dict[str, Value]]
@@ -78,6 +82,7 @@ class Computed:
     views: list[CrmView]
     plan: Plan
     volume: tuple[int, int]
+    refused: tuple[Problem, ...] = ()
 
 
 @dataclass(slots=True)
@@ -144,6 +149,8 @@ def compute_and_commit(
     with engine.begin() as connection:
         _refuse_going_back(connection, as_of)
         _commit(connection, project, report)
+    for problem in computed.refused:
+        log.error("playbook refused", file=problem.file, line=problem.line, problem=problem.message)
     log.info(
         "committed",
         run_id=report.run_id,
