@@ -224,9 +224,8 @@ def compute(
     runs = decide_all(project, fields, memberships, views, counts, as_of, resume=resume)
     desired = _desired(project, fields, runs, memberships)
     plan = make_plan(views, desired, _iso(as_of), project.config_version, resumed=resume)
-    return Computed(
-        as_of, fields, scored, runs, memberships, views, plan, (measured.volume.accounts, measured.volume.events)
-    )
+    volume = (measured.volume.accounts, measured.volume.events)
+    return Computed(as_of, fields, scored, runs, memberships, views, plan, volume, project.refused)
 
 
 # ---------------------------------------------------------------------------- decide and plan
