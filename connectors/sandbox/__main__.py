@@ -1,6 +1,7 @@
-"""``python -m connectors.sandbox [--salesforce-port N] [--hubspot-port N] [--seed FILE]``: both sandbox CRMs.
+"""``python -m connectors.sandbox [--salesforce-port N] [--hubspot-port N] [--seed FILE [--keep]]``: both sandbox CRMs.
 
 Writes one JSON line with URLs and credentials to stdout once both accept connections, and stops on SIGTERM.
+With ``--keep`` the next start with the same file goes on where this one stopped.
 """
 
 from __future__ import annotations
@@ -20,12 +21,18 @@ def main() -> None:
     parser.add_argument("--hubspot-port", type=int, default=0, help="0 picks a free port")
     parser.add_argument("--only", choices=["salesforce", "hubspot"], help="run only one of the two")
     parser.add_argument("--seed", type=Path, help="JSON file with the records to start with")
+    parser.add_argument(
+        "--keep", action="store_true", help="on stop, write both CRMs and the credentials back to the seed file"
+    )
     chosen = parser.parse_args()
+    if chosen.keep and chosen.seed is None:
+        parser.error("--keep needs --seed FILE")
     serve(
         None if chosen.only == "hubspot" else chosen.salesforce_port,
         None if chosen.only == "salesforce" else chosen.hubspot_port,
         json.loads(chosen.seed.read_text()) if chosen.seed else None,
         _announce,
+        keep=chosen.seed if chosen.keep else None,
     )
 
 

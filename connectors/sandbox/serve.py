@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import os
 import secrets
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -33,6 +38,17 @@ class Credentials:
     salesforce_public_key: str | None = None
 
     @classmethod
+    def of_seed(cls, given: Mapping[str, Any]) -> Credentials:
+        """Those a seed names, and fresh ones for the rest. Raises `ControlError` for anything else."""
+        known = cls.generate()
+        for name, value in given.items():
+            if name not in asdict(known):
+                raise ControlError(f"credentials have {', '.join(asdict(known))}, not {name}")
+            if not isinstance(value, str) and (name, value) != ("salesforce_public_key", None):
+                raise ControlError(f"{name} of the credentials is not text")
+        return replace(known, **given)
+
+    @classmethod
     def generate(cls) -> Credentials:
         """Fresh random credentials."""
         return cls(
@@ -54,15 +70,26 @@ def serve(
     *,
     credentials: Credentials | None = None,
     random_seed: int = 1,
+    keep: Path | None = None,
 ) -> None:
     """Run until SIGTERM or SIGINT; returns within a second of either.
 
     Port 0 picks a free port, None leaves that CRM out. ``seed`` is the seed file's content: ``{"salesforce":
-    {...}, "hubspot": {...}}``; it is loaded whole or refused with `ControlError`. ``on_ready`` is called
-    once both accept connections. Raises OSError when a port is taken.
+    {...}, "hubspot": {...}, "credentials": {...}}``; it is loaded whole or refused with `ControlError`. Its
+    credentials (the names of `Credentials`) are accepted unless ``credentials`` are given. ``on_ready`` is
+    called once both accept connections. Raises OSError when a port is taken.
+
+    ``keep``: on the signal, write a seed with both CRMs as they are then, and the credentials, to that file,
+    readable by its owner only, so that the next start goes on from there. A CRM left out keeps its part of
+    ``seed``. Not kept: sessions, faults, log, counters, quotas and credentials changed while running.
     """
-    crms = _open(salesforce_port, hubspot_port, seed or {}, credentials or Credentials.generate(), random_seed)
+    seed = seed or {}
+    chosen = credentials or Credentials.of_seed(seed.get("credentials", {}))
+    crms = _open(salesforce_port, hubspot_port, seed, chosen, random_seed)
     asyncio.run(_run(crms, on_ready, asyncio.Event()))
+    if keep is not None:
+        now = {crm.name: crm.as_seed() for crm in crms}
+        _replace(keep, json.dumps({**seed, **now, "credentials": asdict(chosen)}))
 
 
 @contextlib.contextmanager
@@ -75,7 +102,9 @@ def running(
     random_seed: int = 1,
 ) -> Iterator[Addresses]:
     """The sandboxes in a thread of this process for the length of a ``with``; arguments as for `serve`."""
-    crms = _open(salesforce_port, hubspot_port, seed or {}, credentials or Credentials.generate(), random_seed)
+    seed = seed or {}
+    chosen = credentials or Credentials.of_seed(seed.get("credentials", {}))
+    crms = _open(salesforce_port, hubspot_port, seed, chosen, random_seed)
     stopping, known = asyncio.Event(), SimpleQueue[tuple[asyncio.AbstractEventLoop, Addresses] | BaseException]()
 
     def run() -> None:
@@ -104,6 +133,7 @@ class _Crm:
     sim: Sim
     app: ASGIApp
     accepts: dict[str, str]
+    as_seed: Callable[[], dict[str, Any]]
 
 
 def _open(
@@ -113,10 +143,11 @@ def _open(
     chosen: Credentials,
     random_seed: int,
 ) -> list[_Crm]:
-    if unknown := set(seed) - {"salesforce", "hubspot"}:
-        raise ControlError(f"a seed has salesforce and hubspot, not {', '.join(sorted(unknown))}")
+    if unknown := set(seed) - {"salesforce", "hubspot", "credentials"}:
+        raise ControlError(f"a seed has salesforce, hubspot and credentials, not {', '.join(sorted(unknown))}")
     crms: list[_Crm] = []
     if salesforce_port is not None:
+        from connectors.sandbox.salesforce import seed as org_seed
         from connectors.sandbox.salesforce.app import open_org, salesforce_app
 
         accepts = {
@@ -127,13 +158,31 @@ def _open(
         org = open_org(
             seed.get("salesforce", {}), random_seed=random_seed, public_key=chosen.salesforce_public_key, **accepts
         )
-        crms.append(_Crm("salesforce", salesforce_port, org.sim, salesforce_app(org), accepts))
+        as_seed = partial(org_seed.as_seed, org)
+        crms.append(_Crm("salesforce", salesforce_port, org.sim, salesforce_app(org), accepts, as_seed))
     if hubspot_port is not None:
+        from connectors.sandbox.hubspot import seed as portal_seed
         from connectors.sandbox.hubspot.app import hubspot_app, open_portal
 
         portal = open_portal(seed.get("hubspot", {}), random_seed=random_seed, token=chosen.hubspot_token)
-        crms.append(_Crm("hubspot", hubspot_port, portal.sim, hubspot_app(portal), {"token": chosen.hubspot_token}))
+        accepts, as_seed = {"token": chosen.hubspot_token}, partial(portal_seed.as_seed, portal)
+        crms.append(_Crm("hubspot", hubspot_port, portal.sim, hubspot_app(portal), accepts, as_seed))
     return crms
+
+
+def _replace(file: Path, text: str) -> None:
+    """Write a file whole or not at all; mkstemp makes it readable by its owner only."""
+    handle, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)
+    made = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        made.replace(file)
+    except BaseException:
+        made.unlink()
+        raise
 
 
 async def _run(crms: list[_Crm], on_ready: Callable[[Addresses], None], stopping: asyncio.Event) -> None:

@@ -38,6 +38,10 @@ class Clock:
         else:
             self._shift += timedelta(seconds=seconds)
 
+    def catch_up(self, moment: datetime) -> None:
+        """Move forward to ``moment``, unless it is past already."""
+        self.advance(max(0.0, (moment - self.now()).total_seconds()))
+
     def run(self) -> None:
         """Follow the machine's clock again, without any shift."""
         self._frozen = None

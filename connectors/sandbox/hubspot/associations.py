@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from connectors.sandbox.hubspot.errors import JsonObject
 from connectors.sandbox.hubspot.kinds import COMPANIES, CONTACTS, DEALS, TASKS, Kind
 
 Node = tuple[str, str]
@@ -64,6 +65,17 @@ class Associations:
                 self._displace_primary(a, b, kind)
             self._links.setdefault(a, {}).setdefault(b, set()).add(kind.id)
             self._links.setdefault(b, {}).setdefault(a, set()).add(kind.reverse)
+
+    def put(self, a: Node, b: Node, type_ids: Iterable[int]) -> None:
+        """Set one direction of an association just as `all` tells it."""
+        self._links.setdefault(a, {})[b] = set(type_ids)
+
+    def to_json(self) -> list[JsonObject]:
+        """Every association once per direction."""
+        return [
+            {"from": {"type": a[0], "id": a[1]}, "to": {"type": b[0], "id": b[1]}, "typeIds": ids}
+            for a, b, ids in self.all()
+        ]
 
     def associate_plainly(self, a: Node, b: Node) -> tuple[AssociationType, ...]:
         """Associate two records without a label, as primary where ``a`` or ``b`` has no primary one yet."""

@@ -77,10 +77,7 @@ class Portal:
         }
         if object is None:
             shown["owners"] = [owner.to_json() for owner in self.contents.owners.values()]
-            shown["associations"] = [
-                {"from": {"type": a[0], "id": a[1]}, "to": {"type": b[0], "id": b[1]}, "typeIds": ids}
-                for a, b, ids in self.contents.associations.all()
-            ]
+            shown["associations"] = self.contents.associations.to_json()
             shown["properties"] = {
                 name: [known.to_dated_json() for known in schema.properties.values() if not known.defined_by_hubspot]
                 for name, schema in self.contents.schemas.items()
@@ -93,11 +90,11 @@ class Portal:
 
     def load(self, seed: JsonObject) -> None:
         """Add the records of a seed, all or none. Raises `ControlError`."""
-        before = copy.deepcopy(self.contents)
+        before = copy.deepcopy(self.contents), self.options
         try:
             load_seed(self, seed)
         except Exception:
-            self.contents = before
+            self.contents, self.options = before
             raise
 
     def restore(self) -> None:

@@ -114,6 +114,11 @@ class RecordStore:
         """Every archived record, oldest first."""
         return (record for record in self.by_id.values() if record.archived_ms is not None)
 
+    @property
+    def merged(self) -> Mapping[str, str]:
+        """The ids of merged records and what they answer as."""
+        return self._merged
+
     # ---------------------------------------------------------------- unique properties
 
     def index(self, name: str) -> None:
@@ -195,6 +200,14 @@ class RecordStore:
         del self.by_id[loser.id]
         self._merged[loser.id] = survivor.id
         self.update(survivor, filled, at_ms, source)
+
+    def reinstate(self, records: Iterable[Record], merged: Mapping[str, str], next_id: int) -> None:
+        """Put back what a store once held, archived records and merges included; new ids begin at ``next_id``."""
+        self.by_id.update((record.id, record) for record in records)
+        self._merged.update(merged)
+        self._last_id = max(self._last_id, next_id - 1)
+        for name in list(self._unique):
+            self.index(name)
 
     def _claim(self, record: Record, names: Iterable[str]) -> None:
         for name, index in self._unique.items():

@@ -7,6 +7,9 @@
 
 ``_ref`` names something; ``"@name"`` stands for its id in property values and associations. ``company`` is
 the domain or the position (from 0) of a company of the seed. Search sees seeded records at once.
+
+``options`` are those of `hubspot.options`. ``stored``, which `as_seed` writes, holds a portal as it was
+(`hubspot.kept`); both are loaded first.
 """
 
 from __future__ import annotations
@@ -14,10 +17,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from connectors.sandbox.core.control import ControlError
+from connectors.sandbox.core.control import ControlError, JsonObject
 from connectors.sandbox.hubspot.associations import TYPES, Node
 from connectors.sandbox.hubspot.definitions import define
 from connectors.sandbox.hubspot.errors import Refusal
+from connectors.sandbox.hubspot.kept import load_stored, stored_of
 from connectors.sandbox.hubspot.kinds import COMPANIES, KINDS, Kind, kind_named
 from connectors.sandbox.hubspot.moments import milliseconds
 from connectors.sandbox.hubspot.records import Source
@@ -27,13 +31,22 @@ if TYPE_CHECKING:
     from connectors.sandbox.hubspot.portal import Portal
 
 _IMPORT = Source("IMPORT", "seed")
-_PARTS = {"owners", "properties", "records"}
+_PARTS = {"options", "stored", "owners", "properties", "records"}
+
+
+def as_seed(portal: Portal) -> JsonObject:
+    """The portal as it is now, as a seed: loaded into a new portal it gives the same records under the same ids.
+
+    Credentials, calls counted against a limit, and what a lagging search does not see yet are left out.
+    """
+    return {"options": portal.options.to_json(), "stored": stored_of(portal)}
 
 
 def load_seed(portal: Portal, seed: Mapping[str, Any]) -> None:
     """Add owners, property definitions and records. Raises `ControlError` naming the entry that is wrong."""
     if unknown := set(seed) - _PARTS:
         raise ControlError(f"a HubSpot seed has {', '.join(sorted(_PARTS))}, not {', '.join(sorted(unknown))}")
+    _load_past(portal, seed)
     loading = _Loading(portal)
     for owner in seed.get("owners", []):
         loading.owner(owner)
@@ -44,6 +57,17 @@ def load_seed(portal: Portal, seed: Mapping[str, Any]) -> None:
         for place, entry in enumerate(records.get(kind, [])):
             loading.record(kind, place, entry)
     loading.associate()
+
+
+def _load_past(portal: Portal, seed: Mapping[str, Any]) -> None:
+    try:
+        portal.options = portal.options.changed(dict(seed.get("options", {})))
+        if "stored" in seed:
+            load_stored(portal, seed["stored"])
+    except ControlError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError) as problem:
+        raise ControlError(f"seed: not the shape of a seed ({problem})") from None
 
 
 class _Loading:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +83,11 @@ class Org:
             made = ids.make_id(prefix, self._numbers[prefix])
             if self.record(made) is None:  # a seed may have chosen ids of its own
                 return made
+
+    def skip_ids(self, numbers: Mapping[str, int]) -> None:
+        """Never give out the first so many ids of these key prefixes."""
+        for prefix, number in numbers.items():
+            self._numbers[prefix] = max(self._numbers[prefix], int(number))
 
     def record(self, record_id: str | None) -> Record | None:
         """A record of any object by its 18-character id, deleted or not."""

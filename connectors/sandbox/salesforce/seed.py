@@ -10,6 +10,8 @@
 
 ``_ref`` names a record, ``"@name"`` in a reference field means its id. An ``Id`` may be given. Custom
 fields of a seed are visible to the integration user. All is loaded, or nothing and `ControlError`.
+
+``stored``, which `as_seed` writes, holds an org as it was (`salesforce.kept`); it is loaded first.
 """
 
 from __future__ import annotations
@@ -17,8 +19,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from connectors.sandbox.core.control import ControlError
+from connectors.sandbox.core.control import ControlError, JsonObject
 from connectors.sandbox.salesforce import ids
+from connectors.sandbox.salesforce.bulk import advance_jobs
+from connectors.sandbox.salesforce.kept import load_stored, stored_of
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.refusal import Refused
 from connectors.sandbox.salesforce.schema import ObjectType
@@ -27,17 +31,27 @@ from connectors.sandbox.salesforce.tooling import add_custom_field
 from connectors.sandbox.salesforce.write import Writer
 
 _FIRST = ("User", "Group", "Account", "Contact", "Lead", "Opportunity", "Task", "Event")
+_PARTS = ("records", "custom_fields", "options", "stored")
+
+
+def as_seed(org: Org) -> JsonObject:
+    """The org as it is now, as a seed: loaded into a new org it gives the same records under the same ids.
+
+    Sessions, query pages, bulk jobs that are not due yet, and calls counted against the quota are left out.
+    """
+    advance_jobs(org)
+    return {"options": org.options.to_json(), "stored": stored_of(org)}
 
 
 def load_seed(org: Org, seed: Mapping[str, Any]) -> None:
     """Add everything of a seed to the org. Raises `ControlError`, with the org as it was."""
-    if unknown := set(seed) - {"records", "custom_fields", "options"}:
-        raise ControlError(
-            f"a Salesforce seed has records, custom_fields and options, not {', '.join(sorted(unknown))}"
-        )
+    if unknown := set(seed) - set(_PARTS):
+        raise ControlError(f"a Salesforce seed has {', '.join(_PARTS)}, not {', '.join(sorted(unknown))}")
     before = org.snapshot()
     try:
         org.options = org.options.changed(dict(seed.get("options", {})))
+        if "stored" in seed:
+            load_stored(org, seed["stored"])
         for field in seed.get("custom_fields", []):
             add_custom_field(org, field.get("FullName"), field.get("Metadata"), granted=True)
         _load_records(org, seed.get("records", {}))

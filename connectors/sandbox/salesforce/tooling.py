@@ -46,8 +46,7 @@ def change_field(call: Call, record_id: str) -> Answer:
     """``PATCH /tooling/sobjects/CustomField/{id}`` with new Metadata."""
     record = _record(call, record_id)
     metadata = call.body().get("Metadata")
-    call.org.add_field(record["TableEnumOrId"], _field(record["DeveloperName"], metadata))
-    call.org.tables["CustomField"].put(record["Id"], {**record, "Metadata": metadata})
+    put_custom_field(call.org, {**record, "Metadata": metadata})
     return Answer(None, 204)
 
 
@@ -88,6 +87,17 @@ def add_custom_field(org: Org, full_name: Any, metadata: Any, granted: bool) -> 
         for one in owners:
             _grant(org, one, field.name)
     return record_id
+
+
+def put_custom_field(org: Org, record: Record) -> None:
+    """Add or replace the field a CustomField record describes, and the record. Raises `Refused`."""
+    org.add_field(record["TableEnumOrId"], custom_field(record))
+    org.tables["CustomField"].put(record["Id"], record)
+
+
+def custom_field(record: Record) -> Field:
+    """The field a CustomField record describes. Raises `Refused`."""
+    return _field(record["DeveloperName"], record["Metadata"])
 
 
 def _grant(org: Org, object: str, name: str) -> None:
