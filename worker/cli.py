@@ -343,6 +343,9 @@ def sandbox(
     salesforce_port: Annotated[int, typer.Option(help="0 takes a free port.")] = 0,
     hubspot_port: Annotated[int, typer.Option(help="0 takes a free port.")] = 0,
     seed: Annotated[Path | None, typer.Option(help="A JSON file of records to start with.")] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="On stop write both CRMs back to the seed file, to go on from there.")
+    ] = False,
 ) -> None:
     """Run both sandbox CRMs here; one JSON line says where they are. Stops on SIGTERM or Ctrl-C.
 
@@ -350,7 +353,9 @@ def sandbox(
     """
     from worker.commands import serve_sandboxes
 
-    serve_sandboxes(salesforce_port, hubspot_port, seed)
+    if keep and seed is None:
+        raise typer.BadParameter("--keep needs --seed FILE")
+    serve_sandboxes(salesforce_port, hubspot_port, seed, keep=keep)
 
 
 # ---------------------------------------------------------------------------- the schedule

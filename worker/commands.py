@@ -102,12 +102,17 @@ def set_up_crm(project: Path | None, name: str, *, dry_run: bool) -> Sequence[Se
         return jobs.connectors[name].setup(needs, dry_run)
 
 
-def serve_sandboxes(salesforce_port: int, hubspot_port: int, seed: Path | None) -> None:
-    """Both sandbox CRMs in the foreground, until SIGTERM or Ctrl-C."""
+def serve_sandboxes(salesforce_port: int, hubspot_port: int, seed: Path | None, *, keep: bool) -> None:
+    """Both sandbox CRMs in the foreground, until SIGTERM or Ctrl-C. Raises `Refused` for a bad seed."""
+    from connectors.sandbox.core.control import ControlError
     from connectors.sandbox.serve import serve
 
     def announce(where: Mapping[str, Any]) -> None:
         sys.stdout.write(json.dumps(where) + "\n")
         sys.stdout.flush()
 
-    serve(salesforce_port, hubspot_port, json.loads(seed.read_text(encoding="utf-8")) if seed else None, announce)
+    try:
+        records = json.loads(seed.read_text(encoding="utf-8")) if seed else None
+        serve(salesforce_port, hubspot_port, records, announce, keep=seed if keep else None)
+    except (ControlError, json.JSONDecodeError) as error:
+        raise Refused(f"{seed}: {error}") from None

@@ -45,12 +45,13 @@ def make_room(folder: Path) -> None:
 
 
 @contextmanager
-def sandboxes(seed_file: Path) -> Iterator[dict[str, dict[str, str]]]:
-    """Both sandbox CRMs in a process of their own, which ends with the demo."""
+def sandboxes(seed_file: Path, ports: Mapping[str, int] | None = None) -> Iterator[dict[str, dict[str, str]]]:
+    """Both sandbox CRMs in a process of their own; when it ends, ``seed_file`` holds them as they are then."""
+    chosen = [word for name, port in (ports or {}).items() for word in (f"--{name}-port", str(port))]
     errors = seed_file.with_name("sandbox.log")
     with errors.open("w", encoding="utf-8") as log:
         process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            [sys.executable, "-m", "connectors.sandbox", "--seed", str(seed_file)],
+            [sys.executable, "-m", "connectors.sandbox", "--seed", str(seed_file), "--keep", *chosen],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,

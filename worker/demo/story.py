@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from rich.console import Console
@@ -38,7 +39,7 @@ def run_demo(folder: Path, accounts: int, seed: int, console: Console) -> None:
         with open_jobs(folder) as jobs:
             _tell(console, company, jobs, crms)
         console.print(f"\n{time.monotonic() - started:.1f} s in all")
-    _say_how_to_go_on(console, folder, company)
+    _say_how_to_go_on(console, folder, company, crms)
 
 
 def _tell(console: Console, company: Company, jobs: Jobs, crms: Mapping[str, Mapping[str, str]]) -> None:
@@ -119,15 +120,20 @@ def _state(url: str) -> dict[str, list[dict[str, Any]]]:
     return objects
 
 
-def _say_how_to_go_on(console: Console, folder: Path, company: Company) -> None:
+def _say_how_to_go_on(console: Console, folder: Path, company: Company, crms: Mapping[str, Mapping[str, str]]) -> None:
     console.print(Rule("go on", align="left"))
-    name = company.accounts[0].name
-    for command, meaning in (
-        (f'plgsync explain "{name}" --project {folder}', "where its scores come from"),
-        (f"plgsync sandbox --state {folder}", "the two CRMs again, as they are now; leave it running"),
-        (f"plgsync plan --project {folder} --as-of 2026-07-02", "what the next day would write"),
-        (f"edit {folder}/playbooks/pql-to-task.yaml, then plgsync check", "what an edit breaks"),
-        (f"plgsync run --project {folder} --as-of 2026-07-02", "do it"),
+    project = f"--project {folder}"
+    day = f"--as-of {AS_OF + timedelta(days=2):%Y-%m-%d}"
+    ports = " ".join(f"--{name}-port {urlsplit(crm['url']).port}" for name, crm in crms.items())
+    for meaning, command in (
+        ("where the scores of an account come from", f'plgsync explain "{company.accounts[0].name}" {project}'),
+        (
+            "both CRMs again, as they are now; leave it running",
+            f"plgsync sandbox --seed {folder / SEED_FILE} --keep {ports}",
+        ),
+        ("what the next day would write", f"plgsync plan {project} {day}"),
+        (f"edit {folder}/playbooks/pql-to-task.yaml, and see what that breaks", f"plgsync check {project}"),
+        ("do it", f"plgsync run {project} {day}"),
     ):
-        console.print(f"  {command}", style="bold", end="")
-        console.print(f"   {meaning}")
+        console.print(f"  {meaning}:", style="dim")
+        console.print(f"    {command}", style="bold", soft_wrap=True)

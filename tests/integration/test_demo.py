@@ -1,0 +1,64 @@
+"""The demo tells its whole story, and its folder can be gone on with as it says."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import PLGSYNC
+from worker.demo.stage import SEED_FILE, sandboxes
+
+
+def plgsync(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*PLGSYNC, *arguments], capture_output=True, text=True, timeout=200)
+
+
+@pytest.mark.timeout(400)
+def test_the_demo_from_the_first_act_to_going_on(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    done = plgsync("demo", "--dir", str(folder), "--accounts", "80")
+    assert done.returncode == 0, done.stderr
+    said = done.stdout
+    for act in (
+        "1  a company",
+        "2  the fields",
+        "3  the first days",
+        "4  the same moment",
+        "5  one day later",
+        "go on",
+    ):
+        assert act in said
+    assert "salesforce: 0 writes, 0 write calls" in said
+    assert "hubspot: 0 writes, 0 write calls" in said
+    assert re.search(r"PQL \d+: ", said)
+    assert "Why now:" in said
+    assert "Traceback" not in done.stderr
+
+    account = re.search(r'plgsync explain "([^"]+)"', said)
+    assert account
+    explained = plgsync("explain", account[1], "--project", str(folder))
+    assert explained.returncode == 0, explained.stderr
+    assert "Playbooks" in explained.stdout
+
+    ports = dict(re.findall(r"--(salesforce|hubspot)-port (\d+)", said))
+    with sandboxes(folder / SEED_FILE, {name: int(port) for name, port in ports.items()}):
+        again = plgsync("run", "--project", str(folder), "--as-of", "2026-07-01T06:00Z")
+        assert again.returncode == 0, again.stderr
+        assert plgsync("outbox", "list", "--project", str(folder)).returncode == 0
+        planned = plgsync("plan", "--project", str(folder), "--as-of", "2026-07-02")
+        assert planned.returncode == 0, planned.stderr
+        assert "records would change" in planned.stdout
+
+    repeated = plgsync("demo", "--dir", str(folder), "--accounts", "80")
+    assert repeated.returncode == 0, "a demo may be made again in its own folder"
+
+
+def test_a_folder_that_is_not_a_demo_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
+    done = plgsync("demo", "--dir", str(tmp_path))
+    assert done.returncode == 1
+    assert "choose another folder" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

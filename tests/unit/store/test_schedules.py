@@ -1,0 +1,81 @@
+"""Whoever ticks and however often: a slot is one job, a missed slot one catch-up, a dead worker's job done again."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, update
+
+from worker.settings.schedule import Schedule
+from worker.store.schedules import DueJob, finish, take_due
+from worker.store.tables import schedule_slots
+
+DAILY = {"daily": Schedule.model_validate({"job": "run", "cron": "0 5 * * *"})}
+NOON = datetime(2026, 7, 1, 12, tzinfo=UTC)
+
+
+def take(engine: Engine, now: datetime = NOON, schedules: dict[str, Schedule] = DAILY) -> list[DueJob]:
+    with engine.begin() as connection:
+        return take_due(connection, schedules, now)
+
+
+def end(engine: Engine, job: DueJob) -> None:
+    with engine.begin() as connection:
+        finish(connection, job)
+
+
+def end_leases(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(schedule_slots).values(lease_until=0.0))
+
+
+def test_a_slot_is_handed_out_once_and_not_again_when_it_is_done(store: Engine) -> None:
+    (job,) = take(store)
+    assert (job.schedule, job.job, job.slot) == ("daily", "run", "2026-07-01T05:00:00Z")
+    assert take(store) == []
+    end(store, job)
+    assert take(store) == []
+    assert [job.slot for job in take(store, NOON + timedelta(days=1))] == ["2026-07-02T05:00:00Z"]
+
+
+def test_three_schedulers_at_once_start_one_job(store: Engine) -> None:
+    taken: list[DueJob] = []
+    schedulers = [threading.Thread(target=lambda: taken.extend(take(store))) for _ in range(3)]
+    for scheduler in schedulers:
+        scheduler.start()
+    for scheduler in schedulers:
+        scheduler.join()
+    assert len(taken) == 1
+
+
+def test_missed_slots_become_one_catch_up(store: Engine) -> None:
+    end(store, take(store)[0])
+    (job,) = take(store, NOON + timedelta(days=10))
+    assert job.slot == "2026-07-11T05:00:00Z"
+    end(store, job)
+    assert take(store, NOON + timedelta(days=10)) == []
+
+
+def test_the_job_of_a_dead_worker_is_handed_out_again_and_its_late_end_counts_for_nothing(store: Engine) -> None:
+    (dead,) = take(store)
+    end_leases(store)
+    (again,) = take(store)
+    assert again.slot == dead.slot
+    end(store, dead)
+    assert take(store) == [], "the second worker still works on it"
+    end_leases(store)
+    assert [job.slot for job in take(store)] == [dead.slot], "only the holder's end ends the slot"
+
+
+def test_a_scheduler_whose_clock_is_behind_does_not_repeat_a_slot(store: Engine) -> None:
+    end(store, take(store)[0])
+    assert take(store, NOON - timedelta(hours=9)) == []
+    assert take(store, NOON - timedelta(days=3)) == []
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_schedule_that_is_off_is_never_due(store: Engine, enabled: bool) -> None:
+    schedules = {"daily": Schedule.model_validate({"job": "run", "cron": "0 5 * * *", "enabled": enabled})}
+    assert len(take(store, schedules=schedules)) == int(enabled)
