@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import urllib3
-from conftest import TOKEN
 from hubspot import HubSpot
 from hubspot.crm import associations, companies, contacts, deals, objects, properties
+
+from tests.contract.sandbox_hubspot.conftest import TOKEN
 
 
 @pytest.fixture
