@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check chaos bench lock wheel clean
+.PHONY: demo test wheel lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/plgsync demo
@@ -14,9 +14,6 @@ test: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n auto
-
-bench: $(VENV)/.installed-dev
-	$(BIN)/python -m tests.bench
 
 wheel: $(VENV)/.installed-dev
 	$(BIN)/python -m build --wheel

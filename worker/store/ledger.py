@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert
 
 from worker.store.engine import database_time
 from worker.store.tables import ledger
@@ -17,9 +17,3 @@ def record_effects(connection: Connection, rows: Iterable[Mapping[str, Any]]) ->
     if appended:
         at = database_time(connection)
         connection.execute(insert(ledger), [{**row, "at": at} for row in appended])
-
-
-def effects_of(connection: Connection, account_id: str) -> Sequence[Mapping[str, Any]]:
-    """All effects on one account, oldest first."""
-    rows = connection.execute(select(ledger).where(ledger.c.account_id == account_id).order_by(ledger.c.id))
-    return [dict(row) for row in rows.mappings()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select
 
 from worker.store.engine import db_now
 from worker.store.tables import (
@@ -24,18 +24,13 @@ Json = Mapping[str, Any]
 
 def last_as_of(connection: Connection) -> str | None:
     """The moment of the newest committed run, as ISO text in UTC."""
-    return connection.execute(select(func.max(runs.c.as_of)).where(runs.c.committed_at.is_not(None))).scalar()
+    return connection.execute(select(func.max(runs.c.as_of))).scalar()
 
 
 def start_run(connection: Connection, run_id: str, as_of: str, config_version: str) -> None:
     """Note a run in the transaction that commits its state."""
     row = {"id": run_id, "as_of": as_of, "config_version": config_version}
-    connection.execute(insert(runs).values(**row, started_at=db_now(), committed_at=db_now()))
-
-
-def save_summary(connection: Connection, run_id: str, summary: Json) -> None:
-    """Keep what a run reported."""
-    connection.execute(update(runs).where(runs.c.id == run_id).values(summary=dict(summary)))
+    connection.execute(insert(runs).values(**row, committed_at=db_now()))
 
 
 def load_memories(connection: Connection) -> dict[str, Json]:
@@ -100,9 +95,3 @@ def last_volume(connection: Connection) -> tuple[int, int] | None:
 def save_volume(connection: Connection, as_of: str, accounts: int, events: int) -> None:
     """Remember how much the source held at this run."""
     upsert(connection, source_volumes, [{"as_of": as_of, "accounts": accounts, "events": events}])
-
-
-def last_runs(connection: Connection, limit: int) -> Sequence[Mapping[str, Any]]:
-    """The newest runs first."""
-    rows = connection.execute(select(runs).order_by(runs.c.started_at.desc()).limit(limit))
-    return [dict(row) for row in rows.mappings()]

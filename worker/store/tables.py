@@ -37,9 +37,7 @@ runs = Table(
     Column("id", Text, primary_key=True),
     Column("as_of", Text, nullable=False),
     Column("config_version", Text, nullable=False),
-    Column("started_at", Double, nullable=False),
-    Column("committed_at", Double),
-    Column("summary", Json),
+    Column("committed_at", Double, nullable=False),
 )
 
 source_volumes = Table(

@@ -21,7 +21,7 @@ def test_migrations_make_exactly_the_tables_of_the_code(store: Engine) -> None:
 
 def test_opening_again_keeps_what_is_there(store: Engine) -> None:
     with store.begin() as connection:
-        connection.execute(runs.insert().values(id="r1", as_of="2026-07-01", config_version="c", started_at=1.0))
+        connection.execute(runs.insert().values(id="r1", as_of="2026-07-01", config_version="c", committed_at=1.0))
     again = open_store(store.url.render_as_string(hide_password=False))
     with again.begin() as connection:
         assert connection.execute(select(runs.c.id)).scalars().all() == ["r1"]

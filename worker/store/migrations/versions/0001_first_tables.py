@@ -150,9 +150,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("as_of", sa.Text(), nullable=False),
         sa.Column("config_version", sa.Text(), nullable=False),
-        sa.Column("started_at", sa.Double(), nullable=False),
-        sa.Column("committed_at", sa.Double(), nullable=True),
-        sa.Column("summary", JSON, nullable=True),
+        sa.Column("committed_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
     )
     op.create_table(
