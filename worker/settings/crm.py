@@ -224,18 +224,10 @@ class CrmSettings(Strict):
             timeout_s=float(settings.timeout),
         )
 
-    def field_names(self) -> frozenset[str]:
-        """Our names of the CRM fields of every destination."""
-        return frozenset(name for one in self.destinations.values() for name in one.fields)
-
     def computed_names(self) -> frozenset[str]:
         """Those of them that are filled by ``from:``, so that no playbook may set them."""
         every = self.destinations.values()
         return frozenset(name for one in every for name, entry in one.fields.items() if entry.from_)
-
-    def read_names(self) -> frozenset[str]:
-        """The ``crm.*`` names of the fields that are read back."""
-        return frozenset(f"crm.{name}" for one in self.destinations.values() for name in one.read)
 
 
 def check_crm(settings: CrmSettings, known: Known) -> Iterable[Finding]:

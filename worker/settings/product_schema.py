@@ -26,11 +26,6 @@ class TableSchema:
     needs_until: bool = False
     current: bool = False
 
-    @property
-    def per_account(self) -> bool:
-        """Whether rows can be attributed to an account."""
-        return "account_id" in self.columns
-
 
 SCHEMA: Mapping[str, TableSchema] = {
     "accounts": TableSchema(

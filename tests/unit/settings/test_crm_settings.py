@@ -93,9 +93,7 @@ def test_setup_is_told_of_every_field() -> None:
 
 def test_names_are_known_to_the_other_files() -> None:
     read = settings(BASE + "    read: {renewal: Renewal__c}\n")
-    assert read.field_names() == {"health_score", "health_band", "signal"}
     assert read.computed_names() == {"health_score", "health_band"}
-    assert read.read_names() == {"crm.renewal"}
 
 
 @pytest.mark.parametrize(
