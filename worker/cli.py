@@ -246,6 +246,8 @@ def run(
     report = apply_plan(project, apply) if apply else run_now(project, _moment(as_of), first_run=first_run)
     _say_refused(report.computed.refused)
     _show(render_report([report]), json_, report_json(report))
+    if report.unfinished:
+        _fail(f"not finished: {report.unfinished}; nothing is lost, the next run goes on")
 
 
 @app.command()

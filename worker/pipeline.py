@@ -95,6 +95,12 @@ class RunReport:
     calls: dict[str, Usage] = field(default_factory=dict)
     fewest_write_calls: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def unfinished(self) -> str:
+        """Why a destination could not be read or written to the end; empty when all is done."""
+        stopped = {one.destination: one.stopped for one in self.deliveries if one.stopped}
+        return "; ".join(f"{name}: {why}" for name, why in {**stopped, **self.computed.plan.problems}.items())
+
 
 def connect_all(project: Project) -> dict[str, Connector]:
     """One connector for each destination of the project."""

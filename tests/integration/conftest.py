@@ -38,11 +38,10 @@ class Stage:
     company: Company | None
     crms: Mapping[str, Mapping[str, str]]
 
-    def plgsync(self, *arguments: str, check: bool = True, env: Mapping[str, str] | None = None) -> Any:
-        """Run a command on this project; its JSON if it printed any."""
+    def plgsync(self, *arguments: str, code: int = 0, env: Mapping[str, str] | None = None) -> Any:
+        """Run a command on this project, which ends with ``code``; its JSON if it printed any."""
         done = self.attempt(*arguments, env=env)
-        if check:
-            assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == code, done.stdout + done.stderr
         return json.loads(done.stdout) if "--json" in arguments and done.stdout else done
 
     def attempt(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -81,7 +81,7 @@ def test_a_crm_with_a_wrong_token_or_none_is_named_and_the_other_goes_on(stage: 
     token = stage.folder / ".plgsync" / "hubspot_token"
     good = token.read_text(encoding="utf-8")
     token.write_text("pat-wrong", encoding="utf-8")
-    done = stage.plgsync("run", "--as-of", DAY, "--first-run", "--json")
+    done = stage.plgsync("run", "--as-of", DAY, "--first-run", "--json", code=1)
     assert "hubspot" in done["problems"]
     assert "pat-wrong" not in str(done)
     assert len(stage.results()["salesforce"]["fields"]) > 40
@@ -90,7 +90,7 @@ def test_a_crm_with_a_wrong_token_or_none_is_named_and_the_other_goes_on(stage: 
     assert "hubspot" in said.stdout
 
     token.unlink()
-    done = stage.plgsync("run", "--as-of", DAY, "--first-run", "--json")
+    done = stage.plgsync("run", "--as-of", DAY, "--first-run", "--json", code=1)
     assert str(token) in done["problems"]["hubspot"]
     token.write_text(good, encoding="utf-8")
     stage.plgsync("run", "--as-of", DAY, "--first-run")

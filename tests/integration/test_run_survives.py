@@ -117,7 +117,7 @@ def test_a_crm_that_is_away_catches_up_and_the_other_is_not_held_up(
     away = {"match": {"path_regex": "/crm/"}, "times": None, "kind": "status", "args": {"status": 503}}
     stage.control("hubspot", "faults", away)
     for day in DAYS:
-        done = stage.plgsync("run", "--as-of", day, "--first-run", "--json")
+        done = stage.plgsync("run", "--as-of", day, "--first-run", "--json", code=1)
         assert done["destinations"]["salesforce"]["stopped"] == ""
         assert "hubspot" in done["problems"]
     assert stage.results()["hubspot"] == {"fields": {}, "tasks": {}}

@@ -69,7 +69,7 @@ def render_report(reports: Sequence[RunReport]) -> RenderableType:
         _playbooks(reports),
         _destinations(reports),
     ]
-    parts += [Text(line, style="yellow") for line in _remarks(computed)]
+    parts += [Text(line, style="yellow") for line in (*_remarks(computed), *_left_over(last))]
     return Group(*parts)
 
 
@@ -83,7 +83,13 @@ def _scores(computed: Computed) -> Table:
 
 def _onboarding(computed: Computed) -> Table:
     found = counts_by(computed, "onboarding.status")
-    return _counts("Onboarding", [*((s.replace("_", " "), found.pop(s, 0)) for s in _ONBOARDING), *found.items()])
+    return _counts(
+        "Onboarding",
+        [
+            *((s.replace("_", " "), found.pop(s, 0)) for s in _ONBOARDING),
+            *((s.replace("_", " "), n) for s, n in found.items()),
+        ],
+    )
 
 
 def _pql(computed: Computed) -> Table:
@@ -168,6 +174,14 @@ def _destinations(reports: Sequence[RunReport]) -> Table:
     return table
 
 
+def _left_over(report: RunReport) -> Iterable[str]:
+    for delivery in report.deliveries:
+        if delivery.stopped:
+            yield f"{delivery.destination}: {delivery.stopped}; what is left waits, see plgsync outbox list"
+        if delivery.outcomes.get("rejected"):
+            yield f"{delivery.destination} refused some records; its words: plgsync outbox list"
+
+
 def _remarks(computed: Computed) -> Iterable[str]:
     plan = computed.plan
     for name, problem in plan.problems.items():
@@ -177,6 +191,9 @@ def _remarks(computed: Computed) -> Iterable[str]:
     refused = Counter((one.destination, one.reason) for one in plan.refused)
     for (name, reason), count in refused.items():
         yield f"{name}: {count} values not sent: {reason}"
+    missing = Counter(one.destination for one in plan.unmatched if one.status == "missing")
+    for name, count in missing.items():
+        yield f"{name}: {count} accounts have no record there, by our id or by the fallbacks of config/crm.yaml"
     for one in [one for one in plan.unmatched if one.status == "ambiguous"][:5]:
         account = computed.accounts[one.account_id].get("account.name") or one.account_id
         yield f"{one.destination}: {account} could be {len(one.candidates)} records: {' '.join(one.candidates)}"
