@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Modules are compiled when they are first used, and kept: without that every command starts seconds later.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test wheel lock clean
 
 demo: $(VENV)/.installed
