@@ -43,6 +43,7 @@ from worker.scores import Scored, ScoreMemory
 from worker.settings.problems import Problem
 from worker.settings.project import Project
 from worker.store import state
+from worker.store.engine import transact
 from worker.store.lock import exclusive_run
 
 log = structlog.get_logger()
@@ -152,9 +153,12 @@ def compute_and_commit(
     elif approved.fingerprint != computed.plan.fingerprint():
         raise PlanMoved("the plan no longer holds: data, settings or the CRM changed since it was made; plan again")
     report = RunReport(uuid.uuid4().hex[:12], computed)
-    with engine.begin() as connection:
+
+    def commit(connection: Connection) -> None:
         _refuse_going_back(connection, as_of)
         _commit(connection, project, report)
+
+    transact(engine, commit)
     for problem in computed.refused:
         log.error("playbook refused", file=problem.file, line=problem.line, problem=problem.message)
     log.info(

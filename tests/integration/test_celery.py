@@ -16,6 +16,7 @@ from sqlalchemy import create_engine, make_url, select, update
 
 from tests.integration.conftest import Stage, open_stage
 from worker.settings.clock import now
+from worker.store.engine import transact
 from worker.store.tables import outbox, runs
 
 _POLL_S = 0.2
@@ -98,8 +99,8 @@ def test_a_tick_computes_and_delivers_once_and_a_killed_worker_loses_nothing(
 
     def end_leases() -> None:
         """Let the two minutes pass after which the rows of a dead worker are anybody's."""
-        with engine.begin() as connection:
-            connection.execute(update(outbox).where(outbox.c.state == "leased").values(due_at=0.0))
+        over = update(outbox).where(outbox.c.state == "leased").values(due_at=0.0)
+        transact(engine, lambda connection: connection.execute(over))
 
     with workers(environment, log) as started:
         ring(environment)

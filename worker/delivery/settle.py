@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, case, delete, select, update
 
 from connectors.base import Outcome
 from worker.delivery.outbox import NO_RECORD, Entry
-from worker.store.engine import db_now
+from worker.store.engine import db_now, transact
 from worker.store.ledger import record_effects
 from worker.store.tables import crm_records, crm_tasks, outbox, snapshot
 from worker.store.upsert import upsert
@@ -25,10 +25,11 @@ def settle(engine: Engine, entries: Sequence[Entry], outcomes: Sequence[Outcome]
     An entry whose lease was lost meanwhile is passed over: whoever holds it now reports for it.
     """
     answers = {outcome.key: outcome for outcome in outcomes}
-    counts: dict[str, int] = {}
-    effects = []
-    with engine.begin() as connection:
-        for entry in entries:
+
+    def write_down(connection: Connection) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        effects = []
+        for entry in sorted(entries, key=lambda entry: entry.idem_key):
             outcome = answers.get(entry.key) or Outcome(entry.key, "unknown", code="NO_OUTCOME")
             if not _write_state(connection, entry, outcome):
                 counts["fenced"] = counts.get("fenced", 0) + 1
@@ -40,23 +41,20 @@ def settle(engine: Engine, entries: Sequence[Entry], outcomes: Sequence[Outcome]
             if outcome.stale_record:
                 _forget_record(connection, entry)
         record_effects(connection, effects)
-    return counts
+        return counts
+
+    return transact(engine, write_down)
 
 
 def put_back(engine: Engine, entries: Sequence[Entry], code: str, reason: str, wait_s: float) -> None:
     """The whole call failed: the entries wait, and nothing counts as an attempt."""
-    with engine.begin() as connection:
-        for entry in entries:
-            connection.execute(
-                _mine(entry).values(
-                    state="pending",
-                    lease_token=None,
-                    claims=0,
-                    due_at=db_now() + wait_s,
-                    last_code=code,
-                    last_reason=reason,
-                )
-            )
+    waits = {"state": "pending", "lease_token": None, "claims": 0, "last_code": code, "last_reason": reason}
+
+    def write_down(connection: Connection) -> None:
+        for entry in sorted(entries, key=lambda entry: entry.idem_key):
+            connection.execute(_mine(entry).values(**waits, due_at=db_now() + wait_s))
+
+    transact(engine, write_down)
 
 
 def _mine(entry: Entry) -> Any:

@@ -6,14 +6,18 @@ failing and a commit survives a power cut.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Double
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
+
+T = TypeVar("T")
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK_WAIT_S = 30
@@ -44,6 +48,26 @@ def _postgres_now(*_: Any, **__: Any) -> str:
 def database_time(connection: Connection) -> float:
     """Seconds since 1970 on the database's clock."""
     return float(connection.execute(select(db_now())).scalar_one())
+
+
+def transact(engine: Engine, work: Callable[[Connection], T]) -> T:
+    """Do ``work`` in one transaction, and again from the start when the database broke a deadlock by undoing it.
+
+    Workers lock rows of the outbox in different orders; Postgres then picks one to give way.
+    """
+    again = Retrying(
+        retry=retry_if_exception(_gave_way), stop=stop_after_attempt(6), wait=wait_random(0.01, 0.2), reraise=True
+    )
+
+    def once() -> T:
+        with engine.begin() as connection:
+            return work(connection)
+
+    return again(once)
+
+
+def _gave_way(error: BaseException) -> bool:
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in {"40P01", "40001"}
 
 
 def open_store(url: str) -> Engine:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from multiprocessing import get_context
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, create_engine, inspect, make_url, select, text
+from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, select, text
 
-from worker.store.engine import StoreError, database_time, open_store
+from worker.store.engine import StoreError, database_time, open_store, transact
 from worker.store.tables import metadata, runs
 
 
@@ -68,3 +70,31 @@ def test_the_clock_is_the_databases(store: Engine) -> None:
 def test_other_databases_are_refused(url: str) -> None:
     with pytest.raises(StoreError, match="must start with sqlite: or postgresql:"):
         open_store(url)
+
+
+def test_a_transaction_that_gave_way_in_a_deadlock_is_done_again(postgres_url: str) -> None:
+    engine = open_store(postgres_url)
+    with engine.begin() as connection:
+        for name in ("a", "b"):
+            connection.execute(runs.insert().values(id=name, as_of="", config_version="", committed_at=0.0))
+    both_hold_one = threading.Barrier(2, timeout=20)
+    first_try = {"ab": True, "ba": True}
+
+    def work(order: str) -> Callable[[Connection], None]:
+        def count_up(connection: Connection) -> None:
+            for number, name in enumerate(order):
+                if number == 1 and first_try[order]:
+                    first_try[order] = False
+                    both_hold_one.wait()
+                connection.execute(runs.update().where(runs.c.id == name).values(committed_at=runs.c.committed_at + 1))
+
+        return count_up
+
+    workers = [threading.Thread(target=transact, args=(engine, work(order))) for order in ("ab", "ba")]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(30)
+    with engine.begin() as connection:
+        assert connection.execute(select(runs.c.committed_at)).scalars().all() == [2.0, 2.0]
+    engine.dispose()
