@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -122,18 +124,20 @@ def _state(url: str) -> dict[str, list[dict[str, Any]]]:
 
 def _say_how_to_go_on(console: Console, folder: Path, company: Company, crms: Mapping[str, Mapping[str, str]]) -> None:
     console.print(Rule("go on", align="left"))
+    called = Path(sys.argv[0])
+    plgsync = str(called) if called.name == "plgsync" and not shutil.which("plgsync") else "plgsync"
     project = f"--project {folder}"
     day = f"--as-of {AS_OF + timedelta(days=2):%Y-%m-%d}"
     ports = " ".join(f"--{name}-port {urlsplit(crm['url']).port}" for name, crm in crms.items())
     for meaning, command in (
-        ("where the scores of an account come from", f'plgsync explain "{company.accounts[0].name}" {project}'),
+        ("where the scores of an account come from", f'{plgsync} explain "{company.accounts[0].name}" {project}'),
         (
             "both CRMs again, as they are now; leave it running",
-            f"plgsync sandbox --seed {folder / SEED_FILE} --keep {ports}",
+            f"{plgsync} sandbox --seed {folder / SEED_FILE} --keep {ports}",
         ),
-        ("what the next day would write", f"plgsync plan {project} {day}"),
-        (f"edit {folder}/playbooks/pql-to-task.yaml, and see what that breaks", f"plgsync check {project}"),
-        ("do it", f"plgsync run {project} {day}"),
+        ("what the next day would write", f"{plgsync} plan {project} {day}"),
+        (f"edit {folder}/playbooks/pql-to-task.yaml, and see what that breaks", f"{plgsync} check {project}"),
+        ("do it", f"{plgsync} run {project} {day}"),
     ):
         console.print(f"  {meaning}:", style="dim")
         console.print(f"    {command}", style="bold", soft_wrap=True)
