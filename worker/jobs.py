@@ -64,7 +64,9 @@ class Jobs:
         with self._ending(due):
             try:
                 with exclusive_run(self.engine):
-                    pipeline.compute_and_commit(self.project, self.engine, self.connectors, now())
+                    pipeline.compute_and_commit(
+                        self.project, self.engine, self.connectors, now().replace(microsecond=0)
+                    )
             except _OPERATOR_ACTS as error:
                 log.error("nothing queued", reason=str(error), kind=type(error).__name__)
 
@@ -76,7 +78,11 @@ class Jobs:
     def read_back(self, due: DueJob | None) -> None:
         """Store what people changed in the CRMs since the last look."""
         with self._ending(due):
-            pipeline.read_back(self.project, self.engine, self.connectors, now())
+            try:
+                with exclusive_run(self.engine):
+                    pipeline.read_back(self.project, self.engine, self.connectors, now())
+            except Busy:
+                log.info("not read back", reason="a run is under way, and it reads back itself")
 
     @contextmanager
     def _ending(self, due: DueJob | None) -> Iterator[None]:

@@ -103,7 +103,7 @@ def deliver_patiently(
             total.applied[kind] = total.applied.get(kind, 0) + count
         for status, count in again.outcomes.items():
             total.outcomes[status] = total.outcomes.get(status, 0) + count
-        total.stopped = again.stopped
+        total.stopped = again.stopped or total.stopped
     return total
 
 

@@ -79,7 +79,7 @@ def open_store(url: str) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         engine = _sqlite(url, parsed.database)
     elif parsed.get_backend_name() == "postgresql":
-        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
     else:
         raise StoreError("PLGSYNC_DATABASE_URL must start with sqlite: or postgresql:")
     try:
@@ -125,7 +125,7 @@ def _sqlite(url: str, path: str | None) -> Engine:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"the folder of the state database cannot be made: {error.strerror}") from None
-    engine = create_engine(url, connect_args={"timeout": _LOCK_WAIT_S})
+    engine = create_engine(url, connect_args={"timeout": _LOCK_WAIT_S}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:

@@ -37,7 +37,7 @@ def _file_lock(engine: Engine) -> Iterator[None]:
 
 @contextmanager
 def _advisory_lock(engine: Engine) -> Iterator[None]:
-    with engine.connect() as connection:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if not connection.execute(text("select pg_try_advisory_lock(:key)"), {"key": _RUN_LOCK}).scalar():
             raise Busy("another plgsync run is under way on this state database; wait for it to end")
         try:
