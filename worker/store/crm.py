@@ -162,10 +162,15 @@ def save_cursor(connection: Connection, destination: str, cursor: Cursor) -> Non
     upsert(connection, cursors, [{"destination": destination, "cursor": dict(cursor)}])
 
 
+def unmatched(account_id: str) -> Record:
+    """An account that has to be looked for anew."""
+    return Record(account_id, "missing", None, "", (), None, {})
+
+
 def apply_record_fact(record: Record, fact: RecordFact) -> Record:
     """A matched record after a change in the CRM; a deleted one has to be matched afresh."""
     if fact.deleted:
-        return Record(record.account_id, "missing", None, "", (), None, {})
+        return unmatched(record.account_id)
     return Record(
         record.account_id,
         record.status,
