@@ -176,7 +176,6 @@ def test_a_rejected_record_is_parked_until_its_values_change(store: Engine, crm:
 def test_fields_sent_without_an_answer_are_uncertain_until_answered(store: Engine, crm: ScriptedConnector) -> None:
     crm.script = lambda _operation: "applied_unheard"
     put_fields(store, fields("001A", Health=40, Band="red"))
-    crm.batch_size = 1
     entries = claim(store, "crm", "fields", 1)
     settle(store, entries, [Outcome("001A", "unknown")])
     with store.begin() as connection:
@@ -291,7 +290,7 @@ def test_any_schedule_of_values_and_faults_that_ends_quiet_leaves_the_newest_val
     with store.begin() as connection:
         for table in (outbox, ledger, snapshot, crm_tasks):
             connection.execute(delete(table))
-    crm = ScriptedConnector(batch_size=3)
+    crm = ScriptedConnector(batch=3)
     newest: dict[str, int] = {}
     for record, value, answer, crash in schedule:
         newest[f"r{record}"] = value
