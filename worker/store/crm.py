@@ -25,6 +25,8 @@ class Record:
     candidates: tuple[str, ...]
     owner_id: str | None
     values: Mapping[str, Scalar]
+    object: str = ""
+    """The CRM object of the record where it is not the destination's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ def load_records(connection: Connection, destination: str) -> dict[str, Record]:
             tuple(row["candidates"]),
             row["owner_id"],
             row["values"],
+            row["object"],
         )
         for row in rows
     }
@@ -76,6 +79,7 @@ def save_records(connection: Connection, destination: str, records: Iterable[Rec
             "candidates": list(record.candidates),
             "owner_id": record.owner_id,
             "values": dict(record.values),
+            "object": record.object,
         }
         for record in records
     ]
@@ -85,7 +89,14 @@ def save_records(connection: Connection, destination: str, records: Iterable[Rec
 def record_of(match: Match) -> Record:
     """The store's form of a connector's match."""
     return Record(
-        match.account_id, match.status, match.record_id, match.by, match.candidates, match.owner_id, match.values
+        match.account_id,
+        match.status,
+        match.record_id,
+        match.by,
+        match.candidates,
+        match.owner_id,
+        match.values,
+        match.object,
     )
 
 
@@ -174,4 +185,5 @@ def apply_record_fact(record: Record, fact: RecordFact) -> Record:
         record.candidates,
         fact.owner_id,
         {**record.values, **fact.values},
+        record.object,
     )
