@@ -19,19 +19,12 @@ from sqlalchemy import Connection, Engine
 from connectors.base import Connector, Usage
 from connectors.registry import connect
 from worker.deciding import decide_all
-from worker.delivery.backlog import unsettled_records
 from worker.delivery.crm_facts import CrmFacts
 from worker.delivery.guard import check_plan
-from worker.delivery.outbox import (
-    NewFields,
-    attach_record,
-    give_back_leases,
-    queue_fields,
-    queue_tasks,
-    withdraw_tasks,
-)
+from worker.delivery.outbox import give_back_leases, withdraw_tasks
 from worker.delivery.plan import Plan
 from worker.delivery.planning import Desired, make_plan
+from worker.delivery.queueing import queue_plan
 from worker.delivery.reading import CrmView, load_view, read_crm, save_view
 from worker.delivery.send import Delivery, deliver_patiently, fewest_write_calls
 from worker.language.values import Fields, Value
@@ -319,30 +312,7 @@ def _commit(connection: Connection, project: Project, report: RunReport) -> None
         for account_id, membership in playbook_run.memberships.items():
             if membership.phase == "out":
                 withdraw_tasks(connection, playbook_id, account_id)
-    _queue(connection, computed, run_id)
-
-
-def _queue(connection: Connection, computed: Computed, run_id: str) -> None:
-    plan = computed.plan
-    settled = {view.name: view.settings.account.object for view in computed.views}
-    changes = [
-        NewFields(c.destination, c.account_id, c.record_id, settled[c.destination], {x.field: x.new for x in c.changes})
-        for c in plan.records
-    ]
-    planned = {(change.destination, change.record_id) for change in changes}
-    for view in computed.views:
-        if view.problem:
-            continue
-        changes += [
-            NewFields(view.name, "", record_id, settled[view.name], {})
-            for record_id in unsettled_records(connection, view.name)
-            if (view.name, record_id) not in planned
-        ]
-    queue_fields(connection, changes, run_id)
-    for change in plan.tasks:
-        if change.waiting_row is not None and change.record_id:
-            attach_record(connection, change.waiting_row, change.record_id, change.payload)
-    queue_tasks(connection, [change.queued() for change in plan.tasks if change.waiting_row is None], run_id)
+    queue_plan(connection, computed.views, computed.plan, run_id)
 
 
 def _decision_rows(playbook_run: PlaybookRun) -> list[dict[str, Any]]:

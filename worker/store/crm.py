@@ -12,6 +12,10 @@ from worker.store.tables import crm_deals, crm_records, crm_tasks, cursors, snap
 from worker.store.upsert import upsert
 
 OPEN_STATUSES = ("open", "in_progress")
+CREATED = "created"
+"""``matched_by`` of a record that we made and have not read yet."""
+GONE = "gone"
+"""``matched_by`` of an account whose record a person deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,34 @@ def load_snapshot(connection: Connection, destination: str) -> dict[str, dict[st
     return {record_id: dict(acked) for record_id, acked in rows}
 
 
+def load_written(connection: Connection, destination: str) -> dict[str, dict[str, Scalar]]:
+    """Record id → the values we wrote last and this CRM confirmed, whatever it shows now."""
+    rows = connection.execute(
+        select(snapshot.c.record_id, snapshot.c.written).where(snapshot.c.destination == destination)
+    )
+    return {record_id: dict(written) for record_id, written in rows}
+
+
+def confirm_written(connection: Connection, destination: str, record_id: str, values: Mapping[str, Scalar]) -> None:
+    """The CRM confirmed these values of ours: it shows them, and we wrote them."""
+    here = (snapshot.c.destination == destination) & (snapshot.c.record_id == record_id)
+    known = connection.execute(select(snapshot.c.acked, snapshot.c.written).where(here)).one_or_none()
+    row = {
+        "destination": destination,
+        "record_id": record_id,
+        "acked": {**(known.acked if known else {}), **values},
+        "written": {**(known.written if known else {}), **values},
+    }
+    upsert(connection, snapshot, [row])
+
+
+def save_written(connection: Connection, destination: str, values: Mapping[str, Mapping[str, Scalar]]) -> None:
+    """Store what we wrote of whole records that have a snapshot."""
+    for record_id, written in sorted(values.items()):
+        here = (snapshot.c.destination == destination) & (snapshot.c.record_id == record_id)
+        connection.execute(update(snapshot).where(here).values(written=dict(written)))
+
+
 def save_snapshot(connection: Connection, destination: str, values: Mapping[str, Mapping[str, Scalar]]) -> None:
     """Store what the CRM shows for whole records."""
     rows = [
@@ -176,7 +208,7 @@ def save_cursor(connection: Connection, destination: str, cursor: Cursor) -> Non
 def apply_record_fact(record: Record, fact: RecordFact) -> Record:
     """A matched record after a change in the CRM; a deleted one has to be matched afresh."""
     if fact.deleted:
-        return Record(record.account_id, "missing", None, "", (), None, {})
+        return Record(record.account_id, "missing", None, GONE, (), None, {})
     return Record(
         record.account_id,
         record.status,

@@ -179,7 +179,7 @@ def test_fields_sent_without_an_answer_are_uncertain_until_answered(store: Engin
     entries = claim(store, "crm", "fields", 1)
     settle(store, entries, [Outcome("001A", "unknown")])
     with store.begin() as connection:
-        assert uncertain_fields(connection, "crm") == {"001A": frozenset({"Health", "Band"})}
+        assert uncertain_fields(connection, "crm") == {"001A": {"Health": 40, "Band": "red"}}
         assert load_snapshot(connection, "crm") == {}
 
     crm.script = lambda _operation: "applied"
