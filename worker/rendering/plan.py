@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.base import Scalar
+from worker.computing import Computed
 from worker.delivery.plan import Plan, RecordChange
-from worker.pipeline import Computed
 
 SHOWN = 20
 

@@ -11,7 +11,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from worker.pipeline import Computed, RunReport
+from worker.computing import Computed
+from worker.pipeline import RunReport
 
 _COLOURS = {"green": "green", "yellow": "yellow", "red": "red"}
 _BANDS = ("green", "yellow", "red")

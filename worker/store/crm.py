@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, delete, select, update
 
@@ -205,10 +205,15 @@ def save_cursor(connection: Connection, destination: str, cursor: Cursor) -> Non
     upsert(connection, cursors, [{"destination": destination, "cursor": dict(cursor)}])
 
 
+def unmatched(account_id: str) -> Record:
+    """An account that has to be looked for anew."""
+    return Record(account_id, "missing", None, "", (), None, {})
+
+
 def apply_record_fact(record: Record, fact: RecordFact) -> Record:
     """A matched record after a change in the CRM; a deleted one has to be matched afresh."""
     if fact.deleted:
-        return Record(record.account_id, "missing", None, GONE, (), None, {})
+        return replace(unmatched(record.account_id), matched_by=GONE)
     return Record(
         record.account_id,
         record.status,
