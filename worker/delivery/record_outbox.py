@@ -64,8 +64,9 @@ def queue_records(
         "claims": 0,
         "run_id": fresh.excluded.run_id,
     }
-    differs = (outbox.c.payload_hash != fresh.excluded.payload_hash) & outbox.c.state.not_in(["done", "dropped"])
-    newest = fresh.on_conflict_do_update(index_elements=["idem_key"], set_=moved, where=differs)
+    open_ = (outbox.c.state != "done") & (outbox.c.state != "dropped")
+    differs = outbox.c.payload_hash != fresh.excluded.payload_hash
+    newest = fresh.on_conflict_do_update(index_elements=["idem_key"], set_=moved, where=open_ & differs)
     connection.execute(newest, sorted(rows, key=lambda row: str(row["idem_key"])))
 
 
