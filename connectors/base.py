@@ -38,11 +38,17 @@ class TaskSettings:
 
     key_field: str
     due_hour: int = 9  # local hour of the due date where the CRM wants a time of day
+    at_least_once: bool = False
+    """The operator accepts in so many words that a task may be made twice where the CRM cannot hold a unique key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """One configured CRM. ``auth`` holds plain settings and secrets by name, as the connector documents them."""
+    """One configured CRM.
+
+    ``auth`` holds plain settings and secrets by name, ``options`` what only this kind of CRM knows (how calls are
+    packed, say); both as the connector documents them.
+    """
 
     name: str
     kind: str
@@ -55,6 +61,23 @@ class Destination:
     tasks: TaskSettings | None = None
     time_zone: str = "UTC"
     timeout_s: float = 30.0
+    options: Mapping[str, Scalar] = field(default_factory=dict)
+
+
+class Journal(Protocol):
+    """Where a connector keeps what it must know again after a crash, such as the id of a running bulk job.
+
+    Names are the connector's own; every call is durable when it returns.
+    """
+
+    def read(self, name: str) -> str | None:
+        """The text kept under a name, or None."""
+
+    def write(self, name: str, text: str) -> None:
+        """Keep a text under a name, instead of what was there."""
+
+    def erase(self, name: str) -> None:
+        """Forget a name; one that is not there changes nothing."""
 
 
 # ---------------------------------------------------------------------------- what a CRM tells
@@ -107,6 +130,22 @@ class Match:
     candidates: tuple[str, ...] = ()
     owner_id: str | None = None
     values: Mapping[str, Scalar] = field(default_factory=dict)
+    object: str = ""
+    """The CRM object of the record where it is not the destination's own (a converted lead's contact)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A human in the CRM whom a task can name, found by e-mail: a contact, or in Salesforce a lead.
+
+    ``record_id`` is the company record the person belongs to; ``candidates`` are the ids of an ambiguous match.
+    """
+
+    email: str
+    status: Literal["matched", "missing", "ambiguous"]
+    person_id: str | None = None
+    record_id: str | None = None
+    candidates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +237,23 @@ class UpdateFields:
 
 
 @dataclass(frozen=True, slots=True)
+class CreateRecord:
+    """Make the record of one account, or take the one whose match field holds the account's id already.
+
+    ``values`` hold the match field. Safe to repeat: the match field is unique, so there is one record in the end.
+    """
+
+    key: str
+    object: str
+    values: Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True)
 class CreateTask:
-    """Make one CRM task on a company record, once per ``key`` for ever, whatever is replayed."""
+    """Make one CRM task on a company record, once per ``key`` for ever, whatever is replayed.
+
+    ``person_id`` names the human to talk to, where the CRM allows it beside the record.
+    """
 
     key: str
     record_id: str
@@ -208,6 +262,7 @@ class CreateTask:
     due: date
     priority: Literal["high", "medium", "low"]
     owner_id: str | None
+    person_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +283,7 @@ class CloseTask:
     task_id: str
 
 
-Operation = UpdateFields | CreateTask | UpdateTask | CloseTask
+Operation = UpdateFields | CreateRecord | CreateTask | UpdateTask | CloseTask
 
 Status = Literal["applied", "rejected", "retry", "unknown"]
 
@@ -305,22 +360,32 @@ class Unavailable(CallFailed):
         self.retry_after = retry_after
 
 
+class Underway(CallFailed):
+    """The CRM has taken the operations and still works on them; the same again later gets their outcomes.
+
+    Hand over the same operations after ``retry_after`` seconds. They may have been applied meanwhile.
+    """
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 # ---------------------------------------------------------------------------- the protocol
 
 
 class Connector(Protocol):
-    """One CRM. Every method may raise `AccessDenied`, `QuotaExhausted` or `Unavailable`; nothing else."""
+    """One CRM. Every method may raise `AccessDenied`, `QuotaExhausted` or `Unavailable`, `write` also `Underway`."""
 
     @property
     def name(self) -> str:
         """The destination's name in ``config/crm.yaml``."""
 
-    @property
-    def batch_size(self) -> int:
-        """The most operations one write call carries."""
+    def batch_size(self, operation: type[Operation], waiting: int) -> int:
+        """How many operations of one class to hand to `write` together when ``waiting`` of them are due."""
 
-    def calls_per_batch(self, operation: type[Operation]) -> int:
-        """The fewest write calls that one batch of such operations can take."""
+    def fewest_calls(self, operation: type[Operation], count: int) -> int:
+        """The fewest write calls that can carry ``count`` operations of one class."""
 
     def check(self) -> Health:
         """Who we are, what we may do and what is left of the quota; changes nothing."""
@@ -330,6 +395,9 @@ class Connector(Protocol):
 
     def match(self, keys: Sequence[MatchKey], fields: Sequence[str]) -> Sequence[Match]:
         """One match per key, in order: stored id, then match field, then the fallbacks in order."""
+
+    def people(self, emails: Sequence[str]) -> Sequence[Person]:
+        """One person per e-mail address, in order; more than one hit is reported, never guessed."""
 
     def owners(self) -> Sequence[Owner]:
         """Everybody who can own a task, inactive people included and marked."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import cast
 
-from connectors.base import Connector, Destination
+from connectors.base import Connector, Destination, Journal
 
 KINDS = ("hubspot", "salesforce")
 
@@ -14,8 +14,10 @@ class UnknownKind(ValueError):
     """A destination names a kind of CRM that this project has no connector for."""
 
 
-def connect(destination: Destination) -> Connector:
+def connect(destination: Destination, journal: Journal | None = None) -> Connector:
     """The connector for a configured CRM; nothing is sent before its first call.
+
+    Without a ``journal`` it does nothing that has to be remembered across a crash (no bulk jobs).
 
     Raises `UnknownKind`, and `ValueError` when ``auth`` or ``base_url`` cannot work.
     """
@@ -24,4 +26,4 @@ def connect(destination: Destination) -> Connector:
             f"{destination.name}: kind {destination.kind!r} is not one of {', '.join(KINDS)}; see CONTRIBUTING.md"
         )
     module = import_module(f"connectors.{destination.kind}.connector")
-    return cast("Connector", module.connect(destination))
+    return cast("Connector", module.connect(destination, journal))

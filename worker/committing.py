@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from worker.computing import Computed, iso
-from worker.delivery.backlog import unsettled_records
-from worker.delivery.outbox import NewFields, attach_record, queue_fields, queue_tasks, withdraw_tasks
+from worker.delivery.outbox import withdraw_tasks
+from worker.delivery.queueing import queue_plan
 from worker.delivery.reading import save_view
 from worker.language.values import Fields
 from worker.rules.decide import PlaybookRun
@@ -31,7 +31,7 @@ def commit_run(connection: Connection, project: Project, computed: Computed, run
         state.save_playbook_run(connection, playbook_id, as_of, playbook_run.counts)
         state.save_decisions(connection, run_id, _decision_rows(playbook_run))
     withdraw_tasks(connection, _why_withdrawn(project, computed))
-    _queue(connection, computed, run_id)
+    queue_plan(connection, computed.views, computed.plan, run_id)
 
 
 def _why_withdrawn(project: Project, computed: Computed) -> Callable[[str, str], str]:
@@ -48,29 +48,6 @@ def _why_withdrawn(project: Project, computed: Computed) -> Callable[[str, str],
         return "the account left the playbook before delivery" if membership and membership.phase == "out" else ""
 
     return why
-
-
-def _queue(connection: Connection, computed: Computed, run_id: str) -> None:
-    plan = computed.plan
-    settled = {view.name: view.settings.account.object for view in computed.views}
-    changes = [
-        NewFields(c.destination, c.account_id, c.record_id, settled[c.destination], {x.field: x.new for x in c.changes})
-        for c in plan.records
-    ]
-    planned = {(change.destination, change.record_id) for change in changes}
-    for view in computed.views:
-        if view.problem:
-            continue
-        changes += [
-            NewFields(view.name, "", record_id, settled[view.name], {})
-            for record_id in unsettled_records(connection, view.name)
-            if (view.name, record_id) not in planned
-        ]
-    queue_fields(connection, changes, run_id)
-    for change in plan.tasks:
-        if change.waiting_row is not None and change.record_id:
-            attach_record(connection, change.waiting_row, change.record_id, change.payload)
-    queue_tasks(connection, [change.queued() for change in plan.tasks if change.waiting_row is None], run_id)
 
 
 def _decision_rows(playbook_run: PlaybookRun) -> list[dict[str, Any]]:

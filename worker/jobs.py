@@ -37,7 +37,7 @@ def open_jobs(project: Path | None = None) -> Iterator[Jobs]:
     root = project_dir(project)
     settings = load_project(root)
     engine = open_store(database_url(root))
-    connectors = pipeline.connect_all(settings)
+    connectors = pipeline.connect_all(settings, engine)
     try:
         yield Jobs(settings, engine, connectors)
     finally:

@@ -25,6 +25,7 @@ from worker.delivery.reading import load_view, read_crm, save_view
 from worker.delivery.send import Delivery, deliver_patiently, fewest_write_calls
 from worker.settings.project import Project
 from worker.store.engine import transact
+from worker.store.journal import StoreJournal
 from worker.store.lock import exclusive_run
 
 log = structlog.get_logger()
@@ -62,9 +63,12 @@ class RunReport:
         return "; ".join(f"{name}: {why}" for name, why in {**stopped, **self.computed.plan.problems}.items())
 
 
-def connect_all(project: Project) -> dict[str, Connector]:
-    """One connector for each destination of the project."""
-    return {name: connect(project.crm.to_destination(name, project.root)) for name in project.crm.destinations}
+def connect_all(project: Project, engine: Engine | None = None) -> dict[str, Connector]:
+    """One connector for each destination of the project; with an ``engine`` it can go on where a crash stopped it."""
+    return {
+        name: connect(project.crm.to_destination(name, project.root), StoreJournal(engine, name) if engine else None)
+        for name in project.crm.destinations
+    }
 
 
 def run(

@@ -19,11 +19,13 @@ from connectors.base import (
     FieldNeed,
     FieldSpec,
     Health,
+    Journal,
     Match,
     MatchKey,
     Operation,
     Outcome,
     Owner,
+    Person,
     ReadBack,
     SetupStep,
     UpdateFields,
@@ -54,12 +56,12 @@ class HubSpotConnector:
     def name(self) -> str:
         return self._destination.name
 
-    @property
-    def batch_size(self) -> int:
+    def batch_size(self, operation: type[Operation], waiting: int) -> int:  # noqa: ARG002
         return batch.SIZE
 
-    def calls_per_batch(self, operation: type[Operation]) -> int:
-        return 2 if operation is CreateTask else 1  # tasks are made, then associated with their companies
+    def fewest_calls(self, operation: type[Operation], count: int) -> int:
+        calls = 2 if operation is CreateTask else 1  # tasks are made, then associated with their companies
+        return -(-count // batch.SIZE) * calls
 
     def check(self) -> Health:
         portal = self._portal = read_portal(self._client)
@@ -71,6 +73,9 @@ class HubSpotConnector:
 
     def match(self, keys: Sequence[MatchKey], fields: Sequence[str]) -> Sequence[Match]:
         return match.match(self._client, self._schema, self._destination, keys, fields)
+
+    def people(self, emails: Sequence[str]) -> Sequence[Person]:
+        raise NotImplementedError
 
     def owners(self) -> Sequence[Owner]:
         return owners.owners(self._client)
@@ -161,7 +166,7 @@ class HubSpotConnector:
         return None
 
 
-def connect(destination: Destination) -> Connector:
+def connect(destination: Destination, journal: Journal | None = None) -> Connector:  # noqa: ARG001
     """A connector for one portal. Raises `ValueError` when ``auth`` or ``api_version`` cannot work.
 
     ``auth``: ``method: token`` and a secret ``token`` (service key or private app).

@@ -15,11 +15,13 @@ from connectors.base import (
     FieldNeed,
     FieldSpec,
     Health,
+    Journal,
     Match,
     MatchKey,
     Operation,
     Outcome,
     Owner,
+    Person,
     ReadBack,
     Scalar,
     SetupStep,
@@ -38,7 +40,7 @@ from connectors.salesforce.tasks import TaskWriter
 from connectors.salesforce.write import BATCH, update_fields
 
 
-def connect(destination: Destination) -> Connector:
+def connect(destination: Destination, journal: Journal | None = None) -> Connector:  # noqa: ARG001
     """A connector for one org; nothing is sent yet. Raises `ValueError` when a setting cannot work."""
     return SalesforceConnector(destination)
 
@@ -57,14 +59,13 @@ class SalesforceConnector:
         """The destination's name."""
         return self._destination.name
 
-    @property
-    def batch_size(self) -> int:
+    def batch_size(self, operation: type[Operation], waiting: int) -> int:  # noqa: ARG002
         """Records one Collections call carries."""
         return BATCH
 
-    def calls_per_batch(self, operation: type[Operation]) -> int:  # noqa: ARG002 - one shape for all connectors
-        """One Collections call does it, whatever the operation."""
-        return 1
+    def fewest_calls(self, operation: type[Operation], count: int) -> int:  # noqa: ARG002
+        """Full Collections calls, whatever the operation."""
+        return -(-count // BATCH)
 
     def check(self) -> Health:
         """Who we are, what is missing for our work, and what is left of the daily requests."""
@@ -88,6 +89,9 @@ class SalesforceConnector:
             if found.record_id:
                 self._known[found.record_id] = found.owner_id, dict(found.values)
         return matches
+
+    def people(self, emails: Sequence[str]) -> Sequence[Person]:
+        raise NotImplementedError
 
     def owners(self) -> Sequence[Owner]:
         """Every user, inactive ones included; not the robots and portal guests."""

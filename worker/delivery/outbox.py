@@ -235,6 +235,18 @@ def claim(engine: Engine, destination: str, kind: str, limit: int, *, owner: str
     return []
 
 
+def count_due(engine: Engine, destination: str, kind: str) -> int:
+    """How many rows of one kind are due now."""
+    with engine.begin() as connection:
+        due = select(func.count()).where(
+            outbox.c.destination == destination,
+            outbox.c.kind == kind,
+            outbox.c.state.in_(["pending", "leased"]),
+            outbox.c.due_at <= db_now(),
+        )
+        return int(connection.execute(due).scalar_one())
+
+
 def _bury_crashers(connection: Connection, destination: str) -> None:
     connection.execute(
         update(outbox)

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import Engine
 
 from connectors.base import AccessDenied, Connector, QuotaExhausted, Unavailable
-from worker.delivery.outbox import claim, seconds_to_next
+from worker.delivery.outbox import claim, count_due, seconds_to_next
 from worker.delivery.payload import KINDS, OPERATIONS, to_operation
 from worker.delivery.settle import put_back, settle
 
@@ -72,7 +72,8 @@ def _deliver_kind(
 ) -> bool:
     """Send all due operations of one kind; answers whether other kinds may be tried."""
     while go_on():
-        entries = claim(engine, connector.name, kind, connector.batch_size, owner=owner)
+        limit = connector.batch_size(OPERATIONS[kind], count_due(engine, connector.name, kind))
+        entries = claim(engine, connector.name, kind, limit, owner=owner)
         if not entries:
             return True
         operations = [to_operation(e.kind, e.key, e.record_id, e.payload) for e in entries]
@@ -137,7 +138,4 @@ def _add(delivery: Delivery, kind: str, counts: dict[str, int]) -> None:
 
 def fewest_write_calls(connector: Connector, applied: Mapping[str, int]) -> int:
     """The fewest calls that can write so many operations of each kind: full batches, nothing sent twice."""
-    return sum(
-        -(-count // connector.batch_size) * connector.calls_per_batch(OPERATIONS[kind])
-        for kind, count in applied.items()
-    )
+    return sum(connector.fewest_calls(OPERATIONS[kind], count) for kind, count in applied.items())

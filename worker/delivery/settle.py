@@ -6,13 +6,15 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, case, delete, select, update
+from sqlalchemy import Connection, Engine, case, delete, update
 
 from connectors.base import Outcome
 from worker.delivery.outbox import NO_RECORD, Entry
+from worker.delivery.record_outbox import note_record
+from worker.store.crm import GONE, confirm_written
 from worker.store.engine import db_now, transact
 from worker.store.ledger import record_effects
-from worker.store.tables import crm_records, crm_tasks, outbox, snapshot
+from worker.store.tables import crm_records, crm_tasks, outbox
 from worker.store.upsert import upsert
 
 MOST_ATTEMPTS = 12
@@ -119,7 +121,9 @@ def _effect(entry: Entry, outcome: Outcome) -> dict[str, Any]:
 def _remember(connection: Connection, entry: Entry, outcome: Outcome) -> None:
     match entry.kind:
         case "fields":
-            _move_snapshot(connection, entry)
+            confirm_written(connection, entry.destination, entry.record_id or "", entry.payload["values"])
+        case "record_create":
+            note_record(connection, entry, outcome)
         case "task_create":
             _note_task(connection, entry, outcome)
         case "task_close":
@@ -128,17 +132,6 @@ def _remember(connection: Connection, entry: Entry, outcome: Outcome) -> None:
                 .where(crm_tasks.c.destination == entry.destination, crm_tasks.c.key == entry.key)
                 .values(status="completed")
             )
-
-
-def _move_snapshot(connection: Connection, entry: Entry) -> None:
-    here = (snapshot.c.destination == entry.destination) & (snapshot.c.record_id == entry.record_id)
-    acked = connection.execute(select(snapshot.c.acked).where(here)).scalar() or {}
-    row = {
-        "destination": entry.destination,
-        "record_id": entry.record_id,
-        "acked": {**acked, **entry.payload["values"]},
-    }
-    upsert(connection, snapshot, [row])
 
 
 def _note_task(connection: Connection, entry: Entry, outcome: Outcome) -> None:
@@ -161,9 +154,9 @@ def _note_task(connection: Connection, entry: Entry, outcome: Outcome) -> None:
 def _forget_record(connection: Connection, entry: Entry) -> None:
     """The record is gone in the CRM: the account is matched afresh at the next run, and its task waits for that."""
     connection.execute(
-        delete(crm_records).where(
-            crm_records.c.destination == entry.destination, crm_records.c.account_id == entry.account_id
-        )
+        update(crm_records)
+        .where(crm_records.c.destination == entry.destination, crm_records.c.account_id == entry.account_id)
+        .values(status="missing", record_id=None, matched_by=GONE, candidates=[], owner_id=None, values={}, object="")
     )
     if entry.kind == "task_create":
         waits = {"state": "parked", "record_id": None, "last_code": NO_RECORD}

@@ -9,7 +9,7 @@ import pytest
 from drive import companies, deliver, statuses, update, values, write_calls
 from harness import Crm, Fault
 
-from connectors.base import Connector, Unavailable
+from connectors.base import Connector, Unavailable, UpdateFields
 
 
 def test_writing_450_records_takes_as_few_calls_as_the_crm_allows(crm: Crm, connector: Connector) -> None:
@@ -23,7 +23,7 @@ def test_writing_450_records_takes_as_few_calls_as_the_crm_allows(crm: Crm, conn
 
 
 def test_the_batch_size_is_the_crms(crm: Crm, connector: Connector) -> None:
-    assert connector.batch_size == crm.batch
+    assert connector.batch_size(UpdateFields, waiting=1) == crm.batch
 
 
 def test_nothing_to_write_costs_no_call(crm: Crm, connector: Connector) -> None:

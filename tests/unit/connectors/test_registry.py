@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from connectors.base import Destination
+from connectors.base import Destination, UpdateFields
 from connectors.registry import UnknownKind, connect
 
 SALESFORCE = Destination(
@@ -24,7 +24,7 @@ SALESFORCE = Destination(
 
 def test_a_destination_gets_the_connector_of_its_kind() -> None:
     connector = connect(SALESFORCE)
-    assert (connector.name, connector.batch_size) == ("crm", 200)
+    assert (connector.name, connector.batch_size(UpdateFields, waiting=1)) == ("crm", 200)
     assert (connector.usage().calls, connector.usage().write_calls) == (0, 0)
 
 

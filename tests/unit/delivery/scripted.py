@@ -14,11 +14,14 @@ class ScriptedConnector:
     """Applies operations to a dict the way a CRM with keyed tasks does; ``script`` decides each answer."""
 
     name: str = "crm"
-    batch_size: int = 100
+    batch: int = 100
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     tasks: dict[str, CreateTask] = field(default_factory=dict)
     calls: list[list[str]] = field(default_factory=list)
     script: Callable[[Operation], str | CallFailed] = lambda _operation: "applied"
+
+    def batch_size(self, operation: type[Operation], waiting: int) -> int:
+        return self.batch
 
     def write(self, operations: Sequence[Operation]) -> Sequence[Outcome]:
         self.calls.append([operation.key for operation in operations])
@@ -30,8 +33,11 @@ class ScriptedConnector:
             if answer in {"applied", "applied_unheard"}:
                 self._apply(operation)
             status = "unknown" if answer == "applied_unheard" else answer
-            outcomes.append(Outcome(operation.key, status, record_id=f"T-{operation.key}"))  # type: ignore[arg-type]
+            outcomes.append(Outcome(operation.key, status, record_id=self.record_id_of(operation)))  # type: ignore[arg-type]
         return outcomes[::-1]
+
+    def record_id_of(self, operation: Operation) -> str:
+        return f"T-{operation.key}"
 
     def _apply(self, operation: Operation) -> None:
         if isinstance(operation, UpdateFields):

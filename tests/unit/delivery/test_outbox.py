@@ -177,11 +177,10 @@ def test_a_rejected_record_is_parked_until_its_values_change(store: Engine, crm:
 def test_fields_sent_without_an_answer_are_uncertain_until_answered(store: Engine, crm: ScriptedConnector) -> None:
     crm.script = lambda _operation: "applied_unheard"
     put_fields(store, fields("001A", Health=40, Band="red"))
-    crm.batch_size = 1
     entries = claim(store, "crm", "fields", 1)
     settle(store, entries, [Outcome("001A", "unknown")])
     with store.begin() as connection:
-        assert uncertain_fields(connection, "crm") == {"001A": frozenset({"Health", "Band"})}
+        assert uncertain_fields(connection, "crm") == {"001A": {"Health": 40, "Band": "red"}}
         assert load_snapshot(connection, "crm") == {}
 
     crm.script = lambda _operation: "applied"
@@ -350,10 +349,9 @@ def test_a_task_whose_record_is_gone_waits_for_the_account_to_be_matched(store: 
 def test_a_delivery_told_to_stop_leaves_the_rest_for_the_next(
     store: Engine, crm: ScriptedConnector, rows: Rows
 ) -> None:
-    crm.batch_size = 2
+    crm.batch = 2
     put_tasks(store, *(task(f"k{n}") for n in range(5)))
-    asked = iter([True, True, False])
-    deliver(store, crm, now=now, go_on=lambda: next(asked))
+    deliver(store, crm, now=now, go_on=lambda: len(crm.tasks) < 4)
     assert len(crm.tasks) == 4
     assert sorted(row["state"] for row in rows().values()) == ["done"] * 4 + ["pending"]
     deliver(store, crm, now=now)
@@ -435,7 +433,7 @@ def test_any_schedule_of_values_and_faults_that_ends_quiet_leaves_the_newest_val
     with store.begin() as connection:
         for table in (outbox, ledger, snapshot, crm_tasks):
             connection.execute(delete(table))
-    crm = ScriptedConnector(batch_size=3)
+    crm = ScriptedConnector(batch=3)
     newest: dict[str, int] = {}
     for record, value, answer, crash in schedule:
         newest[f"r{record}"] = value
