@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from worker.delivery.outbox import NO_RECORD, operation_key
+from worker.delivery.outbox import NO_RECORD, operation_key, possible_values
 from worker.store.engine import db_now
 from worker.store.tables import outbox
 
@@ -100,14 +100,18 @@ def unsettled_records(connection: Connection, destination: str) -> frozenset[str
     return frozenset(record_id for (record_id,) in rows)
 
 
-def uncertain_fields(connection: Connection, destination: str) -> dict[str, dict[str, Any]]:
+def uncertain_fields(connection: Connection, destination: str) -> dict[str, dict[str, list[Any]]]:
     """Record id → the values that were sent without an answer, so that nobody knows what the CRM holds."""
     rows = connection.execute(
         select(outbox.c.record_id, outbox.c.attempted).where(
             outbox.c.destination == destination, outbox.c.kind == "fields", outbox.c.attempted.is_not(None)
         )
     )
-    return {record_id: dict(attempted["values"]) for record_id, attempted in rows if record_id}
+    return {
+        record_id: {name: possible_values(value) for name, value in attempted["values"].items()}
+        for record_id, attempted in rows
+        if record_id
+    }
 
 
 def waiting_rows(connection: Connection) -> Sequence[Mapping[str, Any]]:

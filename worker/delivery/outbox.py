@@ -305,11 +305,19 @@ def _by_attempt(entries: Iterable[Entry]) -> tuple[list[int], list[Entry]]:
 
 
 def _all_attempted(entry: Entry) -> dict[str, Any]:
-    """What is in doubt once this row is sent too: for fields, those of every payload since the last answer."""
-    earlier = entry.attempted or {}
-    if entry.kind != "fields":
+    """What is in doubt once this row is sent too: for fields, every value of every payload since the last answer."""
+    if entry.kind != "fields" or entry.attempted is None:
         return dict(entry.payload)
-    return {**entry.payload, "values": {**earlier.get("values", {}), **entry.payload["values"]}}
+    values: dict[str, Any] = dict(entry.attempted["values"])
+    for name, value in entry.payload["values"].items():
+        before = possible_values(values[name]) if name in values else []
+        values[name] = before if value in before else [*before, value]
+    return {**entry.payload, "values": values}
+
+
+def possible_values(attempted: Any) -> list[Any]:
+    """The values a field in doubt may hold: one, as it was sent, or a list of them."""
+    return attempted if isinstance(attempted, list) else [attempted]
 
 
 def give_back_leases(engine: Engine, owner: str) -> int:

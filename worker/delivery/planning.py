@@ -79,7 +79,6 @@ def _field_changes(
         view.snapshot.get(record_id, {}),
         view.written.get(record_id, {}),
         view.uncertain.get(record_id, {}),
-        given_up=record_id in view.parked,
     )
     for wish in _wishes(plan, view, record.account_id, desired):
         if wish.value is None and wish.keep:

@@ -53,7 +53,7 @@ class CrmView:
     connector: Connector
     records: dict[str, Record]
     snapshot: dict[str, dict[str, Scalar]]
-    uncertain: Mapping[str, Mapping[str, Scalar]]
+    uncertain: Mapping[str, Mapping[str, Sequence[Scalar]]]
     deals: dict[str, DealFact]
     tasks: dict[str, TaskRow]
     cursor: Cursor

@@ -13,7 +13,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Engine
 
-from connectors.base import AccessDenied, Connector, QuotaExhausted, Unavailable
+from connectors.base import AccessDenied, CallFailed, Connector, QuotaExhausted, Unavailable, Underway
 from worker.delivery.outbox import claim, count_due, seconds_to_next
 from worker.delivery.payload import KINDS, OPERATIONS, to_operation
 from worker.delivery.settle import put_back, settle
@@ -21,16 +21,22 @@ from worker.delivery.settle import put_back, settle
 log = structlog.get_logger()
 
 _DENIED_WAIT_S = 60.0
+_UNDERWAY_S = 900.0
+"""How long an inline run waits for a bulk job that the CRM works on."""
 
 
 @dataclass(slots=True)
 class Delivery:
-    """What one delivery to one destination did: outcomes by status, and why it stopped early, if it did."""
+    """What one delivery to one destination did: outcomes by status, and why it stopped early, if it did.
+
+    ``underway``: it stopped because the CRM has taken the rows and still works on them.
+    """
 
     destination: str
     outcomes: dict[str, int] = field(default_factory=dict)
     applied: dict[str, int] = field(default_factory=dict)
     stopped: str = ""
+    underway: bool = False
 
 
 def _always() -> bool:
@@ -79,22 +85,40 @@ def _deliver_kind(
         operations = [to_operation(e.kind, e.key, e.record_id, e.payload) for e in entries]
         try:
             outcomes = connector.write(operations)
-        except AccessDenied as error:
-            delivery.stopped = f"access denied: {error}"
-            put_back(engine, entries, "ACCESS_DENIED", str(error), _DENIED_WAIT_S)
-            return True
-        except QuotaExhausted as error:
-            delivery.stopped = f"quota exhausted until {error.until:%Y-%m-%d %H:%M} UTC"
-            put_back(engine, entries, "QUOTA", str(error), max(1.0, (error.until - now()).total_seconds()))
-            return False
-        except Unavailable as error:
-            delivery.stopped = f"unavailable: {error}"
-            put_back(engine, entries, "UNAVAILABLE", str(error), error.retry_after)
-            return False
+        except CallFailed as failure:
+            halt = _halt(failure, now())
+            delivery.stopped, delivery.underway = halt.words, isinstance(failure, Underway)
+            put_back(engine, entries, halt.code, str(failure), halt.wait_s, sent=delivery.underway)
+            return halt.others_go_on
         counts = settle(engine, entries, outcomes)
         _add(delivery, kind, counts)
         log.info("delivered", destination=connector.name, kind=kind, **counts)
     return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Halt:
+    """What a call that failed as a whole means for the delivery it was part of."""
+
+    code: str
+    words: str
+    wait_s: float
+    others_go_on: bool = False
+
+
+def _halt(failure: CallFailed, now: datetime) -> _Halt:
+    match failure:
+        case AccessDenied():
+            return _Halt("ACCESS_DENIED", f"access denied: {failure}", _DENIED_WAIT_S, others_go_on=True)
+        case QuotaExhausted():
+            words = f"quota exhausted until {failure.until:%Y-%m-%d %H:%M} UTC"
+            return _Halt("QUOTA", words, max(1.0, (failure.until - now).total_seconds()))
+        case Underway():
+            return _Halt("UNDERWAY", f"under way: {failure}", failure.retry_after, others_go_on=True)
+        case Unavailable():
+            return _Halt("UNAVAILABLE", f"unavailable: {failure}", failure.retry_after)
+        case _:
+            return _Halt("CALL_FAILED", str(failure), _DENIED_WAIT_S)
 
 
 def deliver_patiently(
@@ -109,12 +133,14 @@ def deliver_patiently(
 ) -> Delivery:
     """`deliver`, and again after short waits for what the CRM asked to retry, ``patience_s`` in all.
 
+    A CRM that is at work on what it was given is waited for longer.
+
     `Delivery.stopped` says why rows still wait; it is empty when none does.
     """
     total = deliver(engine, connector, now=now, owner=owner, go_on=go_on)
     waited = 0.0
     while (due_in := seconds_to_next(engine, connector.name)) is not None:
-        if waited + due_in > patience_s or not go_on():
+        if waited + due_in > (_UNDERWAY_S if total.underway else patience_s) or not go_on():
             return total
         pause = max(due_in, 0.05)
         wait(pause)
@@ -124,7 +150,7 @@ def deliver_patiently(
             total.applied[kind] = total.applied.get(kind, 0) + count
         for status, count in again.outcomes.items():
             total.outcomes[status] = total.outcomes.get(status, 0) + count
-        total.stopped = again.stopped or total.stopped
+        total.stopped, total.underway = again.stopped or total.stopped, again.underway
     total.stopped = ""
     return total
 

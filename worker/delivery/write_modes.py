@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,30 +15,22 @@ Verdict = Literal["write", "settled", "kept"]
 
 @dataclass(frozen=True, slots=True)
 class KnownRecord:
-    """What we know of one record: what the CRM shows, what we wrote last, what was sent without an answer.
-
-    ``given_up``: what was sent is not sent again, so nothing is gained by waiting for its answer.
-    """
+    """What we know of one record: what the CRM shows, what we wrote last, and the values sent without an answer."""
 
     shown: Mapping[str, Scalar] = field(default_factory=dict)
     written: Mapping[str, Scalar] = field(default_factory=dict)
-    attempted: Mapping[str, Scalar] = field(default_factory=dict)
-    given_up: bool = False
+    attempted: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)
 
     def is_ours(self, name: str) -> bool:
         """Whether nobody but us has put there what the field shows; an empty field nobody wrote is free to take."""
         shown = self.shown.get(name)
-        if name in self.attempted and shown == self.attempted[name]:
+        if shown in self.attempted.get(name, ()):
             return True
         return shown == self.written[name] if name in self.written else shown is None
 
 
 def judge(mode: WriteMode, name: str, wanted: Scalar, record: KnownRecord) -> tuple[Verdict, Scalar]:
-    """Whether to write a field, and the value.
-
-    Under ``if_ours`` a value that was sent without an answer is sent again before any other: with two values in
-    doubt the older one, once the CRM shows it, could not be told from a person's.
-    """
+    """Whether to write a field, and the value."""
     shown, unsure = record.shown.get(name), name in record.attempted
     if shown == wanted and not unsure:
         return "settled", wanted
@@ -47,5 +39,5 @@ def judge(mode: WriteMode, name: str, wanted: Scalar, record: KnownRecord) -> tu
     if mode == "if_empty":
         return ("write", wanted) if shown is None and wanted is not None else ("settled", shown)
     if record.is_ours(name):
-        return "write", record.attempted[name] if unsure and not record.given_up else wanted
+        return "write", wanted
     return ("settled" if shown == wanted else "kept"), shown

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, update
 
-from connectors.base import AccessDenied, CallFailed, Outcome, QuotaExhausted, Unavailable
+from connectors.base import AccessDenied, CallFailed, Outcome, QuotaExhausted, Unavailable, Underway
 from tests.unit.delivery.scripted import ScriptedConnector
 from worker.delivery.backlog import drop_rows, parked_fields, retry_rows, uncertain_fields
 from worker.delivery.outbox import (
@@ -180,7 +180,7 @@ def test_fields_sent_without_an_answer_are_uncertain_until_answered(store: Engin
     entries = claim(store, "crm", "fields", 1)
     settle(store, entries, [Outcome("001A", "unknown")])
     with store.begin() as connection:
-        assert uncertain_fields(connection, "crm") == {"001A": {"Health": 40, "Band": "red"}}
+        assert uncertain_fields(connection, "crm") == {"001A": {"Health": [40], "Band": ["red"]}}
         assert load_snapshot(connection, "crm") == {}
 
     crm.script = lambda _operation: "applied"
@@ -316,6 +316,12 @@ def test_fields_in_doubt_stay_in_doubt_whatever_happens_to_a_newer_payload(
     assert in_doubt(store) == {"001A": {"Health", "Band"}}
 
     put_fields(store, fields("001A", Health=42))
+    crm.script = lambda _operation: "unknown"
+    make_due(store)
+    deliver(store, crm, now=now)
+    with store.begin() as connection:
+        assert uncertain_fields(connection, "crm") == {"001A": {"Health": [40, 42], "Band": ["red"]}}
+
     crm.script = lambda _operation: "applied"
     make_due(store)
     deliver(store, crm, now=now)
@@ -453,3 +459,25 @@ def test_any_schedule_of_values_and_faults_that_ends_quiet_leaves_the_newest_val
     assert set(crm.tasks) == {f"t{record}" for record, *_ in schedule}
     with store.begin() as connection:
         assert load_snapshot(connection, "crm") == {record: {"Health": value} for record, value in newest.items()}
+
+
+def test_what_the_crm_is_at_work_on_is_in_doubt_and_asked_for_again_later(
+    store: Engine, crm: ScriptedConnector, rows: Rows
+) -> None:
+    put_fields(store, fields("001A", Health=40))
+    put_tasks(store, task("k1"))
+    crm.script = lambda operation: "applied" if operation.key == "k1" else Underway("job 750x", 5)
+    delivery = deliver(store, crm, now=now)
+    assert (delivery.stopped, delivery.applied) == ("under way: job 750x", {"task_create": 1})
+    waiting = rows()["fields:crm:001A"]
+    assert (waiting["state"], waiting["attempts"], waiting["last_code"]) == ("pending", 0, "UNDERWAY")
+    assert in_doubt(store) == {"001A": {"Health"}}
+
+
+def test_a_bulk_job_is_waited_for_much_longer_than_a_crm_that_is_away(store: Engine, crm: ScriptedConnector) -> None:
+    put_fields(store, fields("001A", Health=40))
+    assert patiently(store, crm, *[Underway("job 750x", 5)] * 60, "applied").stopped == ""
+    assert len(crm.calls) == 61
+    put_fields(store, fields("001A", Health=41))
+    assert "unavailable" in patiently(store, crm, Unavailable("maintenance", 30)).stopped
+    assert len(crm.calls) == 62
