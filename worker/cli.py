@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
 
     from rich.console import Console
 
-    from worker.settings.problems import Problem
+    from worker.computing import Computed
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -93,10 +92,12 @@ def _show(result: Any, as_json: bool, data: Any) -> None:
         _console().print(result)
 
 
-def _say_refused(problems: Sequence[Problem]) -> None:
-    """Wrong playbooks were left out; the run itself went on."""
-    for problem in problems:
+def _say_refused(computed: Computed) -> None:
+    """Wrong playbooks were left out, or their last good version ran; the run itself went on."""
+    for problem in computed.refused:
         sys.stderr.write(problem.format() + "\n")
+    for file in computed.held:
+        sys.stderr.write(f"{file}: until this is mended, its last good version keeps running\n")
 
 
 def _moment(text: str | None) -> datetime:
@@ -221,7 +222,7 @@ def plan(
     computed, guard = make_plan(project, _moment(as_of), resume=resume)
     if out:
         out.write_text(json.dumps(computed.plan.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    _say_refused(computed.refused)
+    _say_refused(computed)
     _show(render_plan(computed, guard), json_, {**computed.plan.to_json(), "guard": guard})
 
 
@@ -245,7 +246,7 @@ def run(
     if apply and as_of:
         raise typer.BadParameter("a plan carries its own moment: leave --as-of out")
     report = apply_plan(project, apply) if apply else run_now(project, _moment(as_of), first_run=first_run)
-    _say_refused(report.computed.refused)
+    _say_refused(report.computed)
     _show(render_report([report]), json_, report_json(report))
     if report.unfinished:
         _fail(f"not finished: {report.unfinished}; nothing is lost, the next run goes on")

@@ -21,6 +21,7 @@ def commit_run(connection: Connection, project: Project, computed: Computed, run
     """Store what a run computed and queue what its plan holds; nothing of either without the other."""
     as_of = iso(computed.as_of)
     state.start_run(connection, run_id, as_of, project.config_version)
+    state.save_playbook_texts(connection, project.playbook_texts, keep_others=project.left_out)
     state.save_volume(connection, as_of, *computed.volume)
     state.save_memories(connection, {a: s.memory.to_json() for a, s in computed.scored.items()})
     state.save_history(connection, [_history_row(a, row, as_of, project) for a, row in computed.accounts.items()])
@@ -40,7 +41,7 @@ def _why_withdrawn(project: Project, computed: Computed) -> Callable[[str, str],
 
     def why(playbook_id: str, account_id: str) -> str:
         if playbook_id not in modes:
-            return "" if project.refused else "the playbook is gone"
+            return "" if project.left_out else "the playbook is gone"
         if modes[playbook_id] != "live":
             return f"the playbook is not live any more (mode: {modes[playbook_id]})"
         earlier = computed.memberships.get(playbook_id, {}).get(account_id)

@@ -33,7 +33,8 @@ class BackInTime(Exception):
 class Computed:
     """Everything one run knows before it writes: fields and scores per account, decisions, and the plan.
 
-    ``refused`` are the problems of playbooks that were left out because their files are wrong.
+    ``refused`` are the problems of wrong playbook files; of those in ``held`` the last good version runs, the others
+    are left out.
     """
 
     as_of: datetime
@@ -45,6 +46,7 @@ class Computed:
     plan: Plan
     volume: tuple[int, int]
     refused: tuple[Problem, ...] = ()
+    held: tuple[str, ...] = ()
 
 
 def compute(
@@ -81,7 +83,7 @@ def compute(
     desired = _desired(project, fields, runs, memberships)
     plan = make_plan(views, desired, iso(as_of), project.config_version, resumed=resume)
     volume = (measured.volume.accounts, measured.volume.events)
-    return Computed(as_of, fields, scored, runs, memberships, views, plan, volume, project.refused)
+    return Computed(as_of, fields, scored, runs, memberships, views, plan, volume, project.refused, project.held)
 
 
 def _desired(
@@ -95,7 +97,7 @@ def _desired(
     A playbook that is not live makes and closes no tasks. What a playbook has set stays set while its file is
     refused or it is off; when its file is gone, so is what it set.
     """
-    present = {playbook.id for playbook in project.playbooks} if not project.refused else set(memberships)
+    present = {playbook.id for playbook in project.playbooks} if not project.left_out else set(memberships)
     live = {playbook.id for playbook in project.playbooks if playbook.mode == "live"}
     current = {
         playbook_id: {

@@ -22,6 +22,7 @@ from worker.signals.errors import SourceError, StaleData
 from worker.store.engine import open_store
 from worker.store.lock import Busy, exclusive_run
 from worker.store.schedules import DueJob, finish, give_back, is_over, take_due
+from worker.store.state import load_playbook_texts
 
 log = structlog.get_logger()
 
@@ -33,10 +34,16 @@ _BUSY_S = 30.0
 
 @contextmanager
 def open_jobs(project: Path | None = None) -> Iterator[Jobs]:
-    """The jobs of one project, with its settings freshly read; connections are closed afterwards."""
+    """The jobs of one project, with its settings freshly read; connections are closed afterwards.
+
+    Of a playbook whose file is wrong the version that ran last keeps running.
+    """
     root = project_dir(project)
     settings = load_project(root)
     engine = open_store(database_url(root))
+    if settings.refused:
+        with engine.begin() as connection:
+            settings = load_project(root, load_playbook_texts(connection))
     connectors = pipeline.connect_all(settings, engine)
     try:
         yield Jobs(settings, engine, connectors)

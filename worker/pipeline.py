@@ -123,7 +123,13 @@ def compute_and_commit(
 
     transact(engine, commit)
     for problem in computed.refused:
-        log.error("playbook refused", file=problem.file, line=problem.line, problem=problem.message)
+        log.error(
+            "playbook refused",
+            file=problem.file,
+            line=problem.line,
+            problem=problem.message,
+            last_good_runs=problem.file in computed.held,
+        )
     log.info(
         "committed",
         run_id=report.run_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -13,6 +14,7 @@ import pytest
 from tests.integration.conftest import AS_OF, PLGSYNC, Stage
 
 DAY = AS_OF.isoformat()
+NEXT_DAY = (AS_OF + timedelta(days=1)).isoformat()
 
 
 def edit(stage: Stage, file: str, old: str, new: str) -> None:
@@ -143,3 +145,14 @@ def test_a_broken_playbook_stops_alone(stage: Stage) -> None:
     assert "health-drop" not in done.stdout.split('"playbooks"')[1]
     assert "playbooks/health-drop.yaml:" in done.stderr
     assert 'Did you mean "health.band"?' in done.stderr
+
+
+def test_a_playbook_broken_later_keeps_running_as_it_last_did(stage: Stage) -> None:
+    stage.plgsync("run", "--as-of", DAY, "--first-run")
+    edit(stage, "playbooks/health-drop.yaml", "health.band is red", "healht.band is red")
+    for command in (("plan",), ("run", "--first-run")):
+        done = stage.attempt(*command, "--as-of", NEXT_DAY, "--json")
+        assert done.returncode == 0, done.stderr
+        assert "health-drop" in done.stdout
+        assert "playbooks/health-drop.yaml: until this is mended, its last good version keeps running" in done.stderr
+    assert stage.attempt("check", "--offline").returncode == 1

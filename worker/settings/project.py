@@ -1,7 +1,7 @@
 """A project folder becomes one frozen `Project`, or every problem of every file at once.
 
 config/{product,signals,scores,crm,schedule}.yaml must all be there and right. A wrong playbook is refused alone:
-the others keep running.
+the others keep running, and of the refused one the last good version, as long as that is right beside the others.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ from worker.settings.schedule import ScheduleSettings, check_schedule
 from worker.settings.scores import ScoresSettings, check_scores
 from worker.settings.signals import SignalsSettings, check_signals
 from worker.settings.validation import place_findings, validate, without_echoes
-from worker.settings.yaml_document import Document, load_document
+from worker.settings.yaml_document import Document, load_document, read_document
 
 CONFIG: Mapping[str, tuple[type[BaseModel], Callable[[Any, Known], Iterable[Finding]]]] = {
     "product": (ProductSettings, check_product),
@@ -46,8 +46,9 @@ _TEST_ENDING = ".test.yaml"
 class Project:
     """Everything a run needs to know from YAML.
 
-    ``refused`` are the problems of playbooks that are left out. ``config_version`` changes when the content of
-    any file does; comments and layout do not count.
+    ``refused`` are the problems of playbook files; of those in ``held`` the last good version runs, the others are
+    left out. ``config_version`` changes when the content of any file does; comments and layout do not count.
+    ``playbook_texts`` are the playbooks that run, as they were read, by file.
     """
 
     root: Path
@@ -60,6 +61,13 @@ class Project:
     refused: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
     config_version: str
+    held: tuple[str, ...] = ()
+    playbook_texts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def left_out(self) -> bool:
+        """Whether a playbook file is refused and no earlier version of it runs."""
+        return not {problem.file for problem in self.refused} <= set(self.held)
 
 
 @dataclass(slots=True)
@@ -79,27 +87,50 @@ class _Loaded:
             self.settings = None
 
 
-def load_project(root: Path) -> Project:
-    """The settings of a project folder. Raises `ConfigError` with all problems when a file of ``config/`` is wrong."""
+def load_project(root: Path, last_good: Mapping[str, str] | None = None) -> Project:
+    """The settings of a project folder. Raises `ConfigError` with all problems when a file of ``config/`` is wrong.
+
+    ``last_good`` holds the text of playbook files as they last ran.
+    """
     if not (root / "config").is_dir():
         message = f'there is no folder config/ in {root}; "plgsync init" makes a project'
         raise ConfigError([Problem("config", 1, 1, message)])
-    config = {name: _load(root, f"config/{name}.yaml", model) for name, (model, _) in CONFIG.items()}
-    playbooks = [_load(root, file, Playbook) for file in playbook_files(root)]
-    strays = _strays(root)
-    _check_across(config, playbooks)
-    everything = [*strays, *(problem for one in (*config.values(), *playbooks) for problem in one.problems)]
+    config, playbooks = _load_files(root, {})
+    everything = [*_strays(root), *(problem for one in (*config.values(), *playbooks) for problem in one.problems)]
     if any(one.settings is None for one in config.values()):
         raise ConfigError(everything)
-    good = [one for one in playbooks if one.settings is not None]
+    refused = [one for one in playbooks if one.settings is None]
+    held = _held(root, refused, last_good or {})
+    running = [one for one in (held.get(one.file, one) for one in playbooks) if one.settings is not None]
     return Project(
         root=root,
-        playbooks=tuple(one.settings for one in good),
-        refused=tuple(problem for one in playbooks if one.settings is None for problem in one.problems),
+        playbooks=tuple(one.settings for one in running),
+        refused=tuple(problem for one in refused for problem in one.problems),
         warnings=tuple(sorted(problem for problem in everything if problem.severity == "warning")),
-        config_version=_version([*config.values(), *good]),
+        config_version=_version([*config.values(), *running]),
+        held=tuple(sorted(held)),
+        playbook_texts={one.file: "\n".join(one.document.lines) for one in running if one.document},
         **{name: one.settings for name, one in config.items()},
     )
+
+
+def _load_files(root: Path, texts: Mapping[str, str]) -> tuple[dict[str, _Loaded], list[_Loaded]]:
+    """Every file, checked by itself and beside the others; ``texts`` stand for what is in those files now."""
+    config = {name: _load(root, f"config/{name}.yaml", model) for name, (model, _) in CONFIG.items()}
+    playbooks = [_load(root, file, Playbook, texts.get(file)) for file in playbook_files(root)]
+    _check_across(config, playbooks)
+    return config, playbooks
+
+
+def _held(root: Path, refused: Iterable[_Loaded], last_good: Mapping[str, str]) -> dict[str, _Loaded]:
+    """The last good version of each refused playbook, if they are all right beside the files as they are now."""
+    texts = {one.file: last_good[one.file] for one in refused if one.file in last_good}
+    if not texts:
+        return {}
+    config, playbooks = _load_files(root, texts)
+    if any(one.settings is None for one in config.values()):
+        return {}
+    return {one.file: one for one in playbooks if one.file in texts and one.settings is not None}
 
 
 def playbook_files(root: Path) -> list[str]:
@@ -108,9 +139,9 @@ def playbook_files(root: Path) -> list[str]:
     return sorted(f"playbooks/{name}" for name in found if not name.endswith(_TEST_ENDING))
 
 
-def _load(root: Path, file: str, model: type[BaseModel]) -> _Loaded:
+def _load(root: Path, file: str, model: type[BaseModel], text: str | None = None) -> _Loaded:
     try:
-        document = load_document(root / file, file)
+        document = load_document(root / file, file) if text is None else read_document(file, text.encode())
     except ConfigError as error:
         return _Loaded(file, model, problems=error.problems)
     settings, problems = validate(model, document)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from worker.rules.membership import Membership
 from worker.store.engine import db_now
@@ -13,6 +13,7 @@ from worker.store.tables import (
     decisions,
     memberships,
     playbook_runs,
+    playbook_texts,
     runs,
     score_history,
     score_memory,
@@ -61,6 +62,18 @@ def save_memberships(connection: Connection, playbook_id: str, changed: Mapping[
     """Replace the memberships of these accounts in one playbook."""
     rows = [{"playbook_id": playbook_id, "account_id": a, "state": m.to_json()} for a, m in changed.items()]
     upsert(connection, memberships, rows)
+
+
+def load_playbook_texts(connection: Connection) -> dict[str, str]:
+    """The playbook files as they last ran, by file."""
+    return dict(connection.execute(select(playbook_texts)).all())
+
+
+def save_playbook_texts(connection: Connection, texts: Mapping[str, str], *, keep_others: bool) -> None:
+    """Remember the playbook files of this run; ``keep_others``: also those that could not run now."""
+    upsert(connection, playbook_texts, [{"file": file, "text": text} for file, text in sorted(texts.items())])
+    if not keep_others:
+        connection.execute(delete(playbook_texts).where(playbook_texts.c.file.not_in(list(texts))))
 
 
 def load_playbook_counts(connection: Connection, playbook_id: str, before: str) -> list[Json]:

@@ -80,6 +80,13 @@ memberships = Table(
     PrimaryKeyConstraint("playbook_id", "account_id"),
 )
 
+playbook_texts = Table(
+    "playbook_texts",
+    metadata,
+    Column("file", Text, primary_key=True),
+    Column("text", Text, nullable=False),
+)
+
 playbook_runs = Table(
     "playbook_runs",
     metadata,

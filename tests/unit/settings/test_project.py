@@ -142,6 +142,40 @@ def test_a_bad_playbook_stops_no_other(project: Path) -> None:
     assert {problem.file for problem in loaded.refused} == {"playbooks/bad.yaml"}
 
 
+def test_of_a_wrong_playbook_the_last_good_version_runs_and_its_problems_are_still_told(project: Path) -> None:
+    good = load_project(project)
+    edit(project / "playbooks" / "demo.yaml", "health.score < 40", "healht.score < 30")
+    loaded = load_project(project, good.playbook_texts)
+    assert loaded.playbooks == good.playbooks
+    assert (loaded.held, loaded.left_out) == (("playbooks/demo.yaml",), False)
+    assert {problem.file for problem in loaded.refused} == {"playbooks/demo.yaml"}
+    assert loaded.playbook_texts == good.playbook_texts, "so that it stays the last good one"
+    assert load_project(project).left_out
+
+
+def test_a_last_good_version_that_does_not_fit_the_other_files_any_more_does_not_run(project: Path) -> None:
+    texts = load_project(project).playbook_texts
+    edit(project / "playbooks" / "demo.yaml", "health.score < 40", "healht.score < 30")
+    edit(project / "config" / "crm.yaml", "      expansion_signal:", "      expansion_hint:")
+    edit(project / "config" / "crm.yaml", "      expansion_signal:", "      expansion_hint:")
+    loaded = load_project(project, texts)
+    assert (loaded.playbooks, loaded.held, loaded.left_out) == ((), (), True)
+
+
+def test_a_good_playbook_never_runs_by_an_older_version(project: Path) -> None:
+    texts = load_project(project).playbook_texts
+    edit(project / "playbooks" / "demo.yaml", "health.score < 40", "health.score < 30")
+    loaded = load_project(project, texts)
+    assert loaded.held == ()
+    assert loaded.playbook_texts != texts
+
+
+def test_a_playbook_whose_file_is_gone_does_not_run_on(project: Path) -> None:
+    texts = load_project(project).playbook_texts
+    (project / "playbooks" / "demo.yaml").unlink()
+    assert load_project(project, texts).playbooks == ()
+
+
 def test_tests_of_playbooks_are_no_playbooks(project: Path) -> None:
     (project / "playbooks" / "demo.test.yaml").write_text("anything: else\n")
     assert len(load_project(project).playbooks) == 1
