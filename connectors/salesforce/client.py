@@ -28,6 +28,11 @@ from connectors.salesforce.transport import Line, Wire, never_sent, open_session
 Row = dict[str, Any]
 
 COMPOSITE_QUERIES = 5
+PACKED = 5
+"""Collections calls one composite call may hold.
+
+https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_composite.htm
+"""
 NO_RULES = {"Sforce-Auto-Assign": "FALSE"}
 """Our writes never hand a record to somebody by the org's assignment rules, which run unless told not to."""
 BLIP_SECONDS = 5.0
@@ -45,6 +50,8 @@ class Client:
         parts = urlsplit(destination.base_url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise ValueError(f"{destination.name}: base_url is not a URL like https://acme.my.salesforce.com")
+        self.packed = PACKED if destination.options.get("composite") else 1
+        """How many Collections calls are sent as one."""
         self.root = f"/services/data/v{destination.api_version}/"
         self._destination = destination
         self._scheme = parts.scheme

@@ -65,12 +65,12 @@ class SalesforceConnector:
         return self._destination.name
 
     def batch_size(self, operation: type[Operation], waiting: int) -> int:  # noqa: ARG002
-        """Records one Collections call carries."""
-        return BATCH
+        """Records one call carries."""
+        return BATCH * self._client.packed
 
     def fewest_calls(self, operation: type[Operation], count: int) -> int:  # noqa: ARG002
-        """Full Collections calls, whatever the operation."""
-        return -(-count // BATCH)
+        """Full calls, whatever the operation."""
+        return -(-count // (BATCH * self._client.packed))
 
     def check(self) -> Health:
         """Who we are, what is missing for our work, and what is left of the daily requests."""

@@ -99,6 +99,11 @@ class Unanswered(Exception):
     """Sent without a readable answer: it may have been applied."""
 
 
+def are_results(body: object) -> bool:
+    """Whether an answer, whatever its status, is a result for each record."""
+    return isinstance(body, list) and bool(body) and all(isinstance(one, dict) and "success" in one for one in body)
+
+
 def first_error(body: object) -> tuple[str, str]:
     """(code, message) of an error body, whichever of the recorded shapes it has; empty when it has none."""
     item = body[0] if isinstance(body, list) and body else body
@@ -108,7 +113,7 @@ def first_error(body: object) -> tuple[str, str]:
     return str(code), str(item.get("message") or item.get("error_description") or "")
 
 
-def failure(status: int, body: object) -> Exception:
+def failure(status: int, body: object) -> CallFailed | Unanswered:
     """The exception for a request that was refused as a whole."""
     code, message = first_error(body)
     words = redact(message)

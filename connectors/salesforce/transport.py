@@ -13,7 +13,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from connectors.base import AccessDenied
 from connectors.salesforce.auth import CONNECT_SECONDS
-from connectors.salesforce.errors import NEVER_REFRESHED, first_error, redact
+from connectors.salesforce.errors import NEVER_REFRESHED, are_results, first_error, redact
 
 Inspect = Callable[[requests.Response], None]
 
@@ -75,7 +75,7 @@ def settle(response: requests.Response) -> None:
         body = response.json()
     except ValueError:
         body = None
-    if isinstance(body, list) and body and all(isinstance(item, dict) and "success" in item for item in body):
+    if are_results(body):
         response.status_code = 200
         return
     code, words = first_error(body)
