@@ -139,12 +139,11 @@ def outcome(key: str, result: object, sent: Mapping[str, Any]) -> tuple[Outcome,
     ``sent`` is the record as sent; its values are removed from the CRM's words. The consequence is None
     for success. An unknown code is permanent for the record. Anything but a result is ``unknown``.
     """
-    if not isinstance(result, dict) or not isinstance(result.get("success"), bool):
+    if not isinstance(result, dict) or not isinstance(success := result.get("success"), bool):
         return Outcome(key, "unknown", code="NO_RESULT", reason="Salesforce gave no result for this record"), None
-    record_id = str(result["id"]) if result.get("id") else None
-    if result["success"]:
+    if success:
         code = "" if result.get("created", True) else "ALREADY_THERE"
-        return Outcome(key, "applied", record_id or sent.get("Id"), code), None
+        return Outcome(key, "applied", result.get("id") or sent.get("Id"), code), None
     errors = result.get("errors") or [{}]
     error = errors[0] if isinstance(errors, list) and isinstance(errors[0], dict) else {}
     code, message = first_error(error)

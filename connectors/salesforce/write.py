@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import re
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
-
-from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random
+from typing import Any
 
 from connectors.base import CallFailed, Outcome, Status, UpdateFields
 from connectors.salesforce.client import NO_RULES, Client, Row
@@ -18,23 +18,17 @@ LOCK_WAIT = (0.1, 0.4)
 UPDATE = "composite/sobjects"
 
 
-class Entry(NamedTuple):
-    """One record to send. Entries are sent in order of ``lock``, the record Salesforce will lock for it."""
-
-    key: str
-    record: Row
-    lock: str
+Entry = tuple[str, Row, str]
+"""One record to send: the operation's key, the record, and the record Salesforce will lock for it."""
 
 
 def update_fields(client: Client, operations: Sequence[UpdateFields], account: str) -> list[Outcome]:
     """Update existing records by id; nothing is ever created. ``account`` is the CRM's name of our object."""
-    return send(client, "PATCH", UPDATE, [Entry(op.key, record_of(op, account), op.record_id) for op in operations])
-
-
-def record_of(operation: UpdateFields, account: str) -> Row:
-    """A field update as Collections take it."""
-    kind = account if operation.object == "account" else operation.object
-    return {"attributes": {"type": kind}, "Id": operation.record_id, **operation.values}
+    types = {op.object: {"type": account if op.object == "account" else op.object} for op in operations}
+    entries = [
+        (op.key, {"attributes": types[op.object], "Id": op.record_id, **op.values}, op.record_id) for op in operations
+    ]
+    return send(client, "PATCH", UPDATE, entries)
 
 
 def send(client: Client, method: str, path: str, entries: Sequence[Entry]) -> list[Outcome]:
@@ -44,22 +38,18 @@ def send(client: Client, method: str, path: str, entries: Sequence[Entry]) -> li
     ``unknown`` and those behind it unsent (``retry``). Raises `CallFailed` only if nothing was sent before.
     """
     sending = Sending(client, method, path, entries)
-    pending = sorted(range(len(entries)), key=lambda n: (entries[n].record["attributes"]["type"], entries[n].lock))
-
-    def attempt() -> list[int]:
-        nonlocal pending
-        for n in pending:
-            sending.outcomes.pop(n, None)
-        pending = sending.all(pending)
-        return pending
-
-    Retrying(
-        retry=retry_if_result(bool),
-        stop=stop_after_attempt(2),
-        wait=wait_random(*LOCK_WAIT),
-        retry_error_callback=lambda _: None,
-    )(attempt)
+    locked = sending.all(_in_order(entries))
+    if locked:
+        time.sleep(random.uniform(*LOCK_WAIT))  # noqa: S311 - so that two who met do not meet again
+        sending.all(locked)
     return [sending.outcomes[n] for n in range(len(entries))]
+
+
+def _in_order(entries: Sequence[Entry]) -> list[int]:
+    """One object after the other, and by lock within each: so that few locks meet, and few chunks are needed."""
+    types = [record["attributes"]["type"] for _, record, _ in entries]
+    order = sorted(range(len(entries)), key=[lock for _, _, lock in entries].__getitem__)
+    return order if len(set(types)) < 2 else sorted(order, key=types.__getitem__)
 
 
 Answer = list[Any] | CallFailed | Unanswered
@@ -137,7 +127,7 @@ class Sending:
             return error
 
     def _body(self, batch: Sequence[int]) -> Row:
-        return {"allOrNone": False, "records": [self.entries[n].record for n in batch]}
+        return {"allOrNone": False, "records": [self.entries[n][1] for n in batch]}
 
     def _settle(self, batch: Sequence[int], answer: Answer) -> list[int]:
         """Note what a batch's answer means, and return the entries worth sending once more."""
@@ -157,16 +147,17 @@ class Sending:
 
     def _note_results(self, batch: Sequence[int], results: Sequence[Any]) -> list[int]:
         again = []
+        entries, outcomes = self.entries, self.outcomes
         for n, result in zip(batch, results, strict=True):
-            entry = self.entries[n]
-            self.outcomes[n], consequence = outcome(entry.key, result, entry.record)
+            key, record, _ = entries[n]
+            outcomes[n], consequence = outcome(key, result, record)
             if consequence == "resend":
                 again.append(n)
         return again
 
     def _apart(self, batch: Sequence[int], refused: Refused) -> list[int]:
         """A whole call refused for what one record said: find that record, so that its neighbours go through."""
-        guilty = {n for n in batch if _names(refused, self.entries[n].record)}
+        guilty = {n for n in batch if _names(refused, self.entries[n][1])}
         if not guilty and _hopeless(refused, batch):
             guilty = set(batch)
         self._note(guilty, "rejected", refused.code, refused.reason)
@@ -176,7 +167,8 @@ class Sending:
 
     def _note(self, which: Sequence[int] | set[int], status: Status, code: str, reason: str) -> None:
         for n in which:
-            self.outcomes[n] = Outcome(self.entries[n].key, status, self.entries[n].record.get("Id"), code, reason)
+            key, record, _ = self.entries[n]
+            self.outcomes[n] = Outcome(key, status, record.get("Id"), code, reason)
 
 
 def _part(status: int, body: object, count: int) -> Answer:

@@ -84,7 +84,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def entries(kinds: Sequence[str]) -> list[Entry]:
     return [
-        Entry(f"k{n}", {"attributes": {"type": "Account"}, "Id": f"{n:05}", "do": do}, f"{n:05}")
+        (f"k{n}", {"attributes": {"type": "Account"}, "Id": f"{n:05}", "do": do}, f"{n:05}")
         for n, do in enumerate(kinds)
     ]
 
