@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -326,3 +329,63 @@ def test_a_session_that_ends_on_the_way_is_renewed_and_the_upload_whole(
     told = to_the_end(crm, journal, scores(crm, records))
     assert {one.status for one in told.values()} == {"applied"}
     assert requests_made(crm) == {"created": 1, "uploaded": 1, "UploadComplete": 1, "deleted": 1}
+
+
+# ------------------------------------------------------------------ kill -9
+
+STEPS = ["create", "upload", "close", "poll", "read applied", "read refused", "write the rest", "delete"]
+
+
+def killed(crm: SalesforceCrm, folder: Path, operations: Sequence[UpdateFields], request: int, moment: str) -> bool:
+    """Let a worker process deliver, and kill it at one of its requests; whether that came to pass."""
+    destination = {name: getattr(crm.destination(), name) for name in ("name", "kind", "base_url", "api_version")}
+    auth = {name: crm.address[name] for name in ("client_id", "client_secret")} | {"method": "client_credentials"}
+    destination |= {"auth": auth, "object": "Account", "match_field": crm.destination().match_field}
+    order = {
+        "request": request,
+        "moment": moment,
+        "destination": destination | {"options": {"bulk_from": FROM}},
+        "operations": [asdict(op) for op in operations],
+    }
+    process = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("bulk_process.py")), str(folder)],
+        input=json.dumps(order),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert process.returncode in (0, -signal.SIGKILL), process.stderr
+    return process.returncode != 0
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("step", STEPS)
+def test_a_worker_killed_at_any_request_leaves_a_job_that_is_finished_not_repeated(
+    crm: SalesforceCrm, journal: PaperJournal, step: str, moment: str
+) -> None:
+    records = companies(crm, 13)
+    operations = [*scores(crm, records[:12]), update(crm, records[12], band="two\nlines")]
+    crm.forget_calls()
+    assert killed(crm, journal.folder, operations, STEPS.index(step) + 1, moment)
+    told = to_the_end(crm, journal, operations)
+    assert [told[op.key].status for op in operations] == ["applied"] * 13
+    assert values(crm, records[:12], "score") == list(range(12))
+    assert crm.company(records[12])["band"] == "two\nlines"
+    assert journal.names() == []
+    made = requests_made(crm)
+    # Killed when all was known but not yet kept, the same values are sent once more; else the job runs once.
+    assert made["UploadComplete"] == (2 if step == "delete" else 1)
+    assert made["uploaded"] - made["UploadComplete"] == (1 if (step, moment) == ("upload", "after") else 0)
+    assert made["Aborted"] == made["created"] - made["UploadComplete"] - ((step, moment) == ("create", "after"))
+
+
+def test_a_worker_that_nobody_kills_makes_these_requests(crm: SalesforceCrm, journal: PaperJournal) -> None:
+    """So that the cases above are killed where they say."""
+    records = companies(crm, 13)
+    operations = [*scores(crm, records[:12]), update(crm, records[12], band="two\nlines")]
+    crm.forget_calls()
+    assert not killed(crm, journal.folder, operations, len(STEPS) + 1, "before")
+    made = [(one.method, one.path.rpartition("/")[2]) for one in crm.calls() if "oauth2" not in one.path]
+    assert [method for method, _ in made] == ["POST", "PUT", "PATCH", "GET", "GET", "GET", "PATCH", "DELETE"]
+    assert [path for _, path in made][4:7] == ["successfulResults", "failedResults", "sobjects"]
