@@ -245,14 +245,15 @@ def test_who_met_a_lock_in_the_job_is_sent_once_more(crm: SalesforceCrm, journal
     words = words if kind == "lock" else f"SyncTrigger: first error: UNABLE_TO_LOCK_ROW, {words}: []"
     with pytest.raises(Underway):
         bulk(crm, journal).write(scores(crm, records))
-    row = f'"","{code}:{words}:--","{records[0]}","0"'
-    text = f'"sf__Id","sf__Error",Id,{crm.field("score")}\n{row}\n'
-    answer = {"status": 200, "text": text, "headers": {"Content-Type": "text/csv"}}
-    crm.control("faults", {"kind": "status", "args": answer, "match": {"path_regex": "failedResults"}})
-    answer = {**answer, "text": '"sf__Id","sf__Created",Id\n'}
-    crm.control("faults", {"kind": "status", "args": answer, "match": {"path_regex": "successfulResults"}})
-    told = to_the_end(crm, journal, scores(crm, records))
-    assert {one.status for one in told.values()} == {"applied"}
+    score = crm.field("score")
+    refused = f'"sf__Id","sf__Error",Id,{score}\n"","{code}:{words}:--","{records[0]}","0"\n'
+    rows = [f'"{record}","false","{record}","{n}"' for n, record in enumerate(records) if n]
+    applied = "\n".join([f'"sf__Id","sf__Created",Id,{score}', *rows]) + "\n"
+    for path, text in (("failedResults", refused), ("successfulResults", applied)):
+        answer = {"status": 200, "text": text, "headers": {"Content-Type": "text/csv"}}
+        crm.control("faults", {"kind": "status", "args": answer, "match": {"path_regex": path}})
+    assert statuses(bulk(crm, journal).write(scores(crm, records))) == ["applied"] * 12
+    assert requests_made(crm)["collections"] == 1
 
 
 # ------------------------------------------------------------------ bad days
