@@ -62,6 +62,17 @@ def test_a_destination_carries_what_its_connector_needs(tmp_path: Path) -> None:
     assert key() == "KEY"
 
 
+def test_salesforce_calls_are_packed_as_configured() -> None:
+    assert settings().to_destination("sf", Path()).options == {"composite": False, "bulk_from": 4_000}
+    packed = settings(BASE + "    options: {composite: true, bulk_from: 0}\n").to_destination("sf", Path())
+    assert packed.options == {"composite": True, "bulk_from": 0}
+
+
+def test_a_fallback_may_look_on_contacts_and_leads() -> None:
+    found = settings(BASE.replace("field: Website", "field: Lead.Email")).to_destination("sf", Path())
+    assert found.fallbacks == (MatchField("Lead.Email", "account.domain", "domain"),)
+
+
 def test_hubspot_needs_little() -> None:
     text = """
 version: 1
@@ -122,6 +133,9 @@ def test_names_are_known_to_the_other_files() -> None:
         ("field: Signal__c", "field: health__C", "one writer per CRM field"),
         ("field: Signal__c", "field: id__c", "is the match field"),
         ("field: Signal__c", "field: Signal c", "does not have the form"),
+        ("field: Website", "field: Contact.Account.Website", "does not have the form"),
+        ("kind: salesforce", "kind: salesforce\n    options: {bulk_from: -1}", "0"),
+        ("kind: salesforce", "kind: salesforce\n    options: {bulk_form: 5}", "bulk_from"),
         ("signal:", "Signal:", "must be a small name"),
     ],
 )
