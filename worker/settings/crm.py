@@ -51,11 +51,14 @@ Email = Annotated[str, AfterValidator(_email), WithJsonSchema({"type": "string",
 OurName = Annotated[str, AfterValidator(_our_name)]
 CrmName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
+FallbackField = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)?$")]
+
 
 class Fallback(Strict):
     """Another way to find the record of an account that the match field does not find."""
 
-    field: CrmName
+    field: FallbackField
+    """A field of the account's object, or in Salesforce ``Contact.Email``, ``Lead.Email`` and the like."""
     with_: str = Field(alias="with")
     """What we know of the account, such as ``account.domain``."""
     kind: Literal["exact", "domain", "email"] = "exact"
@@ -113,13 +116,13 @@ class DestinationSettings(Strict):
     read: dict[OurName, CrmName] = Field(default_factory=dict)
     """Name: a CRM field to read back, known as ``crm.<name>`` in playbooks and scores. Never written."""
 
+    def connector_options(self) -> Mapping[str, Scalar]:
+        """What only the connector of this kind of CRM knows."""
+        return {}
+
     def credentials(self) -> Mapping[str, str]:
         """What the YAML says under ``auth``: plain settings and references to secrets."""
         return self.auth.model_dump(exclude_none=True)
-
-    def options(self) -> Mapping[str, Scalar]:
-        """What only this kind of CRM knows, by the names its connector documents."""
-        return {}
 
     def needs(self) -> tuple[FieldNeed, ...]:
         """Every CRM field this destination needs: the match field, the task key, and the fields we write."""
@@ -160,20 +163,26 @@ class Token(Strict):
     token: SecretRef
 
 
+class SalesforceOptions(Strict):
+    """How calls to one Salesforce org are packed."""
+
+    composite: bool = False
+    """Five calls of 200 records in one: 1,000 changed records cost one call instead of five."""
+    bulk_from: Annotated[int, Field(ge=0)] = 4_000
+    """From so many changed records on they go as one Bulk API 2.0 job; 0 means never."""
+
+
 class SalesforceSettings(DestinationSettings):
     """One Salesforce org."""
 
     kind: Literal["salesforce"]
     api_version: Annotated[str, Field(pattern=r"^[0-9]{2,3}\.0$")] = "67.0"
     auth: Annotated[ClientCredentials | Jwt | Session, Field(discriminator="method")]
-    composite: StrictBool = False
-    """Pack up to five batches of 200 records into one call."""
-    bulk_from: Annotated[int, Field(ge=0)] = 4000
-    """From so many records on, write with a bulk job; 0: never."""
+    options: SalesforceOptions = SalesforceOptions()
 
-    def options(self) -> Mapping[str, Scalar]:
-        """How calls are packed."""
-        return {"composite": self.composite, "bulk_from": self.bulk_from}
+    def connector_options(self) -> Mapping[str, Scalar]:
+        """How its calls are packed."""
+        return self.options.model_dump()
 
 
 class HubspotSettings(DestinationSettings):
@@ -241,7 +250,7 @@ class CrmSettings(Strict):
             else None,
             time_zone=settings.time_zone,
             timeout_s=float(settings.timeout),
-            options=settings.options(),
+            options=settings.connector_options(),
         )
 
     def computed_names(self) -> frozenset[str]:
