@@ -13,8 +13,8 @@ from connectors.hubspot.transport import NoAnswer
 
 MOST_WRITTEN = 1_000
 MOST_READ = 1_000
-PRIMARY_COMPANY = 5
-"""Type id of a deal's primary company (``hubspot/crm/association_type.py`` of hubspot-api-client)."""
+PRIMARY_COMPANIES = frozenset({1, 5})
+"""Type ids of a contact's and a deal's primary company (``hubspot/crm/association_type.py`` of hubspot-api-client)."""
 
 
 def associate(client: Client, one: str, other: str, pairs: Mapping[str, tuple[str, str]]) -> dict[str, Outcome]:
@@ -47,7 +47,7 @@ def _associate(client: Client, one: str, other: str, pairs: Mapping[str, tuple[s
 
 
 def associated(client: Client, one: str, other: str, ids: Sequence[str]) -> dict[str, list[str]]:
-    """The ids of the ``other`` records each id is tied to, a deal's primary company first."""
+    """The ids of the ``other`` records each id is tied to, a primary company first."""
     found: dict[str, list[str]] = {}
     for part in chunks(list(ids), MOST_READ):
         path = f"{client.paths.associations}/{one}/{other}/batch/read"
@@ -61,7 +61,7 @@ def associated(client: Client, one: str, other: str, ids: Sequence[str]) -> dict
 
 
 def _primary(tie: Mapping[str, Any]) -> bool:
-    return any(kind.get("typeId") == PRIMARY_COMPANY for kind in tie.get("associationTypes") or [])
+    return any(kind.get("typeId") in PRIMARY_COMPANIES for kind in tie.get("associationTypes") or [])
 
 
 def _id(result: Mapping[str, Any], end: str) -> str:

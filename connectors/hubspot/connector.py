@@ -32,7 +32,7 @@ from connectors.base import (
     UpdateTask,
     Usage,
 )
-from connectors.hubspot import batch, match, owners, read_back, setup, tasks, write
+from connectors.hubspot import batch, match, owners, people, read_back, setup, tasks, write
 from connectors.hubspot.client import Client, TokenRefused
 from connectors.hubspot.describe import TASKS, Schema
 from connectors.hubspot.portal import Portal, read_portal
@@ -75,7 +75,7 @@ class HubSpotConnector:
         return match.match(self._client, self._schema, self._destination, keys, fields)
 
     def people(self, emails: Sequence[str]) -> Sequence[Person]:
-        raise NotImplementedError
+        return people.people(self._client, self._destination.object, emails)
 
     def owners(self) -> Sequence[Owner]:
         return owners.owners(self._client)
