@@ -213,6 +213,8 @@ class Health:
     calls_left: int | None
     calls_limit: int | None
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What an operator should know that is no problem, such as a weaker promise about tasks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,11 @@ TEXT_LENGTH = 65_536
 
 TASKS = "tasks"
 
+NEVER_UNIQUE = (
+    "HubSpot never changes that and brings an archived property back as it was, so name another one in "
+    "config/crm.yaml and run plgsync crm setup"
+)
+
 _TYPES: Mapping[str, FieldType] = {
     "string": "string",
     "phone_number": "string",
