@@ -7,7 +7,7 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, cast
 from urllib.parse import quote, urlsplit
@@ -23,14 +23,10 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError
 from connectors.base import AccessDenied, Destination, Unavailable
 from connectors.salesforce.auth import CONNECT_SECONDS, Tokens
 from connectors.salesforce.errors import NEVER_REFRESHED, Refused, Unanswered, failure, first_error, redact
+from connectors.salesforce.soql import URI_LIMIT
 
 Row = dict[str, Any]
 
-URI_LIMIT = 15_000
-"""Bytes of an encoded query: URI and headers together may have 16,384.
-
-https://developer.salesforce.com/docs/atlas.en-us.salesforce_app_limits_cheatsheet.meta/salesforce_app_limits_cheatsheet/salesforce_app_limits_platform_api.htm
-"""
 COMPOSITE_QUERIES = 5
 BLIP_SECONDS = 5.0
 QUOTA_MEMORY_S = 600.0
@@ -251,11 +247,6 @@ class Client:
         if response.status_code >= 400:
             _settle_401(response)
         return response
-
-
-def select(columns: Iterable[str], object: str, *clauses: str) -> str:
-    """A SOQL query of these columns, each once. Values inside the clauses have been through `format_soql`."""
-    return " ".join(("SELECT", ", ".join(dict.fromkeys(columns)), "FROM", object, *clauses))
 
 
 def _settle_401(response: requests.Response) -> None:

@@ -9,6 +9,7 @@ from typing import Literal, cast
 from connectors.base import (
     CloseTask,
     Connector,
+    CreateRecord,
     CreateTask,
     Cursor,
     Destination,
@@ -33,8 +34,10 @@ from connectors.coerce import canonical
 from connectors.salesforce.client import Client
 from connectors.salesforce.describe import Describes
 from connectors.salesforce.errors import Forbidden, Refused
-from connectors.salesforce.match import match
+from connectors.salesforce.match import match, where
+from connectors.salesforce.people import People
 from connectors.salesforce.read_back import Reader
+from connectors.salesforce.records import RecordMaker
 from connectors.salesforce.setup import Setup
 from connectors.salesforce.tasks import TaskWriter
 from connectors.salesforce.write import BATCH, update_fields
@@ -49,6 +52,8 @@ class SalesforceConnector:
     """One Salesforce org. See `connectors.base.Connector` for what each method promises."""
 
     def __init__(self, destination: Destination) -> None:
+        for fallback in destination.fallbacks:
+            where(destination.object, fallback.field)
         self._destination = destination
         self._client = Client(destination)
         self._describes = Describes(self._client)
@@ -91,7 +96,8 @@ class SalesforceConnector:
         return matches
 
     def people(self, emails: Sequence[str]) -> Sequence[Person]:
-        raise NotImplementedError
+        """One person per address, in order: contacts, contacts that leads became, and leads."""
+        return People(self._client, self._destination.object).find(emails)
 
     def owners(self) -> Sequence[Owner]:
         """Every user, inactive ones included; not the robots and portal guests."""
@@ -105,10 +111,13 @@ class SalesforceConnector:
         kinds = {type(op) for op in operations}
         if len(kinds) > 1:
             raise ValueError("operations of one class at a time")
-        _refuse_repeats(operations)
+        _refuse_repeats(operations, self._destination.match_field)
         kind = kinds.pop()
         if kind is UpdateFields:
             return self._update_fields(cast("Sequence[UpdateFields]", operations))
+        if kind is CreateRecord:
+            maker = RecordMaker(self._client, self._destination.object, self._destination.match_field)
+            return maker.create(cast("Sequence[CreateRecord]", operations))
         if self._destination.tasks is None:
             raise ValueError(f"{self.name}: tasks are not configured for this destination")
         tasks = TaskWriter(self._client, self._describes, self._destination.tasks.key_field)
@@ -151,25 +160,29 @@ class SalesforceConnector:
         needed = [(self._destination.object, self._destination.match_field)]
         if self._destination.tasks:
             needed.append(("Task", self._destination.tasks.key_field))
-        for where, name in needed:
-            spec = self._describes.fields(where).get(name)
+        for owner, name in needed:
+            spec = self._describes.fields(owner).get(name)
             if spec is None:
-                yield f"{where}.{name} is missing or hidden from this user; run the setup command"
-            elif not spec.unique or name not in self._describes.external_ids(where):
-                yield f"{where}.{name} must be both External ID and Unique"
+                yield f"{owner}.{name} is missing or hidden from this user; run the setup command"
+            elif not spec.unique or name not in self._describes.external_ids(owner):
+                yield f"{owner}.{name} must be both External ID and Unique"
             elif not spec.writable:
-                yield f"{where}.{name} is read-only for this user"
+                yield f"{owner}.{name} is read-only for this user"
 
 
-def _refuse_repeats(operations: Sequence[Operation]) -> None:
+def _refuse_repeats(operations: Sequence[Operation], match_field: str) -> None:
     """A record twice in one call would be locked by, or overwrite, itself."""
-    names = Counter(_target(op) for op in operations)
+    names = Counter(_target(op, match_field) for op in operations)
     repeated = sorted(name for name, count in names.items() if count > 1)
     if repeated:
         raise ValueError(f"twice in one call: {', '.join(repeated[:5])}")
 
 
-def _target(operation: Operation) -> str:
+def _target(operation: Operation, match_field: str) -> str:
     if isinstance(operation, UpdateFields):
         return operation.record_id
+    if isinstance(operation, CreateRecord):
+        if not operation.values.get(match_field):
+            raise ValueError(f"a record to create needs its {match_field}")
+        return str(operation.values[match_field])
     return operation.key.lower() if isinstance(operation, CreateTask) else operation.task_id
