@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 from drive import companies, keys_of_tasks, statuses, task
+from faults_hubspot import KEY_FIELD
 from harness import Company
-from harness_hubspot import KEY_FIELD, HubSpotCrm, start
+from harness_hubspot import HubSpotCrm, start
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
