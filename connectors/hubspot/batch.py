@@ -161,6 +161,8 @@ def _sent(inputs: Iterable[Input]) -> set[str]:
 
 
 def _outcome(key: str, verdict: errors.Refusal) -> Outcome:
+    if not verdict.known:
+        log.warning("hubspot answered with a code we do not know", code=verdict.code)
     return Outcome(key, verdict.status, code=verdict.code, reason=verdict.reason, stale_record=verdict.stale)
 
 

@@ -16,6 +16,7 @@ from worker.language.suggest import did_you_mean
 from worker.settings import environment
 from worker.settings.base import Finding, Loc, Percent, SecretRef, Strict
 from worker.settings.crm_fields import CrmField, account_id_need, task_key_need
+from worker.settings.crm_hubspot import HubspotAuth
 from worker.settings.known import CRM_FIELDS, Known
 from worker.settings.product import ZoneText
 
@@ -146,13 +147,6 @@ class Session(Strict):
     session_id: SecretRef
 
 
-class Token(Strict):
-    """A private app's access token or a service key."""
-
-    method: Literal["token"] = "token"
-    token: SecretRef
-
-
 class SalesforceSettings(DestinationSettings):
     """One Salesforce org."""
 
@@ -167,7 +161,7 @@ class HubspotSettings(DestinationSettings):
     kind: Literal["hubspot"]
     base_url: BaseUrl = "https://api.hubapi.com"
     api_version: Annotated[str, Field(pattern=r"^(v[0-9]|[0-9]{4}-[0-9]{2})$")] = "2026-03"
-    auth: Token
+    auth: HubspotAuth
 
 
 class Guard(Strict):
