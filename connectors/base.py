@@ -98,6 +98,8 @@ class FieldSpec:
     restricted: bool = False
     unique: bool = False
     nillable: bool = True
+    zone: str = "UTC"
+    """Of a date or datetime: the time zone in which the CRM's people have their days."""
 
 
 @dataclass(frozen=True, slots=True)

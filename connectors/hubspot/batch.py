@@ -49,7 +49,9 @@ def chunks(items: Sequence[T], size: int = SIZE) -> Iterator[Sequence[T]]:
 
 def wire(value: Scalar) -> str:
     """A canonical value as HubSpot takes it: always text, and an empty text clears."""
-    # Most values are whole numbers, and this is called for every field of every record.
+    # Most values are texts and whole numbers, and this is called for every field of every record.
+    if type(value) is str:
+        return value.strip()
     return str(value) if type(value) is int else coerce.text(value)
 
 

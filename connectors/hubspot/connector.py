@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -84,7 +85,9 @@ class HubSpotConnector:
         return Health(name, portal.daily_left, portal.daily_limit, tuple(problems), tuple(notes))
 
     def describe(self, object: Literal["account", "task"]) -> Mapping[str, FieldSpec]:
-        return self._schema.fields(TASKS if object == "task" else self._destination.object)
+        zone = self._read_portal().zone.key
+        fields = self._schema.fields(TASKS if object == "task" else self._destination.object)
+        return {name: replace(spec, zone=zone) for name, spec in fields.items()}
 
     def match(self, keys: Sequence[MatchKey], fields: Sequence[str]) -> Sequence[Match]:
         return match.match(self._client, self._schema, self._destination, keys, fields)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from drive import companies, match_key, statuses, task, update, values
@@ -20,9 +22,10 @@ EVERYTHING = [
     "crm.objects.contacts.write",
     "crm.objects.deals.read",
     "crm.objects.owners.read",
-    "crm.schemas.companies.read",
-    "crm.schemas.contacts.read",
 ]
+"""What the README asks for; setup needs the two others as well."""
+FOR_SETUP = ["crm.schemas.companies.write", "crm.schemas.contacts.write"]
+README = Path(__file__).parents[3] / "README.md"
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +105,29 @@ def test_a_secret_replaced_at_its_source_is_used_at_the_next_login(portal: HubSp
     source["refresh_token"] = "na1-newer"
     assert statuses(hubspot.write([update(portal, record, score=2)])) == ["applied"]
     assert portal.company(record)["score"] == 2
+
+
+def test_the_scopes_of_the_readme_are_enough_and_setup_needs_two_more(running_portal: HubSpotCrm) -> None:
+    portal = running_portal
+    portal.reset()
+    section = README.read_text().split("## Connect HubSpot")[1].split("\n## ")[0]
+    assert set(re.findall(r"crm\.(?:objects|schemas)\.\w+\.\w+", section)) == {*EVERYTHING, *FOR_SETUP}
+    portal._control("config", {"scopes": EVERYTHING})
+    steps = portal.connect().setup(portal.needs(), dry_run=False)
+    assert {step.status for step in steps} == {"todo"}
+    assert all("crm.schemas." in step.detail and "Settings > Properties" in step.detail for step in steps)
+    portal._control("config", {"scopes": [*EVERYTHING, *FOR_SETUP]})
+    assert {step.status for step in portal.connect().setup(portal.needs(), dry_run=False)} == {"created"}
+    portal._control("config", {"scopes": EVERYTHING})
+    records, ann = companies(portal, 2), portal.human_adds_person("ann@c0.example")
+    hubspot = portal.connect()
+    assert hubspot.check().problems == ()
+    assert [person.person_id for person in hubspot.people(["ann@c0.example"])] == [ann]
+    assert statuses(hubspot.write([update(portal, record, score=1) for record in records])) == ["applied"] * 2
+    assert statuses(hubspot.write([replace(task(record), person_id=ann) for record in records])) == ["applied"] * 2
+    assert hubspot.match([match_key("a0")], [])[0].record_id == records[0]
+    assert hubspot.read_back({}, [], {}).cursor
+    assert [seen.person_id for seen in portal.tasks()] == [ann, ann]
 
 
 @pytest.mark.parametrize(
