@@ -72,6 +72,11 @@ class Contents:
         """Archive a person; records keep pointing at them. Raises KeyError."""
         self.owners[owner_id] = replace(self.owners[owner_id], archived=True, updated_ms=at_ms)
 
+    def delete(self, kind: Kind, record: Record) -> None:
+        """Remove a record and its associations for good."""
+        self.records[kind.name].delete(record)
+        self.associations.forget_record((kind.name, record.id))
+
     def merge(self, kind: Kind, survivor: Record, loser: Record, at_ms: int, source: Source) -> None:
         """Merge two records of one kind; values and associations go to the survivor."""
         self.records[kind.name].merge(survivor, loser, at_ms, source)

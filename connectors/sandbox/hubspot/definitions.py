@@ -166,6 +166,7 @@ def _parsed(portal: Portal, kind: Kind, schema: Schema, described: Mapping[str, 
     unique = described.get("hasUniqueValue") is True
     if unique:
         _check_unique(portal, kind, schema, name, type_)
+        unique = kind.name not in portal.options.unique_ignored
     at = portal.now_ms()
     return Property(
         name=name,

@@ -7,6 +7,9 @@
 | ``edit`` | type, id, properties |
 | ``create`` | type, properties, company (record id) |
 | ``archive``, ``restore`` | type, id |
+| ``delete`` | type, id: gone for good, from the archive too |
+| ``change_owner`` | type, id, owner (owner id, empty for nobody) |
+| ``add_address`` | id, email: one more address of a contact |
 | ``merge`` | type, survivor, loser |
 | ``add_owner`` | email, firstName, lastName |
 | ``deactivate_owner`` | id |
@@ -23,8 +26,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from connectors.sandbox.core.control import ControlError, JsonObject
+from connectors.sandbox.hubspot.addresses import OTHERS
 from connectors.sandbox.hubspot.defaults import CLOSED_LOST, CLOSED_WON
-from connectors.sandbox.hubspot.kinds import COMPANIES, DEALS, TASKS, Kind, kind_named
+from connectors.sandbox.hubspot.kinds import COMPANIES, CONTACTS, DEALS, TASKS, Kind, kind_named
 from connectors.sandbox.hubspot.records import Record, Source
 from connectors.sandbox.hubspot.writes import Problem, apply, check_unique, check_write
 
@@ -103,6 +107,25 @@ def _restore(portal: Portal, action: JsonObject) -> JsonObject:
     return _shown(portal, kind, record)
 
 
+def _delete(portal: Portal, action: JsonObject) -> JsonObject:
+    kind = _kind(action)
+    store = portal.contents.records[kind.name]
+    record = store.find(str(action["id"])) or store.find(str(action["id"]), archived=True)
+    if record is None:
+        raise ControlError(f"no {kind.singular} {action['id']}")
+    shown = _shown(portal, kind, record)
+    portal.contents.delete(kind, record)
+    return shown
+
+
+def _change_owner(portal: Portal, action: JsonObject) -> JsonObject:
+    return _edit(portal, _kind(action), str(action["id"]), {"hubspot_owner_id": str(action["owner"])})
+
+
+def _add_address(portal: Portal, action: JsonObject) -> JsonObject:
+    return _edit(portal, CONTACTS, str(action["id"]), {OTHERS: f";{action['email']}"})
+
+
 def _merge(portal: Portal, action: JsonObject) -> JsonObject:
     kind = _kind(action)
     survivor = _record(portal, kind, str(action["survivor"]))
@@ -177,6 +200,9 @@ _ACTIONS: dict[str, Callable[[Portal, JsonObject], JsonObject]] = {
     "create": _create,
     "archive": _archive,
     "restore": _restore,
+    "delete": _delete,
+    "change_owner": _change_owner,
+    "add_address": _add_address,
     "merge": _merge,
     "add_owner": _add_owner,
     "deactivate_owner": _deactivate_owner,

@@ -10,7 +10,7 @@ from connectors.sandbox.hubspot.kinds import CONTACTS, Kind, kind_named
 from connectors.sandbox.hubspot.mishaps import Mishap
 from connectors.sandbox.hubspot.moments import iso
 from connectors.sandbox.hubspot.records import Record
-from connectors.sandbox.hubspot.shapes import properties_of, text
+from connectors.sandbox.hubspot.shapes import not_set, properties_of, text
 from connectors.sandbox.hubspot.writes import Problem, Write, apply, check_links, check_unique, check_write
 
 LONGEST_PAGE = 100
@@ -99,13 +99,17 @@ def merge_records(call: Call) -> Answer:
 
 
 def gdpr_delete(call: Call) -> Answer:
-    """204; the contact is gone for good."""
+    """204; the contact is gone for good, also from the archive and from search."""
+    if call.kind() is not CONTACTS:
+        raise not_found()
     store, body = call.store(CONTACTS), call.body()
-    value = text(body, "objectId")
-    record = store.find_by("email", value.lower()) if body.get("idProperty") == "email" else store.find(value)
+    value, name = text(body, "objectId"), text(body, "idProperty")
+    if not value:
+        raise not_set(["objectId"])
+    record = store.find_by("email", value.lower()) if name == "email" else store.find(value)
+    record = record or store.find(value, archived=True)
     if record is not None:
-        store.archive(record, call.at_ms)
-        record.values, record.writes, record.versions = {}, [], []
+        call.portal.contents.delete(CONTACTS, record)
     return 204, None
 
 

@@ -13,7 +13,8 @@ class Options:
 
     ``plan_max`` calls per ten seconds, ``search_max`` searches per second, ``daily`` calls per day of ``time_zone``;
     ``search_lag`` seconds until search sees a write; ``echo_trace``: answers repeat ``objectWriteTraceId``;
-    ``task_unique``: tasks take unique properties; ``retry_after``: 429 carries Retry-After in ``s`` or ``ms``;
+    ``task_unique``: tasks take unique properties; ``unique_ignored``: kinds of object that take the flag and drop it;
+    ``retry_after``: 429 carries Retry-After in ``s`` or ``ms``;
     ``competing_rps``: calls per second another app takes from the window; ``headers``: rate headers are sent;
     ``conditional_required``: ``{"deals": [{"when": {"dealstage": "closedlost"}, "require": ["closed_lost_reason"]}]}``,
     enforced on the 2026-09 paths only.
@@ -28,6 +29,7 @@ class Options:
     search_lag: float = 3.0
     echo_trace: bool = False
     task_unique: bool = True
+    unique_ignored: list[str] = field(default_factory=list)
     retry_after: str = ""
     competing_rps: int = 0
     headers: bool = True

@@ -113,7 +113,7 @@ _FAMILIES: dict[str, list[Route]] = {
         ("POST", "{type}", objects.create_record),
         ("POST", "{type}/search", search, "read", "search"),
         ("POST", "{type}/merge", objects.merge_records),
-        ("POST", "contacts/gdpr-delete", objects.gdpr_delete),
+        ("POST", "{type}/gdpr-delete", objects.gdpr_delete),
         ("GET", "{type}/{id}", objects.get_record),
         ("PATCH", "{type}/{id}", objects.patch_record),
         ("DELETE", "{type}/{id}", objects.delete_record),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from connectors.sandbox.hubspot.addresses import keep_each_once
 from connectors.sandbox.hubspot.associations import AssociationType, Node, type_with_id
 from connectors.sandbox.hubspot.derived import ALWAYS_ECHOED, NOT_ECHOED_ON_UPDATE, derive, forward_only
 from connectors.sandbox.hubspot.errors import (
@@ -86,6 +87,8 @@ def check_write(
             changes[name] = appended(before.get(name, ""), value)
     if "lifecyclestage" in changes and record is not None:
         forward_only(schema, before, changes)
+    if kind is CONTACTS:
+        keep_each_once(before, changes)
     if record is None:
         _require(kind, changes)
     if version == "2026-09" and kind.name in portal.options.conditional_required:

@@ -164,14 +164,6 @@ def test_a_record_is_addressed_by_a_unique_property(portal):
     assert portal.get("/crm/v3/objects/contacts/Ann%40example.com", idProperty="email").json()["id"] == contact
 
 
-def test_a_deleted_contact_is_forgotten_for_good(portal):
-    contact = portal.create("contacts", email="ann@example.com", firstname="Ann")
-    body = {"objectId": "ann@example.com", "idProperty": "email"}
-    assert portal.post("/crm/v3/objects/contacts/gdpr-delete", body).status_code == 204
-    assert portal.get(f"/crm/v3/objects/contacts/{contact}").status_code == 404
-    assert portal.values(contact, "contacts") == {}
-
-
 def test_the_page_shows_records_as_text_never_as_markup(seeded):
     acme = by_name(seeded)["Acme"]["id"]
     task = {
