@@ -98,7 +98,7 @@ def _count(portal: Portal, exchange: Exchange, bucket: Bucket, caller: Caller) -
 
 def _answer(portal: Portal, exchange: Exchange, found: Found, request: Request) -> Answer:
     refuse_at_the_gate(portal, exchange)
-    scopes = found.scopes()
+    scopes = found.scopes(portal.contents.kind(found.params.get("type", "")))
     if scopes and portal.access.scopes.isdisjoint(scopes):
         raise missing_scopes(scopes[:1])
     call = Call(portal, exchange, found.version, found.params, request.query_params, portal.now_ms())

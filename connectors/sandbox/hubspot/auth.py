@@ -11,8 +11,16 @@ from connectors.sandbox.hubspot.errors import TOO_FEW_CREDENTIALS, JsonObject, R
 
 LIFETIME_S = 1800
 ALL_SCOPES = frozenset(
-    [f"crm.objects.{kind}.{verb}" for kind in ("companies", "contacts", "deals") for verb in ("read", "write")]
-    + [f"crm.schemas.{kind}.{verb}" for kind in ("companies", "contacts", "deals") for verb in ("read", "write")]
+    [
+        f"crm.objects.{kind}.{verb}"
+        for kind in ("companies", "contacts", "deals", "custom")
+        for verb in ("read", "write")
+    ]
+    + [
+        f"crm.schemas.{kind}.{verb}"
+        for kind in ("companies", "contacts", "deals", "custom")
+        for verb in ("read", "write")
+    ]
     + ["crm.objects.owners.read", "oauth"]
 )
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from connectors.sandbox.hubspot.associations import Associations
 from connectors.sandbox.hubspot.defaults import default_schema
 from connectors.sandbox.hubspot.errors import JsonObject
-from connectors.sandbox.hubspot.kinds import CONTACTS, KINDS, Kind
+from connectors.sandbox.hubspot.kinds import CONTACTS, KINDS, Kind, by_name
 from connectors.sandbox.hubspot.moments import iso
 from connectors.sandbox.hubspot.records import Record, RecordStore, Source
 
 _FIRST_IDS = {"companies": 7945028643, "contacts": 171591000198, "deals": 21604988001, "tasks": 68310044901}
+_FIRST_CUSTOM_ID = 860247707
 _FIRST_OWNER = 60158101
 
 
@@ -53,11 +54,26 @@ class Contents:
     """The data of a portal. Built new, it is an empty portal with HubSpot's own properties."""
 
     def __init__(self) -> None:
+        self.kinds: tuple[Kind, ...] = KINDS
+        self._by_name = by_name(KINDS)
         self.schemas = {kind.name: default_schema(kind) for kind in KINDS}
         self.records = {kind.name: RecordStore(kind, _FIRST_IDS[kind.name]) for kind in KINDS}
         self.records[CONTACTS.name].index("email")
         self.owners: dict[str, PortalOwner] = {}
         self.associations = Associations()
+
+    def kind(self, name: str) -> Kind | None:
+        """The kind meant by a plural, a singular or a type id, in any case; None when there is none."""
+        return self._by_name.get(name.lower())
+
+    def add_kind(self, kind: Kind) -> None:
+        """Add a custom object; ValueError when one of its names is taken."""
+        if taken := by_name([kind]).keys() & self._by_name.keys():
+            raise ValueError(f"an object is called {', '.join(sorted(taken))} already")
+        self.kinds = (*self.kinds, kind)
+        self._by_name |= by_name([kind])
+        self.schemas[kind.name] = default_schema(kind)
+        self.records[kind.name] = RecordStore(kind, _FIRST_CUSTOM_ID)
 
     def add_owner(self, email: str, first_name: str, last_name: str, at_ms: int, owner_id: str | None) -> PortalOwner:
         """A new person; ValueError when the id is taken or not a number."""

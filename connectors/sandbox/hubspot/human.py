@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 from connectors.sandbox.core.control import ControlError, JsonObject
 from connectors.sandbox.hubspot.addresses import OTHERS
 from connectors.sandbox.hubspot.defaults import CLOSED_LOST, CLOSED_WON
-from connectors.sandbox.hubspot.kinds import COMPANIES, CONTACTS, DEALS, TASKS, Kind, kind_named
+from connectors.sandbox.hubspot.kinds import COMPANIES, CONTACTS, DEALS, TASKS, Kind
 from connectors.sandbox.hubspot.records import Record, Source
 from connectors.sandbox.hubspot.writes import Problem, apply, check_unique, check_write
 
@@ -60,7 +60,7 @@ def _edit(portal: Portal, kind: Kind, record_id: str, properties: dict[str, str]
 
 
 def _edit_action(portal: Portal, action: JsonObject) -> JsonObject:
-    return _edit(portal, _kind(action), str(action["id"]), action["properties"])
+    return _edit(portal, _kind(portal, action), str(action["id"]), action["properties"])
 
 
 def _complete_task(portal: Portal, action: JsonObject) -> JsonObject:
@@ -80,7 +80,7 @@ def _lose_deal(portal: Portal, action: JsonObject) -> JsonObject:
 
 
 def _create(portal: Portal, action: JsonObject) -> JsonObject:
-    kind = _kind(action)
+    kind = _kind(portal, action)
     company = _record(portal, COMPANIES, str(action["company"])) if "company" in action else None
     write = check_write(portal, kind, None, action["properties"], "v3")
     check_unique(portal, write)
@@ -91,14 +91,14 @@ def _create(portal: Portal, action: JsonObject) -> JsonObject:
 
 
 def _archive(portal: Portal, action: JsonObject) -> JsonObject:
-    kind = _kind(action)
+    kind = _kind(portal, action)
     record = _record(portal, kind, str(action["id"]))
     portal.contents.records[kind.name].archive(record, portal.now_ms())
     return _shown(portal, kind, record)
 
 
 def _restore(portal: Portal, action: JsonObject) -> JsonObject:
-    kind = _kind(action)
+    kind = _kind(portal, action)
     store = portal.contents.records[kind.name]
     record = store.find(str(action["id"]), archived=True)
     if record is None:
@@ -108,7 +108,7 @@ def _restore(portal: Portal, action: JsonObject) -> JsonObject:
 
 
 def _delete(portal: Portal, action: JsonObject) -> JsonObject:
-    kind = _kind(action)
+    kind = _kind(portal, action)
     store = portal.contents.records[kind.name]
     record = store.find(str(action["id"])) or store.find(str(action["id"]), archived=True)
     if record is None:
@@ -119,7 +119,7 @@ def _delete(portal: Portal, action: JsonObject) -> JsonObject:
 
 
 def _change_owner(portal: Portal, action: JsonObject) -> JsonObject:
-    return _edit(portal, _kind(action), str(action["id"]), {"hubspot_owner_id": str(action["owner"])})
+    return _edit(portal, _kind(portal, action), str(action["id"]), {"hubspot_owner_id": str(action["owner"])})
 
 
 def _add_address(portal: Portal, action: JsonObject) -> JsonObject:
@@ -127,7 +127,7 @@ def _add_address(portal: Portal, action: JsonObject) -> JsonObject:
 
 
 def _merge(portal: Portal, action: JsonObject) -> JsonObject:
-    kind = _kind(action)
+    kind = _kind(portal, action)
     survivor = _record(portal, kind, str(action["survivor"]))
     loser = _record(portal, kind, str(action["loser"]))
     if survivor is loser:
@@ -150,7 +150,7 @@ def _deactivate_owner(portal: Portal, action: JsonObject) -> JsonObject:
 
 
 def _archive_property(portal: Portal, action: JsonObject) -> JsonObject:
-    kind, name = _kind(action), str(action["name"])
+    kind, name = _kind(portal, action), str(action["name"])
     schema = portal.contents.schemas[kind.name]
     if schema.get(name) is None:
         raise ControlError(f"no property {name} on {kind.name}")
@@ -160,7 +160,7 @@ def _archive_property(portal: Portal, action: JsonObject) -> JsonObject:
 
 
 def _rename_option(portal: Portal, action: JsonObject) -> JsonObject:
-    kind, name = _kind(action), str(action["name"])
+    kind, name = _kind(portal, action), str(action["name"])
     schema = portal.contents.schemas[kind.name]
     definition = schema.get(name)
     if definition is None or action["from"] not in definition.allowed:
@@ -173,8 +173,8 @@ def _rename_option(portal: Portal, action: JsonObject) -> JsonObject:
     return schema.properties[name].to_dated_json()
 
 
-def _kind(action: JsonObject) -> Kind:
-    kind = kind_named(str(action["type"]))
+def _kind(portal: Portal, action: JsonObject) -> Kind:
+    kind = portal.contents.kind(str(action["type"]))
     if kind is None:
         raise ControlError(f"unknown kind of object {action['type']!r}")
     return kind

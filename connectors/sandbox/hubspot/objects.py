@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from connectors.sandbox.hubspot.call import Answer, Call
 from connectors.sandbox.hubspot.errors import JsonObject, invalid, not_found
-from connectors.sandbox.hubspot.kinds import CONTACTS, Kind, kind_named
+from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
 from connectors.sandbox.hubspot.mishaps import Mishap
 from connectors.sandbox.hubspot.moments import iso
 from connectors.sandbox.hubspot.records import Record
@@ -148,7 +148,7 @@ def _shown(call: Call, kind: Kind, record: Record, names: tuple[str, ...]) -> Js
         shown["propertiesWithHistory"] = history_of(record, history)
     associated: JsonObject = {}
     for name in call.names("associations"):
-        other = kind_named(name)
+        other = call.portal.contents.kind(name)
         if other is not None:
             found = call.portal.contents.associations.of((kind.name, record.id), other.name)
             label = f"{kind.singular}_to_{other.singular}"

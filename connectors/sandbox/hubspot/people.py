@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 from connectors.sandbox.hubspot.call import Answer, Call
 from connectors.sandbox.hubspot.contents import PortalOwner
 from connectors.sandbox.hubspot.defaults import CLOSED_LOST, CLOSED_WON, STAGES
-from connectors.sandbox.hubspot.errors import JsonObject, invalid, not_found
-from connectors.sandbox.hubspot.kinds import DEALS
+from connectors.sandbox.hubspot.errors import JsonObject, invalid, not_found, refuse
+from connectors.sandbox.hubspot.kinds import DEALS, KINDS, Kind
 from connectors.sandbox.hubspot.moments import iso
 
 LONGEST_PAGE = 500
+SCHEMAS_SCOPE = "crm.schemas.custom.read"
 
 
 def list_owners(call: Call) -> Answer:
@@ -110,6 +111,31 @@ def token_info(call: Call) -> Answer:
         "hubId": options.portal_id,
         "appId": int(options.app_id),
         "scopes": sorted(call.portal.access.scopes),
+    }
+
+
+def list_schemas(call: Call) -> Answer:
+    """200 with the custom objects; 403 in its own form for a token that may not see them (recorded)."""
+    if SCHEMAS_SCOPE not in call.portal.access.scopes:
+        context = {"requiredGranularScopes": ["custom-object-read"], "links": ["https://developers.hubspot.com/scopes"]}
+        raise refuse(403, "MISSING_SCOPES", "One or more of the following scopes are required.", context=context)
+    custom = [kind for kind in call.portal.contents.kinds if kind not in KINDS]
+    return 200, {"results": [_schema(call, kind) for kind in custom]}
+
+
+def _schema(call: Call, kind: Kind) -> JsonObject:
+    definitions = call.schema(kind).listed(archived=False)
+    return {
+        "id": kind.type_id.partition("-")[2],
+        "name": kind.name,
+        "labels": {"singular": kind.singular, "plural": kind.name},
+        "objectTypeId": kind.type_id,
+        "fullyQualifiedName": f"p{call.portal.options.portal_id}_{kind.name}",
+        "requiredProperties": list(kind.required),
+        "searchableProperties": list(kind.searched),
+        "properties": [definition.to_dated_json() for definition in definitions],
+        "associations": [],
+        "archived": False,
     }
 
 

@@ -10,7 +10,7 @@ from connectors.sandbox.core.sim import Sim
 from connectors.sandbox.hubspot.auth import Access
 from connectors.sandbox.hubspot.contents import Contents
 from connectors.sandbox.hubspot.human import act
-from connectors.sandbox.hubspot.kinds import KINDS, Kind, kind_named
+from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.limits import Limits
 from connectors.sandbox.hubspot.mishaps import KINDS as MISHAPS
 from connectors.sandbox.hubspot.moments import iso
@@ -63,16 +63,18 @@ class Portal:
 
     def state(self, object: str | None) -> JsonObject:
         """Every record with all its values, archived ones included; owners and associations."""
-        kinds = KINDS if object is None else (kind_named(object),)
-        if None in kinds:
-            raise ControlError(f"unknown kind of object {object!r}")
+        kinds = self.contents.kinds
+        if object is not None:
+            named = self.contents.kind(object)
+            if named is None:
+                raise ControlError(f"unknown kind of object {object!r}")
+            kinds = (named,)
         shown: JsonObject = {
             "objects": {
                 kind.name: [
                     self.shown(kind, r, dict(r.values)) for r in self.contents.records[kind.name].by_id.values()
                 ]
                 for kind in kinds
-                if kind is not None
             }
         }
         if object is None:

@@ -69,8 +69,14 @@ class Record:
         return found
 
     def set(self, changes: Mapping[str, str], modified: str, at_ms: int, source: Source) -> None:
-        """Store changed values; ``modified`` names the property that holds the moment of the last change."""
-        values = {**self.values, **changes, modified: iso(at_ms)}
+        """Store changed values; ``modified`` names the property that holds the moment of the last change.
+
+        Writing the values a record has leaves that moment alone (recorded in 2025).
+        """
+        current = self.values
+        if all(current.get(name) == value for name, value in changes.items()):
+            return
+        values = {**current, **changes, modified: iso(at_ms)}
         self.writes.append((at_ms, source, changes))
         self.values = values
         self.updated_ms = at_ms

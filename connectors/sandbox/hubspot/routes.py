@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from connectors.sandbox.hubspot import batch, definitions, links, objects, people
 from connectors.sandbox.hubspot.call import Handler
-from connectors.sandbox.hubspot.kinds import kind_named
+from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.limits import Bucket
 from connectors.sandbox.hubspot.search import search
 
@@ -54,13 +54,12 @@ class Found:
     version: str
     params: dict[str, str]
 
-    def scopes(self) -> tuple[str, ...]:
-        """Any one of these scopes is enough; none are needed when empty."""
+    def scopes(self, kind: Kind | None) -> tuple[str, ...]:
+        """Any one of these scopes is enough for the ``kind`` of the path; none are needed when empty."""
         if self.family == "owners":
             return ("crm.objects.owners.read",)
         if self.family == "pipelines":
             return ("crm.objects.deals.read",)
-        kind = kind_named(self.params.get("type", ""))
         if kind is None:
             return ()
         objects_scope = f"crm.objects.{kind.scope}.{self.route.verb}"
@@ -151,6 +150,7 @@ _FAMILIES: dict[str, list[Route]] = {
         ("POST", "{type}/{to}/batch/associate/default", links.batch_default, "write", "association"),
         ("POST", "{type}/{to}/batch/labels/archive", links.batch_labels_archive, "write", "association"),
     ),
+    "schemas": _routes(("GET", "", people.list_schemas)),
     "owners": _routes(("GET", "", people.list_owners), ("GET", "{id}", people.get_owner)),
     "pipelines": _routes(
         ("GET", "{type}", people.list_pipelines),

@@ -13,7 +13,7 @@ from typing import Any
 
 from connectors.sandbox.hubspot.call import Answer, Call
 from connectors.sandbox.hubspot.errors import JsonObject, invalid
-from connectors.sandbox.hubspot.kinds import Kind, kind_named
+from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.moments import milliseconds
 from connectors.sandbox.hubspot.records import Record, Values
 from connectors.sandbox.hubspot.schema import Property
@@ -250,7 +250,7 @@ def _token(negated: bool) -> Callable[..., Test]:
 
 
 def _associated(call: Call, kind: Kind, name: str, operator: str, described: Mapping[str, Any]) -> Test:
-    other = kind_named(name.partition(".")[2])
+    other = call.portal.contents.kind(name.partition(".")[2])
     if other is None or operator not in ("EQ", "IN"):
         raise invalid(f"There was a problem with the request. {name} {operator} cannot be searched for.")
     ids = {text(described, "value")} if operator == "EQ" else set(texts(described, "values"))

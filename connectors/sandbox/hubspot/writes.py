@@ -18,7 +18,7 @@ from connectors.sandbox.hubspot.errors import (
     refuse,
     values_message,
 )
-from connectors.sandbox.hubspot.kinds import CONTACTS, Kind, kind_named
+from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
 from connectors.sandbox.hubspot.records import Record, Source, echo
 from connectors.sandbox.hubspot.shapes import an_object, objects, text, whole
 from connectors.sandbox.hubspot.values import appended, check_values
@@ -131,7 +131,7 @@ def check_links(portal: Portal, kind: Kind, described: Mapping[str, object]) -> 
             if not matches:
                 raise Problem("VALIDATION_ERROR", f"No association type with id {number} from {kind.type_id}")
             other, known = matches[0]
-            to_kind = kind_named(other)
+            to_kind = portal.contents.kind(other)
             record = portal.contents.records[other].find(target)
             if record is None or to_kind is None:
                 raise Problem("VALIDATION_ERROR", f"{other} {target} does not exist and cannot be associated")

@@ -61,6 +61,23 @@ def test_a_seed_becomes_records_owners_and_associations(seeded):
     assert seeded.search().json()["total"] == 2
 
 
+def test_a_seed_can_bring_objects_of_its_own(portal):
+    cars = {"name": "cars", "singular": "car", "typeId": "2-17", "required": ["make"], "shown": ["make"]}
+    make = {"name": "make", "label": "Make", "type": "string", "fieldType": "text", "groupName": "car_information"}
+    portal.control("seed", {"objects": [cars], "properties": {"cars": [make]}, "records": {}})
+    assert portal.post("/crm/v3/objects/cars", {"properties": {}}).json()["context"] == {"properties": ["make"]}
+    made = portal.create("CAR", make="Volvo")
+    assert portal.get(f"/crm/objects/2026-03/2-17/{made}").json()["properties"]["make"] == "Volvo"
+    (schema,) = portal.get("/crm/v3/schemas").json()["results"]
+    assert (schema["objectTypeId"], schema["requiredProperties"]) == ("2-17", ["make"])
+    again = portal.post("/__sim/seed", {"objects": [cars]})
+    assert "car, cars" in again.json()["error"]
+    portal.control("config", {"scopes": ["crm.objects.companies.read"]})
+    assert portal.get(f"/crm/v3/objects/cars/{made}").status_code == 403
+    portal.control("reset", {})
+    assert portal.get("/crm/v3/objects/cars").status_code == 400
+
+
 @pytest.mark.parametrize(
     ("seed", "complaint"),
     [
