@@ -211,7 +211,7 @@ def _check(call: Call, kind: Kind, given: _Input, mishap: Mishap) -> Write:
     if given.unsaid:
         write.sent = tuple(name for name in write.sent if name != given.id_property)
     if given.record is None and given.item.get("associations"):
-        write.links = check_links(call.portal, kind, given.item)
+        write.links = check_links(call.portal, kind, given.item, call.version)
     return write
 
 

@@ -84,9 +84,9 @@ class Contents:
         self.owners[chosen] = PortalOwner(chosen, email, first_name, last_name, user_id, at_ms, at_ms)
         return self.owners[chosen]
 
-    def deactivate_owner(self, owner_id: str, at_ms: int) -> None:
-        """Archive a person; records keep pointing at them. Raises KeyError."""
-        self.owners[owner_id] = replace(self.owners[owner_id], archived=True, updated_ms=at_ms)
+    def set_owner_active(self, owner_id: str, active: bool, at_ms: int) -> None:
+        """Archive a person, or bring them back; records keep pointing at them. Raises KeyError."""
+        self.owners[owner_id] = replace(self.owners[owner_id], archived=not active, updated_ms=at_ms)
 
     def delete(self, kind: Kind, record: Record) -> None:
         """Remove a record and its associations for good."""

@@ -12,9 +12,12 @@
 | ``add_address`` | id, email: one more address of a contact |
 | ``merge`` | type, survivor, loser |
 | ``add_owner`` | email, firstName, lastName |
-| ``deactivate_owner`` | id |
+| ``deactivate_owner``, ``reactivate_owner`` | id |
 | ``archive_property`` | type, name |
-| ``rename_option`` | type, name, from, to: the internal value changes, records keep the old one |
+| ``rename_option`` | type, name, from, label: what people see; with ``to`` the internal value changes and records \
+keep the old one |
+| ``take_scope``, ``give_scope`` | scope: what the app may do |
+| ``associate``, ``dissociate`` | type, id, to_type, to_id |
 
 ``{"action": ..., ...}`` is answered with the record, owner or definition as it is now.
 """
@@ -27,6 +30,7 @@ from typing import TYPE_CHECKING
 
 from connectors.sandbox.core.control import ControlError, JsonObject
 from connectors.sandbox.hubspot.addresses import OTHERS
+from connectors.sandbox.hubspot.associations import TYPES, Node
 from connectors.sandbox.hubspot.defaults import CLOSED_LOST, CLOSED_WON
 from connectors.sandbox.hubspot.kinds import COMPANIES, CONTACTS, DEALS, TASKS, Kind
 from connectors.sandbox.hubspot.records import Record, Source
@@ -142,10 +146,49 @@ def _add_owner(portal: Portal, action: JsonObject) -> JsonObject:
 
 
 def _deactivate_owner(portal: Portal, action: JsonObject) -> JsonObject:
+    return _set_active(portal, action, active=False)
+
+
+def _reactivate_owner(portal: Portal, action: JsonObject) -> JsonObject:
+    return _set_active(portal, action, active=True)
+
+
+def _take_scope(portal: Portal, action: JsonObject) -> JsonObject:
+    portal.access.scopes -= {str(action["scope"])}
+    return {"scopes": sorted(portal.access.scopes)}
+
+
+def _give_scope(portal: Portal, action: JsonObject) -> JsonObject:
+    portal.access.scopes |= {str(action["scope"])}
+    return {"scopes": sorted(portal.access.scopes)}
+
+
+def _associate(portal: Portal, action: JsonObject) -> JsonObject:
+    one, other = _ends(portal, action)
+    portal.contents.associations.associate_plainly(one, other)
+    return {"associated": [one[1], other[1]]}
+
+
+def _dissociate(portal: Portal, action: JsonObject) -> JsonObject:
+    one, other = _ends(portal, action)
+    portal.contents.associations.forget(one, other)
+    return {"dissociated": [one[1], other[1]]}
+
+
+def _ends(portal: Portal, action: JsonObject) -> tuple[Node, Node]:
+    kinds = _kind(portal, action), _kind(portal, {"type": action["to_type"]})
+    records = [_record(portal, kind, str(action[name])) for kind, name in zip(kinds, ("id", "to_id"), strict=True)]
+    pair = (kinds[0].name, kinds[1].name)
+    if pair not in TYPES:
+        raise ControlError(f"{pair[0]} cannot be associated with {pair[1]}")
+    return (pair[0], records[0].id), (pair[1], records[1].id)
+
+
+def _set_active(portal: Portal, action: JsonObject, *, active: bool) -> JsonObject:
     owner_id = str(action["id"])
     if owner_id not in portal.contents.owners:
         raise ControlError(f"no owner {owner_id}")
-    portal.contents.deactivate_owner(owner_id, portal.now_ms())
+    portal.contents.set_owner_active(owner_id, active, portal.now_ms())
     return portal.contents.owners[owner_id].to_json()
 
 
@@ -165,10 +208,9 @@ def _rename_option(portal: Portal, action: JsonObject) -> JsonObject:
     definition = schema.get(name)
     if definition is None or action["from"] not in definition.allowed:
         raise ControlError(f"no option {action['from']} of {name} on {kind.name}")
-    options = [
-        {**option, "value": action["to"], "label": action["to"]} if option["value"] == action["from"] else option
-        for option in definition.options
-    ]
+    value = action.get("to", action["from"])
+    renamed = {"value": value, "label": action.get("label", value)}
+    options = [{**option, **renamed} if option["value"] == action["from"] else option for option in definition.options]
     schema.put(replace(definition, options=tuple(options), updated_ms=portal.now_ms()))
     return schema.properties[name].to_dated_json()
 
@@ -206,6 +248,11 @@ _ACTIONS: dict[str, Callable[[Portal, JsonObject], JsonObject]] = {
     "merge": _merge,
     "add_owner": _add_owner,
     "deactivate_owner": _deactivate_owner,
+    "reactivate_owner": _reactivate_owner,
+    "take_scope": _take_scope,
+    "give_scope": _give_scope,
+    "associate": _associate,
+    "dissociate": _dissociate,
     "archive_property": _archive_property,
     "rename_option": _rename_option,
 }

@@ -46,7 +46,7 @@ def create_record(call: Call) -> Answer:
         write = check_write(call.portal, kind, None, properties, call.version)
         check_unique(call.portal, write)
         if body.get("associations"):
-            write.links = check_links(call.portal, kind, body)
+            write.links = check_links(call.portal, kind, body, call.version)
     except Problem as problem:
         raise problem.refusal(in_batch=False) from None
     return 201, _written(call, kind, write)

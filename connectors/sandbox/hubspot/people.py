@@ -102,6 +102,24 @@ def token_exchange(call: Call) -> Answer:
     return 200, call.portal.access.exchange(form, call.at_ms / 1000, call.portal.sim.random)
 
 
+def access_token(call: Call) -> Answer:
+    """200 with what an OAuth access token stands for; the token is not logged."""
+    token = _secret_in_path(call)
+    options = call.portal.options
+    return 200, call.portal.access.about_token(token, call.at_ms / 1000, options.portal_id, int(options.app_id))
+
+
+def refresh_token(call: Call) -> Answer:
+    """200 with what a refresh token stands for; the token is not logged."""
+    return 200, call.portal.access.about_refresh_token(_secret_in_path(call), call.portal.options.portal_id)
+
+
+def _secret_in_path(call: Call) -> str:
+    token = call.params["token"]
+    call.exchange.path = call.exchange.path.rpartition("/")[0] + "/..."
+    return token
+
+
 def token_info(call: Call) -> Answer:
     """200 with what the shown private app token may do."""
     options = call.portal.options

@@ -11,7 +11,7 @@ from connectors.sandbox.hubspot.auth import Access
 from connectors.sandbox.hubspot.contents import Contents
 from connectors.sandbox.hubspot.human import act
 from connectors.sandbox.hubspot.kinds import Kind
-from connectors.sandbox.hubspot.limits import Limits
+from connectors.sandbox.hubspot.limits import WINDOW_S, Competitor, Limits
 from connectors.sandbox.hubspot.mishaps import KINDS as MISHAPS
 from connectors.sandbox.hubspot.moments import iso
 from connectors.sandbox.hubspot.options import Options
@@ -34,12 +34,17 @@ class Portal:
         self.limits = Limits(self.options.app_id)
         self.contents = Contents()
         self.locks: dict[str, int] = {}
+        self.competitor = Competitor()
         self.source = Source("INTEGRATION", self.options.app_id)
         self._start = (copy.deepcopy(self.contents), self.options, copy.deepcopy(self.access))
 
     def now_ms(self) -> int:
         """The portal's time."""
         return int(self.sim.clock.timestamp() * 1000)
+
+    def others(self) -> int:
+        """Calls of the window that other apps have taken."""
+        return self.options.competing_rps * WINDOW_S + self.competitor.takes(self.now_ms())
 
     def shown(self, kind: Kind, record: Record, properties: dict[str, Any]) -> JsonObject:
         """A record as every answer shows it, with these properties."""
@@ -104,7 +109,7 @@ class Portal:
         contents, self.options, access = self._start
         self.contents, self.access = copy.deepcopy(contents), copy.deepcopy(access)
         self.limits = Limits(self.options.app_id)
-        self.locks = {}
+        self.locks, self.competitor = {}, Competitor()
 
     def configure(self, options: JsonObject) -> JsonObject:
         """Change `Options`, credentials (`Access.configure`) and what is left of the day.

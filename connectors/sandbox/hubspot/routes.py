@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote
 
-from connectors.sandbox.hubspot import batch, definitions, links, objects, people
+from connectors.sandbox.hubspot import batch, definitions, groups, links, objects, people
 from connectors.sandbox.hubspot.call import Handler
 from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.limits import Bucket
@@ -131,9 +131,11 @@ _FAMILIES: dict[str, list[Route]] = {
     "properties": _routes(
         ("GET", "{type}", definitions.list_properties),
         ("POST", "{type}", definitions.create_property),
-        ("GET", "{type}/groups", definitions.list_groups),
-        ("POST", "{type}/groups", definitions.create_group),
-        ("GET", "{type}/groups/{name}", definitions.get_group),
+        ("GET", "{type}/groups", groups.list_groups),
+        ("POST", "{type}/groups", groups.create_group),
+        ("GET", "{type}/groups/{name}", groups.get_group),
+        ("PATCH", "{type}/groups/{name}", groups.patch_group),
+        ("DELETE", "{type}/groups/{name}", groups.delete_group),
         ("POST", "{type}/batch/create", definitions.batch_create),
         ("POST", "{type}/batch/read", definitions.batch_read, "read"),
         ("POST", "{type}/batch/archive", definitions.batch_archive),
@@ -163,6 +165,8 @@ _FAMILIES: dict[str, list[Route]] = {
     ),
     "oauth": _routes(
         ("POST", "token", people.token_exchange, "write", "open"),
+        ("GET", "access-tokens/{token}", people.access_token, "read", "open"),
+        ("GET", "refresh-tokens/{token}", people.refresh_token, "read", "open"),
         ("POST", "private-apps/get/access-token-info", people.token_info, "read"),
     ),
 }

@@ -89,7 +89,7 @@ class _Loading:
         names = str(entry.get("firstName", "")), str(entry.get("lastName", ""))
         owner = self._contents.add_owner(str(entry["email"]), *names, at, wanted)
         if entry.get("archived"):
-            self._contents.deactivate_owner(owner.id, at)
+            self._contents.set_owner_active(owner.id, active=False, at_ms=at)
         self._owners[entry.get("_ref", owner.email.partition("@")[0])] = owner.id
 
     def definitions(self, kind: Kind, definitions: list[dict[str, Any]]) -> None:

@@ -26,6 +26,9 @@ from connectors.sandbox.hubspot.values import appended, check_values
 if TYPE_CHECKING:
     from connectors.sandbox.hubspot.portal import Portal
 
+STRICT = "2026-09"
+"""The version on which the rules of a portal's admins bind the API too."""
+
 Link = tuple[Node, tuple[AssociationType, ...]]
 
 
@@ -91,8 +94,8 @@ def check_write(
         keep_each_once(before, changes)
     if record is None:
         _require(kind, changes)
-    if version == "2026-09" and kind.name in portal.options.conditional_required:
-        _require_by_rule(portal, kind, {**before, **changes})
+    if version == STRICT:
+        _require_by_rule(portal, kind, record is None, {**before, **changes})
     return Write(kind, record, tuple(properties), changes)
 
 
@@ -119,7 +122,7 @@ def taken_message(portal: Portal, kind: Kind, name: str, value: str, ours: str, 
     )
 
 
-def check_links(portal: Portal, kind: Kind, described: Mapping[str, object]) -> tuple[Link, ...]:
+def check_links(portal: Portal, kind: Kind, described: Mapping[str, object], version: str) -> tuple[Link, ...]:
     """The inline associations of a new record. Raises `Problem` for a record or type that does not exist."""
     links: list[Link] = []
     for item in objects(described, "associations"):
@@ -135,8 +138,15 @@ def check_links(portal: Portal, kind: Kind, described: Mapping[str, object]) -> 
             record = portal.contents.records[other].find(target)
             if record is None or to_kind is None:
                 raise Problem("VALIDATION_ERROR", f"{other} {target} does not exist and cannot be associated")
+            if version == STRICT and not portal.options.may_associate(kind.name, other):
+                raise Problem("VALIDATION_ERROR", not_permitted(kind, to_kind))
             links.append(((other, record.id), (known,)))
     return tuple(links)
+
+
+def not_permitted(one: Kind, other: Kind) -> str:
+    """The words for an association the app's user may not make."""
+    return f"You do not have permission to associate {one.singular.upper()} with {other.singular.upper()}"
 
 
 def apply(
@@ -181,8 +191,11 @@ def _require(kind: Kind, changes: Mapping[str, str]) -> None:
         raise _not_set(kind, missing)
 
 
-def _require_by_rule(portal: Portal, kind: Kind, after: Mapping[str, str]) -> None:
-    for rule in portal.options.conditional_required[kind.name]:
+def _require_by_rule(portal: Portal, kind: Kind, new: bool, after: Mapping[str, str]) -> None:
+    options = portal.options
+    if new and (missing := [name for name in options.required_on_create.get(kind.name, ()) if not after.get(name)]):
+        raise _not_set(kind, missing)
+    for rule in options.conditional_required.get(kind.name, ()):
         if all(after.get(name) == value for name, value in rule["when"].items()):
             missing = [name for name in rule["require"] if not after.get(name)]
             if missing:
