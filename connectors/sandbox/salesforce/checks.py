@@ -63,6 +63,10 @@ def check_saved(org: Org, kind: ObjectType, record: Record, before: Record | Non
             raise Refused("INACTIVE_OWNER_OR_USER", message)
     if before is not None and before.get("IsConverted"):
         raise Refused("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
+    if kind.name in ("Task", "Event"):
+        who = org.record(record.get("WhoId")) if before is None or before.get("WhoId") != record.get("WhoId") else None
+        if who is not None and who.get("IsConverted"):
+            raise Refused("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
     if kind.name == "Task" and record.get("WhatId") and str(record.get("WhoId") or "").startswith("00Q"):
         message = "Related To ID: a task of a lead cannot be related to another record"
         raise Refused("FIELD_INTEGRITY_EXCEPTION", message, ("WhatId",))

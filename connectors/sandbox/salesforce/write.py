@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from connectors.sandbox.salesforce import person
 from connectors.sandbox.salesforce.access import Access, everything
 from connectors.sandbox.salesforce.checks import (
     accept,
@@ -60,6 +61,8 @@ class Writer:
         }
         if self.disturbance:
             self.disturbance.before_insert(self, kind, record)
+        if not self.trusted:
+            person.check_names(self.org, kind.name, record, None, changes)
         self._save(kind, record, None)
         return str(record["Id"])
 
@@ -71,7 +74,10 @@ class Writer:
             raise Refused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
         if before["IsDeleted"]:
             raise _DELETED
-        self._save(kind, {**before, **changes}, before)
+        record = {**before, **changes}
+        if not self.trusted:
+            person.check_names(self.org, kind.name, record, before, changes)
+        self._save(kind, record, before)
 
     def upsert(self, kind: ObjectType, key: Field, given: Mapping[str, Any], may_create: bool) -> tuple[str, bool]:
         """Update the one record with this key, or create it; its id and whether it was created."""
@@ -104,10 +110,11 @@ class Writer:
         if not kind.deletable:
             message = f"entity type cannot be deleted: {kind.name}"
             raise Refused("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
+        person.check_deletable(before)
         if self.disturbance:
             self.disturbance.before_save(before)
         self._remove(kind, before)
-        for child_kind, child in list(_children(self.org, record_id)):
+        for child_kind, child in list(children_of(self.org, record_id)):
             self._remove(child_kind, child)
         touch_parents(self.org, kind.name, [before], self.journal)
 
@@ -130,6 +137,7 @@ class Writer:
             if flow["object"] == kind.name:
                 record[flow["field"]] = flow["value"]
         self.journal.put(table, record["Id"], record)
+        person.follow(self.org, kind.name, record, self.journal)
         touch_parents(self.org, kind.name, [before, record], self.journal)
         if kind.name in PERMISSION_OBJECTS or kind.name == "User":
             self.org.catalogue.touch()
@@ -156,7 +164,7 @@ def _defaults(kind: ObjectType, user_id: str) -> Record:
     return values
 
 
-def _children(org: Org, record_id: str) -> list[tuple[ObjectType, Record]]:
+def children_of(org: Org, record_id: str, deleted: bool = False) -> list[tuple[ObjectType, Record]]:
     """What Salesforce deletes together with a record: an account's people, deals and activities."""
     found: list[tuple[ObjectType, Record]] = []
     for child, names in (
@@ -170,7 +178,7 @@ def _children(org: Org, record_id: str) -> list[tuple[ObjectType, Record]]:
         kind = org.catalogue.types[child]
         found += [
             (kind, record)
-            for record in org.tables[child].living()
-            if any(record.get(name) == record_id for name in names)
+            for record in org.tables[child].records.values()
+            if record["IsDeleted"] is deleted and any(record.get(name) == record_id for name in names)
         ]
     return found
