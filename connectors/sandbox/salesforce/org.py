@@ -11,8 +11,9 @@ from typing import Any
 from connectors.sandbox.core.control import ControlError
 from connectors.sandbox.core.sim import Sim
 from connectors.sandbox.salesforce import ids, person
-from connectors.sandbox.salesforce.access import Access, access_to
+from connectors.sandbox.salesforce.access import Access, access_to, everything
 from connectors.sandbox.salesforce.catalogue import Catalogue
+from connectors.sandbox.salesforce.intake import Intake
 from connectors.sandbox.salesforce.options import Options
 from connectors.sandbox.salesforce.schema import Field, ObjectType
 from connectors.sandbox.salesforce.table import Record, Table
@@ -71,6 +72,7 @@ class Org:
         self._numbers: Counter[str] = Counter()
         self._access: dict[str, Access] = {}
         self._access_version = -1
+        self._intakes: dict[tuple[str, bool, bool, bool], Intake] = {}
         self._snapshot: _Snapshot | None = None
         self.staff = _staff(self)
         self.keep()
@@ -135,10 +137,21 @@ class Org:
         """What the integration user may see and change of an object."""
         if self._access_version != self.catalogue.version:
             self._access.clear()
+            self._intakes.clear()
             self._access_version = self.catalogue.version
-        if kind.name not in self._access:
-            self._access[kind.name] = access_to(kind, self.tables, self.staff.integration, self.denied)
-        return self._access[kind.name]
+        known = self._access.get(kind.name)
+        if known is None:
+            known = access_to(kind, self.tables, self.staff.integration, self.denied)
+            self._access[kind.name] = known
+        return known
+
+    def intake(self, kind: ObjectType, creating: bool, *, limited: bool, trusted: bool) -> Intake:
+        """What takes in records of an object; ``limited``: with what the integration user may see and change."""
+        access = self.access(kind)
+        key = (kind.name, creating, limited, trusted)
+        if key not in self._intakes:
+            self._intakes[key] = Intake(kind, access if limited else everything(kind), creating, trusted)
+        return self._intakes[key]
 
     # ---------------------------------------------------------------- quota
 
