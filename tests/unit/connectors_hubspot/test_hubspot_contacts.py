@@ -62,6 +62,15 @@ def test_a_deleted_contact_is_missing_and_a_merged_one_is_its_survivor(portal, h
     assert (one.status, other.person_id) == ("missing", kept)
 
 
+def test_every_address_of_a_contact_finds_it_those_of_merged_ones_too(portal, hubspot: Connector):
+    kept, lost = (add(portal, f"{name}@acme.example") for name in ("kept", "lost"))
+    portal._mutate(action="add_address", id=lost, email="old@acme.example")
+    portal._mutate(action="merge", type="contacts", survivor=kept, loser=lost)
+    portal.pass_time(60)
+    found = hubspot.people(["lost@acme.example", "OLD@acme.example", "kept@acme.example"])
+    assert [(one.status, one.person_id) for one in found] == [("matched", kept)] * 3
+
+
 def test_nobody_is_asked_about_what_is_no_address(portal, hubspot: Connector):
     portal.forget_calls()
     assert {one.status for one in hubspot.people(["", "ann", "@", "a b@c.example"])} == {"missing"}
