@@ -57,6 +57,7 @@ class HubSpotConnector:
         journal: Journal | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        match.check_fallbacks(destination)
         self._destination = destination
         self._client = Client(destination, transport)
         self._schema = Schema(self._client)

@@ -7,7 +7,7 @@ Search lags behind, which costs a late hit, never a wrong one: a hit counts only
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from connectors.base import Person
 from connectors.hubspot import search
@@ -25,25 +25,35 @@ _SHOWN = (EMAIL, OTHER_EMAILS)
 
 def people(client: Client, companies: str, emails: Sequence[str]) -> list[Person]:
     """One person per address, in order, with the primary company; a merged contact is its survivor."""
-    asked = list(dict.fromkeys(address for address in map(_normal, emails) if _is_address(address)))
-    found = _by_address(read_holders(client, CONTACTS, asked, EMAIL, _SHOWN)) if asked else {}
-    rest = [address for address in asked if address not in found]
-    for part in chunks(rest):
-        hits = search.every(client, CONTACTS, [search.is_in(OTHER_EMAILS, part)], _SHOWN)
-        held = _by_address(hits)
-        found |= {address: held[address] for address in part if address in held}
-    sure = [records[0].id for address, records in found.items() if len(records) == 1 and address in asked]
-    homes = associated(client, CONTACTS, companies, list(dict.fromkeys(sure)))
+    found = holders(client, emails)
+    sure = [records[0].id for records in found.values() if len(records) == 1]
+    homes = primary_companies(client, companies, sure)
     return [_person(email, found.get(_normal(email), []), homes) for email in emails]
 
 
-def _person(email: str, records: Sequence[Record], homes: dict[str, list[str]]) -> Person:
+def holders(client: Client, emails: Iterable[str]) -> dict[str, list[Record]]:
+    """The contacts that have each of these addresses, by address in lower case; those of nobody are left out."""
+    asked = list(dict.fromkeys(address for address in map(_normal, emails) if _is_address(address)))
+    found = _by_address(read_holders(client, CONTACTS, asked, EMAIL, _SHOWN)) if asked else {}
+    for part in chunks([address for address in asked if address not in found]):
+        held = _by_address(search.every(client, CONTACTS, [search.is_in(OTHER_EMAILS, part)], _SHOWN))
+        found |= {address: held[address] for address in part if address in held}
+    return {address: found[address] for address in asked if address in found}
+
+
+def primary_companies(client: Client, companies: str, contacts: Iterable[str]) -> dict[str, str]:
+    """The primary company of each contact that has one."""
+    ties = associated(client, CONTACTS, companies, list(dict.fromkeys(contacts)))
+    return {contact: homes[0] for contact, homes in ties.items() if homes}
+
+
+def _person(email: str, records: Sequence[Record], homes: Mapping[str, str]) -> Person:
     if not records:
         return Person(email, "missing")
     if len(records) > 1:
         return Person(email, "ambiguous", candidates=tuple(sorted(record.id for record in records)))
     [contact] = records
-    return Person(email, "matched", contact.id, next(iter(homes.get(contact.id, ())), None))
+    return Person(email, "matched", contact.id, homes.get(contact.id))
 
 
 def _by_address(records: Iterable[Record]) -> dict[str, list[Record]]:

@@ -64,7 +64,8 @@ CrmName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 class Fallback(Strict):
     """Another way to find the record of an account that the match field does not find."""
 
-    field: CrmName
+    field: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)?$")]
+    """A field of the record, or of an object that leads to it: ``Contact.Email``, ``contacts.email``."""
     with_: str = Field(alias="with")
     """What we know of the account, such as ``account.domain``."""
     kind: Literal["exact", "domain", "email"] = "exact"

@@ -202,23 +202,50 @@ def test_what_a_person_touched_is_left_alone(portal: Portal) -> None:
     assert [one.code for one in hubspot.write([CloseTask("c1", ours), CloseTask("c2", theirs)])] == ["", "left_alone"]
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(st.sampled_from(sorted(LOST)), st.integers(0, 2), st.booleans()), max_size=6))
-def test_any_run_of_bad_days_and_replays_ends_with_one_task_per_key(
-    portal: Portal, days: list[tuple[str, int, bool]]
+DAYS = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from([*sorted(LOST), "quiet"]), st.integers(0, 2)),
+        st.tuples(st.sampled_from(["completes", "deletes", "retitles"]), st.integers(0, 3)),
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(DAYS)
+def test_any_run_of_bad_days_people_and_replays_ends_with_one_task_per_key(
+    portal: Portal, days: list[tuple[str, int]]
 ) -> None:
     portal.begin()
     portal.hubspot().setup(portal.needs(), dry_run=False)
     records = portal.add_companies([Company(f"C {n}", f"c{n}.example", f"a{n}") for n in range(4)])
     wanted: set[str] = set()
-    for fault, n, quiet in days:
+    people: dict[str, str] = {}
+    for what, n in days:
+        if what in ("completes", "deletes", "retitles"):
+            _person(portal, what, n, people)
+            continue
         operations = [task(record, n) for record in records]
-        if not quiet:
-            portal.lose(LOST[fault])
+        if what != "quiet":
+            portal.lose(LOST[what])
         assert {one.status for one in portal.deliver(operations).values()} == {"applied"}
         wanted |= {op.key for op in operations}
         portal._control("reset", {"only": ["faults"]})
     assert keys_of_tasks(portal) == dict.fromkeys(wanted, 1)
+    now = {seen.id: seen for seen in portal.tasks()}
+    for task_id, did in people.items():
+        told = {"completes": now[task_id].status == "completed", "deletes": now[task_id].status == "deleted"}
+        assert told.get(did, now[task_id].subject == "Mine now")
+
+
+def _person(portal: Portal, what: str, n: int, people: dict[str, str]) -> None:
+    """A person does one thing to a task nobody has touched."""
+    tasks = [seen for seen in portal.tasks() if seen.status == "open" and seen.id not in people]
+    if n >= len(tasks):
+        return
+    acts = {"completes": portal.human_completes_task, "deletes": portal.human_deletes_task}
+    acts.get(what, lambda task_id: portal.human_retitles_task(task_id, "Mine now"))(tasks[n].id)
+    people[tasks[n].id] = what
 
 
 # ---------------------------------------------------------------------------- no property at all

@@ -170,6 +170,14 @@ destinations:
 """
 
 
+def test_a_fallback_may_look_at_the_contact_who_leads_to_the_record() -> None:
+    text = BASE.replace(
+        "field: Website, with: account.domain, kind: domain", "field: Contact.Email, with: account.domain"
+    )
+    assert settings(text).to_destination("sf", Path()).fallbacks == (MatchField("Contact.Email", "account.domain"),)
+    assert load(BASE.replace("field: Website", "field: Contact.Email.x"))[1]
+
+
 def test_hubspot_signs_in_as_an_app_whose_secrets_are_read_when_needed(tmp_path: Path) -> None:
     (tmp_path / "refresh.txt").write_text("one\n")
     made = settings(HUBSPOT.replace("null: keep", "null: keep, forward_only: true")).to_destination("hs", tmp_path)
