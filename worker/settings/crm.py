@@ -15,6 +15,7 @@ from worker.settings import environment
 from worker.settings.base import Percent, SecretRef, Strict
 from worker.settings.crm_check import check_crm as check_crm
 from worker.settings.crm_fields import CrmField, account_id_need, task_key_need
+from worker.settings.crm_hubspot import HubspotAuth
 from worker.settings.product import ZoneText
 
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+")
@@ -58,7 +59,7 @@ class Fallback(Strict):
     """Another way to find the record of an account that the match field does not find."""
 
     field: FallbackField
-    """A field of the account's object, or in Salesforce ``Contact.Email``, ``Lead.Email`` and the like."""
+    """A field of the record, or of an object that leads to it: ``Contact.Email``, ``contacts.email``."""
     with_: str = Field(alias="with")
     """What we know of the account, such as ``account.domain``."""
     kind: Literal["exact", "domain", "email"] = "exact"
@@ -156,13 +157,6 @@ class Session(Strict):
     session_id: SecretRef
 
 
-class Token(Strict):
-    """A private app's access token or a service key."""
-
-    method: Literal["token"] = "token"
-    token: SecretRef
-
-
 class SalesforceOptions(Strict):
     """How calls to one Salesforce org are packed."""
 
@@ -191,7 +185,7 @@ class HubspotSettings(DestinationSettings):
     kind: Literal["hubspot"]
     base_url: BaseUrl = "https://api.hubapi.com"
     api_version: Annotated[str, Field(pattern=r"^(v[0-9]|[0-9]{4}-[0-9]{2})$")] = "2026-03"
-    auth: Token
+    auth: HubspotAuth
 
 
 class Guard(Strict):

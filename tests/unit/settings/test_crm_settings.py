@@ -192,3 +192,50 @@ def test_read_back_names_must_not_hide_ours() -> None:
 def test_the_guard_is_in_force_unless_told_otherwise() -> None:
     guard = settings("version: 1\n").guard
     assert (guard.changed_share, guard.new_tasks, guard.cleared_share) == (0.30, 200, 0.05)
+
+
+HUBSPOT = """\
+version: 1
+destinations:
+  hs:
+    kind: hubspot
+    auth: {method: oauth, client_id: 1b2c, client_secret: env:HS_SECRET, refresh_token: file:refresh.txt}
+    account: {object: companies, match_field: plgsync_account_id}
+    fields:
+      stage: {field: lifecyclestage, type: enum, options: [lead, customer], null: keep}
+"""
+
+
+def test_a_fallback_may_look_at_the_contact_who_leads_to_the_record() -> None:
+    text = BASE.replace(
+        "field: Website, with: account.domain, kind: domain", "field: Contact.Email, with: account.domain"
+    )
+    assert settings(text).to_destination("sf", Path()).fallbacks == (MatchField("Contact.Email", "account.domain"),)
+    assert load(BASE.replace("field: Website", "field: Contact.Email.x"))[1]
+
+
+def test_hubspot_signs_in_as_an_app_whose_secrets_are_read_when_needed(tmp_path: Path) -> None:
+    (tmp_path / "refresh.txt").write_text("one\n")
+    made = settings(HUBSPOT.replace("null: keep", "null: keep, forward_only: true")).to_destination("hs", tmp_path)
+    assert (made.auth["method"], made.auth["client_id"]) == ("oauth", "1b2c")
+    refresh = made.auth["refresh_token"]
+    assert callable(refresh)
+    assert refresh() == "one"
+    (tmp_path / "refresh.txt").write_text("two\n")
+    assert refresh() == "two"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("client_secret: env:HS_SECRET", "client_secret: hush", "must not stand in a file in clear"),
+        ("client_secret: env:HS_SECRET, ", "", "client_secret"),
+        ("method: oauth", "method: basic", "basic"),
+        ("null: keep", "null: keep", '"forward_only: true" goes with the field lifecyclestage'),
+        ("null: keep", "forward_only: true", '"null: keep" goes with the field lifecyclestage'),
+        ("lifecyclestage", "pql_status, forward_only: true", "lifecyclestage"),
+    ],
+)
+def test_what_hubspot_settings_refuse(old: str, new: str, message: str) -> None:
+    _, problems = load(HUBSPOT.replace(old, new))
+    assert any(message in problem.message for problem in problems), problems
