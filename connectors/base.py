@@ -98,6 +98,8 @@ class FieldSpec:
     restricted: bool = False
     unique: bool = False
     nillable: bool = True
+    zone: str = "UTC"
+    """Of a date or datetime: the time zone in which the CRM's people have their days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +215,8 @@ class Health:
     calls_left: int | None
     calls_limit: int | None
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What an operator should know that is no problem, such as a weaker promise about tasks."""
 
 
 @dataclass(frozen=True, slots=True)

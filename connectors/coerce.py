@@ -7,8 +7,9 @@ forms are equal.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from zoneinfo import ZoneInfo
 
 from connectors.base import FieldSpec, Scalar
 
@@ -17,6 +18,7 @@ _DEFAULT_SCALE = 6
 _TRUE = {"true", "yes", "1"}
 _FALSE = {"false", "no", "0"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_LENGTH = len("YYYY-MM-DD")
 _EPOCH_MS_DIGITS = 12  # 12 digits of milliseconds begin in 1973; a written year has 4
 
 
@@ -29,8 +31,9 @@ def coerce(spec: FieldSpec, value: Scalar | date | datetime) -> Scalar:
 
     Numbers are rounded half up to the field's scale, text is trimmed and cut to its length with an
     ellipsis (unique and reference fields are never cut), dates become ``YYYY-MM-DD`` and datetimes
-    ``YYYY-MM-DDTHH:MM:SSZ`` in UTC; a text of 12 or more digits is milliseconds since 1970. An empty
-    text is no value. Coercing twice changes nothing. Raises `Invalid`.
+    ``YYYY-MM-DDTHH:MM:SSZ`` in UTC; a text of 12 or more digits is milliseconds since 1970. A date that goes into a
+    datetime field is midnight, and a point in time that goes into a date field the day, in the CRM's own zone. An
+    empty text is no value. Coercing twice changes nothing. Raises `Invalid`.
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         return None
@@ -40,9 +43,9 @@ def coerce(spec: FieldSpec, value: Scalar | date | datetime) -> Scalar:
         case "bool":
             return _bool(spec, value)
         case "date":
-            return _moment(spec, value)[:10]
+            return _day(spec, value)
         case "datetime":
-            return _moment(spec, value)
+            return _point(spec, value)
         case "enum":
             return _option(spec, text(value))
         case "multi_enum":
@@ -103,21 +106,48 @@ def _bool(spec: FieldSpec, value: Scalar | date | datetime) -> bool:
     raise Invalid(f"{spec.name} takes true or false")
 
 
-def _moment(spec: FieldSpec, value: Scalar | date | datetime) -> str:
-    wanted = "a date (YYYY-MM-DD)" if spec.type == "date" else "a point in time (YYYY-MM-DDTHH:MM:SSZ)"
+def _day(spec: FieldSpec, value: Scalar | date | datetime) -> str:
+    moment = _moment(spec, value)
+    if isinstance(moment, datetime):
+        try:
+            moment = moment.astimezone(ZoneInfo(spec.zone)).date()
+        except OverflowError:
+            raise _no_moment(spec) from None
+    return moment.isoformat()
+
+
+def _point(spec: FieldSpec, value: Scalar | date | datetime) -> str:
+    moment = _moment(spec, value)
     try:
-        if isinstance(value, datetime):
-            return _stamp(value)
+        if not isinstance(moment, datetime):
+            moment = datetime.combine(moment, time(), ZoneInfo(spec.zone))
+        return _stamp(moment)
+    except OverflowError:
+        raise _no_moment(spec) from None
+
+
+def _moment(spec: FieldSpec, value: Scalar | date | datetime) -> date | datetime:
+    """A day, or a point in time with its zone."""
+    try:
         if isinstance(value, date):
-            return f"{value.isoformat()}T00:00:00Z"
+            return _aware(value) if isinstance(value, datetime) else value
         words = text(value)
         if len(words) >= _EPOCH_MS_DIGITS and words.isdecimal():
-            return _stamp(_EPOCH + timedelta(milliseconds=int(words)))
+            return _EPOCH + timedelta(milliseconds=int(words))
         if isinstance(value, str):
-            return _stamp(datetime.fromisoformat(words))
+            return date.fromisoformat(words) if len(words) == _DAY_LENGTH else _aware(datetime.fromisoformat(words))
     except (ValueError, OverflowError):
         pass
-    raise Invalid(f"{spec.name} takes {wanted}")
+    raise _no_moment(spec)
+
+
+def _no_moment(spec: FieldSpec) -> Invalid:
+    wanted = "a date (YYYY-MM-DD)" if spec.type == "date" else "a point in time (YYYY-MM-DDTHH:MM:SSZ)"
+    return Invalid(f"{spec.name} takes {wanted}")
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _option(spec: FieldSpec, word: str) -> str:
@@ -139,5 +169,4 @@ def _cut(spec: FieldSpec, words: str) -> str:
 
 
 def _stamp(moment: datetime) -> str:
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+    return _aware(moment).astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"

@@ -115,6 +115,7 @@ def _crm_findings(check: Check, name: str, settings: DestinationSettings, connec
     health = connector.check()
     left = "" if health.calls_left is None else f", {health.calls_left:,} of {health.calls_limit:,} API calls left"
     check.said.append(f"{name}: signed in as {health.identity}{left}")
+    check.said += [f"{name}: {note}" for note in health.notes]
     for problem in health.problems:
         yield Finding(("destinations", name), f"{name}: {problem}")
     fields = connector.describe("account")
@@ -133,7 +134,7 @@ def _field_complaints(name: str, need: FieldNeed, spec: FieldSpec | None) -> Ite
         yield f"{need.name} cannot be written by our user: allow editing it"
     if spec.type not in _FITTING[need.type]:
         yield f"{need.name} is a {spec.type} field in {name}, but {need.type} values go into it"
-    if need.unique and not spec.unique:
+    if need.unique and not spec.unique and need.object == "account":  # of tasks `Health` says what holds
         yield f"{need.name} must be unique in {name}, so that nothing is ever made twice; it is not"
     missing = [option for option in need.options if spec.options and option not in spec.options]
     if missing and spec.restricted:

@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 from connectors.base import Connector
 from worker.delivery.crm_facts import CrmFacts
 from worker.delivery.reading import load_view
+from worker.delivery.standing import Standing, standings
 from worker.failures import Refused
 from worker.language.suggest import did_you_mean
 from worker.language.values import Fields
@@ -25,7 +26,10 @@ from worker.store import state
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Everything known of one account as of one moment; ``playbooks`` are in the order of their files."""
+    """Everything known of one account as of one moment; ``playbooks`` are in the order of their files.
+
+    ``crms`` is how it stands in each CRM as of the last run.
+    """
 
     account_id: str
     as_of: datetime
@@ -33,6 +37,7 @@ class Explanation:
     fields: Fields
     scored: Scored
     playbooks: tuple[PlaybookExplanation, ...]
+    crms: tuple[Standing, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The explanation as JSON."""
@@ -45,6 +50,7 @@ class Explanation:
             "onboarding": asdict(self.scored.onboarding),
             "pql": asdict(self.scored.pql),
             "playbooks": [asdict(playbook) for playbook in self.playbooks],
+            "crms": [asdict(standing) for standing in self.crms],
         }
 
 
@@ -70,6 +76,8 @@ def explain(
     crm = CrmFacts(views, pql_playbooks(project), memberships).fields(account_id)
     fields = {account_id: {**measured.now[account_id], **crm}}
     scored = score(project, fields, measured, {account_id: memory}, as_of)[account_id]
+    with engine.begin() as connection:
+        crms = standings(connection, views, account_id)
     return Explanation(
         account_id,
         as_of,
@@ -80,6 +88,7 @@ def explain(
             explain_playbook(playbook, fields[account_id], memberships.get(playbook.id, {}).get(account_id), as_of)
             for playbook in project.playbooks
         ),
+        crms,
     )
 
 

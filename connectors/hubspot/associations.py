@@ -13,55 +13,91 @@ from connectors.hubspot.transport import NoAnswer
 
 MOST_WRITTEN = 1_000
 MOST_READ = 1_000
-PRIMARY_COMPANY = 5
-"""Type id of a deal's primary company (``hubspot/crm/association_type.py`` of hubspot-api-client)."""
+PRIMARY_COMPANIES = frozenset({1, 5})
+"""Type ids of a contact's and a deal's primary company (``hubspot/crm/association_type.py`` of hubspot-api-client)."""
 
 
-def associate(client: Client, one: str, other: str, pairs: Mapping[str, tuple[str, str]]) -> dict[str, Outcome]:
-    """Tie record to record; one outcome per key, whose ``record_id`` is the first of its pair."""
+TASK_TO_COMPANY = 192
+"""Type id of the same file."""
+
+
+def tie_to_company(company_id: str) -> list[dict[str, object]]:
+    """The inline association of a new task: it is made with the task or not at all."""
+    kind = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": TASK_TO_COMPANY}
+    return [{"to": {"id": company_id}, "types": [kind]}]
+
+
+def associate(
+    client: Client, one: str, other: str, pairs: Mapping[str, tuple[str, str]], *, optional: bool = False
+) -> dict[str, Outcome]:
+    """Tie record to record; one outcome per key, whose ``record_id`` is the first of its pair.
+
+    An ``optional`` tie that HubSpot refuses for good, because the other record is gone, is done without.
+    """
     outcomes: dict[str, Outcome] = {}
     for part in chunks(list(pairs.items()), MOST_WRITTEN):
-        outcomes |= _associate(client, one, other, dict(part))
+        outcomes |= _associate(client, one, other, dict(part), optional)
     return outcomes
 
 
-def _associate(client: Client, one: str, other: str, pairs: Mapping[str, tuple[str, str]]) -> dict[str, Outcome]:
+def _associate(
+    client: Client, one: str, other: str, pairs: Mapping[str, tuple[str, str]], optional: bool
+) -> dict[str, Outcome]:
     inputs = [{"from": {"id": first}, "to": {"id": second}} for first, second in pairs.values()]
     path = f"{client.paths.associations}/{one}/{other}/batch/associate/default"
     try:
         answer = client.write("POST", path, {"inputs": inputs})
     except NoAnswer as lost:
         return {key: Outcome(key, "unknown", first, "no_answer", str(lost)) for key, (first, _) in pairs.items()}
-    body = answer.body if answer.ok else {}
-    results = body.get("results") or []
+    if answer.ok:
+        return _told(pairs, answer.body, optional)
+    if not optional or errors.effect(answer.status, answer.body) != "answer":
+        reason = errors.refusal(answer.body).reason
+        return {key: Outcome(key, "retry", first, "not_tied", reason) for key, (first, _) in pairs.items()}
+    if len(pairs) == 1:
+        return {key: Outcome(key, "applied", first) for key, (first, _) in pairs.items()}
+    outcomes: dict[str, Outcome] = {}
+    for half in chunks(list(pairs.items()), -(-len(pairs) // 2)):
+        outcomes |= _associate(client, one, other, dict(half), optional)
+    return outcomes
+
+
+def _told(pairs: Mapping[str, tuple[str, str]], body: Mapping[str, Any], optional: bool) -> dict[str, Outcome]:
+    results, refused = body.get("results") or [], body.get("errors") or []
     tied = {(_id(result, "from"), _id(result, "to")) for result in results}
+    gone = {str(name) for error in refused for names in (error.get("context") or {}).values() for name in names}
     # A merged company answers under its surviving id, so pairs only tell who failed when somebody did.
-    complete = answer.ok and not body.get("errors") and len(results) >= len(pairs)
-    reason = errors.refusal(answer.body).reason if not answer.ok else ""
+    complete = not refused and len(results) >= len(pairs)
     return {
         key: Outcome(key, "applied", pair[0])
-        if complete or pair in tied
-        else Outcome(key, "retry", pair[0], "not_tied", reason)
+        if complete or pair in tied or (optional and pair[1] in gone)
+        else Outcome(key, "retry", pair[0], "not_tied")
         for key, pair in pairs.items()
     }
 
 
 def associated(client: Client, one: str, other: str, ids: Sequence[str]) -> dict[str, list[str]]:
-    """The ids of the ``other`` records each id is tied to, a deal's primary company first."""
-    found: dict[str, list[str]] = {}
-    for part in chunks(list(ids), MOST_READ):
-        path = f"{client.paths.associations}/{one}/{other}/batch/read"
-        answer = client.read("POST", path, {"inputs": [{"id": asked} for asked in part]})
+    """The ids of the ``other`` records each id is tied to, a primary company first."""
+    ties: dict[str, list[Mapping[str, Any]]] = {}
+    asked = [{"id": name} for name in ids]
+    while asked:
+        part, asked = asked[:MOST_READ], asked[MOST_READ:]
+        answer = client.read("POST", f"{client.paths.associations}/{one}/{other}/batch/read", {"inputs": part})
         if not answer.ok:
             raise AccessDenied(f"HubSpot refuses to read associations of {one}: {errors.refusal(answer.body).reason}")
         for result in answer.body.get("results") or []:
-            ties = sorted(result.get("to") or [], key=lambda tie: not _primary(tie))
-            found[_id(result, "from")] = [str(tie.get("toObjectId")) for tie in ties]
-    return found
+            ties.setdefault(_id(result, "from"), []).extend(result.get("to") or [])
+            after = ((result.get("paging") or {}).get("next") or {}).get("after")
+            if after:  # a record with hundreds of ties tells them a page at a time
+                asked.append({"id": _id(result, "from"), "after": str(after)})
+    return {
+        name: [str(tie.get("toObjectId")) for tie in sorted(found, key=lambda tie: not _primary(tie))]
+        for name, found in ties.items()
+    }
 
 
 def _primary(tie: Mapping[str, Any]) -> bool:
-    return any(kind.get("typeId") == PRIMARY_COMPANY for kind in tie.get("associationTypes") or [])
+    return any(kind.get("typeId") in PRIMARY_COMPANIES for kind in tie.get("associationTypes") or [])
 
 
 def _id(result: Mapping[str, Any], end: str) -> str:

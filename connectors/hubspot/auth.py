@@ -90,19 +90,28 @@ def credential(auth: Mapping[str, str | Secret], login: Login, clock: Callable[[
     """The credential of a destination. Raises `ValueError` when the settings cannot work.
 
     ``method: token`` with ``token``; ``method: oauth`` with ``client_id``, ``client_secret`` and
-    ``refresh_token``. All of them secrets.
+    ``refresh_token``. All of them secrets, but the client id may be plain text.
     """
     method = auth.get("method", "token")
     if method == "token":
         return StaticToken(_needed(auth, "token"))
     if method == "oauth":
-        names = ("client_id", "client_secret", "refresh_token")
-        return OAuthToken({name: _needed(auth, name) for name in names}, login, clock)
+        return OAuthToken(
+            {
+                "client_id": _needed(auth, "client_id", plain=True),
+                "client_secret": _needed(auth, "client_secret"),
+                "refresh_token": _needed(auth, "refresh_token"),
+            },
+            login,
+            clock,
+        )
     raise ValueError(f"HubSpot auth method {method!r} is not available: use token or oauth")
 
 
-def _needed(auth: Mapping[str, str | Secret], name: str) -> Secret:
+def _needed(auth: Mapping[str, str | Secret], name: str, *, plain: bool = False) -> Secret:
     secret = auth.get(name)
+    if plain and isinstance(secret, str):
+        return lambda: secret
     if not callable(secret):
         raise ValueError(f"HubSpot auth needs {name} as env:NAME or file:PATH")
     return secret

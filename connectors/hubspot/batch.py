@@ -29,12 +29,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One record of a batch write. ``key`` is the operation's; ``id`` a record id or the ``id_property``'s value."""
+    """One record of a batch write. ``key`` is the operation's; ``id`` a record id or the ``id_property``'s value.
+
+    A ``create`` is not addressed: there the two only join the answer, and ``ties`` are its associations.
+    """
 
     key: str
     id: str
     properties: Mapping[str, str]
     id_property: str = ""
+    ties: Sequence[Mapping[str, object]] = ()
 
 
 def chunks(items: Sequence[T], size: int = SIZE) -> Iterator[Sequence[T]]:
@@ -45,12 +49,14 @@ def chunks(items: Sequence[T], size: int = SIZE) -> Iterator[Sequence[T]]:
 
 def wire(value: Scalar) -> str:
     """A canonical value as HubSpot takes it: always text, and an empty text clears."""
-    # Most values are whole numbers, and this is called for every field of every record.
+    # Most values are texts and whole numbers, and this is called for every field of every record.
+    if type(value) is str:
+        return value.strip()
     return str(value) if type(value) is int else coerce.text(value)
 
 
 def write_batch(client: Client, object: str, verb: str, inputs: Sequence[Input]) -> dict[str, Outcome]:
-    """One outcome per input, by operation key. ``verb`` is ``update`` or ``upsert``.
+    """One outcome per input, by operation key. ``verb`` is ``create``, ``update`` or ``upsert``.
 
     Every input carries a trace id, without which one bad record would fail all. Where HubSpot refuses
     the batch as a whole all the same, it is halved until the bad record stands alone.
@@ -59,7 +65,7 @@ def write_batch(client: Client, object: str, verb: str, inputs: Sequence[Input])
         return {}
     path = f"{client.paths.objects}/{object}/batch/{verb}"
     try:
-        answer = client.write("POST", path, {"inputs": [_body(i, one) for i, one in enumerate(inputs)]})
+        answer = client.write("POST", path, {"inputs": [_body(verb, i, one) for i, one in enumerate(inputs)]})
     except NoAnswer as lost:
         return {one.key: Outcome(one.key, "unknown", code="no_answer", reason=str(lost)) for one in inputs}
     if answer.ok:
@@ -67,14 +73,14 @@ def write_batch(client: Client, object: str, verb: str, inputs: Sequence[Input])
     return _refused(client, object, verb, inputs, answer)
 
 
-def _body(position: int, one: Input) -> dict[str, object]:
-    body: dict[str, object] = {
-        "id": one.id,
-        "properties": dict(one.properties),
-        "objectWriteTraceId": str(position),
-    }
-    if one.id_property:
-        body["idProperty"] = one.id_property
+def _body(verb: str, position: int, one: Input) -> dict[str, object]:
+    body: dict[str, object] = {"properties": one.properties, "objectWriteTraceId": str(position)}
+    if one.ties:
+        body["associations"] = one.ties
+    if verb != "create":
+        body["id"] = one.id
+        if one.id_property:
+            body["idProperty"] = one.id_property
     return body
 
 
@@ -157,6 +163,8 @@ def _sent(inputs: Iterable[Input]) -> set[str]:
 
 
 def _outcome(key: str, verdict: errors.Refusal) -> Outcome:
+    if not verdict.known:
+        log.warning("hubspot answered with a code we do not know", code=verdict.code)
     return Outcome(key, verdict.status, code=verdict.code, reason=verdict.reason, stale_record=verdict.stale)
 
 

@@ -188,7 +188,7 @@ class Client:
         if answer.status == 429 or answer.status >= 500:
             raise Unavailable(f"HubSpot's login answered {answer.status}", RETRY_AFTER_S)
         if not answer.ok or "access_token" not in answer.body:
-            raise TokenRefused(f"HubSpot refuses the refresh token ({answer.status}): install the app again")
+            raise TokenRefused(f"HubSpot's login answered {answer.status}: {errors.refused_login(answer.body)}")
         return dict(answer.body)
 
     def _judge(self, answer: Answer, method: str, path: str, writes: bool) -> None:

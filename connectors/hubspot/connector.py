@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
@@ -13,6 +15,7 @@ from connectors.base import (
     CallFailed,
     CloseTask,
     Connector,
+    CreateRecord,
     CreateTask,
     Cursor,
     Destination,
@@ -32,10 +35,11 @@ from connectors.base import (
     UpdateTask,
     Usage,
 )
-from connectors.hubspot import batch, match, owners, read_back, setup, tasks, write
+from connectors.hubspot import batch, match, owners, people, read_back, setup, task_keys, tasks, write
 from connectors.hubspot.client import Client, TokenRefused
 from connectors.hubspot.describe import TASKS, Schema
 from connectors.hubspot.portal import Portal, read_portal
+from connectors.hubspot.task_making import TaskMaker
 from connectors.hubspot.transport import Transport
 
 log = structlog.get_logger(__name__)
@@ -46,11 +50,20 @@ COMPANY_TYPE = "0-2"
 class HubSpotConnector:
     """Companies and tasks of one portal. Nothing is sent before the first call."""
 
-    def __init__(self, destination: Destination, transport: Transport | None = None) -> None:
+    def __init__(
+        self,
+        destination: Destination,
+        transport: Transport | None = None,
+        journal: Journal | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        match.check_fallbacks(destination)
         self._destination = destination
         self._client = Client(destination, transport)
         self._schema = Schema(self._client)
+        self._settling = task_keys.Settling(journal, clock)
         self._portal: Portal | None = None
+        self._kept: task_keys.Keeping | None = None
 
     @property
     def name(self) -> str:
@@ -60,28 +73,34 @@ class HubSpotConnector:
         return batch.SIZE
 
     def fewest_calls(self, operation: type[Operation], count: int) -> int:
+        if operation is CreateTask and self._kept is not None and self._kept.mode != "unique":
+            return -(-count // batch.SIZE) if self._kept.mode == "looked_for" else count
         calls = 2 if operation is CreateTask else 1  # tasks are made, then associated with their companies
         return -(-count // batch.SIZE) * calls
 
     def check(self) -> Health:
         portal = self._portal = read_portal(self._client)
         problems = [problem for probe in self._probes() if (problem := _problem(probe))]
-        return Health(f"HubSpot portal {portal.id}", portal.daily_left, portal.daily_limit, tuple(problems))
+        notes = [note] if (note := self._task_promise()) else []
+        name = f"HubSpot portal {portal.id}"
+        return Health(name, portal.daily_left, portal.daily_limit, tuple(problems), tuple(notes))
 
     def describe(self, object: Literal["account", "task"]) -> Mapping[str, FieldSpec]:
-        return self._schema.fields(TASKS if object == "task" else self._destination.object)
+        zone = self._read_portal().zone.key
+        fields = self._schema.fields(TASKS if object == "task" else self._destination.object)
+        return {name: replace(spec, zone=zone) for name, spec in fields.items()}
 
     def match(self, keys: Sequence[MatchKey], fields: Sequence[str]) -> Sequence[Match]:
         return match.match(self._client, self._schema, self._destination, keys, fields)
 
     def people(self, emails: Sequence[str]) -> Sequence[Person]:
-        raise NotImplementedError
+        return people.people(self._client, self._destination.object, emails)
 
     def owners(self) -> Sequence[Owner]:
         return owners.owners(self._client)
 
     def write(self, operations: Sequence[Operation]) -> Sequence[Outcome]:
-        _check_operations(self._destination.object, operations)
+        _check_operations(self._destination, operations)
         outcomes: dict[str, Outcome] = {}
         for part in batch.chunks(operations):
             try:
@@ -116,21 +135,26 @@ class HubSpotConnector:
         fields = [one for one in operations if isinstance(one, UpdateFields)]
         if fields:
             return write.update_fields(self._client, self._destination, fields)
+        records = [one for one in operations if isinstance(one, CreateRecord)]
+        if records:
+            return write.create_records(self._client, self._schema, self._destination, records)
         try:
-            return self._write_tasks(operations, tasks.key_field(self._destination, self._schema))
-        except tasks.NoTaskKey as problem:
+            self._kept = task_keys.keeping(self._destination, self._schema)
+            return self._write_tasks(operations, self._kept)
+        except task_keys.NoTaskKey as problem:
             return {
                 one.key: Outcome(one.key, "rejected", code="NO_TASK_KEY", reason=str(problem)) for one in operations
             }
 
-    def _write_tasks(self, operations: Sequence[Operation], key: str) -> dict[str, Outcome]:
+    def _write_tasks(self, operations: Sequence[Operation], kept: task_keys.Keeping) -> dict[str, Outcome]:
         created = [one for one in operations if isinstance(one, CreateTask)]
         if created:
-            return tasks.create_tasks(self._client, self._destination, key, self._read_portal(), created)
+            maker = TaskMaker(self._client, self._destination, kept, self._settling, self._read_portal())
+            return maker.make(created)
         updated = [one for one in operations if isinstance(one, UpdateTask)]
         if updated:
-            return tasks.update_tasks(self._client, updated, key)
-        return tasks.close_tasks(self._client, [one for one in operations if isinstance(one, CloseTask)], key)
+            return tasks.update_tasks(self._client, updated, kept.key)
+        return tasks.close_tasks(self._client, [one for one in operations if isinstance(one, CloseTask)], kept.key)
 
     def _read_portal(self) -> Portal:
         if self._portal is None:
@@ -157,37 +181,49 @@ class HubSpotConnector:
             return f"{self._destination.object}.{spec.name} is not unique: accounts are found by search only"
         return None
 
+    def _task_promise(self) -> str:
+        if self._destination.tasks is None:
+            return ""
+        try:
+            return task_keys.promise(self._destination, task_keys.keeping(self._destination, self._schema))
+        except (task_keys.NoTaskKey, AccessDenied):  # told as a problem
+            return ""
+
     def _key_field_problem(self) -> str | None:
         try:
             if self._destination.tasks is not None:
-                tasks.key_field(self._destination, self._schema)
-        except tasks.NoTaskKey as problem:
+                task_keys.keeping(self._destination, self._schema)
+        except task_keys.NoTaskKey as problem:
             return str(problem)
         return None
 
 
-def connect(destination: Destination, journal: Journal | None = None) -> Connector:  # noqa: ARG001
+def connect(destination: Destination, journal: Journal | None = None) -> Connector:
     """A connector for one portal. Raises `ValueError` when ``auth`` or ``api_version`` cannot work.
 
-    ``auth``: ``method: token`` and a secret ``token`` (service key or private app).
+    ``auth``: ``method: token`` and a secret ``token`` (service key or private app); or ``method: oauth`` and
+    ``client_id``, ``client_secret`` and ``refresh_token`` (`connectors.hubspot.auth`).
     """
-    return HubSpotConnector(destination)
+    return HubSpotConnector(destination, journal=journal)
 
 
-def _check_operations(object_name: str, operations: Sequence[Operation]) -> None:
+def _check_operations(destination: Destination, operations: Sequence[Operation]) -> None:
     if len({type(one) for one in operations}) > 1:
         raise ValueError("one call takes operations of one class")
-    strange = {one.object for one in operations if isinstance(one, UpdateFields)} - {"account", object_name}
+    about_records = [one for one in operations if isinstance(one, UpdateFields | CreateRecord)]
+    strange = {one.object for one in about_records} - {"account", destination.object}
     if strange:
-        raise ValueError(f"fields are written to {object_name} only, not to {', '.join(sorted(strange))}")
+        raise ValueError(f"fields are written to {destination.object} only, not to {', '.join(sorted(strange))}")
     if len({one.key for one in operations}) < len(operations):
         raise ValueError("an operation key appears twice in one call")
-    records = [_record(one) for one in operations if not isinstance(one, CreateTask)]
+    records = [_record(destination, one) for one in operations if not isinstance(one, CreateTask)]
     if len(set(records)) < len(records):
         raise ValueError("a record appears twice in one call")
 
 
-def _record(operation: UpdateFields | UpdateTask | CloseTask) -> str:
+def _record(destination: Destination, operation: UpdateFields | CreateRecord | UpdateTask | CloseTask) -> object:
+    if isinstance(operation, CreateRecord):
+        return operation.values.get(destination.match_field) or operation.key
     return operation.record_id if isinstance(operation, UpdateFields) else operation.task_id
 
 

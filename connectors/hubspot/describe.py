@@ -17,6 +17,11 @@ TEXT_LENGTH = 65_536
 
 TASKS = "tasks"
 
+NEVER_UNIQUE = (
+    "HubSpot never changes that and brings an archived property back as it was, so name another one in "
+    "config/crm.yaml and run plgsync crm setup"
+)
+
 _TYPES: Mapping[str, FieldType] = {
     "string": "string",
     "phone_number": "string",
@@ -95,8 +100,9 @@ def canonical(spec: FieldSpec, stored: str | None) -> Scalar:
     """A stored text in the form the pipeline compares; one that does not fit its own type stays as it is."""
     if stored is None or stored == "":
         return None
-    if spec.type == "datetime" and stored.lstrip("-").isdigit():
+    if spec.type in ("date", "datetime") and stored.lstrip("-").isdigit():
         stored = datetime.fromtimestamp(int(stored) / 1000, UTC).isoformat()
+        stored = stored[:10] if spec.type == "date" else stored  # a day is kept as midnight UTC
     try:
         return coerce.coerce(spec, stored)
     except coerce.Invalid:

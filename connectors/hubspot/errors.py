@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,7 +17,12 @@ from connectors.base import Status
 _HANDLING = "https://developers.hubspot.com/docs/api-reference/error-handling"
 _LIMITS = "https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines"
 _PROPERTIES = "https://developers.hubspot.com/docs/guides/api/crm/properties"
+_BATCHES = "https://developers.hubspot.com/docs/api-reference/error-handling#multi-status-errors"
+_LOGIN = "https://developers.hubspot.com/docs/guides/api/app-management/oauth-tokens"
 _OBJECTS = "https://developers.hubspot.com/docs/guides/api/crm/understanding-the-crm"
+
+BEGINNING = 12
+"""So many letters of a long text in a message are taken for that text."""
 
 Effect = Literal["token", "denied", "quota", "too_fast", "park", "locked", "uncertain", "down", "answer"]
 """``answer``: the body says it all. ``down``: HubSpot was not reached, nothing was applied."""
@@ -45,23 +50,39 @@ CALLS: tuple[Line, ...] = (
     _line([477], "", "park", _HANDLING),  # the portal is being moved; Retry-After is in seconds, up to a day
     _line([423], "", "locked", _HANDLING),
     _line([500, 502, 503, 504, 521, 523, 524], "", "uncertain", _HANDLING),
-    _line([522, 525, 526], "", "down", _HANDLING),
+    _line([522, 525, 526], "", "down", _HANDLING),  # no connection or no TLS to HubSpot behind its proxy
+    _line([400, 404, 409, 414], "", "answer", _HANDLING),
 )
+
+LOGINS: Mapping[str, tuple[str, str]] = {
+    # The token endpoint tells its codes in ``status``.
+    "BAD_REFRESH_TOKEN": ("the refresh token is refused: install the app again and store the new one", _LOGIN),
+    "BAD_CLIENT_ID": ("the client id or secret is refused: compare it with the app's Auth page", _LOGIN),
+    "BAD_CLIENT_SECRET": ("the client secret is refused: compare it with the app's Auth page", _LOGIN),
+    "BAD_GRANT_TYPE": ("the app may not sign in with a refresh token: compare its kind with the README", _LOGIN),
+    "": ("install the app again and store its new refresh token", _LOGIN),
+}
+"""What an admin does about a refused login, with the vendor's page; the last for codes nobody documented."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why HubSpot refused one record, fit for logs: no value of the record is in it."""
+    """Why HubSpot refused one record, fit for logs: no value of the record is in it.
+
+    A code we do not know (``known`` false) is for good too: whoever reads it decides, and it is worth a line here.
+    """
 
     code: str
     reason: str
     status: Status = "rejected"
     stale: bool = False
+    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class _Code:
     words: str
+    """Empty: HubSpot's own, with everything taken out that we sent."""
     page: str
     status: Status = "rejected"
     stale: bool = False
@@ -81,9 +102,32 @@ RECORDS: Mapping[str, _Code] = {
     "OBJECT_NOT_FOUND": _Code("the record may be deleted or not exist", _OBJECTS, stale=True),
     "CONFLICT": _Code("the record already exists", _OBJECTS),
     "OBJECT_ALREADY_EXISTS": _Code("it already exists", _PROPERTIES),
+    "REQUIRED_PROPERTIES": _Code("required properties were not set", _OBJECTS),
+    "INVALID_BOOLEAN_OPTION": _Code("a yes/no property takes exactly the options true and false", _PROPERTIES),
+    "DUPLICATE_IDS": _Code("a record was named twice in one call", _BATCHES),
+    "TOO_MANY_INPUTS": _Code("more records than one call takes", _BATCHES),
+    "NOT_UNIQUE": _Code("records cannot be addressed by a property that is not unique", _PROPERTIES),
+    "UNKNOWN_OBJECT": _Code("there is no such kind of object", _OBJECTS),
+    "INVALID_JSON": _Code("HubSpot cannot read what was sent", _HANDLING),
+    "MISSING_SCOPES": _Code("a scope is missing", _HANDLING),
+    "VALIDATION_ERROR": _Code("", _HANDLING),
     "RATE_LIMITS": _Code("the rate limit was reached", _LIMITS, status="retry"),
     "LOCKED": _Code("the record is locked by another change", _HANDLING, status="retry"),
     "INTERNAL_ERROR": _Code("HubSpot had an internal error", _HANDLING, status="retry"),
+}
+
+
+_UNKNOWN = _Code("", "")
+
+TOLD_BY_WORDS: Mapping[str, str] = {
+    # For these HubSpot has no code of its own, only words.
+    "already has that value": "UNIQUE_VALUE",
+    "required properties were not set": "REQUIRED_PROPERTIES",
+    "Duplicate IDs found": "DUPLICATE_IDS",
+    "maximum number of inputs": "TOO_MANY_INPUTS",
+    "by non-unique": "NOT_UNIQUE",
+    "Unable to infer object type": "UNKNOWN_OBJECT",
+    "Invalid input JSON": "INVALID_JSON",
 }
 
 
@@ -109,23 +153,27 @@ def refusal(error: object, sent: Collection[str] = ()) -> Refusal:
     body = _mapping(error)
     message = str(body.get("message") or "")
     details = _property_errors(body, message)
-    if "already has that value" in message:
-        code = "UNIQUE_VALUE"
-    else:
-        code = details[0][0] if details else str(body.get("category") or body.get("errorType") or "UNKNOWN")
-    known = RECORDS.get(code)
-    if known is None:
-        return Refusal(code, _told(code, redact(message, sent)))
-    if details:
+    code = _code(body, message, details)
+    known = RECORDS.get(code, _UNKNOWN)
+    if details and code == details[0][0]:
         told = "; ".join(dict.fromkeys(_detail(code_, name, words, sent) for code_, name, words in details))
-        return Refusal(code, told, known.status, known.stale)
-    return Refusal(code, _told(code, known.words), known.status, known.stale)
+    else:
+        told = _told(code, (known.words or redact(message, sent)) + _names(body, code))
+    return Refusal(code, told, known.status, known.stale, known=known is not _UNKNOWN)
+
+
+def refused_login(body: object) -> str:
+    """What an admin does about a login that HubSpot refuses."""
+    code = str(_mapping(body).get("status") or "")
+    return LOGINS.get(code, LOGINS[""])[0]
 
 
 def redact(message: str, sent: Collection[str]) -> str:
     """``message`` without any value we sent, and without anything that looks like a person, a value or a token."""
     for value in sorted((value for value in sent if value), key=len, reverse=True):
         message = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "…", message, flags=re.IGNORECASE)
+        if len(value) > BEGINNING and (start := message.lower().find(value[:BEGINNING].lower())) >= 0:
+            message = message[:start] + "…"  # HubSpot shows the beginning of long texts
     for pattern in (r"value=[^}]*", r"[\w.+-]+@[\w-]+\.[\w.-]+", r"\bpat-[\w-]+", r"Bearer \S+"):
         message = re.sub(pattern, "…", message)
     return message[:300]
@@ -141,6 +189,13 @@ def context(body: object, name: str) -> list[str]:
     """The names in one entry of an error's ``context``, such as ``ids`` or ``objectWriteTraceId``."""
     found = _mapping(_mapping(body).get("context")).get(name)
     return [str(item) for item in found or []]
+
+
+def _code(body: Mapping[str, Any], message: str, details: Sequence[tuple[str, str, str]]) -> str:
+    for words, code in TOLD_BY_WORDS.items():
+        if words in message:
+            return code
+    return details[0][0] if details else str(body.get("category") or body.get("errorType") or "UNKNOWN")
 
 
 def _property_errors(body: Mapping[str, Any], message: str) -> list[tuple[str, str, str]]:
@@ -169,6 +224,14 @@ def _detail(code: str, name: str, message: str, sent: Collection[str]) -> str:
     if code == "INVALID_OPTION" and options:
         words = f"… was not one of the {redact(options.group(), sent)}"
     return _told(code, f"{name}: {words}" if name else words)
+
+
+def _names(body: Mapping[str, Any], code: str) -> str:
+    """Which properties, or which other record: names and ids only."""
+    if code == "REQUIRED_PROPERTIES" and (names := context(body, "properties")):
+        return f": {', '.join(names)}"
+    holder = re.search(r"\. (\d+) already has that value", str(body.get("message") or ""))
+    return f" (record {holder.group(1)})" if code == "UNIQUE_VALUE" and holder else ""
 
 
 def _told(code: str, words: str) -> str:

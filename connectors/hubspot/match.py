@@ -15,9 +15,12 @@ from connectors.hubspot import search
 from connectors.hubspot.batch import chunks
 from connectors.hubspot.client import Client
 from connectors.hubspot.describe import Schema
+from connectors.hubspot.people import holders, primary_companies
 from connectors.hubspot.records import Record, read_batch
 
 OWNER = "hubspot_owner_id"
+CONTACT_EMAIL = "contacts.email"
+"""As the field of a fallback: the company of the contact who has the address, primary or not."""
 
 _URL_STARTS = ("", "www.", "http://", "https://", "http://www.", "https://www.")
 _DOMAIN_STARTS = ("", "www.")
@@ -96,6 +99,8 @@ def _by_fallback(
 def _candidates(
     client: Client, destination: Destination, fallback: MatchField, values: set[str], wanted: Sequence[str]
 ) -> dict[str, list[Record]]:
+    if fallback.field == CONTACT_EMAIL:
+        return _companies_of_contacts(client, destination, values, wanted)
     by_value: dict[str, list[Record]] = {}
     spelled = [one for value in sorted(values) for one in spellings(fallback, value)]
     seen: set[str] = set()
@@ -108,6 +113,28 @@ def _candidates(
                 seen.add(record.id)
                 by_value.setdefault(normal(fallback.kind, record.properties.get(fallback.field)), []).append(record)
     return by_value
+
+
+def _companies_of_contacts(
+    client: Client, destination: Destination, addresses: set[str], wanted: Sequence[str]
+) -> dict[str, list[Record]]:
+    """The primary companies of the contacts with these addresses; a contact without a company leads nowhere."""
+    found = holders(client, addresses)
+    contacts = [contact.id for records in found.values() for contact in records]
+    homes = primary_companies(client, destination.object, contacts)
+    companies = read_batch(client, destination.object, homes.values(), wanted)
+    leads_to = {
+        address: {homes[contact.id]: None for contact in records if homes.get(contact.id) in companies}
+        for address, records in found.items()
+    }
+    return {address: [companies[company] for company in ids] for address, ids in leads_to.items() if ids}
+
+
+def check_fallbacks(destination: Destination) -> None:
+    """Raise `ValueError` for a fallback that looks where no company is found."""
+    for fallback in destination.fallbacks:
+        if "." in fallback.field and fallback.field != CONTACT_EMAIL:
+            raise ValueError(f"{fallback.field} does not lead to a company; what does: {CONTACT_EMAIL}")
 
 
 def _value(key: MatchKey, fallback: MatchField) -> str | None:

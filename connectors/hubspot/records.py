@@ -44,6 +44,17 @@ def read_batch(
     return found
 
 
+def read_holders(
+    client: Client, object: str, values: Sequence[str], id_property: str, properties: Sequence[str]
+) -> list[Record]:
+    """The records HubSpot finds by one of its own unique properties, whatever value it shows there now.
+
+    A contact found by one of its addresses shows another one when that is its primary.
+    """
+    answers = [_ask(client, object, part, properties, id_property, ()) for part in chunks(values)]
+    return [record_of(result) for answer in answers for result in answer.body.get("results") or []]
+
+
 def _read_part(
     client: Client,
     object: str,
@@ -52,17 +63,7 @@ def _read_part(
     id_property: str,
     history: Sequence[str],
 ) -> dict[str, Record]:
-    body: dict[str, Any] = {
-        "inputs": [{"id": one} for one in ids],
-        "properties": sorted({*properties, id_property} - {""}),
-        "propertiesWithHistory": list(history),
-    }
-    if id_property:
-        body["idProperty"] = id_property
-    path = f"{client.paths.objects}/{object}/batch/read"
-    answer = client.read("POST", path, body)
-    if not answer.ok:
-        raise _unreadable(answer, object, id_property)
+    answer = _ask(client, object, ids, properties, id_property, history)
     found: dict[str, Record] = {}
     for result in answer.body.get("results") or []:
         record = record_of(result)
@@ -76,6 +77,27 @@ def _read_part(
         if record_found is not None:
             asked[one] = record_found
     return asked
+
+
+def _ask(
+    client: Client,
+    object: str,
+    ids: Sequence[str],
+    properties: Sequence[str],
+    id_property: str,
+    history: Sequence[str],
+) -> Answer:
+    body: dict[str, Any] = {
+        "inputs": [{"id": one} for one in ids],
+        "properties": sorted({*properties, id_property} - {""}),
+        "propertiesWithHistory": list(history),
+    }
+    if id_property:
+        body["idProperty"] = id_property
+    answer = client.read("POST", f"{client.paths.objects}/{object}/batch/read", body)
+    if not answer.ok:
+        raise _unreadable(answer, object, id_property)
+    return answer
 
 
 def _read_merged(client: Client, object: str, id: str, properties: Sequence[str]) -> Record | None:

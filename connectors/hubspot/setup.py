@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from connectors.base import AccessDenied, Destination, FieldNeed, FieldSpec, SetupStep
 from connectors.hubspot import errors
 from connectors.hubspot.client import Client
-from connectors.hubspot.describe import TASKS, Schema, field_spec, properties
+from connectors.hubspot.describe import NEVER_UNIQUE, TASKS, Schema, field_spec, properties
+from connectors.hubspot.task_keys import PROMISES
 from connectors.hubspot.transport import NoAnswer
 
 GROUP = "plgsync"
@@ -76,18 +78,27 @@ def _group(client: Client, object: str, described: Sequence[Mapping[str, Any]]) 
 
 
 def _create(client: Client, object: str, group: str, need: FieldNeed, sleep: Callable[[float], None]) -> SetupStep:
-    try:
-        answer = client.write("POST", f"{client.paths.properties}/{object}", _body(need, group))
-    except AccessDenied as denied:
-        return SetupStep(need, "todo", f"{denied}; {_click(need, object)}")
-    except NoAnswer:
-        answer = None
-    if answer is not None and not answer.ok and answer.status != 409:
-        return SetupStep(need, "todo", f"{errors.refusal(answer.body).reason}; {_click(need, object)}")
+    refusal = _post(client, object, _body(need, group))
+    if refusal and need.unique and object == TASKS:
+        # Whether tasks take unique properties is found out by trying; a plain one is the next best (`task_keys`).
+        refusal = _post(client, object, _body(replace(need, unique=False), group))
+    if refusal:
+        return SetupStep(need, "todo", f"{refusal}; {_click(need, object)}")
     spec = _read(client, object, need.name, sleep)
     if spec is None:
         return SetupStep(need, "todo", f"made, but HubSpot does not show it yet: run again; or {_click(need, object)}")
     return _compare(need, object, spec, "created")
+
+
+def _post(client: Client, object: str, body: Mapping[str, object]) -> str:
+    """Why HubSpot will not make a property; empty when it did, or may have: that is seen by reading it."""
+    try:
+        answer = client.write("POST", f"{client.paths.properties}/{object}", body)
+    except AccessDenied as denied:
+        return str(denied)
+    except NoAnswer:
+        return ""
+    return "" if answer.ok or answer.status == 409 else errors.refusal(answer.body).reason
 
 
 def _read(client: Client, object: str, name: str, sleep: Callable[[float], None]) -> FieldSpec | None:
@@ -129,10 +140,8 @@ def _compare(need: FieldNeed, object: str, spec: FieldSpec, right: Literal["exis
     wrong = []
     if spec.type != need.type:
         wrong.append(f"it is of type {spec.type}, not {need.type}: archive it in HubSpot and run again")
-    if need.unique and not spec.unique:
-        wrong.append(
-            "it does not keep values unique, which cannot be changed afterwards: archive it in HubSpot and run again"
-        )
+    if need.unique and not spec.unique and object != TASKS:
+        wrong.append(f"it does not keep values unique: {NEVER_UNIQUE}")
     missing = [option for option in need.options if option not in spec.options]
     if missing and spec.type == need.type:
         wrong.append(f"add the options {', '.join(missing)} to it")
@@ -141,6 +150,8 @@ def _compare(need: FieldNeed, object: str, spec: FieldSpec, right: Literal["exis
     where = f"{object}.{need.name}"
     if wrong:
         return SetupStep(need, "wrong", f"{where}: {'; '.join(wrong)}")
+    if need.unique and not spec.unique:
+        return SetupStep(need, right, PROMISES["looked_for"].format(key=need.name))
     return SetupStep(need, right, where)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from connectors.base import FieldSpec, FieldType, Scalar
+from connectors.base import AccessDenied, FieldSpec, FieldType, Scalar
 from connectors.coerce import canonical
 from connectors.salesforce.client import Client, Row
+from connectors.salesforce.errors import Refused
 
 TYPES: Mapping[str, FieldType] = {
     # https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/field_types.htm
@@ -58,10 +59,16 @@ class Describes:
 
     def _fetch(self, object: str) -> tuple[Mapping[str, FieldSpec], frozenset[str]]:
         if object not in self._seen:
-            fields = self._client.read("GET", f"sobjects/{object}/describe")["fields"]
+            fields = self._described(object)
             specs = {field["name"]: field_spec(field) for field in fields}
             self._seen[object] = specs, frozenset(field["name"] for field in fields if field.get("externalId"))
         return self._seen[object]
+
+    def _described(self, object: str) -> list[dict[str, Any]]:
+        try:
+            return list(self._client.read("GET", f"sobjects/{object}/describe")["fields"])
+        except Refused as refused:
+            raise AccessDenied(f"{object} is missing or hidden from this user: {refused.reason}") from None
 
 
 def field_spec(field: Mapping[str, Any]) -> FieldSpec:

@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from urllib.parse import quote, urlsplit
 
 from simple_salesforce.format import format_soql
 
-from connectors.base import Destination, FieldSpec, Match, MatchField, MatchKey
-from connectors.salesforce.client import URI_LIMIT, Client, Row, select
+from connectors.base import Destination, Match, MatchField, MatchKey
+from connectors.salesforce.client import Client, Row
 from connectors.salesforce.describe import Describes, values_of
+from connectors.salesforce.follow import PREFIXES, Follower, Place
+from connectors.salesforce.soql import in_chunks, select, sized
 
-MERGE_HOPS = 5
 LIKES = 100
-"""Wildcard conditions per query: each is a comparison with every account of the org."""
+"""Wildcard conditions per query: each is a comparison with every record of the org."""
+
+OLDEST_FIRST = " ORDER BY CreatedDate, Id"
+
+NEXT_TO: Mapping[tuple[str, str], tuple[str, ...]] = {
+    # (our object, where a fallback looks): the columns that lead to our record, first one filled; else the row itself
+    ("Account", "Contact"): ("AccountId",),
+    ("Account", "Lead"): ("ConvertedAccountId",),
+    ("Contact", "Lead"): ("ConvertedContactId",),
+    ("Lead", "Contact"): (),
+}
 
 
 @dataclass(slots=True)
 class Search:
-    """One run of matching: the keys still open, and the records found so far."""
+    """One run of matching: the records found so far, by id."""
 
     client: Client
+    describes: Describes
     destination: Destination
-    specs: Mapping[str, FieldSpec]
     fields: Sequence[str]
-    rows: dict[str, Row] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
 
     def run(self, keys: Sequence[MatchKey]) -> list[Match]:
         """One match per key, in order. No record is given to two accounts."""
@@ -44,47 +55,29 @@ class Search:
 
     def _by_id(self, keys: Sequence[MatchKey]) -> Iterable[Match]:
         wanted = {key.account_id: key.record_id for key in keys if key.record_id}
-        if not wanted:
-            return
-        survivors = self._survivors(set(wanted.values()))
+        by_object: dict[str, set[str]] = defaultdict(set)
+        for record_id in wanted.values():
+            by_object[PREFIXES.get(record_id[:3], self.destination.object)].add(record_id)
+        living: dict[str, str] = {}
+        for kind, ids in by_object.items():
+            living |= self._noted(self._follower.living(kind, ids))
         for account_id, record_id in wanted.items():
-            if record_id in survivors:
-                yield self._match(account_id, [survivors[record_id]], "id")
-
-    def _survivors(self, ids: set[str]) -> dict[str, str]:
-        """Living record ids by the id asked for, through merges; what was deleted otherwise is left out."""
-        at = {record_id: record_id for record_id in ids}
-        for _ in range(MERGE_HOPS):
-            unknown = {now for now in at.values() if now not in self.rows}
-            gone = self._fetch_ids(unknown)
-            at = {asked: gone.get(now, now) for asked, now in at.items()}
-            at = {asked: now for asked, now in at.items() if now}
-            if all(now in self.rows for now in at.values()):
-                return at
-        return {}
-
-    def _fetch_ids(self, ids: set[str]) -> dict[str, str]:
-        """Fetch living records; for the others the id they were merged into, or an empty text."""
-        gone = dict.fromkeys(ids, "")
-        columns = (*self._columns(), "IsDeleted", "MasterRecordId")
-        start = select(columns, self.destination.object, "WHERE Id IN ")
-        for row in self._rows(in_chunks(start, ids), deleted=True):
-            if row["IsDeleted"]:
-                gone[row["Id"]] = row["MasterRecordId"] or ""
-            else:
-                self.rows[row["Id"]] = row
-                gone.pop(row["Id"], None)
-        return gone
+            if record_id in living:
+                yield self._match(account_id, [living[record_id]], "id")
 
     def _by_match_field(self, keys: Sequence[MatchKey]) -> Iterable[Match]:
         name = self.destination.match_field
-        if name not in self.specs:
+        if name not in self.describes.fields(self.destination.object):
             return
+        start = select(
+            self._follower.columns_of(self.destination.object), self.destination.object, "WHERE", name, "IN "
+        )
+        rows = list(self._rows(in_chunks(start, (key.account_id for key in keys))))
+        now = self._noted(self._follower.onward(self.destination.object, {row["Id"]: row for row in rows}))
         hits: dict[str, list[str]] = defaultdict(list)
-        start = select(self._columns(), self.destination.object, "WHERE", name, "IN ")
-        for row in self._rows(in_chunks(start, (key.account_id for key in keys))):
-            self.rows[row["Id"]] = row
-            hits[str(row[name])].append(row["Id"])
+        for row in rows:
+            if row["Id"] in now:
+                hits[str(row[name])].append(now[row["Id"]])
         for key in keys:
             if key.account_id in hits:
                 yield self._match(key.account_id, hits[key.account_id], name)
@@ -93,43 +86,42 @@ class Search:
         normalise = NORMAL[fallback.kind]
         asked = {key.account_id: normalise(key.values.get(fallback.account_field, "")) for key in keys}
         wanted = sorted({value for value in asked.values() if value})
-        source, column = _where(self.destination.object, fallback.field)
-        on_account = source == self.destination.object
-        if not wanted or (on_account and column not in self.specs):
+        source, column = where(self.destination.object, fallback.field)
+        if not wanted or column not in self.describes.fields(source):
             return
         hits: dict[str, list[str]] = defaultdict(list)
-        for row in self._rows(self._fallback_queries(source, column, fallback.kind, wanted)):
-            record_id = row["Id"] if on_account else row["AccountId"]
-            value = normalise(str(row[column] or ""))
-            if record_id and record_id not in hits[value]:
+        for value, record_id in self._fallback_hits(source, column, fallback.kind, wanted):
+            if record_id not in hits[value]:
                 hits[value].append(record_id)
-            if on_account:
-                self.rows[record_id] = row
-        self._fetch_ids({record_id for value in wanted for record_id in hits[value]} - set(self.rows))
         for account_id, value in asked.items():
-            ids = [record_id for record_id in hits[value] if record_id in self.rows] if value else []
-            if ids:
-                yield self._unless_taken(self._match(account_id, ids, fallback.field))
+            if value and hits.get(value):
+                yield self._unless_taken(self._match(account_id, hits[value], fallback.field))
 
-    def _fallback_queries(self, source: str, column: str, kind: str, wanted: Sequence[str]) -> list[str]:
-        columns = self._columns(column) if source == self.destination.object else ["Id", "AccountId", column]
-        start, order = select(columns, source, "WHERE "), " ORDER BY CreatedDate, Id"
-        if kind != "domain":
-            return [query + order for query in in_chunks(f"{start}{column} IN ", wanted, len(quote(order)))]
-        # The column is free text: any spelling that contains the domain is fetched and normalised here.
-        clauses = [f"{column} LIKE '%{format_soql('{:like}', domain)}%'" for domain in wanted]
-        either = " OR "
-        chunks = _sized(clauses, len(quote(start + order)) + 2, len(quote(either)), LIKES)
-        return [f"{start}({either.join(some)}){order}" for some in chunks]
+    def _fallback_hits(self, source: str, column: str, kind: str, wanted: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """(normalised value, id of the living record it leads to), the oldest record first."""
+        steps = NEXT_TO.get((self.destination.object, source), ())
+        columns = [*self._follower.columns_of(source), *steps]
+        rows = list(self._rows(_fallback_queries([*columns, column], source, column, kind, wanted)))
+        leads_to = {row["Id"]: next((row[step] for step in steps if row.get(step)), None) for row in rows}
+        through = {to for to in leads_to.values() if to}
+        now = self._noted(self._follower.living(self.destination.object, through)) if through else {}
+        own = {row["Id"]: row for row in rows if not leads_to[row["Id"]] and _stands_alone(source, steps)}
+        now |= self._noted(self._follower.onward(source, own))
+        for row in rows:
+            record_id = now.get(leads_to[row["Id"]] or row["Id"])
+            if record_id:
+                yield NORMAL[kind](str(row[column] or "")), record_id
 
     # ------------------------------------------------------------------ verdicts
 
     def _match(self, account_id: str, ids: Sequence[str], by: str) -> Match:
-        if len(ids) > 1:
-            return Match(account_id, "ambiguous", by=by, candidates=tuple(ids))
-        row = self.rows[ids[0]]
-        values = values_of(row, self.specs, self.fields)
-        return Match(account_id, "matched", ids[0], by, owner_id=row.get("OwnerId"), values=values)
+        some = list(dict.fromkeys(ids))
+        if len(some) > 1:
+            return Match(account_id, "ambiguous", by=by, candidates=tuple(some))
+        place = self.places[some[0]]
+        values = values_of(place.row, self.describes.fields(place.object), self.fields)
+        other = "" if place.object == self.destination.object else place.object
+        return Match(account_id, "matched", some[0], by, owner_id=place.row.get("OwnerId"), values=values, object=other)
 
     def _unless_taken(self, match: Match) -> Match:
         """A record that carries another account's id in its match field is not ours by its domain."""
@@ -139,8 +131,8 @@ class Search:
         return Match(match.account_id, "ambiguous", by=match.by, candidates=(str(match.record_id),))
 
     def _holder(self, record_id: str | None) -> str | None:
-        row = self.rows.get(record_id or "", {})
-        value = row.get(self.destination.match_field)
+        place = self.places.get(record_id or "")
+        value = place.row.get(self.destination.match_field) if place else None
         return None if value in (None, "") else str(value)
 
     def _settle(self, matches: Iterable[Match]) -> dict[str, Match]:
@@ -158,21 +150,56 @@ class Search:
                     )
         return settled
 
-    def _columns(self, *more: str) -> list[str]:
-        wanted = ("Id", "OwnerId", self.destination.match_field, *self.fields, *more)
-        return [name for name in wanted if name in self.specs]
+    # ------------------------------------------------------------------ records
 
-    def _rows(self, queries: Sequence[str], deleted: bool = False) -> Iterable[Row]:
-        return (row for rows in self.client.rows_of(queries, deleted) for row in rows)
+    @property
+    def _follower(self) -> Follower:
+        return Follower(self.client, self.describes, (self.destination.match_field, *self.fields))
+
+    def _noted(self, places: Mapping[str, Place]) -> dict[str, str]:
+        """Keep the places by their own ids; the id found for each name asked."""
+        self.places |= {place.row["Id"]: place for place in places.values()}
+        return {name: place.row["Id"] for name, place in places.items()}
+
+    def _rows(self, queries: Sequence[str]) -> Iterable[Row]:
+        return (row for rows in self.client.rows_of(queries) for row in rows)
 
 
 def match(
     client: Client, describes: Describes, destination: Destination, keys: Sequence[MatchKey], fields: Sequence[str]
 ) -> list[Match]:
     """See `connectors.base.Connector.match`."""
-    if not keys:
-        return []
-    return Search(client, destination, describes.fields(destination.object), fields).run(keys)
+    return Search(client, describes, destination, fields).run(keys) if keys else []
+
+
+def where(object: str, name: str) -> tuple[str, str]:
+    """``Contact.Email`` looks on contacts, ``Lead.Email`` on leads; a plain name on our object itself.
+
+    Raises `ValueError` for an object that does not lead to ours.
+    """
+    source, _, column = name.rpartition(".")
+    if source and source != object and (object, source) not in NEXT_TO:
+        known = sorted(there for here, there in NEXT_TO if here == object)
+        raise ValueError(
+            f"{name} does not lead to a record of {object}; what does: {', '.join(known) or 'its own fields'}"
+        )
+    return source or object, column
+
+
+def _stands_alone(source: str, steps: Sequence[str]) -> bool:
+    """Whether a row that leads nowhere is itself the record: a lead nobody has converted is, a private contact not."""
+    return source == "Lead" or not steps
+
+
+def _fallback_queries(columns: Sequence[str], source: str, column: str, kind: str, wanted: Sequence[str]) -> list[str]:
+    start = select(columns, source, "WHERE ")
+    if kind != "domain":
+        return in_chunks(f"{start}{column} IN ", wanted, OLDEST_FIRST)
+    # The column is free text: any spelling that contains the domain is fetched and normalised here.
+    clauses = [f"{column} LIKE '%{format_soql('{:like}', domain)}%'" for domain in wanted]
+    either = " OR "
+    chunks = sized(clauses, len(quote(start + OLDEST_FIRST)) + 2, len(quote(either)), LIKES)
+    return [f"{start}({either.join(some)}){OLDEST_FIRST}" for some in chunks]
 
 
 def domain_of(text: str) -> str:
@@ -191,28 +218,3 @@ NORMAL: Mapping[str, Callable[[str], str]] = {
     "domain": domain_of,
     "email": lambda text: text.strip().lower(),
 }
-
-
-def in_chunks(start: str, values: Iterable[str], more: int = 0) -> list[str]:
-    """``start`` plus a quoted list of the values, in as many queries as their length needs; none for no values."""
-    quoted = [format_soql("{}", value) for value in dict.fromkeys(values)]
-    return [f"{start}({','.join(some)})" for some in _sized(quoted, len(quote(start)) + 2 + more, len(quote(",")))]
-
-
-def _sized(parts: Sequence[str], overhead: int, between: int, most: int = 10_000) -> list[list[str]]:
-    chunks: list[list[str]] = []
-    size = URI_LIMIT
-    for part in parts:
-        length = len(quote(part, safe="")) + between
-        if size + length > URI_LIMIT or len(chunks[-1]) >= most:
-            chunks.append([])
-            size = overhead
-        chunks[-1].append(part)
-        size += length
-    return chunks
-
-
-def _where(account: str, name: str) -> tuple[str, str]:
-    """``Contact.Email`` looks on the contacts of the account; a plain name on the account itself."""
-    source, _, column = name.rpartition(".")
-    return source or account, column

@@ -22,10 +22,10 @@ from connectors.base import (
     TaskFact,
 )
 from connectors.coerce import coerce
-from connectors.salesforce.client import Client, Row, select
+from connectors.salesforce.client import Client, Row
 from connectors.salesforce.describe import Describes, values_of
 from connectors.salesforce.errors import Refused
-from connectors.salesforce.match import in_chunks
+from connectors.salesforce.soql import in_chunks, select
 from connectors.salesforce.tasks import NOT_STARTED, touched
 
 OVERLAP = timedelta(minutes=5)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from connectors.base import CloseTask, CreateTask, Outcome, UpdateTask
-from connectors.salesforce.client import Client, Row, select
+import structlog
+
+from connectors.base import CallFailed, CloseTask, CreateTask, Outcome, UpdateTask
+from connectors.salesforce.client import Client, Row
 from connectors.salesforce.describe import Describes
-from connectors.salesforce.match import in_chunks
+from connectors.salesforce.soql import in_chunks, select
 from connectors.salesforce.write import UPDATE, Entry, send
 
 # https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_task.htm
@@ -16,8 +18,11 @@ SUBJECT_LENGTH = 255
 BODY_LENGTH = 32_000
 NOT_STARTED = "Not Started"
 COMPLETED = "Completed"
+LEAD, PEOPLE = "00Q", ("00Q", "003")  # how ids of leads, and of leads and contacts, begin
 PRIORITIES = {"high": "High", "medium": "Normal", "low": "Low"}
 STATE = ("Id", "Subject", "Description", "Status", "IsClosed", "IsDeleted", "CreatedById", "LastModifiedById")
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ class TaskWriter:
     def _change(self, operations: Sequence[UpdateTask | CloseTask], values: Mapping[str, Row]) -> list[Outcome]:
         now = {row["Id"]: row for row in self._by_id([op.task_id for op in operations])}
         done: dict[str, Outcome] = {}
-        entries = []
+        entries: list[Entry] = []
         for op in operations:
             row = now.get(op.task_id)
             why = "deleted" if row is None else left_alone(row)
@@ -67,12 +72,25 @@ class TaskWriter:
                 done[op.key] = Outcome(op.key, "applied", op.task_id, "LEFT_ALONE" if why else "", why)
             else:
                 record = {"attributes": {"type": "Task"}, "Id": op.task_id, **changes}
-                entries.append(Entry(op.key, record, op.task_id))
+                entries.append((op.key, record, op.task_id))
         done |= {outcome.key: outcome for outcome in send(self.client, "PATCH", UPDATE, entries)}
         return [done[op.key] for op in operations]
 
     def _upsert(self, operations: Sequence[CreateTask]) -> list[Outcome]:
-        entries = [Entry(op.key, self._record(op), op.record_id) for op in operations]
+        """Make these tasks; one refused with its person is sent once more without, for the account matters more."""
+        outcomes = self._send(operations)
+        named = [op for op, outcome in zip(operations, outcomes, strict=True) if _names_person(op, outcome)]
+        if not named:
+            return outcomes
+        log.info("salesforce_task_without_person", tasks=len(named))
+        try:
+            without = {outcome.key: outcome for outcome in self._send([replace(op, person_id=None) for op in named])}
+        except CallFailed as error:
+            without = {op.key: Outcome(op.key, "retry", None, type(error).__name__, str(error)) for op in named}
+        return [without.get(outcome.key, outcome) for outcome in outcomes]
+
+    def _send(self, operations: Sequence[CreateTask]) -> list[Outcome]:
+        entries: list[Entry] = [(op.key, self._record(op), op.record_id) for op in operations]
         return send(self.client, "PATCH", f"{UPDATE}/Task/{self.key_field}", entries)
 
     def _record(self, op: CreateTask) -> Row:
@@ -80,7 +98,7 @@ class TaskWriter:
         return {
             "attributes": {"type": "Task"},
             self.key_field: op.key,
-            "WhatId": op.record_id,
+            **_relations(op),
             "ActivityDate": op.due.isoformat(),
             "Priority": PRIORITIES[op.priority],
             **self._texts(op.subject, op.body),
@@ -112,6 +130,22 @@ class TaskWriter:
             return COMPLETED
         rows = self.client.rows("SELECT ApiName FROM TaskStatus WHERE IsClosed = true ORDER BY SortOrder LIMIT 1")
         return str(rows[0]["ApiName"]) if rows else COMPLETED
+
+
+def _relations(op: CreateTask) -> Row:
+    """What a task is about and whom it names. A lead, and with it every task, stands alone: it allows no WhatId.
+
+    https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_task.htm
+    """
+    if op.record_id.startswith(PEOPLE):
+        return {"WhoId": op.record_id}
+    beside = op.person_id and not op.person_id.startswith(LEAD)
+    return {"WhatId": op.record_id, "WhoId": op.person_id} if beside else {"WhatId": op.record_id}
+
+
+def _names_person(op: CreateTask, outcome: Outcome) -> bool:
+    """Whether a task was refused that might go through without its person: not every refusal names its field."""
+    return outcome.status == "rejected" and {"WhatId", "WhoId"} <= _relations(op).keys()
 
 
 def left_alone(row: Row) -> str:

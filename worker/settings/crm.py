@@ -15,6 +15,7 @@ from worker.settings import environment
 from worker.settings.base import Percent, SecretRef, Strict
 from worker.settings.crm_check import check_crm as check_crm
 from worker.settings.crm_fields import CrmField, account_id_need, task_key_need
+from worker.settings.crm_hubspot import HubspotAuth
 from worker.settings.product import ZoneText
 
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+")
@@ -51,11 +52,14 @@ Email = Annotated[str, AfterValidator(_email), WithJsonSchema({"type": "string",
 OurName = Annotated[str, AfterValidator(_our_name)]
 CrmName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
+FallbackField = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)?$")]
+
 
 class Fallback(Strict):
     """Another way to find the record of an account that the match field does not find."""
 
-    field: CrmName
+    field: FallbackField
+    """A field of the record, or of an object that leads to it: ``Contact.Email``, ``contacts.email``."""
     with_: str = Field(alias="with")
     """What we know of the account, such as ``account.domain``."""
     kind: Literal["exact", "domain", "email"] = "exact"
@@ -113,13 +117,13 @@ class DestinationSettings(Strict):
     read: dict[OurName, CrmName] = Field(default_factory=dict)
     """Name: a CRM field to read back, known as ``crm.<name>`` in playbooks and scores. Never written."""
 
+    def connector_options(self) -> Mapping[str, Scalar]:
+        """What only the connector of this kind of CRM knows."""
+        return {}
+
     def credentials(self) -> Mapping[str, str]:
         """What the YAML says under ``auth``: plain settings and references to secrets."""
         return self.auth.model_dump(exclude_none=True)
-
-    def options(self) -> Mapping[str, Scalar]:
-        """What only this kind of CRM knows, by the names its connector documents."""
-        return {}
 
     def needs(self) -> tuple[FieldNeed, ...]:
         """Every CRM field this destination needs: the match field, the task key, and the fields we write."""
@@ -153,11 +157,13 @@ class Session(Strict):
     session_id: SecretRef
 
 
-class Token(Strict):
-    """A private app's access token or a service key."""
+class SalesforceOptions(Strict):
+    """How calls to one Salesforce org are packed."""
 
-    method: Literal["token"] = "token"
-    token: SecretRef
+    composite: bool = False
+    """Five calls of 200 records in one: 1,000 changed records cost one call instead of five."""
+    bulk_from: Annotated[int, Field(ge=0)] = 4_000
+    """From so many changed records on they go as one Bulk API 2.0 job; 0 means never."""
 
 
 class SalesforceSettings(DestinationSettings):
@@ -166,14 +172,11 @@ class SalesforceSettings(DestinationSettings):
     kind: Literal["salesforce"]
     api_version: Annotated[str, Field(pattern=r"^[0-9]{2,3}\.0$")] = "67.0"
     auth: Annotated[ClientCredentials | Jwt | Session, Field(discriminator="method")]
-    composite: StrictBool = False
-    """Pack up to five batches of 200 records into one call."""
-    bulk_from: Annotated[int, Field(ge=0)] = 4000
-    """From so many records on, write with a bulk job; 0: never."""
+    options: SalesforceOptions = SalesforceOptions()
 
-    def options(self) -> Mapping[str, Scalar]:
-        """How calls are packed."""
-        return {"composite": self.composite, "bulk_from": self.bulk_from}
+    def connector_options(self) -> Mapping[str, Scalar]:
+        """How its calls are packed."""
+        return self.options.model_dump()
 
 
 class HubspotSettings(DestinationSettings):
@@ -182,7 +185,7 @@ class HubspotSettings(DestinationSettings):
     kind: Literal["hubspot"]
     base_url: BaseUrl = "https://api.hubapi.com"
     api_version: Annotated[str, Field(pattern=r"^(v[0-9]|[0-9]{4}-[0-9]{2})$")] = "2026-03"
-    auth: Token
+    auth: HubspotAuth
 
 
 class Guard(Strict):
@@ -241,7 +244,7 @@ class CrmSettings(Strict):
             else None,
             time_zone=settings.time_zone,
             timeout_s=float(settings.timeout),
-            options=settings.options(),
+            options=settings.connector_options(),
         )
 
     def computed_names(self) -> frozenset[str]:

@@ -15,6 +15,7 @@ WriteMode = Literal["always", "if_empty", "if_ours"]
 _ID_LENGTH = 64
 _TEXT_LENGTH = 255
 _NUMBER_DIGITS = 18
+_LIFECYCLE_STAGE = "lifecyclestage"
 
 
 class CrmField(Strict):
@@ -42,11 +43,20 @@ class CrmField(Strict):
     """Of a number: digits behind the point."""
     options: tuple[str, ...] = ()
     """Of a choice: its values, in the order people see."""
+    forward_only: bool = False
+    """Needed for HubSpot's ``lifecyclestage``, which moves forward only: a step back is refused, not written."""
 
     @model_validator(mode="after")
     def _fits_its_type(self) -> CrmField:
         if (self.type == "enum") != bool(self.options):
             raise ValueError('"options" and "type: enum" go together')
+        if (self.field.lower() == _LIFECYCLE_STAGE) != self.forward_only:
+            raise ValueError(
+                '"forward_only: true" goes with the field lifecyclestage: HubSpot moves it forward only, and many '
+                "teams steer by it. A status of your own, such as plgsync_pql_status, moves both ways"
+            )
+        if self.forward_only and self.null == "clear":
+            raise ValueError('"null: keep" goes with the field lifecyclestage: an unknown value must not empty it')
         if len(set(self.options)) < len(self.options):
             raise ValueError("an option is named twice")
         if self.length is not None and self.type != "string":

@@ -7,8 +7,9 @@ import gzip
 import json
 import time
 import zlib
-from collections.abc import MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -44,12 +45,31 @@ class Exchange:
         self.path: str = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
         self.at = sim.clock.now()
         self._started = time.perf_counter()
-        self._headers: list[tuple[bytes, bytes]] = scope["headers"]
+        self._raw_headers: list[tuple[bytes, bytes]] = scope["headers"]
+        self._headers: dict[str, str] | None = None
+        self._raw_query: bytes = scope["query_string"]
         self.connection: Connection = scope["extensions"][CONNECTION]
         self._met = False
         self._fault: Fault | None = None
         sim.numbered += 1
         self.number = sim.numbered
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The request's headers by lower-case name; of a repeated one the first."""
+        if self._headers is None:
+            pairs = reversed(self._raw_headers)
+            self._headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
+        return self._headers
+
+    @property
+    def head_length(self) -> int:
+        """Bytes in the path with its query and in all header names and values."""
+        return len(self.path) + sum(len(name) + len(value) for name, value in self._raw_headers)
+
+    def query(self) -> dict[str, str]:
+        """The parameters of the query string; of a repeated one the last."""
+        return dict(parse_qsl(self._raw_query.decode("latin-1"), keep_blank_values=True)) if self._raw_query else {}
 
     @property
     def fault(self) -> Fault | None:
@@ -80,7 +100,7 @@ class Exchange:
             at=self.at,
             method=self.method,
             path=self.path,
-            headers=loggable(self._headers),
+            headers=loggable(self.headers),
             body=self.body,
             records=self.records,
             status=status,
@@ -114,13 +134,42 @@ async def refuse_before(exchange: Exchange) -> Response | None:
     return None
 
 
+class Reply:
+    """A finished answer, held back so that a fault can still change or swallow it. Header names are lower-case."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int = 500, headers: list[tuple[bytes, bytes]] | None = None, body: bytes = b"") -> None:
+        self.status = status
+        self.headers = headers if headers is not None else []
+        self.body = body
+
+    @classmethod
+    def of(cls, response: Response) -> Reply:
+        """The same answer as a Starlette response."""
+        return cls(response.status_code, response.raw_headers, bytes(response.body))
+
+    async def collect(self, message: MutableMapping[str, Any]) -> None:
+        """Take in what an ASGI app sends."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = list(message.get("headers", []))
+        elif message["type"] == "http.response.body":
+            self.body += message.get("body", b"")
+
+
+Direct = Callable[[Exchange], Awaitable[Reply | None]]
+"""Answers a request without an ASGI app in between, or None when the app shall answer it."""
+
+
 class Gate:
     """An ASGI app around a sandbox CRM's own app; see `connectors.sandbox.core`."""
 
-    def __init__(self, app: ASGIApp, sim: Sim, *, faults_first: bool) -> None:
+    def __init__(self, app: ASGIApp, sim: Sim, *, faults_first: bool, direct: Direct | None = None) -> None:
         self._app = app
         self._sim = sim
         self._faults_first = faults_first
+        self._direct = direct
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; a request that is not HTTP goes to the app as it is."""
@@ -134,55 +183,35 @@ class Gate:
             answer = await self._answer(exchange, scope)
             status = answer.status
             self._sim.log.add(exchange.entry(status), exchange.secret)
-            await _send(exchange, answer, scope, send)
+            await _send(exchange, answer, send)
         except Dropped:
             if status is None:
                 self._sim.log.add(exchange.entry(None), exchange.secret)
             await _until_closed(receive)
 
-    async def _answer(self, exchange: Exchange, scope: Scope) -> _Answer:
-        if self._faults_first and (refusal := await refuse_before(exchange)):
-            return _Answer.of(refusal)
-        answer = _Answer()
-        await self._app(scope, _replay(exchange.body), answer.collect)
+    async def _answer(self, exchange: Exchange, scope: Scope) -> Reply:
+        if self._faults_first and exchange.fault and (refusal := await refuse_before(exchange)):
+            return Reply.of(refusal)
+        answer = await self._direct(exchange) if self._direct else None
+        if answer is None:
+            answer = Reply()
+            await self._app(scope, _replay(exchange.body), answer.collect)
         match exchange.kind():
             case "drop_after":
                 raise exchange.drop()
             case "hang_after":
                 await _hang(exchange)
             case "status_after":
-                return _Answer.of(_scripted(exchange))
+                return Reply.of(_scripted(exchange))
             case "bad_json":
                 answer.body = b"<html><body>upstream connect error" + answer.body[:20]
         return answer
 
 
-class _Answer:
-    """A finished response, held back so that a fault can still change or swallow it."""
-
-    def __init__(self) -> None:
-        self.status = 500
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.body = b""
-
-    @classmethod
-    def of(cls, response: Response) -> _Answer:
-        answer = cls()
-        answer.status, answer.headers, answer.body = response.status_code, response.raw_headers, bytes(response.body)
-        return answer
-
-    async def collect(self, message: MutableMapping[str, Any]) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            self.headers = list(message.get("headers", []))
-        elif message["type"] == "http.response.body":
-            self.body += message.get("body", b"")
-
-
-async def _send(exchange: Exchange, answer: _Answer, scope: Scope, send: Send) -> None:
+async def _send(exchange: Exchange, answer: Reply, send: Send) -> None:
     headers = [pair for pair in answer.headers if pair[0] != b"content-length"]
     body = answer.body
-    if len(body) >= _GZIP_FROM and _accepts_gzip(scope):
+    if len(body) >= _GZIP_FROM and "gzip" in exchange.headers.get("accept-encoding", ""):
         body = gzip.compress(body, compresslevel=1, mtime=0)
         headers.append((b"content-encoding", b"gzip"))
     if answer.status not in (204, 304):
@@ -217,10 +246,6 @@ def _replay(body: bytes) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return receive
-
-
-def _accepts_gzip(scope: Scope) -> bool:
-    return any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"])
 
 
 def _scripted(exchange: Exchange) -> Response:

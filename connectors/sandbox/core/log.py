@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -96,10 +96,9 @@ class RequestLog:
             self._body_bytes -= len(body)
 
 
-def loggable(headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
+def loggable(headers: Mapping[str, str]) -> dict[str, str]:
     """Request headers by lower-case name, without those that carry a credential."""
-    named = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
-    return {name: value for name, value in named.items() if name not in _NEVER_LOGGED}
+    return {name: value for name, value in headers.items() if name not in _NEVER_LOGGED}
 
 
 def _hash(body: bytes) -> str:

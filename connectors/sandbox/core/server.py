@@ -1,7 +1,8 @@
 """HTTP/1.1 over loopback for several ASGI apps in one event loop, with connections that can be cut.
 
-uvicorn's protocol does the HTTP; its `Server` is not used because two of them fight over signals and wait
-for keep-alive connections when they stop.
+uvicorn's httptools protocol does the HTTP; it takes a head of any length, because a CRM answers 414 itself.
+uvicorn's `Server` is not used because two of them fight over signals and wait for keep-alive connections
+when they stop.
 """
 
 from __future__ import annotations
@@ -15,13 +16,12 @@ from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 CONNECTION = "sandbox.connection"
 """Key in ``scope["extensions"]`` of the `Connection` a request came in on."""
 
-_LONGEST_HEAD = 256 * 1024  # a CRM answers 414 itself, so the parser has to let long URLs through
 _KEEP_ALIVE_S = 75
 _STOP_WITHIN_S = 0.5
 
@@ -48,7 +48,7 @@ class Connection:
             self.transport.close()
 
 
-class _Protocol(H11Protocol):
+class _Protocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 with the connection handed to the app."""
 
     def __init__(self, config: Config, state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
@@ -88,7 +88,6 @@ class HttpServer:
             access_log=False,
             server_header=False,
             timeout_keep_alive=_KEEP_ALIVE_S,
-            h11_max_incomplete_event_size=_LONGEST_HEAD,
         )
         self._state = ServerState()
         self._socket = socket.create_server(("127.0.0.1", port), backlog=512)

@@ -21,8 +21,8 @@ from connectors.sandbox.core.gate import Exchange, Gate, exchange_of, refuse_bef
 from connectors.sandbox.hubspot.auth import Caller
 from connectors.sandbox.hubspot.call import Answer, Call
 from connectors.sandbox.hubspot.errors import Refusal, missing_scopes
-from connectors.sandbox.hubspot.limits import WINDOW_S, Bucket, portal_day
-from connectors.sandbox.hubspot.mishaps import refuse_at_the_gate
+from connectors.sandbox.hubspot.limits import Bucket, portal_day
+from connectors.sandbox.hubspot.mishaps import refuse_at_the_gate, speak_hubspot
 from connectors.sandbox.hubspot.page import page
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.routes import Found, find_route
@@ -63,6 +63,7 @@ def _api(portal: Portal) -> Callable[[Request], Awaitable[Response]]:
         try:
             caller = _caller(portal, exchange, found.route.bucket, request.headers.get("authorization"))
             _count(portal, exchange, found.route.bucket, caller)
+            speak_hubspot(portal, exchange.fault)
             if refusal := await refuse_before(exchange):
                 return refusal
             status, body = _answer(portal, exchange, found, request)
@@ -89,7 +90,7 @@ def _count(portal: Portal, exchange: Exchange, bucket: Bucket, caller: Caller) -
         search_max=options.search_max,
         daily=options.daily,
         day=portal_day(exchange.at, options.time_zone),
-        others=options.competing_rps * WINDOW_S,
+        others=portal.others(),
     )
     if refusal is not None:
         raise refusal
@@ -98,7 +99,7 @@ def _count(portal: Portal, exchange: Exchange, bucket: Bucket, caller: Caller) -
 
 def _answer(portal: Portal, exchange: Exchange, found: Found, request: Request) -> Answer:
     refuse_at_the_gate(portal, exchange)
-    scopes = found.scopes()
+    scopes = found.scopes(portal.contents.kind(found.params.get("type", "")))
     if scopes and portal.access.scopes.isdisjoint(scopes):
         raise missing_scopes(scopes[:1])
     call = Call(portal, exchange, found.version, found.params, request.query_params, portal.now_ms())
@@ -128,5 +129,5 @@ def _rate_headers(portal: Portal, exchange: Exchange, bucket: Bucket, caller: Ca
         return {}
     options = portal.options
     daily = None if caller.oauth else options.daily
-    others = options.competing_rps * WINDOW_S
-    return dict(portal.limits.headers(bucket, caller.app, exchange.at.timestamp(), options.plan_max, daily, others))
+    at = exchange.at.timestamp()
+    return dict(portal.limits.headers(bucket, caller.app, at, options.plan_max, daily, portal.others()))

@@ -113,6 +113,12 @@ class Associations:
             if other != survivor:
                 self.associate(survivor, other, tuple(kind for kind in kinds if kind is not None))
 
+    def forget_record(self, node: Node) -> None:
+        """Remove every association of a record."""
+        for other in list(self._links.get(node, {})):
+            self.forget(node, other)
+        self._links.pop(node, None)
+
     def all(self) -> Iterator[tuple[Node, Node, list[int]]]:
         """Every association once per direction."""
         for node, others in self._links.items():

@@ -7,12 +7,21 @@ from dataclasses import dataclass
 from random import Random
 from urllib.parse import parse_qs
 
-from connectors.sandbox.hubspot.errors import TOO_FEW_CREDENTIALS, JsonObject, Refusal, refuse
+from connectors.sandbox.hubspot.errors import TOO_FEW_CREDENTIALS, JsonObject, Refusal, not_found, refuse
+from connectors.sandbox.hubspot.moments import iso
 
 LIFETIME_S = 1800
 ALL_SCOPES = frozenset(
-    [f"crm.objects.{kind}.{verb}" for kind in ("companies", "contacts", "deals") for verb in ("read", "write")]
-    + [f"crm.schemas.{kind}.{verb}" for kind in ("companies", "contacts", "deals") for verb in ("read", "write")]
+    [
+        f"crm.objects.{kind}.{verb}"
+        for kind in ("companies", "contacts", "deals", "custom")
+        for verb in ("read", "write")
+    ]
+    + [
+        f"crm.schemas.{kind}.{verb}"
+        for kind in ("companies", "contacts", "deals", "custom")
+        for verb in ("read", "write")
+    ]
     + ["crm.objects.owners.read", "oauth"]
 )
 
@@ -56,9 +65,7 @@ class Access:
             raise _unknown()
         expired_for = int(at - self._issued[token] - LIFETIME_S)
         if expired_for >= 0:
-            message = f"The OAuth token used to make this call expired {expired_for} second(s) ago."
-            when = f"{int(self._issued[token] + LIFETIME_S) * 1000}"
-            raise refuse(401, "EXPIRED_AUTHENTICATION", message, context={"expire time": [when]})
+            raise expired(expired_for, self._issued[token] + LIFETIME_S)
         return Caller("oauth", oauth=True)
 
     def expire(self) -> None:
@@ -84,6 +91,29 @@ class Access:
             "expires_in": LIFETIME_S,
         }
 
+    def about_token(self, token: str, at: float, portal_id: int, app_id: int) -> JsonObject:
+        """What is known of an access token given out. `Refusal` 404 for any other."""
+        if token not in self._issued:
+            raise not_found("Access token not found")
+        left = max(0, int(self._issued[token] + LIFETIME_S - at))
+        return {"token": token, **self._grant(portal_id), "app_id": app_id, "expires_in": left}
+
+    def about_refresh_token(self, token: str, portal_id: int) -> JsonObject:
+        """What is known of the refresh token. `Refusal` 404 for any other."""
+        if self.oauth is None or token != self.oauth.refresh_token:
+            raise not_found("Refresh token not found")
+        return {"token": token, **self._grant(portal_id), "client_id": self.oauth.client_id}
+
+    def _grant(self, portal_id: int) -> JsonObject:
+        return {
+            "user": "admin@example.com",
+            "hub_domain": "sandbox.example.com",
+            "scopes": sorted(self.scopes),
+            "hub_id": portal_id,
+            "user_id": 12000000,
+            "token_type": "access",
+        }
+
     def configure(self, options: Mapping[str, object]) -> None:
         """Take ``token`` (replaces every static token), ``scopes``, ``oauth``, ``token_revoked`` from options."""
         if "token" in options:
@@ -100,6 +130,14 @@ class Access:
             if not isinstance(described, dict):
                 raise ValueError("oauth needs client_id, client_secret and refresh_token")
             self.oauth = OAuthApp(**{str(name): str(value) for name, value in described.items()})
+
+
+def expired(seconds_ago: int, at: float) -> Refusal:
+    """401 for a token that ended ``seconds_ago``, at the moment ``at``; the wording is as reported in
+    airbytehq/airbyte#74726 and, for days, HubSpot/hubspot-api-php#363."""
+    ago = f"{seconds_ago // 86_400} day(s)" if seconds_ago >= 86_400 else f"{seconds_ago} second(s)"
+    message = f"The OAuth token used to make this call expired {ago} ago."
+    return refuse(401, "EXPIRED_AUTHENTICATION", message, context={"expire time": [iso(int(at * 1000))]})
 
 
 def _unknown() -> Refusal:

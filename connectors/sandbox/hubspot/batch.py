@@ -211,17 +211,16 @@ def _check(call: Call, kind: Kind, given: _Input, mishap: Mishap) -> Write:
     if given.unsaid:
         write.sent = tuple(name for name in write.sent if name != given.id_property)
     if given.record is None and given.item.get("associations"):
-        write.links = check_links(call.portal, kind, given.item)
+        write.links = check_links(call.portal, kind, given.item, call.version)
     return write
 
 
 def _claim(call: Call, kind: Kind, write: Write, claimed: set[tuple[str, str]]) -> None:
     store = call.store(kind)
-    for name, value in write.changes.items():
-        if value and store.is_unique(name):
-            if (name, value) in claimed:
-                raise Problem("VALIDATION_ERROR", f"Property {name} must be unique; {value} is in this batch twice")
-            claimed.add((name, value))
+    for name, value in store.unique_values(write.changes):
+        if (name, value) in claimed:
+            raise Problem("VALIDATION_ERROR", f"Property {name} must be unique; {value} is in this batch twice")
+        claimed.add((name, value))
 
 
 def _answer(call: Call, ok: int, results: list[JsonObject], errors: list[JsonObject]) -> Answer:

@@ -11,7 +11,7 @@ from starlette.datastructures import QueryParams
 
 from connectors.sandbox.core.gate import Exchange
 from connectors.sandbox.hubspot.errors import JsonObject, Refusal, invalid_json
-from connectors.sandbox.hubspot.kinds import Kind, kind_named
+from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.records import Record, RecordStore, echo
 from connectors.sandbox.hubspot.schema import Schema
 from connectors.sandbox.hubspot.shapes import whole
@@ -40,7 +40,7 @@ class Call:
     def kind(self, param: str = "type") -> Kind:
         """The kind of object the path names. Raises `Refusal`."""
         name = self.params[param]
-        found = kind_named(name)
+        found = self.portal.contents.kind(name)
         if found is None:
             raise Refusal(400, {"status": "error", "message": f"Unable to infer object type from: {name}"})
         return found

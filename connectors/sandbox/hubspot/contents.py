@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from connectors.sandbox.hubspot.associations import Associations
 from connectors.sandbox.hubspot.defaults import default_schema
 from connectors.sandbox.hubspot.errors import JsonObject
-from connectors.sandbox.hubspot.kinds import CONTACTS, KINDS, Kind
+from connectors.sandbox.hubspot.kinds import CONTACTS, KINDS, Kind, by_name
 from connectors.sandbox.hubspot.moments import iso
 from connectors.sandbox.hubspot.records import Record, RecordStore, Source
 
 _FIRST_IDS = {"companies": 7945028643, "contacts": 171591000198, "deals": 21604988001, "tasks": 68310044901}
+_FIRST_CUSTOM_ID = 860247707
 _FIRST_OWNER = 60158101
 
 
@@ -53,11 +54,26 @@ class Contents:
     """The data of a portal. Built new, it is an empty portal with HubSpot's own properties."""
 
     def __init__(self) -> None:
+        self.kinds: tuple[Kind, ...] = KINDS
+        self._by_name = by_name(KINDS)
         self.schemas = {kind.name: default_schema(kind) for kind in KINDS}
         self.records = {kind.name: RecordStore(kind, _FIRST_IDS[kind.name]) for kind in KINDS}
         self.records[CONTACTS.name].index("email")
         self.owners: dict[str, PortalOwner] = {}
         self.associations = Associations()
+
+    def kind(self, name: str) -> Kind | None:
+        """The kind meant by a plural, a singular or a type id, in any case; None when there is none."""
+        return self._by_name.get(name.lower())
+
+    def add_kind(self, kind: Kind) -> None:
+        """Add a custom object; ValueError when one of its names is taken."""
+        if taken := by_name([kind]).keys() & self._by_name.keys():
+            raise ValueError(f"an object is called {', '.join(sorted(taken))} already")
+        self.kinds = (*self.kinds, kind)
+        self._by_name |= by_name([kind])
+        self.schemas[kind.name] = default_schema(kind)
+        self.records[kind.name] = RecordStore(kind, _FIRST_CUSTOM_ID)
 
     def add_owner(self, email: str, first_name: str, last_name: str, at_ms: int, owner_id: str | None) -> PortalOwner:
         """A new person; ValueError when the id is taken or not a number."""
@@ -68,9 +84,14 @@ class Contents:
         self.owners[chosen] = PortalOwner(chosen, email, first_name, last_name, user_id, at_ms, at_ms)
         return self.owners[chosen]
 
-    def deactivate_owner(self, owner_id: str, at_ms: int) -> None:
-        """Archive a person; records keep pointing at them. Raises KeyError."""
-        self.owners[owner_id] = replace(self.owners[owner_id], archived=True, updated_ms=at_ms)
+    def set_owner_active(self, owner_id: str, active: bool, at_ms: int) -> None:
+        """Archive a person, or bring them back; records keep pointing at them. Raises KeyError."""
+        self.owners[owner_id] = replace(self.owners[owner_id], archived=not active, updated_ms=at_ms)
+
+    def delete(self, kind: Kind, record: Record) -> None:
+        """Remove a record and its associations for good."""
+        self.records[kind.name].delete(record)
+        self.associations.forget_record((kind.name, record.id))
 
     def merge(self, kind: Kind, survivor: Record, loser: Record, at_ms: int, source: Source) -> None:
         """Merge two records of one kind; values and associations go to the survivor."""

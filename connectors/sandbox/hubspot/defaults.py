@@ -149,6 +149,10 @@ hs_createdate | Create Date | datetime/date | r
 hs_lastmodifieddate | Last Modified Date | datetime/date | r
 """,
 }
+_CUSTOM = """
+hs_createdate | Create Date | datetime/date | r
+hs_lastmodifieddate | Last Modified Date | datetime/date | r
+"""
 _GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
     COMPANIES.name: (
         ("companyinformation", "Company Information"),
@@ -164,8 +168,10 @@ _EVERYWHERE = (("integrationcreatedproperties", "Integration created properties"
 
 def default_schema(kind: Kind) -> Schema:
     """The schema of ``kind`` in a new portal."""
-    groups = [*_GROUPS[kind.name], *_EVERYWHERE]
-    properties = {definition.name: definition for definition in _parse(_TABLES[kind.name] + _SHARED, groups[0][0])}
+    own = ((f"{kind.singular}_information", f"{kind.singular} information"),)
+    groups = [*_GROUPS.get(kind.name, own), *_EVERYWHERE]
+    table = _TABLES.get(kind.name, _CUSTOM) + _SHARED
+    properties = {definition.name: definition for definition in _parse(table, groups[0][0])}
     return Schema(properties, {name: Group(name, label, place) for place, (name, label) in enumerate(groups)})
 
 

@@ -1,4 +1,4 @@
-"""Calls on property definitions and their groups."""
+"""Calls on property definitions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from connectors.sandbox.hubspot.call import Answer, Call
 from connectors.sandbox.hubspot.errors import JsonObject, Refusal, batch_error, invalid, not_found, refuse
 from connectors.sandbox.hubspot.kinds import TASKS, Kind
 from connectors.sandbox.hubspot.moments import iso
-from connectors.sandbox.hubspot.schema import MAX_UNIQUE, TRUE_FALSE, Group, Property, Schema, option_of
+from connectors.sandbox.hubspot.schema import MAX_UNIQUE, TRUE_FALSE, Property, Schema, option_of
 from connectors.sandbox.hubspot.shapes import inputs_of, not_set, objects, text, whole
 
 if TYPE_CHECKING:
@@ -34,8 +34,11 @@ _EXISTS = "Properties.PROPERTY_WITH_NAME_EXISTS"
 
 def define(portal: Portal, kind: Kind, described: Mapping[str, Any]) -> Property:
     """Create a property, or restore and redefine an archived one of that name. Raises `Refusal`."""
+    return _add(portal, kind, _parsed(portal, kind, portal.contents.schemas[kind.name], described))
+
+
+def _add(portal: Portal, kind: Kind, definition: Property) -> Property:
     schema = portal.contents.schemas[kind.name]
-    definition = _parsed(portal, kind, schema, described)
     existing = schema.get(definition.name)
     if existing is not None:
         message = f"A property named '{definition.name}' already exists."
@@ -50,7 +53,7 @@ def define(portal: Portal, kind: Kind, described: Mapping[str, Any]) -> Property
 def list_properties(call: Call) -> Answer:
     """200 with every definition that is (not) archived."""
     listed = call.schema(call.kind()).listed(call.flag("archived"))
-    return 200, {"results": [definition.to_dated_json() for definition in listed]}
+    return 200, {"results": [definition.to_dated_json() for definition in listed if _readable(call, definition)]}
 
 
 def create_property(call: Call) -> Answer:
@@ -77,7 +80,7 @@ def patch_property(call: Call) -> Answer:
         group=_known_group(call.schema(call.kind()), text(body, "groupName") or definition.group),
         type=type_,
         field_type=field_type,
-        display_order=_order(body, definition.display_order),
+        display_order=order_of(body, definition.display_order),
         hidden=body.get("hidden", definition.hidden) is True,
         form_field=body.get("formField", definition.form_field) is True,
         options=_options(type_, body) if "options" in body else definition.options,
@@ -96,16 +99,15 @@ def delete_property(call: Call) -> Answer:
 
 
 def batch_create(call: Call) -> Answer:
-    """201, or 207 with an error for every name that exists."""
+    """201, or 207 with an error for every name that exists; nothing is made when another one is wrong."""
     kind = call.kind()
     made: list[JsonObject] = []
     errors: list[JsonObject] = []
-    for described in inputs_of(call.body(), 100):
+    schema, inputs = call.schema(kind), inputs_of(call.body(), 100)
+    for definition in [_parsed(call.portal, kind, schema, _plain(described)) for described in inputs]:
         try:
-            made.append(define(call.portal, kind, _plain(described)).to_json())
+            made.append(_add(call.portal, kind, definition).to_json())
         except Refusal as refusal:
-            if refusal.status != 409:
-                raise
             errors.append({name: value for name, value in refusal.body.items() if name != "correlationId"})
     return _batch_answer(call, 201, made, errors)
 
@@ -115,7 +117,8 @@ def batch_read(call: Call) -> Answer:
     body, schema = call.body(), call.schema(call.kind())
     archived = body.get("archived") is True
     names = [text(item, "name") for item in inputs_of(body, 100)]
-    found = [known for name in names if (known := schema.properties.get(name)) and known.archived == archived]
+    known = [definition for name in names if (definition := schema.properties.get(name))]
+    found = [each for each in known if each.archived == archived and _readable(call, each)]
     missing = sorted(set(names) - {known.name for known in found})
     errors = [batch_error("OBJECT_NOT_FOUND", _no_such(name), name=[name]) for name in missing]
     return _batch_answer(call, 200, [known.to_dated_json() for known in found], errors)
@@ -130,35 +133,11 @@ def batch_archive(call: Call) -> Answer:
     return 204, None
 
 
-def list_groups(call: Call) -> Answer:
-    """200 with every group."""
-    return 200, {"results": [group.to_json() for group in call.schema(call.kind()).groups.values()]}
-
-
-def get_group(call: Call) -> Answer:
-    """200 with the group."""
-    group = call.schema(call.kind()).groups.get(call.params["name"])
-    if group is None:
-        raise not_found(f"Property group {call.params['name']} does not exist")
-    return 200, group.to_json()
-
-
-def create_group(call: Call) -> Answer:
-    """201 with the group."""
-    body, groups = call.body(), call.schema(call.kind()).groups
-    _require(body, ("name", "label"))
-    name = text(body, "name")
-    if name in groups:
-        raise refuse(409, "OBJECT_ALREADY_EXISTS", f"A property group named '{name}' already exists.")
-    groups[name] = Group(name, text(body, "label"), _order(body, -1))
-    return 201, groups[name].to_json()
-
-
 # -------------------------------------------------------------------------------- shared
 
 
 def _parsed(portal: Portal, kind: Kind, schema: Schema, described: Mapping[str, Any]) -> Property:
-    _require(described, _REQUIRED)
+    require(described, _REQUIRED)
     name, type_, field_type = text(described, "name"), text(described, "type"), text(described, "fieldType")
     if not _NAME.match(name):
         raise invalid(f"Property name '{name}' must be lower case, begin with a letter and use only a-z, 0-9 and _")
@@ -166,6 +145,7 @@ def _parsed(portal: Portal, kind: Kind, schema: Schema, described: Mapping[str, 
     unique = described.get("hasUniqueValue") is True
     if unique:
         _check_unique(portal, kind, schema, name, type_)
+        unique = kind.name not in portal.options.unique_ignored
     at = portal.now_ms()
     return Property(
         name=name,
@@ -175,7 +155,7 @@ def _parsed(portal: Portal, kind: Kind, schema: Schema, described: Mapping[str, 
         group=_known_group(schema, text(described, "groupName")),
         description=text(described, "description"),
         options=_options(type_, described),
-        display_order=_order(described, -1),
+        display_order=order_of(described, -1),
         unique=unique,
         hidden=described.get("hidden") is True,
         calculated=field_type == "calculation_equation",
@@ -208,7 +188,8 @@ def _known_group(schema: Schema, name: str) -> str:
     return name
 
 
-def _order(described: Mapping[str, Any], usual: int) -> int:
+def order_of(described: Mapping[str, Any], usual: int) -> int:
+    """Where a definition is shown; -1 leaves it to HubSpot. Raises `Refusal`."""
     return (
         usual
         if str(described.get("displayOrder", "")) == "-1"
@@ -221,8 +202,8 @@ def _options(type_: str, described: Mapping[str, Any]) -> tuple[JsonObject, ...]
     if type_ not in ("enumeration", "bool"):
         return ()
     for option in listed:
-        _require(option, ("label", "value"))
-        _order(option, 0)
+        require(option, ("label", "value"))
+        order_of(option, 0)
     options = tuple(option_of(option, place) for place, option in enumerate(listed))
     values = [option["value"] for option in options]
     if len(set(values)) < len(values):
@@ -243,16 +224,22 @@ def _hint(described: Mapping[str, Any]) -> str | None:
     return hint
 
 
-def _require(body: Mapping[str, Any], names: tuple[str, ...]) -> None:
+def require(body: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    """Refuse a body that lacks one of ``names``. Raises `Refusal`."""
     if missing := [name for name in names if not text(body, name)]:
         raise not_set(missing)
 
 
 def _found(call: Call, archived: bool) -> Property:
     found = call.schema(call.kind()).properties.get(call.params["name"])
-    if found is None or found.archived != archived:
+    if found is None or found.archived != archived or not _readable(call, found):
         raise not_found(_no_such(call.params["name"]))
     return found
+
+
+def _readable(call: Call, definition: Property) -> bool:
+    """A new definition can be read a moment after it was made."""
+    return definition.created_ms + call.portal.options.property_lag * 1000 <= call.at_ms
 
 
 def _no_such(name: str) -> str:

@@ -42,7 +42,8 @@ def derive(kind: Kind, before: Mapping[str, str], changes: Mapping[str, str], re
         return derived
     if changes.get("hubspot_owner_id", "") != before.get("hubspot_owner_id", "") and "hubspot_owner_id" in changes:
         derived["hubspot_owner_assigneddate"] = iso(at_ms) if changes["hubspot_owner_id"] else ""
-    _DERIVERS[kind.name](before, changes, derived, record_id, at_ms)
+    if derive_more := _DERIVERS.get(kind.name):
+        derive_more(before, changes, derived, record_id, at_ms)
     return derived
 
 

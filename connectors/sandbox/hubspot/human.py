@@ -7,11 +7,17 @@
 | ``edit`` | type, id, properties |
 | ``create`` | type, properties, company (record id) |
 | ``archive``, ``restore`` | type, id |
+| ``delete`` | type, id: gone for good, from the archive too |
+| ``change_owner`` | type, id, owner (owner id, empty for nobody) |
+| ``add_address`` | id, email: one more address of a contact |
 | ``merge`` | type, survivor, loser |
 | ``add_owner`` | email, firstName, lastName |
-| ``deactivate_owner`` | id |
+| ``deactivate_owner``, ``reactivate_owner`` | id |
 | ``archive_property`` | type, name |
-| ``rename_option`` | type, name, from, to: the internal value changes, records keep the old one |
+| ``rename_option`` | type, name, from, label: what people see; with ``to`` the internal value changes and records \
+keep the old one |
+| ``take_scope``, ``give_scope`` | scope: what the app may do |
+| ``associate``, ``dissociate`` | type, id, to_type, to_id |
 
 ``{"action": ..., ...}`` is answered with the record, owner or definition as it is now.
 """
@@ -23,8 +29,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from connectors.sandbox.core.control import ControlError, JsonObject
+from connectors.sandbox.hubspot.addresses import OTHERS
+from connectors.sandbox.hubspot.associations import TYPES, Node
 from connectors.sandbox.hubspot.defaults import CLOSED_LOST, CLOSED_WON
-from connectors.sandbox.hubspot.kinds import COMPANIES, DEALS, TASKS, Kind, kind_named
+from connectors.sandbox.hubspot.kinds import COMPANIES, CONTACTS, DEALS, TASKS, Kind
 from connectors.sandbox.hubspot.records import Record, Source
 from connectors.sandbox.hubspot.writes import Problem, apply, check_unique, check_write
 
@@ -56,7 +64,7 @@ def _edit(portal: Portal, kind: Kind, record_id: str, properties: dict[str, str]
 
 
 def _edit_action(portal: Portal, action: JsonObject) -> JsonObject:
-    return _edit(portal, _kind(action), str(action["id"]), action["properties"])
+    return _edit(portal, _kind(portal, action), str(action["id"]), action["properties"])
 
 
 def _complete_task(portal: Portal, action: JsonObject) -> JsonObject:
@@ -76,7 +84,7 @@ def _lose_deal(portal: Portal, action: JsonObject) -> JsonObject:
 
 
 def _create(portal: Portal, action: JsonObject) -> JsonObject:
-    kind = _kind(action)
+    kind = _kind(portal, action)
     company = _record(portal, COMPANIES, str(action["company"])) if "company" in action else None
     write = check_write(portal, kind, None, action["properties"], "v3")
     check_unique(portal, write)
@@ -87,14 +95,14 @@ def _create(portal: Portal, action: JsonObject) -> JsonObject:
 
 
 def _archive(portal: Portal, action: JsonObject) -> JsonObject:
-    kind = _kind(action)
+    kind = _kind(portal, action)
     record = _record(portal, kind, str(action["id"]))
     portal.contents.records[kind.name].archive(record, portal.now_ms())
     return _shown(portal, kind, record)
 
 
 def _restore(portal: Portal, action: JsonObject) -> JsonObject:
-    kind = _kind(action)
+    kind = _kind(portal, action)
     store = portal.contents.records[kind.name]
     record = store.find(str(action["id"]), archived=True)
     if record is None:
@@ -103,8 +111,27 @@ def _restore(portal: Portal, action: JsonObject) -> JsonObject:
     return _shown(portal, kind, record)
 
 
+def _delete(portal: Portal, action: JsonObject) -> JsonObject:
+    kind = _kind(portal, action)
+    store = portal.contents.records[kind.name]
+    record = store.find(str(action["id"])) or store.find(str(action["id"]), archived=True)
+    if record is None:
+        raise ControlError(f"no {kind.singular} {action['id']}")
+    shown = _shown(portal, kind, record)
+    portal.contents.delete(kind, record)
+    return shown
+
+
+def _change_owner(portal: Portal, action: JsonObject) -> JsonObject:
+    return _edit(portal, _kind(portal, action), str(action["id"]), {"hubspot_owner_id": str(action["owner"])})
+
+
+def _add_address(portal: Portal, action: JsonObject) -> JsonObject:
+    return _edit(portal, CONTACTS, str(action["id"]), {OTHERS: f";{action['email']}"})
+
+
 def _merge(portal: Portal, action: JsonObject) -> JsonObject:
-    kind = _kind(action)
+    kind = _kind(portal, action)
     survivor = _record(portal, kind, str(action["survivor"]))
     loser = _record(portal, kind, str(action["loser"]))
     if survivor is loser:
@@ -119,15 +146,54 @@ def _add_owner(portal: Portal, action: JsonObject) -> JsonObject:
 
 
 def _deactivate_owner(portal: Portal, action: JsonObject) -> JsonObject:
+    return _set_active(portal, action, active=False)
+
+
+def _reactivate_owner(portal: Portal, action: JsonObject) -> JsonObject:
+    return _set_active(portal, action, active=True)
+
+
+def _take_scope(portal: Portal, action: JsonObject) -> JsonObject:
+    portal.access.scopes -= {str(action["scope"])}
+    return {"scopes": sorted(portal.access.scopes)}
+
+
+def _give_scope(portal: Portal, action: JsonObject) -> JsonObject:
+    portal.access.scopes |= {str(action["scope"])}
+    return {"scopes": sorted(portal.access.scopes)}
+
+
+def _associate(portal: Portal, action: JsonObject) -> JsonObject:
+    one, other = _ends(portal, action)
+    portal.contents.associations.associate_plainly(one, other)
+    return {"associated": [one[1], other[1]]}
+
+
+def _dissociate(portal: Portal, action: JsonObject) -> JsonObject:
+    one, other = _ends(portal, action)
+    portal.contents.associations.forget(one, other)
+    return {"dissociated": [one[1], other[1]]}
+
+
+def _ends(portal: Portal, action: JsonObject) -> tuple[Node, Node]:
+    kinds = _kind(portal, action), _kind(portal, {"type": action["to_type"]})
+    records = [_record(portal, kind, str(action[name])) for kind, name in zip(kinds, ("id", "to_id"), strict=True)]
+    pair = (kinds[0].name, kinds[1].name)
+    if pair not in TYPES:
+        raise ControlError(f"{pair[0]} cannot be associated with {pair[1]}")
+    return (pair[0], records[0].id), (pair[1], records[1].id)
+
+
+def _set_active(portal: Portal, action: JsonObject, *, active: bool) -> JsonObject:
     owner_id = str(action["id"])
     if owner_id not in portal.contents.owners:
         raise ControlError(f"no owner {owner_id}")
-    portal.contents.deactivate_owner(owner_id, portal.now_ms())
+    portal.contents.set_owner_active(owner_id, active, portal.now_ms())
     return portal.contents.owners[owner_id].to_json()
 
 
 def _archive_property(portal: Portal, action: JsonObject) -> JsonObject:
-    kind, name = _kind(action), str(action["name"])
+    kind, name = _kind(portal, action), str(action["name"])
     schema = portal.contents.schemas[kind.name]
     if schema.get(name) is None:
         raise ControlError(f"no property {name} on {kind.name}")
@@ -137,21 +203,20 @@ def _archive_property(portal: Portal, action: JsonObject) -> JsonObject:
 
 
 def _rename_option(portal: Portal, action: JsonObject) -> JsonObject:
-    kind, name = _kind(action), str(action["name"])
+    kind, name = _kind(portal, action), str(action["name"])
     schema = portal.contents.schemas[kind.name]
     definition = schema.get(name)
     if definition is None or action["from"] not in definition.allowed:
         raise ControlError(f"no option {action['from']} of {name} on {kind.name}")
-    options = [
-        {**option, "value": action["to"], "label": action["to"]} if option["value"] == action["from"] else option
-        for option in definition.options
-    ]
+    value = action.get("to", action["from"])
+    renamed = {"value": value, "label": action.get("label", value)}
+    options = [{**option, **renamed} if option["value"] == action["from"] else option for option in definition.options]
     schema.put(replace(definition, options=tuple(options), updated_ms=portal.now_ms()))
     return schema.properties[name].to_dated_json()
 
 
-def _kind(action: JsonObject) -> Kind:
-    kind = kind_named(str(action["type"]))
+def _kind(portal: Portal, action: JsonObject) -> Kind:
+    kind = portal.contents.kind(str(action["type"]))
     if kind is None:
         raise ControlError(f"unknown kind of object {action['type']!r}")
     return kind
@@ -177,9 +242,17 @@ _ACTIONS: dict[str, Callable[[Portal, JsonObject], JsonObject]] = {
     "create": _create,
     "archive": _archive,
     "restore": _restore,
+    "delete": _delete,
+    "change_owner": _change_owner,
+    "add_address": _add_address,
     "merge": _merge,
     "add_owner": _add_owner,
     "deactivate_owner": _deactivate_owner,
+    "reactivate_owner": _reactivate_owner,
+    "take_scope": _take_scope,
+    "give_scope": _give_scope,
+    "associate": _associate,
+    "dissociate": _dissociate,
     "archive_property": _archive_property,
     "rename_option": _rename_option,
 }

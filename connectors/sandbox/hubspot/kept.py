@@ -3,14 +3,14 @@
 ::
 
     {"now": "2026-01-02T03:04:05+00:00",
-     "owners": [...], "groups": {"companies": [...]}, "properties": {"companies": [...]},
+     "objects": [...], "owners": [...], "groups": {"companies": [...]}, "properties": {"companies": [...]},
      "records": {"companies": [{"id", "properties", "createdAt", "updatedAt", "archivedAt", "writes"}]},
      "merged": {"companies": {"17": "12"}}, "next_ids": {"companies": 18},
      "associations": [{"from": {"type", "id"}, "to": {"type", "id"}, "typeIds": [...]}]}
 
-Owners, groups, properties and associations are in the words of the API; properties and groups are those a
-new portal does not have like this. ``writes`` is a record's history, in milliseconds since 1970. Nothing of
-it is checked, derived or stamped again; search sees all of it at once.
+``objects`` are the custom ones. Owners, groups, properties and associations are in the words of the API;
+properties and groups are those a new portal does not have like this. ``writes`` is a record's history, in
+milliseconds since 1970. Nothing of it is checked, derived or stamped again; search sees all of it at once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from connectors.sandbox.core.control import ControlError, JsonObject
 from connectors.sandbox.hubspot.contents import Contents, PortalOwner
 from connectors.sandbox.hubspot.defaults import default_schema
-from connectors.sandbox.hubspot.kinds import KINDS, Kind
+from connectors.sandbox.hubspot.kinds import KINDS, Kind, custom_kind, described_by
 from connectors.sandbox.hubspot.moments import iso, milliseconds
 from connectors.sandbox.hubspot.records import Record, Source
 from connectors.sandbox.hubspot.schema import Group, Property
@@ -30,15 +30,16 @@ from connectors.sandbox.hubspot.schema import Group, Property
 if TYPE_CHECKING:
     from connectors.sandbox.hubspot.portal import Portal
 
-_PARTS = {"now", "owners", "groups", "properties", "records", "merged", "next_ids", "associations"}
+_PARTS = {"now", "objects", "owners", "groups", "properties", "records", "merged", "next_ids", "associations"}
 
 
 def stored_of(portal: Portal) -> JsonObject:
     """Definitions, people, records and associations of a portal, for `load_stored`."""
     contents = portal.contents
-    new = {kind.name: default_schema(kind) for kind in KINDS}
+    new = {kind.name: default_schema(kind) for kind in contents.kinds}
     return {
         "now": portal.sim.clock.now().isoformat(),
+        "objects": [described_by(kind) for kind in contents.kinds if kind not in KINDS],
         "owners": [owner.to_json() for owner in contents.owners.values()],
         "groups": {
             name: [group.to_json() for group in schema.groups.values() if new[name].groups.get(group.name) != group]
@@ -66,7 +67,9 @@ def load_stored(portal: Portal, stored: Mapping[str, Any]) -> None:
     for described in stored["owners"]:
         owner = _owner(described)
         contents.owners[owner.id] = owner
-    for kind in KINDS:
+    for described in stored.get("objects", []):
+        contents.add_kind(custom_kind(described))
+    for kind in contents.kinds:
         _load_schema(contents, kind, stored["groups"][kind.name], stored["properties"][kind.name])
         held = [_record(described) for described in stored["records"][kind.name]]
         store = contents.records[kind.name]

@@ -1,8 +1,13 @@
-"""The kinds of object a portal holds, by every name HubSpot accepts for them."""
+"""The kinds of object a portal holds, by every name HubSpot accepts for them.
+
+Every portal has `KINDS`; a seed may add custom ones (`custom_kind`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +76,36 @@ TASKS = Kind(
 )
 
 KINDS = (COMPANIES, CONTACTS, DEALS, TASKS)
-_BY_NAME = {alias: kind for kind in KINDS for alias in (kind.name, kind.singular, kind.type_id)}
+CUSTOM_SCOPE = "custom"
 
 
-def kind_named(name: str) -> Kind | None:
-    """The kind meant by a plural, a singular or a type id, in any case; None when there is none."""
-    return _BY_NAME.get(name.lower())
+def by_name(kinds: Iterable[Kind]) -> dict[str, Kind]:
+    """Kinds by plural, singular and type id, all in lower case."""
+    return {alias.lower(): kind for kind in kinds for alias in (kind.name, kind.singular, kind.type_id)}
+
+
+def custom_kind(described: Mapping[str, Any]) -> Kind:
+    """A custom object: ``{"name": "cars", "singular": "car", "typeId": "2-3604285", "required": [], "shown": []}``."""
+    required, shown = (tuple(str(name) for name in described.get(part, ())) for part in ("required", "shown"))
+    return Kind(
+        name=str(described["name"]),
+        singular=str(described["singular"]),
+        type_id=str(described["typeId"]),
+        created="hs_createdate",
+        modified="hs_lastmodifieddate",
+        shown=shown,
+        searched=shown,
+        required=required,
+        scope=CUSTOM_SCOPE,
+    )
+
+
+def described_by(kind: Kind) -> dict[str, Any]:
+    """A custom object in the words `custom_kind` understands."""
+    return {
+        "name": kind.name,
+        "singular": kind.singular,
+        "typeId": kind.type_id,
+        "required": list(kind.required),
+        "shown": list(kind.shown),
+    }

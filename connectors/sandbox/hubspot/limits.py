@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -13,6 +14,18 @@ Bucket = Literal["core", "search", "association", "open"]
 """Which limits a path falls under: search and association batches are exempt from the ten seconds, logins from all."""
 
 WINDOW_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Competitor:
+    """Another app that takes ``rps`` calls per second from the window until ``until_ms``."""
+
+    rps: int = 0
+    until_ms: int = 0
+
+    def takes(self, at_ms: int) -> int:
+        """Calls of the window that are gone."""
+        return self.rps * WINDOW_S if at_ms < self.until_ms else 0
 
 
 class Limits:

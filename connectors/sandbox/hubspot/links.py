@@ -10,9 +10,11 @@ from connectors.sandbox.hubspot.errors import JsonObject, batch_error, invalid, 
 from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.moments import iso
 from connectors.sandbox.hubspot.shapes import an_object, inputs_of, not_set, objects, text
+from connectors.sandbox.hubspot.writes import STRICT, not_permitted
 
 MOST_CREATED = 2000
 MOST_READ = 1000
+LONGEST_PAGE = 500
 
 _CATEGORY = "HUBSPOT_DEFINED"
 
@@ -20,12 +22,14 @@ _CATEGORY = "HUBSPOT_DEFINED"
 def associate_default(call: Call) -> Answer:
     """200; associates one pair without a label, in both directions."""
     a, b = _pair(call)
+    _permit(call)
     return 200, _batch(call, _defaults(a, b, call.portal.contents.associations.associate_plainly(a, b)), [])[1]
 
 
 def associate(call: Call) -> Answer:
     """201 (200 on 2026-09) with the labels of the pair."""
     a, b = _pair(call)
+    _permit(call)
     types = _types(call, (a[0], b[0]), _specs(call))
     call.portal.contents.associations.associate(a, b, types)
     return _created(call), _labels(call, a, b, types)
@@ -40,12 +44,19 @@ def dissociate(call: Call) -> Answer:
 
 
 def list_associated(call: Call) -> Answer:
-    """200 with every associated record of one kind."""
+    """200 with a page of associated records of one kind; ``after`` is the id to go on from."""
     kind, other = call.kind(), call.kind("to")
     node = _node(call, kind, call.params["id"])
     if node is None:
         raise not_found()
-    return 200, {"results": _to(call, node, other)}
+    limit, after = call.number("limit", LONGEST_PAGE), call.number("after", 0)
+    if not 0 < limit <= LONGEST_PAGE:
+        raise invalid(f"limit must be between 1 and {LONGEST_PAGE}")
+    linked = [pair for pair in call.portal.contents.associations.of(node, other.name) if int(pair[0]) >= after]
+    body: JsonObject = {"results": _to(call, node[0], linked[:limit], other)}
+    if len(linked) > limit:
+        body["paging"] = {"next": {"after": linked[limit][0], "link": "?after=" + linked[limit][0]}}
+    return 200, body
 
 
 def labels(call: Call) -> Answer:
@@ -119,8 +130,9 @@ def batch_read(call: Call) -> Answer:
     for item in inputs:
         number = text(item, "id")
         node = _node(call, kind, number)
-        to = [] if node is None else _to(call, node, other)
-        if to:
+        linked = [] if node is None else call.portal.contents.associations.of(node, other.name)
+        if linked:
+            to = _to(call, kind.name, linked, other)
             results.append({"from": {"id": number}, "to": to})
         else:
             unknown.append(number)
@@ -138,6 +150,7 @@ def batch_read(call: Call) -> Answer:
 
 def _each_pair(call: Call, act: Callable[[Node, Node, JsonObject], list[JsonObject]], ok: int) -> Answer:
     _kinds(call)
+    _permit(call)
     results: list[JsonObject] = []
     errors: list[JsonObject] = []
     inputs = inputs_of(call.body(), MOST_CREATED)
@@ -167,7 +180,7 @@ def _batch(call: Call, results: list[JsonObject], errors: list[JsonObject]) -> A
 
 
 def _created(call: Call) -> int:
-    return 200 if call.version == "2026-09" else 201
+    return 200 if call.version == STRICT else 201
 
 
 def _kinds(call: Call) -> tuple[str, str]:
@@ -183,6 +196,12 @@ def _pair(call: Call) -> tuple[Node, Node]:
     if a is None or b is None:
         raise not_found()
     return a, b
+
+
+def _permit(call: Call) -> None:
+    one, other = call.kind(), call.kind("to")
+    if call.version == STRICT and not call.portal.options.may_associate(one.name, other.name):
+        raise invalid(not_permitted(one, other))
 
 
 def _nodes(call: Call, from_id: str, to_id: str) -> tuple[Node | None, Node | None]:
@@ -221,15 +240,14 @@ def _typed(known: AssociationType) -> JsonObject:
     return {"category": _CATEGORY, "typeId": known.id, "label": known.label}
 
 
-def _to(call: Call, node: Node, other: Kind) -> list[JsonObject]:
-    found = call.portal.contents.associations.of(node, other.name)
+def _to(call: Call, kind: str, found: list[tuple[str, list[int]]], other: Kind) -> list[JsonObject]:
     if call.version == "v3":
         singular = call.kind().singular
         return [{"id": number, "type": f"{singular}_to_{other.singular}"} for number, _ in found]
     return [
         {
             "toObjectId": _object_id(call, number),
-            "associationTypes": [_typed(known) for i in ids if (known := type_with_id((node[0], other.name), i))],
+            "associationTypes": [_typed(known) for i in ids if (known := type_with_id((kind, other.name), i))],
         }
         for number, ids in found
     ]

@@ -1,5 +1,8 @@
 """Failures only HubSpot has; armed like every fault, over ``POST /__sim/faults``.
 
+The common ``status`` and ``status_after``, armed without a body, answer with HubSpot's own: JSON of its API (423, 429,
+477 with Retry-After, 500, 503, …) or a page of the network in front of it (502, 504, 521 to 526).
+
 | kind | args | effect on the request that meets it |
 |---|---|---|
 | ``limit`` | which: burst, search or daily; retry_after | 429 in that shape; nothing is applied |
@@ -11,6 +14,7 @@
 | ``drop_result``, ``dup_result`` | n (1) | all is written, n results are missing or appear twice |
 | ``own_key_race`` | property, n (1) | another client writes the same records a moment earlier |
 | ``search_lag`` | seconds | this search sees the state of that long ago |
+| ``competing_app`` | rps (1), seconds (10) | from now on another app takes that many calls per second from the window |
 | ``headers_missing`` | | the answer has no rate headers |
 """
 
@@ -19,8 +23,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
+from connectors.sandbox.core.faults import Fault
 from connectors.sandbox.core.gate import Exchange
+from connectors.sandbox.hubspot.auth import expired
 from connectors.sandbox.hubspot.errors import (
     TOO_FEW_CREDENTIALS,
     JsonObject,
@@ -29,10 +36,13 @@ from connectors.sandbox.hubspot.errors import (
     burst_limit,
     daily_limit,
     locked,
+    missing_scopes,
+    not_found,
     refuse,
     secondly_limit,
 )
 from connectors.sandbox.hubspot.kinds import Kind
+from connectors.sandbox.hubspot.limits import WINDOW_S, Competitor
 from connectors.sandbox.hubspot.records import Source
 from connectors.sandbox.hubspot.writes import Problem, apply, check_unique, check_write
 
@@ -52,9 +62,27 @@ KINDS = frozenset(
         "dup_result",
         "own_key_race",
         "search_lag",
+        "competing_app",
         "headers_missing",
     }
 )
+_EDGE = (
+    "<html>\r\n<head><title>{status} {words}</title></head>\r\n<body>\r\n<center><h1>{status} {words}</h1></center>\r\n"
+    "<hr><center>cloudflare</center>\r\n</body>\r\n</html>\r\n"
+)
+_AT_THE_EDGE = {
+    414: "Request-URI Too Large",
+    502: "Bad Gateway",
+    504: "Gateway Time-out",
+    521: "Web server is down",
+    522: "Connection timed out",
+    523: "Origin is unreachable",
+    524: "A timeout occurred",
+    525: "SSL handshake failed",
+    526: "Invalid SSL certificate",
+}
+"""Statuses answered by the network in front of HubSpot, which knows no JSON."""
+_MIGRATION_S = 86_400
 _OTHER_CLIENT = Source("INTEGRATION", "another-app")
 
 
@@ -67,9 +95,44 @@ def refuse_at_the_gate(portal: Portal, exchange: Exchange) -> None:
         case "token_revoked":
             raise refuse(401, "INVALID_AUTHENTICATION", TOO_FEW_CREDENTIALS)
         case "token_expired":
-            message = "The OAuth token used to make this call expired 75 second(s) ago."
-            context = {"expire time": [str(portal.now_ms() - 75_000)]}
-            raise refuse(401, "EXPIRED_AUTHENTICATION", message, context=context)
+            raise expired(75, portal.now_ms() / 1000 - 75)
+        case "competing_app":
+            args = fault.args if fault else {}
+            until = portal.now_ms() + int(float(args.get("seconds", WINDOW_S)) * 1000)
+            portal.competitor = Competitor(int(args.get("rps", 1)), until)
+
+
+def speak_hubspot(portal: Portal, fault: Fault | None) -> None:
+    """Give a ``status`` or ``status_after`` fault that was armed without a body the one HubSpot sends."""
+    if fault is None or fault.kind not in ("status", "status_after") or {"body", "text"} & fault.args.keys():
+        return
+    status = int(fault.args.get("status", 503))
+    if status in _AT_THE_EDGE:
+        fault.args = {**fault.args, "text": _EDGE.format(status=status, words=_AT_THE_EDGE[status])}
+        return
+    refusal = _usual(portal, status)
+    correlation_id = str(UUID(int=portal.sim.random.getrandbits(128), version=4))
+    headers = {"X-HubSpot-Correlation-Id": correlation_id, **refusal.headers, **fault.args.get("headers", {})}
+    fault.args = {**fault.args, "body": {**refusal.body, "correlationId": correlation_id}, "headers": headers}
+
+
+def _usual(portal: Portal, status: int) -> Refusal:
+    match status:
+        case 401:
+            return refuse(401, "INVALID_AUTHENTICATION", TOO_FEW_CREDENTIALS)
+        case 403:
+            return missing_scopes([])
+        case 404:
+            return not_found()
+        case 423:
+            return locked()
+        case 429:
+            return burst_limit(portal.options.app_id)
+        case 477:
+            message = "This account is being migrated to another data center."
+            return Refusal(477, {"status": "error", "message": message}, {"Retry-After": str(_MIGRATION_S)})
+    words = "Service Unavailable" if status == 503 else "internal error"
+    return Refusal(status, {"status": "error", "message": words})
 
 
 def _limited(portal: Portal, args: Mapping[str, Any]) -> Refusal:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from connectors.sandbox.hubspot.call import Answer, Call
 from connectors.sandbox.hubspot.errors import JsonObject, invalid, not_found
-from connectors.sandbox.hubspot.kinds import CONTACTS, Kind, kind_named
+from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
 from connectors.sandbox.hubspot.mishaps import Mishap
 from connectors.sandbox.hubspot.moments import iso
 from connectors.sandbox.hubspot.records import Record
-from connectors.sandbox.hubspot.shapes import properties_of, text
+from connectors.sandbox.hubspot.shapes import not_set, properties_of, text
 from connectors.sandbox.hubspot.writes import Problem, Write, apply, check_links, check_unique, check_write
 
 LONGEST_PAGE = 100
@@ -46,7 +46,7 @@ def create_record(call: Call) -> Answer:
         write = check_write(call.portal, kind, None, properties, call.version)
         check_unique(call.portal, write)
         if body.get("associations"):
-            write.links = check_links(call.portal, kind, body)
+            write.links = check_links(call.portal, kind, body, call.version)
     except Problem as problem:
         raise problem.refusal(in_batch=False) from None
     return 201, _written(call, kind, write)
@@ -99,13 +99,17 @@ def merge_records(call: Call) -> Answer:
 
 
 def gdpr_delete(call: Call) -> Answer:
-    """204; the contact is gone for good."""
+    """204; the contact is gone for good, also from the archive and from search."""
+    if call.kind() is not CONTACTS:
+        raise not_found()
     store, body = call.store(CONTACTS), call.body()
-    value = text(body, "objectId")
-    record = store.find_by("email", value.lower()) if body.get("idProperty") == "email" else store.find(value)
+    value, name = text(body, "objectId"), text(body, "idProperty")
+    if not value:
+        raise not_set(["objectId"])
+    record = store.find_by("email", value.lower()) if name == "email" else store.find(value)
+    record = record or store.find(value, archived=True)
     if record is not None:
-        store.archive(record, call.at_ms)
-        record.values, record.writes, record.versions = {}, [], []
+        call.portal.contents.delete(CONTACTS, record)
     return 204, None
 
 
@@ -144,7 +148,7 @@ def _shown(call: Call, kind: Kind, record: Record, names: tuple[str, ...]) -> Js
         shown["propertiesWithHistory"] = history_of(record, history)
     associated: JsonObject = {}
     for name in call.names("associations"):
-        other = kind_named(name)
+        other = call.portal.contents.kind(name)
         if other is not None:
             found = call.portal.contents.associations.of((kind.name, record.id), other.name)
             label = f"{kind.singular}_to_{other.singular}"

@@ -8,11 +8,12 @@ from zoneinfo import ZoneInfo
 from connectors.sandbox.hubspot.call import Answer, Call
 from connectors.sandbox.hubspot.contents import PortalOwner
 from connectors.sandbox.hubspot.defaults import CLOSED_LOST, CLOSED_WON, STAGES
-from connectors.sandbox.hubspot.errors import JsonObject, invalid, not_found
-from connectors.sandbox.hubspot.kinds import DEALS
+from connectors.sandbox.hubspot.errors import JsonObject, invalid, not_found, refuse
+from connectors.sandbox.hubspot.kinds import DEALS, KINDS, Kind
 from connectors.sandbox.hubspot.moments import iso
 
 LONGEST_PAGE = 500
+SCHEMAS_SCOPE = "crm.schemas.custom.read"
 
 
 def list_owners(call: Call) -> Answer:
@@ -101,6 +102,24 @@ def token_exchange(call: Call) -> Answer:
     return 200, call.portal.access.exchange(form, call.at_ms / 1000, call.portal.sim.random)
 
 
+def access_token(call: Call) -> Answer:
+    """200 with what an OAuth access token stands for; the token is not logged."""
+    token = _secret_in_path(call)
+    options = call.portal.options
+    return 200, call.portal.access.about_token(token, call.at_ms / 1000, options.portal_id, int(options.app_id))
+
+
+def refresh_token(call: Call) -> Answer:
+    """200 with what a refresh token stands for; the token is not logged."""
+    return 200, call.portal.access.about_refresh_token(_secret_in_path(call), call.portal.options.portal_id)
+
+
+def _secret_in_path(call: Call) -> str:
+    token = call.params["token"]
+    call.exchange.path = call.exchange.path.rpartition("/")[0] + "/..."
+    return token
+
+
 def token_info(call: Call) -> Answer:
     """200 with what the shown private app token may do."""
     options = call.portal.options
@@ -110,6 +129,31 @@ def token_info(call: Call) -> Answer:
         "hubId": options.portal_id,
         "appId": int(options.app_id),
         "scopes": sorted(call.portal.access.scopes),
+    }
+
+
+def list_schemas(call: Call) -> Answer:
+    """200 with the custom objects; 403 in its own form for a token that may not see them (recorded)."""
+    if SCHEMAS_SCOPE not in call.portal.access.scopes:
+        context = {"requiredGranularScopes": ["custom-object-read"], "links": ["https://developers.hubspot.com/scopes"]}
+        raise refuse(403, "MISSING_SCOPES", "One or more of the following scopes are required.", context=context)
+    custom = [kind for kind in call.portal.contents.kinds if kind not in KINDS]
+    return 200, {"results": [_schema(call, kind) for kind in custom]}
+
+
+def _schema(call: Call, kind: Kind) -> JsonObject:
+    definitions = call.schema(kind).listed(archived=False)
+    return {
+        "id": kind.type_id.partition("-")[2],
+        "name": kind.name,
+        "labels": {"singular": kind.singular, "plural": kind.name},
+        "objectTypeId": kind.type_id,
+        "fullyQualifiedName": f"p{call.portal.options.portal_id}_{kind.name}",
+        "requiredProperties": list(kind.required),
+        "searchableProperties": list(kind.searched),
+        "properties": [definition.to_dated_json() for definition in definitions],
+        "associations": [],
+        "archived": False,
     }
 
 

@@ -10,8 +10,8 @@ from connectors.sandbox.core.sim import Sim
 from connectors.sandbox.hubspot.auth import Access
 from connectors.sandbox.hubspot.contents import Contents
 from connectors.sandbox.hubspot.human import act
-from connectors.sandbox.hubspot.kinds import KINDS, Kind, kind_named
-from connectors.sandbox.hubspot.limits import Limits
+from connectors.sandbox.hubspot.kinds import Kind
+from connectors.sandbox.hubspot.limits import WINDOW_S, Competitor, Limits
 from connectors.sandbox.hubspot.mishaps import KINDS as MISHAPS
 from connectors.sandbox.hubspot.moments import iso
 from connectors.sandbox.hubspot.options import Options
@@ -34,12 +34,17 @@ class Portal:
         self.limits = Limits(self.options.app_id)
         self.contents = Contents()
         self.locks: dict[str, int] = {}
+        self.competitor = Competitor()
         self.source = Source("INTEGRATION", self.options.app_id)
         self._start = (copy.deepcopy(self.contents), self.options, copy.deepcopy(self.access))
 
     def now_ms(self) -> int:
         """The portal's time."""
         return int(self.sim.clock.timestamp() * 1000)
+
+    def others(self) -> int:
+        """Calls of the window that other apps have taken."""
+        return self.options.competing_rps * WINDOW_S + self.competitor.takes(self.now_ms())
 
     def shown(self, kind: Kind, record: Record, properties: dict[str, Any]) -> JsonObject:
         """A record as every answer shows it, with these properties."""
@@ -63,16 +68,18 @@ class Portal:
 
     def state(self, object: str | None) -> JsonObject:
         """Every record with all its values, archived ones included; owners and associations."""
-        kinds = KINDS if object is None else (kind_named(object),)
-        if None in kinds:
-            raise ControlError(f"unknown kind of object {object!r}")
+        kinds = self.contents.kinds
+        if object is not None:
+            named = self.contents.kind(object)
+            if named is None:
+                raise ControlError(f"unknown kind of object {object!r}")
+            kinds = (named,)
         shown: JsonObject = {
             "objects": {
                 kind.name: [
                     self.shown(kind, r, dict(r.values)) for r in self.contents.records[kind.name].by_id.values()
                 ]
                 for kind in kinds
-                if kind is not None
             }
         }
         if object is None:
@@ -102,7 +109,7 @@ class Portal:
         contents, self.options, access = self._start
         self.contents, self.access = copy.deepcopy(contents), copy.deepcopy(access)
         self.limits = Limits(self.options.app_id)
-        self.locks = {}
+        self.locks, self.competitor = {}, Competitor()
 
     def configure(self, options: JsonObject) -> JsonObject:
         """Change `Options`, credentials (`Access.configure`) and what is left of the day.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
-from connectors.sandbox.hubspot.kinds import Kind
+from connectors.sandbox.hubspot.addresses import OTHERS, PRIMARY, addresses_in, joined, others_in
+from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
 from connectors.sandbox.hubspot.moments import iso
 
 Values = dict[str, str]
@@ -68,8 +69,14 @@ class Record:
         return found
 
     def set(self, changes: Mapping[str, str], modified: str, at_ms: int, source: Source) -> None:
-        """Store changed values; ``modified`` names the property that holds the moment of the last change."""
-        values = {**self.values, **changes, modified: iso(at_ms)}
+        """Store changed values; ``modified`` names the property that holds the moment of the last change.
+
+        Writing the values a record has leaves that moment alone (recorded in 2025).
+        """
+        current = self.values
+        if all(current.get(name) == value for name, value in changes.items()):
+            return
+        values = {**current, **changes, modified: iso(at_ms)}
         self.writes.append((at_ms, source, changes))
         self.values = values
         self.updated_ms = at_ms
@@ -123,7 +130,7 @@ class RecordStore:
 
     def index(self, name: str) -> None:
         """Hold values of ``name`` unique from now on."""
-        self._unique[name] = {r.values[name]: r.id for r in self.living() if r.values.get(name)}
+        self._unique[name] = {value: r.id for r in self.living() for value in self._held(name, r.values)}
 
     def forget_index(self, name: str) -> None:
         """Let records share values of ``name`` again."""
@@ -136,10 +143,14 @@ class RecordStore:
     def holder(self, changes: Mapping[str, str], of: str | None) -> tuple[str, str, str] | None:
         """(property, value, record id) of the first unique value in ``changes`` another record holds."""
         for name, index in self._unique.items():
-            value = changes.get(name)
-            if value and (held := index.get(value)) is not None and held != of:
-                return name, value, held
+            for value in self._held(name, changes):
+                if (held := index.get(value)) is not None and held != of:
+                    return name, value, held
         return None
+
+    def unique_values(self, changes: Mapping[str, str]) -> list[tuple[str, str]]:
+        """(property, value) of everything in ``changes`` that only one record may hold."""
+        return [(name, value) for name in self._unique for value in self._held(name, changes)]
 
     # ---------------------------------------------------------------- changing
 
@@ -167,16 +178,18 @@ class RecordStore:
         record.writes = [(at_ms, source, kept)]
         record.versions = [(at_ms if visible_ms is None else visible_ms, kept)]
         self.by_id[record_id] = record
-        self._claim(record, kept)
+        self._claim(record, self._unique)
         return record
 
     def update(self, record: Record, changes: Mapping[str, str], at_ms: int, source: Source) -> None:
         """Change a living record; unique values move with it."""
         if self._unique:
-            self._release(record, self._unique.keys() & changes.keys())
-        record.set(changes, self.kind.modified, at_ms, source)
-        if self._unique:
-            self._claim(record, changes)
+            touched = [name for name in self._unique if name in changes or (name == PRIMARY and OTHERS in changes)]
+            self._release(record, touched)
+            record.set(changes, self.kind.modified, at_ms, source)
+            self._claim(record, touched)
+        else:
+            record.set(changes, self.kind.modified, at_ms, source)
 
     def archive(self, record: Record, at_ms: int) -> None:
         """Archive a living record; its unique values are free again."""
@@ -188,7 +201,12 @@ class RecordStore:
         if taken := self.holder(record.values, record.id):
             raise ValueError(f"{taken[0]} of {record.id} is now held by {taken[2]}")
         record.archived_ms, record.updated_ms = None, at_ms
-        self._claim(record, record.values)
+        self._claim(record, self._unique)
+
+    def delete(self, record: Record) -> None:
+        """Remove a record for good, as if it had never been."""
+        self._release(record, self._unique)
+        del self.by_id[record.id]
 
     def merge(self, survivor: Record, loser: Record, at_ms: int, source: Source) -> None:
         """Fill the survivor's empty properties from the loser, whose id answers as the survivor from now on."""
@@ -197,6 +215,11 @@ class RecordStore:
         filled = {n: v for n, v in loser.values.items() if n not in own and not survivor.values.get(n)}
         merged = [*survivor.values.get("hs_merged_object_ids", "").split(";"), loser.id]
         filled["hs_merged_object_ids"] = ";".join(part for part in merged if part)
+        if self.kind is CONTACTS:
+            primary = survivor.values.get(PRIMARY) or filled.get(PRIMARY)
+            others = [*others_in(survivor.values), *addresses_in(loser.values)]
+            filled[OTHERS] = joined(each for each in others if each != primary)
+            filled["hs_all_contact_vids"] = ";".join([survivor.id, *filled["hs_merged_object_ids"].split(";")])
         del self.by_id[loser.id]
         self._merged[loser.id] = survivor.id
         self.update(survivor, filled, at_ms, source)
@@ -209,17 +232,23 @@ class RecordStore:
         for name in list(self._unique):
             self.index(name)
 
+    def _held(self, name: str, values: Mapping[str, str]) -> Sequence[str]:
+        if name == PRIMARY and self.kind is CONTACTS:
+            return addresses_in(values)
+        value = values.get(name)
+        return (value,) if value else ()
+
     def _claim(self, record: Record, names: Iterable[str]) -> None:
-        for name, index in self._unique.items():
-            if name in names and (value := record.values.get(name)):
-                index[value] = record.id
+        for name in names:
+            for value in self._held(name, record.values):
+                self._unique[name][value] = record.id
 
     def _release(self, record: Record, names: Iterable[str]) -> None:
         for name in names:
             index = self._unique[name]
-            value = record.values.get(name)
-            if value and index.get(value) == record.id:
-                del index[value]
+            for value in self._held(name, record.values):
+                if index.get(value) == record.id:
+                    del index[value]
 
 
 def echo(record: Record, kind: Kind, names: tuple[str, ...], more: tuple[str, ...] = ()) -> dict[str, str | None]:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote
 
-from connectors.sandbox.hubspot import batch, definitions, links, objects, people
+from connectors.sandbox.hubspot import batch, definitions, groups, links, objects, people
 from connectors.sandbox.hubspot.call import Handler
-from connectors.sandbox.hubspot.kinds import kind_named
+from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.limits import Bucket
 from connectors.sandbox.hubspot.search import search
 
@@ -54,13 +54,12 @@ class Found:
     version: str
     params: dict[str, str]
 
-    def scopes(self) -> tuple[str, ...]:
-        """Any one of these scopes is enough; none are needed when empty."""
+    def scopes(self, kind: Kind | None) -> tuple[str, ...]:
+        """Any one of these scopes is enough for the ``kind`` of the path; none are needed when empty."""
         if self.family == "owners":
             return ("crm.objects.owners.read",)
         if self.family == "pipelines":
             return ("crm.objects.deals.read",)
-        kind = kind_named(self.params.get("type", ""))
         if kind is None:
             return ()
         objects_scope = f"crm.objects.{kind.scope}.{self.route.verb}"
@@ -113,7 +112,7 @@ _FAMILIES: dict[str, list[Route]] = {
         ("POST", "{type}", objects.create_record),
         ("POST", "{type}/search", search, "read", "search"),
         ("POST", "{type}/merge", objects.merge_records),
-        ("POST", "contacts/gdpr-delete", objects.gdpr_delete),
+        ("POST", "{type}/gdpr-delete", objects.gdpr_delete),
         ("GET", "{type}/{id}", objects.get_record),
         ("PATCH", "{type}/{id}", objects.patch_record),
         ("DELETE", "{type}/{id}", objects.delete_record),
@@ -132,9 +131,11 @@ _FAMILIES: dict[str, list[Route]] = {
     "properties": _routes(
         ("GET", "{type}", definitions.list_properties),
         ("POST", "{type}", definitions.create_property),
-        ("GET", "{type}/groups", definitions.list_groups),
-        ("POST", "{type}/groups", definitions.create_group),
-        ("GET", "{type}/groups/{name}", definitions.get_group),
+        ("GET", "{type}/groups", groups.list_groups),
+        ("POST", "{type}/groups", groups.create_group),
+        ("GET", "{type}/groups/{name}", groups.get_group),
+        ("PATCH", "{type}/groups/{name}", groups.patch_group),
+        ("DELETE", "{type}/groups/{name}", groups.delete_group),
         ("POST", "{type}/batch/create", definitions.batch_create),
         ("POST", "{type}/batch/read", definitions.batch_read, "read"),
         ("POST", "{type}/batch/archive", definitions.batch_archive),
@@ -151,6 +152,7 @@ _FAMILIES: dict[str, list[Route]] = {
         ("POST", "{type}/{to}/batch/associate/default", links.batch_default, "write", "association"),
         ("POST", "{type}/{to}/batch/labels/archive", links.batch_labels_archive, "write", "association"),
     ),
+    "schemas": _routes(("GET", "", people.list_schemas)),
     "owners": _routes(("GET", "", people.list_owners), ("GET", "{id}", people.get_owner)),
     "pipelines": _routes(
         ("GET", "{type}", people.list_pipelines),
@@ -163,6 +165,8 @@ _FAMILIES: dict[str, list[Route]] = {
     ),
     "oauth": _routes(
         ("POST", "token", people.token_exchange, "write", "open"),
+        ("GET", "access-tokens/{token}", people.access_token, "read", "open"),
+        ("GET", "refresh-tokens/{token}", people.refresh_token, "read", "open"),
         ("POST", "private-apps/get/access-token-info", people.token_info, "read"),
     ),
 }

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from connectors.sandbox.hubspot.errors import JsonObject
 from connectors.sandbox.hubspot.moments import iso
 
 MAX_UNIQUE = 10
+
+Prepared = TypeVar("Prepared")
 
 TRUE_FALSE: tuple[JsonObject, ...] = (
     {"label": "True", "value": "true", "description": "", "displayOrder": 0, "hidden": False},
@@ -109,6 +111,16 @@ class Schema:
         self.properties = dict(properties)
         self.groups = dict(groups)
         self.writable = self._writable()
+        self._prepared: dict[str, Any] = {}
+
+    def prepared(self, prepare: Callable[[Schema], dict[str, Prepared]]) -> dict[str, Prepared]:
+        """What ``prepare`` makes of this schema, made once until a definition changes."""
+        if not self._prepared:
+            self._prepared = prepare(self)
+        return self._prepared
+
+    def __deepcopy__(self, _memo: object) -> Schema:
+        return Schema(self.properties, self.groups)
 
     def _writable(self) -> dict[str, Property]:
         known = self.properties.values()
@@ -130,7 +142,7 @@ class Schema:
     def put(self, definition: Property) -> None:
         """Add or replace one definition."""
         self.properties[definition.name] = definition
-        self.writable = self._writable()
+        self.writable, self._prepared = self._writable(), {}
 
     def archive(self, name: str, at_ms: int) -> None:
         """Archive one definition; records keep its values out of sight."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from connectors.sandbox.hubspot.call import Answer, Call
 from connectors.sandbox.hubspot.errors import JsonObject, invalid
-from connectors.sandbox.hubspot.kinds import Kind, kind_named
+from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.moments import milliseconds
 from connectors.sandbox.hubspot.records import Record, Values
 from connectors.sandbox.hubspot.schema import Property
@@ -127,7 +127,7 @@ def _test(call: Call, kind: Kind, described: Mapping[str, Any]) -> Test:
         return _associated(call, kind, name, operator, described)
     if operator not in _OPERATORS:
         raise invalid(f"There was a problem with the request. Unknown operator {operator}.")
-    return _OPERATORS[operator](name, _comparing(_defined(call, kind, name)), described)
+    return _OPERATORS[operator](name, _defined(call, kind, name), described)
 
 
 def _defined(call: Call, kind: Kind, name: str) -> Property:
@@ -144,6 +144,14 @@ def _comparing(definition: Property) -> Callable[[str], Comparable | None]:
     if definition.type == "number":
         return _number
     return _moment if definition.type in ("date", "datetime") else _lower
+
+
+def _parts(definition: Property) -> Callable[[str], list[Comparable | None]]:
+    """What a value is equal to: of a multi-select every choice as well as the whole."""
+    comparable = _comparing(definition)
+    if definition.field_type == "checkbox":
+        return lambda value: [comparable(each) for each in {value, *value.split(";")} if each]
+    return lambda value: [comparable(value)] if value else []
 
 
 def _number(value: str) -> float | None:
@@ -173,7 +181,8 @@ def _value(described: Mapping[str, Any], key: str, comparable: Callable[[str], C
 
 
 def _order(compare: Callable[[Any, Any], bool]) -> Callable[..., Test]:
-    def build(name: str, comparable: Callable[[str], Comparable | None], described: Mapping[str, Any]) -> Test:
+    def build(name: str, definition: Property, described: Mapping[str, Any]) -> Test:
+        comparable = _comparing(definition)
         bound = _value(described, "value", comparable)
 
         def test(values: Values, _record: Record) -> bool:
@@ -185,12 +194,16 @@ def _order(compare: Callable[[Any, Any], bool]) -> Callable[..., Test]:
     return build
 
 
-def _not_equal(name: str, comparable: Callable[[str], Comparable | None], described: Mapping[str, Any]) -> Test:
-    bound = _value(described, "value", comparable)
-    return lambda values, _record: comparable(values.get(name, "")) != bound
+def _equal(negated: bool) -> Callable[..., Test]:
+    def build(name: str, definition: Property, described: Mapping[str, Any]) -> Test:
+        bound, parts = _value(described, "value", _comparing(definition)), _parts(definition)
+        return lambda values, _record: (bound in parts(values.get(name, ""))) is not negated
+
+    return build
 
 
-def _between(name: str, comparable: Callable[[str], Comparable | None], described: Mapping[str, Any]) -> Test:
+def _between(name: str, definition: Property, described: Mapping[str, Any]) -> Test:
+    comparable = _comparing(definition)
     low, high = _value(described, "value", comparable), _value(described, "highValue", comparable)
 
     def test(values: Values, _record: Record) -> bool:
@@ -201,7 +214,8 @@ def _between(name: str, comparable: Callable[[str], Comparable | None], describe
 
 
 def _in(negated: bool) -> Callable[..., Test]:
-    def build(name: str, comparable: Callable[[str], Comparable | None], described: Mapping[str, Any]) -> Test:
+    def build(name: str, definition: Property, described: Mapping[str, Any]) -> Test:
+        comparable, parts = _comparing(definition), _parts(definition)
         listed = texts(described, "values")
         if not listed or len(listed) > MOST_VALUES:
             raise invalid(f"There was a problem with the request. values must have 1 to {MOST_VALUES} entries.")
@@ -209,7 +223,7 @@ def _in(negated: bool) -> Callable[..., Test]:
 
         def test(values: Values, _record: Record) -> bool:
             value = values.get(name, "")
-            return value != "" and (comparable(value) in bounds) is not negated
+            return value != "" and any(part in bounds for part in parts(value)) is not negated
 
         return test
 
@@ -217,11 +231,11 @@ def _in(negated: bool) -> Callable[..., Test]:
 
 
 def _has(wanted: bool) -> Callable[..., Test]:
-    return lambda name, _comparable, _described: lambda values, _record: bool(values.get(name)) is wanted
+    return lambda name, _definition, _described: lambda values, _record: bool(values.get(name)) is wanted
 
 
 def _token(negated: bool) -> Callable[..., Test]:
-    def build(name: str, _comparable: object, described: Mapping[str, Any]) -> Test:
+    def build(name: str, _definition: Property, described: Mapping[str, Any]) -> Test:
         word = str(_value(described, "value", _lower))
         pattern = re.compile(".*".join(re.escape(part) for part in word.split("*")) + r"\Z")
 
@@ -236,7 +250,7 @@ def _token(negated: bool) -> Callable[..., Test]:
 
 
 def _associated(call: Call, kind: Kind, name: str, operator: str, described: Mapping[str, Any]) -> Test:
-    other = kind_named(name.partition(".")[2])
+    other = call.portal.contents.kind(name.partition(".")[2])
     if other is None or operator not in ("EQ", "IN"):
         raise invalid(f"There was a problem with the request. {name} {operator} cannot be searched for.")
     ids = {text(described, "value")} if operator == "EQ" else set(texts(described, "values"))
@@ -245,8 +259,8 @@ def _associated(call: Call, kind: Kind, name: str, operator: str, described: Map
 
 
 _OPERATORS: dict[str, Callable[..., Test]] = {
-    "EQ": _order(lambda a, b: bool(a == b)),
-    "NEQ": _not_equal,
+    "EQ": _equal(negated=False),
+    "NEQ": _equal(negated=True),
     "LT": _order(lambda a, b: bool(a < b)),
     "LTE": _order(lambda a, b: bool(a <= b)),
     "GT": _order(lambda a, b: bool(a > b)),

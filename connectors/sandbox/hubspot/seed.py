@@ -1,6 +1,7 @@
 """The ``hubspot`` part of a seed file.
 
 ``{"owners": [{"_ref": "ann", "id", "email", "firstName", "lastName", "archived"}],``
+``"objects": [{"name": "cars", "singular": "car", "typeId": "2-17", "required": ["make"], "shown": ["make"]}],``
 ``"properties": {"companies": [{"name", "label", "type", "fieldType", "groupName", ...}]},``
 ``"records": {"companies": [{"_ref": "acme", "id", "createdAt", "properties": {...}}],``
 ``"deals": [{"properties": {...}, "company": "acme.com" or 0, "associations": ["@acme"]}]}}``
@@ -22,7 +23,7 @@ from connectors.sandbox.hubspot.associations import TYPES, Node
 from connectors.sandbox.hubspot.definitions import define
 from connectors.sandbox.hubspot.errors import Refusal
 from connectors.sandbox.hubspot.kept import load_stored, stored_of
-from connectors.sandbox.hubspot.kinds import COMPANIES, KINDS, Kind, kind_named
+from connectors.sandbox.hubspot.kinds import COMPANIES, Kind, custom_kind
 from connectors.sandbox.hubspot.moments import milliseconds
 from connectors.sandbox.hubspot.records import Source
 from connectors.sandbox.hubspot.writes import Problem, apply, check_unique, check_write
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from connectors.sandbox.hubspot.portal import Portal
 
 _IMPORT = Source("IMPORT", "seed")
-_PARTS = {"options", "stored", "owners", "properties", "records"}
+_PARTS = {"options", "stored", "objects", "owners", "properties", "records"}
 
 
 def as_seed(portal: Portal) -> JsonObject:
@@ -48,12 +49,14 @@ def load_seed(portal: Portal, seed: Mapping[str, Any]) -> None:
         raise ControlError(f"a HubSpot seed has {', '.join(sorted(_PARTS))}, not {', '.join(sorted(unknown))}")
     _load_past(portal, seed)
     loading = _Loading(portal)
+    for described in seed.get("objects", []):
+        portal.contents.add_kind(custom_kind(described))
     for owner in seed.get("owners", []):
         loading.owner(owner)
     for name, definitions in seed.get("properties", {}).items():
-        loading.definitions(_kind(name), definitions)
-    records = {_kind(name): entries for name, entries in seed.get("records", {}).items()}
-    for kind in KINDS:
+        loading.definitions(_kind(portal, name), definitions)
+    records = {_kind(portal, name): entries for name, entries in seed.get("records", {}).items()}
+    for kind in portal.contents.kinds:
         for place, entry in enumerate(records.get(kind, [])):
             loading.record(kind, place, entry)
     loading.associate()
@@ -86,7 +89,7 @@ class _Loading:
         names = str(entry.get("firstName", "")), str(entry.get("lastName", ""))
         owner = self._contents.add_owner(str(entry["email"]), *names, at, wanted)
         if entry.get("archived"):
-            self._contents.deactivate_owner(owner.id, at)
+            self._contents.set_owner_active(owner.id, active=False, at_ms=at)
         self._owners[entry.get("_ref", owner.email.partition("@")[0])] = owner.id
 
     def definitions(self, kind: Kind, definitions: list[dict[str, Any]]) -> None:
@@ -152,8 +155,8 @@ class _Loading:
         raise ControlError(f"{where}: nothing in the seed has _ref {text[1:]!r}")
 
 
-def _kind(name: str) -> Kind:
-    kind = kind_named(name)
+def _kind(portal: Portal, name: str) -> Kind:
+    kind = portal.contents.kind(name)
     if kind is None:
         raise ControlError(f"unknown kind of object {name!r}")
     return kind

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Container, Mapping
 
+from connectors.sandbox.hubspot.addresses import OTHERS, PRIMARY, is_address, joined
 from connectors.sandbox.hubspot.errors import Violation
 from connectors.sandbox.hubspot.moments import milliseconds, stored_date, stored_datetime
 from connectors.sandbox.hubspot.schema import Property, Schema
@@ -12,9 +13,10 @@ from connectors.sandbox.hubspot.schema import Property, Schema
 LONGEST_TEXT = 65_536
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?\Z")
-_EMAIL = re.compile(r"[^@\s,;<>()\[\]\\]+@[^@\s.,;]+(\.[^@\s.,;]+)+\Z")
 
 Checked = tuple[dict[str, str], list[Violation]]
+Check = Callable[[str, Container[str]], "str | Violation"]
+"""From a value that is not empty, and the ids of the owners, to the form it is stored in."""
 
 
 def check_values(schema: Schema, values: Mapping[str, str], owners: Container[str]) -> Checked:
@@ -24,26 +26,20 @@ def check_values(schema: Schema, values: Mapping[str, str], owners: Container[st
     """
     stored: dict[str, str] = {}
     violations: list[Violation] = []
-    writable = schema.writable
+    checks = schema.prepared(_checks_of)
     for name, text in values.items():
-        definition = writable.get(name)
-        if definition is None:
+        check = checks.get(name)
+        if check is None:
             violations.append(_refused(schema, name))
         elif not text:
             stored[name] = ""
         else:
-            outcome = _CHECKS[definition.type](definition, text, owners)
-            if isinstance(outcome, str):
+            outcome = check(text, owners)
+            if outcome.__class__ is str:
                 stored[name] = outcome
             else:
-                violations.append(outcome)
+                violations.append(outcome)  # type: ignore[arg-type]
     return stored, violations
-
-
-def _refused(schema: Schema, name: str) -> Violation:
-    if schema.get(name) is None:
-        return Violation(name, "PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist')
-    return Violation(name, "READ_ONLY_VALUE", f'"{name}" is a read only property; its value cannot be set.')
 
 
 def appended(current: str, added: str) -> str:
@@ -55,56 +51,107 @@ def appended(current: str, added: str) -> str:
     return ";".join(chosen)
 
 
-Check = Callable[[Property, str, Container[str]], "str | Violation"]
+def _refused(schema: Schema, name: str) -> Violation:
+    if schema.get(name) is None:
+        return Violation(name, "PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist')
+    return Violation(name, "READ_ONLY_VALUE", f'"{name}" is a read only property; its value cannot be set.')
 
 
-def _text(definition: Property, text: str, _owners: Container[str]) -> str | Violation:
-    if len(text) > LONGEST_TEXT:
-        return Violation(definition.name, "INVALID_STRING_LENGTH", f"{text[:50]}… was too long")
-    if definition.name == "email" and definition.defined_by_hubspot:
-        if not _EMAIL.match(text):
+def _checks_of(schema: Schema) -> dict[str, Check]:
+    return {name: _check_of(definition) for name, definition in schema.writable.items()}
+
+
+def _check_of(definition: Property) -> Check:
+    if definition.defined_by_hubspot and definition.name in _ADDRESSES:
+        return _ADDRESSES[definition.name](definition)
+    if definition.external_options:
+        return _owner(definition)
+    return _CHECKS[definition.type](definition)
+
+
+def _text(definition: Property) -> Check:
+    def check(text: str, _owners: Container[str]) -> str | Violation:
+        if len(text) > LONGEST_TEXT:
+            return Violation(definition.name, "INVALID_STRING_LENGTH", f"{text[:50]}… was too long")
+        return text
+
+    return check
+
+
+def _address(definition: Property) -> Check:
+    def check(text: str, _owners: Container[str]) -> str | Violation:
+        if not is_address(text):
             return Violation(definition.name, "INVALID_EMAIL", f"Email address {text} is invalid")
         return text.lower()
-    return text
+
+    return check
 
 
-def _number(definition: Property, text: str, _owners: Container[str]) -> str | Violation:
-    if _NUMBER.match(text):
-        return text
-    return Violation(definition.name, "INVALID_INTEGER", f"{text} was not a valid number.")
+def _addresses(definition: Property) -> Check:
+    def check(text: str, _owners: Container[str]) -> str | Violation:
+        listed = [each for each in text.lower().split(";") if each]
+        if wrong := next((each for each in listed if not is_address(each)), None):
+            return Violation(definition.name, "INVALID_EMAIL", f"Email address {wrong} is invalid")
+        return (";" if text.startswith(";") else "") + joined(listed)
+
+    return check
 
 
-def _datetime(definition: Property, text: str, _owners: Container[str]) -> str | Violation:
-    stored = stored_datetime(text)
-    return stored or Violation(definition.name, "INVALID_LONG", f"{text} was not a valid long.")
+def _number(definition: Property) -> Check:
+    def check(text: str, _owners: Container[str]) -> str | Violation:
+        if _NUMBER.match(text):
+            return text
+        return Violation(definition.name, "INVALID_INTEGER", f"{text} was not a valid number.")
+
+    return check
 
 
-def _date(definition: Property, text: str, _owners: Container[str]) -> str | Violation:
-    stored = stored_date(text)
-    if stored is not None:
-        return stored
-    moment = milliseconds(text)
-    if moment is None:
-        return Violation(definition.name, "INVALID_LONG", f"{text} was not a valid long.")
-    seconds, millis = divmod(moment % 86_400_000, 1000)
-    at = f"{seconds // 3600}:{seconds // 60 % 60}:{seconds % 60}.{millis}"
-    return Violation(definition.name, "INVALID_DATE", f"{text} is at {at} UTC, not midnight!")
+def _datetime(definition: Property) -> Check:
+    def check(text: str, _owners: Container[str]) -> str | Violation:
+        stored = stored_datetime(text)
+        return stored or Violation(definition.name, "INVALID_LONG", f"{text} was not a valid long.")
+
+    return check
 
 
-def _choice(definition: Property, text: str, owners: Container[str]) -> str | Violation:
-    if definition.external_options:
+def _date(definition: Property) -> Check:
+    def check(text: str, _owners: Container[str]) -> str | Violation:
+        stored = stored_date(text)
+        if stored is not None:
+            return stored
+        moment = milliseconds(text)
+        if moment is None:
+            return Violation(definition.name, "INVALID_LONG", f"{text} was not a valid long.")
+        seconds, millis = divmod(moment % 86_400_000, 1000)
+        at = f"{seconds // 3600}:{seconds // 60 % 60}:{seconds % 60}.{millis}"
+        return Violation(definition.name, "INVALID_DATE", f"{text} is at {at} UTC, not midnight!")
+
+    return check
+
+
+def _owner(definition: Property) -> Check:
+    def check(text: str, owners: Container[str]) -> str | Violation:
         if text in owners:
             return text
         return Violation(definition.name, "INVALID_OWNER_ID", f"Owner with id {text} does not exist")
-    for choice in text.split(";"):
-        if choice and choice not in definition.allowed:
-            listed = ", ".join(definition.allowed)
-            message = f"{text} was not one of the allowed options: [{listed}]"
-            return Violation(definition.name, "INVALID_OPTION", message)
-    return text
+
+    return check
 
 
-_CHECKS: dict[str, Check] = {
+def _choice(definition: Property) -> Check:
+    allowed, listed = definition.allowed, ", ".join(definition.allowed)
+
+    def check(text: str, _owners: Container[str]) -> str | Violation:
+        if text in allowed or all(choice in allowed for choice in text.split(";") if choice):
+            return text
+        message = f"{text} was not one of the allowed options: [{listed}]"
+        return Violation(definition.name, "INVALID_OPTION", message)
+
+    return check
+
+
+_ADDRESSES: dict[str, Callable[[Property], Check]] = {PRIMARY: _address, OTHERS: _addresses}
+_CHECKS: dict[str, Callable[[Property], Check]] = {
     "string": _text,
     "phone_number": _text,
     "number": _number,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from connectors.sandbox.hubspot.addresses import keep_each_once
 from connectors.sandbox.hubspot.associations import AssociationType, Node, type_with_id
 from connectors.sandbox.hubspot.derived import ALWAYS_ECHOED, NOT_ECHOED_ON_UPDATE, derive, forward_only
 from connectors.sandbox.hubspot.errors import (
@@ -17,13 +18,16 @@ from connectors.sandbox.hubspot.errors import (
     refuse,
     values_message,
 )
-from connectors.sandbox.hubspot.kinds import CONTACTS, Kind, kind_named
+from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
 from connectors.sandbox.hubspot.records import Record, Source, echo
 from connectors.sandbox.hubspot.shapes import an_object, objects, text, whole
 from connectors.sandbox.hubspot.values import appended, check_values
 
 if TYPE_CHECKING:
     from connectors.sandbox.hubspot.portal import Portal
+
+STRICT = "2026-09"
+"""The version on which the rules of a portal's admins bind the API too."""
 
 Link = tuple[Node, tuple[AssociationType, ...]]
 
@@ -86,10 +90,12 @@ def check_write(
             changes[name] = appended(before.get(name, ""), value)
     if "lifecyclestage" in changes and record is not None:
         forward_only(schema, before, changes)
+    if kind is CONTACTS:
+        keep_each_once(before, changes)
     if record is None:
         _require(kind, changes)
-    if version == "2026-09" and kind.name in portal.options.conditional_required:
-        _require_by_rule(portal, kind, {**before, **changes})
+    if version == STRICT:
+        _require_by_rule(portal, kind, record is None, {**before, **changes})
     return Write(kind, record, tuple(properties), changes)
 
 
@@ -116,7 +122,7 @@ def taken_message(portal: Portal, kind: Kind, name: str, value: str, ours: str, 
     )
 
 
-def check_links(portal: Portal, kind: Kind, described: Mapping[str, object]) -> tuple[Link, ...]:
+def check_links(portal: Portal, kind: Kind, described: Mapping[str, object], version: str) -> tuple[Link, ...]:
     """The inline associations of a new record. Raises `Problem` for a record or type that does not exist."""
     links: list[Link] = []
     for item in objects(described, "associations"):
@@ -128,12 +134,19 @@ def check_links(portal: Portal, kind: Kind, described: Mapping[str, object]) -> 
             if not matches:
                 raise Problem("VALIDATION_ERROR", f"No association type with id {number} from {kind.type_id}")
             other, known = matches[0]
-            to_kind = kind_named(other)
+            to_kind = portal.contents.kind(other)
             record = portal.contents.records[other].find(target)
             if record is None or to_kind is None:
                 raise Problem("VALIDATION_ERROR", f"{other} {target} does not exist and cannot be associated")
+            if version == STRICT and not portal.options.may_associate(kind.name, other):
+                raise Problem("VALIDATION_ERROR", not_permitted(kind, to_kind))
             links.append(((other, record.id), (known,)))
     return tuple(links)
+
+
+def not_permitted(one: Kind, other: Kind) -> str:
+    """The words for an association the app's user may not make."""
+    return f"You do not have permission to associate {one.singular.upper()} with {other.singular.upper()}"
 
 
 def apply(
@@ -178,8 +191,11 @@ def _require(kind: Kind, changes: Mapping[str, str]) -> None:
         raise _not_set(kind, missing)
 
 
-def _require_by_rule(portal: Portal, kind: Kind, after: Mapping[str, str]) -> None:
-    for rule in portal.options.conditional_required[kind.name]:
+def _require_by_rule(portal: Portal, kind: Kind, new: bool, after: Mapping[str, str]) -> None:
+    options = portal.options
+    if new and (missing := [name for name in options.required_on_create.get(kind.name, ()) if not after.get(name)]):
+        raise _not_set(kind, missing)
+    for rule in options.conditional_required.get(kind.name, ()):
         if all(after.get(name) == value for name, value in rule["when"].items()):
             missing = [name for name in rule["require"] if not after.get(name)]
             if missing:

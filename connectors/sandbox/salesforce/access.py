@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from connectors.sandbox.salesforce import person
 from connectors.sandbox.salesforce.schema import Field, ObjectType
 from connectors.sandbox.salesforce.table import Table
 
@@ -32,15 +33,18 @@ class Access:
 def access_to(kind: ObjectType, tables: dict[str, Table], user_id: str, denied: dict[tuple[str, str], str]) -> Access:
     """What the user may see of an object. ``denied`` maps (object, field) to ``hidden`` or ``read_only``."""
     granted = _granted(kind.name, tables, user_id)
+    if kind.name == "Account":  # a person account's X__pc is the contact's X__c
+        granted |= {person.account_field(name): may for name, may in _granted("Contact", tables, user_id).items()}
     visible: dict[str, Field] = {}
     editable: set[str] = set()
     for name, field in kind.fields.items():
-        is_open = not field.custom or name in OPEN_FIELDS
+        is_open = not field.custom or name in OPEN_FIELDS or person.contact_field(name) in OPEN_FIELDS
         may_edit = is_open or granted.get(name.lower())
-        if (not is_open and name.lower() not in granted) or denied.get((kind.name, name)) == "hidden":
+        said = denied.get((kind.name, name)) or denied.get(("Contact", person.contact_field(name)))
+        if (not is_open and name.lower() not in granted) or said == "hidden":
             continue
         visible[name] = field
-        if may_edit and denied.get((kind.name, name)) != "read_only":
+        if may_edit and said != "read_only":
             editable.add(name)
     required = tuple(name for name, field in visible.items() if field.required)
     return Access(visible, {name.lower(): one for name, one in visible.items()}, frozenset(editable), required)

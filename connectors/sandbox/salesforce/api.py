@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.sandbox.core.gate import Exchange
+from connectors.sandbox.core.wire import compact_json, parse_json
 from connectors.sandbox.salesforce.disturb import Disturbance
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.refusal import Refused, malformed, not_found
@@ -45,7 +46,7 @@ class Call:
     def json(self) -> Json:
         """The body. Raises `Refused` JSON_PARSER_ERROR."""
         try:
-            return json.loads(self.raw, parse_constant=_no_constant)
+            return parse_json(self.raw)
         except (ValueError, RecursionError) as problem:
             raise malformed(f"Unexpected character in the request body: {problem}") from None
 
@@ -107,12 +108,8 @@ def dispatch(resources: Sequence[Resource], call: Call) -> Answer:
         return Answer([refused.of_request()], refused.status)
 
 
-def _no_constant(name: str) -> Json:
-    raise ValueError(f"{name} is not JSON")
-
-
 def encode(body: Json, pretty: bool) -> bytes:
     """JSON as Salesforce sends it: compact unless ``X-PrettyPrint: 1`` asked otherwise."""
     if pretty:
         return json.dumps(body, ensure_ascii=False, indent=2).encode("utf-8", "replace")
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    return compact_json(body)

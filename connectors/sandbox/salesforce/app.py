@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from connectors.sandbox.core.control import control_routes
-from connectors.sandbox.core.gate import Exchange, Gate, exchange_of
+from connectors.sandbox.core.gate import Exchange, Gate, Reply
 from connectors.sandbox.core.sim import Sim
 from connectors.sandbox.salesforce.api import Answer, Call, dispatch, encode
 from connectors.sandbox.salesforce.bulk import advance_jobs
@@ -30,7 +30,10 @@ from connectors.sandbox.salesforce.seed import load_seed
 OLDEST, NEWEST = 46, 67
 _LONGEST_URI, _LONGEST_HEAD = 16_384, 16_384
 _VERSIONED = re.compile(r"/services/data/v(\d+\.0)(/.*)?\Z")
-_ALWAYS = {"Cache-Control": "no-cache,must-revalidate,max-age=0,no-store,private", "Vary": "Accept-Encoding"}
+_ALWAYS = (
+    (b"cache-control", b"no-cache,must-revalidate,max-age=0,no-store,private"),
+    (b"vary", b"Accept-Encoding"),
+)
 _EXPIRED = Refused("INVALID_SESSION_ID", "Session expired or invalid", None, 401)
 
 
@@ -55,44 +58,42 @@ def salesforce_app(org: Org) -> Gate:
     """The org as an ASGI app."""
     oauth = OAuth(org)
 
-    async def data(request: Request) -> Response:
-        return await _answer(org, request)
+    async def data(exchange: Exchange) -> Reply | None:
+        return await _answer(org, exchange) if exchange.path.startswith("/services/data") else None
 
     async def page(_: Request) -> Response:
         return Response(render_page(org), media_type="text/html")
 
     routes = [
-        Route("/services/data/{rest:path}", data, methods=["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"]),
-        Route("/services/data", data),
         Route("/services/oauth2/token", oauth.token, methods=["POST"]),
         Route("/services/oauth2/userinfo", oauth.userinfo, methods=["GET", "POST"]),
         Route("/services/oauth2/revoke", oauth.revoke, methods=["POST"]),
         *control_routes(OrgControls(org)),
         Route("/", page),
     ]
-    return Gate(Starlette(routes=routes), org.sim, faults_first=True)
+    return Gate(Starlette(routes=routes), org.sim, faults_first=True, direct=data)
 
 
-async def _answer(org: Org, request: Request) -> Response:
-    exchange = exchange_of(request)
-    if request.url.path.rstrip("/") == "/services/data":
-        return _respond(_versions(), request, {})
+async def _answer(org: Org, exchange: Exchange) -> Reply:
+    if exchange.path.partition("?")[0].rstrip("/") == "/services/data":
+        return _reply(_versions(), exchange, ())
     try:
-        call = _admit(org, exchange, request)
+        call = _admit(org, exchange)
     except Refused as refused:
-        return _respond(Answer([refused.of_request()], refused.status), request, _limit_header(org))
-    advance_jobs(org)
+        return _reply(Answer([refused.of_request()], refused.status), exchange, _limit_header(org))
+    if org.jobs:
+        advance_jobs(org)
     async with hold(org, call) as busy:
         answer = dispatch(RESOURCES, replace(call, disturbance=disturbance_of(exchange, busy)))
-    return _respond(answer, request, _limit_header(org))
+    return _reply(answer, exchange, _limit_header(org))
 
 
-def _admit(org: Org, exchange: Exchange, request: Request) -> Call:
+def _admit(org: Org, exchange: Exchange) -> Call:
     """Session, quota and version, in this order. Raises `Refused`."""
     kind = exchange.kind()
     if kind == "session_expire":
         org.sessions.clear()
-    header = request.headers.get("authorization", "")
+    header = exchange.headers.get("authorization", "")
     if header and header.partition(" ")[0].lower() not in ("bearer", "oauth"):
         raise Refused("INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE", None, 401)
     session = session_of(org, header)
@@ -106,7 +107,7 @@ def _admit(org: Org, exchange: Exchange, request: Request) -> Call:
     org.use_call()
     if len(exchange.path) > _LONGEST_URI:
         raise Refused("URI_TOO_LONG", "The length of the URI exceeds the 16,384 byte limit.", None, 414)
-    if len(exchange.path) + sum(len(k) + len(v) for k, v in request.headers.raw) > _LONGEST_HEAD:
+    if exchange.head_length > _LONGEST_HEAD:
         message = "The combined length of the URI and headers exceeds the 16,384 byte limit."
         raise Refused("REQUEST_HEADER_FIELDS_TOO_LARGE", message, None, 431)
     found = _VERSIONED.match(exchange.path.partition("?")[0])
@@ -117,29 +118,30 @@ def _admit(org: Org, exchange: Exchange, request: Request) -> Call:
         exchange=exchange,
         user_id=session.user_id,
         version=found.group(1),
-        method=request.method,
+        method=exchange.method,
         path=found.group(2) or "/",
-        query=request.query_params,
+        query=exchange.query(),
         raw=exchange.body,
-        headers=request.headers,
+        headers=exchange.headers,
     )
 
 
-def _respond(answer: Answer, request: Request, extra: Mapping[str, str]) -> Response:
-    headers = {**_ALWAYS, **extra, **answer.headers}
+def _reply(answer: Answer, exchange: Exchange, more: Sequence[tuple[bytes, bytes]]) -> Reply:
+    headers = [*_ALWAYS, *more]
+    headers += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
     if answer.body is None:
-        return Response(None, answer.status, headers)
+        return Reply(answer.status, headers)
+    headers.append((b"content-type", answer.media.encode("latin-1")))
     if isinstance(answer.body, str):
-        return Response(answer.body, answer.status, headers, media_type=answer.media)
-    pretty = request.headers.get("x-prettyprint") == "1"
-    return Response(encode(answer.body, pretty), answer.status, headers, media_type=answer.media)
+        return Reply(answer.status, headers, answer.body.encode())
+    return Reply(answer.status, headers, encode(answer.body, exchange.headers.get("x-prettyprint") == "1"))
 
 
-def _limit_header(org: Org) -> dict[str, str]:
+def _limit_header(org: Org) -> tuple[tuple[bytes, bytes]]:
     used = org.calls_used()
     if org.options.limit_jitter:
         used = max(0, used + org.sim.random.randint(-6, 6))
-    return {"Sforce-Limit-Info": f"api-usage={used}/{org.options.daily_api_requests}"}
+    return ((b"sforce-limit-info", f"api-usage={used}/{org.options.daily_api_requests}".encode()),)
 
 
 def _versions() -> Answer:

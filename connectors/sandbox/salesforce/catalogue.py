@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from connectors.sandbox.core.clock import Clock
+from connectors.sandbox.salesforce import person
 from connectors.sandbox.salesforce.objects import standard_objects
 from connectors.sandbox.salesforce.schema import Field, ObjectType
 
@@ -51,9 +52,15 @@ class Catalogue:
 
     def remove(self, object: str, name: str) -> None:
         """Take a field away."""
-        for owner in ACTIVITIES if object == "Activity" else (object,):
-            self.types[owner].drop(name)
+        for owner, shown in self.owners(object, name):
+            self.types[owner].drop(shown)
         self.touch()
+
+    def owners(self, object: str, name: str) -> list[tuple[str, str]]:
+        """Where a custom field is found, and under which name: of Activity on Task and Event, of Contact on persons."""
+        if object == "Contact" and person.are_on(self.types):
+            return [(object, name), ("Account", person.account_field(name))]
+        return [(owner, name) for owner in (ACTIVITIES if object == "Activity" else (object,))]
 
     def put(self, object: str, field: Field) -> list[ObjectType]:
         """Add or replace a field; one of Activity appears on Task and Event. The objects that have it now."""
@@ -61,5 +68,7 @@ class Catalogue:
         changed = [self.types[name] for name in names]
         for one in changed:
             one.put(field)
+        if object == "Contact" and field.custom and person.are_on(self.types):
+            self.types["Account"].put(person.on_account(field))
         self.touch()
         return changed

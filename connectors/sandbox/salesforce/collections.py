@@ -22,36 +22,34 @@ from connectors.sandbox.salesforce.write import Writer
 _MOST_RECORDS = 200
 _MOST_CHUNKS = 10
 Result = dict[str, Any]
-Apply = Callable[[Writer, Any], Result]
+Apply = Callable[[Writer, Any, int], Result]
+"""Writes one record, with its place in the call."""
 
 
 def create(call: Call) -> Answer:
     """``POST /composite/sobjects``."""
+    given_records, together, kinds = _records(call)
 
-    def apply(writer: Writer, given: Result) -> Result:
-        kind = _kind_of(call, given)
-        return _success(writer.insert(kind, _fields(given)))
+    def apply(writer: Writer, given: Result, place: int) -> Result:
+        return _success(writer.insert(_known(given, kinds[place]), given, batch=True))
 
-    return _each(call, *_records(call), apply)
+    return _each(call, given_records, together, apply)
 
 
 def update(call: Call) -> Answer:
     """``PATCH /composite/sobjects``: each record carries its ``id``."""
-    given_records, together = _records(call)
-    seen = Counter(ids.canonical(_id_of(given)) for given in given_records)
+    given_records, together, kinds = _records(call)
+    named = [given.get("id") or given.get("Id") for given in given_records]
+    twice = _repeated([ids.canonical(one) for one in named])
 
-    def apply(writer: Writer, given: Result) -> Result:
-        kind = _kind_of(call, given)
-        if not _id_of(given):
+    def apply(writer: Writer, given: Result, place: int) -> Result:
+        kind = _known(given, kinds[place])
+        record_id = named[place]
+        if not record_id:
             raise Refused("MISSING_ARGUMENT", "Id not specified in an update call")
-        record_id = checked_id(kind.fields["Id"].label, _id_of(given))
-        if not record_id.startswith(kind.prefix):
-            message = f"{kind.fields['Id'].label}: id value of incorrect type: {record_id}"
-            raise Refused("MALFORMED_ID", message, ("Id",))
-        if seen[record_id] > 1:
-            raise Refused("DUPLICATE_VALUE", f"Duplicate id specified: {record_id}")
-        writer.update(kind, record_id, _fields(given))
-        return _success(record_id)
+        if twice and ids.canonical(record_id) in twice:
+            raise Refused("DUPLICATE_VALUE", f"Duplicate id specified: {ids.canonical(record_id)}")
+        return {"id": writer.update(kind, record_id, given, batch=True), "success": True, "errors": []}
 
     return _each(call, given_records, together, apply)
 
@@ -62,14 +60,14 @@ def upsert(call: Call, object: str, key: str) -> Answer:
     field = call.org.access(kind).find(key) if kind else None
     if kind is None or field is None or not (field.external_id or field.id_lookup):
         raise not_found(f"Provided external ID field does not exist or is not accessible: {key}")
-    given_records, together = _records(call)
-    seen = Counter(_folded(given, field) for given in given_records)
+    given_records, together, kinds = _records(call)
+    folded = [_folded(given, field) for given in given_records]
+    twice = _repeated(folded)
 
-    def apply(writer: Writer, given: Result) -> Result:
-        folded = _folded(given, field)
-        if _kind_of(call, given).name != kind.name:
+    def apply(writer: Writer, given: Result, place: int) -> Result:
+        if _known(given, kinds[place]) is not kind:
             raise Refused("INVALID_FIELD", f"record type does not match request type: {kind.name}")
-        if folded is not None and seen[folded] > 1:
+        if folded[place] in twice:
             raise Refused("DUPLICATE_VALUE", f"Duplicate external id specified: {_value_of(given, field.name)}")
         record_id, created = writer.upsert(kind, field, _fields(given, keep_id=field.name == "Id"), may_create=True)
         return {**_success(record_id), "created": created}
@@ -84,7 +82,7 @@ def delete(call: Call) -> Answer:
         raise Refused("REQUIRED_FIELD_MISSING", "At least 1 Id is required.", None)
     _check_count(wanted)
 
-    def apply(writer: Writer, given: str) -> Result:
+    def apply(writer: Writer, given: str, _place: int) -> Result:
         record_id = checked_id("ID", given)
         writer.delete(record_id)
         return _success(record_id)
@@ -97,14 +95,15 @@ def _each(call: Call, given: Sequence[Any], together: bool, apply: Apply) -> Ans
     writer = writer_for(call)
     start = writer.journal.mark()
     results: list[Result] = []
-    for one in given:
+    failed = 0
+    for place, one in enumerate(given):
         try:
             if writer.disturbance:
                 writer.disturbance.next_record()
-            results.append(apply(writer, one))
+            results.append(apply(writer, one, place))
         except Refused as refused:
+            failed += 1
             results.append({"success": False, "errors": [refused.of_record()]})
-    failed = sum(not result["success"] for result in results)
     if together and failed:
         writer.journal.roll_back(start)
         results = [_undone(result) if result["success"] else result for result in results]
@@ -121,7 +120,8 @@ def _success(record_id: str) -> Result:
     return {"id": record_id, "success": True, "errors": []}
 
 
-def _records(call: Call) -> tuple[list[Result], bool]:
+def _records(call: Call) -> tuple[list[Result], bool, list[ObjectType | None]]:
+    """The records, whether they belong together, and the object of each, None for one there is not."""
     body = call.body()
     records = body.get("records")
     if not isinstance(records, list) or not all(isinstance(one, dict) for one in records):
@@ -136,7 +136,15 @@ def _records(call: Call) -> tuple[list[Result], bool]:
     if chunks > _MOST_CHUNKS:
         message = f"record chunks limit reached. cannot process more than {_MOST_CHUNKS} chunks of the same type"
         raise Refused("LIMIT_EXCEEDED", message, None)
-    return records, bool(body.get("allOrNone"))
+    known = {name: call.org.catalogue.find(name) for name in set(types)}
+    return records, bool(body.get("allOrNone")), [known[name] for name in types]
+
+
+def _repeated(keys: Sequence[Any]) -> set[Any]:
+    """The keys that are there more than once."""
+    if len(set(keys)) == len(keys):
+        return set()
+    return {key for key, times in Counter(keys).items() if times > 1 and key is not None}
 
 
 def _type_of(given: Result) -> str:
@@ -151,21 +159,15 @@ def _check_count(given: Sequence[Any]) -> None:
         raise Refused("EXCEEDED_ID_LIMIT", message, None)
 
 
-def _kind_of(call: Call, given: Result) -> ObjectType:
-    name = _type_of(given)
-    kind = call.org.catalogue.find(name)
+def _known(given: Result, kind: ObjectType | None) -> ObjectType:
     if kind is None:
-        raise Refused("INVALID_TYPE", f"sObject type '{name}' is not supported.")
+        raise Refused("INVALID_TYPE", f"sObject type '{_type_of(given)}' is not supported.")
     return kind
 
 
 def _fields(given: Result, keep_id: bool = False) -> Result:
     skipped = {"attributes"} if keep_id else {"attributes", "id"}
     return {name: value for name, value in given.items() if name.lower() not in skipped}
-
-
-def _id_of(given: Result) -> Any:
-    return given.get("id") or given.get("Id")
 
 
 def _value_of(given: Result, name: str) -> Any:

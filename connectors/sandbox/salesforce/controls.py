@@ -48,5 +48,5 @@ class OrgControls:
 
     def configure(self, options: JsonObject) -> JsonObject:
         """Change options; a reset brings the seed's back."""
-        self._org.options = self._org.options.changed(options)
+        self._org.set_options(options)
         return self._org.options.to_json()

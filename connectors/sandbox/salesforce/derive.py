@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from connectors.sandbox.salesforce import person
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.schema import Option
 from connectors.sandbox.salesforce.table import Journal, Record
@@ -41,7 +42,7 @@ def _task(org: Org, record: Record, before: Record | None) -> Record:
         "CompletedDateTime": completed,
         "IsHighPriority": record.get("Priority") == "High",
         "AccountId": _account_of(org, record),
-        "IsArchived": False,
+        "IsArchived": bool(record.get("IsArchived")),
     }
 
 
@@ -61,7 +62,7 @@ def _opportunity(org: Org, record: Record, _: Record | None) -> Record:
     return {"IsClosed": bool(option and option.closed), "IsWon": bool(option and option.won)}
 
 
-def _person(_org: Org, record: Record, _: Record | None) -> Record:
+def _human(_org: Org, record: Record, _: Record | None) -> Record:
     parts = (record.get("FirstName"), record.get("LastName"))
     return {"Name": " ".join(part for part in parts if part)}
 
@@ -71,9 +72,10 @@ def _option(org: Org, object: str, field: str, value: Any) -> Option | None:
 
 
 _DERIVE: dict[str, Callable[[Org, Record, Record | None], Record]] = {
+    "Account": person.derived_of,
     "Task": _task,
     "Opportunity": _opportunity,
-    "Contact": _person,
-    "Lead": _person,
-    "User": _person,
+    "Contact": _human,
+    "Lead": _human,
+    "User": _human,
 }

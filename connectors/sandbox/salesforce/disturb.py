@@ -69,7 +69,7 @@ class Disturbance:
         theirs = {**record, "Id": writer.org.new_id(kind.prefix), "CreatedById": writer.org.staff.admin}
         # A journal of its own: what another client did is not undone with this transaction.
         other = type(writer)(writer.org, writer.org.staff.admin, trusted=True, journal=Journal())
-        other._save(kind, theirs, None)  # noqa: SLF001 - a writer of the same kind
+        other.save(kind, theirs, None, theirs)
 
     def _is_locked(self, record_id: str) -> bool:
         if self._fault.kind not in ("lock", "wrap_lock_in_trigger"):

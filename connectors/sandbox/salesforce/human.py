@@ -9,7 +9,8 @@
 | ``complete_task``, ``start_task`` | id |
 | ``change_owner`` | id, owner |
 | ``win_deal``, ``lose_deal`` | id |
-| ``convert_lead`` | id, account (optional), contact (optional) |
+| ``archive`` | id (of a task) |
+| ``convert_lead`` | id; account, contact, opportunity (each optional, the first two made when not given) |
 | ``deactivate_user``, ``activate_user`` | id |
 | ``hide_field``, ``lock_field``, ``show_field`` | object, field (for the integration user) |
 | ``rename_picklist_value`` | object, field, from, to |
@@ -26,11 +27,12 @@ from typing import Any
 
 from connectors.sandbox.core.control import ControlError, JsonObject
 from connectors.sandbox.salesforce import ids
+from connectors.sandbox.salesforce.checks import check_unique
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.refusal import Refused
 from connectors.sandbox.salesforce.schema import ObjectType
 from connectors.sandbox.salesforce.table import Record
-from connectors.sandbox.salesforce.write import Writer
+from connectors.sandbox.salesforce.write import Writer, children_of
 
 
 def act(org: Org, action: JsonObject) -> JsonObject:
@@ -68,7 +70,22 @@ def _delete(org: Org, writer: Writer, action: JsonObject) -> JsonObject:
 
 def _undelete(org: Org, writer: Writer, action: JsonObject) -> JsonObject:
     kind, record = _find(org, action["id"])
-    writer.journal.put(org.tables[kind.name], record["Id"], {**record, "IsDeleted": False, "SystemModstamp": org.now()})
+    if not record["IsDeleted"]:
+        raise ControlError(f"{record['Id']} is not deleted")
+    gone_together = [(one, child) for one, child in children_of(org, record["Id"], deleted=True)
+                     if child["SystemModstamp"] == record["SystemModstamp"]]  # fmt: skip
+    for one, child in [(kind, record), *gone_together]:
+        back = {**child, "IsDeleted": False, "SystemModstamp": org.now()}
+        check_unique(org.tables[one.name], back, None)
+        writer.journal.put(org.tables[one.name], child["Id"], back)
+    return {"id": record["Id"]}
+
+
+def _archive(org: Org, writer: Writer, action: JsonObject) -> JsonObject:
+    kind, record = _find(org, action["id"])
+    if kind.name != "Task":
+        raise ControlError("only tasks are archived")
+    writer.journal.put(org.tables["Task"], record["Id"], {**record, "IsArchived": True, "SystemModstamp": org.now()})
     return {"id": record["Id"]}
 
 
@@ -77,14 +94,26 @@ def _merge(org: Org, writer: Writer, action: JsonObject) -> JsonObject:
     losers = [_find(org, loser)[1] for loser in action["losers"]]
     if kind.name not in ("Account", "Contact", "Lead") or any(org.catalogue.of_id(one["Id"]) != kind for one in losers):
         raise ControlError("accounts, contacts or leads of one kind can be merged")
+    if survivor["IsDeleted"] or survivor in losers or any(one["IsDeleted"] for one in losers):
+        raise ControlError("only living records, and not one with itself, can be merged")
+    if len({bool(one.get("IsPersonAccount")) for one in [survivor, *losers]}) > 1:
+        raise ControlError("a person cannot be merged with a company")
     trusted = Writer(org, writer.user_id, trusted=True)
     for loser in losers:
-        _adopt_children(org, trusted, loser["Id"], survivor["Id"])
-        now = org.now()
-        gone = {**loser, "IsDeleted": True, "MasterRecordId": survivor["Id"], "SystemModstamp": now}
-        trusted.journal.put(org.tables[kind.name], loser["Id"], {**gone, "LastModifiedDate": now})
+        if loser.get("PersonContactId"):
+            people = org.tables["Contact"].records
+            shadow = people[loser["PersonContactId"]]
+            _merge_one(org, trusted, org.catalogue.types["Contact"], shadow, survivor["PersonContactId"])
+        _merge_one(org, trusted, kind, loser, survivor["Id"])
     trusted.update(kind, survivor["Id"], {})
     return {"id": survivor["Id"], "merged": len(losers)}
+
+
+def _merge_one(org: Org, trusted: Writer, kind: ObjectType, loser: Record, survivor: str) -> None:
+    _adopt_children(org, trusted, loser["Id"], survivor)
+    now = org.now()
+    gone = {**loser, "IsDeleted": True, "MasterRecordId": survivor, "SystemModstamp": now}
+    trusted.journal.put(org.tables[kind.name], loser["Id"], {**gone, "LastModifiedDate": now})
 
 
 def _adopt_children(org: Org, writer: Writer, old: str, new: str) -> None:
@@ -93,7 +122,7 @@ def _adopt_children(org: Org, writer: Writer, old: str, new: str) -> None:
         references = [field.name for field in kind.fields.values() if field.type == "reference"]
         for child in list(org.tables[name].living()):
             moved = {field: new for field in references if child.get(field) == old}
-            if moved:
+            if moved and not (name == "Contact" and child.get("IsPersonAccount")):
                 writer.update(kind, child["Id"], moved)
 
 
@@ -107,11 +136,27 @@ def _change_owner(org: Org, writer: Writer, action: JsonObject) -> JsonObject:
 
 def _convert_lead(org: Org, writer: Writer, action: JsonObject) -> JsonObject:
     kind, lead = _find(org, action["id"])
-    account = action.get("account") or writer.insert(org.catalogue.types["Account"], {"Name": lead["Company"]})
-    person = {"LastName": lead["LastName"], "FirstName": lead.get("FirstName"), "Email": lead.get("Email")}
-    contact = action.get("contact") or writer.insert(org.catalogue.types["Contact"], {**person, "AccountId": account})
-    converted = {"IsConverted": True, "ConvertedAccountId": account, "ConvertedContactId": contact}
+    if kind.name != "Lead" or lead["IsDeleted"] or lead.get("IsConverted"):
+        raise ControlError(f"{lead['Id']} is no lead that can be converted")
+    human = {"LastName": lead["LastName"], "FirstName": lead.get("FirstName")}
+    account, contact = action.get("account"), action.get("contact")
+    owner = {"OwnerId": lead["OwnerId"]} if lead["OwnerId"].startswith("005") else {}  # a queue owns leads only
+    if account is None and lead.get("Company"):
+        account = writer.insert(org.catalogue.types["Account"], {"Name": lead["Company"], **owner})
+    elif account is None:  # a lead without a company becomes a person account
+        account = writer.insert(org.catalogue.types["Account"], {**human, **owner, "PersonEmail": lead.get("Email")})
+    contact = contact or (org.record(account) or {}).get("PersonContactId")
+    if contact is None:
+        values = {**human, "Email": lead.get("Email"), "AccountId": account, **owner}
+        contact = writer.insert(org.catalogue.types["Contact"], values)
     trusted = Writer(org, writer.user_id, trusted=True)
+    for name in ("Task", "Event"):
+        for activity in [one for one in org.tables[name].living() if one.get("WhoId") == lead["Id"]]:
+            moved = {"WhoId": contact, "WhatId": account}
+            trusted.update(org.catalogue.types[name], activity["Id"], moved)
+    converted = {"IsConverted": True, "ConvertedAccountId": account, "ConvertedContactId": contact}
+    if deal := action.get("opportunity"):
+        converted["ConvertedOpportunityId"] = deal
     trusted.update(kind, lead["Id"], {**converted, "ConvertedDate": org.now()[:10], "Status": "Closed - Converted"})
     return {"id": lead["Id"], "account": account, "contact": contact}
 
@@ -172,6 +217,7 @@ _ACTIONS: dict[str, Callable[[Org, Writer, JsonObject], JsonObject]] = {
     "create": _create,
     "delete": _delete,
     "undelete": _undelete,
+    "archive": _archive,
     "merge": _merge,
     "complete_task": _values(Status="Completed"),
     "start_task": _values(Status="In Progress"),

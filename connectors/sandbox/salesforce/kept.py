@@ -21,7 +21,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.sandbox.core.control import ControlError, JsonObject
-from connectors.sandbox.salesforce import ids
+from connectors.sandbox.salesforce import ids, person
 from connectors.sandbox.salesforce.catalogue import Catalogue
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.schema import Option
@@ -75,6 +75,9 @@ def _put(org: Org, object: str, record: Mapping[str, Any]) -> None:
 
 def _changed_picklists(org: Org) -> JsonObject:
     made = Catalogue(org.sim.clock)
+    if person.are_on(org.catalogue.types):
+        for owner, field in person.turn_on(made.types):
+            made.put(owner, field)
     for record in org.tables["CustomField"].records.values():
         made.put(record["TableEnumOrId"], custom_field(record))
     return {

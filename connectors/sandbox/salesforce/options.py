@@ -16,6 +16,7 @@ class Options:
     not, until a permission set grants it. ``duplicate_rules``: ``{"object", "fields", "name"}``;
     ``validation_rules``: ``{"object", "when": SOQL condition, "message", "field"}``; ``flows``: ``{"object",
     "field", "value"}`` is set by the org on every save. ``page_size`` caps query pages.
+    ``person_accounts`` turns them on, for good (`salesforce.person`).
     """
 
     daily_api_requests: int = 115_000
@@ -31,6 +32,7 @@ class Options:
     bulk_queue_ms: float = 0.0
     bulk_ms_per_chunk: float = 0.0
     fail_after_rows: int | None = None
+    person_accounts: bool = False
     duplicate_rules: list[dict[str, Any]] = field(default_factory=list)
     validation_rules: list[dict[str, Any]] = field(default_factory=list)
     flows: list[dict[str, Any]] = field(default_factory=list)

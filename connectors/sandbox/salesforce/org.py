@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from connectors.sandbox.core.control import ControlError
 from connectors.sandbox.core.sim import Sim
-from connectors.sandbox.salesforce import ids
-from connectors.sandbox.salesforce.access import Access, access_to
-from connectors.sandbox.salesforce.catalogue import ACTIVITIES, Catalogue
+from connectors.sandbox.salesforce import ids, person
+from connectors.sandbox.salesforce.access import Access, access_to, everything
+from connectors.sandbox.salesforce.catalogue import Catalogue
+from connectors.sandbox.salesforce.intake import Intake
 from connectors.sandbox.salesforce.options import Options
 from connectors.sandbox.salesforce.schema import Field, ObjectType
 from connectors.sandbox.salesforce.table import Record, Table
@@ -70,6 +72,7 @@ class Org:
         self._numbers: Counter[str] = Counter()
         self._access: dict[str, Access] = {}
         self._access_version = -1
+        self._intakes: dict[tuple[str, bool, bool, bool], Intake] = {}
         self._snapshot: _Snapshot | None = None
         self.staff = _staff(self)
         self.keep()
@@ -109,21 +112,46 @@ class Org:
 
     def drop_field(self, object: str, name: str) -> None:
         """Take a custom field and its values away."""
+        owners = self.catalogue.owners(object, name)
         self.catalogue.remove(object, name)
-        for owner in ACTIVITIES if object == "Activity" else (object,):
+        for owner, shown in owners:
             held = self.tables[owner].records
             self.tables[owner] = Table(self.catalogue.types[owner])
             for record_id, record in held.items():
-                self.tables[owner].put(record_id, {key: value for key, value in record.items() if key != name})
+                self.tables[owner].put(record_id, {key: value for key, value in record.items() if key != shown})
+
+    def set_options(self, given: Mapping[str, Any]) -> None:
+        """Change options. Raises `ControlError`, changing none."""
+        chosen = self.options.changed(dict(given))
+        if chosen.person_accounts and not person.are_on(self.catalogue.types):
+            for owner, field in person.turn_on(self.catalogue.types):
+                self.add_field(owner, field)
+            for table in (self.tables["Account"], self.tables["Contact"]):
+                for record_id, record in list(table.records.items()):
+                    table.put(record_id, {**record, person.FLAG: False})
+        elif person.are_on(self.catalogue.types) and not chosen.person_accounts:
+            raise ControlError("person accounts cannot be turned off again")
+        self.options = chosen
 
     def access(self, kind: ObjectType) -> Access:
         """What the integration user may see and change of an object."""
         if self._access_version != self.catalogue.version:
             self._access.clear()
+            self._intakes.clear()
             self._access_version = self.catalogue.version
-        if kind.name not in self._access:
-            self._access[kind.name] = access_to(kind, self.tables, self.staff.integration, self.denied)
-        return self._access[kind.name]
+        known = self._access.get(kind.name)
+        if known is None:
+            known = access_to(kind, self.tables, self.staff.integration, self.denied)
+            self._access[kind.name] = known
+        return known
+
+    def intake(self, kind: ObjectType, creating: bool, *, limited: bool, trusted: bool) -> Intake:
+        """What takes in records of an object; ``limited``: with what the integration user may see and change."""
+        access = self.access(kind)
+        key = (kind.name, creating, limited, trusted)
+        if key not in self._intakes:
+            self._intakes[key] = Intake(kind, access if limited else everything(kind), creating, trusted)
+        return self._intakes[key]
 
     # ---------------------------------------------------------------- quota
 

@@ -52,6 +52,10 @@ class Field:
     reference_to: tuple[str, ...] = ()
     relationship: str | None = None
     description: str = ""
+    limit: int = field(init=False, compare=False, repr=False)  # a number is smaller, whatever its sign
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "limit", 10 ** max(0, (self.precision or 18) - self.scale))
 
     @property
     def required(self) -> bool:

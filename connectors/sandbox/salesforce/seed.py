@@ -49,7 +49,7 @@ def load_seed(org: Org, seed: Mapping[str, Any]) -> None:
         raise ControlError(f"a Salesforce seed has {', '.join(_PARTS)}, not {', '.join(sorted(unknown))}")
     before = org.snapshot()
     try:
-        org.options = org.options.changed(dict(seed.get("options", {})))
+        org.set_options(seed.get("options", {}))
         if "stored" in seed:
             load_stored(org, seed["stored"])
         for field in seed.get("custom_fields", []):

@@ -214,7 +214,11 @@ def _candidates(org: Org, kind: ObjectType, where: Condition | None, everything:
 def _hidden(org: Org, kind: ObjectType, record: Record) -> bool:
     if record["IsDeleted"]:
         return True
-    if kind.name != "Task" or not record.get("IsClosed"):
+    if kind.name != "Task":
+        return False
+    if record.get("IsArchived"):
+        return True
+    if not record.get("IsClosed"):
         return False
     oldest = (org.sim.clock.now() - timedelta(days=_ARCHIVED_AFTER_DAYS)).date().isoformat()
     return str(record.get("ActivityDate") or record["CreatedDate"])[:10] < oldest

@@ -35,8 +35,9 @@ class Table:
     def put(self, record_id: str, record: Record | None) -> Record | None:
         """Store a record, or take it out with None; the record that was there before."""
         before = self.records.get(record_id)
+        moved = before is None or record is None or before["IsDeleted"] != record["IsDeleted"]
         for name in self._indexes:
-            if before is None or record is None or _differ(before, record, name):
+            if moved or before.get(name) != record.get(name):  # type: ignore[union-attr]
                 if before is not None:
                     self._leave(name, record_id, before)
                 if record is not None:
@@ -74,10 +75,6 @@ class Table:
             held.pop(record_id, None)
             if not held:
                 del self._indexes[name][key]
-
-
-def _differ(before: Record, after: Record, name: str) -> bool:
-    return before.get(name) != after.get(name) or before["IsDeleted"] != after["IsDeleted"]
 
 
 def fold(field: Field, value: Any) -> Any:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from connectors.sandbox.salesforce import ids
@@ -31,7 +32,7 @@ def stored(field: Field, given: Any) -> Any:
         if field.type == "boolean":
             raise _wrong_type(field, given, "boolean")
         return None
-    return _STORE[field.type](field, given)
+    return STORE[field.type](field, given)
 
 
 def stamp(moment: datetime) -> str:
@@ -48,6 +49,8 @@ def parse_moment(text: str) -> datetime:
 
 
 def _text(field: Field, given: Any) -> str:
+    if type(given) is str and len(given) <= field.length and given.isascii():
+        return given
     if isinstance(given, bool):
         given = "true" if given else "false"
     elif isinstance(given, int | float):
@@ -69,9 +72,11 @@ def _email(field: Field, given: Any) -> str:
 
 
 def _number(field: Field, given: Any) -> float | int:
-    digits = (field.precision or 18) - field.scale
-    if type(given) is int and -(10**digits) < given < 10**digits:
+    limit = field.limit
+    if type(given) is int and -limit < given < limit:
         return given if field.type == "int" else float(given)
+    if type(given) is float and -limit < given < limit and round(given, field.scale) == given and field.type != "int":
+        return given
     kind = "int" if field.type == "int" else "double"
     if isinstance(given, bool) or not isinstance(given, int | float | str):
         raise _wrong_type(field, given, kind)
@@ -81,7 +86,7 @@ def _number(field: Field, given: Any) -> float | int:
         raise _wrong_type(field, given, kind) from None
     if not number.is_finite():
         raise _wrong_type(field, given, kind)
-    if abs(number) >= 10**digits:
+    if abs(number) >= limit:
         message = f"{field.label}: value outside of valid range on numeric field: {given}"
         raise Refused("NUMBER_OUTSIDE_VALID_RANGE", message, (field.name,), rank=RANK_RANGE)
     exact = number.quantize(Decimal(1).scaleb(-field.scale), rounding=ROUND_HALF_UP)
@@ -107,11 +112,16 @@ def _day(field: Field, given: Any) -> str:
 
 def _moment(field: Field, given: Any) -> str:
     try:
-        if isinstance(given, str) and _DATE.match(given):
-            return f"{date.fromisoformat(given).isoformat()}T00:00:00.000+0000"
-        return stamp(parse_moment(given))
+        return _stamp_of(given)
     except (ValueError, TypeError, OverflowError):
         raise _wrong_type(field, given, "datetime") from None
+
+
+@lru_cache(maxsize=4096)
+def _stamp_of(given: str) -> str:
+    if isinstance(given, str) and _DATE.match(given):
+        return f"{date.fromisoformat(given).isoformat()}T00:00:00.000+0000"
+    return stamp(parse_moment(given))
 
 
 def _picklist(field: Field, given: Any) -> str:
@@ -154,7 +164,7 @@ def _is_number(given: Any) -> bool:
     return isinstance(given, int | float) and not isinstance(given, bool)
 
 
-_STORE: dict[str, Callable[[Field, Any], Any]] = {
+STORE: dict[str, Callable[[Field, Any], Any]] = {
     **dict.fromkeys(TEXT_TYPES, _text),
     "email": _email,
     **dict.fromkeys(("double", "currency", "percent", "int"), _number),

@@ -6,21 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.sandbox.salesforce.access import Access, everything
-from connectors.sandbox.salesforce.checks import (
-    accept,
-    check_duplicate_rules,
-    check_saved,
-    check_unique,
-)
+from connectors.sandbox.salesforce import ids, person
+from connectors.sandbox.salesforce.checks import CHECKED_WHOLE, check_duplicate_rules, check_saved, check_unique
 from connectors.sandbox.salesforce.derive import derived, touch_parents
 from connectors.sandbox.salesforce.disturb import Disturbance
+from connectors.sandbox.salesforce.intake import Intake
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.permissions import PERMISSION_OBJECTS, check_permission
 from connectors.sandbox.salesforce.refusal import Refused
 from connectors.sandbox.salesforce.rules import check_rules
 from connectors.sandbox.salesforce.schema import Field, ObjectType
-from connectors.sandbox.salesforce.table import Journal, Record
+from connectors.sandbox.salesforce.table import Journal, Record, Table
 from connectors.sandbox.salesforce.values import stored
 
 _DELETED = Refused("ENTITY_IS_DELETED", "entity is deleted", status=404)
@@ -42,14 +38,22 @@ class Writer:
     disturbance: Disturbance | None = None
     journal: Journal = field(default_factory=Journal)
     now: str = field(init=False)
+    _rules: bool = field(init=False)
+    _persons: bool = field(init=False)
+    _update_intakes: dict[str, Intake] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.now = self.org.now()
+        options = self.org.options
+        self._persons = person.are_on(self.org.catalogue.types)
+        self._rules = bool(options.duplicate_rules or options.validation_rules) and not (self.trusted or self.human)
 
-    def insert(self, kind: ObjectType, given: Mapping[str, Any], record_id: str | None = None) -> str:
-        """Create a record; its id."""
+    def insert(
+        self, kind: ObjectType, given: Mapping[str, Any], record_id: str | None = None, *, batch: bool = False
+    ) -> str:
+        """Create a record; its id. ``batch``: an ``id`` among the values is not meant."""
         self._check_createable(kind)
-        changes = accept(self.org, kind, self._access(kind), given, creating=True, trusted=self.trusted)
+        changes = self._intake(kind, creating=True).accept(self.org, given, None, batch)
         record: Record = {
             "Id": record_id or self.org.new_id(kind.prefix),
             "IsDeleted": False,
@@ -60,18 +64,25 @@ class Writer:
         }
         if self.disturbance:
             self.disturbance.before_insert(self, kind, record)
-        self._save(kind, record, None)
+        self.save(kind, record, None, changes)
         return str(record["Id"])
 
-    def update(self, kind: ObjectType, record_id: str, given: Mapping[str, Any]) -> None:
-        """Change fields of a living record."""
-        before = self.org.tables[kind.name].records.get(record_id)
-        changes = accept(self.org, kind, self._access(kind), given, creating=False, trusted=self.trusted)
+    def update(self, kind: ObjectType, record_id: Any, given: Mapping[str, Any], *, batch: bool = False) -> str:
+        """Change fields of a living record; its id in 18 characters. ``batch``: the ``id`` among the values is its."""
+        known = ids.canonical(record_id) or ""
+        before = self.org.tables[kind.name].records.get(known)
+        target = None
         if before is None:
-            raise Refused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
-        if before["IsDeleted"]:
-            raise _DELETED
-        self._save(kind, {**before, **changes}, before)
+            target = _wrong_target(kind, known, record_id)
+        elif before["IsDeleted"]:
+            target = _DELETED
+        intake = self._update_intakes.get(kind.name) or self._intake(kind, creating=False)
+        changes = intake.accept(self.org, given, target, batch)
+        assert before is not None  # noqa: S101 - accept raises the target's refusal
+        record = before.copy()  # copying a whole dict is far quicker than merging two
+        record.update(changes)
+        self.save(kind, record, before, changes)
+        return known
 
     def upsert(self, kind: ObjectType, key: Field, given: Mapping[str, Any], may_create: bool) -> tuple[str, bool]:
         """Update the one record with this key, or create it; its id and whether it was created."""
@@ -104,35 +115,49 @@ class Writer:
         if not kind.deletable:
             message = f"entity type cannot be deleted: {kind.name}"
             raise Refused("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
+        person.check_deletable(before)
         if self.disturbance:
             self.disturbance.before_save(before)
         self._remove(kind, before)
-        for child_kind, child in list(_children(self.org, record_id)):
+        for child_kind, child in list(children_of(self.org, record_id)):
             self._remove(child_kind, child)
         touch_parents(self.org, kind.name, [before], self.journal)
 
-    def _save(self, kind: ObjectType, record: Record, before: Record | None) -> None:
-        record.update(derived(self.org, kind.name, record, before))
-        record.update(LastModifiedDate=self.now, LastModifiedById=self.user_id, SystemModstamp=self.now)
-        table = self.org.tables[kind.name]
-        if not self.trusted:
-            check_saved(self.org, kind, record, before)
+    def save(self, kind: ObjectType, record: Record, before: Record | None, changes: Record) -> None:
+        """Check a whole record, work out what follows from it and store it."""
+        org, name = self.org, kind.name
+        if self._persons and name == "Account" and not self.trusted:
+            person.check_names(org, name, record, before, changes)
+        if self._persons or name != "Account":
+            record.update(derived(org, name, record, before))
+        record["LastModifiedDate"] = record["SystemModstamp"] = self.now
+        record["LastModifiedById"] = self.user_id
+        table = org.tables[name]
+        if not self.trusted and (before is None or "OwnerId" in changes or name in CHECKED_WHOLE):
+            check_saved(org, kind, record, before)
         check_unique(table, record, before)
-        if not self.trusted and not self.human:
-            if self.org.options.duplicate_rules and not self.allow_duplicates:
-                check_duplicate_rules(self.org, table, record)
-            check_rules(self.org, kind, record)
-            if self.disturbance:
-                self.disturbance.before_save(record)
-        if kind.name in PERMISSION_OBJECTS:
-            check_permission(self.org, kind, record)
-        for flow in self.org.options.flows:
-            if flow["object"] == kind.name:
+        if self._rules:
+            self._follow_rules(kind, record, table)
+        if self.disturbance and not self.trusted and not self.human:
+            self.disturbance.before_save(record)
+        if name in PERMISSION_OBJECTS:
+            check_permission(org, kind, record)
+        for flow in org.options.flows:
+            if flow["object"] == name:
                 record[flow["field"]] = flow["value"]
         self.journal.put(table, record["Id"], record)
-        touch_parents(self.org, kind.name, [before, record], self.journal)
-        if kind.name in PERMISSION_OBJECTS or kind.name == "User":
-            self.org.catalogue.touch()
+        if self._persons:
+            person.follow(org, name, record, self.journal)
+        if name == "Task":
+            touch_parents(org, name, [before, record], self.journal)
+        if name in PERMISSION_OBJECTS or name == "User":
+            org.catalogue.touch()
+            self._update_intakes.clear()
+
+    def _follow_rules(self, kind: ObjectType, record: Record, table: Table) -> None:
+        if not self.allow_duplicates:
+            check_duplicate_rules(self.org, table, record)
+        check_rules(self.org, kind, record)
 
     def _remove(self, kind: ObjectType, before: Record) -> None:
         gone = {**before, "IsDeleted": True, "LastModifiedDate": self.now, "SystemModstamp": self.now}
@@ -140,13 +165,23 @@ class Writer:
         if kind.name in PERMISSION_OBJECTS:
             self.org.catalogue.touch()
 
-    def _access(self, kind: ObjectType) -> Access:
-        return everything(kind) if self.trusted or self.human else self.org.access(kind)
+    def _intake(self, kind: ObjectType, creating: bool) -> Intake:
+        limited = not (self.trusted or self.human)
+        intake = self.org.intake(kind, creating, limited=limited, trusted=self.trusted)
+        if not creating:
+            self._update_intakes[kind.name] = intake
+        return intake
 
     def _check_createable(self, kind: ObjectType) -> None:
         if not kind.createable and not self.trusted:
             message = f"entity type cannot be inserted: {kind.label}"
             raise Refused("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
+
+
+def _wrong_target(kind: ObjectType, known: str, given: Any) -> Refused:
+    if not known.startswith(kind.prefix) or not known:
+        return Refused("MALFORMED_ID", f"{kind.fields['Id'].label}: id value of incorrect type: {given}", ("Id",))
+    return Refused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
 
 
 def _defaults(kind: ObjectType, user_id: str) -> Record:
@@ -156,7 +191,7 @@ def _defaults(kind: ObjectType, user_id: str) -> Record:
     return values
 
 
-def _children(org: Org, record_id: str) -> list[tuple[ObjectType, Record]]:
+def children_of(org: Org, record_id: str, deleted: bool = False) -> list[tuple[ObjectType, Record]]:
     """What Salesforce deletes together with a record: an account's people, deals and activities."""
     found: list[tuple[ObjectType, Record]] = []
     for child, names in (
@@ -170,7 +205,7 @@ def _children(org: Org, record_id: str) -> list[tuple[ObjectType, Record]]:
         kind = org.catalogue.types[child]
         found += [
             (kind, record)
-            for record in org.tables[child].living()
-            if any(record.get(name) == record_id for name in names)
+            for record in org.tables[child].records.values()
+            if record["IsDeleted"] is deleted and any(record.get(name) == record_id for name in names)
         ]
     return found

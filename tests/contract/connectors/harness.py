@@ -24,6 +24,7 @@ Fault = Literal[
     "access_revoked",  # 401 to everything, whatever credential is shown
     "quota_exhausted",  # the daily quota is used up
     "own_key_race",  # the next task create loses the race: another client has just made the same key
+    "own_record_race",  # the next record create loses the race: another client has just made the same account's record
     "row_locked",  # one record of the next write call is locked, once
     "garbled_answer",  # the next write call is applied, its answer is cut in the middle
 ]
@@ -51,6 +52,7 @@ class SeenTask:
     body: str
     status: Literal["open", "in_progress", "completed", "deleted"]
     owner_id: str | None
+    person_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,16 @@ class Crm(Protocol):
     def add_deal(self, record_id: str, amount: float | None = None) -> str:
         """An open deal of a company."""
 
+    def new_company(self, account_id: str, name: str) -> Mapping[str, Scalar]:
+        """What `CreateRecord.values` hold for a new company: its match field and its name, by CRM field."""
+
     # ---- what is in the CRM
+    def companies_of(self, account_id: str) -> list[str]:
+        """The living company records whose match field holds this account's id."""
+
+    def company_name(self, record_id: str) -> str:
+        """What a company is called now."""
+
     def company(self, record_id: str) -> Mapping[str, Scalar]:
         """Stored values of the logical fields, canonical types; None when empty."""
 
@@ -125,6 +136,11 @@ class Crm(Protocol):
     def human_deletes_company(self, record_id: str) -> None: ...
     def human_merges(self, survivor: str, loser: str) -> None: ...
     def human_wins_deal(self, deal_id: str) -> None: ...
+    def human_renames_company(self, record_id: str, name: str) -> None: ...
+    def human_adds_person(self, email: str, record_id: str | None = None) -> str:
+        """A contact, of that company or of none; the person's id as the connector reports it."""
+
+    def human_deletes_person(self, person_id: str) -> None: ...
     def human_completes_task(self, task_id: str) -> None: ...
     def human_starts_task(self, task_id: str) -> None: ...
     def human_retitles_task(self, task_id: str, subject: str) -> None: ...

@@ -8,14 +8,13 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import requests
+from faults_hubspot import FAULTS, KEY_FIELD, MATCH_FIELD
 from harness import Call, Company, Fault, SeenTask
 
 from connectors.base import Connector, Destination, FieldNeed, MatchField, Scalar, TaskSettings
 from connectors.registry import connect
 from connectors.sandbox.serve import Addresses, running
 
-MATCH_FIELD = "plgsync_account_id"
-KEY_FIELD = "plgsync_key"
 TYPES = {
     "score": "number",
     "ratio": "number",
@@ -26,23 +25,6 @@ TYPES = {
     "kind": "enum",
 }
 STATUSES = {"NOT_STARTED": "open", "COMPLETED": "completed"}
-RECORD_WRITES = r"/batch/(create|update|upsert)"
-READS = r"batch/read|/search|/properties/|/owners|/details|archived="
-
-FAULTS: Mapping[Fault, dict[str, Any]] = {
-    "answer_lost": {"kind": "drop_after", "match": {"path_regex": RECORD_WRITES}},
-    "answer_lost_midway": {"kind": "partial_apply", "args": {"drop": True}, "match": {"path_regex": RECORD_WRITES}},
-    "connection_lost": {"kind": "drop_before", "match": {"path_regex": RECORD_WRITES}},
-    "unavailable": {"kind": "status", "args": {"status": 503}, "match": {"path_regex": RECORD_WRITES}},
-    "unavailable_reads": {"kind": "status", "args": {"status": 503}, "match": {"path_regex": READS}, "times": None},
-    "own_key_race": {
-        "kind": "own_key_race",
-        "args": {"property": KEY_FIELD},
-        "match": {"path_regex": r"tasks/batch/upsert"},
-    },
-    "row_locked": {"kind": "lock", "args": {"seconds": 2}, "match": {"path_regex": RECORD_WRITES}},
-    "garbled_answer": {"kind": "truncate", "args": {"bytes": 40}, "match": {"path_regex": RECORD_WRITES}},
-}
 
 
 class HubSpotCrm:
@@ -144,7 +126,19 @@ class HubSpotCrm:
             properties["amount"] = str(amount)
         return str(self._mutate(action="create", type="deals", properties=properties, company=record_id)["id"])
 
+    def new_company(self, account_id: str, name: str) -> Mapping[str, Scalar]:
+        return {MATCH_FIELD: account_id, "name": name}
+
     # ---- what is in the CRM
+    def companies_of(self, account_id: str) -> list[str]:
+        everyone = self._records("companies")
+        return [
+            one["id"] for one in everyone if one["properties"].get(MATCH_FIELD) == account_id and not one["archived"]
+        ]
+
+    def company_name(self, record_id: str) -> str:
+        return self._company_values()[record_id].get("name", "")
+
     def company(self, record_id: str) -> Mapping[str, Scalar]:
         values = self._company_values()[record_id]
         return {name: _typed(name, values.get(self.field(name)) or "") for name in TYPES}
@@ -154,12 +148,15 @@ class HubSpotCrm:
 
     def tasks(self) -> Sequence[SeenTask]:
         state = self._session.get(f"{self._url}/__sim/state", timeout=30).json()
-        companies = {
-            one["from"]["id"]: one["to"]["id"]
+        tied = {
+            (one["from"]["id"], one["to"]["type"]): one["to"]["id"]
             for one in state["associations"]
-            if (one["from"]["type"], one["to"]["type"]) == ("tasks", "companies")
+            if one["from"]["type"] == "tasks"
         }
-        return [_seen(one, companies.get(one["id"])) for one in state["objects"]["tasks"]]
+        return [
+            _seen(one, tied.get((one["id"], "companies")), tied.get((one["id"], "contacts")))
+            for one in state["objects"]["tasks"]
+        ]
 
     def calls(self) -> Sequence[Call]:
         entries = self._session.get(f"{self._url}/__sim/log", timeout=30).json()["entries"]
@@ -187,6 +184,16 @@ class HubSpotCrm:
 
     def human_wins_deal(self, deal_id: str) -> None:
         self._mutate(action="win_deal", id=deal_id)
+
+    def human_renames_company(self, record_id: str, name: str) -> None:
+        self._mutate(action="edit", type="companies", id=record_id, properties={"name": name})
+
+    def human_adds_person(self, email: str, record_id: str | None = None) -> str:
+        home = {"company": record_id} if record_id else {}
+        return str(self._mutate(action="create", type="contacts", properties={"email": email}, **home)["id"])
+
+    def human_deletes_person(self, person_id: str) -> None:
+        self._mutate(action="archive", type="contacts", id=person_id)
 
     def human_completes_task(self, task_id: str) -> None:
         self._mutate(action="complete_task", id=task_id)
@@ -283,7 +290,7 @@ def _typed(logical: str, stored: str) -> Scalar:
             return stored
 
 
-def _seen(task: Mapping[str, Any], company: str | None) -> SeenTask:
+def _seen(task: Mapping[str, Any], company: str | None, person: str | None) -> SeenTask:
     values = task["properties"]
     status: Any = "deleted" if task["archived"] else STATUSES.get(values.get("hs_task_status", ""), "in_progress")
     return SeenTask(
@@ -294,6 +301,7 @@ def _seen(task: Mapping[str, Any], company: str | None) -> SeenTask:
         body=html.unescape(values.get("hs_task_body", "").replace("<br>", "\n")),
         status=status,
         owner_id=values.get("hubspot_owner_id"),
+        person_id=person,
     )
 
 

@@ -48,6 +48,7 @@ FAULTS: Mapping[Fault, dict[str, Any]] = {
     },
     "quota_exhausted": {"kind": "quota_exhausted", "match": {"path_regex": "/services/data", "every": 1}},
     "own_key_race": {"kind": "dup_race", "match": {"path_regex": f"{WRITES}/Task/"}},
+    "own_record_race": {"kind": "dup_race", "match": {"path_regex": f"{WRITES}/Account/"}},
     "row_locked": {"kind": "record_error", "args": LOCKED, "match": {"path_regex": WRITES}},
     "garbled_answer": {"kind": "truncate", "args": {"bytes": 40}, "match": {"path_regex": WRITES}},
 }
@@ -118,7 +119,17 @@ class SalesforceCrm:
         deal = {"Name": "Deal", "AccountId": record_id, "StageName": "Qualification", "CloseDate": "2026-12-31"}
         return self._create("Opportunity", {**deal, "Amount": amount})
 
+    def new_company(self, account_id: str, name: str) -> Mapping[str, Scalar]:
+        return {MATCH_FIELD: account_id, "Name": name}
+
     # ---- what is in the CRM
+    def companies_of(self, account_id: str) -> list[str]:
+        accounts = self.records("Account")
+        return [one["Id"] for one in accounts if one.get(MATCH_FIELD) == account_id and not one["IsDeleted"]]
+
+    def company_name(self, record_id: str) -> str:
+        return next(str(one["Name"]) for one in self.records("Account") if one["Id"] == record_id)
+
     def company(self, record_id: str) -> Mapping[str, Scalar]:
         requests_so_far = self._session.get(f"{self._url}/__sim/log", params={"limit": 1}, timeout=30).json()["total"]
         if self._accounts[0] != requests_so_far:  # reading 450 records one by one is what takes this suite's time
@@ -156,6 +167,15 @@ class SalesforceCrm:
 
     def human_wins_deal(self, deal_id: str) -> None:
         self._edit(deal_id, {"StageName": "Closed Won"})
+
+    def human_renames_company(self, record_id: str, name: str) -> None:
+        self._edit(record_id, {"Name": name})
+
+    def human_adds_person(self, email: str, record_id: str | None = None) -> str:
+        return self._create("Contact", {"LastName": "Lee", "Email": email, "AccountId": record_id})
+
+    def human_deletes_person(self, person_id: str) -> None:
+        self.mutate(do="delete", id=person_id)
 
     def human_completes_task(self, task_id: str) -> None:
         self._edit(task_id, {"Status": "Completed"})
@@ -230,6 +250,7 @@ def _seen(task: Mapping[str, Any]) -> SeenTask:
         body=task.get("Description") or "",
         status="deleted" if task["IsDeleted"] else began,
         owner_id=task.get("OwnerId"),
+        person_id=task.get("WhoId"),
     )
 
 

@@ -119,3 +119,34 @@ def test_groups_can_be_made_and_used(portal):
     assert portal.get("/crm/v3/properties/companies/groups/plg").json()["label"] == "Product"
     names = [found["name"] for found in portal.get("/crm/v3/properties/companies/groups").json()["results"]]
     assert "plg" in names
+
+
+def test_a_batch_with_a_wrong_definition_makes_nothing(portal):
+    good = {"name": "good", "label": "G", "type": "string", "fieldType": "text", "groupName": "companyinformation"}
+    answer = portal.post("/crm/v3/properties/companies/batch/create", {"inputs": [good, {**good, "name": "Bad Name"}]})
+    assert answer.status_code == 400
+    assert portal.get("/crm/v3/properties/companies/good").status_code == 404
+
+
+def test_a_group_can_be_renamed_and_deleted_once_it_is_empty(portal):
+    path = "/crm/v3/properties/companies/groups/plg"
+    portal.post("/crm/v3/properties/companies/groups", {"name": "plg", "label": "Product"})
+    assert portal.call("PATCH", path, {"label": "Growth"}).json()["label"] == "Growth"
+    portal.define(groupName="plg")
+    assert portal.call("DELETE", path).status_code == 400
+    portal.call("DELETE", "/crm/v3/properties/companies/our_key")
+    assert portal.call("DELETE", path).status_code == 204
+    assert portal.get(path).status_code == 404
+    assert portal.call("PATCH", path, {"label": "x"}).status_code == 404
+
+
+def test_a_new_property_can_be_read_a_moment_later(portal):
+    portal.control("config", {"property_lag": 0.5})
+    assert portal.define().status_code == 201
+    path = "/crm/v3/properties/companies"
+    assert portal.get(f"{path}/our_key").status_code == 404
+    assert "our_key" not in {one["name"] for one in portal.get(path).json()["results"]}
+    assert portal.post(f"{path}/batch/read", {"inputs": [{"name": "our_key"}]}).json()["results"] == []
+    assert portal.define().status_code == 409
+    portal.pass_time(0.5)
+    assert portal.get(f"{path}/our_key").status_code == 200

@@ -185,3 +185,29 @@ def test_the_portals_clock_is_where_the_portal_is(portal):
         19_800_000,
     )
     assert portal.get("/account-info/2026-03/details").json() == body
+
+
+def test_an_oauth_token_tells_what_it_stands_for_and_is_not_logged(portal):
+    app = {"client_id": "id", "client_secret": "secret", "refresh_token": "refresh"}
+    portal.control("config", {"oauth": app})
+    token = requests.post(
+        f"{portal.url}/oauth/v1/token", data={**app, "grant_type": "refresh_token"}, timeout=10
+    ).json()["access_token"]
+    portal.pass_time(800)
+    known = portal.get(f"/oauth/v1/access-tokens/{token}").json()
+    assert (known["hub_id"], known["expires_in"], known["token"]) == (44237313, 1000, token)
+    assert portal.get("/oauth/v1/refresh-tokens/refresh").json()["client_id"] == "id"
+    assert portal.get("/oauth/v1/access-tokens/other").status_code == 404
+    assert portal.get("/oauth/v1/refresh-tokens/other").status_code == 404
+    paths = [entry["path"] for entry in portal.get("/__sim/log").json()["entries"]]
+    assert not any(token in path or path.endswith("/refresh") for path in paths)
+
+
+def test_a_token_that_ended_long_ago_says_so_in_days(portal):
+    portal.control("config", {"oauth": {"client_id": "id", "client_secret": "s", "refresh_token": "r"}})
+    form = {"client_id": "id", "client_secret": "s", "refresh_token": "r", "grant_type": "refresh_token"}
+    token = requests.post(f"{portal.url}/oauth/v1/token", data=form, timeout=10).json()["access_token"]
+    portal.pass_time(1800 + 2 * 86_400)
+    answer = requests.get(f"{portal.url}/crm/v3/owners", headers={"Authorization": f"Bearer {token}"}, timeout=10)
+    assert answer.json()["message"] == "The OAuth token used to make this call expired 2 day(s) ago."
+    assert answer.json()["context"] == {"expire time": ["2026-11-23T12:30:00Z"]}

@@ -96,3 +96,19 @@ def test_too_many_pairs_are_refused(portal, pair):
     inputs = [{"from": {"id": pair[0]}, "to": {"id": pair[1]}}] * 2001
     path = "/crm/v4/associations/tasks/companies/batch/associate/default"
     assert portal.post(path, {"inputs": inputs}).status_code == 400
+
+
+@pytest.mark.parametrize("family", ["v4/objects", "v3/objects", "objects/2026-03"])
+def test_associated_records_come_page_by_page(portal, family):
+    company = portal.create(name="A")
+    contacts = [portal.create("contacts", email=f"c{number}@example.com") for number in range(5)]
+    pairs = [{"from": {"id": contact}, "to": {"id": company}} for contact in contacts]
+    portal.post("/crm/v4/associations/contacts/companies/batch/associate/default", {"inputs": pairs})
+    seen, after, pages = [], "0", 0
+    while after:
+        path = f"/crm/{family}/companies/{company}/associations/contacts"
+        page = portal.get(path, limit="2", after=after).json()
+        seen += [str(one.get("toObjectId") or one["id"]) for one in page["results"]]
+        after, pages = page.get("paging", {}).get("next", {}).get("after"), pages + 1
+    assert (seen, pages) == (contacts, 3)
+    assert portal.get(path, limit="501").status_code == 400

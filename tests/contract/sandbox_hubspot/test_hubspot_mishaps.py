@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+
 import pytest
 import requests
 
@@ -130,3 +133,120 @@ def test_the_log_tells_what_was_applied_and_how_full_the_window_was(portal):
     assert [entry["notes"]["applied"] for entry in entries] == [[made], [made]]
     assert entries[1]["notes"]["window"] - entries[0]["notes"]["window"] == 1
     assert entries[1]["records"] == 1
+
+
+# -------------------------------------------------------------------------------- what every fault has in common
+
+KINDS = {
+    "status": {"status": 500},
+    "status_after": {"status": 500},
+    "delay": {"ms": 1},
+    "drop_before": {},
+    "drop_after": {"rst": True},
+    "truncate": {"bytes": 5},
+    "bad_json": {},
+    "limit": {"which": "search"},
+    "token_revoked": {},
+    "token_expired": {},
+    "lock": {"seconds": 0},
+    "partial_apply": {"n": 1},
+    "poison": {"ids": ["b"]},
+    "drop_result": {},
+    "dup_result": {},
+    "own_key_race": {"property": "our_key"},
+    "search_lag": {"seconds": 60},
+    "competing_app": {"rps": 1, "seconds": 0},
+    "headers_missing": {},
+}
+MATCHES = {
+    "nth": ({"nth": 3}, [0, 0, 1, 0, 0, 0]),
+    "every": ({"every": 2}, [0, 1, 0, 1, 0, 1]),
+}
+
+
+def fired(portal):
+    return portal.get("/__sim/faults").json()["faults"][0]["fired"]
+
+
+def attempt(portal, number):
+    """One batch; whatever happens to it, the portal goes on."""
+    item = {"id": f"k{number}", "idProperty": "our_key", "properties": {"our_key": f"k{number}", "name": "x"}}
+    with contextlib.suppress(*DROPPED, ValueError):
+        portal.batch("create" if number % 2 else "upsert", [item]).json()
+
+
+def meets(portal, count=6):
+    """Which of so many batches met the armed fault."""
+    seen = [0]
+    for number in range(count):
+        attempt(portal, number)
+        seen.append(fired(portal))
+    return [after - before for before, after in itertools.pairwise(seen)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("match", ["nth", "every"])
+def test_every_fault_can_wait_for_its_turn(portal, kind, match):
+    portal.define()
+    where, turns = MATCHES[match]
+    portal.arm(kind, args=KINDS[kind], match=where)
+    assert meets(portal) == turns
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_fault_can_be_left_to_chance_and_repeats_with_its_seed(portal, kind):
+    portal.define()
+
+    def drawn():
+        portal.control("faults", {"clear": True})
+        portal.arm(kind, args=KINDS[kind], match={"probability": 0.5, "seed": 11})
+        return meets(portal, 10)
+
+    first = drawn()
+    assert 0 < sum(first) < 10
+    assert drawn() == first
+
+
+def test_a_fault_picks_its_requests_by_method_and_path(portal):
+    portal.arm("status", args={"status": 500}, match={"method": "POST", "path_regex": "companies/batch/create$"})
+    assert portal.get("/crm/v3/objects/companies").status_code == 200
+    assert portal.batch("create", [{"properties": {"hs_timestamp": "0"}}], "tasks").status_code == 201
+    assert portal.batch("create", inputs("a")).status_code == 500
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (423, {"category": "LOCKED"}),
+        (429, {"policyName": "TEN_SECONDLY_ROLLING"}),
+        (477, {"status": "error"}),
+        (500, {"message": "internal error"}),
+        (503, {"message": "Service Unavailable"}),
+        (502, None),
+        (504, None),
+        (521, None),
+        (524, None),
+    ],
+)
+@pytest.mark.parametrize(("kind", "written"), [("status", []), ("status_after", ["a"])])
+def test_a_scripted_status_speaks_hubspot_or_the_network_before_it(portal, status, expected, kind, written):
+    portal.arm(kind, args={"status": status})
+    answer = portal.batch("create", inputs("a"))
+    assert answer.status_code == status
+    assert answer.headers.get("Retry-After") == ("86400" if status == 477 else None)
+    if expected is None:
+        assert answer.headers["Content-Type"].startswith("text/html")
+        assert answer.text.startswith("<html>")
+    else:
+        assert expected.items() <= answer.json().items()
+        assert answer.json()["correlationId"] == answer.headers["X-HubSpot-Correlation-Id"]
+    assert named(portal) == written
+
+
+def test_another_app_can_crowd_the_window_for_a_while(portal):
+    portal.control("config", {"plan_max": 12})
+    portal.arm("competing_app", args={"rps": 1, "seconds": 5})
+    assert portal.get("/crm/v3/owners").headers["X-HubSpot-RateLimit-Remaining"] == "1"
+    assert [portal.get("/crm/v3/owners").status_code for _ in range(2)] == [200, 429]
+    portal.pass_time(5)
+    assert portal.get("/crm/v3/owners").status_code == 200

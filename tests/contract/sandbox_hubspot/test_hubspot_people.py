@@ -61,6 +61,23 @@ def test_a_seed_becomes_records_owners_and_associations(seeded):
     assert seeded.search().json()["total"] == 2
 
 
+def test_a_seed_can_bring_objects_of_its_own(portal):
+    cars = {"name": "cars", "singular": "car", "typeId": "2-17", "required": ["make"], "shown": ["make"]}
+    make = {"name": "make", "label": "Make", "type": "string", "fieldType": "text", "groupName": "car_information"}
+    portal.control("seed", {"objects": [cars], "properties": {"cars": [make]}, "records": {}})
+    assert portal.post("/crm/v3/objects/cars", {"properties": {}}).json()["context"] == {"properties": ["make"]}
+    made = portal.create("CAR", make="Volvo")
+    assert portal.get(f"/crm/objects/2026-03/2-17/{made}").json()["properties"]["make"] == "Volvo"
+    (schema,) = portal.get("/crm/v3/schemas").json()["results"]
+    assert (schema["objectTypeId"], schema["requiredProperties"]) == ("2-17", ["make"])
+    again = portal.post("/__sim/seed", {"objects": [cars]})
+    assert "car, cars" in again.json()["error"]
+    portal.control("config", {"scopes": ["crm.objects.companies.read"]})
+    assert portal.get(f"/crm/v3/objects/cars/{made}").status_code == 403
+    portal.control("reset", {})
+    assert portal.get("/crm/v3/objects/cars").status_code == 400
+
+
 @pytest.mark.parametrize(
     ("seed", "complaint"),
     [
@@ -164,14 +181,6 @@ def test_a_record_is_addressed_by_a_unique_property(portal):
     assert portal.get("/crm/v3/objects/contacts/Ann%40example.com", idProperty="email").json()["id"] == contact
 
 
-def test_a_deleted_contact_is_forgotten_for_good(portal):
-    contact = portal.create("contacts", email="ann@example.com", firstname="Ann")
-    body = {"objectId": "ann@example.com", "idProperty": "email"}
-    assert portal.post("/crm/v3/objects/contacts/gdpr-delete", body).status_code == 204
-    assert portal.get(f"/crm/v3/objects/contacts/{contact}").status_code == 404
-    assert portal.values(contact, "contacts") == {}
-
-
 def test_the_page_shows_records_as_text_never_as_markup(seeded):
     acme = by_name(seeded)["Acme"]["id"]
     task = {
@@ -210,3 +219,65 @@ def test_an_option_nobody_knows_is_refused(portal):
     assert portal.post("/__sim/config", {"plans": 1}).status_code == 400
     assert portal.post("/__sim/config", {"time_zone": "Mars/Base"}).status_code == 400
     assert portal.control("config", {})["plan_max"] == 10_000
+
+
+def test_a_person_can_change_an_owner_and_bring_people_back(seeded):
+    acme = by_name(seeded)["Acme"]["id"]
+    bob = mutate(seeded, "add_owner", email="bob@example.com", firstName="Bob")["id"]
+    mutate(seeded, "change_owner", type="companies", id=acme, owner=bob)
+    assert seeded.values(acme)["hubspot_owner_id"] == bob
+    history = seeded.get(f"/crm/v3/objects/companies/{acme}", propertiesWithHistory="hubspot_owner_id").json()
+    assert history["propertiesWithHistory"]["hubspot_owner_id"][0]["sourceType"] == "CRM_UI"
+    mutate(seeded, "change_owner", type="companies", id=acme, owner="")
+    assert seeded.values(acme)["hubspot_owner_id"] == ""
+    for action, archived in (("deactivate_owner", "true"), ("reactivate_owner", "false")):
+        mutate(seeded, action, id=bob)
+        assert seeded.get(f"/crm/v3/owners/{bob}", archived=archived).status_code == 200
+
+
+def test_a_deleted_record_is_gone_from_the_archive_too(seeded):
+    acme = by_name(seeded)["Acme"]["id"]
+    seeded.call("DELETE", f"/crm/v3/objects/companies/{acme}")
+    mutate(seeded, "delete", type="companies", id=acme)
+    assert seeded.get(f"/crm/v3/objects/companies/{acme}", archived="true").status_code == 404
+    assert seeded.post("/__sim/mutate", {"action": "restore", "type": "companies", "id": acme}).status_code == 400
+    assert seeded.post("/__sim/mutate", {"action": "delete", "type": "companies", "id": acme}).status_code == 400
+
+
+def test_an_admin_can_take_a_scope_away_and_give_it_back(seeded):
+    def read():
+        return seeded.get("/crm/v3/objects/companies").status_code
+
+    mutate(seeded, "take_scope", scope="crm.objects.companies.read")
+    assert read() == 403
+    mutate(seeded, "give_scope", scope="crm.objects.companies.read")
+    assert read() == 200
+    mutate(seeded, "take_scope", scope="crm.objects.companies.read")
+    seeded.control("reset", {})
+    assert read() == 200
+
+
+def test_an_option_can_be_relabelled_or_change_its_internal_value(seeded):
+    where = {"type": "deals", "name": "dealtype", "from": "newbusiness"}
+    path = "/crm/v3/properties/deals/dealtype"
+    mutate(seeded, "rename_option", label="Brand new", **where)
+    shown = {one["value"]: one["label"] for one in seeded.get(path).json()["options"]}
+    assert shown["newbusiness"] == "Brand new"
+    deal = seeded.create("deals", dealname="D", dealstage="contractsent", pipeline="default", dealtype="newbusiness")
+    mutate(seeded, "rename_option", to="fresh", **where)
+    assert seeded.values(deal, "deals")["dealtype"] == "newbusiness"
+    refused = seeded.call("PATCH", f"/crm/v3/objects/deals/{deal}", {"properties": {"dealtype": "newbusiness"}})
+    assert refused.json()["errors"][0]["code"] == "INVALID_OPTION"
+
+
+def test_a_person_can_tie_and_untie_records(seeded):
+    acme = by_name(seeded)["Acme"]["id"]
+    deal = next(iter(seeded.stored("deals")))
+    ends = {"type": "deals", "id": deal, "to_type": "companies", "to_id": acme}
+    mutate(seeded, "associate", **ends)
+    path = f"/crm/v4/objects/deals/{deal}/associations/companies"
+    assert acme in {str(one["toObjectId"]) for one in seeded.get(path).json()["results"]}
+    mutate(seeded, "dissociate", **ends)
+    assert acme not in {str(one["toObjectId"]) for one in seeded.get(path).json()["results"]}
+    wrong = {**ends, "type": "tasks", "to_type": "tasks"}
+    assert seeded.post("/__sim/mutate", {"action": "associate", **wrong}).status_code == 400

@@ -175,10 +175,11 @@ def test_an_open_tasks_completion_date_is_its_due_date(portal):
     assert (stored["hs_task_status"], stored["hs_task_completion_date"]) == ("COMPLETED", "2026-11-23T12:00:00Z")
 
 
-def test_every_accepted_write_moves_the_modified_date_even_without_a_change(portal):
+def test_only_a_change_moves_the_modified_date(portal):
     record_id = portal.create(name="A")
-    portal.pass_time(5)
-    write(portal, record_id, "A", "name")
-    record = portal.stored()[record_id]
-    assert record["updatedAt"] == record["properties"]["hs_lastmodifieddate"] == "2026-11-23T12:00:05Z"
-    assert record["createdAt"] == "2026-11-23T12:00:00Z"
+    for value, moved in (("A", "2026-11-23T12:00:00Z"), ("B", "2026-11-23T12:00:10Z")):
+        portal.pass_time(5)
+        assert write(portal, record_id, value, "name").json()["updatedAt"] == moved
+        record = portal.stored()[record_id]
+        assert record["updatedAt"] == record["properties"]["hs_lastmodifieddate"] == moved
+        assert record["createdAt"] == "2026-11-23T12:00:00Z"

@@ -34,7 +34,7 @@ def info(api, job):
 def results(api, job, which):
     answer = api.call("GET", f"/services/data/v60.0/jobs/ingest/{job['id']}/{which}")
     assert answer.status_code == 200, answer.text
-    assert answer.headers["Content-Type"].startswith("text/csv")
+    assert answer.headers["Content-Type"] == "text/csv"
     return list(csv.DictReader(io.StringIO(answer.content.decode())))
 
 

@@ -19,7 +19,22 @@ DAY = FieldSpec("Since", "date")
 MOMENT = FieldSpec("Seen", "datetime")
 BAND = FieldSpec("Band", "enum", options=("Healthy", "At risk"), restricted=True)
 TAGS = FieldSpec("Tags", "multi_enum", options=("a", "b", "c"), restricted=True)
-KINDS = [NUMBER, WHOLE, NOTE, DAY, MOMENT, BAND, TAGS, FieldSpec("Flag", "bool"), FieldSpec("Any", "other")]
+EASTERN = "America/New_York"
+THERE_DAY = FieldSpec("Since", "date", zone=EASTERN)
+THERE_MOMENT = FieldSpec("Seen", "datetime", zone=EASTERN)
+KINDS = [
+    THERE_DAY,
+    THERE_MOMENT,
+    NUMBER,
+    WHOLE,
+    NOTE,
+    DAY,
+    MOMENT,
+    BAND,
+    TAGS,
+    FieldSpec("Flag", "bool"),
+    FieldSpec("Any", "other"),
+]
 
 values = st.one_of(
     st.none(),
@@ -76,6 +91,12 @@ def test_float_noise_below_the_scale_is_no_difference(number) -> None:
         (MOMENT, "2026-11-22T08:30:00.000+0000", "2026-11-22T08:30:00Z"),
         (MOMENT, "1641038400000", "2022-01-01T12:00:00Z"),
         (MOMENT, date(2026, 11, 1), "2026-11-01T00:00:00Z"),
+        (THERE_DAY, "2026-11-02T03:30:00Z", "2026-11-01"),
+        (THERE_DAY, datetime(2026, 7, 1, 4, tzinfo=UTC), "2026-07-01"),
+        (THERE_DAY, "2026-11-01", "2026-11-01"),
+        (THERE_MOMENT, "2026-11-01", "2026-11-01T04:00:00Z"),
+        (THERE_MOMENT, date(2026, 11, 2), "2026-11-02T05:00:00Z"),
+        (THERE_MOMENT, "2026-11-22T08:30:00Z", "2026-11-22T08:30:00Z"),
         (BAND, "healthy", "Healthy"),
         (FieldSpec("Open", "enum", options=("a",)), "else", "else"),
         (TAGS, "c; a;a", "a;c"),

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.salesforce.client import URI_LIMIT
-from connectors.salesforce.match import domain_of, in_chunks
+from connectors.salesforce.match import domain_of
+from connectors.salesforce.soql import URI_LIMIT, in_chunks
 
 
 @pytest.mark.parametrize(

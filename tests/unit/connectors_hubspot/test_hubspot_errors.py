@@ -28,6 +28,16 @@ with_recordings = pytest.mark.skipif(not RECORDED.exists(), reason="the recorded
         (599, None, "uncertain"),
         (522, None, "down"),
         (400, {"category": "VALIDATION_ERROR"}, "answer"),
+        (525, None, "down"),
+        (526, None, "down"),
+        (500, None, "uncertain"),
+        (503, None, "uncertain"),
+        (504, None, "uncertain"),
+        (521, None, "uncertain"),
+        (523, None, "uncertain"),
+        (404, None, "answer"),
+        (409, {"category": "CONFLICT"}, "answer"),
+        (414, None, "answer"),
         (418, None, "answer"),
     ],
 )
@@ -37,6 +47,7 @@ def test_every_status_has_one_effect(status, body, effect):
 
 def test_every_line_names_the_vendors_page():
     pages = [line.page for line in errors.CALLS] + [code.page for code in errors.RECORDS.values()]
+    pages += [page for _, page in errors.LOGINS.values()]
     assert all(page.startswith("https://developers.hubspot.com/") for page in pages)
 
 
@@ -66,6 +77,78 @@ def test_a_record_that_is_gone_is_stale():
 def test_an_unknown_code_is_rejected_and_shown():
     verdict = errors.refusal({"category": "BRAND_NEW", "message": "no such luck"})
     assert (verdict.code, verdict.status, verdict.reason) == ("BRAND_NEW", "rejected", "BRAND_NEW: no such luck")
+    assert not verdict.known
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "status"),
+    [
+        ({"errors": [{"code": name, "message": "m", "context": {"propertyName": ["p"]}}]}, name, "rejected")
+        for name in (
+            "PROPERTY_DOESNT_EXIST",
+            "READ_ONLY_VALUE",
+            "INVALID_OPTION",
+            "INVALID_INTEGER",
+            "INVALID_LONG",
+            "INVALID_DATE",
+            "INVALID_EMAIL",
+            "INVALID_STRING_LENGTH",
+            "INVALID_OWNER_ID",
+            "INVALID_BOOLEAN_OPTION",
+        )
+    ]
+    + [
+        ({"message": "Duplicate IDs found in batch input: [1]. IDs must be unique"}, "DUPLICATE_IDS", "rejected"),
+        ({"message": "Unable to perform update/upsert by non-unique 0-2 property domain"}, "NOT_UNIQUE", "rejected"),
+        ({"message": "The maximum number of inputs supported in a batch is 100"}, "TOO_MANY_INPUTS", "rejected"),
+        ({"message": "Unable to infer object type from: butterflies"}, "UNKNOWN_OBJECT", "rejected"),
+        ({"message": "Invalid input JSON on line 1, column 7"}, "INVALID_JSON", "rejected"),
+        ({"message": "Cannot set X on 1. 2 already has that value."}, "UNIQUE_VALUE", "rejected"),
+        ({"category": "OBJECT_NOT_FOUND", "message": "gone"}, "OBJECT_NOT_FOUND", "rejected"),
+        ({"category": "CONFLICT", "message": "Contact already exists. Existing ID: 12"}, "CONFLICT", "rejected"),
+        ({"category": "OBJECT_ALREADY_EXISTS", "message": "A property"}, "OBJECT_ALREADY_EXISTS", "rejected"),
+        ({"category": "MISSING_SCOPES", "message": "scopes"}, "MISSING_SCOPES", "rejected"),
+        ({"category": "VALIDATION_ERROR", "message": "something else"}, "VALIDATION_ERROR", "rejected"),
+        ({"category": "RATE_LIMITS", "message": "secondly"}, "RATE_LIMITS", "retry"),
+        ({"category": "INTERNAL_ERROR", "message": "oops"}, "INTERNAL_ERROR", "retry"),
+        ({"category": "LOCKED", "message": "locked"}, "LOCKED", "retry"),
+    ],
+)
+def test_every_code_of_the_vendors_pages_is_known(body, code, status):
+    verdict = errors.refusal(body)
+    assert (verdict.code, verdict.status, verdict.known) == (code, status, True)
+
+
+def test_what_is_missing_is_named():
+    body = {"message": "Error creating TASK. Some required properties were not set.", "category": "VALIDATION_ERROR"}
+    verdict = errors.refusal(body | {"context": {"properties": ["hs_timestamp"]}})
+    assert verdict.reason == "REQUIRED_PROPERTIES: required properties were not set: hs_timestamp"
+
+
+def test_the_record_that_has_the_value_is_named():
+    verdict = errors.refusal({"message": "Cannot set X{value=acct-7} on 5. 612 already has that value."})
+    assert verdict.reason == "UNIQUE_VALUE: another record already has that value (record 612)"
+
+
+def test_the_beginning_of_a_long_text_is_not_told_either():
+    sent = {"Call Ann about her seats, she is unhappy"}
+    verdict = errors.refusal({"category": "BRAND_NEW", "message": "'Call Ann about her se' is odd"}, sent)
+    assert "Ann" not in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("BAD_REFRESH_TOKEN", "install the app again"),
+        ("BAD_CLIENT_ID", "Auth page"),
+        ("BAD_CLIENT_SECRET", "Auth page"),
+        ("BAD_GRANT_TYPE", "sign in"),
+        ("BRAND_NEW", "install the app again"),
+    ],
+)
+def test_a_refused_login_says_what_an_admin_does(code, says):
+    assert says in errors.refused_login({"status": code, "message": "refused: hush-123"})
+    assert "hush" not in errors.refused_login({"status": code, "message": "refused: hush-123"})
 
 
 def test_a_value_taken_by_another_record_is_told_without_it():

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from harness import Company
-from harness_hubspot import KEY_FIELD, HubSpotCrm
-from hubspot_kit import client, done
+from harness_hubspot import HubSpotCrm
+from hubspot_kit import Sent, answer, client, done
 
-from connectors.base import CloseTask, Connector, CreateTask, UpdateFields, UpdateTask
-from connectors.hubspot.associations import associate
+from connectors.base import CloseTask, Connector, CreateTask, UpdateTask
+from connectors.hubspot.associations import associate, associated
 from connectors.hubspot.tasks import due_stamp, rich_text
 from connectors.registry import connect
 
@@ -94,29 +94,6 @@ def test_a_task_somebody_moved_to_another_company_stays_there(portal, hubspot: C
     assert [seen.record_id for seen in portal.tasks()] == [second]
 
 
-def test_a_key_property_that_is_not_unique_makes_no_task(empty_portal):
-    empty_portal._control("config", {"task_unique": True})
-    needs = [replace(need, unique=need.unique and need.object == "account") for need in empty_portal.needs()]
-    hubspot = empty_portal.connect()
-    hubspot.setup(needs, dry_run=False)
-    [record] = add(empty_portal, 1)
-    [outcome] = hubspot.write([task(record)])
-    assert (outcome.status, outcome.code) == ("rejected", "NO_TASK_KEY")
-    assert KEY_FIELD in outcome.reason
-    fields = UpdateFields("f", "account", record, {"plgsync_score": 1})
-    assert hubspot.write([fields])[0].status == "applied"
-    assert any(KEY_FIELD in problem for problem in hubspot.check().problems)
-    assert empty_portal.tasks() == []
-
-
-def test_a_portal_that_takes_no_unique_task_property_is_a_todo_for_a_person(empty_portal):
-    empty_portal._control("config", {"task_unique": False})
-    steps = empty_portal.connect().setup(empty_portal.needs(), dry_run=False)
-    [step] = [step for step in steps if step.need.object == "task"]
-    assert step.status in ("todo", "wrong")
-    assert {step.status for step in steps if step.need.object == "account"} == {"created"}
-
-
 def test_setup_by_another_process_is_noticed(empty_portal):
     hubspot = empty_portal.connect()
     assert "crm setup" in hubspot.write([task("1")])[0].reason
@@ -171,6 +148,94 @@ def test_a_tie_hubspot_did_not_confirm_is_to_be_made_again():
     hubspot, _ = client(done(confirmed, errors=[error]))
     outcomes = associate(hubspot, "tasks", "companies", {"a": ("1", "10"), "b": ("2", "20")})
     assert {key: outcome.status for key, outcome in outcomes.items()} == {"a": "applied", "b": "retry"}
+
+
+def contact(portal: HubSpotCrm, email: str) -> str:
+    return str(portal._mutate(action="create", type="contacts", properties={"email": email})["id"])
+
+
+def people_of(portal: HubSpotCrm) -> dict[str, set[str]]:
+    """The contacts of every task, by task id."""
+    found: dict[str, set[str]] = {}
+    for one in portal._session.get(f"{portal._url}/__sim/state", timeout=30).json()["associations"]:
+        if (one["from"]["type"], one["to"]["type"]) == ("tasks", "contacts"):
+            assert one["typeIds"] == [204]
+            found.setdefault(one["from"]["id"], set()).add(one["to"]["id"])
+    return found
+
+
+def test_a_task_names_its_person_beside_the_company_in_one_call_for_all(portal, hubspot: Connector):
+    records, ann = add(portal, 100), contact(portal, "ann@acme.example")
+    portal.forget_calls()
+    outcomes = hubspot.write([replace(task(record), person_id=ann) for record in records])
+    assert sum(call.write for call in portal.calls()) == 3
+    assert people_of(portal) == {outcome.record_id: {ann} for outcome in outcomes}
+    assert {seen.record_id for seen in portal.tasks()} == set(records)
+
+
+@pytest.mark.parametrize("task_unique", [True, False])
+def test_a_person_who_is_gone_does_not_cost_the_task(empty_portal, task_unique):
+    portal = empty_portal
+    portal._control("config", {"task_unique": task_unique})
+    hubspot = portal.connect()
+    hubspot.setup(portal.needs(), dry_run=False)
+    ann, gone = contact(portal, "ann@acme.example"), contact(portal, "gone@acme.example")
+    portal._mutate(action="archive", type="contacts", id=gone)
+    people = [ann, gone, "99", None]
+    operations = [replace(task(r), person_id=p) for r, p in zip(add(portal, 4), people, strict=True)]
+    outcomes = hubspot.write(operations)
+    assert {outcome.status for outcome in outcomes} == {"applied"}
+    assert people_of(portal) == {outcomes[0].record_id: {ann}}
+    assert {seen.record_id for seen in portal.tasks()} == {one.record_id for one in operations}
+    assert [one.record_id for one in hubspot.write(operations)] == [one.record_id for one in outcomes]
+    assert len(portal.tasks()) == 4
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after"])
+def test_a_lost_tie_to_a_person_is_made_good_by_the_next_attempt(portal, hubspot: Connector, kind):
+    ann = contact(portal, "ann@acme.example")
+    operations = [replace(task(record), person_id=ann) for record in add(portal, 3)]
+    portal._control("faults", {"kind": kind, "match": {"path_regex": "contacts/batch/associate/default"}})
+    assert {outcome.status for outcome in hubspot.write(operations)} == {"unknown"}
+    assert {outcome.status for outcome in hubspot.write(operations)} == {"applied"}
+    assert set(map(frozenset, people_of(portal).values())) == {frozenset({ann})}
+    assert len(people_of(portal)) == len(portal.tasks()) == 3
+
+
+def test_a_task_whose_person_somebody_changed_keeps_theirs(portal, hubspot: Connector):
+    [record], ann, bob = add(portal, 1), contact(portal, "ann@acme.example"), contact(portal, "bob@acme.example")
+    [made] = hubspot.write([replace(task(record), person_id=ann)])
+    base = f"{portal._url}/crm/objects/2026-03/tasks/{made.record_id}/associations"
+    headers = {"Authorization": f"Bearer {portal._token}"}
+    assert portal._session.delete(f"{base}/contacts/{ann}", headers=headers, timeout=5).ok
+    assert portal._session.put(f"{base}/default/contacts/{bob}", headers=headers, timeout=5).ok
+    assert hubspot.write([replace(task(record), person_id=ann)])[0].status == "applied"
+    assert people_of(portal) == {made.record_id: {bob}}
+
+
+def test_people_hubspot_refuses_as_a_whole_are_halved_until_the_bad_one_stands_alone():
+    def reply(sent: Sent):
+        pairs = [(one["from"]["id"], one["to"]["id"]) for one in sent.body["inputs"]]
+        if any(person == "bad" for _, person in pairs):
+            return answer(400, {"category": "VALIDATION_ERROR", "message": "Invalid id"})
+        return done(*({"from": {"id": task}, "to": {"id": person}} for task, person in pairs))
+
+    hubspot, wire = client(reply)
+    pairs = {f"k{n}": (str(n), "bad" if n == 5 else "7") for n in range(8)}
+    outcomes = associate(hubspot, "tasks", "contacts", pairs, optional=True)
+    assert {outcome.status for outcome in outcomes.values()} == {"applied"}
+    assert {key: outcome.record_id for key, outcome in outcomes.items()} == {
+        key: one for key, (one, _) in pairs.items()
+    }
+    tied = [one["from"]["id"] for sent in wire.sent for one in sent.body["inputs"] if len(sent.body["inputs"]) <= 4]
+    assert set("01234567") <= set(tied)
+
+
+def test_ties_that_come_in_pages_are_read_to_the_end():
+    first = {"from": {"id": "1"}, "to": [{"toObjectId": 10}], "paging": {"next": {"after": "x"}}}
+    hubspot, wire = client(done(first, {"from": {"id": "2"}, "to": [{"toObjectId": 20}]}), done(first | {"paging": {}}))
+    assert associated(hubspot, "companies", "tasks", ["1", "2"]) == {"1": ["10", "10"], "2": ["20"]}
+    assert wire.sent[1].body == {"inputs": [{"id": "1", "after": "x"}]}
 
 
 def test_a_key_somebody_made_at_the_same_moment_is_found_next_time(portal, hubspot: Connector):

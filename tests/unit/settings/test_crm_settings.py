@@ -64,19 +64,28 @@ def test_a_destination_carries_what_its_connector_needs(tmp_path: Path) -> None:
 
 def test_only_what_the_operator_opts_in_to_is_done() -> None:
     plain = settings()
-    assert plain.to_destination("sf", Path()).options == {"composite": False, "bulk_from": 4000}
     assert plain.destinations["sf"].account.create_missing is False
     assert plain.destinations["sf"].fields["signal"].write == "always"
     assert plain.guard.new_records == 50
 
-    said = BASE.replace("{key_field: Key__c}", "{key_field: Key__c, at_least_once: true}\n    composite: true")
-    said = said.replace("    tasks:", "    bulk_from: 0\n    tasks:").replace("length: 80", "write: if_ours")
+    said = BASE.replace("{key_field: Key__c}", "{key_field: Key__c, at_least_once: true}")
+    said = said.replace("length: 80", "write: if_ours")
     said = said.replace("Id__c\n", "Id__c\n      create_missing: true\n      create: {Name: account.domain}\n", 1)
     told = settings(said)
-    assert told.to_destination("sf", Path()).options == {"composite": True, "bulk_from": 0}
     assert told.to_destination("sf", Path()).tasks == TaskSettings("Key__c", at_least_once=True)
     assert told.destinations["sf"].account.create == {"Name": "account.domain"}
     assert told.destinations["sf"].fields["signal"].write == "if_ours"
+
+
+def test_salesforce_calls_are_packed_as_configured() -> None:
+    assert settings().to_destination("sf", Path()).options == {"composite": False, "bulk_from": 4_000}
+    packed = settings(BASE + "    options: {composite: true, bulk_from: 0}\n").to_destination("sf", Path())
+    assert packed.options == {"composite": True, "bulk_from": 0}
+
+
+def test_a_fallback_may_look_on_contacts_and_leads() -> None:
+    found = settings(BASE.replace("field: Website", "field: Lead.Email")).to_destination("sf", Path())
+    assert found.fallbacks == (MatchField("Lead.Email", "account.domain", "domain"),)
 
 
 def test_hubspot_needs_little() -> None:
@@ -133,8 +142,6 @@ def test_names_are_known_to_the_other_files() -> None:
             "match_field: Id__c\n      create: {Health__C: account.domain}",
             "one writer per CRM field",
         ),
-        ("tasks: {", "composite: 5\n    tasks: {", "true or false"),
-        ("tasks: {", "bulk_from: -1\n    tasks: {", "at least 0"),
         ("{key_field: Key__c}", "{key_field: Key__c, at_least_once: 1}", "true or false"),
         ("field: Signal__c", "field: Signal__c, null: zero", '"zero" is not one of: clear, keep'),
         ("field: Signal__c, length: 80", "field: Signal__c, type: number, length: 80", '"length" is for'),
@@ -148,6 +155,9 @@ def test_names_are_known_to_the_other_files() -> None:
         ("field: Signal__c", "field: health__C", "one writer per CRM field"),
         ("field: Signal__c", "field: id__c", "is the match field"),
         ("field: Signal__c", "field: Signal c", "does not have the form"),
+        ("field: Website", "field: Contact.Account.Website", "does not have the form"),
+        ("kind: salesforce", "kind: salesforce\n    options: {bulk_from: -1}", "0"),
+        ("kind: salesforce", "kind: salesforce\n    options: {bulk_form: 5}", "bulk_from"),
         ("signal:", "Signal:", "must be a small name"),
     ],
 )
@@ -182,3 +192,50 @@ def test_read_back_names_must_not_hide_ours() -> None:
 def test_the_guard_is_in_force_unless_told_otherwise() -> None:
     guard = settings("version: 1\n").guard
     assert (guard.changed_share, guard.new_tasks, guard.cleared_share) == (0.30, 200, 0.05)
+
+
+HUBSPOT = """\
+version: 1
+destinations:
+  hs:
+    kind: hubspot
+    auth: {method: oauth, client_id: 1b2c, client_secret: env:HS_SECRET, refresh_token: file:refresh.txt}
+    account: {object: companies, match_field: plgsync_account_id}
+    fields:
+      stage: {field: lifecyclestage, type: enum, options: [lead, customer], null: keep}
+"""
+
+
+def test_a_fallback_may_look_at_the_contact_who_leads_to_the_record() -> None:
+    text = BASE.replace(
+        "field: Website, with: account.domain, kind: domain", "field: Contact.Email, with: account.domain"
+    )
+    assert settings(text).to_destination("sf", Path()).fallbacks == (MatchField("Contact.Email", "account.domain"),)
+    assert load(BASE.replace("field: Website", "field: Contact.Email.x"))[1]
+
+
+def test_hubspot_signs_in_as_an_app_whose_secrets_are_read_when_needed(tmp_path: Path) -> None:
+    (tmp_path / "refresh.txt").write_text("one\n")
+    made = settings(HUBSPOT.replace("null: keep", "null: keep, forward_only: true")).to_destination("hs", tmp_path)
+    assert (made.auth["method"], made.auth["client_id"]) == ("oauth", "1b2c")
+    refresh = made.auth["refresh_token"]
+    assert callable(refresh)
+    assert refresh() == "one"
+    (tmp_path / "refresh.txt").write_text("two\n")
+    assert refresh() == "two"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("client_secret: env:HS_SECRET", "client_secret: hush", "must not stand in a file in clear"),
+        ("client_secret: env:HS_SECRET, ", "", "client_secret"),
+        ("method: oauth", "method: basic", "basic"),
+        ("null: keep", "null: keep", '"forward_only: true" goes with the field lifecyclestage'),
+        ("null: keep", "forward_only: true", '"null: keep" goes with the field lifecyclestage'),
+        ("lifecyclestage", "pql_status, forward_only: true", "lifecyclestage"),
+    ],
+)
+def test_what_hubspot_settings_refuse(old: str, new: str, message: str) -> None:
+    _, problems = load(HUBSPOT.replace(old, new))
+    assert any(message in problem.message for problem in problems), problems

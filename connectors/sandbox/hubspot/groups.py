@@ -1,0 +1,52 @@
+"""Calls on the groups property definitions are shown in."""
+
+from __future__ import annotations
+
+from connectors.sandbox.hubspot.call import Answer, Call
+from connectors.sandbox.hubspot.definitions import order_of, require
+from connectors.sandbox.hubspot.errors import invalid, not_found, refuse
+from connectors.sandbox.hubspot.schema import Group
+from connectors.sandbox.hubspot.shapes import text
+
+
+def list_groups(call: Call) -> Answer:
+    """200 with every group."""
+    return 200, {"results": [group.to_json() for group in call.schema(call.kind()).groups.values()]}
+
+
+def get_group(call: Call) -> Answer:
+    """200 with the group."""
+    group = call.schema(call.kind()).groups.get(call.params["name"])
+    if group is None:
+        raise not_found(f"Property group {call.params['name']} does not exist")
+    return 200, group.to_json()
+
+
+def create_group(call: Call) -> Answer:
+    """201 with the group."""
+    body, groups = call.body(), call.schema(call.kind()).groups
+    require(body, ("name", "label"))
+    name = text(body, "name")
+    if name in groups:
+        raise refuse(409, "OBJECT_ALREADY_EXISTS", f"A property group named '{name}' already exists.")
+    groups[name] = Group(name, text(body, "label"), order_of(body, -1))
+    return 201, groups[name].to_json()
+
+
+def patch_group(call: Call) -> Answer:
+    """200 with the group."""
+    get_group(call)
+    body, groups, name = call.body(), call.schema(call.kind()).groups, call.params["name"]
+    known = groups[name]
+    groups[name] = Group(name, text(body, "label") or known.label, order_of(body, known.display_order))
+    return 200, groups[name].to_json()
+
+
+def delete_group(call: Call) -> Answer:
+    """204; 400 while a property is in it."""
+    get_group(call)
+    schema, name = call.schema(call.kind()), call.params["name"]
+    if any(definition.group == name for definition in schema.listed(archived=False)):
+        raise invalid(f"Property group {name} cannot be deleted because it has properties")
+    del schema.groups[name]
+    return 204, None

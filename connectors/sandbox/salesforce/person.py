@@ -1,0 +1,133 @@
+"""Person accounts: an account that is a human being, and the contact Salesforce keeps behind it.
+
+Both records show the same person: the account has the contact's fields as ``PersonEmail``, ``X__pc`` and so on,
+and a change of one is a change of both, with the same timestamps. An account created with a last name is a
+person account, one created with a name a company; which of the two it is stays so.
+https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_account.htm
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from connectors.sandbox.salesforce.field_kinds import SYSTEM, checkbox, ref
+from connectors.sandbox.salesforce.refusal import Refused
+from connectors.sandbox.salesforce.schema import Field, ObjectType
+from connectors.sandbox.salesforce.table import Journal, Record
+
+if TYPE_CHECKING:
+    from connectors.sandbox.salesforce.org import Org
+
+_SAME_NAME = ("LastName", "FirstName", "Salutation")
+_PREFIXED = ("Email", "Title", "Department", "MobilePhone", "LeadSource", "MailingStreet", "MailingCity",
+             "MailingState", "MailingPostalCode", "MailingCountry")  # fmt: skip
+_ALIKE = ("Phone", "OwnerId", "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp")
+FLAG = "IsPersonAccount"
+
+
+def are_on(types: Mapping[str, ObjectType]) -> bool:
+    """Whether the org has person accounts."""
+    return FLAG in types["Account"].fields
+
+
+def turn_on(types: Mapping[str, ObjectType]) -> list[tuple[str, Field]]:
+    """The fields an org gets with person accounts, each with its object. Nobody can turn them off again."""
+    contact = types["Contact"].fields
+    flag = checkbox(FLAG, label="Is Person Account", **SYSTEM)
+    made = [("Account", flag), ("Contact", flag), ("Account", ref("PersonContactId", "Contact", **SYSTEM))]
+    made += [("Account", replace(contact[name], nillable=True)) for name in _SAME_NAME]
+    made += [("Account", _shown_on_account(contact[name], f"Person{name}")) for name in _PREFIXED]
+    made += [("Account", on_account(one)) for one in contact.values() if one.custom]
+    # A person has no company name, nor has a lead who will become one.
+    made.append(("Account", replace(types["Account"].fields["Name"], defaulted=True)))
+    made.append(("Lead", replace(types["Lead"].fields["Company"], nillable=True)))
+    return made
+
+
+def on_account(field: Field) -> Field:
+    """A custom field of contacts as the accounts that are persons show it: ``X__c`` as ``X__pc``."""
+    return _shown_on_account(field, account_field(field.name))
+
+
+def account_field(name: str) -> str:
+    """The account's name of a contact's ``X__c``."""
+    return name.removesuffix("__c") + "__pc"
+
+
+def _shown_on_account(field: Field, name: str) -> Field:
+    return replace(field, name=name, unique=False, external_id=False, id_lookup=name == "PersonEmail", nillable=True)
+
+
+def contact_field(name: str) -> str:
+    """The contact's name of an account's ``X__pc``; of any other field nothing."""
+    return name.removesuffix("__pc") + "__c" if name.endswith("__pc") else ""
+
+
+def check_names(org: Org, object: str, record: Record, before: Record | None, given: Iterable[str]) -> None:
+    """A company has a name, a person a last name, and neither may have what the other has. Raises `Refused`."""
+    if object != "Account" or not are_on(org.catalogue.types):
+        return
+    person = is_person(record, before)
+    wanted = "LastName" if person else "Name"
+    if record.get(wanted) is None:
+        raise Refused("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{wanted}]", (wanted,))
+    wrong = [name for name in given if (name == "Name") is person and (name == "Name" or _of_person(name))]
+    if wrong:
+        message = f"Account: bad field names on insert/update call: {', '.join(wrong)}"
+        raise Refused("INVALID_FIELD_FOR_INSERT_UPDATE", message, tuple(wrong))
+
+
+def is_person(record: Record, before: Record | None) -> bool:
+    """Whether an account about to be saved is a person."""
+    return bool(before[FLAG]) if before is not None and FLAG in before else record.get("LastName") is not None
+
+
+def follow(org: Org, object: str, record: Record, journal: Journal) -> None:
+    """After a person account or its contact was saved: the other of the two, made if it is not there yet."""
+    if object == "Account" and record.get(FLAG):
+        shadow = org.record(record["PersonContactId"]) or {
+            "Id": record["PersonContactId"],
+            "AccountId": record["Id"],
+            FLAG: True,
+        }
+        values = {theirs: record.get(ours) for ours, theirs in _pairs(org)}
+        values["Name"], values["IsDeleted"] = record["Name"], record["IsDeleted"]
+        journal.put(org.tables["Contact"], shadow["Id"], {**shadow, **values})
+    elif object == "Contact" and record.get(FLAG):
+        account = org.record(record["AccountId"])
+        if account is not None:
+            values = {ours: record.get(theirs) for ours, theirs in _pairs(org)}
+            journal.put(org.tables["Account"], account["Id"], {**account, **values, "Name": record["Name"]})
+
+
+def derived_of(org: Org, record: Record, before: Record | None) -> Record:
+    """What follows from an account being a person: its name and the contact behind it."""
+    if not are_on(org.catalogue.types):
+        return {}
+    if not is_person(record, before):
+        return {FLAG: False, "PersonContactId": None}
+    contact_id = record.get("PersonContactId") or org.new_id("003")
+    name = " ".join(part for part in (record.get("FirstName"), record.get("LastName")) if part)
+    return {FLAG: True, "PersonContactId": contact_id, "Name": name}
+
+
+def check_deletable(record: Record) -> None:
+    """The contact of a person account goes only with its account. Raises `Refused`."""
+    if record["Id"].startswith("003") and record.get(FLAG):
+        raise Refused("INVALID_CROSS_REFERENCE_KEY", "cannot reference person contact")
+
+
+def _of_person(name: str) -> bool:
+    return name in _SAME_NAME or name.startswith("Person") or name.endswith("__pc")
+
+
+def _pairs(org: Org) -> list[tuple[str, str]]:
+    """Every field both records have: its name on the account and on the contact."""
+    custom = [name for name in org.catalogue.types["Account"].fields if name.endswith("__pc")]
+    return [
+        *((name, name) for name in (*_SAME_NAME, *_ALIKE)),
+        *((f"Person{name}", name) for name in _PREFIXED),
+        *((name, contact_field(name)) for name in custom),
+    ]

@@ -1,0 +1,71 @@
+"""What ``plgsync check`` tells of a portal: the promise about tasks is said, and is no error where it is weaker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness_hubspot import HubSpotCrm, start
+
+from connectors.base import FieldNeed
+from worker.checking import Check, check_project
+from worker.starting import write_project
+
+CRM = """\
+version: 1
+destinations:
+  hubspot:
+    kind: hubspot
+    base_url: {url}
+    auth: {{token: "env:PORTAL_TOKEN"}}
+    account: {{object: companies, match_field: plgsync_account_id}}
+    tasks: {{key_field: plgsync_key}}
+queues:
+  sales-inbound: [ann@example.com]
+  account-managers: [ann@example.com]
+  onboarding: [ann@example.com]
+"""
+NEEDS = [
+    FieldNeed("account", "plgsync_account_id", "Account ID", "string", unique=True),
+    FieldNeed("task", "plgsync_key", "Key", "string", unique=True),
+]
+
+
+@pytest.fixture(scope="module")
+def portal() -> Iterator[HubSpotCrm]:
+    portal = start()
+    yield portal
+    portal.stop()
+
+
+def check(portal: HubSpotCrm, folder: Path, monkeypatch: pytest.MonkeyPatch, *needs: FieldNeed, unique: bool) -> Check:
+    portal.reset()
+    portal._control("config", {"task_unique": unique})
+    portal.connect().setup(needs, dry_run=False)
+    write_project(folder)
+    for playbook in (folder / "playbooks").iterdir():
+        playbook.unlink()
+    (folder / "config" / "crm.yaml").write_text(CRM.format(url=portal._url))
+    monkeypatch.setenv("PORTAL_TOKEN", portal._token)
+    return check_project(folder, offline=False)
+
+
+def of_hubspot(check: Check) -> list[str]:
+    return [problem.message for problem in check.problems if "hubspot" in problem.message.lower()]
+
+
+@pytest.mark.parametrize(("unique", "said"), [(True, False), (False, True)])
+def test_a_portal_without_unique_task_properties_is_fit_and_says_what_it_promises(
+    portal: HubSpotCrm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unique: bool, said: bool
+) -> None:
+    found = check(portal, tmp_path, monkeypatch, *NEEDS, unique=unique)
+    assert of_hubspot(found) == []
+    assert any("looked for before it is made" in line for line in found.said) == said
+
+
+def test_a_portal_without_any_task_key_is_not_fit(
+    portal: HubSpotCrm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    problems = of_hubspot(check(portal, tmp_path, monkeypatch, NEEDS[0], unique=True))
+    assert any("plgsync_key" in problem and "crm setup" in problem for problem in problems)
