@@ -160,12 +160,15 @@ class Sending:
         guilty = {n for n in batch if _names(refused, self.entries[n][1])}
         if not guilty and _hopeless(refused, batch):
             guilty = set(batch)
-        self._note(guilty, "rejected", refused.code, refused.reason)
+        told = {"success": False, "errors": [{"statusCode": refused.code, "message": refused.reason}]}
+        for n in guilty:
+            key, record, _ = self.entries[n]
+            self.outcomes[n], _ = outcome(key, told, record)
         rest = [n for n in batch if n not in guilty]
         half = len(rest) if guilty else len(rest) // 2
         return self._one_by_one((rest[:half], rest[half:]))
 
-    def _note(self, which: Sequence[int] | set[int], status: Status, code: str, reason: str) -> None:
+    def _note(self, which: Sequence[int], status: Status, code: str, reason: str) -> None:
         for n in which:
             key, record, _ = self.entries[n]
             self.outcomes[n] = Outcome(key, status, record.get("Id"), code, reason)
