@@ -152,17 +152,18 @@ def failure(status: int, body: object) -> CallFailed | Unanswered:
     return Refused(status, code, words)
 
 
-def outcome(key: str, result: object, sent: Mapping[str, Any]) -> tuple[Outcome, Consequence | None]:
+def outcome(key: str, result: Any, sent: Mapping[str, Any]) -> tuple[Outcome, Consequence | None]:
     """The outcome one item of a Collections answer means for one record, and what is to be done about it.
 
     ``sent`` is the record as sent; its values are removed from the CRM's words. The consequence is None
     for success. An unknown code is permanent for the record. Anything but a result is ``unknown``.
     """
-    if not isinstance(result, dict) or not isinstance(success := result.get("success"), bool):
-        return Outcome(key, "unknown", code="NO_RESULT", reason="Salesforce gave no result for this record"), None
-    if success:
+    success = result.get("success") if isinstance(result, dict) else None
+    if success is True:
         code = "" if result.get("created", True) else "ALREADY_THERE"
         return Outcome(key, "applied", result.get("id") or sent.get("Id"), code), None
+    if success is not False:
+        return Outcome(key, "unknown", code="NO_RESULT", reason="Salesforce gave no result for this record"), None
     errors = result.get("errors") or [{}]
     error = errors[0] if isinstance(errors, list) and isinstance(errors[0], dict) else {}
     code, message = first_error(error)

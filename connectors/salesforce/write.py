@@ -37,6 +37,8 @@ def send(client: Client, method: str, path: str, entries: Sequence[Entry]) -> li
     Records that met a lock are sent once more, alone. A call without an answer leaves its records
     ``unknown`` and those behind it unsent (``retry``). Raises `CallFailed` only if nothing was sent before.
     """
+    if not entries:
+        return []
     sending = Sending(client, method, path, entries)
     locked = sending.all(_in_order(entries))
     if locked:
@@ -47,9 +49,9 @@ def send(client: Client, method: str, path: str, entries: Sequence[Entry]) -> li
 
 def _in_order(entries: Sequence[Entry]) -> list[int]:
     """One object after the other, and by lock within each: so that few locks meet, and few chunks are needed."""
-    types = [record["attributes"]["type"] for _, record, _ in entries]
     order = sorted(range(len(entries)), key=[lock for _, _, lock in entries].__getitem__)
-    return order if len(set(types)) < 2 else sorted(order, key=types.__getitem__)
+    types = [record["attributes"]["type"] for _, record, _ in entries]
+    return order if types.count(types[0]) == len(types) else sorted(order, key=types.__getitem__)
 
 
 Answer = list[Any] | CallFailed | Unanswered
