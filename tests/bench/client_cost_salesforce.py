@@ -27,7 +27,12 @@ from connectors.sandbox.serve import serve
 BATCHES = (100, 200)
 WARM_UP = 10
 Call = Callable[[], None]
-FIELDS: dict[str, Scalar] = {"Site": "healthy since 2026-11-01", "NumberOfEmployees": 72, "Rating": "Hot", "AccountNumber": "pql-17"}
+FIELDS: dict[str, Scalar] = {
+    "Site": "healthy since 2026-11-01",
+    "NumberOfEmployees": 72,
+    "Rating": "Hot",
+    "AccountNumber": "pql-17",
+}
 
 
 def main(rounds: int) -> None:
