@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Modules are compiled when they are first used, and kept: without that every command starts seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test wheel lock clean
+.PHONY: demo test bench wheel lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/plgsync demo
@@ -17,6 +17,10 @@ test: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+# What things cost on this machine: every figure is a ratio measured within one run. No part of "make test".
+bench: $(VENV)/.installed-dev
+	for file in tests/bench/*.py; do $(BIN)/python $$file || exit 1; done
 
 wheel: $(VENV)/.installed-dev
 	$(BIN)/python -m build --wheel

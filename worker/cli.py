@@ -110,7 +110,8 @@ def _moment(text: str | None) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f'"{text}" is not a date or a time such as 2026-06-30 or 2026-06-30T08:00Z') from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return moment.replace(microsecond=0)  # as the store keeps it
 
 
 # ---------------------------------------------------------------------------- getting started

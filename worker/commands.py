@@ -12,13 +12,14 @@ from typing import Any, Literal
 
 from connectors.base import SetupStep
 from worker import pipeline
+from worker.computing import Computed, compute
 from worker.delivery.backlog import drop_rows, retry_rows, waiting_rows
 from worker.delivery.guard import UnsafePlan, check_plan
 from worker.explaining import Explanation, explain
 from worker.failures import Refused
 from worker.jobs import open_jobs
 from worker.language.suggest import did_you_mean
-from worker.pipeline import Approved, Computed, RunReport
+from worker.pipeline import Approved, RunReport
 from worker.settings.clock import now
 from worker.store.state import last_as_of
 
@@ -26,7 +27,7 @@ from worker.store.state import last_as_of
 def make_plan(project: Path | None, as_of: datetime, *, resume: bool) -> tuple[Computed, list[str]]:
     """What a run as of this moment would write, and what the guard says to it."""
     with open_jobs(project) as jobs:
-        computed = pipeline.compute(jobs.project, jobs.engine, jobs.connectors, as_of, resume=resume)
+        computed = compute(jobs.project, jobs.engine, jobs.connectors, as_of, resume=resume)
         try:
             check_plan(computed.plan, jobs.project.crm.guard, first_run=False)
         except UnsafePlan as unsafe:

@@ -11,14 +11,14 @@ from sqlalchemy import Engine
 
 from connectors.base import Connector
 from worker.delivery.crm_facts import CrmFacts
-from worker.delivery.reading import CrmView, load_view
+from worker.delivery.reading import load_view
+from worker.delivery.standing import Standing, standings
 from worker.failures import Refused
 from worker.language.suggest import did_you_mean
-from worker.language.values import Fields, Value
+from worker.language.values import Fields
 from worker.measuring import Measured, measure, pql_playbooks, score
 from worker.rules.explain import Explanation as PlaybookExplanation
 from worker.rules.explain import explain as explain_playbook
-from worker.rules.membership import Membership
 from worker.scores import Scored, ScoreMemory
 from worker.settings.project import Project
 from worker.store import state
@@ -26,7 +26,10 @@ from worker.store import state
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Everything known of one account as of one moment; ``playbooks`` are in the order of their files."""
+    """Everything known of one account as of one moment; ``playbooks`` are in the order of their files.
+
+    ``crms`` is how it stands in each CRM as of the last run.
+    """
 
     account_id: str
     as_of: datetime
@@ -34,6 +37,7 @@ class Explanation:
     fields: Fields
     scored: Scored
     playbooks: tuple[PlaybookExplanation, ...]
+    crms: tuple[Standing, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The explanation as JSON."""
@@ -46,6 +50,7 @@ class Explanation:
             "onboarding": asdict(self.scored.onboarding),
             "pql": asdict(self.scored.pql),
             "playbooks": [asdict(playbook) for playbook in self.playbooks],
+            "crms": [asdict(standing) for standing in self.crms],
         }
 
 
@@ -68,17 +73,22 @@ def explain(
     memory = ScoreMemory.from_json(memories[account_id]) if account_id in memories else ScoreMemory()
     if memory.as_of is not None and memory.as_of > as_of:
         memory = ScoreMemory()
-    fields, scored = _score(project, measured, account_id, memory, views, as_of)
+    crm = CrmFacts(views, pql_playbooks(project), memberships).fields(account_id)
+    fields = {account_id: {**measured.now[account_id], **crm}}
+    scored = score(project, fields, measured, {account_id: memory}, as_of)[account_id]
+    with engine.begin() as connection:
+        crms = standings(connection, views, account_id)
     return Explanation(
         account_id,
         as_of,
         project.config_version,
-        fields,
+        fields[account_id],
         scored,
         tuple(
-            explain_playbook(playbook, fields, _membership(memberships, playbook.id, account_id), as_of)
+            explain_playbook(playbook, fields[account_id], memberships.get(playbook.id, {}).get(account_id), as_of)
             for playbook in project.playbooks
         ),
+        crms,
     )
 
 
@@ -100,24 +110,3 @@ def _measure(project: Project, account: str, as_of: datetime) -> tuple[Measured,
     names = [str(row.get("account.name")) for row in everybody.now.values()]
     hint = did_you_mean(account, [*everybody.now, *names])
     raise Refused(f'no account has the id, name or domain "{account}"' + (f'. Did you mean "{hint}"?' if hint else ""))
-
-
-def _score(
-    project: Project,
-    measured: Measured,
-    account_id: str,
-    memory: ScoreMemory,
-    views: list[CrmView],
-    as_of: datetime,
-) -> tuple[dict[str, Value], Scored]:
-    crm = CrmFacts(views, pql_playbooks(project)).fields(account_id)
-    fields = {account_id: {**measured.now[account_id], **crm}}
-    scored = score(project, fields, measured, {account_id: memory}, as_of)
-    return fields[account_id], scored[account_id]
-
-
-def _membership(
-    memberships: Mapping[str, Mapping[str, Mapping[str, Any]]], playbook_id: str, account_id: str
-) -> Membership | None:
-    stored = memberships.get(playbook_id, {}).get(account_id)
-    return Membership.from_json(stored) if stored else None

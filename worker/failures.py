@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-import sqlite3
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
+from worker.computing import BackInTime
 from worker.delivery.guard import UnsafePlan
-from worker.pipeline import BackInTime, PlanMoved
+from worker.pipeline import PlanMoved
 from worker.settings.problems import ConfigError
 from worker.signals.errors import SourceError, StaleData
 from worker.store.engine import StoreError
@@ -48,11 +48,11 @@ def explain_failure(error: BaseException) -> str | None:
 
 
 def _database_failure(error: DBAPIError) -> str | None:
-    cause = error.orig
-    if isinstance(cause, sqlite3.OperationalError):
-        return f"the state database cannot be used: {cause}; nothing was half-written, run again once that is mended"
     if error.connection_invalidated:
         return "the connection to the state database was lost; nothing was half-written, run again"
+    if isinstance(error, OperationalError):
+        words = (str(error.orig).strip() or type(error.orig).__name__).splitlines()[0]
+        return f"the state database cannot be used: {words}; nothing was half-written, run again once that is mended"
     return None
 
 

@@ -1,59 +1,37 @@
 """One run, readable from top to bottom: read, measure, score, decide, plan, commit, deliver.
 
 Everything a run decides commits in one transaction with the outbox rows it leads to; delivery comes
-after and can die at any point. `compute` alone writes nothing anywhere, which is what a plan is.
+after and can die at any point.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 import structlog
 from sqlalchemy import Connection, Engine
 
 from connectors.base import Connector, Usage
 from connectors.registry import connect
-from worker.deciding import decide_all
-from worker.delivery.backlog import unsettled_records
-from worker.delivery.crm_facts import CrmFacts
+from worker.committing import commit_run
+from worker.computing import Computed, compute, iso, refuse_going_back
 from worker.delivery.guard import check_plan
-from worker.delivery.outbox import (
-    NewFields,
-    attach_record,
-    give_back_leases,
-    queue_fields,
-    queue_tasks,
-    withdraw_tasks,
-)
-from worker.delivery.plan import Plan
-from worker.delivery.planning import Desired, make_plan
-from worker.delivery.reading import CrmView, load_view, read_crm, save_view
+from worker.delivery.outbox import give_back_leases
+from worker.delivery.reading import load_view, read_crm, save_view
 from worker.delivery.send import Delivery, deliver_patiently, fewest_write_calls
-from worker.language.values import Fields, Value
-from worker.measuring import measure, pql_playbooks, score
-from worker.rules.actions import MakeTask
-from worker.rules.decide import PlaybookRun
-from worker.rules.membership import Membership
-from worker.scores import Scored, ScoreMemory
-from worker.settings.problems import Problem
 from worker.settings.project import Project
-from worker.store import state
 from worker.store.engine import transact
+from worker.store.journal import StoreJournal
 from worker.store.lock import exclusive_run
 
 log = structlog.get_logger()
 
 INLINE_OWNER = "inline:"
 _PATIENCE_S = 20.0
-
-
-class BackInTime(Exception):
-    """State has moved past the moment asked for; a run or a plan can only go forward."""
 
 
 class PlanMoved(Exception):
@@ -66,24 +44,6 @@ class Approved:
 
     fingerprint: str
     resumed: bool = False
-
-
-@dataclass(slots=True)
-class Computed:
-    """Everything one run knows before it writes: fields and scores per account, decisions, and the plan.
-
-    ``refused`` are the problems of playbooks that were left out because their files are wrong.
-    """
-
-    as_of: datetime
-    accounts: dict[str, dict[str, Value]]
-    scored: dict[str, Scored]
-    playbooks: dict[str, PlaybookRun]
-    memberships: dict[str, dict[str, Membership]]
-    views: list[CrmView]
-    plan: Plan
-    volume: tuple[int, int]
-    refused: tuple[Problem, ...] = ()
 
 
 @dataclass(slots=True)
@@ -103,9 +63,12 @@ class RunReport:
         return "; ".join(f"{name}: {why}" for name, why in {**stopped, **self.computed.plan.problems}.items())
 
 
-def connect_all(project: Project) -> dict[str, Connector]:
-    """One connector for each destination of the project."""
-    return {name: connect(project.crm.to_destination(name, project.root)) for name in project.crm.destinations}
+def connect_all(project: Project, engine: Engine | None = None) -> dict[str, Connector]:
+    """One connector for each destination of the project; with an ``engine`` it can go on where a crash stopped it."""
+    return {
+        name: connect(project.crm.to_destination(name, project.root), StoreJournal(engine, name) if engine else None)
+        for name in project.crm.destinations
+    }
 
 
 def run(
@@ -155,8 +118,8 @@ def compute_and_commit(
     report = RunReport(uuid.uuid4().hex[:12], computed)
 
     def commit(connection: Connection) -> None:
-        _refuse_going_back(connection, as_of)
-        _commit(connection, project, report)
+        refuse_going_back(connection, as_of)
+        commit_run(connection, project, computed, report.run_id)
 
     transact(engine, commit)
     for problem in computed.refused:
@@ -183,11 +146,17 @@ def deliver_all(
     now: Callable[[], datetime],
     wait: Callable[[float], None],
     owner: str = "",
+    go_on: Callable[[], bool] = lambda: True,
 ) -> list[Delivery]:
-    """Deliver to every destination side by side; a slow or refusing one holds up nobody else."""
+    """Deliver to every destination side by side; a slow or refusing one holds up nobody else.
+
+    ``go_on`` is asked before each batch; once it says no, what is left waits for the next delivery.
+    """
 
     def one(connector: Connector) -> Delivery:
-        return deliver_patiently(engine, connector, now=now, wait=wait, patience_s=_PATIENCE_S, owner=owner)
+        return deliver_patiently(
+            engine, connector, now=now, wait=wait, patience_s=_PATIENCE_S, owner=owner, go_on=go_on
+        )
 
     if not connectors:
         return []
@@ -195,87 +164,11 @@ def deliver_all(
         return list(pool.map(one, connectors.values()))
 
 
-# ---------------------------------------------------------------------------- compute
-
-
-def compute(
-    project: Project,
-    engine: Engine,
-    connectors: Mapping[str, Connector],
-    as_of: datetime,
-    accounts: Collection[str] | None = None,
-    *,
-    resume: bool = False,
-) -> Computed:
-    """Measure, read the CRMs, score, decide and plan, as of one moment. Writes nothing.
-
-    ``resume``: a person lets playbooks go on in which far more accounts match than usual.
-    """
-    with engine.begin() as connection:
-        _refuse_going_back(connection, as_of)
-        previous_volume = state.last_volume(connection)
-        memories = {a: ScoreMemory.from_json(m) for a, m in state.load_memories(connection).items()}
-        memberships = {
-            playbook_id: {a: Membership.from_json(m) for a, m in of_accounts.items()}
-            for playbook_id, of_accounts in state.load_memberships(connection).items()
-        }
-        counts = {p.id: state.load_playbook_counts(connection, p.id, _iso(as_of)) for p in project.playbooks}
-        views = [
-            load_view(connection, name, project.crm, connectors[name], _iso(as_of)[:10])
-            for name in project.crm.destinations
-        ]
-
-    measured = measure(project, as_of, previous_volume[0] if previous_volume else None, accounts)
-    for view in views:
-        read_crm(view, measured.now)
-    facts = CrmFacts(views, pql_playbooks(project))
-    fields = {account_id: {**row, **facts.fields(account_id)} for account_id, row in measured.now.items()}
-    scored = score(project, fields, measured, memories, as_of)
-    runs = decide_all(project, fields, memberships, views, counts, as_of, resume=resume)
-    desired = _desired(project, fields, runs, memberships)
-    plan = make_plan(views, desired, _iso(as_of), project.config_version, resumed=resume)
-    volume = (measured.volume.accounts, measured.volume.events)
-    return Computed(as_of, fields, scored, runs, memberships, views, plan, volume, project.refused)
-
-
-# ---------------------------------------------------------------------------- decide and plan
-
-
-def _desired(
-    project: Project,
-    fields: Mapping[str, Fields],
-    runs: Mapping[str, PlaybookRun],
-    memberships: Mapping[str, Mapping[str, Membership]],
-) -> Desired:
-    """What the decisions want of the CRMs.
-
-    A playbook that is not live makes and closes no tasks. What a playbook has set stays set while its file is
-    refused or it is off; when its file is gone, so is what it set.
-    """
-    present = {playbook.id for playbook in project.playbooks} if not project.refused else set(memberships)
-    live = {playbook.id for playbook in project.playbooks if playbook.mode == "live"}
-    current = {
-        playbook_id: {
-            **memberships.get(playbook_id, {}),
-            **(runs[playbook_id].memberships if playbook_id in runs else {}),
-        }
-        for playbook_id in present | runs.keys()
-    }
-    set_fields: dict[str, dict[str, Value]] = {}
-    for of_accounts in current.values():
-        for account_id, membership in of_accounts.items():
-            set_fields.setdefault(account_id, {}).update(membership.fields_set)
-    actions = (action for run in runs.values() for decision in run.decisions for action in decision.actions)
-    tasks = [action for action in actions if isinstance(action, MakeTask)]
-    left = frozenset((p, a) for p in live for a, m in current.get(p, {}).items() if m.phase == "out")
-    return Desired(fields, set_fields, tasks, left)
-
-
 def read_back(project: Project, engine: Engine, connectors: Mapping[str, Connector], now: datetime) -> dict[str, str]:
     """Store what people changed in the CRMs since the last look; answers the problem of each CRM, if it has one."""
     with engine.begin() as connection:
         views = [
-            load_view(connection, name, project.crm, connectors[name], _iso(now)[:10])
+            load_view(connection, name, project.crm, connectors[name], iso(now)[:10])
             for name in project.crm.destinations
         ]
     for view in views:
@@ -284,80 +177,3 @@ def read_back(project: Project, engine: Engine, connectors: Mapping[str, Connect
         for view in views:
             save_view(connection, view)
     return {view.name: view.problem for view in views if view.problem}
-
-
-# ---------------------------------------------------------------------------- commit
-
-
-def _refuse_going_back(connection: Connection, as_of: datetime) -> None:
-    newest = state.last_as_of(connection)
-    if newest is not None and _iso(as_of) < newest:
-        raise BackInTime(
-            f"the last run was as of {newest}; a run or plan cannot go back to {_iso(as_of)} "
-            "(plgsync explain ACCOUNT --as-of can)"
-        )
-
-
-def _commit(connection: Connection, project: Project, report: RunReport) -> None:
-    computed, run_id = report.computed, report.run_id
-    as_of = _iso(computed.as_of)
-    state.start_run(connection, run_id, as_of, project.config_version)
-    state.save_volume(connection, as_of, *computed.volume)
-    state.save_memories(connection, {a: s.memory.to_json() for a, s in computed.scored.items()})
-    state.save_history(connection, [_history_row(a, row, as_of, project) for a, row in computed.accounts.items()])
-    for view in computed.views:
-        save_view(connection, view)
-    for playbook_id, playbook_run in computed.playbooks.items():
-        changed = {a: m.to_json() for a, m in playbook_run.memberships.items()}
-        state.save_memberships(connection, playbook_id, changed)
-        state.save_playbook_run(connection, playbook_id, as_of, playbook_run.counts)
-        state.save_decisions(connection, run_id, _decision_rows(playbook_run))
-        for account_id, membership in playbook_run.memberships.items():
-            if membership.phase == "out":
-                withdraw_tasks(connection, playbook_id, account_id)
-    _queue(connection, computed, run_id)
-
-
-def _queue(connection: Connection, computed: Computed, run_id: str) -> None:
-    plan = computed.plan
-    settled = {view.name: view.settings.account.object for view in computed.views}
-    changes = [
-        NewFields(c.destination, c.account_id, c.record_id, settled[c.destination], {x.field: x.new for x in c.changes})
-        for c in plan.records
-    ]
-    planned = {(change.destination, change.record_id) for change in changes}
-    for view in computed.views:
-        if view.problem:
-            continue
-        changes += [
-            NewFields(view.name, "", record_id, settled[view.name], {})
-            for record_id in unsettled_records(connection, view.name)
-            if (view.name, record_id) not in planned
-        ]
-    queue_fields(connection, changes, run_id)
-    for change in plan.tasks:
-        if change.waiting_row is not None and change.record_id:
-            attach_record(connection, change.waiting_row, change.record_id, change.payload)
-    queue_tasks(connection, [change.queued() for change in plan.tasks if change.waiting_row is None], run_id)
-
-
-def _decision_rows(playbook_run: PlaybookRun) -> list[dict[str, Any]]:
-    return [
-        {
-            "playbook_id": decision.playbook_id,
-            "account_id": decision.account_id,
-            "event": decision.event,
-            "because": str(decision.because),
-        }
-        for decision in playbook_run.decisions
-    ]
-
-
-def _history_row(account_id: str, row: Fields, as_of: str, project: Project) -> dict[str, Any]:
-    names = ("health_score", "health_band", "health_status", "onboarding_score", "onboarding_status")
-    scores = {name: row.get(name.replace("_", ".", 1)) for name in (*names, "pql_score", "pql_status")}
-    return {"account_id": account_id, "day": as_of[:10], **scores, "config_version": project.config_version}
-
-
-def _iso(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -17,8 +17,13 @@ _QUEUE_NAMES = {"run": "plgsync.compute", "deliver": "plgsync.deliver", "read_ba
 def tick(self: Task) -> None:
     """Hand every job that is due to a worker."""
     with open_jobs() as jobs:
-        for due in jobs.take_due():
-            self.app.send_task(_QUEUE_NAMES[due.job], kwargs={"due": asdict(due)})
+        due = jobs.take_due()
+        try:
+            while due:
+                self.app.send_task(_QUEUE_NAMES[due[0].job], kwargs={"due": asdict(due[0])})
+                due.pop(0)
+        finally:
+            jobs.give_back(due)
 
 
 @shared_task(name="plgsync.compute", bind=True, soft_time_limit=1500, time_limit=1800)

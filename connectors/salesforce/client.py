@@ -7,59 +7,44 @@ import re
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, cast
 from urllib.parse import quote, urlsplit
 
 import requests
 import structlog
-from requests.adapters import HTTPAdapter
 from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
-from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from connectors.base import AccessDenied, Destination, Unavailable
-from connectors.salesforce.auth import CONNECT_SECONDS, Tokens
-from connectors.salesforce.errors import NEVER_REFRESHED, Refused, Unanswered, failure, first_error, redact
+from connectors.salesforce.auth import Tokens
+from connectors.salesforce.errors import Refused, Unanswered, failure
 from connectors.salesforce.soql import URI_LIMIT
+from connectors.salesforce.transport import Line, Wire, never_sent, open_session, settle
 
 Row = dict[str, Any]
 
 COMPOSITE_QUERIES = 5
+PACKED = 5
+"""Collections calls one composite call may hold.
+
+https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_composite.htm
+"""
+NO_RULES = {"Sforce-Auto-Assign": "FALSE"}
+"""Our writes never hand a record to somebody by the org's assignment rules, which run unless told not to."""
+READS = {"X-PrettyPrint": "0"}
+WRITES = {**READS, **NO_RULES, "Accept-Encoding": "identity"}  # a few kB of results are not worth unpacking
 BLIP_SECONDS = 5.0
 QUOTA_MEMORY_S = 600.0
 
 _USAGE = re.compile(r"(?:^|[;\s])api-usage=(\d+)/(\d+)")
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+
 log = structlog.get_logger(__name__)
-
-
-class Wire(HTTPAdapter):
-    """simple-salesforce writes ``https://`` and no timeout whatever it is given; this sends what was configured."""
-
-    def __init__(self, scheme: str, timeout_s: float, on_send: Callable[[], None]) -> None:
-        self._scheme = scheme
-        self._timeout = (CONNECT_SECONDS, timeout_s)
-        self._on_send = on_send
-        super().__init__(max_retries=0)
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        if request.url and self._scheme == "http":
-            request.url = "http" + request.url.removeprefix("https")
-        kwargs["timeout"] = self._timeout
-        self._on_send()
-        return super().send(request, *args, **kwargs)
-
-
-class Line(threading.local):
-    """One thread's connection; ``writes`` and ``refreshed`` are about the call under way."""
-
-    def __init__(self) -> None:
-        self.salesforce: Salesforce | None = None
-        self.writes = False
-        self.refreshed = False
 
 
 class Client:
@@ -69,6 +54,9 @@ class Client:
         parts = urlsplit(destination.base_url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise ValueError(f"{destination.name}: base_url is not a URL like https://acme.my.salesforce.com")
+        self.packed = PACKED if destination.options.get("composite") else 1
+        """How many Collections calls are sent as one."""
+        self.root = f"/services/data/v{destination.api_version}/"
         self._destination = destination
         self._scheme = parts.scheme
         self._tokens = Tokens(destination)
@@ -87,20 +75,19 @@ class Client:
         ``path`` is relative to ``/services/data/vNN.0/``, or absolute with a leading slash. Raises
         `CallFailed`; `Unavailable` also when no answer came.
         """
-        attempts = Retrying(
-            retry=retry_if_exception(_is_blip),
-            stop=stop_after_attempt(3),
-            wait=wait_random_exponential(multiplier=0.1, max=1.0),
-            reraise=True,
-        )
-        try:
-            return attempts(self._send, method, path, body, False)
-        except Unanswered as error:
-            raise Unavailable(str(error), BLIP_SECONDS) from None
+        return self._bridged(lambda: self._send(method, path, body, False))
+
+    def read_bytes(self, path: str) -> bytes:
+        """The answer to a GET as it came, such as a file of results. Raises like `read`."""
+        return bytes(self._bridged(lambda: self._answer("GET", path, None, False).content))
 
     def write(self, method: str, path: str, body: object) -> Any:
         """The decoded answer of a call that changes records; sent once. Raises `CallFailed` and `Unanswered`."""
         return self._send(method, path, body, True)
+
+    def upload(self, path: str, lines: Iterable[bytes]) -> None:
+        """Send a CSV piece by piece, once; ``lines`` can be iterated more than once. Raises like `write`."""
+        self._answer("PUT", path, lines, True, {"Content-Type": "text/csv; charset=UTF-8"})
 
     def rows(self, soql: str, deleted: bool = False) -> list[Row]:
         """All rows of one query; with ``deleted`` also those in the recycle bin and the archive."""
@@ -135,7 +122,7 @@ class Client:
             except Refused as error:
                 return [(error.status, [{"errorCode": error.code, "message": error.reason}])]
         subrequests = [
-            {"method": "GET", "url": f"{self._root}{resource}?q={soql}", "referenceId": f"q{n}"}
+            {"method": "GET", "url": f"{self.root}{resource}?q={soql}", "referenceId": f"q{n}"}
             for n, soql in enumerate(encoded)
         ]
         answer = self.read("POST", "composite", {"allOrNone": False, "compositeRequest": subrequests})
@@ -173,47 +160,52 @@ class Client:
 
     # ------------------------------------------------------------------ inside
 
-    @property
-    def _root(self) -> str:
-        return f"/services/data/v{self._destination.api_version}/"
+    def _bridged(self, ask: Callable[[], Any]) -> Any:
+        attempts = Retrying(
+            retry=retry_if_exception(_is_blip),
+            stop=stop_after_attempt(3),
+            wait=wait_random_exponential(multiplier=0.1, max=1.0),
+            reraise=True,
+        )
+        try:
+            return attempts(ask)
+        except Unanswered as error:
+            raise Unavailable(str(error), BLIP_SECONDS) from None
 
     def _send(self, method: str, path: str, body: object, writes: bool) -> Any:
-        line = self._line
-        line.writes, line.refreshed = writes, False
-        salesforce = self._salesforce()
-        url = f"https://{salesforce.sf_instance}{path if path.startswith('/') else self._root + path}"
-        headers = {"X-PrettyPrint": "0"}
-        if writes:
-            headers["Sforce-Auto-Assign"] = "FALSE"
-        data = None if body is None else json.dumps(body, separators=(",", ":"))
+        data = None if body is None else _COMPACT(body)
         try:
-            response = salesforce._call_salesforce(method, url, headers=headers, data=data, allow_redirects=False)  # noqa: SLF001
-        except SalesforceError as error:
-            results = _results(error.content)
-            if results is not None:
-                return results
-            raise failure(error.status, error.content) from None
-        except requests.RequestException as error:
-            raise self._network(error) from None
-        try:
-            return json.loads(response.content) if response.content else None
+            content = self._answer(method, path, data, writes).content
+            return json.loads(content) if content else None
         except ValueError:
             raise Unanswered("Salesforce's answer was cut short") from None
 
+    def _answer(
+        self, method: str, path: str, data: object, writes: bool, more: Mapping[str, str] = MappingProxyType({})
+    ) -> requests.Response:
+        line = self._line
+        line.writes, line.refreshed = writes, False
+        salesforce = self._salesforce()
+        url = f"https://{salesforce.sf_instance}{path if path.startswith('/') else self.root + path}"
+        headers = {**(WRITES if writes else READS), **more}
+        try:
+            return salesforce._call_salesforce(method, url, headers=headers, data=data, allow_redirects=False)  # noqa: SLF001
+        except SalesforceError as error:
+            raise failure(error.status, error.content) from None
+        except requests.RequestException as error:
+            raise self._network(error) from None
+
     def _network(self, error: requests.RequestException) -> Exception:
         host = urlsplit(self._destination.base_url).netloc
-        if _never_sent(error):
+        if never_sent(error):
             return Unavailable(f"{host} cannot be reached: {type(error).__name__}", 30.0)
         return Unanswered(f"no answer from {host}: {type(error).__name__}")
 
     def _salesforce(self) -> Salesforce:
         if self._line.salesforce is None:
             token = self._tokens.current()
-            session = requests.Session()
-            session.auth = _keep_header
-            session.headers["User-Agent"] = "plgsync"
-            session.hooks["response"].append(self._inspect)
-            session.mount("https://", Wire(self._scheme, self._destination.timeout_s, self._count))
+            wire = Wire(self._scheme, self._destination.timeout_s, self._count)
+            session = open_session(token.instance_url, wire, self._inspect)
             salesforce = Salesforce(
                 instance_url=token.instance_url,
                 session_id=token.access,
@@ -240,32 +232,12 @@ class Client:
             self.calls += 1
             self.write_calls += self._line.writes
 
-    def _inspect(self, response: requests.Response, **_: Any) -> requests.Response:
+    def _inspect(self, response: requests.Response) -> None:
         usage = _USAGE.search(response.headers.get("Sforce-Limit-Info", ""))
         if usage:
             self._usage.append((time.monotonic(), int(usage[1]), int(usage[2])))
         if response.status_code >= 400:
-            _settle_401(response)
-        return response
-
-
-def _settle_401(response: requests.Response) -> None:
-    """Only an expired session may reach simple-salesforce as a 401: it refreshes on any, and reads ``[0]`` of all."""
-    try:
-        code, words = first_error(response.json())
-    except ValueError:
-        code, words = "", ""
-    if code == "INVALID_SESSION_ID" and not any(text in words for text in NEVER_REFRESHED):
-        response.status_code = 401
-    elif response.status_code == 401:
-        raise AccessDenied(f"Salesforce refused access: {code or 401} {redact(words)}".rstrip())
-
-
-def _results(content: object) -> list[Any] | None:
-    """A Collections answer, which real orgs also send with status 400."""
-    if isinstance(content, list) and content and all(isinstance(item, dict) and "success" in item for item in content):
-        return content
-    return None
+            settle(response)
 
 
 def _is_blip(error: BaseException) -> bool:
@@ -274,15 +246,3 @@ def _is_blip(error: BaseException) -> bool:
 
 def _as_read(error: Exception) -> Exception:
     return Unavailable(str(error), BLIP_SECONDS) if isinstance(error, Unanswered) else error
-
-
-def _never_sent(error: requests.RequestException) -> bool:
-    cause = error.args[0] if error.args else None
-    return isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError) or (
-        isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)
-    )
-
-
-def _keep_header(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Without an ``auth`` requests would replace our bearer token by what ~/.netrc has for the host."""
-    return request

@@ -31,6 +31,8 @@ from connectors.base import (
     Usage,
 )
 from connectors.coerce import canonical
+from connectors.salesforce.bulk import CALLS, BulkWriter
+from connectors.salesforce.bulk_csv import MOST_ROWS
 from connectors.salesforce.client import Client
 from connectors.salesforce.describe import Describes
 from connectors.salesforce.errors import Forbidden, Refused
@@ -42,21 +44,30 @@ from connectors.salesforce.setup import Setup
 from connectors.salesforce.tasks import TaskWriter
 from connectors.salesforce.write import BATCH, update_fields
 
+BULK_FROM = 4_000
+"""Below it a Bulk job costs no fewer calls than Collections, and at least ten seconds more."""
 
-def connect(destination: Destination, journal: Journal | None = None) -> Connector:  # noqa: ARG001
-    """A connector for one org; nothing is sent yet. Raises `ValueError` when a setting cannot work."""
-    return SalesforceConnector(destination)
+
+def connect(destination: Destination, journal: Journal | None = None) -> Connector:
+    """A connector for one org; nothing is sent yet. Raises `ValueError` when a setting cannot work.
+
+    ``options``: ``composite`` packs five Collections calls into one; ``bulk_from`` is the number of field updates
+    from which a Bulk API 2.0 job carries them (0: never; it takes a ``journal``).
+    """
+    return SalesforceConnector(destination, journal)
 
 
 class SalesforceConnector:
     """One Salesforce org. See `connectors.base.Connector` for what each method promises."""
 
-    def __init__(self, destination: Destination) -> None:
+    def __init__(self, destination: Destination, journal: Journal | None = None) -> None:
         for fallback in destination.fallbacks:
             where(destination.object, fallback.field)
         self._destination = destination
         self._client = Client(destination)
         self._describes = Describes(self._client)
+        bulk_from = int(destination.options.get("bulk_from", BULK_FROM) or 0)
+        self._bulk = BulkWriter(self._client, journal, destination.object, bulk_from) if journal and bulk_from else None
         self._known: dict[str, tuple[str | None, dict[str, Scalar]]] = {}
 
     @property
@@ -64,13 +75,18 @@ class SalesforceConnector:
         """The destination's name."""
         return self._destination.name
 
-    def batch_size(self, operation: type[Operation], waiting: int) -> int:  # noqa: ARG002
-        """Records one Collections call carries."""
-        return BATCH
+    def batch_size(self, operation: type[Operation], waiting: int) -> int:
+        """Records one call carries; all field updates that wait, where a bulk job carries them."""
+        if self._bulk and operation is UpdateFields:
+            return self._bulk.batch_size(waiting)
+        return BATCH * self._client.packed
 
-    def fewest_calls(self, operation: type[Operation], count: int) -> int:  # noqa: ARG002
-        """Full Collections calls, whatever the operation."""
-        return -(-count // BATCH)
+    def fewest_calls(self, operation: type[Operation], count: int) -> int:
+        """Full calls, or those that a bulk job takes."""
+        calls = -(-count // (BATCH * self._client.packed))
+        if self._bulk and operation is UpdateFields and count >= self._bulk.bulk_from:
+            return min(calls, CALLS * -(-count // MOST_ROWS))
+        return calls
 
     def check(self) -> Health:
         """Who we are, what is missing for our work, and what is left of the daily requests."""
@@ -105,7 +121,7 @@ class SalesforceConnector:
         return [Owner(row["Id"], row["Email"] or "", row["Name"] or "", bool(row["IsActive"])) for row in rows]
 
     def write(self, operations: Sequence[Operation]) -> Sequence[Outcome]:
-        """One outcome per operation, in order; batches of 200."""
+        """One outcome per operation, in order; batches of 200, and jobs where there are very many."""
         if not operations:
             return []
         kinds = {type(op) for op in operations}
@@ -148,7 +164,10 @@ class SalesforceConnector:
         self._client.close()
 
     def _update_fields(self, operations: Sequence[UpdateFields]) -> Sequence[Outcome]:
-        outcomes = update_fields(self._client, operations, self._destination.object)
+        if self._bulk:
+            outcomes = self._bulk.write(operations)
+        else:
+            outcomes = update_fields(self._client, operations, self._destination.object)
         specs = self._describes.seen(self._destination.object)
         for op, outcome in zip(operations, outcomes, strict=True):
             if outcome.status == "applied" and op.record_id in self._known:

@@ -99,6 +99,11 @@ class Unanswered(Exception):
     """Sent without a readable answer: it may have been applied."""
 
 
+def are_results(body: object) -> bool:
+    """Whether an answer, whatever its status, is a result for each record."""
+    return isinstance(body, list) and bool(body) and all(isinstance(one, dict) and "success" in one for one in body)
+
+
 def first_error(body: object) -> tuple[str, str]:
     """(code, message) of an error body, whichever of the recorded shapes it has; empty when it has none."""
     item = body[0] if isinstance(body, list) and body else body
@@ -108,7 +113,7 @@ def first_error(body: object) -> tuple[str, str]:
     return str(code), str(item.get("message") or item.get("error_description") or "")
 
 
-def failure(status: int, body: object) -> Exception:
+def failure(status: int, body: object) -> CallFailed | Unanswered:
     """The exception for a request that was refused as a whole."""
     code, message = first_error(body)
     words = redact(message)
@@ -134,12 +139,11 @@ def outcome(key: str, result: object, sent: Mapping[str, Any]) -> tuple[Outcome,
     ``sent`` is the record as sent; its values are removed from the CRM's words. The consequence is None
     for success. An unknown code is permanent for the record. Anything but a result is ``unknown``.
     """
-    if not isinstance(result, dict) or not isinstance(result.get("success"), bool):
+    if not isinstance(result, dict) or not isinstance(success := result.get("success"), bool):
         return Outcome(key, "unknown", code="NO_RESULT", reason="Salesforce gave no result for this record"), None
-    record_id = str(result["id"]) if result.get("id") else None
-    if result["success"]:
+    if success:
         code = "" if result.get("created", True) else "ALREADY_THERE"
-        return Outcome(key, "applied", record_id or sent.get("Id"), code), None
+        return Outcome(key, "applied", result.get("id") or sent.get("Id"), code), None
     errors = result.get("errors") or [{}]
     error = errors[0] if isinstance(errors, list) and isinstance(errors[0], dict) else {}
     code, message = first_error(error)

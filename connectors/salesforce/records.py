@@ -76,8 +76,8 @@ class RecordMaker:
         return Outcome(op.key, "rejected", record_id, "DUPLICATE_VALUE", reason)
 
     def _upsert(self, operations: Sequence[CreateRecord]) -> list[Outcome]:
-        entries = [
-            Entry(op.key, {"attributes": {"type": self.account}, **op.values}, self._id(op)) for op in operations
+        entries: list[Entry] = [
+            (op.key, {"attributes": {"type": self.account}, **op.values}, self._id(op)) for op in operations
         ]
         outcomes = send(self.client, "PATCH", f"{UPDATE}/{self.account}/{self.match_field}", entries)
         return [self._advised(outcome) for outcome in outcomes]

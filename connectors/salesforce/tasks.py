@@ -63,7 +63,7 @@ class TaskWriter:
     def _change(self, operations: Sequence[UpdateTask | CloseTask], values: Mapping[str, Row]) -> list[Outcome]:
         now = {row["Id"]: row for row in self._by_id([op.task_id for op in operations])}
         done: dict[str, Outcome] = {}
-        entries = []
+        entries: list[Entry] = []
         for op in operations:
             row = now.get(op.task_id)
             why = "deleted" if row is None else left_alone(row)
@@ -72,7 +72,7 @@ class TaskWriter:
                 done[op.key] = Outcome(op.key, "applied", op.task_id, "LEFT_ALONE" if why else "", why)
             else:
                 record = {"attributes": {"type": "Task"}, "Id": op.task_id, **changes}
-                entries.append(Entry(op.key, record, op.task_id))
+                entries.append((op.key, record, op.task_id))
         done |= {outcome.key: outcome for outcome in send(self.client, "PATCH", UPDATE, entries)}
         return [done[op.key] for op in operations]
 
@@ -90,7 +90,7 @@ class TaskWriter:
         return [without.get(outcome.key, outcome) for outcome in outcomes]
 
     def _send(self, operations: Sequence[CreateTask]) -> list[Outcome]:
-        entries = [Entry(op.key, self._record(op), op.record_id) for op in operations]
+        entries: list[Entry] = [(op.key, self._record(op), op.record_id) for op in operations]
         return send(self.client, "PATCH", f"{UPDATE}/Task/{self.key_field}", entries)
 
     def _record(self, op: CreateTask) -> Row:

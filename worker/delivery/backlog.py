@@ -100,14 +100,14 @@ def unsettled_records(connection: Connection, destination: str) -> frozenset[str
     return frozenset(record_id for (record_id,) in rows)
 
 
-def uncertain_fields(connection: Connection, destination: str) -> dict[str, frozenset[str]]:
-    """Record id → fields that were sent without an answer, so that nobody knows what the CRM holds."""
+def uncertain_fields(connection: Connection, destination: str) -> dict[str, dict[str, Any]]:
+    """Record id → the values that were sent without an answer, so that nobody knows what the CRM holds."""
     rows = connection.execute(
         select(outbox.c.record_id, outbox.c.attempted).where(
             outbox.c.destination == destination, outbox.c.kind == "fields", outbox.c.attempted.is_not(None)
         )
     )
-    return {record_id: frozenset(attempted["values"]) for record_id, attempted in rows if record_id}
+    return {record_id: dict(attempted["values"]) for record_id, attempted in rows if record_id}
 
 
 def waiting_rows(connection: Connection) -> Sequence[Mapping[str, Any]]:

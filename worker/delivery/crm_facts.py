@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from worker.delivery.reading import CrmView
 from worker.language.values import Value
+from worker.rules.membership import Membership
 from worker.store.crm import TaskRow
 
 _MOST_ADVANCED_FIRST = ("completed", "in_progress", "open", "deleted")
@@ -15,11 +17,18 @@ _MOST_ADVANCED_FIRST = ("completed", "in_progress", "open", "deleted")
 class CrmFacts:
     """The views of all CRMs, indexed once for a run.
 
-    ``pql_playbooks`` are the playbooks whose tasks tell whether a rep works a PQL (``crm.task_status``).
+    ``pql_playbooks`` are the playbooks whose tasks tell whether a rep works a PQL (``crm.task_status``);
+    ``memberships`` say by playbook and account which entry is the newest.
     """
 
-    def __init__(self, views: Sequence[CrmView], pql_playbooks: frozenset[str]) -> None:
+    def __init__(
+        self,
+        views: Sequence[CrmView],
+        pql_playbooks: frozenset[str],
+        memberships: Mapping[str, Mapping[str, Membership]],
+    ) -> None:
         self._views = views
+        self._memberships = memberships
         self._open = {
             view.name: {deal.record_id for deal in view.deals.values() if deal.open and not deal.deleted}
             for view in views
@@ -67,11 +76,18 @@ class CrmFacts:
         return None
 
     def _task_status(self, account_id: str) -> str | None:
-        """The most advanced status among the tasks of the newest entry into a PQL playbook."""
+        """The most advanced status among the tasks of the newest entry into any PQL playbook."""
         rows = self._tasks.get(account_id, [])
-        newest = max((row.entry for row in rows), default=None)
-        statuses = {row.status for row in rows if row.entry == newest}
+        newest = max(((self._entered(row), row.playbook_id, row.entry) for row in rows), default=None)
+        statuses = {row.status for row in rows if newest == (self._entered(row), row.playbook_id, row.entry)}
         return next((status for status in _MOST_ADVANCED_FIRST if status in statuses), None)
+
+    def _entered(self, row: TaskRow) -> datetime:
+        """When the entry began that a task is of."""
+        membership = self._memberships.get(row.playbook_id, {}).get(row.account_id)
+        since = membership.entry - row.entry if membership else 0
+        entries = membership.entries if membership else ()
+        return entries[-1 - since] if 0 <= since < len(entries) else datetime.min.replace(tzinfo=UTC)
 
 
 def _is_ambiguous(view: CrmView, account_id: str) -> bool:

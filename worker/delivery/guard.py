@@ -22,7 +22,7 @@ class UnsafePlan(Exception):
 def check_plan(plan: Plan, guard: Guard, *, first_run: bool) -> None:
     """Raise `UnsafePlan` with every limit the plan breaks; a first run may fill any number of records."""
     reasons = [] if first_run else [*_changed_too_many(plan, guard), *_cleared_too_many(plan, guard)]
-    reasons += _too_many_tasks(plan, guard)
+    reasons += [*_too_many_tasks(plan, guard), *_too_many_records(plan, guard)]
     if reasons:
         raise UnsafePlan(reasons)
 
@@ -58,4 +58,13 @@ def _too_many_tasks(plan: Plan, guard: Guard) -> list[str]:
         f"{name}: {count} new tasks in one run, the guard allows {guard.new_tasks}"
         for name, count in sorted(created.items())
         if count > guard.new_tasks
+    ]
+
+
+def _too_many_records(plan: Plan, guard: Guard) -> list[str]:
+    made = Counter(record.destination for record in plan.new_records if record.state == "new")
+    return [
+        f"{name}: {count} new records in one run, the guard allows {guard.new_records}"
+        for name, count in sorted(made.items())
+        if count > guard.new_records
     ]

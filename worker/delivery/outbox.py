@@ -3,7 +3,7 @@
 CRM tasks are edge-triggered: their rows are inserted once and never again. Fields are level-triggered:
 one row per record, whose payload is replaced by newer values and whose ``version`` then moves, so that
 the answer to an older payload cannot mark the newer one as done. ``attempted`` keeps what may already
-be in the CRM without our knowing.
+be in the CRM without our knowing: everything that was sent since the CRM last answered for it.
 
 A row is leased before it is sent. ``due_at`` is the next attempt or the end of the lease, on the
 database's clock; every answer is written only under the lease's own token, so a worker that wakes up
@@ -13,7 +13,7 @@ late changes nothing.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,7 +60,10 @@ class NewFields:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One leased outbox row; ``key`` is the operation's own key, the last part of ``kind:destination:key``."""
+    """One leased outbox row; ``key`` is the operation's own key, the last part of ``kind:destination:key``.
+
+    ``attempted`` is what may have been in the CRM without our knowing before this lease.
+    """
 
     id: int
     destination: str
@@ -74,6 +77,7 @@ class Entry:
     version: int
     attempts: int
     run_id: str
+    attempted: Mapping[str, Any] | None
     lease_token: str
 
     @property
@@ -173,23 +177,29 @@ def _withdraw(connection: Connection, key: str) -> None:
     connection.execute(
         update(outbox)
         .where(outbox.c.idem_key == key, outbox.c.state.in_(["pending", "parked", "dead"]))
-        .values(state="done", attempted=None, last_code="", last_reason="")
+        .values(state="done", last_code="", last_reason="")
     )
 
 
-def withdraw_tasks(connection: Connection, playbook_id: str, account_id: str) -> None:
-    """The account left the playbook: its tasks that were never sent are dropped, not delivered late."""
-    connection.execute(
-        update(outbox)
-        .where(
-            outbox.c.playbook_id == playbook_id,
-            outbox.c.account_id == account_id,
-            outbox.c.kind == "task_create",
-            outbox.c.state.in_(["pending", "parked"]),
-            outbox.c.attempted.is_(None),
-        )
-        .values(state="dropped", last_code="LEFT", last_reason="the account left the playbook before delivery")
+def withdraw_tasks(connection: Connection, why: Callable[[str, str], str]) -> None:
+    """Drop the tasks that were never sent and are not wanted any more, instead of delivering them late.
+
+    ``why`` says for a playbook and an account what has ended; an empty text keeps the task.
+    """
+    unsent = (
+        outbox.c.kind == "task_create",
+        outbox.c.state.in_(["pending", "parked"]),
+        outbox.c.attempted.is_(None),
     )
+    columns = (outbox.c.id, outbox.c.playbook_id, outbox.c.account_id)
+    rows = connection.execute(select(*columns).where(*unsent).order_by(outbox.c.id)).all()
+    for row_id, playbook_id, account_id in rows:
+        if reason := why(playbook_id, account_id):
+            connection.execute(
+                update(outbox)
+                .where(outbox.c.id == row_id, *unsent)
+                .values(state="dropped", last_code="WITHDRAWN", last_reason=reason)
+            )
 
 
 def attach_record(connection: Connection, row_id: int, record_id: str, payload: Mapping[str, Any]) -> None:
@@ -258,7 +268,7 @@ def _bury_crashers(connection: Connection, destination: str) -> None:
 def _lease(connection: Connection, destination: str, kind: str, limit: int, token: str, suspects: bool) -> list[Entry]:
     suspected = outbox.c.claims >= CRASHES_BEFORE_ALONE
     due = (
-        select(outbox.c.id)
+        select(*(outbox.c[name] for name in Entry.__dataclass_fields__))
         .where(
             outbox.c.destination == destination,
             outbox.c.kind == kind,
@@ -270,33 +280,36 @@ def _lease(connection: Connection, destination: str, kind: str, limit: int, toke
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    statement = (
-        update(outbox)
-        .where(outbox.c.id.in_(due))
-        .values(
-            state="leased",
-            lease_token=token,
-            due_at=db_now() + LEASE_S,
-            claims=outbox.c.claims + 1,
-            attempted=outbox.c.payload,
-        )
-        .returning(
-            outbox.c.id,
-            outbox.c.destination,
-            outbox.c.kind,
-            outbox.c.idem_key,
-            outbox.c.account_id,
-            outbox.c.record_id,
-            outbox.c.playbook_id,
-            outbox.c.payload,
-            outbox.c.context,
-            outbox.c.version,
-            outbox.c.attempts,
-            outbox.c.run_id,
-            outbox.c.lease_token,
-        )
+    rows = connection.execute(due).mappings().all()
+    entries = sorted((Entry(**{**row, "lease_token": token}) for row in rows), key=lambda entry: entry.id)
+    leased = update(outbox).values(
+        state="leased", lease_token=token, due_at=db_now() + LEASE_S, claims=outbox.c.claims + 1
     )
-    return sorted((Entry(*row) for row in connection.execute(statement)), key=lambda entry: entry.id)
+    first, again = _by_attempt(entries)
+    if first:
+        connection.execute(leased.where(outbox.c.id.in_(first)).values(attempted=outbox.c.payload))
+    for entry in again:
+        connection.execute(leased.where(outbox.c.id == entry.id).values(attempted=_all_attempted(entry)))
+    return entries
+
+
+def _by_attempt(entries: Iterable[Entry]) -> tuple[list[int], list[Entry]]:
+    """Ids of the rows of which nothing is in doubt, and the rows of which something was sent without an answer."""
+    first, again = [], []
+    for entry in entries:
+        if entry.attempted is None:
+            first.append(entry.id)
+        else:
+            again.append(entry)
+    return first, again
+
+
+def _all_attempted(entry: Entry) -> dict[str, Any]:
+    """What is in doubt once this row is sent too: for fields, those of every payload since the last answer."""
+    earlier = entry.attempted or {}
+    if entry.kind != "fields":
+        return dict(entry.payload)
+    return {**entry.payload, "values": {**earlier.get("values", {}), **entry.payload["values"]}}
 
 
 def give_back_leases(engine: Engine, owner: str) -> int:

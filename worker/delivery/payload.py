@@ -9,14 +9,15 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any, Literal
 
-from connectors.base import CloseTask, CreateTask, Operation, UpdateFields, UpdateTask
+from connectors.base import CloseTask, CreateRecord, CreateTask, Operation, UpdateFields, UpdateTask
 
-Kind = Literal["task_create", "task_update", "task_close", "fields"]
-KINDS: tuple[Kind, ...] = ("task_create", "task_update", "task_close", "fields")
-"""In the order of delivery: a rep's task comes before a score."""
+Kind = Literal["record_create", "task_create", "task_update", "task_close", "fields"]
+KINDS: tuple[Kind, ...] = ("record_create", "task_create", "task_update", "task_close", "fields")
+"""In the order of delivery: what others wait for first, and a rep's task before a score."""
 
 
 OPERATIONS: Mapping[str, type[Operation]] = {
+    "record_create": CreateRecord,
     "task_create": CreateTask,
     "task_update": UpdateTask,
     "task_close": CloseTask,

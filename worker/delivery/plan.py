@@ -10,9 +10,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from connectors.base import Scalar
+from connectors.base import CreateRecord, Scalar
 from worker.delivery.outbox import NewTask
 
 
@@ -28,19 +28,56 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class RecordChange:
-    """All changes of one record. ``parked``: exactly these values were refused before and are not sent again."""
+    """All changes of one record. ``parked``: exactly these values were refused before and are not sent again.
+
+    ``object`` is the CRM's word for the kind of record, such as ``Account``.
+    """
 
     destination: str
     account_id: str
     record_id: str
     url: str
     changes: tuple[FieldChange, ...]
+    object: str
     parked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
+class NewRecord:
+    """A record to make for an account that has none.
+
+    ``state``: ``queued`` by an earlier run, or ``parked``: exactly these values were refused before.
+    """
+
+    destination: str
+    account_id: str
+    object: str
+    values: Mapping[str, Scalar]
+    state: Literal["new", "queued", "parked"] = "new"
+
+    def operation(self) -> CreateRecord:
+        """The operation; one key per account for ever."""
+        return CreateRecord(self.account_id, self.object, self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A field we want otherwise and leave alone, because a person changed it (``write: if_ours``)."""
+
+    destination: str
+    account_id: str
+    record_id: str
+    url: str
+    name: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
 class TaskChange:
-    """One CRM task to create, update or close; ``record_id`` None waits until the account is matched."""
+    """One CRM task to create, update or close; ``record_id`` None waits until the account is matched.
+
+    ``no_person`` says why a task that should name a person names none.
+    """
 
     destination: str
     kind: str
@@ -52,6 +89,7 @@ class TaskChange:
     context: Mapping[str, Any]
     rank: float
     waiting_row: int | None = None
+    no_person: str = ""
 
     def queued(self) -> NewTask:
         """The outbox form."""
@@ -70,12 +108,16 @@ class TaskChange:
 
 @dataclass(frozen=True, slots=True)
 class Unmatched:
-    """An account without a record in one CRM; ``candidates`` are links to the records it might be."""
+    """An account without a record in one CRM; ``candidates`` are links to the records it might be.
+
+    ``not_made`` says why no record is made, where ``create_missing`` is on.
+    """
 
     destination: str
     account_id: str
     status: str
     candidates: tuple[str, ...] = ()
+    not_made: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +142,8 @@ class Plan:
     resumed: bool = False
     records: list[RecordChange] = field(default_factory=list)
     tasks: list[TaskChange] = field(default_factory=list)
+    new_records: list[NewRecord] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
     unmatched: list[Unmatched] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     missing_fields: dict[str, list[str]] = field(default_factory=dict)
@@ -115,6 +159,7 @@ class Plan:
             "resumed": self.resumed,
             "records": [asdict(change) for change in self.records],
             "tasks": [asdict(change) for change in self.tasks],
+            "new_records": [asdict(record) for record in self.new_records],
         }
         return hashlib.sha256(json.dumps(writes, sort_keys=True).encode()).hexdigest()
 

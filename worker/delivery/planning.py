@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from connectors.base import Scalar
 from connectors.coerce import Invalid, coerce
-from worker.delivery.plan import FieldChange, Plan, RecordChange, Refused, Unmatched
+from worker.delivery.plan import FieldChange, Kept, Plan, RecordChange, Refused
 from worker.delivery.reading import CrmView
+from worker.delivery.record_planning import plan_record
 from worker.delivery.task_planning import plan_tasks
+from worker.delivery.write_modes import KnownRecord, judge
 from worker.language.values import Fields, Value
 from worker.rules.actions import MakeTask
+from worker.settings.crm_fields import WriteMode
+from worker.store.crm import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +55,9 @@ def _plan_fields(plan: Plan, view: CrmView, desired: Desired) -> None:
     for account_id in sorted(desired.accounts):
         record = view.record_of(account_id)
         if record is None or record.record_id is None:
-            _note_unmatched(plan, view, account_id)
+            plan_record(plan, view, account_id, desired.accounts[account_id], partial(_filled, plan, view, desired))
             continue
-        changes = tuple(_field_changes(plan, view, account_id, record.record_id, desired))
+        changes = tuple(_field_changes(plan, view, record, record.record_id, desired))
         if changes:
             plan.records.append(
                 RecordChange(
@@ -60,39 +66,64 @@ def _plan_fields(plan: Plan, view: CrmView, desired: Desired) -> None:
                     record.record_id,
                     view.connector.record_url(record.record_id),
                     changes,
+                    record.object or view.settings.account.object,
                     parked=view.parked.get(record.record_id) == {change.field: change.new for change in changes},
                 )
             )
 
 
-def _note_unmatched(plan: Plan, view: CrmView, account_id: str) -> None:
-    record = view.records.get(account_id)
-    links = tuple(view.connector.record_url(candidate) for candidate in (record.candidates if record else ()))
-    plan.unmatched.append(Unmatched(view.name, account_id, record.status if record else "missing", links))
-
-
 def _field_changes(
-    plan: Plan, view: CrmView, account_id: str, record_id: str, desired: Desired
+    plan: Plan, view: CrmView, record: Record, record_id: str, desired: Desired
 ) -> Iterable[FieldChange]:
-    shown = view.snapshot.get(record_id, {})
-    unsure = view.uncertain.get(record_id, frozenset())
-    for name, crm_field, value, keep in _desired_values(view, account_id, desired):
+    known = KnownRecord(
+        view.snapshot.get(record_id, {}),
+        view.written.get(record_id, {}),
+        view.uncertain.get(record_id, {}),
+        given_up=record_id in view.parked,
+    )
+    for wish in _wishes(plan, view, record.account_id, desired):
+        if wish.value is None and wish.keep:
+            continue
+        verdict, value = judge(wish.write, wish.field, wish.value, known)
+        if verdict == "kept":
+            url = view.connector.record_url(record_id)
+            plan.kept.append(Kept(view.name, record.account_id, record_id, url, wish.name, wish.field))
+        elif verdict == "write":
+            yield FieldChange(wish.name, wish.field, known.shown.get(wish.field), value)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What one CRM field should hold; ``keep``: an unknown value leaves it as it is."""
+
+    name: str
+    field: str
+    value: Scalar
+    keep: bool
+    write: WriteMode
+
+
+def _filled(plan: Plan, view: CrmView, desired: Desired, account_id: str) -> dict[str, Scalar]:
+    """The fields of ours that a new record can hold from the start."""
+    return {wish.field: wish.value for wish in _wishes(plan, view, account_id, desired) if wish.value is not None}
+
+
+def _wishes(plan: Plan, view: CrmView, account_id: str, desired: Desired) -> Iterable[_Wish]:
+    """Every field of ours that this CRM has, in its own precision; what a field cannot hold is refused."""
+    for name, crm_field, value, keep, write in _desired_values(view, account_id, desired):
         try:
-            new = coerce(view.specs[crm_field], value)
+            yield _Wish(name, crm_field, coerce(view.specs[crm_field], value), keep, write)
         except Invalid as error:
             plan.refused.append(Refused(view.name, account_id, crm_field, str(error)))
-            continue
-        old = shown.get(crm_field)
-        if (new is None and keep) or (new == old and crm_field not in unsure):
-            continue
-        yield FieldChange(name, crm_field, old, new)
 
 
-def _desired_values(view: CrmView, account_id: str, desired: Desired) -> Iterable[tuple[str, str, Value, bool]]:
-    yield "account id", view.settings.account.match_field, account_id, True
+def _desired_values(
+    view: CrmView, account_id: str, desired: Desired
+) -> Iterable[tuple[str, str, Value, bool, WriteMode]]:
+    yield "account id", view.settings.account.match_field, account_id, True, "always"
     fields = desired.accounts[account_id]
     by_playbooks = desired.set_fields.get(account_id, {})
     for name, entry in view.settings.fields.items():
         if entry.field in view.specs:
             value = fields.get(entry.from_) if entry.from_ else by_playbooks.get(name)
-            yield name, entry.field, value, entry.null == "keep"
+            yield name, entry.field, value, entry.null == "keep", entry.write

@@ -35,6 +35,7 @@ from worker.delivery.backlog import (
     waiting_tasks,
 )
 from worker.delivery.owners import People
+from worker.delivery.record_outbox import Creation, load_creations
 from worker.language.values import Fields
 from worker.settings.crm import CrmSettings, DestinationSettings
 from worker.store import crm as store
@@ -52,7 +53,7 @@ class CrmView:
     connector: Connector
     records: dict[str, Record]
     snapshot: dict[str, dict[str, Scalar]]
-    uncertain: Mapping[str, frozenset[str]]
+    uncertain: Mapping[str, Mapping[str, Scalar]]
     deals: dict[str, DealFact]
     tasks: dict[str, TaskRow]
     cursor: Cursor
@@ -67,6 +68,9 @@ class CrmView:
     deal_facts: Sequence[DealFact] = ()
     changed: dict[str, Record] = field(default_factory=dict)
     fresh: dict[str, dict[str, Scalar]] = field(default_factory=dict)
+    written: dict[str, dict[str, Scalar]] = field(default_factory=dict)
+    rewritten: dict[str, dict[str, Scalar]] = field(default_factory=dict)
+    creations: Mapping[str, Creation] = field(default_factory=dict)
 
     def record_of(self, account_id: str) -> Record | None:
         """The matched record of an account, or None."""
@@ -98,6 +102,8 @@ def load_view(connection: Connection, name: str, crm: CrmSettings, connector: Co
         decided_today=tasks_decided_on(connection, name, day),
         parked=parked_fields(connection, name),
         closing=closing_keys(connection, name),
+        written=store.load_written(connection, name),
+        creations=load_creations(connection, name),
     )
 
 
@@ -125,6 +131,7 @@ def save_view(connection: Connection, view: CrmView) -> None:
         return
     store.save_records(connection, view.name, view.changed.values())
     store.save_snapshot(connection, view.name, view.fresh)
+    store.save_written(connection, view.name, view.rewritten)
     store.save_task_facts(connection, view.name, view.task_facts)
     store.save_deals(connection, view.name, view.deal_facts)
     store.save_cursor(connection, view.name, view.cursor)
@@ -152,12 +159,25 @@ def _read_changes(view: CrmView) -> None:
 def _apply_record_facts(view: CrmView, facts: Iterable[RecordFact]) -> None:
     account_of = {record.record_id: account_id for account_id, record in view.records.items() if record.record_id}
     for fact in facts:
-        account_id = account_of.get(fact.record_id)
-        if account_id is None:
-            continue
-        view.records[account_id] = view.changed[account_id] = store.apply_record_fact(view.records[account_id], fact)
-        if not fact.deleted:
-            _see_values(view, fact.record_id, fact.values)
+        holder, named = account_of.get(fact.record_id), _named_account(view, fact)
+        if holder is not None:
+            view.records[holder] = view.changed[holder] = store.apply_record_fact(view.records[holder], fact)
+            if not fact.deleted:
+                _see_values(view, fact.record_id, fact.values)
+        if named is not None and named != holder:
+            _match_afresh(view, *(account_id for account_id in (holder, named) if account_id in view.records))
+
+
+def _named_account(view: CrmView, fact: RecordFact) -> str | None:
+    """The account whose id the record carries now; a person may have moved the id there."""
+    named = None if fact.deleted else fact.values.get(view.settings.account.match_field)
+    return None if named is None else str(named)
+
+
+def _match_afresh(view: CrmView, *accounts: str) -> None:
+    """The match field says otherwise than we remember: these accounts are looked for anew, in this very run."""
+    for account_id in accounts:
+        view.records[account_id] = view.changed[account_id] = store.unmatched(account_id)
 
 
 def _see_values(view: CrmView, record_id: str, values: Mapping[str, Scalar]) -> None:
@@ -171,28 +191,71 @@ def _see_values(view: CrmView, record_id: str, values: Mapping[str, Scalar]) -> 
 
 
 def _match_accounts(view: CrmView, accounts: Mapping[str, Fields]) -> None:
-    lost = [a for a in accounts if (known := view.records.get(a)) is None or known.record_id is None]
-    if not lost:
+    tried: set[str] = set()
+    while lost := [a for a in accounts if a not in tried and _is_to_find(view, a)]:
+        tried.update(lost)
+        keys = [_match_key(view, account_id, accounts[account_id]) for account_id in lost]
+        matches = view.connector.match(keys, _asked_fields(view))
+        holders = {record.record_id: a for a, record in view.records.items() if record.record_id}
+        for match in _without_shared(view, matches, holders):
+            _take_match(view, match, _other_holder(holders, match))
+
+
+def _take_match(view: CrmView, match: Match, holder: str | None) -> None:
+    """Remember where an account lives; ``holder``, who was taken to live there, is looked for anew."""
+    known = view.records.get(match.account_id)
+    record = _learnt(known, store.record_of(match))
+    if record != known:
+        view.changed[match.account_id] = record
+    view.records[match.account_id] = record
+    if match.record_id is None:
         return
-    matches = view.connector.match([_match_key(view, a, accounts[a]) for a in lost], _asked_fields(view))
-    for match in _without_shared(view, matches):
-        record = store.record_of(match)
-        if record != view.records.get(match.account_id):
-            view.changed[match.account_id] = record
-        view.records[match.account_id] = record
-        if match.record_id:
-            _see_values(view, match.record_id, {name: match.values.get(name) for name in _asked_fields(view)})
+    if holder is not None:
+        _match_afresh(view, holder)
+    _see_values(view, match.record_id, {name: match.values.get(name) for name in _asked_fields(view)})
+    if known and _is_new(known):
+        _see_whose(view, match.record_id)
+
+
+def _other_holder(holders: Mapping[str, str], match: Match) -> str | None:
+    """Who else was taken to live in this record."""
+    holder = holders.get(match.record_id or "")
+    return None if holder == match.account_id else holder
+
+
+def _is_to_find(view: CrmView, account_id: str) -> bool:
+    record = view.record_of(account_id)
+    return record is None or _is_new(record)
+
+
+def _is_new(record: Record) -> bool:
+    return record.matched_by == store.CREATED
+
+
+def _learnt(known: Record | None, found: Record) -> Record:
+    """What is known after looking: a record we just made may not be found yet, one that was deleted stays so."""
+    if known and found.status == "missing":
+        return known if _is_new(known) or known.matched_by == store.GONE else found
+    return found
+
+
+def _see_whose(view: CrmView, record_id: str) -> None:
+    """A record that we made or found made: only what it shows now of what we sent counts as written by us."""
+    shown, written = view.snapshot[record_id], view.written.get(record_id, {})
+    still = {name: value for name, value in written.items() if shown.get(name) == value}
+    if still != written:
+        view.written[record_id] = view.rewritten[record_id] = still
 
 
 def _match_key(view: CrmView, account_id: str, fields: Fields) -> MatchKey:
     names = {fallback.account_field for fallback in view.settings.account.match_fallbacks()}
     values = {name: str(fields[name]) for name in names if fields.get(name) is not None}
-    return MatchKey(account_id, None, {**values, "account_id": account_id})
+    known = view.records.get(account_id)
+    return MatchKey(account_id, known.record_id if known else None, {**values, "account_id": account_id})
 
 
-def _without_shared(view: CrmView, matches: Sequence[Match]) -> list[Match]:
+def _without_shared(view: CrmView, matches: Sequence[Match], holders: Mapping[str, str]) -> list[Match]:
     """Two accounts on one record is a guess: the one whose id the record carries keeps it, else nobody does."""
-    taken = {r.record_id: a for a, r in view.records.items() if r.record_id}
     claims: dict[str, list[Match]] = defaultdict(list)
     for match in matches:
         if match.record_id:
@@ -200,7 +263,7 @@ def _without_shared(view: CrmView, matches: Sequence[Match]) -> list[Match]:
     result = []
     for match in matches:
         rivals = claims.get(match.record_id or "", [])
-        holder = taken.get(match.record_id or "")
+        holder = _other_holder(holders, match)
         sure = match.by == view.settings.account.match_field
         others_sure = any(r is not match and r.by == view.settings.account.match_field for r in rivals)
         if match.record_id and not (sure and not others_sure) and (len(rivals) > 1 or holder):

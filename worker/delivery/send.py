@@ -33,15 +33,27 @@ class Delivery:
     stopped: str = ""
 
 
-def deliver(engine: Engine, connector: Connector, *, now: Callable[[], datetime], owner: str = "") -> Delivery:
+def _always() -> bool:
+    return True
+
+
+def deliver(
+    engine: Engine,
+    connector: Connector,
+    *,
+    now: Callable[[], datetime],
+    owner: str = "",
+    go_on: Callable[[], bool] = _always,
+) -> Delivery:
     """Send everything that is due for this connector's destination, tasks before fields, then return.
 
     An exhausted quota or an unreachable CRM ends this delivery, a refusal only the kind of operation that was
     refused: the rows wait and the reason is in `Delivery.stopped`. Other destinations are not concerned.
+    ``go_on`` is asked before each batch; a no leaves the rest for the next delivery.
     """
     delivery = Delivery(connector.name)
     for kind in KINDS:
-        if not _deliver_kind(engine, connector, kind, delivery, now=now, owner=owner):
+        if not _deliver_kind(engine, connector, kind, delivery, now=now, owner=owner, go_on=go_on):
             break
     if delivery.stopped:
         log.warning("delivery stopped", destination=connector.name, reason=delivery.stopped)
@@ -56,9 +68,10 @@ def _deliver_kind(
     *,
     now: Callable[[], datetime],
     owner: str,
+    go_on: Callable[[], bool],
 ) -> bool:
     """Send all due operations of one kind; answers whether other kinds may be tried."""
-    while True:
+    while go_on():
         limit = connector.batch_size(OPERATIONS[kind], count_due(engine, connector.name, kind))
         entries = claim(engine, connector.name, kind, limit, owner=owner)
         if not entries:
@@ -81,6 +94,7 @@ def _deliver_kind(
         counts = settle(engine, entries, outcomes)
         _add(delivery, kind, counts)
         log.info("delivered", destination=connector.name, kind=kind, **counts)
+    return False
 
 
 def deliver_patiently(
@@ -91,20 +105,27 @@ def deliver_patiently(
     wait: Callable[[float], None],
     patience_s: float,
     owner: str = "",
+    go_on: Callable[[], bool] = _always,
 ) -> Delivery:
-    """`deliver`, and again after short waits for what the CRM asked to retry, ``patience_s`` in all."""
-    total = deliver(engine, connector, now=now, owner=owner)
+    """`deliver`, and again after short waits for what the CRM asked to retry, ``patience_s`` in all.
+
+    `Delivery.stopped` says why rows still wait; it is empty when none does.
+    """
+    total = deliver(engine, connector, now=now, owner=owner, go_on=go_on)
     waited = 0.0
-    while (due_in := seconds_to_next(engine, connector.name)) is not None and waited + due_in <= patience_s:
+    while (due_in := seconds_to_next(engine, connector.name)) is not None:
+        if waited + due_in > patience_s or not go_on():
+            return total
         pause = max(due_in, 0.05)
         wait(pause)
         waited += pause
-        again = deliver(engine, connector, now=now, owner=owner)
+        again = deliver(engine, connector, now=now, owner=owner, go_on=go_on)
         for kind, count in again.applied.items():
             total.applied[kind] = total.applied.get(kind, 0) + count
         for status, count in again.outcomes.items():
             total.outcomes[status] = total.outcomes.get(status, 0) + count
         total.stopped = again.stopped or total.stopped
+    total.stopped = ""
     return total
 
 

@@ -6,13 +6,15 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, case, delete, select, update
+from sqlalchemy import Connection, Engine, case, delete, update
 
 from connectors.base import Outcome
 from worker.delivery.outbox import NO_RECORD, Entry
+from worker.delivery.record_outbox import note_record
+from worker.store.crm import GONE, confirm_written
 from worker.store.engine import db_now, transact
 from worker.store.ledger import record_effects
-from worker.store.tables import crm_records, crm_tasks, outbox, snapshot
+from worker.store.tables import crm_records, crm_tasks, outbox
 from worker.store.upsert import upsert
 
 MOST_ATTEMPTS = 12
@@ -38,7 +40,7 @@ def settle(engine: Engine, entries: Sequence[Entry], outcomes: Sequence[Outcome]
             effects.append(_effect(entry, outcome))
             if outcome.status == "applied":
                 _remember(connection, entry, outcome)
-            if outcome.stale_record:
+            if outcome.stale_record and entry.kind in {"fields", "task_create"}:
                 _forget_record(connection, entry)
         record_effects(connection, effects)
         return counts
@@ -47,12 +49,12 @@ def settle(engine: Engine, entries: Sequence[Entry], outcomes: Sequence[Outcome]
 
 
 def put_back(engine: Engine, entries: Sequence[Entry], code: str, reason: str, wait_s: float) -> None:
-    """The whole call failed: the entries wait, and nothing counts as an attempt."""
+    """The whole call failed before anything was applied: the entries wait, and nothing counts as an attempt."""
     waits = {"state": "pending", "lease_token": None, "claims": 0, "last_code": code, "last_reason": reason}
 
     def write_down(connection: Connection) -> None:
         for entry in sorted(entries, key=lambda entry: entry.idem_key):
-            connection.execute(_mine(entry).values(**waits, due_at=db_now() + wait_s))
+            connection.execute(_mine(entry).values(**waits, attempted=entry.attempted, due_at=db_now() + wait_s))
 
     transact(engine, write_down)
 
@@ -71,20 +73,28 @@ def _write_state(connection: Connection, entry: Entry, outcome: Outcome) -> bool
     newer_waits = outbox.c.version != entry.version
     match outcome.status:
         case "applied":
-            values |= {"attempted": None, "attempts": 0, "due_at": db_now()}
+            values |= {"attempted": _still_in_doubt(entry), "attempts": 0, "due_at": db_now()}
             values["state"] = case((newer_waits, "pending"), else_="done")
             if outcome.record_id and entry.record_id is None:
                 values["record_id"] = outcome.record_id
         case "rejected":
-            values |= {"attempted": None, "due_at": db_now()}
+            values |= {"attempted": entry.attempted, "due_at": db_now()}
             values["state"] = case((newer_waits, "pending"), else_="parked")
         case _:
             attempts = entry.attempts + 1
             values |= {"attempts": attempts, "due_at": db_now() + _backoff(attempts)}
             values["state"] = "pending" if attempts < MOST_ATTEMPTS else "dead"
             if outcome.status == "retry":
-                values["attempted"] = None
+                values["attempted"] = entry.attempted
     return bool(connection.execute(_mine(entry).values(**values)).rowcount)
+
+
+def _still_in_doubt(entry: Entry) -> dict[str, Any] | None:
+    """Fields that an earlier payload sent without an answer and this one did not settle."""
+    if entry.kind != "fields" or entry.attempted is None:
+        return None
+    left = {n: value for n, value in entry.attempted["values"].items() if n not in entry.payload["values"]}
+    return {**entry.attempted, "values": left} if left else None
 
 
 def _backoff(attempts: int) -> float:
@@ -111,7 +121,9 @@ def _effect(entry: Entry, outcome: Outcome) -> dict[str, Any]:
 def _remember(connection: Connection, entry: Entry, outcome: Outcome) -> None:
     match entry.kind:
         case "fields":
-            _move_snapshot(connection, entry)
+            confirm_written(connection, entry.destination, entry.record_id or "", entry.payload["values"])
+        case "record_create":
+            note_record(connection, entry, outcome)
         case "task_create":
             _note_task(connection, entry, outcome)
         case "task_close":
@@ -120,17 +132,6 @@ def _remember(connection: Connection, entry: Entry, outcome: Outcome) -> None:
                 .where(crm_tasks.c.destination == entry.destination, crm_tasks.c.key == entry.key)
                 .values(status="completed")
             )
-
-
-def _move_snapshot(connection: Connection, entry: Entry) -> None:
-    here = (snapshot.c.destination == entry.destination) & (snapshot.c.record_id == entry.record_id)
-    acked = connection.execute(select(snapshot.c.acked).where(here)).scalar() or {}
-    row = {
-        "destination": entry.destination,
-        "record_id": entry.record_id,
-        "acked": {**acked, **entry.payload["values"]},
-    }
-    upsert(connection, snapshot, [row])
 
 
 def _note_task(connection: Connection, entry: Entry, outcome: Outcome) -> None:
@@ -153,12 +154,13 @@ def _note_task(connection: Connection, entry: Entry, outcome: Outcome) -> None:
 def _forget_record(connection: Connection, entry: Entry) -> None:
     """The record is gone in the CRM: the account is matched afresh at the next run, and its task waits for that."""
     connection.execute(
-        delete(crm_records).where(
-            crm_records.c.destination == entry.destination, crm_records.c.account_id == entry.account_id
-        )
+        update(crm_records)
+        .where(crm_records.c.destination == entry.destination, crm_records.c.account_id == entry.account_id)
+        .values(status="missing", record_id=None, matched_by=GONE, candidates=[], owner_id=None, values={}, object="")
     )
-    waits: dict[str, Any] = {"state": "parked", "record_id": None, "last_code": NO_RECORD}
-    gone: dict[str, Any] = {"state": "dropped", "attempted": None}
-    connection.execute(
-        update(outbox).where(outbox.c.id == entry.id).values(**(waits if entry.kind == "task_create" else gone))
-    )
+    if entry.kind == "task_create":
+        waits = {"state": "parked", "record_id": None, "last_code": NO_RECORD}
+        connection.execute(update(outbox).where(outbox.c.id == entry.id).values(**waits))
+    else:
+        # The record may come back: then its fields are compared afresh, and nothing counts as refused before.
+        connection.execute(delete(outbox).where(outbox.c.id == entry.id))

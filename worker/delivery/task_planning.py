@@ -10,8 +10,9 @@ from worker.delivery.backlog import WaitingTask
 from worker.delivery.payload import to_payload
 from worker.delivery.plan import Plan, TaskChange
 from worker.delivery.reading import CrmView
+from worker.delivery.task_people import TaskPeople, find_people
 from worker.language.values import Fields
-from worker.rules.actions import MakeTask
+from worker.rules.actions import Contact, MakeTask
 from worker.settings.playbook import Assignee
 from worker.store.crm import Record
 
@@ -27,23 +28,37 @@ def plan_tasks(
 
     A CRM that could not be read gets its tasks all the same; they wait there until their record is known.
     """
-    plan.tasks += [
-        _with_record(view, row, record, accounts.get(row.account_id, {}))
-        for row in view.waiting
-        if not view.problem and (record := view.record_of(row.account_id))
-    ]
-    for task in sorted(tasks, key=lambda task: (-task.rank, task.key)):
-        _plan_task(plan, view, task, accounts[task.account_id])
+    ready = (
+        [] if view.problem else [(row, record) for row in view.waiting if (record := view.record_of(row.account_id))]
+    )
+    new = [task for task in sorted(tasks, key=lambda task: (-task.rank, task.key)) if not _is_settled(plan, view, task)]
+    people = _people(view, [row for row, _ in ready], new)
+    plan.tasks += [_with_record(view, row, record, accounts.get(row.account_id, {}), people) for row, record in ready]
+    plan.tasks += [_new_task(plan, view, task, accounts[task.account_id], people) for task in new]
     for open_row in view.tasks.values():
         over = (open_row.playbook_id, open_row.account_id) in left and open_row.key not in view.closing
         if over and open_row.status == "open" and open_row.close_when_leaves:
             plan.tasks.append(_closing(view, open_row.key))
 
 
-def _with_record(view: CrmView, row: WaitingTask, record: Record, fields: Fields) -> TaskChange:
-    """A task that waited for its account to be matched, with its record and the owner that follows from it."""
+def _people(view: CrmView, waiting: Sequence[WaitingTask], new: Sequence[MakeTask]) -> TaskPeople:
+    """The people of the tasks that can be made now; the others ask again when their record is known."""
+    contacts = [contact for row in waiting if (contact := _contact_of(row))]
+    if not view.problem:
+        contacts += [task.contact for task in new if task.contact and view.record_of(task.account_id)]
+    return find_people(view.connector, contacts)
+
+
+def _contact_of(row: WaitingTask) -> Contact | None:
+    contact = row.context.get("contact")
+    return Contact(contact["field"], contact["email"]) if contact else None
+
+
+def _with_record(view: CrmView, row: WaitingTask, record: Record, fields: Fields, people: TaskPeople) -> TaskChange:
+    """A task that waited for its account to be matched, with its record, the owner that follows, and its person."""
     wishes = [Assignee(wish["kind"], wish["name"]) for wish in row.context["wishes"]]
-    payload = {**row.payload, "owner_id": _owner_id(view, wishes, fields, record.owner_id)}
+    person_id, no_person = people.person_of(_contact_of(row))
+    owner_id = _owner_id(view, wishes, fields, record.owner_id)
     return TaskChange(
         view.name,
         "task_create",
@@ -51,15 +66,16 @@ def _with_record(view: CrmView, row: WaitingTask, record: Record, fields: Fields
         row.account_id,
         record.record_id,
         row.playbook_id,
-        payload,
+        {**row.payload, "owner_id": owner_id, "person_id": person_id},
         row.context,
         row.rank,
         row.id,
+        no_person,
     )
 
 
-def _plan_task(plan: Plan, view: CrmView, task: MakeTask, fields: Fields) -> None:
-    record = None if view.problem else view.record_of(task.account_id)
+def _is_settled(plan: Plan, view: CrmView, task: MakeTask) -> bool:
+    """Whether the task of an earlier entry is open, so that it is left as it is or gets the new words."""
     already = next(
         (
             row
@@ -71,16 +87,22 @@ def _plan_task(plan: Plan, view: CrmView, task: MakeTask, fields: Fields) -> Non
     )
     if already and task.if_open_task == "skip":
         plan.skipped_open[view.name] = plan.skipped_open.get(view.name, 0) + 1
-        return
+        return True
     if already and task.if_open_task == "update":
         update = UpdateTask(task.key, already.task_id, task.subject, task.body)
         plan.tasks.append(_change(plan, view, "task_update", task, already.task_id, to_payload(update)))
-        return
+        return True
+    return False
+
+
+def _new_task(plan: Plan, view: CrmView, task: MakeTask, fields: Fields, people: TaskPeople) -> TaskChange:
+    record = None if view.problem else view.record_of(task.account_id)
     wishes = [wish for wish in (task.to, task.if_no_owner) if wish]
     owner_id = _owner_id(view, wishes, fields, record.owner_id) if record else None
-    create = CreateTask(task.key, "", task.subject, task.body, task.due, task.priority, owner_id)
+    person_id, no_person = people.person_of(task.contact) if record else (None, "")
+    create = CreateTask(task.key, "", task.subject, task.body, task.due, task.priority, owner_id, person_id)
     record_id = record.record_id if record else None
-    plan.tasks.append(_change(plan, view, "task_create", task, record_id, to_payload(create), wishes))
+    return _change(plan, view, "task_create", task, record_id, to_payload(create), wishes, no_person)
 
 
 def _change(
@@ -91,16 +113,29 @@ def _change(
     record_id: str | None,
     payload: Mapping[str, Any],
     wishes: Sequence[Assignee] = (),
+    no_person: str = "",
 ) -> TaskChange:
-    context = {
+    context: dict[str, Any] = {
         "task_key": task.task_key,
         "entry": task.entry,
         "close_when_leaves": task.close_when_leaves,
         "day": plan.as_of[:10],
         "wishes": [{"kind": wish.kind, "name": wish.name} for wish in wishes],
     }
+    if task.contact and kind == "task_create":
+        email = None if task.contact.email is None else str(task.contact.email)
+        context |= {"contact": {"field": task.contact.field, "email": email}, "no_person": no_person}
     return TaskChange(
-        view.name, kind, task.key, task.account_id, record_id, task.playbook_id, payload, context, task.rank
+        view.name,
+        kind,
+        task.key,
+        task.account_id,
+        record_id,
+        task.playbook_id,
+        payload,
+        context,
+        task.rank,
+        no_person=no_person,
     )
 
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from worker.delivery.standing import QueuedEffect, Standing
 from worker.explaining import Explanation
 from worker.language.condition import Trace
 from worker.language.values import Value, tidy
@@ -24,7 +25,7 @@ _TRUTH = {True: ("true", "green"), False: ("false", "red"), None: ("unknown", "y
 
 
 def render_explanation(explanation: Explanation) -> RenderableType:
-    """Scores with their parts, then playbooks with their tests."""
+    """Scores with their parts, playbooks with their tests, then how the account stands in the CRMs."""
     fields = explanation.fields
     name = fields.get("account.name") or explanation.account_id
     head = (
@@ -38,6 +39,8 @@ def render_explanation(explanation: Explanation) -> RenderableType:
         *_pql(explanation.scored.pql),
         Rule("Playbooks", align="left"),
         *(_playbook(playbook) for playbook in explanation.playbooks),
+        Rule("CRMs, as of the last run", align="left"),
+        *(_standing(standing) for standing in explanation.crms),
     )
 
 
@@ -161,4 +164,24 @@ def _line(trace: Trace, name: str = "") -> Text:
         text.append(f"   {seen}", style="dim")
     if trace.note:
         text.append(f"   {trace.note}", style="yellow")
+    return text
+
+
+def _standing(standing: Standing) -> RenderableType:
+    by = f", found by {standing.matched_by}" if standing.status == "matched" and standing.matched_by else ""
+    tree = Tree(Text.assemble((standing.destination, "bold"), f" · {standing.object} · {standing.status}{by}"))
+    for link in standing.links:
+        tree.add(Text(link))
+    for effect in standing.effects:
+        tree.add(_effect(effect))
+    return tree
+
+
+def _effect(effect: QueuedEffect) -> Text:
+    what = " ".join(part for part in (effect.kind.replace("_", " "), effect.object, effect.subject) if part)
+    text = Text(f"{effect.state}: {what}" + (f" ({effect.playbook_id})" if effect.playbook_id else ""))
+    if effect.no_person:
+        text.append(f"   names no person: {effect.no_person}", style="yellow")
+    if effect.words:
+        text.append(f"   {effect.words}", style="yellow")
     return text

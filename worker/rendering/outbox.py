@@ -24,7 +24,7 @@ def render_outbox(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
             str(row["id"]),
             Text(row["state"], style=_STYLES.get(row["state"], "")),
             row["destination"],
-            row["kind"].replace("_", " "),
+            _what(row),
             row["account_id"],
             str(row["attempts"]),
             _when(row),
@@ -33,8 +33,13 @@ def render_outbox(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     return table
 
 
+def _what(row: Mapping[str, Any]) -> str:
+    words = {"record_create": "new", "fields": "fields of"}.get(row["kind"], row["kind"].replace("_", " "))
+    return f"{words} {row['payload'].get('object', '')}".strip()
+
+
 def _when(row: Mapping[str, Any]) -> str:
     if row["state"] in {"parked", "dead"}:
-        return "when its values change" if row["kind"] == "fields" else "when you retry it"
+        return "when its values change" if row["kind"] in {"fields", "record_create"} else "when you retry it"
     seconds = max(0.0, float(row["due_in"]))
     return "now" if seconds < 1 else f"in {seconds:.0f} s" if seconds < 120 else f"in {seconds / 60:.0f} min"

@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.base import Scalar
+from worker.computing import Computed
 from worker.delivery.plan import Plan, RecordChange
-from worker.pipeline import Computed
+from worker.rendering.remarks import account_name, remarks
 
 SHOWN = 20
 
@@ -20,6 +21,9 @@ def render_plan(computed: Computed, guard: Sequence[str]) -> RenderableType:
     """What would be written: totals, tasks, then the first records field by field."""
     plan = computed.plan
     parts: list[RenderableType] = [Text(line) for line in _totals(plan)]
+    parts += [Text(f"  {line}") for line in remarks(computed)]
+    if plan.new_records:
+        parts.append(_new_records(computed))
     if plan.tasks:
         parts.append(_tasks(computed))
     if plan.records:
@@ -36,12 +40,14 @@ def _totals(plan: Plan) -> Iterable[str]:
     records = Counter(change.destination for change in plan.records if not change.parked)
     tasks = Counter((change.destination, change.kind) for change in plan.tasks)
     parked = Counter(change.destination for change in plan.records if change.parked)
+    made = Counter(record.destination for record in plan.new_records if record.state != "parked")
     unmatched = Counter(one.destination for one in plan.unmatched)
     yield f"Plan as of {plan.as_of}; nothing has been written."
     for name, known in plan.known_records.items():
         done = ", ".join(f"{n} tasks to {kind.removeprefix('task_')}" for (d, kind), n in tasks.items() if d == name)
         yield (
             f"  {name}: {records[name]} of {known} records would change, {done or 'no tasks'}"
+            + (f", {made[name]} new records" if made[name] else "")
             + (f", {parked[name]} refused before and unchanged" if parked[name] else "")
             + (f", {unmatched[name]} accounts not matched" if unmatched[name] else "")
         )
@@ -51,22 +57,35 @@ def _totals(plan: Plan) -> Iterable[str]:
         yield f"  {name} has no field {', '.join(fields)}; run: plgsync crm setup {name}"
 
 
-def _name(computed: Computed, account_id: str) -> str:
-    return str(computed.accounts.get(account_id, {}).get("account.name") or account_id)
+_STATES = {"new": "new", "queued": "waits already", "parked": "refused before and unchanged"}
+
+
+def _new_records(computed: Computed) -> Table:
+    table = Table(title="New records", title_justify="left", header_style="bold")
+    for title in ("destination", "object", "account", "state", "starts with"):
+        table.add_column(title, overflow="fold")
+    made = computed.plan.new_records
+    for record in made[:SHOWN]:
+        name = account_name(computed, record.account_id)
+        table.add_row(record.destination, record.object, name, _STATES[record.state], ", ".join(record.values))
+    if len(made) > SHOWN:
+        table.caption = f"… and {len(made) - SHOWN} more; plgsync plan --json shows all"
+    return table
 
 
 def _tasks(computed: Computed) -> Table:
     table = Table(title="Tasks", title_justify="left", header_style="bold")
-    for title in ("destination", "what", "account", "playbook", "subject", "due"):
+    for title in ("destination", "what", "account", "playbook", "subject", "due", "person"):
         table.add_column(title, overflow="fold")
     for change in computed.plan.tasks[: 2 * SHOWN]:
         table.add_row(
             change.destination,
             change.kind.removeprefix("task_"),
-            _name(computed, change.account_id),
+            account_name(computed, change.account_id),
             change.playbook_id,
             str(change.payload.get("subject", "")),
             str(change.payload.get("due", "")),
+            change.no_person or ("named" if change.payload.get("person_id") else ""),
         )
     return table
 
@@ -83,7 +102,9 @@ def _records(computed: Computed) -> Table:
 
 
 def _field_rows(computed: Computed, record: RecordChange) -> Iterable[tuple[str, str, str, Text, Text]]:
-    first = (record.destination, _name(computed, record.account_id))
+    usual = next(view.settings.account.object for view in computed.views if view.name == record.destination)
+    other = f" ({record.object})" if record.object != usual else ""
+    first = (record.destination, account_name(computed, record.account_id) + other)
     for change in record.changes:
         style = "dim" if record.parked else "green"
         yield (*first, change.field, Text(_shown(change.old), style="dim"), Text(_shown(change.new), style=style))

@@ -11,7 +11,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from worker.pipeline import Computed, RunReport
+from worker.computing import Computed
+from worker.pipeline import RunReport
+from worker.rendering.remarks import remarks, remarks_json
 
 _COLOURS = {"green": "green", "yellow": "yellow", "red": "red"}
 _BANDS = ("green", "yellow", "red")
@@ -41,6 +43,7 @@ def report_json(report: RunReport) -> dict[str, Any]:
         },
         "destinations": {one.destination: _destination_json(report, one.destination) for one in report.deliveries},
         "unmatched": Counter(f"{one.destination}: {one.status}" for one in computed.plan.unmatched),
+        **remarks_json(computed),
         "problems": computed.plan.problems,
     }
 
@@ -153,7 +156,7 @@ def _held_back(counts: Mapping[str, int], blocked: Mapping[str, int]) -> str:
 def _destinations(reports: Sequence[RunReport]) -> Table:
     table = Table(title="CRMs", title_justify="left", header_style="bold")
     table.add_column("destination")
-    for title in ("records", "tasks", "write calls", "fewest possible", "all calls", "not matched", "rejected"):
+    for title in ("records", "new", "tasks", "write calls", "fewest possible", "all calls", "not matched", "rejected"):
         table.add_column(title, justify="right")
     plan = reports[-1].computed.plan
     for name in reports[-1].calls:
@@ -164,6 +167,7 @@ def _destinations(reports: Sequence[RunReport]) -> Table:
         table.add_row(
             name,
             str(applied.pop("fields", 0)),
+            str(applied.pop("record_create", 0)),
             str(applied.total()),
             str(sum(report.calls[name].write_calls for report in reports)),
             str(sum(report.fewest_write_calls[name] for report in reports)),
@@ -191,9 +195,7 @@ def _remarks(computed: Computed) -> Iterable[str]:
     refused = Counter((one.destination, one.reason) for one in plan.refused)
     for (name, reason), count in refused.items():
         yield f"{name}: {count} values not sent: {reason}"
-    missing = Counter(one.destination for one in plan.unmatched if one.status == "missing")
+    missing = Counter(one.destination for one in plan.unmatched if one.status == "missing" and not one.not_made)
     for name, count in missing.items():
         yield f"{name}: {count} accounts have no record there, by our id or by the fallbacks of config/crm.yaml"
-    for one in [one for one in plan.unmatched if one.status == "ambiguous"][:5]:
-        account = computed.accounts[one.account_id].get("account.name") or one.account_id
-        yield f"{one.destination}: {account} could be {len(one.candidates)} records: {' '.join(one.candidates)}"
+    yield from remarks(computed)

@@ -20,6 +20,14 @@ class SetField:
 
 
 @dataclass(frozen=True, slots=True)
+class Contact:
+    """The human a task is about: the field that holds the e-mail address, and what it held."""
+
+    field: str
+    email: Value
+
+
+@dataclass(frozen=True, slots=True)
 class MakeTask:
     """Make one CRM task. ``key`` is the same whenever and however often this is asked for.
 
@@ -40,6 +48,7 @@ class MakeTask:
     if_open_task: IfOpenTask
     close_when_leaves: bool
     rank: float
+    contact: Contact | None = None
 
 
 @dataclass(frozen=True, slots=True)

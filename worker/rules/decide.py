@@ -23,6 +23,7 @@ from worker.rules.transitions import Truths
 from worker.settings.playbook import Playbook
 
 _NEW = Membership()
+_GONE = "no longer in the product data"
 
 
 def decide(
@@ -34,13 +35,16 @@ def decide(
     """Run one playbook as of one moment. Nothing given is changed, so this serves previews as well.
 
     Applying the result and deciding again as of the same moment does nothing more. Raises ValueError when a
-    membership has been decided on as of a later moment.
+    membership has been decided on as of a later moment. ``accounts`` are all there are: an account that has a
+    membership and is not among them no longer exists, and leaves.
     """
     if playbook.mode == "off":
         return PlaybookRun((), {}, {}, {})
     run = _Run(playbook, accounts, memberships, context)
     for account_id in sorted(accounts):
         run.observe(account_id)
+    for account_id in sorted(memberships.keys() - accounts.keys()):
+        run.miss(account_id)
     run.admit()
     return run.result()
 
@@ -109,9 +113,7 @@ class _Run:
     def _inside(self, account_id: str, membership: Membership, truths: Truths) -> None:
         as_of, fields = self._context.as_of, self._accounts[account_id]
         if truths.ends:
-            close = self._closes and membership.arm == "treated" and membership.entry > 0
-            actions = (CloseTasks(self._playbook.id, account_id, membership.entry),) if close else ()
-            self._happened(account_id, "left", self._why_left(truths, fields), actions)
+            self._happened(account_id, "left", self._why_left(truths, fields), self._closing(account_id, membership))
             self._keep(account_id, transitions.leave(membership, truths, as_of))
             return
         progress = go_on(self._scene(account_id), membership)
@@ -124,6 +126,21 @@ class _Run:
             self._note_open(account_id, progress)
         now = progress.membership
         self._keep(account_id, now if now == membership else replace(now, last_as_of=as_of))
+
+    def miss(self, account_id: str) -> None:
+        """Let an account out that the product data no longer has; its untouched tasks are closed."""
+        membership = self._before.get(account_id, _NEW)
+        if membership.phase == "out":
+            return
+        if membership.phase == "in":
+            self._happened(account_id, "left", _GONE, self._closing(account_id, membership))
+        elif membership.phase == "queued":
+            self._happened(account_id, "dropped", _GONE)
+        self._keep(account_id, transitions.vanish(membership, self._context.as_of))
+
+    def _closing(self, account_id: str, membership: Membership) -> tuple[CloseTasks, ...]:
+        closes = self._closes and membership.arm == "treated" and membership.entry > 0
+        return (CloseTasks(self._playbook.id, account_id, membership.entry),) if closes else ()
 
     def _outside(self, account_id: str, membership: Membership, truths: Truths) -> None:
         as_of, fields = self._context.as_of, self._accounts[account_id]
@@ -285,7 +302,7 @@ class _Run:
 
     def _count(self, changed: Mapping[str, Membership]) -> None:
         counts = self._counts
-        for account_id in self._accounts:
+        for account_id in self._accounts.keys() | changed.keys():
             membership = changed.get(account_id) or self._before.get(account_id)
             if membership is None:
                 continue

@@ -9,7 +9,7 @@ from datetime import datetime
 from worker.language.template import Template, shorten
 from worker.language.values import Fields, Value
 from worker.rules import program as steps
-from worker.rules.actions import Action, MakeTask, SetField, task_key_of
+from worker.rules.actions import Action, Contact, MakeTask, SetField, task_key_of
 from worker.rules.business_days import add_days, local_day, moment_after
 from worker.rules.membership import Membership
 from worker.rules.program import Program
@@ -128,4 +128,5 @@ def _make_task(scene: Scene, membership: Membership, task: CreateTask) -> MakeTa
         if_open_task=task.if_open_task,
         close_when_leaves=task.close_when_leaves,
         rank=scene.rank(scene.fields),
+        contact=Contact(task.contact, scene.fields.get(task.contact)) if task.contact else None,
     )

@@ -168,6 +168,14 @@ def leave(membership: Membership, truths: Truths, as_of: datetime) -> Membership
     )
 
 
+def vanish(membership: Membership, as_of: datetime) -> Membership:
+    """Let an account out that no longer exists; should it come back, ``enters`` has to become true anew."""
+    out = replace(_without_clocks(membership), phase="out", armed=membership.phase != "in", last_as_of=as_of)
+    if membership.phase != "in":
+        return out
+    return replace(out, left_at=as_of, step=-1, next_step_at=None, fields_set={}, matched="")
+
+
 def _without_clocks(membership: Membership) -> Membership:
     return replace(membership, pending_since=None, held_s=0, runs_true=0, last_truth=None, queued_since=None)
 

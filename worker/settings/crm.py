@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, field_validator
+from pydantic import AfterValidator, Field, StrictBool, WithJsonSchema, field_validator, model_validator
 
-from connectors.base import Destination, FieldNeed, MatchField, Secret, TaskSettings
-from worker.language.suggest import did_you_mean
+from connectors.base import Destination, FieldNeed, MatchField, Scalar, Secret, TaskSettings
 from worker.settings import environment
-from worker.settings.base import Finding, Loc, Percent, SecretRef, Strict
+from worker.settings.base import Percent, SecretRef, Strict
+from worker.settings.crm_check import check_crm as check_crm
 from worker.settings.crm_fields import CrmField, account_id_need, task_key_need
 from worker.settings.crm_hubspot import HubspotAuth
-from worker.settings.known import CRM_FIELDS, Known
 from worker.settings.product import ZoneText
 
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+")
@@ -49,22 +47,18 @@ def _our_name(text: str) -> str:
     return text
 
 
-def _not_yet(value: Any) -> Any:
-    if value not in (None, False):
-        raise ValueError("creating company records is not available yet: leave create_missing out")
-    return False
-
-
 BaseUrl = Annotated[str, AfterValidator(_base_url), WithJsonSchema({"type": "string", "format": "uri"})]
 Email = Annotated[str, AfterValidator(_email), WithJsonSchema({"type": "string", "format": "email"})]
 OurName = Annotated[str, AfterValidator(_our_name)]
 CrmName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
+FallbackField = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)?$")]
+
 
 class Fallback(Strict):
     """Another way to find the record of an account that the match field does not find."""
 
-    field: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)?$")]
+    field: FallbackField
     """A field of the record, or of an object that leads to it: ``Contact.Email``, ``contacts.email``."""
     with_: str = Field(alias="with")
     """What we know of the account, such as ``account.domain``."""
@@ -72,13 +66,22 @@ class Fallback(Strict):
 
 
 class AccountMatch(Strict):
-    """Where accounts live in the CRM and how each is found. A record is never created."""
+    """Where accounts live in the CRM and how each is found."""
 
     object: CrmName
     match_field: CrmName
     """The CRM's unique field that holds our account id."""
     fallbacks: tuple[Fallback, ...] = ()
-    create_missing: Annotated[bool, BeforeValidator(_not_yet)] = False
+    create_missing: StrictBool = False
+    """Make a record for an account that has none. An account that could be several records never gets one."""
+    create: dict[CrmName, str] = Field(default_factory=dict)
+    """CRM field: what it holds in a new record (``account.name``). Written once, never again."""
+
+    @model_validator(mode="after")
+    def _can_be_created(self) -> AccountMatch:
+        if self.create_missing and not self.create:
+            raise ValueError('create_missing needs "create" beside it, such as {Name: account.name}')
+        return self
 
     def match_fallbacks(self) -> tuple[MatchField, ...]:
         """The fallbacks in order, as connectors want them."""
@@ -93,6 +96,8 @@ class CrmTasks(Strict):
     enabled: bool = True
     due_hour: Annotated[int, Field(ge=0, le=23)] = 9
     """The hour of the due date at which a task is due, where the CRM wants one."""
+    at_least_once: StrictBool = False
+    """Make tasks even where the CRM cannot hold a unique key, and accept that one may then be made twice."""
 
 
 class DestinationSettings(Strict):
@@ -111,6 +116,10 @@ class DestinationSettings(Strict):
     """Our name: the CRM field that holds it. Only these fields are ever written."""
     read: dict[OurName, CrmName] = Field(default_factory=dict)
     """Name: a CRM field to read back, known as ``crm.<name>`` in playbooks and scores. Never written."""
+
+    def connector_options(self) -> Mapping[str, Scalar]:
+        """What only the connector of this kind of CRM knows."""
+        return {}
 
     def credentials(self) -> Mapping[str, str]:
         """What the YAML says under ``auth``: plain settings and references to secrets."""
@@ -148,12 +157,26 @@ class Session(Strict):
     session_id: SecretRef
 
 
+class SalesforceOptions(Strict):
+    """How calls to one Salesforce org are packed."""
+
+    composite: bool = False
+    """Five calls of 200 records in one: 1,000 changed records cost one call instead of five."""
+    bulk_from: Annotated[int, Field(ge=0)] = 4_000
+    """From so many changed records on they go as one Bulk API 2.0 job; 0 means never."""
+
+
 class SalesforceSettings(DestinationSettings):
     """One Salesforce org."""
 
     kind: Literal["salesforce"]
     api_version: Annotated[str, Field(pattern=r"^[0-9]{2,3}\.0$")] = "67.0"
     auth: Annotated[ClientCredentials | Jwt | Session, Field(discriminator="method")]
+    options: SalesforceOptions = SalesforceOptions()
+
+    def connector_options(self) -> Mapping[str, Scalar]:
+        """How its calls are packed."""
+        return self.options.model_dump()
 
 
 class HubspotSettings(DestinationSettings):
@@ -171,6 +194,8 @@ class Guard(Strict):
     changed_share: Percent = 0.30
     """Of the records of a CRM that we know."""
     new_tasks: Annotated[int, Field(ge=0)] = 200
+    new_records: Annotated[int, Field(ge=0)] = 50
+    """Where ``create_missing`` is on."""
     cleared_share: Percent = 0.05
     """Of the records that may lose the value of one field."""
 
@@ -214,61 +239,15 @@ class CrmSettings(Strict):
             object=settings.account.object,
             match_field=settings.account.match_field,
             fallbacks=settings.account.match_fallbacks(),
-            tasks=TaskSettings(tasks.key_field, tasks.due_hour) if tasks and tasks.enabled else None,
+            tasks=TaskSettings(tasks.key_field, tasks.due_hour, tasks.at_least_once)
+            if tasks and tasks.enabled
+            else None,
             time_zone=settings.time_zone,
             timeout_s=float(settings.timeout),
+            options=settings.connector_options(),
         )
 
     def computed_names(self) -> frozenset[str]:
         """Those of them that are filled by ``from:``, so that no playbook may set them."""
         every = self.destinations.values()
         return frozenset(name for one in every for name, entry in one.fields.items() if entry.from_)
-
-
-def check_crm(settings: CrmSettings, known: Known) -> Iterable[Finding]:
-    """Names that exist nowhere, and CRM fields that two things would write."""
-    computed = settings.computed_names()
-    for name, destination in settings.destinations.items():
-        at: Loc = ("destinations", name)
-        for index, fallback in enumerate(destination.account.fallbacks):
-            if fallback.with_ not in known.fields:
-                place = (*at, "account", "fallbacks", index, "with")
-                yield Finding(place, f'unknown field "{fallback.with_}"{_hint(fallback.with_, known.fields)}')
-        yield from _shared_fields(name, destination)
-        for ours, entry in destination.fields.items():
-            yield from _source_findings(ours, entry, known, computed, (*at, "fields", ours))
-        for ours, theirs in destination.read.items():
-            if f"crm.{ours}" in CRM_FIELDS:
-                yield Finding((*at, "read", ours), f'"{ours}" is always read; choose another name for {theirs}')
-
-
-def _shared_fields(name: str, destination: DestinationSettings) -> Iterator[Finding]:
-    used = Counter(entry.field.lower() for entry in destination.fields.values())
-    reserved = {destination.account.match_field.lower()}
-    seen: set[str] = set()
-    for ours, entry in destination.fields.items():
-        field, loc = entry.field.lower(), ("destinations", name, "fields", ours, "field")
-        if field in reserved:
-            yield Finding(loc, f"{entry.field} is the match field: it holds our account id and nothing else")
-        elif used[field] > 1 and field in seen:
-            yield Finding(loc, f"{entry.field} is already filled by another of our fields; one writer per CRM field")
-        seen.add(field)
-
-
-def _source_findings(ours: str, entry: CrmField, known: Known, computed: frozenset[str], loc: Loc) -> Iterator[Finding]:
-    if entry.from_ is None:
-        if ours in computed:
-            yield Finding(
-                loc, f'"{ours}" has a "from" in another destination; one writer per field: give it one here too'
-            )
-        return
-    if entry.from_ not in known.fields:
-        yield Finding((*loc, "from"), f'unknown field "{entry.from_}"{_hint(entry.from_, known.fields)}')
-    missing = [value for value in known.values.get(entry.from_, ()) if entry.options and value not in entry.options]
-    if missing:
-        yield Finding((*loc, "options"), f"{entry.from_} can also be {', '.join(missing)}: add it to options")
-
-
-def _hint(word: str, names: Iterable[str]) -> str:
-    hint = did_you_mean(word, names)
-    return f'. Did you mean "{hint}"?' if hint else ""

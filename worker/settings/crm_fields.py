@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from connectors.base import FieldNeed
 from worker.settings.base import Strict
 
 FieldKind = Literal["string", "number", "bool", "date", "datetime", "enum"]
+WriteMode = Literal["always", "if_empty", "if_ours"]
 
 _ID_LENGTH = 64
 _TEXT_LENGTH = 255
@@ -17,14 +18,8 @@ _NUMBER_DIGITS = 18
 _LIFECYCLE_STAGE = "lifecyclestage"
 
 
-def _write(value: Any) -> Any:
-    if value in ("if_empty", "if_ours", "create_only"):
-        raise ValueError(f'"write: {value}" is not available yet; only "write: always"')
-    return value
-
-
 class CrmField(Strict):
-    """A CRM field that only this program writes."""
+    """A CRM field that this program writes."""
 
     field: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
     """Its name in the CRM (Salesforce: the API name, such as ``Health_Score__c``)."""
@@ -32,7 +27,9 @@ class CrmField(Strict):
     """What fills it. Left out: playbooks do, with ``set_fields``."""
     null: Literal["clear", "keep"] = "clear"
     """When the value is not known: empty the CRM field, or leave what it holds."""
-    write: Annotated[Literal["always"], BeforeValidator(_write)] = "always"
+    write: WriteMode = "always"
+    """always: also over what a person put there; if_empty: only while the CRM field is empty; if_ours: not where a
+    person changed it since our last write."""
     type: FieldKind = "string"
     """The kind of field that ``crm setup`` creates."""
     label: str | None = None

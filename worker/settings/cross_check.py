@@ -6,12 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from worker.settings.base import Loc
-from worker.settings.known import CRM_FIELDS, SCORE_FIELDS, SCORE_VALUES, Known
+from worker.settings.known import CRM_FIELDS, SCORE_FIELDS, SCORE_TEXTS, SCORE_VALUES, Known
 from worker.settings.problems import Problem
 from worker.settings.product import ProductSettings, account_fields
+from worker.settings.product_schema import SCHEMA
 from worker.settings.yaml_document import Document
 
 _NAMING = ("product", "signals", "crm")
+_FLAGS_OF_CRMS = frozenset({"crm.open_opportunity", "crm.matched"})
+_ACCOUNT_NOT_TEXT = frozenset(
+    {"account.age_days"}
+    | {f"account.{name}" for name, kind in SCHEMA["accounts"].columns.items() if kind not in {"text", "id"}}
+)
 
 
 def known_names(documents: Mapping[str, Document], settings: Mapping[str, Any]) -> Known | None:
@@ -32,7 +38,16 @@ def known_names(documents: Mapping[str, Document], settings: Mapping[str, Any]) 
         computed_fields=frozenset(_computed(fields)),
         queues=frozenset(_block(documents["crm"].data, "queues")),
         values=SCORE_VALUES,
+        not_text=frozenset(_not_text(signals)) | (SCORE_FIELDS - SCORE_TEXTS) | _FLAGS_OF_CRMS | _ACCOUNT_NOT_TEXT,
     )
+
+
+def _not_text(signals: Mapping[str, Any]) -> Iterator[str]:
+    """Signals that count, measure or date; what a row says may be text whatever its unit."""
+    for name, signal in signals.items():
+        told = signal if isinstance(signal, dict) else {}
+        if told.get("unit", "count") != "text" and told.get("measure") not in {"latest", "top", "top_user"}:
+            yield name
 
 
 def _stand_in(data: Mapping[str, Any]) -> ProductSettings:

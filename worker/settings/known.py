@@ -32,6 +32,21 @@ SCORE_FIELDS = frozenset(
 )
 """What `worker.scores` says of every account."""
 
+SCORE_TEXTS = frozenset(
+    {
+        "health.band",
+        "health.status",
+        "health.reasons",
+        "health.profile",
+        "onboarding.status",
+        "onboarding.next_milestone",
+        "pql.status",
+        "pql.label",
+        "pql.reasons",
+    }
+)
+"""Those of them that are texts."""
+
 CRM_FIELDS = frozenset({"crm.open_opportunity", "crm.owner_email", "crm.task_status", "crm.matched"})
 """What every destination says back, whatever is configured under ``read:``."""
 
@@ -55,7 +70,8 @@ class Known:
     ``fields`` are the names a condition, expression or template may use, ``template_fields`` what a template may
     use besides; ``crm_fields`` are our own names of
     the CRM fields of ``config/crm.yaml``, of which ``computed_fields`` are filled by ``from:`` and so may not
-    be set by a playbook; ``values`` lists what a text field can be, where that is known.
+    be set by a playbook; ``values`` lists what a text field can be, where that is known; ``not_text`` are the fields
+    that hold numbers, moments, yes or no.
     """
 
     fields: frozenset[str] = frozenset()
@@ -64,3 +80,4 @@ class Known:
     computed_fields: frozenset[str] = frozenset()
     queues: frozenset[str] = frozenset()
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    not_text: frozenset[str] = frozenset()

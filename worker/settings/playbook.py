@@ -181,4 +181,5 @@ class Playbook(Strict):
         """Everything about an account that this playbook looks at."""
         asked = {need for _, condition in self.conditions() for _, need in condition.needs()}
         filled = {need for _, template in self.templates() for need in template.needs()}
-        return frozenset(need for need in asked | filled if need.name not in TEMPLATE_FIELDS)
+        people = {Need("field", task.contact) for _, task in self.tasks() if task.contact}
+        return frozenset(need for need in asked | filled | people if need.name not in TEMPLATE_FIELDS)

@@ -85,6 +85,16 @@ def _task_findings(playbook: Playbook, known: Known) -> Iterator[Finding]:
         yield from _queue_findings((*loc, "to"), task.to, known)
         if task.if_no_owner is not None:
             yield from _queue_findings((*loc, "if_no_owner"), task.if_no_owner, known)
+        if task.contact is not None:
+            yield from _contact_findings((*loc, "contact"), task.contact, known)
+
+
+def _contact_findings(loc: Loc, name: str, known: Known) -> Iterator[Finding]:
+    if name not in known.fields:
+        guess = did_you_mean(name, known.fields)
+        yield Finding(loc, f'unknown field "{name}"' + (f'. Did you mean "{guess}"?' if guess else ""))
+    elif name in known.not_text:
+        yield Finding(loc, f'"{name}" is no text: contact takes a field with an e-mail address, such as top_user.email')
 
 
 def _queue_findings(loc: Loc, assignee: Assignee, known: Known) -> Iterator[Finding]:

@@ -123,6 +123,9 @@ class CreateTask(Strict):
     to: AssigneeText
     if_no_owner: AssigneeText | None = None
     """Who gets it when the account has no owner or CSM, or that person has left."""
+    contact: str | None = None
+    """The field with the e-mail address of the person to talk to, such as top_user.email. When the CRM knows exactly
+    one such person the task names them; otherwise it is made without."""
     subject: TemplateText
     body: TemplateText = parse_template("")
     priority: Priority = "medium"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, delete, select, update
 
@@ -12,6 +12,10 @@ from worker.store.tables import crm_deals, crm_records, crm_tasks, cursors, snap
 from worker.store.upsert import upsert
 
 OPEN_STATUSES = ("open", "in_progress")
+CREATED = "created"
+"""``matched_by`` of a record that we made and have not read yet."""
+GONE = "gone"
+"""``matched_by`` of an account whose record a person deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,8 @@ class Record:
     candidates: tuple[str, ...]
     owner_id: str | None
     values: Mapping[str, Scalar]
+    object: str = ""
+    """The CRM object of the record where it is not the destination's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,7 @@ def load_records(connection: Connection, destination: str) -> dict[str, Record]:
             tuple(row["candidates"]),
             row["owner_id"],
             row["values"],
+            row["object"],
         )
         for row in rows
     }
@@ -76,6 +83,7 @@ def save_records(connection: Connection, destination: str, records: Iterable[Rec
             "candidates": list(record.candidates),
             "owner_id": record.owner_id,
             "values": dict(record.values),
+            "object": record.object,
         }
         for record in records
     ]
@@ -85,7 +93,14 @@ def save_records(connection: Connection, destination: str, records: Iterable[Rec
 def record_of(match: Match) -> Record:
     """The store's form of a connector's match."""
     return Record(
-        match.account_id, match.status, match.record_id, match.by, match.candidates, match.owner_id, match.values
+        match.account_id,
+        match.status,
+        match.record_id,
+        match.by,
+        match.candidates,
+        match.owner_id,
+        match.values,
+        match.object,
     )
 
 
@@ -95,6 +110,34 @@ def load_snapshot(connection: Connection, destination: str) -> dict[str, dict[st
         select(snapshot.c.record_id, snapshot.c.acked).where(snapshot.c.destination == destination)
     )
     return {record_id: dict(acked) for record_id, acked in rows}
+
+
+def load_written(connection: Connection, destination: str) -> dict[str, dict[str, Scalar]]:
+    """Record id → the values we wrote last and this CRM confirmed, whatever it shows now."""
+    rows = connection.execute(
+        select(snapshot.c.record_id, snapshot.c.written).where(snapshot.c.destination == destination)
+    )
+    return {record_id: dict(written) for record_id, written in rows}
+
+
+def confirm_written(connection: Connection, destination: str, record_id: str, values: Mapping[str, Scalar]) -> None:
+    """The CRM confirmed these values of ours: it shows them, and we wrote them."""
+    here = (snapshot.c.destination == destination) & (snapshot.c.record_id == record_id)
+    known = connection.execute(select(snapshot.c.acked, snapshot.c.written).where(here)).one_or_none()
+    row = {
+        "destination": destination,
+        "record_id": record_id,
+        "acked": {**(known.acked if known else {}), **values},
+        "written": {**(known.written if known else {}), **values},
+    }
+    upsert(connection, snapshot, [row])
+
+
+def save_written(connection: Connection, destination: str, values: Mapping[str, Mapping[str, Scalar]]) -> None:
+    """Store what we wrote of whole records that have a snapshot."""
+    for record_id, written in sorted(values.items()):
+        here = (snapshot.c.destination == destination) & (snapshot.c.record_id == record_id)
+        connection.execute(update(snapshot).where(here).values(written=dict(written)))
 
 
 def save_snapshot(connection: Connection, destination: str, values: Mapping[str, Mapping[str, Scalar]]) -> None:
@@ -162,10 +205,15 @@ def save_cursor(connection: Connection, destination: str, cursor: Cursor) -> Non
     upsert(connection, cursors, [{"destination": destination, "cursor": dict(cursor)}])
 
 
+def unmatched(account_id: str) -> Record:
+    """An account that has to be looked for anew."""
+    return Record(account_id, "missing", None, "", (), None, {})
+
+
 def apply_record_fact(record: Record, fact: RecordFact) -> Record:
     """A matched record after a change in the CRM; a deleted one has to be matched afresh."""
     if fact.deleted:
-        return Record(record.account_id, "missing", None, "", (), None, {})
+        return replace(unmatched(record.account_id), matched_by=GONE)
     return Record(
         record.account_id,
         record.status,
@@ -174,4 +222,5 @@ def apply_record_fact(record: Record, fact: RecordFact) -> Record:
         record.candidates,
         fact.owner_id,
         {**record.values, **fact.values},
+        record.object,
     )

@@ -11,14 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from worker.settings.schedule import Job, Schedule
 from worker.store.engine import db_now
 from worker.store.tables import schedule_slots
 from worker.store.upsert import insert_missing
 
-LEASE_S = 1800.0
+LEASE_S: Mapping[Job, float] = {"run": 1860.0, "deliver": 180.0, "read_back": 180.0}
+"""Longer than the job can take (the time limits of `worker.tasks`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +49,36 @@ def take_due(connection: Connection, schedules: Mapping[str, Schedule], now: dat
                 schedule_slots.c.finished_slot < slot,
                 schedule_slots.c.lease_until <= db_now(),
             )
-            .values(lease_until=db_now() + LEASE_S, lease_token=token)
+            .values(lease_until=db_now() + LEASE_S[schedule.job], lease_token=token)
         )
         if taken.rowcount:
             due.append(DueJob(name, schedule.job, slot, token))
     return due
 
 
+def is_over(connection: Connection, job: DueJob) -> bool:
+    """Whether the job's slot has been done meanwhile, by whomever; a message may arrive late or twice."""
+    finished = select(schedule_slots.c.finished_slot).where(schedule_slots.c.schedule == job.schedule)
+    return (connection.execute(finished).scalar() or "") >= job.slot
+
+
 def finish(connection: Connection, job: DueJob) -> None:
-    """The job is over, well or badly; its slot is not handed out again. A lost lease changes nothing."""
+    """The job is over, well or badly; its slot is not handed out again, whoever holds the lease by now."""
+    here = schedule_slots.c.schedule == job.schedule
+    connection.execute(
+        update(schedule_slots).where(here, schedule_slots.c.finished_slot < job.slot).values(finished_slot=job.slot)
+    )
+    connection.execute(
+        update(schedule_slots)
+        .where(here, schedule_slots.c.lease_token == job.token)
+        .values(lease_until=0.0, lease_token="")
+    )
+
+
+def give_back(connection: Connection, job: DueJob, *, after_s: float = 0.0) -> None:
+    """The job was not done: its slot is handed out again, ``after_s`` seconds from now at the earliest."""
     connection.execute(
         update(schedule_slots)
         .where(schedule_slots.c.schedule == job.schedule, schedule_slots.c.lease_token == job.token)
-        .values(finished_slot=job.slot, lease_until=0.0, lease_token="")
+        .values(lease_until=db_now() + after_s)
     )

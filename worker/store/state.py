@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select
 
+from worker.rules.membership import Membership
 from worker.store.engine import db_now
 from worker.store.tables import (
     decisions,
@@ -48,17 +49,17 @@ def save_history(connection: Connection, rows: Iterable[Json]) -> None:
     upsert(connection, score_history, rows)
 
 
-def load_memberships(connection: Connection) -> dict[str, dict[str, Json]]:
-    """Playbook id → account id → membership as JSON."""
-    found: dict[str, dict[str, Json]] = {}
+def load_memberships(connection: Connection) -> dict[str, dict[str, Membership]]:
+    """Playbook id → account id → membership."""
+    found: dict[str, dict[str, Membership]] = {}
     for playbook_id, account_id, state in connection.execute(select(memberships)):
-        found.setdefault(playbook_id, {})[account_id] = state
+        found.setdefault(playbook_id, {})[account_id] = Membership.from_json(state)
     return found
 
 
-def save_memberships(connection: Connection, playbook_id: str, changed: Mapping[str, Json]) -> None:
+def save_memberships(connection: Connection, playbook_id: str, changed: Mapping[str, Membership]) -> None:
     """Replace the memberships of these accounts in one playbook."""
-    rows = [{"playbook_id": playbook_id, "account_id": a, "state": dict(state)} for a, state in changed.items()]
+    rows = [{"playbook_id": playbook_id, "account_id": a, "state": m.to_json()} for a, m in changed.items()]
     upsert(connection, memberships, rows)
 
 

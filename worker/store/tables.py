@@ -112,6 +112,7 @@ crm_records = Table(
     Column("candidates", Json, nullable=False),
     Column("owner_id", Text),
     Column("values", Json, nullable=False),
+    Column("object", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("destination", "account_id"),
     Index(None, "destination", "record_id"),
 )
@@ -159,7 +160,17 @@ snapshot = Table(
     Column("destination", Text, nullable=False),
     Column("record_id", Text, nullable=False),
     Column("acked", Json, nullable=False),
+    Column("written", Json, nullable=False, server_default="{}"),
     PrimaryKeyConstraint("destination", "record_id"),
+)
+
+connector_journal = Table(
+    "connector_journal",
+    metadata,
+    Column("destination", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    PrimaryKeyConstraint("destination", "name"),
 )
 
 outbox = Table(

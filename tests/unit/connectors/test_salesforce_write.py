@@ -25,11 +25,33 @@ class FakeOrg:
     """Answers by what each record carries: ``do`` is ok, bad, poison (the whole call is refused), lock (once)."""
 
     failures: list[Exception | None] = field(default_factory=list)
+    packed: int = 1
+    root: str = "/services/data/v67.0/"
     calls: list[list[str]] = field(default_factory=list)
     applied: set[str] = field(default_factory=set)
     locked: set[str] = field(default_factory=set)
 
-    def write(self, _method: str, _path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
+    def write(self, method: str, path: str, body: dict[str, Any]) -> Any:
+        if path == "composite":
+            return {"compositeResponse": [self._part(part) for part in body["compositeRequest"]][::-1]}
+        return self._batch(method, path, body)
+
+    def _part(self, part: dict[str, Any]) -> dict[str, Any]:
+        assert part["url"] == f"{self.root}composite/sobjects"
+        name, status = part["referenceId"], 200
+        try:
+            told: Any = self._batch(part["method"], part["url"], part["body"])
+        except Refused as refused:
+            status, told = refused.status, [{"errorCode": refused.code, "message": refused.reason}]
+        except Unavailable:
+            status, told = 503, [{"errorCode": "SERVER_UNAVAILABLE", "message": "x"}]
+        except AccessDenied:
+            status, told = 403, [{"errorCode": "API_DISABLED_FOR_ORG", "message": "x"}]
+        except Unanswered:
+            status, told = 500, [{"errorCode": "UNKNOWN_EXCEPTION", "message": "x"}]
+        return {"referenceId": name, "httpStatusCode": status, "body": told}
+
+    def _batch(self, _method: str, _path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
         records = body["records"]
         assert 0 < len(records) <= 200
         assert body["allOrNone"] is False
@@ -62,7 +84,7 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def entries(kinds: Sequence[str]) -> list[Entry]:
     return [
-        Entry(f"k{n}", {"attributes": {"type": "Account"}, "Id": f"{n:05}", "do": do}, f"{n:05}")
+        (f"k{n}", {"attributes": {"type": "Account"}, "Id": f"{n:05}", "do": do}, f"{n:05}")
         for n, do in enumerate(kinds)
     ]
 
@@ -71,13 +93,14 @@ def send_to(org: FakeOrg, kinds: Sequence[str]) -> list[Outcome]:
     return send(org, "PATCH", "composite/sobjects", entries(kinds))  # type: ignore[arg-type]
 
 
+PACKED = st.sampled_from([1, 2, 5])
 EXPECTED = {"ok": "applied", "lock": "applied", "bad": "rejected", "poison": "rejected"}
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.sampled_from(["ok", "ok", "ok", "bad", "lock", "poison"]), min_size=1, max_size=450))
-def test_every_record_gets_what_it_deserves_and_no_neighbour_pays(kinds) -> None:
-    org = FakeOrg()
+@given(st.lists(st.sampled_from(["ok", "ok", "ok", "bad", "lock", "poison"]), min_size=1, max_size=450), PACKED)
+def test_every_record_gets_what_it_deserves_and_no_neighbour_pays(kinds, packed) -> None:
+    org = FakeOrg(packed=packed)
     outcomes = send_to(org, kinds)
     assert [outcome.key for outcome in outcomes] == [f"k{n}" for n in range(len(kinds))]
     assert [outcome.status for outcome in outcomes] == [EXPECTED[do] for do in kinds]
@@ -88,10 +111,11 @@ def test_every_record_gets_what_it_deserves_and_no_neighbour_pays(kinds) -> None
 @given(
     st.lists(st.sampled_from(["ok", "bad", "lock", "poison"]), min_size=1, max_size=450),
     st.lists(st.sampled_from(["none", "lost", "down", "denied"]), max_size=6),
+    PACKED,
 )
-def test_no_failure_makes_an_outcome_untrue(kinds, failures) -> None:
+def test_no_failure_makes_an_outcome_untrue(kinds, failures, packed) -> None:
     made = {"none": None, "lost": Unanswered("x"), "down": Unavailable("x", 1), "denied": AccessDenied("x")}
-    org = FakeOrg([made[name] for name in failures])
+    org = FakeOrg([made[name] for name in failures], packed)
     try:
         outcomes = send_to(org, kinds)
     except (Unavailable, AccessDenied):
@@ -158,7 +182,7 @@ def test_a_column_nobody_knows_costs_one_more_call_not_a_search() -> None:
 
 def test_another_number_of_results_than_records_is_no_answer() -> None:
     class Short(FakeOrg):
-        def write(self, _method: str, _path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
-            return super().write(_method, _path, body)[1:]
+        def write(self, method: str, path: str, body: dict[str, Any]) -> Any:
+            return super().write(method, path, body)[1:]
 
     assert [outcome.status for outcome in send_to(Short(), ["ok", "ok"])] == ["unknown", "unknown"]

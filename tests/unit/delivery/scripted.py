@@ -33,8 +33,11 @@ class ScriptedConnector:
             if answer in {"applied", "applied_unheard"}:
                 self._apply(operation)
             status = "unknown" if answer == "applied_unheard" else answer
-            outcomes.append(Outcome(operation.key, status, record_id=f"T-{operation.key}"))  # type: ignore[arg-type]
+            outcomes.append(Outcome(operation.key, status, record_id=self.record_id_of(operation)))  # type: ignore[arg-type]
         return outcomes[::-1]
+
+    def record_id_of(self, operation: Operation) -> str:
+        return f"T-{operation.key}"
 
     def _apply(self, operation: Operation) -> None:
         if isinstance(operation, UpdateFields):

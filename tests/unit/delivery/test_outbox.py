@@ -12,12 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, update
 
-from connectors.base import AccessDenied, Outcome, Unavailable
+from connectors.base import AccessDenied, CallFailed, Outcome, QuotaExhausted, Unavailable
 from tests.unit.delivery.scripted import ScriptedConnector
 from worker.delivery.backlog import drop_rows, parked_fields, retry_rows, uncertain_fields
 from worker.delivery.outbox import (
     CRASHES_BEFORE_ALONE,
     CRASHES_BEFORE_DEAD,
+    NO_RECORD,
     NewFields,
     NewTask,
     claim,
@@ -26,7 +27,7 @@ from worker.delivery.outbox import (
     queue_tasks,
     withdraw_tasks,
 )
-from worker.delivery.send import deliver
+from worker.delivery.send import Delivery, deliver, deliver_patiently
 from worker.delivery.settle import settle
 from worker.store.crm import load_snapshot, load_tasks
 from worker.store.tables import crm_tasks, ledger, outbox, snapshot
@@ -179,7 +180,7 @@ def test_fields_sent_without_an_answer_are_uncertain_until_answered(store: Engin
     entries = claim(store, "crm", "fields", 1)
     settle(store, entries, [Outcome("001A", "unknown")])
     with store.begin() as connection:
-        assert uncertain_fields(connection, "crm") == {"001A": frozenset({"Health", "Band"})}
+        assert uncertain_fields(connection, "crm") == {"001A": {"Health": 40, "Band": "red"}}
         assert load_snapshot(connection, "crm") == {}
 
     crm.script = lambda _operation: "applied"
@@ -247,11 +248,153 @@ def test_a_task_whose_account_left_is_withdrawn_unless_it_may_exist(
     entries = claim(store, "crm", "task_create", 1)
     settle(store, entries, [Outcome("maybe-sent", "unknown")])
     put_tasks(store, task("never-sent"), task("unmatched", record_id=None))
-    with store.begin() as connection:
-        withdraw_tasks(connection, "pql-to-task", "a1")
+    withdraw(store)
 
     states = {key.rsplit(":", 1)[1]: row["state"] for key, row in rows().items()}
     assert states == {"maybe-sent": "pending", "never-sent": "dropped", "unmatched": "dropped"}
+    assert rows()["task_create:crm:never-sent"]["last_reason"] == "the account left"
+
+
+def test_withdrawing_asks_by_playbook_and_account_and_spares_what_is_still_wanted(store: Engine, rows: Rows) -> None:
+    put_tasks(store, task("k1"))
+    with store.begin() as connection:
+        withdraw_tasks(connection, lambda *who: "" if who == ("pql-to-task", "a1") else "gone")
+    assert rows()["task_create:crm:k1"]["state"] == "pending"
+
+
+@pytest.mark.parametrize(
+    "failure", [QuotaExhausted("the day is used up", now()), Unavailable("maintenance", 30), AccessDenied("no")]
+)
+def test_a_task_that_waited_for_the_quota_is_withdrawn_like_one_never_sent(
+    store: Engine, crm: ScriptedConnector, rows: Rows, failure: CallFailed
+) -> None:
+    put_tasks(store, task("k1"))
+    crm.script = lambda _operation: failure
+    deliver(store, crm, now=now)
+    withdraw(store)
+    assert rows()["task_create:crm:k1"]["state"] == "dropped"
+
+
+@pytest.mark.parametrize("answer", ["retry", Unavailable("maintenance", 30)])
+def test_a_task_that_may_exist_is_not_withdrawn_because_a_later_try_came_to_nothing(
+    store: Engine, crm: ScriptedConnector, rows: Rows, answer: str | CallFailed
+) -> None:
+    put_tasks(store, task("k1"))
+    for script in ("applied_unheard", answer):
+        crm.script = lambda _operation, script=script: script
+        deliver(store, crm, now=now)
+        make_due(store)
+    withdraw(store)
+    assert rows()["task_create:crm:k1"]["state"] == "pending"
+    crm.script = lambda _operation: "applied"
+    deliver(store, crm, now=now)
+    with store.begin() as connection:
+        assert [noted.key for noted in load_tasks(connection)] == ["k1"]
+
+
+def withdraw(engine: Engine) -> None:
+    with engine.begin() as connection:
+        withdraw_tasks(connection, lambda *_: "the account left")
+
+
+def in_doubt(engine: Engine) -> dict[str, set[str]]:
+    with engine.begin() as connection:
+        return {record: set(names) for record, names in uncertain_fields(connection, "crm").items()}
+
+
+@pytest.mark.parametrize("answer", ["retry", "rejected", Unavailable("maintenance", 30)])
+def test_fields_in_doubt_stay_in_doubt_whatever_happens_to_a_newer_payload(
+    store: Engine, crm: ScriptedConnector, answer: str | CallFailed
+) -> None:
+    put_fields(store, fields("001A", Health=40, Band="red"))
+    crm.script = lambda _operation: "applied_unheard"
+    deliver(store, crm, now=now)
+    put_fields(store, fields("001A", Health=41))
+    crm.script = lambda _operation: answer
+    make_due(store)
+    deliver(store, crm, now=now)
+    assert in_doubt(store) == {"001A": {"Health", "Band"}}
+
+    put_fields(store, fields("001A", Health=42))
+    crm.script = lambda _operation: "applied"
+    make_due(store)
+    deliver(store, crm, now=now)
+    assert in_doubt(store) == {"001A": {"Band"}}, "the answer for Health says nothing of Band"
+
+
+def test_fields_withdrawn_while_in_doubt_are_still_in_doubt(store: Engine, crm: ScriptedConnector) -> None:
+    put_fields(store, fields("001A", Health=40))
+    crm.script = lambda _operation: "applied_unheard"
+    deliver(store, crm, now=now)
+    put_fields(store, NewFields("crm", "", "001A", "Account", {}))
+    assert in_doubt(store) == {"001A": {"Health"}}
+
+
+def test_a_record_that_comes_back_gets_the_same_fields_again(store: Engine, crm: ScriptedConnector, rows: Rows) -> None:
+    put_fields(store, fields("001A", Health=40))
+    settle(store, claim(store, "crm", "fields", 1), [Outcome("001A", "rejected", code="GONE", stale_record=True)])
+    assert rows() == {}
+    put_fields(store, fields("001A", Health=40))
+    deliver(store, crm, now=now)
+    assert crm.records == {"001A": {"Health": 40}}
+
+
+def test_a_task_whose_record_is_gone_waits_for_the_account_to_be_matched(store: Engine, rows: Rows) -> None:
+    put_tasks(store, task("k1"))
+    settle(store, claim(store, "crm", "task_create", 1), [Outcome("k1", "rejected", code="GONE", stale_record=True)])
+    row = rows()["task_create:crm:k1"]
+    assert (row["state"], row["record_id"], row["last_code"]) == ("parked", None, NO_RECORD)
+
+
+def test_a_delivery_told_to_stop_leaves_the_rest_for_the_next(
+    store: Engine, crm: ScriptedConnector, rows: Rows
+) -> None:
+    crm.batch = 2
+    put_tasks(store, *(task(f"k{n}") for n in range(5)))
+    deliver(store, crm, now=now, go_on=lambda: len(crm.tasks) < 4)
+    assert len(crm.tasks) == 4
+    assert sorted(row["state"] for row in rows().values()) == ["done"] * 4 + ["pending"]
+    deliver(store, crm, now=now)
+    assert len(crm.tasks) == 5
+
+
+def patiently(store: Engine, crm: ScriptedConnector, *answers: str | CallFailed) -> Delivery:
+    """Deliver with these answers, call by call, the last one for good; time passes without waiting."""
+    script = iter(answers)
+    last: list[str | CallFailed] = []
+
+    def answer(_operation: Any) -> str | CallFailed:
+        last[:] = [next(script, *last)]
+        return last[0]
+
+    crm.script = answer
+    return deliver_patiently(store, crm, now=now, wait=lambda _s: make_due(store), patience_s=20)
+
+
+def test_a_crm_that_recovered_in_time_stopped_nothing(store: Engine, crm: ScriptedConnector) -> None:
+    put_tasks(store, task("k1"))
+    delivery = patiently(store, crm, Unavailable("restarting", 2), "applied")
+    assert (delivery.stopped, delivery.applied) == ("", {"task_create": 1})
+
+
+def test_why_rows_still_wait_is_not_forgotten_by_a_quiet_second_try(store: Engine, crm: ScriptedConnector) -> None:
+    put_tasks(store, task("k1"))
+    put_fields(store, fields("001A", Health=40))
+
+    def script(operation: Any) -> str | CallFailed:
+        if operation.key == "k1":
+            return AccessDenied("no permission to edit tasks")
+        return "retry" if len(crm.calls) < 3 else "applied"
+
+    crm.script = script
+    delivery = deliver_patiently(store, crm, now=now, wait=lambda _s: make_fields_due(store), patience_s=20)
+    assert crm.records == {"001A": {"Health": 40}}
+    assert "no permission to edit tasks" in delivery.stopped
+
+
+def make_fields_due(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(outbox).where(outbox.c.kind == "fields").values(due_at=0.0))
 
 
 def test_fields_that_match_again_are_withdrawn(store: Engine, crm: ScriptedConnector, rows: Rows) -> None:

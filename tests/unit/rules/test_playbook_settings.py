@@ -49,6 +49,7 @@ KNOWN = Known(
     computed_fields=frozenset({"score"}),
     queues=frozenset({"sales"}),
     values={"health.band": ("red", "yellow", "green")},
+    not_text=frozenset({"health.score"}),
 )
 
 
@@ -143,6 +144,12 @@ def test_what_the_model_refuses(old: str, new: str, says: str) -> None:
         ),
         ("{{account.name}}", "{{acount.name}}", '20:24 unknown field "acount.name". Did you mean "account.name"?'),
         ("{signal: ", "{sginal: ", '15:18 unknown CRM field "sginal". Did you mean "signal"?'),
+        (
+            "due: 1bd",
+            "due: 1bd\n      contact: acount.name",
+            '22:16 unknown field "acount.name". Did you mean "account',
+        ),
+        ("due: 1bd", "due: 1bd\n      contact: health.score", '22:16 "health.score" is no text: contact takes a field'),
         ("round_robin(sales)", "round_robin(sale)", '19:32 unknown queue "sale". Did you mean "sales"?'),
         ("key: lead", "key: call", '25:28 the key "call" is used twice'),
         ("health.band is green\n", "crm.signal is known\n", '12:9 this playbook writes "crm.signal" itself'),

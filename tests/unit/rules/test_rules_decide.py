@@ -86,7 +86,7 @@ def test_accounts_that_match_when_it_goes_live_are_noted_and_left_alone() -> Non
     assert events(run.decisions) == [("beta", "entered")]
     on.run(2, {"acme": NO, "beta": YES})
     on.run(3, {"acme": flags(e=False, l=True), "beta": YES})
-    assert acme(on.run(4, {"acme": YES})) == ["entered"]
+    assert acme(on.run(4, {"acme": YES, "beta": YES})) == ["entered"]
 
 
 def test_the_first_run_that_finds_nobody_was_still_the_first() -> None:
@@ -136,6 +136,34 @@ def test_leaving_closes_tasks_where_the_playbook_says_so() -> None:
     leaving = Stage()
     leaving.run(0, {"acme": YES})
     assert leaving.run(1, {"acme": flags(l=True)}).decisions[0].actions == ()
+
+
+def test_an_account_that_no_longer_exists_leaves_and_its_task_is_closed() -> None:
+    on = Stage(do=[{"create_task": {**TASK, "close_when_leaves": True}}, {"set_fields": {"flag": True}}])
+    on.run(0, {"acme": YES, "beta": YES})
+    run = on.run(1, {"beta": YES})
+    assert events(run.decisions) == [("acme", "left")]
+    assert run.decisions[0].actions == (CloseTasks("flags", "acme", 1),)
+    assert (run.counts["left"], run.counts["inside"]) == (1, 1)
+    gone = on.memberships()["acme"]
+    assert (gone.phase, gone.fields_set, gone.left_at) == ("out", {}, START + timedelta(days=1))
+    assert on.run(2, {"beta": YES}).decisions == ()
+    assert acme(on.run(40, {"acme": YES, "beta": YES})) == [], "it comes back as it was: that is no news"
+    on.run(41, {"acme": NO, "beta": YES})
+    assert acme(on.run(42, {"acme": YES, "beta": YES})) == ["entered"]
+
+
+def test_an_account_that_disappears_while_it_waits_is_not_waited_for() -> None:
+    pending = Stage(when={"enters": "e is true", "for": "3d"})
+    pending.run(0, {"acme": YES})
+    assert pending.run(1, {}).decisions == ()
+    assert pending.phase() == "out"
+    assert acme(pending.run(4, {"acme": YES})) == [], "its time begins anew"
+    queued = Stage(limits={"per_run": 1})
+    queued.run(0, {"acme": YES, "beta": YES})
+    assert queued.phase("beta") == "queued"
+    assert events(queued.run(1, {"acme": YES}).decisions) == [("beta", "dropped")]
+    assert queued.phase("beta") == "out"
 
 
 def test_fields_are_held_from_entry_until_leaving() -> None:

@@ -62,6 +62,32 @@ def test_a_destination_carries_what_its_connector_needs(tmp_path: Path) -> None:
     assert key() == "KEY"
 
 
+def test_only_what_the_operator_opts_in_to_is_done() -> None:
+    plain = settings()
+    assert plain.destinations["sf"].account.create_missing is False
+    assert plain.destinations["sf"].fields["signal"].write == "always"
+    assert plain.guard.new_records == 50
+
+    said = BASE.replace("{key_field: Key__c}", "{key_field: Key__c, at_least_once: true}")
+    said = said.replace("length: 80", "write: if_ours")
+    said = said.replace("Id__c\n", "Id__c\n      create_missing: true\n      create: {Name: account.domain}\n", 1)
+    told = settings(said)
+    assert told.to_destination("sf", Path()).tasks == TaskSettings("Key__c", at_least_once=True)
+    assert told.destinations["sf"].account.create == {"Name": "account.domain"}
+    assert told.destinations["sf"].fields["signal"].write == "if_ours"
+
+
+def test_salesforce_calls_are_packed_as_configured() -> None:
+    assert settings().to_destination("sf", Path()).options == {"composite": False, "bulk_from": 4_000}
+    packed = settings(BASE + "    options: {composite: true, bulk_from: 0}\n").to_destination("sf", Path())
+    assert packed.options == {"composite": True, "bulk_from": 0}
+
+
+def test_a_fallback_may_look_on_contacts_and_leads() -> None:
+    found = settings(BASE.replace("field: Website", "field: Lead.Email")).to_destination("sf", Path())
+    assert found.fallbacks == (MatchField("Lead.Email", "account.domain", "domain"),)
+
+
 def test_hubspot_needs_little() -> None:
     text = """
 version: 1
@@ -107,9 +133,16 @@ def test_names_are_known_to_the_other_files() -> None:
         ("https://acme.my.salesforce.com/", "https://acme.com/services/data", "no path"),
         ("https://acme.my.salesforce.com/", "http://[::1", "expected an address"),
         ("https://acme.my.salesforce.com/", "http://x:99999", "expected an address"),
-        ("field: Signal__c", "field: Signal__c, write: if_empty", '"write: if_empty" is not available yet'),
-        ("field: Signal__c", "field: Signal__c, write: if_ours", '"write: if_ours" is not available yet'),
-        ("match_field: Id__c", "match_field: Id__c\n      create_missing: true", "not available yet"),
+        ("field: Signal__c", "field: Signal__c, write: once", '"once" is not one of: always, if_empty, if_ours'),
+        ("match_field: Id__c", "match_field: Id__c\n      create_missing: true", 'needs "create" beside it'),
+        ("match_field: Id__c", "match_field: Id__c\n      create: {Name: account.nam}", 'unknown field "account.nam"'),
+        ("match_field: Id__c", "match_field: Id__c\n      create: {id__C: account.domain}", "by itself"),
+        (
+            "match_field: Id__c",
+            "match_field: Id__c\n      create: {Health__C: account.domain}",
+            "one writer per CRM field",
+        ),
+        ("{key_field: Key__c}", "{key_field: Key__c, at_least_once: 1}", "true or false"),
         ("field: Signal__c", "field: Signal__c, null: zero", '"zero" is not one of: clear, keep'),
         ("field: Signal__c, length: 80", "field: Signal__c, type: number, length: 80", '"length" is for'),
         ("options: [red, yellow, green]", "options: []", "go together"),
@@ -122,6 +155,9 @@ def test_names_are_known_to_the_other_files() -> None:
         ("field: Signal__c", "field: health__C", "one writer per CRM field"),
         ("field: Signal__c", "field: id__c", "is the match field"),
         ("field: Signal__c", "field: Signal c", "does not have the form"),
+        ("field: Website", "field: Contact.Account.Website", "does not have the form"),
+        ("kind: salesforce", "kind: salesforce\n    options: {bulk_from: -1}", "0"),
+        ("kind: salesforce", "kind: salesforce\n    options: {bulk_form: 5}", "bulk_from"),
         ("signal:", "Signal:", "must be a small name"),
     ],
 )

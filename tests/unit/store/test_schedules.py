@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, update
 
 from worker.settings.schedule import Schedule
-from worker.store.schedules import DueJob, finish, take_due
+from worker.store.schedules import DueJob, finish, give_back, is_over, take_due
 from worker.store.tables import schedule_slots
 
 DAILY = {"daily": Schedule.model_validate({"job": "run", "cron": "0 5 * * *"})}
@@ -58,15 +58,62 @@ def test_missed_slots_become_one_catch_up(store: Engine) -> None:
     assert take(store, NOON + timedelta(days=10)) == []
 
 
-def test_the_job_of_a_dead_worker_is_handed_out_again_and_its_late_end_counts_for_nothing(store: Engine) -> None:
+def test_the_job_of_a_dead_worker_is_handed_out_again(store: Engine) -> None:
     (dead,) = take(store)
+    assert take(store) == []
     end_leases(store)
     (again,) = take(store)
-    assert again.slot == dead.slot
-    end(store, dead)
-    assert take(store) == [], "the second worker still works on it"
+    assert (again.slot, again.token == dead.token) == (dead.slot, False)
+
+
+def test_what_a_worker_did_is_done_even_if_it_was_taken_for_dead(store: Engine) -> None:
+    (late,) = take(store)
     end_leases(store)
-    assert [job.slot for job in take(store)] == [dead.slot], "only the holder's end ends the slot"
+    (again,) = take(store)
+    assert not over(store, again)
+    end(store, late)
+    assert over(store, again), "whoever has the job now need not do it a second time"
+    end(store, again)
+    assert take(store) == []
+    end(store, late)
+    assert [job.slot for job in take(store, NOON + timedelta(days=1))] == ["2026-07-02T05:00:00Z"]
+
+
+def test_an_older_slot_never_reopens_a_newer_one(store: Engine) -> None:
+    (old,) = take(store)
+    end_leases(store)
+    (new,) = take(store, NOON + timedelta(days=1))
+    end(store, new)
+    end(store, old)
+    assert take(store, NOON + timedelta(days=1)) == []
+
+
+def test_a_job_given_back_is_due_again_at_once_or_later(store: Engine) -> None:
+    (job,) = take(store)
+    hand_back(store, job)
+    (job,) = take(store)
+    hand_back(store, job, after_s=30)
+    assert take(store) == []
+    end_leases(store)
+    assert len(take(store)) == 1
+
+
+def test_only_the_holder_gives_a_job_back(store: Engine) -> None:
+    (dead,) = take(store)
+    end_leases(store)
+    take(store)
+    hand_back(store, dead)
+    assert take(store) == []
+
+
+def over(engine: Engine, job: DueJob) -> bool:
+    with engine.begin() as connection:
+        return is_over(connection, job)
+
+
+def hand_back(engine: Engine, job: DueJob, after_s: float = 0.0) -> None:
+    with engine.begin() as connection:
+        give_back(connection, job, after_s=after_s)
 
 
 def test_a_scheduler_whose_clock_is_behind_does_not_repeat_a_slot(store: Engine) -> None:

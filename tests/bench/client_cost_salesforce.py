@@ -1,0 +1,125 @@
+"""What the Salesforce connector adds to sending a batch: its CPU against plain requests posting the same bytes.
+
+Prints one ratio, measured in one run against one server in a process of its own. The aim is 1.5 at most.
+
+    python tests/bench/client_cost_salesforce.py [rounds]
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from time import process_time
+from typing import Any
+
+import requests
+
+from connectors.base import Connector, Destination, UpdateFields
+from connectors.registry import connect
+from connectors.sandbox.serve import serve
+
+BATCH = 200
+WARM_UP = 10
+FIELDS = {"Site": "healthy since 2026-11-01", "NumberOfEmployees": 72, "Rating": "Hot", "AccountNumber": "pql-17"}
+
+
+def main(rounds: int) -> None:
+    """Measure both in turns and print the ratio of their medians."""
+    with sandbox() as address:
+        connector = connect(destination(address))
+        records = accounts(address)
+        ours, plain = our_call(connector, records), plain_call(address, records)
+        for _ in range(WARM_UP):
+            ours(), plain()
+        spent = [(cpu_of(ours), cpu_of(plain)) for _ in range(rounds)]
+        connector.close()
+    connector_ms, plain_ms = (1000 * statistics.median(column) for column in zip(*spent, strict=True))
+    print(
+        f"Salesforce, {BATCH} records a batch, {rounds} batches in turns: connector {connector_ms:.2f} ms CPU, "
+        f"plain requests {plain_ms:.2f} ms CPU, ratio {connector_ms / plain_ms:.2f}"
+    )
+
+
+def our_call(connector: Connector, records: list[str]) -> Callable[[], None]:
+    """One write of the connector: operations in, outcomes out."""
+    operations = [UpdateFields(f"key-{record}", "account", record, FIELDS) for record in records]
+
+    def call() -> None:
+        outcomes = connector.write(operations)
+        assert all(outcome.status == "applied" for outcome in outcomes)
+
+    return call
+
+
+def plain_call(address: dict[str, str], records: list[str]) -> Callable[[], None]:
+    """The same bytes, made beforehand, posted by a session of its own; the answer is read but not looked at."""
+    body = {
+        "allOrNone": False,
+        "records": [{"attributes": {"type": "Account"}, "Id": record, **FIELDS} for record in records],
+    }
+    data = json.dumps(body, separators=(",", ":")).encode()
+    session = requests.Session()
+    headers = {"Authorization": f"Bearer {token(address)}", "Content-Type": "application/json"}
+    url = f"{address['url']}/services/data/v67.0/composite/sobjects"
+
+    def call() -> None:
+        assert session.patch(url, data=data, headers=headers, timeout=30).content
+
+    return call
+
+
+def cpu_of(call: Callable[[], None]) -> float:
+    """Seconds of CPU this process spends in a call."""
+    start = process_time()
+    call()
+    return process_time() - start
+
+
+@contextmanager
+def sandbox() -> Iterator[dict[str, str]]:
+    """A sandbox org in another process."""
+    ours, theirs = get_context("spawn").Pipe()
+    process = get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True)
+    process.start()
+    try:
+        yield ours.recv()["salesforce"]
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _serve(told: Connection) -> None:
+    serve(hubspot_port=None, on_ready=told.send)
+
+
+def destination(address: dict[str, str]) -> Destination:
+    """The sandbox org as an operator would configure it."""
+    auth = {
+        "method": "client_credentials",
+        "client_id": address["client_id"],
+        "client_secret": address["client_secret"],
+    }
+    return Destination("salesforce", "salesforce", address["url"], "67.0", auth, "Account", "Sync_Ext__c")
+
+
+def accounts(address: dict[str, str]) -> list[str]:
+    """The ids of a batch of accounts made for this run."""
+    made = [{"do": "create", "object": "Account", "values": {"Name": f"Company {n}"}} for n in range(BATCH)]
+    answer = requests.post(f"{address['url']}/__sim/mutate", json=made, timeout=30)
+    return [one["id"] for one in answer.json()]
+
+
+def token(address: dict[str, str]) -> str:
+    """An access token of its own for the plain session."""
+    form: dict[str, Any] = {"grant_type": "client_credentials"}
+    form |= {name: address[name] for name in ("client_id", "client_secret")}
+    return str(requests.post(f"{address['url']}/services/oauth2/token", data=form, timeout=30).json()["access_token"])
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 300)

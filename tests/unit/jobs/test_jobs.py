@@ -1,0 +1,133 @@
+"""Scheduled jobs: one run at a time, a slot once, and nothing a scheduler could not hand over is lost."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import structlog
+from sqlalchemy import Engine, select, text, update
+
+from worker.jobs import Jobs, open_jobs
+from worker.settings.project import Project, load_project
+from worker.starting import write_project
+from worker.store.lock import Busy, exclusive_run
+from worker.store.schedules import DueJob
+from worker.store.tables import schedule_slots
+
+NO_CRMS = "version: 1\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A project as `plgsync init` writes it, without CRMs and without any product data."""
+    write_project(tmp_path / "acme")
+    (tmp_path / "acme" / "config" / "crm.yaml").write_text(NO_CRMS, encoding="utf-8")
+    return tmp_path / "acme"
+
+
+@pytest.fixture
+def project(folder: Path) -> Project:
+    return load_project(folder)
+
+
+@pytest.fixture
+def jobs(project: Project, store: Engine) -> Jobs:
+    return Jobs(project, store, {})
+
+
+def take(jobs: Jobs, job: str) -> DueJob:
+    return next(due for due in jobs.take_due() if due.job == job)
+
+
+@contextmanager
+def logged() -> Iterator[list[str]]:
+    with structlog.testing.capture_logs() as entries:
+        said: list[str] = []
+        yield said
+        said += [entry["event"] for entry in entries]
+
+
+def slot(engine: Engine, due: DueJob) -> str:
+    with engine.begin() as connection:
+        finished = select(schedule_slots.c.finished_slot).where(schedule_slots.c.schedule == due.schedule)
+        return str(connection.execute(finished).scalar_one())
+
+
+def end_leases(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(schedule_slots).values(lease_until=0.0))
+
+
+def test_a_run_that_an_operator_has_to_look_at_ends_its_slot_and_says_why(jobs: Jobs) -> None:
+    due = take(jobs, "run")
+    with logged() as said:
+        jobs.compute(due)
+    assert said == ["nothing queued"], "the project has no product data yet"
+    assert slot(jobs.engine, due) == due.slot
+
+
+def test_a_run_that_meets_another_does_nothing_and_its_slot_comes_again(jobs: Jobs) -> None:
+    due = take(jobs, "run")
+    with exclusive_run(jobs.engine), logged() as said:
+        jobs.compute(due)
+    assert said == ["not computed"]
+    assert slot(jobs.engine, due) == ""
+    assert [job for job in jobs.take_due() if job.job == "run"] == [], "not at once"
+    end_leases(jobs.engine)
+    assert take(jobs, "run").slot == due.slot
+
+
+def test_a_message_that_comes_twice_does_not_end_or_repeat_the_run_under_way(jobs: Jobs) -> None:
+    due = take(jobs, "run")
+    with exclusive_run(jobs.engine):
+        jobs.compute(due)
+        assert slot(jobs.engine, due) == ""
+    jobs.compute(due)
+    assert slot(jobs.engine, due) == due.slot
+    with logged() as said:
+        jobs.compute(due)
+    assert said == [], "the slot is done, so a third message does nothing"
+
+
+def test_reading_back_leaves_a_run_under_way_alone(jobs: Jobs) -> None:
+    due = take(jobs, "read_back")
+    with exclusive_run(jobs.engine), logged() as said:
+        jobs.read_back(due)
+    assert said == ["not read back"]
+    assert slot(jobs.engine, due) == due.slot
+
+
+def test_the_run_lock_is_one_and_holds_no_transaction_open(store: Engine) -> None:
+    with exclusive_run(store):
+        with pytest.raises(Busy), exclusive_run(store):
+            pass
+        if store.dialect.name == "postgresql":
+            with store.begin() as connection:
+                idle = "select count(*) from pg_stat_activity where datname = current_database() and state like :s"
+                assert connection.execute(text(idle), {"s": "idle in transaction%"}).scalar_one() == 0
+    with exclusive_run(store):
+        pass
+
+
+def test_jobs_that_no_broker_took_are_due_again(folder: Path) -> None:
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("PLGSYNC_")},
+        "PLGSYNC_PROJECT": str(folder),
+        "PLGSYNC_BROKER_URL": "redis://127.0.0.1:9/0",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", "import worker.app; from worker.tasks import tick; tick()"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "connecting to 127.0.0.1:9" in done.stderr
+    with open_jobs(folder) as jobs:
+        assert {due.job for due in jobs.take_due()} == {"run", "deliver", "read_back"}

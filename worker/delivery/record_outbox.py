@@ -1,0 +1,125 @@
+"""Records to make, as they rest in the outbox: one row per account for ever.
+
+Until its record is made a row takes the newest values, like fields do. A row that is done is never done again:
+a record that a person deleted afterwards stays deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, case, delete, select
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from connectors.base import CreateRecord, Outcome, Scalar
+from worker.delivery.outbox import Entry
+from worker.delivery.payload import payload_hash, to_payload
+from worker.store.crm import CREATED, confirm_written
+from worker.store.engine import database_time
+from worker.store.tables import crm_records, outbox
+from worker.store.upsert import upsert
+
+KIND = "record_create"
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """The outbox row of an account's record: its state, and the values it would send."""
+
+    state: str
+    values: Mapping[str, Scalar]
+
+
+def load_creations(connection: Connection, destination: str) -> dict[str, Creation]:
+    """Account id → what became of the record that was to be made for it."""
+    rows = connection.execute(
+        select(outbox.c.account_id, outbox.c.state, outbox.c.payload).where(
+            outbox.c.destination == destination, outbox.c.kind == KIND
+        )
+    )
+    return {account_id: Creation(state, dict(payload["values"])) for account_id, state, payload in rows}
+
+
+def queue_records(
+    connection: Connection, destination: str, records: Iterable[tuple[str, CreateRecord]], run_id: str
+) -> None:
+    """Queue the records to make, by account id; what was queued before and never sent is withdrawn otherwise."""
+    at = database_time(connection)
+    rows = [_row(destination, account_id, create, run_id, at) for account_id, create in records]
+    _withdraw_others(connection, destination, {row["account_id"] for row in rows})
+    if not rows:
+        return
+    fresh = (postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert)(outbox)
+    in_flight = outbox.c.state == "leased"
+    moved = {
+        "payload": fresh.excluded.payload,
+        "payload_hash": fresh.excluded.payload_hash,
+        "version": outbox.c.version + 1,
+        "state": case((in_flight, "leased"), else_="pending"),
+        "due_at": case((in_flight, outbox.c.due_at), else_=fresh.excluded.due_at),
+        "attempts": 0,
+        "claims": 0,
+        "run_id": fresh.excluded.run_id,
+    }
+    open_ = (outbox.c.state != "done") & (outbox.c.state != "dropped")
+    differs = outbox.c.payload_hash != fresh.excluded.payload_hash
+    newest = fresh.on_conflict_do_update(index_elements=["idem_key"], set_=moved, where=open_ & differs)
+    connection.execute(newest, sorted(rows, key=lambda row: str(row["idem_key"])))
+
+
+def _withdraw_others(connection: Connection, destination: str, wanted: Collection[str]) -> None:
+    """Rows that were never sent, of accounts that need no record any more, or may not have one."""
+    unsent = (
+        (outbox.c.destination == destination)
+        & (outbox.c.kind == KIND)
+        & outbox.c.state.in_(["pending", "parked", "dead"])
+        & outbox.c.attempted.is_(None)
+    )
+    for row_id, account_id in connection.execute(select(outbox.c.id, outbox.c.account_id).where(unsent)).all():
+        if account_id not in wanted:
+            connection.execute(delete(outbox).where(outbox.c.id == row_id, unsent))
+
+
+def _row(destination: str, account_id: str, create: CreateRecord, run_id: str, at: float) -> dict[str, Any]:
+    payload = to_payload(create)
+    return {
+        "destination": destination,
+        "kind": KIND,
+        "idem_key": f"{KIND}:{destination}:{create.key}",
+        "account_id": account_id,
+        "record_id": None,
+        "payload": payload,
+        "payload_hash": payload_hash(payload),
+        "context": {},
+        "state": "pending",
+        "due_at": at,
+        "run_id": run_id,
+        "created_at": at,
+    }
+
+
+def note_record(connection: Connection, entry: Entry, outcome: Outcome) -> None:
+    """The record is there: fields and waiting tasks follow at the next run, which reads it first.
+
+    An account that was matched meanwhile keeps that record.
+    """
+    of_account = (crm_records.c.destination == entry.destination) & (crm_records.c.account_id == entry.account_id)
+    known = connection.execute(select(crm_records.c.record_id).where(of_account)).scalar()
+    if not outcome.record_id or known:
+        return
+    row: dict[str, Any] = {
+        "destination": entry.destination,
+        "account_id": entry.account_id,
+        "status": "matched",
+        "record_id": outcome.record_id,
+        "matched_by": CREATED,
+        "candidates": [],
+        "owner_id": None,
+        "values": {},
+        "object": "",
+    }
+    upsert(connection, crm_records, [row])
+    confirm_written(connection, entry.destination, outcome.record_id, entry.payload["values"])

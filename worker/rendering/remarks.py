@@ -1,0 +1,71 @@
+"""What a plan leaves undone, in words with links: for the plan itself and for the report of a run."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from worker.computing import Computed
+from worker.delivery.plan import Kept
+
+SHOWN = 5
+
+
+def remarks(computed: Computed) -> Iterable[str]:
+    """Accounts that are not sure, fields left to people, records not made, tasks that name nobody."""
+    yield from _ambiguous(computed)
+    yield from _kept(computed)
+    plan = computed.plan
+    not_made = Counter((one.destination, one.not_made) for one in plan.unmatched if one.not_made)
+    for (name, why), count in sorted(not_made.items()):
+        yield f"{name}: {count} accounts get no new record: {why}"
+    nobody = Counter((task.destination, task.no_person) for task in plan.tasks if task.no_person)
+    for (name, why), count in sorted(nobody.items()):
+        yield f"{name}: {count} tasks name no person: {why}"
+
+
+def remarks_json(computed: Computed) -> dict[str, Any]:
+    """The same, whole, by record and field; never a value."""
+    plan = computed.plan
+    return {
+        "ambiguous": [
+            {"destination": one.destination, "account_id": one.account_id, "candidates": list(one.candidates)}
+            for one in plan.unmatched
+            if one.status == "ambiguous"
+        ],
+        "kept": [
+            {"destination": one.destination, "account_id": one.account_id, "record": one.url, "field": one.field}
+            for one in plan.kept
+        ],
+        "not_made": Counter(f"{one.destination}: {one.not_made}" for one in plan.unmatched if one.not_made),
+        "no_person": Counter(f"{task.destination}: {task.no_person}" for task in plan.tasks if task.no_person),
+    }
+
+
+def account_name(computed: Computed, account_id: str) -> str:
+    """An account as people call it."""
+    return str(computed.accounts.get(account_id, {}).get("account.name") or account_id)
+
+
+def _ambiguous(computed: Computed) -> Iterable[str]:
+    unsure = [one for one in computed.plan.unmatched if one.status == "ambiguous"]
+    for one in unsure[:SHOWN]:
+        name, links = account_name(computed, one.account_id), " ".join(one.candidates)
+        told = f"could be {len(one.candidates)} records" if len(one.candidates) > 1 else "may not be this record"
+        yield f"{one.destination}: {name} {told}: {links}"
+    if len(unsure) > SHOWN:
+        yield f"… and {len(unsure) - SHOWN} more accounts that could be several records; --json shows all"
+
+
+def _kept(computed: Computed) -> Iterable[str]:
+    by_destination: dict[str, list[Kept]] = defaultdict(list)
+    for one in computed.plan.kept:
+        by_destination[one.destination].append(one)
+    for name, kept in by_destination.items():
+        records = len({one.record_id for one in kept})
+        yield f"{name}: {len(kept)} fields on {records} records stay as people changed them (write: if_ours):"
+        for one in kept[:SHOWN]:
+            yield f"  {one.field} of {account_name(computed, one.account_id)}: {one.url}"
+        if len(kept) > SHOWN:
+            yield f"  … and {len(kept) - SHOWN} more; --json shows all"
