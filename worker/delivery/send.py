@@ -13,7 +13,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Engine
 
-from connectors.base import AccessDenied, Connector, QuotaExhausted, Unavailable
+from connectors.base import AccessDenied, Connector, QuotaExhausted, Unavailable, Underway
 from worker.delivery.outbox import claim, count_due, seconds_to_next
 from worker.delivery.payload import KINDS, OPERATIONS, to_operation
 from worker.delivery.settle import put_back, settle
@@ -47,8 +47,9 @@ def deliver(
 ) -> Delivery:
     """Send everything that is due for this connector's destination, tasks before fields, then return.
 
-    An exhausted quota or an unreachable CRM ends this delivery, a refusal only the kind of operation that was
-    refused: the rows wait and the reason is in `Delivery.stopped`. Other destinations are not concerned.
+    An exhausted quota or an unreachable CRM ends this delivery. A refusal, or a CRM that still works on what it took,
+    ends only that kind of operation. The rows wait and the reason is in `Delivery.stopped`. Other destinations are not
+    concerned.
     ``go_on`` is asked before each batch; a no leaves the rest for the next delivery.
     """
     delivery = Delivery(connector.name)
@@ -91,6 +92,10 @@ def _deliver_kind(
             delivery.stopped = f"unavailable: {error}"
             put_back(engine, entries, "UNAVAILABLE", str(error), error.retry_after)
             return False
+        except Underway as error:
+            delivery.stopped = f"underway: {error}"
+            put_back(engine, entries, "UNDERWAY", str(error), error.retry_after, may_be_applied=True)
+            return True
         counts = settle(engine, entries, outcomes)
         _add(delivery, kind, counts)
         log.info("delivered", destination=connector.name, kind=kind, **counts)

@@ -48,13 +48,19 @@ def settle(engine: Engine, entries: Sequence[Entry], outcomes: Sequence[Outcome]
     return transact(engine, write_down)
 
 
-def put_back(engine: Engine, entries: Sequence[Entry], code: str, reason: str, wait_s: float) -> None:
-    """The whole call failed before anything was applied: the entries wait, and nothing counts as an attempt."""
+def put_back(
+    engine: Engine, entries: Sequence[Entry], code: str, reason: str, wait_s: float, *, may_be_applied: bool = False
+) -> None:
+    """The whole call has no outcomes: the entries wait, and nothing counts as an attempt.
+
+    Unless it ``may_be_applied``, nothing was, and the entries are as they were before.
+    """
     waits = {"state": "pending", "lease_token": None, "claims": 0, "last_code": code, "last_reason": reason}
 
     def write_down(connection: Connection) -> None:
         for entry in sorted(entries, key=lambda entry: entry.idem_key):
-            connection.execute(_mine(entry).values(**waits, attempted=entry.attempted, due_at=db_now() + wait_s))
+            before = {} if may_be_applied else {"attempted": entry.attempted}
+            connection.execute(_mine(entry).values(**waits, **before, due_at=db_now() + wait_s))
 
     transact(engine, write_down)
 
