@@ -53,8 +53,9 @@ def deliver(
 ) -> Delivery:
     """Send everything that is due for this connector's destination, tasks before fields, then return.
 
-    An exhausted quota or an unreachable CRM ends this delivery, a refusal only the kind of operation that was
-    refused: the rows wait and the reason is in `Delivery.stopped`. Other destinations are not concerned.
+    An exhausted quota or an unreachable CRM ends this delivery. A refusal, or a CRM that still works on what it took,
+    ends only that kind of operation. The rows wait and the reason is in `Delivery.stopped`. Other destinations are not
+    concerned.
     ``go_on`` is asked before each batch; a no leaves the rest for the next delivery.
     """
     delivery = Delivery(connector.name)

@@ -282,12 +282,12 @@ def test_at_least_once_is_what_it_says(running_portal: Portal) -> None:
     assert len(running_portal.tasks()) == 2
 
 
-def test_without_a_key_too_what_a_person_retitled_is_left_alone(running_portal: Portal) -> None:
+def test_without_a_key_too_what_a_person_rewrote_is_left_alone(running_portal: Portal) -> None:
     running_portal.begin()
     [record] = companies_without_setup(running_portal)
     hubspot = running_portal.hubspot(at_least_once=True)
     ours, theirs = (one.record_id or "" for one in hubspot.write([task(record, n) for n in range(2)]))
-    running_portal.human_retitles_task(theirs, "Mine now")
+    running_portal._edit("tasks", theirs, {"hs_task_subject": "Mine now", "hs_task_body": "And mine"})
     changed = hubspot.write([UpdateTask("u1", ours, "New", "Body"), UpdateTask("u2", theirs, "New", "Body")])
     assert [one.code for one in changed] == ["", "left_alone"]
 

@@ -39,3 +39,13 @@ def test_without_a_truly_unique_match_field_nothing_is_made_and_it_says_what_to_
     assert (plain.status, plain.code) == ("rejected", "NO_MATCH_FIELD")
     assert "name another one" in plain.reason
     assert portal.company_count() == 0
+
+
+def test_an_account_somebody_made_at_the_same_moment_is_found_next_time(portal, hubspot: Connector):
+    message = "Cannot set PropertyValueCoordinates{value=a0} on 5. 6 already has that value."
+    error = {"category": "VALIDATION_ERROR", "message": message, "context": {"objectWriteTraceId": ["0"]}}
+    body = {"status": "COMPLETE", "results": [], "numErrors": 1, "errors": [error]}
+    fault = {"kind": "status", "args": {"status": 207, "body": body}, "match": {"path_regex": "companies/batch/upsert"}}
+    portal._control("faults", fault)
+    assert [(one.status, one.code) for one in hubspot.write([create(0)])] == [("retry", "UNIQUE_VALUE")]
+    assert hubspot.write([create(0)])[0].status == "applied"

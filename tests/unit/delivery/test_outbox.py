@@ -207,6 +207,29 @@ def test_a_failed_call_costs_no_attempt_and_stops_this_destination(
         assert (row["state"], row["attempts"], row["claims"], row["last_code"]) == ("pending", 0, 0, code)
 
 
+def test_what_the_crm_still_works_on_waits_as_if_it_were_there_and_the_rest_goes_on(
+    store: Engine, crm: ScriptedConnector, rows: Rows
+) -> None:
+    put_tasks(store, task("k1"))
+    put_fields(store, fields("r1", Health=5))
+    crm.script = lambda operation: Underway("a job runs", 30) if operation.key == "k1" else "applied"
+    delivery = deliver(store, crm, now=now)
+    waiting = rows()["task_create:crm:k1"]
+    assert "a job runs" in delivery.stopped
+    assert (waiting["state"], waiting["attempts"], waiting["claims"], waiting["last_code"]) == (
+        "pending",
+        0,
+        0,
+        "UNDERWAY",
+    )
+    assert waiting["attempted"] is not None
+    assert crm.records["r1"] == {"Health": 5}
+    assert deliver(store, crm, now=now).outcomes == {}
+    make_due(store)
+    crm.script = lambda _operation: "applied"
+    assert deliver(store, crm, now=now).outcomes == {"applied": 1}
+
+
 def test_a_row_that_kills_its_worker_is_tried_alone_then_buried(
     store: Engine, crm: ScriptedConnector, rows: Rows
 ) -> None:
