@@ -66,6 +66,7 @@ class Org:
         self.logins: list[float] = []
         self.pages: dict[str, Any] = {}
         self.jobs: dict[str, Any] = {}
+        self.query_jobs: dict[str, Any] = {}
         self.locked: set[str] = set()
         self.unlocked = asyncio.Condition()
         self._usage: Counter[int] = Counter()
@@ -180,6 +181,7 @@ class Org:
         self.logins.clear()
         self.pages.clear()
         self.jobs.clear()
+        self.query_jobs.clear()
         self.locked.clear()
         self._usage.clear()
 
