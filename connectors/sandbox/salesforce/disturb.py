@@ -36,6 +36,10 @@ class Disturbance:
         self._index = -1
         self._raced = False
 
+    def on_records(self) -> Disturbance | None:
+        """The same for a job that applies records later, when there is no connection to cut."""
+        return self if self._fault.kind in _KINDS - {"partial_then_drop"} else None
+
     def next_record(self) -> None:
         """Another record of the request begins. Raises `core.gate.Dropped` or `Refused`."""
         self._index += 1

@@ -7,7 +7,7 @@ logged in still is after a restart.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from connectors.sandbox.core.control import JsonObject
@@ -64,7 +64,10 @@ class LastingOrg:
             if self._jobs.get(job.id) != stands:
                 self._jobs[job.id] = stands
                 upload = None if job.upload is None else job.upload.decode("latin-1")
-                yield Row("jobs", job.id, {**asdict(job), "kind": job.kind.name, "upload": upload})
+                kept = {one.name: getattr(job, one.name) for one in fields(job)}
+                loaded = asdict(job.loaded) if job.loaded else None
+                kept |= {"kind": job.kind.name, "upload": upload, "loaded": loaded, "disturbance": None}
+                yield Row("jobs", job.id, kept)
 
     def _everything_else(self) -> JsonObject:
         org = self._org

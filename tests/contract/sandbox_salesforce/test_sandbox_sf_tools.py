@@ -41,6 +41,15 @@ def test_tools_learn_about_the_org_and_its_users(api):
     assert user["Profile"]["Name"]
 
 
+def test_a_describe_names_the_objects_that_refer_to_it_and_its_record_type(api):
+    body = api.call("GET", "/sobjects/Account/describe").json()
+    children = {(one["childSObject"], one["field"]): one["relationshipName"] for one in body["childRelationships"]}
+    assert children["Contact", "AccountId"] == "Contacts"
+    assert ("Task", "WhatId") in children
+    (record_type,) = body["recordTypeInfos"]
+    assert (record_type["master"], record_type["recordTypeId"]) == (True, "012000000000000AAA")
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_many_records_are_read_at_once_in_the_order_asked(api, method):
     ids = [GLOBEX, "0015f00000zzzzzAAA", ACME]
