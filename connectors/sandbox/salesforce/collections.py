@@ -165,11 +165,12 @@ def _records(call: Call) -> tuple[list[Result], bool, list[ObjectType | None]]:
     types = [_type_of(one) for one in records]
     if not all(types):
         raise Refused("INVALID_FIELD", "attributes.type is required on every record", None)
-    chunks = sum(1 for _ in groupby(kind.lower() for kind in types))
+    distinct = set(types)
+    chunks = 1 if len(distinct) == 1 else sum(1 for _ in groupby(kind.lower() for kind in types))
     if chunks > _MOST_CHUNKS:
         message = f"record chunks limit reached. cannot process more than {_MOST_CHUNKS} chunks of the same type"
         raise Refused("LIMIT_EXCEEDED", message, None)
-    known = {name: call.org.catalogue.find(name) for name in set(types)}
+    known = {name: call.org.catalogue.find(name) for name in distinct}
     return records, bool(body.get("allOrNone")), [known[name] for name in types]
 
 

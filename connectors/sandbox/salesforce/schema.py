@@ -92,6 +92,7 @@ class ObjectType:
     tooling: bool = False  # known to the Tooling API only
     lower: dict[str, Field] = field(default_factory=dict)
     unique: tuple[Field, ...] = ()
+    unique_names: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self._sort_out()
@@ -122,6 +123,7 @@ class ObjectType:
     def _sort_out(self) -> None:
         self.lower = {name.lower(): one for name, one in self.fields.items()}
         self.unique = tuple(one for one in self.fields.values() if one.unique)
+        self.unique_names = frozenset(one.name for one in self.unique)
 
 
 def words(name: str) -> str:

@@ -71,11 +71,19 @@ def _email(field: Field, given: Any) -> str:
     return _text(field, given)
 
 
+_rounded = lru_cache(maxsize=16_384)(round)  # scores repeat, and rounding is the dearest part of storing one
+
+
 def _number(field: Field, given: Any) -> float | int:
     limit = field.limit
     if type(given) is int and -limit < given < limit:
         return given if field.type == "int" else float(given)
-    if type(given) is float and -limit < given < limit and round(given, field.scale) == given and field.type != "int":
+    if (
+        type(given) is float
+        and -limit < given < limit
+        and field.type != "int"
+        and _rounded(given, field.scale) == given
+    ):
         return given
     kind = "int" if field.type == "int" else "double"
     if isinstance(given, bool) or not isinstance(given, int | float | str):
