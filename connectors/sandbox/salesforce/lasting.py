@@ -74,7 +74,7 @@ class LastingOrg:
         if self._version != org.catalogue.version:
             self._version = org.catalogue.version
             stored = stored_of(org)
-            self._schema = {name: stored[name] for name in ("picklists", "denied")}
+            self._schema = {name: stored[name] for name in ("objects", "picklists", "denied")}
         return {
             **self._schema,
             "options": org.options.to_json(),
@@ -95,7 +95,7 @@ def seed_of(rows: Iterable[Row]) -> JsonObject | None:
             rest = row.value
     if rest is None:
         return None
-    stored = {name: rest[name] for name in ("now", "picklists", "denied", "numbers")}
+    stored = {name: rest[name] for name in ("now", "objects", "picklists", "denied", "numbers")}
     return {"options": rest["options"], "stored": {**stored, "records": records}}
 
 

@@ -109,6 +109,11 @@ class Org:
 
     # ---------------------------------------------------------------- schema and permissions
 
+    def add_object(self, kind: ObjectType) -> None:
+        """Add an object nobody had so far."""
+        self.catalogue.replace({**self.catalogue.types, kind.name: kind})
+        self.tables[kind.name] = Table(kind)
+
     def add_field(self, object: str, field: Field) -> list[str]:
         """Add a custom field, unseen until it is granted. The objects that have it now."""
         changed = self.catalogue.put(object, field)

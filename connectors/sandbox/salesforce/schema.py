@@ -116,6 +116,10 @@ class ObjectType:
         wanted = relationship.lower()
         return next((one for one in self.fields.values() if (one.relationship or "").lower() == wanted), None)
 
+    def without_custom_fields(self) -> ObjectType:
+        """An independent copy as the object was when it was made."""
+        return replace(self, fields={name: one for name, one in self.fields.items() if not one.custom})
+
     def copy(self) -> ObjectType:
         """An independent copy; the fields themselves never change."""
         return replace(self, fields=dict(self.fields))

@@ -15,7 +15,10 @@ import requests
 ROOT = Path(__file__).parents[3]
 SEED = {
     "salesforce": {
+        "options": {"person_accounts": True},
+        "custom_objects": [{"FullName": "Subscription__c", "label": "Subscription"}],
         "records": {
+            "Subscription__c": [{"Name": "S-1", "Account__c": "@acme"}],
             "User": [{"Email": "ann@example.com", "Name": "Ann Lee", "_ref": "ann"}],
             "Account": [
                 {"Name": "Acme", "Website": "acme.com", "OwnerId": "@ann", "_ref": "acme"},
@@ -28,7 +31,12 @@ SEED = {
             ],
         },
         "custom_fields": [
-            {"FullName": "Account.Health__c", "Metadata": {"type": "Text", "label": "Health", "length": 20}}
+            {"FullName": "Account.Health__c", "Metadata": {"type": "Text", "label": "Health", "length": 20}},
+            {"FullName": "Contact.Role__c", "Metadata": {"type": "Text", "label": "Role", "length": 20}},
+            {
+                "FullName": "Subscription__c.Account__c",
+                "Metadata": {"type": "Lookup", "label": "Account", "referenceTo": "Account"},
+            },
         ],
     },
     "hubspot": {
@@ -118,6 +126,7 @@ def work_in_salesforce(org):
     task = {"Subject": "Call", "WhatId": acme, "ActivityDate": "2026-12-01", "Plgsync_Key__c": "k1"}
     org.call("POST", "/sobjects/Task", task)
     org.call("PATCH", f"/sobjects/Account/{acme}", {"Health__c": "good", "Industry": None})
+    org.call("POST", "/sobjects/Account", {"LastName": "Own", "PersonEmail": "pia@own.at", "Role__pc": "buyer"})
     org.sim("mutate", {"do": "edit", "id": acme, "values": {"NumberOfEmployees": 12}})
     org.sim("mutate", {"do": "merge", "survivor": acme, "losers": [globex]})
     org.sim("mutate", {"do": "delete", "id": initech})
