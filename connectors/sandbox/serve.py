@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import os
 import secrets
@@ -92,6 +93,8 @@ def serve(
     file = StateFile(state) if state else None
     chosen = _credentials(file, credentials, seed)
     crms = _open(salesforce_port, hubspot_port, seed, chosen, random_seed, file)
+    gc.collect()
+    gc.freeze()  # the seeded records stay: looking through them for garbage again and again costs answers time
     asyncio.run(_run(crms, on_ready, asyncio.Event()))
     if file:
         file.close()

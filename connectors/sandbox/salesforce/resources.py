@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from connectors.sandbox.salesforce import bulk, bulk_query, collections, describe, limits, queries, rows, tooling
+from connectors.sandbox.salesforce import (
+    bulk,
+    bulk_query,
+    collections,
+    composite_more,
+    describe,
+    limits,
+    queries,
+    rows,
+    tooling,
+)
 from connectors.sandbox.salesforce.api import Resource, resource
 from connectors.sandbox.salesforce.composite import composite
 
 _SINGLE: tuple[Resource, ...] = (
     resource(r"/composite/sobjects", POST=collections.create, PATCH=collections.update, DELETE=collections.delete),
+    resource(r"/composite/tree/(\w+)", POST=composite_more.tree),
     resource(r"/composite/sobjects/(\w+)", GET=collections.retrieve, POST=collections.retrieve),
     resource(r"/composite/sobjects/(\w+)/(\w+)", PATCH=collections.upsert),
     resource(r"/query", GET=queries.query),
@@ -45,5 +56,6 @@ _SINGLE: tuple[Resource, ...] = (
 RESOURCES: tuple[Resource, ...] = (
     *_SINGLE,
     resource(r"/composite", POST=composite(_SINGLE)),
+    resource(r"/composite/batch", POST=composite_more.batch(_SINGLE)),
     resource(r"/tooling/composite", POST=composite(_SINGLE)),
 )

@@ -16,7 +16,17 @@ NAMES = st.sampled_from(
         *("NumberOfEmployees", "ActivityDate", "records", "allOrNone", "compositeRequest", "url", "method", "body"),
         *("referenceId", "FullName", "Metadata", "label", "length", "valueSet", "object", "operation", "state"),
         *("externalIdFieldName", "httpHeaders", "valueSetDefinition", "value", "CloseDate", "Rating"),
-        *("ids", "fields", "query", "LastName", "PersonEmail", "IsPersonAccount"),
+        *(
+            "ids",
+            "fields",
+            "batchRequests",
+            "richInput",
+            "Contacts",
+            "query",
+            "LastName",
+            "PersonEmail",
+            "IsPersonAccount",
+        ),
     ]
 )
 JSON = st.recursive(
@@ -40,6 +50,8 @@ PATHS = st.sampled_from(
         "/jobs/query",
         "/composite/sobjects/Account",
         "/sobjects/Account/deleted",
+        "/composite/batch",
+        "/composite/tree/Account",
         "/query",
         "/limits",
     ]
