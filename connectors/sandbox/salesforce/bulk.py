@@ -11,13 +11,14 @@ from typing import Any
 from connectors.sandbox.salesforce import ids
 from connectors.sandbox.salesforce.api import Answer, Call
 from connectors.sandbox.salesforce.bulk_load import Load, csv_text, load
+from connectors.sandbox.salesforce.bulk_query import DELIMITERS, LINE_ENDINGS
+from connectors.sandbox.salesforce.disturb import Disturbance
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.refusal import Refused, not_found
 from connectors.sandbox.salesforce.schema import ObjectType
+from connectors.sandbox.salesforce.write import Writer
 
 _OPERATIONS = ("insert", "update", "upsert", "delete")
-_LINE_ENDINGS = ("LF", "CRLF")
-_DELIMITERS = {"COMMA": ",", "TAB": "\t", "SEMICOLON": ";", "PIPE": "|", "CARET": "^", "BACKQUOTE": "`"}
 _MOST_BYTES = 150 * 1024 * 1024
 _ROWS_PER_BATCH = 10_000
 _ROWS_PER_CHUNK = 200
@@ -43,6 +44,7 @@ class Job:
     queued_at: float = 0.0
     loaded: Load | None = None
     error: str | None = None
+    disturbance: Disturbance | None = None
 
 
 def create(call: Call) -> Answer:
@@ -58,7 +60,7 @@ def create(call: Call) -> Answer:
     if operation == "upsert" and not (isinstance(key, str) and key):
         raise Refused("INVALIDJOB", "ExternalIdFieldName is required for upsert operation", None)
     line_ending, delimiter = str(given.get("lineEnding", "LF")), str(given.get("columnDelimiter", "COMMA"))
-    if given.get("contentType", "CSV") != "CSV" or line_ending not in _LINE_ENDINGS or delimiter not in _DELIMITERS:
+    if given.get("contentType", "CSV") != "CSV" or line_ending not in LINE_ENDINGS or delimiter not in DELIMITERS:
         raise Refused("INVALIDJOB", "contentType, lineEnding or columnDelimiter is not supported", None)
     job = Job(
         id=call.org.new_id("750"),
@@ -98,6 +100,9 @@ def change(call: Call, job_id: str) -> Answer:
         if job.upload is None:
             raise Refused("INVALIDJOB", "The job has no data", None)
         job.state, job.queued_at = "UploadComplete", call.org.sim.clock.timestamp()
+        job.disturbance = (
+            call.disturbance and call.disturbance.on_records()
+        )  # a fault on records met now acts when the rows are applied
     else:
         raise _wrong_state(f"Cannot change the state to {state}", job)
     job.modified = call.org.now()
@@ -176,7 +181,8 @@ def _advance(org: Org, job: Job) -> Job:
     if waited_ms < org.options.bulk_queue_ms:
         return job
     if job.loaded is None:
-        job.loaded, job.error = load(org, job.kind, job.operation, job.key, job.upload or b"", _shape(job), job.user_id)
+        writer = Writer(org, job.user_id, disturbance=job.disturbance)
+        job.loaded, job.error = load(writer, job.kind, job.operation, job.key, job.upload or b"", _shape(job))
         org.sim.counters["bulk_batches"] += -(-len(job.loaded) // _ROWS_PER_BATCH)
     if _chunks_done(org, job) * _ROWS_PER_CHUNK < len(job.loaded):
         job.state = "InProgress"
@@ -193,7 +199,7 @@ def _chunks_done(org: Org, job: Job) -> int:
 
 
 def _shape(job: Job) -> tuple[str, str]:
-    return {"LF": "\n", "CRLF": "\r\n"}[job.line_ending], _DELIMITERS[job.delimiter]
+    return LINE_ENDINGS[job.line_ending], DELIMITERS[job.delimiter]
 
 
 def _info(org: Org, job: Job) -> dict[str, Any]:

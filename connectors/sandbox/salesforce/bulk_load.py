@@ -37,15 +37,10 @@ class Load:
 
 
 def load(
-    org: Org,
-    kind: ObjectType,
-    operation: str,
-    key: str | None,
-    upload: bytes,
-    shape: tuple[str, str],
-    user_id: str,
+    writer: Writer, kind: ObjectType, operation: str, key: str | None, upload: bytes, shape: tuple[str, str]
 ) -> tuple[Load, str | None]:
     """Apply an upload; what became of it and, when the job failed, why. ``shape`` is line end and delimiter."""
+    org = writer.org
     ending, delimiter = shape
     text = upload.decode("utf-8-sig", "replace")
     if ("\r\n" in text) != (ending == "\r\n") and "\n" in text:
@@ -62,7 +57,6 @@ def load(
         result.untouched = data
         return result, f"InvalidBatch : Field name not found : {unknown}"
     limit = org.options.fail_after_rows
-    writer = Writer(org, user_id)
     for number, cells in enumerate(data):
         if limit is not None and number >= limit:
             result.untouched = data[number:]
@@ -87,6 +81,8 @@ def _apply_row(result: Load, writer: Writer, kind: ObjectType, operation: str, k
     }
     record_id = str(next((value for name, value in given.items() if name.lower() == "id"), "") or "")
     try:
+        if writer.disturbance:
+            writer.disturbance.next_record()
         applied, created = _write(writer, kind, operation, key, given, record_id)
         result.applied.append((applied, created, cells))
     except Refused as refused:

@@ -44,7 +44,42 @@ def describe(call: Call, object: str) -> Answer:
     kind = call.kind(object)
     access = call.org.access(kind)
     fields = [_field(field, field.name in access.editable) for field in access.visible.values()]
-    return _fresh(call, {**_summary(call.base, kind), **_DETAILS, "fields": fields})
+    more = {"childRelationships": _children(call, kind), "recordTypeInfos": [_master_record_type(call.base, kind)]}
+    return _fresh(call, {**_summary(call.base, kind), **_DETAILS, **more, "fields": fields})
+
+
+def _children(call: Call, kind: ObjectType) -> list[dict[str, Any]]:
+    """Every field that refers to this object; relationships to people are not named."""
+    return [
+        {
+            "cascadeDelete": child.name in ("Contact", "Opportunity", "Task", "Event") and kind.name == "Account",
+            "childSObject": child.name,
+            "deprecatedAndHidden": False,
+            "field": field.name,
+            "junctionIdListNames": [],
+            "junctionReferenceTo": [],
+            "relationshipName": None if kind.name == "User" else child.plural.replace(" ", ""),
+            "restrictedDelete": False,
+        }
+        for child in call.org.catalogue.types.values()
+        if not child.tooling
+        for field in call.org.access(child).visible.values()
+        if kind.name in field.reference_to and field.name != "MasterRecordId"
+    ]
+
+
+def _master_record_type(base: str, kind: ObjectType) -> dict[str, Any]:
+    """The record type of an object that has none of its own."""
+    return {
+        "active": True,
+        "available": True,
+        "defaultRecordTypeMapping": True,
+        "developerName": "Master",
+        "master": True,
+        "name": "Master",
+        "recordTypeId": "012000000000000AAA",
+        "urls": {"layout": f"{base}/sobjects/{kind.name}/describe/layouts/012000000000000AAA"},
+    }
 
 
 def _fresh(call: Call, body: dict[str, Any]) -> Answer:
@@ -106,7 +141,6 @@ def _summary(base: str, kind: ObjectType) -> dict[str, Any]:
 
 _DETAILS: dict[str, Any] = {
     "actionOverrides": [],
-    "childRelationships": [],
     "compactLayoutable": True,
     "defaultImplementation": None,
     "extendedBy": None,
@@ -117,7 +151,6 @@ _DETAILS: dict[str, Any] = {
     "lookupLayoutable": None,
     "namedLayoutInfos": [],
     "networkScopeFieldName": None,
-    "recordTypeInfos": [],
     "searchLayoutable": True,
     "sobjectDescribeOption": "FULL",
     "supportedScopes": [{"label": "All records", "name": "everything"}, {"label": "My records", "name": "mine"}],

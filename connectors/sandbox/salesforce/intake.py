@@ -37,6 +37,7 @@ class Intake:
         self._access = access
         self._creating = creating
         self._trusted = trusted
+        self.defaults = {name: one.default for name, one in kind.fields.items() if one.default is not None}
         self._slots = {name: self._slot(field) for name, field in access.visible.items()}
         skipped = self._slots["Id"]._replace(writable=None)
         self._slots["attributes"] = skipped

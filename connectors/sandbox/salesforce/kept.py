@@ -4,6 +4,7 @@
 
     {"now": "2026-01-02T03:04:05+00:00",
      "records": {"Account": [{"Id": ..., "IsDeleted": false, "CreatedDate": ..., ...}], "CustomField": [...]},
+     "objects": [{"FullName": "Subscription__c", "label": "Subscription", "pluralLabel": "Subscriptions"}],
      "picklists": {"Opportunity.StageName": [{"value": ..., "active": ..., ...}]},
      "denied": {"Account.Health_Score__c": "hidden"},
      "numbers": {"001": 17}}
@@ -23,11 +24,12 @@ from typing import Any
 from connectors.sandbox.core.control import ControlError, JsonObject
 from connectors.sandbox.salesforce import ids, person
 from connectors.sandbox.salesforce.catalogue import Catalogue
+from connectors.sandbox.salesforce.custom_objects import add_custom_object, custom_objects
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.schema import Option
 from connectors.sandbox.salesforce.tooling import custom_field, put_custom_field
 
-_PARTS = {"now", "records", "picklists", "denied", "numbers"}
+_PARTS = {"now", "records", "objects", "picklists", "denied", "numbers"}
 
 
 def stored_of(org: Org) -> JsonObject:
@@ -36,6 +38,7 @@ def stored_of(org: Org) -> JsonObject:
     return {
         "now": org.sim.clock.now().isoformat(),
         "records": {name: list(records.values()) for name, records in past.records.items() if records},
+        "objects": custom_objects(org),
         "picklists": _changed_picklists(org),
         "denied": {f"{owner}.{field}": setting for (owner, field), setting in past.denied.items()},
         "numbers": dict(past.numbers),
@@ -46,6 +49,8 @@ def load_stored(org: Org, stored: Mapping[str, Any]) -> None:
     """Put everything back under its old id. KeyError, TypeError, ValueError when it is not what was written."""
     if unknown := set(stored) - _PARTS:
         raise ControlError(f"what is stored of an org is {', '.join(sorted(_PARTS))}, not {', '.join(sorted(unknown))}")
+    for described in stored.get("objects", []):
+        add_custom_object(org, described)
     records = stored["records"]
     for record in records.get("CustomField", []):
         put_custom_field(org, record)
@@ -75,6 +80,7 @@ def _put(org: Org, object: str, record: Mapping[str, Any]) -> None:
 
 def _changed_picklists(org: Org) -> JsonObject:
     made = Catalogue(org.sim.clock)
+    made.types |= {name: one.without_custom_fields() for name, one in org.catalogue.types.items() if one.custom}
     if person.are_on(org.catalogue.types):
         for owner, field in person.turn_on(made.types):
             made.put(owner, field)

@@ -92,6 +92,7 @@ class ObjectType:
     tooling: bool = False  # known to the Tooling API only
     lower: dict[str, Field] = field(default_factory=dict)
     unique: tuple[Field, ...] = ()
+    unique_names: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self._sort_out()
@@ -115,6 +116,10 @@ class ObjectType:
         wanted = relationship.lower()
         return next((one for one in self.fields.values() if (one.relationship or "").lower() == wanted), None)
 
+    def without_custom_fields(self) -> ObjectType:
+        """An independent copy as the object was when it was made."""
+        return replace(self, fields={name: one for name, one in self.fields.items() if not one.custom})
+
     def copy(self) -> ObjectType:
         """An independent copy; the fields themselves never change."""
         return replace(self, fields=dict(self.fields))
@@ -122,6 +127,7 @@ class ObjectType:
     def _sort_out(self) -> None:
         self.lower = {name.lower(): one for name, one in self.fields.items()}
         self.unique = tuple(one for one in self.fields.values() if one.unique)
+        self.unique_names = frozenset(one.name for one in self.unique)
 
 
 def words(name: str) -> str:

@@ -5,6 +5,7 @@
     {"records": {"User": [{"Email": "ann@example.com", "Name": "Ann Lee", "_ref": "ann"}],
                  "Account": [{"Name": "Acme", "Website": "acme.com", "OwnerId": "@ann", "_ref": "acme"}],
                  "Opportunity": [{"AccountId": "@acme", "StageName": "Prospecting", ...}]},
+     "custom_objects": [{"FullName": "Subscription__c", "label": "Subscription"}],
      "custom_fields": [{"FullName": "Account.Health_Score__c", "Metadata": {...}}],
      "options": {...}}
 
@@ -22,6 +23,7 @@ from typing import Any
 from connectors.sandbox.core.control import ControlError, JsonObject
 from connectors.sandbox.salesforce import ids
 from connectors.sandbox.salesforce.bulk import advance_jobs
+from connectors.sandbox.salesforce.custom_objects import add_custom_object
 from connectors.sandbox.salesforce.kept import load_stored, stored_of
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.refusal import Refused
@@ -31,7 +33,7 @@ from connectors.sandbox.salesforce.tooling import add_custom_field
 from connectors.sandbox.salesforce.write import Writer
 
 _FIRST = ("User", "Group", "Account", "Contact", "Lead", "Opportunity", "Task", "Event")
-_PARTS = ("records", "custom_fields", "options", "stored")
+_PARTS = ("records", "custom_objects", "custom_fields", "options", "stored")
 
 
 def as_seed(org: Org) -> JsonObject:
@@ -52,6 +54,8 @@ def load_seed(org: Org, seed: Mapping[str, Any]) -> None:
         org.set_options(seed.get("options", {}))
         if "stored" in seed:
             load_stored(org, seed["stored"])
+        for described in seed.get("custom_objects", []):
+            add_custom_object(org, described)
         for field in seed.get("custom_fields", []):
             add_custom_field(org, field.get("FullName"), field.get("Metadata"), granted=True)
         _load_records(org, seed.get("records", {}))

@@ -8,50 +8,21 @@ https://developer.salesforce.com/docs/atlas.en-us.soql_sosl.meta/soql_sosl/sforc
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
 
 from connectors.sandbox.salesforce.refusal import Refused
+from connectors.sandbox.salesforce.soql_words import Token, refused_at, tokens, unescape
 from connectors.sandbox.salesforce.values import parse_moment, stamp
 
-_TOKEN = re.compile(
-    r"\s*(?:(?P<string>'(?:\\.|[^'\\])*')"
-    r"|(?P<datetime>\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:?\d{2}))"
-    r"|(?P<date>\d{4}-\d{2}-\d{2})"
-    r"|(?P<number>[+-]?\d+(?:\.\d+)?)"
-    r"|(?P<word>[A-Za-z_][\w.]*)"
-    r"|(?P<sign><=|>=|!=|<>|[=<>(),:]))"
-)
-_ESCAPES = {
-    "n": "\n",
-    "r": "\r",
-    "t": "\t",
-    "b": "\b",
-    "f": "\f",
-    '"': '"',
-    "'": "'",
-    "\\": "\\",
-    "_": "\\_",
-    "%": "\\%",
-}
 _SIGNS = {"=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _DATE_WORDS = frozenset({"today", "yesterday", "tomorrow"})
 _DAY_COUNTS = frozenset({"last_n_days", "next_n_days", "n_days_ago"})
 _MOST_DAYS = 100_000
 _MOST_SKIPPED = 2000
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """One word of a query and where it starts."""
-
-    kind: str
-    text: str
-    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,21 +99,10 @@ def parse_condition(text: str) -> Condition:
     return parser.whole(parser.condition)
 
 
-def refused_at(text: str, at: int, code: str, message: str) -> Refused:
-    """A refusal that shows where in the query it is, the way Salesforce does."""
-    line_start = text.rfind("\n", 0, at) + 1
-    start = max(line_start, at - 32)
-    line_end = text.find("\n", at)
-    excerpt = text[start : min(at + 40, len(text) if line_end < 0 else line_end)]
-    row, column = text.count("\n", 0, at) + 1, at - line_start + 1
-    where = f"\n{excerpt}\n{' ' * (at - start)}^\nERROR at Row:{row}:Column:{column}\n"
-    return Refused(code, where + message, None)
-
-
 class _Parser:
     def __init__(self, text: str) -> None:
         self._text = text
-        self._tokens = list(_tokens(text))
+        self._tokens = list(tokens(text))
         self._next = 0
 
     def query(self) -> Query:
@@ -233,7 +193,7 @@ class _Parser:
         self._next += 1
         word = token.text.lower()
         if token.kind == "string":
-            return Literal("string", _unescape(token.text[1:-1]))
+            return Literal("string", unescape(token.text[1:-1]))
         if token.kind == "number":
             return Literal("number", float(word))
         if token.kind in ("date", "datetime"):
@@ -302,20 +262,3 @@ class _Parser:
         token = self._peek()
         shown = "<EOF>" if token.kind == "end" else token.text
         return refused_at(self._text, token.at, "MALFORMED_QUERY", f"unexpected token: '{shown}'")
-
-
-def _tokens(text: str) -> list[Token]:
-    found: list[Token] = []
-    at, end = 0, len(text.rstrip())
-    while at < end:
-        match = _TOKEN.match(text, at)
-        if match is None or match.lastgroup is None:
-            start = at + len(text[at:]) - len(text[at:].lstrip())
-            raise refused_at(text, start, "MALFORMED_QUERY", f"unexpected token: '{text[start : start + 1]}'")
-        found.append(Token(match.lastgroup, match.group(match.lastgroup), match.start(match.lastgroup)))
-        at = match.end()
-    return [*found, Token("end", "", end)]
-
-
-def _unescape(text: str) -> str:
-    return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found.group(1), found.group(1)), text)

@@ -12,7 +12,8 @@ from connectors.sandbox.salesforce import ids
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.refusal import Refused
 from connectors.sandbox.salesforce.schema import NUMBER_TYPES, Field, ObjectType
-from connectors.sandbox.salesforce.soql import Compare, Condition, Literal, Path, Query, refused_at
+from connectors.sandbox.salesforce.soql import Compare, Condition, Literal, Path, Query
+from connectors.sandbox.salesforce.soql_words import refused_at
 from connectors.sandbox.salesforce.table import Record, fold
 from connectors.sandbox.salesforce.values import stamp
 

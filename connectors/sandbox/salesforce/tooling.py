@@ -78,6 +78,9 @@ def add_custom_field(org: Org, full_name: Any, metadata: Any, granted: bool) -> 
         message = f"There is already a field named {name} on {owner}."
         raise Refused("DUPLICATE_DEVELOPER_NAME", message, ("DeveloperName",))
     field = _field(name, metadata)
+    if unknown := [one for one in field.reference_to if one not in org.catalogue.types]:
+        message = f"referenceTo value of '{unknown[0]}' does not resolve to a valid sObject type"
+        raise Refused("FIELD_INTEGRITY_EXCEPTION", message, ("ReferenceTo",))
     _check_external_ids(org, owners[0], field)
     org.add_field(owner, field)
     record_id = org.new_id("00N")
@@ -139,6 +142,7 @@ def _field(name: str, metadata: Any) -> Field:
         id_lookup=external,
         case_sensitive=bool(metadata.get("caseSensitive")),
         custom=True,
+        relationship=f"{name}__r" if shape["type"] == "reference" else None,
         **shape,
     )
 
@@ -193,6 +197,13 @@ def _fixed(kind: str, length: int = 0) -> Callable[[Metadata], dict[str, Any]]:
     return lambda _: {"type": kind, "length": length}
 
 
+def _lookup(metadata: Metadata) -> dict[str, Any]:
+    target = metadata.get("referenceTo")
+    if not isinstance(target, str) or not target:
+        raise _missing("referenceTo")
+    return {"type": "reference", "length": 18, "reference_to": (target,)}
+
+
 _TYPES: dict[str, Callable[[Metadata], dict[str, Any]]] = {
     "Text": _text,
     "TextArea": _fixed("textarea", 255),
@@ -206,6 +217,7 @@ _TYPES: dict[str, Callable[[Metadata], dict[str, Any]]] = {
     "Email": _fixed("email", 80),
     "Phone": _fixed("phone", 40),
     "Url": _fixed("url", 255),
+    "Lookup": _lookup,
     "Picklist": _picklist("picklist"),
     "MultiselectPicklist": _picklist("multipicklist"),
 }

@@ -38,7 +38,7 @@ class Writer:
     disturbance: Disturbance | None = None
     journal: Journal = field(default_factory=Journal)
     now: str = field(init=False)
-    _rules: bool = field(init=False)
+    _governed: bool = field(init=False)
     _persons: bool = field(init=False)
     _update_intakes: dict[str, Intake] = field(init=False, default_factory=dict)
 
@@ -46,20 +46,22 @@ class Writer:
         self.now = self.org.now()
         options = self.org.options
         self._persons = person.are_on(self.org.catalogue.types)
-        self._rules = bool(options.duplicate_rules or options.validation_rules) and not (self.trusted or self.human)
+        self._governed = bool(options.duplicate_rules or options.validation_rules or options.flows or self.disturbance)
 
     def insert(
         self, kind: ObjectType, given: Mapping[str, Any], record_id: str | None = None, *, batch: bool = False
     ) -> str:
         """Create a record; its id. ``batch``: an ``id`` among the values is not meant."""
         self._check_createable(kind)
-        changes = self._intake(kind, creating=True).accept(self.org, given, None, batch)
+        intake = self._intake(kind, creating=True)
+        changes = intake.accept(self.org, given, None, batch)
         record: Record = {
             "Id": record_id or self.org.new_id(kind.prefix),
             "IsDeleted": False,
             "CreatedDate": self.now,
             "CreatedById": self.user_id,
-            **_defaults(kind, self.user_id),
+            **intake.defaults,
+            **({"OwnerId": self.user_id} if "OwnerId" in kind.fields else {}),
             **{name: value for name, value in changes.items() if value is not None},
         }
         if self.disturbance:
@@ -86,9 +88,9 @@ class Writer:
 
     def upsert(self, kind: ObjectType, key: Field, given: Mapping[str, Any], may_create: bool) -> tuple[str, bool]:
         """Update the one record with this key, or create it; its id and whether it was created."""
-        wanted = next((value for name, value in given.items() if name.lower() == key.name.lower()), None)
-        wanted = stored(key, wanted)
-        rest = {name: value for name, value in given.items() if name.lower() != key.name.lower()}
+        rest = dict(given)
+        named = key.name if key.name in rest else next((name for name in rest if name.lower() == key.name.lower()), "")
+        wanted = stored(key, rest.pop(named, None))
         if wanted is None and key.name == "Id" and may_create:
             return self.insert(kind, rest), True
         if wanted is None:
@@ -135,16 +137,12 @@ class Writer:
         table = org.tables[name]
         if not self.trusted and (before is None or "OwnerId" in changes or name in CHECKED_WHOLE):
             check_saved(org, kind, record, before)
-        check_unique(table, record, before)
-        if self._rules:
-            self._follow_rules(kind, record, table)
-        if self.disturbance and not self.trusted and not self.human:
-            self.disturbance.before_save(record)
+        if before is None or not kind.unique_names.isdisjoint(changes):
+            check_unique(table, record, before)
+        if self._governed:
+            self._meet_the_org(kind, record, table)
         if name in PERMISSION_OBJECTS:
             check_permission(org, kind, record)
-        for flow in org.options.flows:
-            if flow["object"] == name:
-                record[flow["field"]] = flow["value"]
         self.journal.put(table, record["Id"], record)
         if self._persons:
             person.follow(org, name, record, self.journal)
@@ -154,10 +152,18 @@ class Writer:
             org.catalogue.touch()
             self._update_intakes.clear()
 
-    def _follow_rules(self, kind: ObjectType, record: Record, table: Table) -> None:
-        if not self.allow_duplicates:
-            check_duplicate_rules(self.org, table, record)
-        check_rules(self.org, kind, record)
+    def _meet_the_org(self, kind: ObjectType, record: Record, table: Table) -> None:
+        """What this org was told to do with records: duplicate and validation rules, locks, flows."""
+        options = self.org.options
+        if not self.trusted and not self.human:
+            if options.duplicate_rules and not self.allow_duplicates:
+                check_duplicate_rules(self.org, table, record)
+            check_rules(self.org, kind, record)
+            if self.disturbance:
+                self.disturbance.before_save(record)
+        for flow in options.flows:
+            if flow["object"] == kind.name:
+                record[flow["field"]] = flow["value"]
 
     def _remove(self, kind: ObjectType, before: Record) -> None:
         gone = {**before, "IsDeleted": True, "LastModifiedDate": self.now, "SystemModstamp": self.now}
@@ -182,13 +188,6 @@ def _wrong_target(kind: ObjectType, known: str, given: Any) -> Refused:
     if not known.startswith(kind.prefix) or not known:
         return Refused("MALFORMED_ID", f"{kind.fields['Id'].label}: id value of incorrect type: {given}", ("Id",))
     return Refused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
-
-
-def _defaults(kind: ObjectType, user_id: str) -> Record:
-    values = {name: one.default for name, one in kind.fields.items() if one.default is not None}
-    if "OwnerId" in kind.fields:
-        values["OwnerId"] = user_id
-    return values
 
 
 def children_of(org: Org, record_id: str, deleted: bool = False) -> list[tuple[ObjectType, Record]]:

@@ -69,3 +69,43 @@ def test_too_much_in_one_call_is_refused(api):
     assert run(api, *[one] * 26).status_code == 400
     query = {"method": "GET", "url": f"{BASE}/query?q=SELECT Id FROM Account"}
     assert run(api, *[query] * 6).json()[0]["errorCode"] == "LIMIT_EXCEEDED"
+
+
+def node(kind, reference, **values):
+    return {"attributes": {"type": kind, "referenceId": reference}, **values}
+
+
+def test_a_batch_answers_each_request_and_counts_each(api):
+    before = api.sim("state")["api_calls"]
+    parts = [
+        {"method": "PATCH", "url": f"v60.0/sobjects/Account/{ACME}", "richInput": {"Rating": "Hot"}},
+        {"method": "GET", "url": "v60.0/sobjects/Account/0015f00000zzzzzAAA"},
+        {"method": "GET", "url": f"/services/data/v60.0/sobjects/Account/{ACME}?fields=Rating"},
+    ]
+    body = api.call("POST", "/composite/batch", {"batchRequests": parts}).json()
+    assert body["hasErrors"] is True
+    assert [one["statusCode"] for one in body["results"]] == [204, 404, 200]
+    assert body["results"][2]["result"]["Rating"] == "Hot"
+    assert api.sim("state")["api_calls"] == before + 3
+    halted = api.call("POST", "/composite/batch", {"batchRequests": parts, "haltOnError": True}).json()
+    assert [one["statusCode"] for one in halted["results"]] == [204, 404, 412]
+    assert api.call("POST", "/composite/batch", {"batchRequests": parts * 9}).status_code == 400
+
+
+def test_a_tree_creates_parents_and_children_or_nothing(api):
+    contacts = {"records": [node("Contact", "c1", LastName="Ray"), node("Contact", "c2", LastName="Lee")]}
+    tree = {"records": [node("Account", "a1", Name="Tree", Contacts=contacts), node("Account", "a2", Name="Alone")]}
+    answer = api.call("POST", "/composite/tree/Account", tree)
+    made = {one["referenceId"]: one["id"] for one in answer.json()["results"]}
+    assert (answer.status_code, answer.json()["hasErrors"], set(made)) == (201, False, {"a1", "c1", "c2", "a2"})
+    assert [api.stored("Contact", made[one])["AccountId"] for one in ("c1", "c2")] == [made["a1"]] * 2
+    before = api.sim("state")["objects"]
+    del contacts["records"][1]["LastName"]
+    refused = api.call("POST", "/composite/tree/Account", tree)
+    message = "Required fields are missing: [LastName]"
+    error = {"statusCode": "REQUIRED_FIELD_MISSING", "message": message, "fields": ["LastName"]}
+    assert (refused.status_code, refused.json()) == (
+        400,
+        {"hasErrors": True, "results": [{"referenceId": "c2", "errors": [error]}]},
+    )
+    assert api.sim("state")["objects"] == before

@@ -113,3 +113,56 @@ def test_two_writers_of_one_account_meet_at_its_lock(api):
     assert len(api.stored("Task")) == 200
     assert api.sim("state?object=User")["locked"] == []
     assert api.batch("PATCH", "Account", [{"id": ACME, "Rating": "Hot"}])[0]["success"]
+
+
+def test_records_meet_a_fault_by_chance_and_a_seed_makes_the_chance_the_same(api):
+    def met(**match):
+        api.sim("reset", {"only": ["faults"]})
+        arm(api, "lock", {"probability": 1.0, **match}, percent=40)
+        results = api.batch("POST", "Account", [{"Name": f"A{n}"} for n in range(50)])
+        return [one["success"] for one in results]
+
+    first = met(seed=7)
+    assert 10 < first.count(False) < 35
+    assert met(seed=7) == first
+    assert met(seed=8) != first
+
+
+def test_a_request_meets_a_fault_by_chance_and_a_seed_makes_the_chance_the_same(api):
+    def met(seed):
+        api.sim("faults", {"clear": True})
+        args = {"status": 503, "body": [{"errorCode": "SERVER_UNAVAILABLE", "message": "busy"}]}
+        match = {"probability": 0.5, "seed": seed, "path_regex": "/limits"}
+        api.sim("faults", {"kind": "status", "args": args, "match": match})
+        return [api.call("GET", "/limits").status_code for _ in range(20)]
+
+    first = met(3)
+    assert set(first) == {200, 503}
+    assert met(3) == first
+    assert met(4) != first
+
+
+def test_rows_of_a_bulk_job_can_be_locked(api):
+    arm(api, "lock", {"method": "PATCH", "path_regex": "/jobs/ingest"}, ids=[GLOBEX])
+    job = api.call("POST", "/jobs/ingest", {"object": "Account", "operation": "update"}).json()
+    text = f"Id,Rating\n{ACME},Hot\n{GLOBEX},Hot\n"
+    api.http.put(f"{api.url}/{job['contentUrl']}", data=text, headers={"Content-Type": "text/csv"}, timeout=10)
+    api.call("PATCH", f"/jobs/ingest/{job['id']}", {"state": "UploadComplete"})
+    refused = api.call("GET", f"/jobs/ingest/{job['id']}/failedResults").text.splitlines()
+    words = f"UNABLE_TO_LOCK_ROW:unable to obtain exclusive access to this record or 1 records: {GLOBEX}:--"
+    assert refused[1:] == [f'"{GLOBEX}","{words}","{GLOBEX}","Hot"']
+    assert [one.get("Rating") for one in api.stored("Account")] == ["Hot", None, None]
+
+
+def test_a_task_of_a_contact_waits_for_the_lock_of_the_contacts_account(api):
+    api.sim("config", {"time_scale": 0.5, "lock_wait": 0.02})
+    (contact,) = api.stored("Contact")
+    slow = [{"Subject": "s", "WhoId": contact["Id"]}] * 200
+    other = threading.Thread(target=api.batch, args=("POST", "Task", slow))
+    other.start()
+    while other.is_alive() and ACME not in api.sim("state?object=User")["locked"]:
+        pass
+    (result,) = api.batch("PATCH", "Account", [{"id": ACME, "Rating": "Hot"}])
+    other.join()
+    assert result["errors"][0]["statusCode"] == "UNABLE_TO_LOCK_ROW"
+    assert {one["AccountId"] for one in api.stored("Task")} == {ACME}

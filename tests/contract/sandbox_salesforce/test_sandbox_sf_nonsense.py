@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from seeded_ids import ACME, GLOBEX
@@ -15,6 +16,17 @@ NAMES = st.sampled_from(
         *("NumberOfEmployees", "ActivityDate", "records", "allOrNone", "compositeRequest", "url", "method", "body"),
         *("referenceId", "FullName", "Metadata", "label", "length", "valueSet", "object", "operation", "state"),
         *("externalIdFieldName", "httpHeaders", "valueSetDefinition", "value", "CloseDate", "Rating"),
+        *(
+            "ids",
+            "fields",
+            "batchRequests",
+            "richInput",
+            "Contacts",
+            "query",
+            "LastName",
+            "PersonEmail",
+            "IsPersonAccount",
+        ),
     ]
 )
 JSON = st.recursive(
@@ -35,6 +47,11 @@ PATHS = st.sampled_from(
         "/sobjects/PermissionSetAssignment",
         "/tooling/sobjects/CustomField",
         "/jobs/ingest",
+        "/jobs/query",
+        "/composite/sobjects/Account",
+        "/sobjects/Account/deleted",
+        "/composite/batch",
+        "/composite/tree/Account",
         "/query",
         "/limits",
     ]
@@ -48,9 +65,17 @@ RECORDS = st.fixed_dictionaries(
 )
 
 
+@pytest.fixture(params=[False, True], ids=["companies", "persons too"])
+def org(api, request):
+    """An org without and with person accounts."""
+    if request.param:
+        api.sim("config", {"person_accounts": True})
+    return api
+
+
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(["GET", "POST", "PATCH", "PUT", "DELETE"]), PATHS, JSON | RECORDS)
-def test_any_body_is_answered_properly(api, method, path, body):
-    answer = api.call(method, path, body)
+def test_any_body_is_answered_properly(org, method, path, body):
+    answer = org.call(method, path, body)
     assert answer.status_code < 500, answer.text
     assert answer.status_code == 204 or answer.content == b"" or answer.json() is not None

@@ -1,0 +1,136 @@
+"""The composite resources that are no transaction of calls: ``/composite/batch`` and ``/composite/tree/T``.
+
+https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_batch.htm
+https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_sobject_tree.htm
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
+
+from connectors.sandbox.salesforce.api import Answer, Call, Handler, Resource, dispatch
+from connectors.sandbox.salesforce.refusal import Refused, malformed
+from connectors.sandbox.salesforce.rows import writer_for
+from connectors.sandbox.salesforce.schema import ObjectType
+
+_MOST_REQUESTS = 25
+_MOST_RECORDS, _MOST_LEVELS = 200, 5
+_URL = re.compile(r"/?(?:services/data/)?v(\d+\.0)(/.*)\Z")
+Json = Any
+
+
+def batch(resources: Sequence[Resource]) -> Handler:
+    """``POST /composite/batch``: each request stands alone and counts as a call of its own."""
+
+    def handle(call: Call) -> Answer:
+        body = call.body()
+        parts = body.get("batchRequests")
+        if not isinstance(parts, list) or not parts or not all(_is_request(part) for part in parts):
+            raise malformed("batchRequests has to be a list of requests with method and url")
+        if len(parts) > _MOST_REQUESTS:
+            message = f"The number of requests {len(parts)} exceeds the limit of {_MOST_REQUESTS}"
+            raise Refused("LIMIT_EXCEEDED", message, None)
+        results: list[dict[str, Json]] = []
+        failed = False
+        for part in parts:
+            if failed and body.get("haltOnError"):
+                halted = {"errorCode": "BATCH_PROCESSING_HALTED", "message": "Batch processing halted per request"}
+                results.append({"statusCode": 412, "result": [halted]})
+                continue
+            answer = _answer(resources, call, part)
+            failed = failed or answer.status >= 400
+            results.append({"statusCode": answer.status, "result": answer.body})
+        for _ in parts[1:]:
+            call.org.use_call()
+        return Answer({"hasErrors": failed, "results": results})
+
+    return handle
+
+
+def tree(call: Call, object: str) -> Answer:
+    """``POST /composite/tree/T``: records with their children, all of them created or none."""
+    kind = call.kind(object)
+    nodes = list(_nodes(call, kind, call.body().get("records"), None, 1))
+    if len(nodes) > _MOST_RECORDS:
+        raise Refused("EXCEEDED_ID_LIMIT", f"a tree has at most {_MOST_RECORDS} records", None)
+    if len({node.reference for node in nodes}) < len(nodes):
+        raise malformed("every record needs a referenceId of its own")
+    call.exchange.records = (call.exchange.records or 0) + len(nodes)
+    writer = writer_for(call)
+    start = writer.journal.mark()
+    made: dict[str, str] = {}
+    for node in nodes:
+        try:
+            if writer.disturbance:
+                writer.disturbance.next_record()
+            parent = {node.parent[0]: made[node.parent[1]]} if node.parent else {}
+            made[node.reference] = writer.insert(node.kind, {**node.values, **parent}, batch=True)
+        except Refused as refused:
+            writer.journal.roll_back(start)
+            failure = {"referenceId": node.reference, "errors": [refused.of_record()]}
+            return Answer({"hasErrors": True, "results": [failure]}, 400)
+    results = [{"referenceId": reference, "id": record_id} for reference, record_id in made.items()]
+    return Answer({"hasErrors": False, "results": results}, 201)
+
+
+class _Node(NamedTuple):
+    """``parent`` is the field that refers to it and its reference id."""
+
+    kind: ObjectType
+    reference: str
+    values: dict[str, Json]
+    parent: tuple[str, str] | None
+
+
+def _nodes(call: Call, kind: ObjectType, given: Json, parent: str | None, level: int) -> Iterator[_Node]:
+    if not isinstance(given, list) or not given or not all(isinstance(one, dict) for one in given):
+        raise malformed("records has to be a list of objects")
+    if level > _MOST_LEVELS:
+        raise malformed(f"a tree has at most {_MOST_LEVELS} levels")
+    for one in given:
+        attributes = one.get("attributes")
+        reference = attributes.get("referenceId") if isinstance(attributes, dict) else None
+        named = attributes.get("type") if isinstance(attributes, dict) else None
+        if not isinstance(reference, str) or not isinstance(named, str):
+            raise malformed("every record needs attributes with type and referenceId")
+        mine = call.org.catalogue.find(named)
+        if mine is None or (parent is None and mine is not kind):
+            raise Refused("INVALID_TYPE", f"sObject type '{named}' is not supported here.", None)
+        below = {name: value for name, value in one.items() if isinstance(value, dict) and "records" in value}
+        values = {name: value for name, value in one.items() if name not in below}
+        yield _Node(mine, reference, values, (_field_to(mine, kind), parent) if parent else None)
+        for children in below.values():
+            yield from _nodes(call, mine, children["records"], reference, level + 1)
+
+
+def _field_to(child: ObjectType, parent: ObjectType) -> str:
+    for field in child.fields.values():
+        if parent.name in field.reference_to and field.createable and field.name != "OwnerId":
+            return field.name
+    raise Refused("INVALID_FIELD", f"{child.name} has no parent {parent.name}", None)
+
+
+def _is_request(part: Json) -> bool:
+    return isinstance(part, dict) and all(isinstance(part.get(name), str) for name in ("method", "url"))
+
+
+def _answer(resources: Sequence[Resource], call: Call, part: dict[str, Json]) -> Answer:
+    url = urlsplit(part["url"])
+    found = _URL.match(url.path)
+    if found is None:
+        return Answer([{"message": "The requested resource does not exist", "errorCode": "NOT_FOUND"}], 404)
+    inner = replace(
+        call,
+        version=found.group(1),
+        method=part["method"].upper(),
+        path=found.group(2),
+        query=dict(parse_qsl(url.query, keep_blank_values=True)),
+        raw=json.dumps(part["richInput"]).encode() if "richInput" in part else b"",
+        headers={},
+    )
+    return dispatch(resources, inner)
