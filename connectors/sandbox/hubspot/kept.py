@@ -24,7 +24,7 @@ from connectors.sandbox.hubspot.contents import Contents, PortalOwner
 from connectors.sandbox.hubspot.defaults import default_schema
 from connectors.sandbox.hubspot.kinds import KINDS, Kind, custom_kind, described_by
 from connectors.sandbox.hubspot.moments import iso, milliseconds
-from connectors.sandbox.hubspot.records import Record, Source
+from connectors.sandbox.hubspot.record import Record, Source
 from connectors.sandbox.hubspot.schema import Group, Property
 
 if TYPE_CHECKING:
@@ -116,7 +116,6 @@ def _record(described: Mapping[str, Any]) -> Record:
         updated_ms=_moment(described["updatedAt"]),
         archived_ms=_moment(described["archivedAt"]) if "archivedAt" in described else None,
         writes=[(int(one["at"]), Source(*one["source"]), one["values"]) for one in described["writes"]],
-        versions=[(0, values)],
     )
 
 

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from connectors.sandbox.hubspot.kinds import COMPANIES, TASKS
-from connectors.sandbox.hubspot.records import Record
+from connectors.sandbox.hubspot.record import Record
 
 if TYPE_CHECKING:
     from connectors.sandbox.hubspot.portal import Portal

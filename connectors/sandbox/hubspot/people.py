@@ -21,7 +21,7 @@ def list_owners(call: Call) -> Answer:
     limit, after = call.number("limit", 100), call.number("after", 0)
     if not 0 < limit <= LONGEST_PAGE:
         raise invalid(f"limit must be between 1 and {LONGEST_PAGE}")
-    email, archived = call.query.get("email"), call.flag("archived")
+    email, archived = call.asked("email"), call.flag("archived")
     found = [
         owner
         for owner in sorted(call.portal.contents.owners.values(), key=lambda owner: int(owner.id))
@@ -36,7 +36,7 @@ def list_owners(call: Call) -> Answer:
 
 def get_owner(call: Call) -> Answer:
     """200 with the owner of an owner id or, with ``idProperty=userId``, a user id."""
-    by_user, archived = call.query.get("idProperty") == "userId", call.flag("archived")
+    by_user, archived = call.asked("idProperty") == "userId", call.flag("archived")
 
     def named(owner: PortalOwner) -> bool:
         return (str(owner.user_id) if by_user else owner.id) == call.params["id"]

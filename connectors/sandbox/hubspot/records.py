@@ -1,91 +1,15 @@
-"""The records of one kind: values, history, versions a lagging search still sees, merges."""
+"""The records of one kind: how they are found, which values only one of them holds, merges."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from operator import itemgetter
 
 from connectors.sandbox.hubspot.addresses import OTHERS, PRIMARY, addresses_in, joined, others_in
 from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
 from connectors.sandbox.hubspot.moments import iso
-
-Values = dict[str, str]
-
-_VERSIONS_KEPT_MS = 120_000
-_VERSIONS_KEPT = 64
-"""How far back a search can lag; a record written more often than that is seen still older."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Who wrote a value. ``user_id`` is set for a person."""
-
-    type: str
-    id: str
-    user_id: str | None = None
-
-
-class Change(NamedTuple):
-    """One value a property had, from ``at_ms`` on."""
-
-    value: str
-    at_ms: int
-    source: Source
-
-
-@dataclass(slots=True)
-class Record:
-    """One record. ``values`` is replaced, never changed, so that older versions stay as they were.
-
-    A value that was cleared is kept as an empty text; one that was never set is absent (recorded).
-    """
-
-    id: str
-    values: Values
-    created_ms: int
-    updated_ms: int
-    archived_ms: int | None = None
-    writes: list[tuple[int, Source, Mapping[str, str]]] = field(default_factory=list)
-    versions: list[tuple[int, Values]] = field(default_factory=list)
-
-    def seen_at(self, ms: int) -> Values | None:
-        """The values a search goes by that lags behind at ``ms``; None when there was no record then."""
-        if self.archived_ms is not None and self.archived_ms <= ms:
-            return None
-        for since, values in reversed(self.versions):
-            if since <= ms:
-                return values
-        return None
-
-    def history(self, name: str) -> list[Change]:
-        """Every value a property had, oldest first; writing the same value again is no change."""
-        found: list[Change] = []
-        for at_ms, source, changes in self.writes:
-            value = changes.get(name)
-            if value is not None and value != (found[-1].value if found else ""):
-                found.append(Change(value, at_ms, source))
-        return found
-
-    def set(self, changes: Mapping[str, str], modified: str, at_ms: int, source: Source) -> None:
-        """Store changed values; ``modified`` names the property that holds the moment of the last change.
-
-        Writing the values a record has leaves that moment alone (recorded in 2025).
-        """
-        current = self.values
-        if all(current.get(name) == value for name, value in changes.items()):
-            return
-        values = {**current, **changes, modified: iso(at_ms)}
-        self.writes.append((at_ms, source, changes))
-        self.values = values
-        self.updated_ms = at_ms
-        versions = self.versions
-        versions.append((at_ms, values))
-        if len(versions) > 2 and versions[1][0] <= at_ms - _VERSIONS_KEPT_MS:
-            del versions[0]
-        if len(versions) > _VERSIONS_KEPT:
-            del versions[1]
+from connectors.sandbox.hubspot.record import Record, Source, Values
 
 
 class RecordStore:
@@ -174,22 +98,20 @@ class RecordStore:
         text = iso(at_ms)
         dated = {self.kind.created: text, self.kind.modified: text, **values, "hs_object_id": record_id}
         kept = {name: value for name, value in dated.items() if value}
-        record = Record(record_id, kept, at_ms, at_ms)
-        record.writes = [(at_ms, source, kept)]
-        record.versions = [(at_ms if visible_ms is None else visible_ms, kept)]
+        record = Record(record_id, kept, at_ms, at_ms, visible_ms=at_ms if visible_ms is None else visible_ms)
+        record.writes.append((at_ms, source, dict(kept)))
         self.by_id[record_id] = record
         self._claim(record, self._unique)
         return record
 
     def update(self, record: Record, changes: Mapping[str, str], at_ms: int, source: Source) -> None:
         """Change a living record; unique values move with it."""
-        if self._unique:
-            touched = [name for name in self._unique if name in changes or (name == PRIMARY and OTHERS in changes)]
+        touched = [name for name in self._unique if self._moves(name, record.values, changes)]
+        if touched:
             self._release(record, touched)
-            record.set(changes, self.kind.modified, at_ms, source)
+        record.set(changes, self.kind.modified, at_ms, source)
+        if touched:
             self._claim(record, touched)
-        else:
-            record.set(changes, self.kind.modified, at_ms, source)
 
     def archive(self, record: Record, at_ms: int) -> None:
         """Archive a living record; its unique values are free again."""
@@ -232,6 +154,11 @@ class RecordStore:
         for name in list(self._unique):
             self.index(name)
 
+    def _moves(self, name: str, before: Mapping[str, str], changes: Mapping[str, str]) -> bool:
+        if name == PRIMARY and self.kind is CONTACTS:
+            return PRIMARY in changes or OTHERS in changes
+        return name in changes and changes[name] != before.get(name)
+
     def _held(self, name: str, values: Mapping[str, str]) -> Sequence[str]:
         if name == PRIMARY and self.kind is CONTACTS:
             return addresses_in(values)
@@ -257,9 +184,16 @@ def echo(record: Record, kind: Kind, names: tuple[str, ...], more: tuple[str, ..
     Of ``names`` those without a value are null.
     """
     values = record.values
-    return {name: values.get(name) for name in _ordered(kind, names, more) if name in values or name in names}
+    order, values_of = _ordered(kind, names, more)
+    try:
+        return dict(zip(order, values_of(values), strict=True))
+    except KeyError:
+        return {name: values.get(name) for name in order if name in values or name in names}
 
 
 @lru_cache(maxsize=1024)
-def _ordered(kind: Kind, names: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted({*names, *more, kind.created, kind.modified, "hs_object_id"}))
+def _ordered(
+    kind: Kind, names: tuple[str, ...], more: tuple[str, ...]
+) -> tuple[tuple[str, ...], itemgetter[tuple[str, ...]]]:
+    order = tuple(sorted({*names, *more, kind.created, kind.modified, "hs_object_id"}))
+    return order, itemgetter(*order)

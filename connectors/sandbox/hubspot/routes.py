@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
 
@@ -52,7 +53,7 @@ class Found:
     route: Route
     family: str
     version: str
-    params: dict[str, str]
+    params: Mapping[str, str]
 
     def scopes(self, kind: Kind | None) -> tuple[str, ...]:
         """Any one of these scopes is enough for the ``kind`` of the path; none are needed when empty."""
@@ -69,8 +70,9 @@ class Found:
         return (schemas_scope, objects_scope) if self.route.verb == "read" else (schemas_scope,)
 
 
+@lru_cache(maxsize=1024)
 def find_route(method: str, path: str) -> Found | None:
-    """The route of a request, or None when there is no such path."""
+    """The route of a request by its path as it was sent, or None when there is no such path."""
     parts = [part for part in path.split("/") if part]
     placed = _family(parts)
     if placed is None:

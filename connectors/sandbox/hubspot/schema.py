@@ -111,6 +111,7 @@ class Schema:
         self.properties = dict(properties)
         self.groups = dict(groups)
         self.writable = self._writable()
+        self.choices = self._choices()
         self._prepared: dict[str, Any] = {}
 
     def prepared(self, prepare: Callable[[Schema], dict[str, Prepared]]) -> dict[str, Prepared]:
@@ -125,6 +126,10 @@ class Schema:
     def _writable(self) -> dict[str, Property]:
         known = self.properties.values()
         return {each.name: each for each in known if not (each.archived or each.read_only or each.calculated)}
+
+    def _choices(self) -> frozenset[str]:
+        """Names of the properties a value can be appended to."""
+        return frozenset(name for name, known in self.properties.items() if known.type == "enumeration")
 
     def get(self, name: str) -> Property | None:
         """The property, unless it does not exist or is archived."""
@@ -142,7 +147,7 @@ class Schema:
     def put(self, definition: Property) -> None:
         """Add or replace one definition."""
         self.properties[definition.name] = definition
-        self.writable, self._prepared = self._writable(), {}
+        self.writable, self.choices, self._prepared = self._writable(), self._choices(), {}
 
     def archive(self, name: str, at_ms: int) -> None:
         """Archive one definition; records keep its values out of sight."""
