@@ -13,7 +13,7 @@ Values = dict[str, str]
 _UNDO_KEPT_MS = 120_000
 _UNDO_KEPT = 64
 """How far back a search can lag; a record written more often than that is seen still older."""
-_WRITES_KEPT = 512
+_WRITES_KEPT = 128
 """Writes to a record until the older half becomes one: the last value of each property, at the last moment."""
 
 

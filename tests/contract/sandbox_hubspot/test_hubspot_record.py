@@ -52,7 +52,7 @@ def test_the_history_of_a_thousand_writes_is_short_and_forgets_no_property():
     history = record.history("name")
     assert [change.value for change in history[-3:]] == ["998", "999", "1000"]
     assert [change.at_ms for change in history] == sorted(change.at_ms for change in history)
-    assert len(record.writes) <= 512
+    assert len(record.writes) <= 128
     assert [change.value for change in record.history("city")] == ["Oslo"]
 
 
