@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
 
-from connectors.sandbox.hubspot import batch, definitions, groups, links, objects, people
+from connectors.sandbox.hubspot import batch, definitions, groups, links, logins, objects, people
 from connectors.sandbox.hubspot.call import Handler
 from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.limits import Bucket
@@ -155,6 +155,7 @@ _FAMILIES: dict[str, list[Route]] = {
         ("POST", "{type}/{to}/batch/labels/archive", links.batch_labels_archive, "write", "association"),
     ),
     "schemas": _routes(("GET", "", people.list_schemas)),
+    "crm-object-schemas": _routes(("GET", "schemas", people.list_schemas)),
     "owners": _routes(("GET", "", people.list_owners), ("GET", "{id}", people.get_owner)),
     "pipelines": _routes(
         ("GET", "{type}", people.list_pipelines),
@@ -166,10 +167,12 @@ _FAMILIES: dict[str, list[Route]] = {
         ("GET", "api-usage/daily/private-apps", people.daily_usage),
     ),
     "oauth": _routes(
-        ("POST", "token", people.token_exchange, "write", "open"),
-        ("GET", "access-tokens/{token}", people.access_token, "read", "open"),
-        ("GET", "refresh-tokens/{token}", people.refresh_token, "read", "open"),
-        ("POST", "private-apps/get/access-token-info", people.token_info, "read"),
+        ("POST", "token", logins.token_exchange, "write", "open"),
+        ("POST", "token/introspect", logins.introspect, "read", "open"),
+        ("POST", "token/revoke", logins.revoke, "write", "open"),
+        ("GET", "access-tokens/{token}", logins.access_token, "read", "open"),
+        ("GET", "refresh-tokens/{token}", logins.refresh_token, "read", "open"),
+        ("POST", "private-apps/get/access-token-info", logins.token_info, "read"),
     ),
 }
 _TABLE: dict[tuple[str, str, int], list[Route]] = {}
