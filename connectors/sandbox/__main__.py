@@ -1,7 +1,8 @@
-"""``python -m connectors.sandbox [--salesforce-port N] [--hubspot-port N] [--seed FILE [--keep]]``: both sandbox CRMs.
+"""``python -m connectors.sandbox [--salesforce-port N] [--hubspot-port N] [--seed FILE [--keep]] [--state FILE]``.
 
-Writes one JSON line with URLs and credentials to stdout once both accept connections, and stops on SIGTERM.
-With ``--keep`` the next start with the same file goes on where this one stopped.
+Runs both sandbox CRMs. Writes one JSON line with URLs and credentials to stdout once both accept connections,
+and stops on SIGTERM. With ``--keep`` the next start with the same seed file goes on where this one stopped; with
+``--state`` it goes on even when this one was killed.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ def main() -> None:
     parser.add_argument(
         "--keep", action="store_true", help="on stop, write both CRMs and the credentials back to the seed file"
     )
+    parser.add_argument("--state", type=Path, help="SQLite file that holds both CRMs at every moment")
     chosen = parser.parse_args()
     if chosen.keep and chosen.seed is None:
         parser.error("--keep needs --seed FILE")
@@ -33,6 +35,7 @@ def main() -> None:
         json.loads(chosen.seed.read_text()) if chosen.seed else None,
         _announce,
         keep=chosen.seed if chosen.keep else None,
+        state=chosen.state,
     )
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from connectors.sandbox.core.control import ControlError
+from connectors.sandbox.core.lasting import Changes, Lasting, Row, StateFile, Whole, whole_seed
 from connectors.sandbox.core.server import HttpServer
 from connectors.sandbox.core.sim import Sim
 
@@ -71,6 +72,7 @@ def serve(
     credentials: Credentials | None = None,
     random_seed: int = 1,
     keep: Path | None = None,
+    state: Path | None = None,
 ) -> None:
     """Run until SIGTERM or SIGINT; returns within a second of either.
 
@@ -82,11 +84,17 @@ def serve(
     ``keep``: on the signal, write a seed with both CRMs as they are then, and the credentials, to that file,
     readable by its owner only, so that the next start goes on from there. A CRM left out keeps its part of
     ``seed``. Not kept: sessions, faults, log, counters, quotas and credentials changed while running.
+
+    ``state``: an SQLite file that holds both CRMs at every moment (`core.lasting`), so that they can be killed.
+    What it holds goes before ``seed`` and its credentials; a reset leads back to the last start.
     """
     seed = seed or {}
-    chosen = credentials or Credentials.of_seed(seed.get("credentials", {}))
-    crms = _open(salesforce_port, hubspot_port, seed, chosen, random_seed)
+    file = StateFile(state) if state else None
+    chosen = _credentials(file, credentials, seed)
+    crms = _open(salesforce_port, hubspot_port, seed, chosen, random_seed, file)
     asyncio.run(_run(crms, on_ready, asyncio.Event()))
+    if file:
+        file.close()
     if keep is not None:
         now = {crm.name: crm.as_seed() for crm in crms}
         _replace(keep, json.dumps({**seed, **now, "credentials": asdict(chosen)}))
@@ -100,11 +108,13 @@ def running(
     hubspot_port: int | None = 0,
     credentials: Credentials | None = None,
     random_seed: int = 1,
+    state: Path | None = None,
 ) -> Iterator[Addresses]:
     """The sandboxes in a thread of this process for the length of a ``with``; arguments as for `serve`."""
     seed = seed or {}
-    chosen = credentials or Credentials.of_seed(seed.get("credentials", {}))
-    crms = _open(salesforce_port, hubspot_port, seed, chosen, random_seed)
+    file = StateFile(state) if state else None
+    chosen = _credentials(file, credentials, seed)
+    crms = _open(salesforce_port, hubspot_port, seed, chosen, random_seed, file)
     stopping, known = asyncio.Event(), SimpleQueue[tuple[asyncio.AbstractEventLoop, Addresses] | BaseException]()
 
     def run() -> None:
@@ -124,6 +134,8 @@ def running(
     finally:
         loop.call_soon_threadsafe(stopping.set)
         thread.join()
+        if file:
+            file.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,38 +148,71 @@ class _Crm:
     as_seed: Callable[[], dict[str, Any]]
 
 
+def _credentials(file: StateFile | None, given: Credentials | None, seed: Mapping[str, Any]) -> Credentials:
+    """Those the state file holds, else those given, else the seed's; a state file holds them from then on."""
+    held = file.rows("credentials") if file else []
+    if held:
+        return Credentials(**held[0].value)
+    chosen = given or Credentials.of_seed(seed.get("credentials", {}))
+    if file:
+        file.write("credentials", Changes([Row("all", "", asdict(chosen))]))
+    return chosen
+
+
 def _open(
     salesforce_port: int | None,
     hubspot_port: int | None,
     seed: Mapping[str, Any],
     chosen: Credentials,
     random_seed: int,
+    file: StateFile | None,
 ) -> list[_Crm]:
     if unknown := set(seed) - {"salesforce", "hubspot", "credentials"}:
         raise ControlError(f"a seed has salesforce, hubspot and credentials, not {', '.join(sorted(unknown))}")
     crms: list[_Crm] = []
     if salesforce_port is not None:
-        from connectors.sandbox.salesforce import seed as org_seed
-        from connectors.sandbox.salesforce.app import open_org, salesforce_app
-
-        accepts = {
-            "client_id": chosen.salesforce_client_id,
-            "client_secret": chosen.salesforce_client_secret,
-            "username": chosen.salesforce_username,
-        }
-        org = open_org(
-            seed.get("salesforce", {}), random_seed=random_seed, public_key=chosen.salesforce_public_key, **accepts
-        )
-        as_seed = partial(org_seed.as_seed, org)
-        crms.append(_Crm("salesforce", salesforce_port, org.sim, salesforce_app(org), accepts, as_seed))
+        crms.append(_salesforce(salesforce_port, seed.get("salesforce", {}), chosen, random_seed, file))
     if hubspot_port is not None:
-        from connectors.sandbox.hubspot import seed as portal_seed
-        from connectors.sandbox.hubspot.app import hubspot_app, open_portal
-
-        portal = open_portal(seed.get("hubspot", {}), random_seed=random_seed, token=chosen.hubspot_token)
-        accepts, as_seed = {"token": chosen.hubspot_token}, partial(portal_seed.as_seed, portal)
-        crms.append(_Crm("hubspot", hubspot_port, portal.sim, hubspot_app(portal), accepts, as_seed))
+        crms.append(_hubspot(hubspot_port, seed.get("hubspot", {}), chosen, random_seed, file))
     return crms
+
+
+def _salesforce(
+    port: int, seed: Mapping[str, Any], chosen: Credentials, random_seed: int, file: StateFile | None
+) -> _Crm:
+    from connectors.sandbox.salesforce import lasting
+    from connectors.sandbox.salesforce.app import open_org, salesforce_app
+    from connectors.sandbox.salesforce.seed import as_seed
+
+    accepts = {
+        "client_id": chosen.salesforce_client_id,
+        "client_secret": chosen.salesforce_client_secret,
+        "username": chosen.salesforce_username,
+    }
+    held = file.rows("salesforce") if file else []
+    start = lasting.seed_of(held) or seed
+    org = open_org(start, random_seed=random_seed, public_key=chosen.salesforce_public_key, **accepts)
+    lasting.take_up(org, held)
+    _make_last(file, "salesforce", org.sim, lasting.LastingOrg(org))
+    return _Crm("salesforce", port, org.sim, salesforce_app(org), accepts, partial(as_seed, org))
+
+
+def _hubspot(port: int, seed: Mapping[str, Any], chosen: Credentials, random_seed: int, file: StateFile | None) -> _Crm:
+    from connectors.sandbox.hubspot.app import hubspot_app, open_portal
+    from connectors.sandbox.hubspot.seed import as_seed
+
+    held = file.rows("hubspot") if file else []
+    start = whole_seed(held) or dict(seed)
+    portal = open_portal(start, random_seed=random_seed, token=chosen.hubspot_token)
+    whole = partial(as_seed, portal)
+    _make_last(file, "hubspot", portal.sim, Whole(whole))
+    return _Crm("hubspot", port, portal.sim, hubspot_app(portal), {"token": chosen.hubspot_token}, whole)
+
+
+def _make_last(file: StateFile | None, crm: str, sim: Sim, lasting: Lasting) -> None:
+    if file:
+        sim.keep = lambda: file.write(crm, lasting.changes())
+        sim.keep()
 
 
 def _replace(file: Path, text: str) -> None:

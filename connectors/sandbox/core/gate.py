@@ -174,7 +174,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; a request that is not HTTP goes to the app as it is."""
         if scope["type"] != "http" or scope["path"] == "/" or scope["path"].startswith(_UNLOGGED):
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, self._keeping(send))
             return
         exchange = Exchange(self._sim, scope, await _read(scope, receive))
         scope["exchange"] = exchange
@@ -189,13 +189,24 @@ class Gate:
                 self._sim.log.add(exchange.entry(None), exchange.secret)
             await _until_closed(receive)
 
+    def _keeping(self, send: Send) -> Send:
+        async def keep_and_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._sim.keep()
+            await send(message)
+
+        return keep_and_send
+
     async def _answer(self, exchange: Exchange, scope: Scope) -> Reply:
         if self._faults_first and exchange.fault and (refusal := await refuse_before(exchange)):
             return Reply.of(refusal)
-        answer = await self._direct(exchange) if self._direct else None
-        if answer is None:
-            answer = Reply()
-            await self._app(scope, _replay(exchange.body), answer.collect)
+        try:
+            answer = await self._direct(exchange) if self._direct else None
+            if answer is None:
+                answer = Reply()
+                await self._app(scope, _replay(exchange.body), answer.collect)
+        finally:
+            self._sim.keep()
         match exchange.kind():
             case "drop_after":
                 raise exchange.drop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Callable
 
 from connectors.sandbox.core.clock import Clock
 from connectors.sandbox.core.faults import Faults
@@ -15,6 +16,7 @@ class Sim:
     """The machinery of one sandbox CRM. The same ``seed`` and the same requests give the same answers.
 
     ``kinds`` are the kinds of fault only this CRM knows, on top of `faults.COMMON_KINDS`.
+    ``keep`` is called after every request, before its answer is sent, to make changes last.
     ``counters`` is free for the CRM to count in; it is shown by ``GET /__sim/state``.
     """
 
@@ -27,6 +29,7 @@ class Sim:
         self.counters: Counter[str] = Counter()
         self.numbered = 0
         self.stopping = asyncio.Event()
+        self.keep: Callable[[], None] = _nothing
 
     def rewind(self) -> None:
         """Dice, faults, log and counters as at the start; the clock stays, because time does not go back."""
@@ -35,3 +38,7 @@ class Sim:
         self.log.clear()
         self.counters.clear()
         self.numbered = 0
+
+
+def _nothing() -> None:
+    """Nobody keeps what changed."""

@@ -23,7 +23,7 @@ from connectors.sandbox.salesforce.oauth import OAuth, session_of
 from connectors.sandbox.salesforce.org import FAULT_KINDS, Accepted, Org
 from connectors.sandbox.salesforce.pace import hold
 from connectors.sandbox.salesforce.page import render_page
-from connectors.sandbox.salesforce.refusal import Refused
+from connectors.sandbox.salesforce.refusal import Refused, not_found
 from connectors.sandbox.salesforce.resources import RESOURCES
 from connectors.sandbox.salesforce.seed import load_seed
 
@@ -64,12 +64,20 @@ def salesforce_app(org: Org) -> Gate:
     async def page(_: Request) -> Response:
         return Response(render_page(org), media_type="text/html")
 
+    async def nothing(_: Request) -> Response:
+        return Response(
+            encode([not_found().of_request()], pretty=False), 404, media_type="application/json;charset=UTF-8"
+        )
+
     routes = [
         Route("/services/oauth2/token", oauth.token, methods=["POST"]),
         Route("/services/oauth2/userinfo", oauth.userinfo, methods=["GET", "POST"]),
         Route("/services/oauth2/revoke", oauth.revoke, methods=["POST"]),
+        Route("/services/Soap/{rest:path}", oauth.soap, methods=["POST"]),
+        Route("/id/{organization}/{user}", oauth.identity, methods=["GET", "POST"]),
         *control_routes(OrgControls(org)),
         Route("/", page),
+        Route("/services/{rest:path}", nothing, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
     ]
     return Gate(Starlette(routes=routes), org.sim, faults_first=True, direct=data)
 

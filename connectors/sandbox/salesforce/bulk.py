@@ -11,13 +11,12 @@ from typing import Any
 from connectors.sandbox.salesforce import ids
 from connectors.sandbox.salesforce.api import Answer, Call
 from connectors.sandbox.salesforce.bulk_load import Load, csv_text, load
+from connectors.sandbox.salesforce.bulk_query import DELIMITERS, LINE_ENDINGS
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.refusal import Refused, not_found
 from connectors.sandbox.salesforce.schema import ObjectType
 
 _OPERATIONS = ("insert", "update", "upsert", "delete")
-_LINE_ENDINGS = ("LF", "CRLF")
-_DELIMITERS = {"COMMA": ",", "TAB": "\t", "SEMICOLON": ";", "PIPE": "|", "CARET": "^", "BACKQUOTE": "`"}
 _MOST_BYTES = 150 * 1024 * 1024
 _ROWS_PER_BATCH = 10_000
 _ROWS_PER_CHUNK = 200
@@ -58,7 +57,7 @@ def create(call: Call) -> Answer:
     if operation == "upsert" and not (isinstance(key, str) and key):
         raise Refused("INVALIDJOB", "ExternalIdFieldName is required for upsert operation", None)
     line_ending, delimiter = str(given.get("lineEnding", "LF")), str(given.get("columnDelimiter", "COMMA"))
-    if given.get("contentType", "CSV") != "CSV" or line_ending not in _LINE_ENDINGS or delimiter not in _DELIMITERS:
+    if given.get("contentType", "CSV") != "CSV" or line_ending not in LINE_ENDINGS or delimiter not in DELIMITERS:
         raise Refused("INVALIDJOB", "contentType, lineEnding or columnDelimiter is not supported", None)
     job = Job(
         id=call.org.new_id("750"),
@@ -193,7 +192,7 @@ def _chunks_done(org: Org, job: Job) -> int:
 
 
 def _shape(job: Job) -> tuple[str, str]:
-    return {"LF": "\n", "CRLF": "\r\n"}[job.line_ending], _DELIMITERS[job.delimiter]
+    return LINE_ENDINGS[job.line_ending], DELIMITERS[job.delimiter]
 
 
 def _info(org: Org, job: Job) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from connectors.sandbox.salesforce.write import Writer
 
 _MOST_RECORDS = 200
 _MOST_CHUNKS = 10
+_MOST_RETRIEVED = 2000
 Result = dict[str, Any]
 Apply = Callable[[Writer, Any, int], Result]
 """Writes one record, with its place in the call."""
@@ -75,9 +76,41 @@ def upsert(call: Call, object: str, key: str) -> Answer:
     return _each(call, given_records, together, apply)
 
 
+def retrieve(call: Call, object: str) -> Answer:
+    """``GET /composite/sobjects/T?ids=&fields=`` or POST of both: the records in order, null for one there is not."""
+    kind = call.kind(object)
+    given = call.body() if call.method == "POST" else {name: call.query.get(name, "") for name in ("ids", "fields")}
+    wanted, names = (_listed(given.get(part)) for part in ("ids", "fields"))
+    if not wanted or not names:
+        raise malformed("ids and fields have to be lists")
+    if len(wanted) > _MOST_RETRIEVED:
+        raise Refused("EXCEEDED_ID_LIMIT", f"cannot retrieve more than {_MOST_RETRIEVED} records in this call", None)
+    access = call.org.access(kind)
+    if missing := [name for name in names if access.find(name) is None]:
+        raise Refused("INVALID_FIELD", f"No such column '{missing[0]}' on sobject of type {kind.name}", None)
+    fields = [field.name for name in names if (field := access.find(name))]
+    records = call.org.tables[kind.name].records
+    found = [records.get(ids.canonical(one) or "") for one in wanted]
+    call.exchange.records = len(wanted)
+    url = f"{call.base}/sobjects/{kind.name}/"
+    return Answer(
+        [
+            {"attributes": {"type": kind.name, "url": url + one["Id"]}, **{name: one.get(name) for name in fields}}
+            if one and not one["IsDeleted"]
+            else None
+            for one in found
+        ]
+    )
+
+
+def _listed(given: Any) -> list[str]:
+    parts = given.split(",") if isinstance(given, str) else given if isinstance(given, list) else []
+    return [str(part).strip() for part in parts if str(part).strip()]
+
+
 def delete(call: Call) -> Answer:
     """``DELETE /composite/sobjects?ids=a,b&allOrNone=false``."""
-    wanted = [part.strip() for part in call.query.get("ids", "").split(",") if part.strip()]
+    wanted = _listed(call.query.get("ids", ""))
     if not wanted:
         raise Refused("REQUIRED_FIELD_MISSING", "At least 1 Id is required.", None)
     _check_count(wanted)

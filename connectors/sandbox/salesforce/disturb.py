@@ -49,7 +49,8 @@ class Disturbance:
     def before_save(self, record: Record) -> None:
         """A record is about to be saved, which locks it and its parent. Raises `Refused`."""
         record_id = record["Id"]
-        if self._busy.isdisjoint((record_id, record.get("WhatId"))) and not self._is_locked(record_id):
+        held = (record_id, record.get("WhatId"), record.get("AccountId"))
+        if self._busy.isdisjoint(held) and not self._is_locked(record_id):
             return
         words = f"unable to obtain exclusive access to this record or 1 records: {record_id}"
         if self._fault.kind != "wrap_lock_in_trigger":
@@ -84,7 +85,7 @@ class Disturbance:
         return self._by_chance()
 
     def _by_chance(self) -> bool:
-        return self._exchange.sim.random.random() * 100 < float(self._fault.args.get("percent", 100))
+        return self._fault.dice.random() * 100 < float(self._fault.args.get("percent", 100))
 
 
 def disturbance_of(exchange: Exchange, busy: frozenset[str]) -> Disturbance | None:

@@ -25,5 +25,12 @@ def read(call: Call) -> Answer:
 
 def index(call: Call) -> Answer:
     """``GET /services/data/vNN.0``: the resources by name."""
-    names = ("sobjects", "query", "queryAll", "limits", "composite", "jobs", "tooling")
-    return Answer({name: f"{call.base}/{name}" for name in names})
+    names = ("sobjects", "query", "queryAll", "limits", "composite", "jobs", "recent", "search", "tooling")
+    host = call.headers.get("host", "127.0.0.1")
+    who = f"http://{host}/id/{call.org.staff.organization}/{call.user_id}"
+    return Answer({**{name: f"{call.base}/{name}" for name in names}, "identity": who})
+
+
+def recent(_call: Call) -> Answer:
+    """``GET /recent``: what the user looked at in the browser, which an integration user never did."""
+    return Answer([])

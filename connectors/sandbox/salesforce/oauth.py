@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from connectors.sandbox.core.gate import exchange_of
+from connectors.sandbox.salesforce.identity import SOAP_FAULT, identity, userinfo
 from connectors.sandbox.salesforce.org import Org, Session
 
 _JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -56,7 +57,25 @@ class OAuth:
         session = session_of(self._org, request.headers.get("authorization", ""))
         if session is None:
             return PlainTextResponse("Bad_OAuth_Token", 403)
-        return JSONResponse(self._who(session, _base(request)))
+        return JSONResponse(userinfo(self._org, session.user_id, _base(request)))
+
+    async def identity(self, request: Request) -> Response:
+        """``GET /id/{organization}/{user}``: the URL a login calls ``id``."""
+        header = request.headers.get("authorization", "") or f"Bearer {request.query_params.get('oauth_token', '')}"
+        session = session_of(self._org, header)
+        if session is None:
+            return PlainTextResponse("Missing_OAuth_Token" if header == "Bearer " else "Bad_OAuth_Token", 403)
+        asked = (request.path_params["organization"], request.path_params["user"])
+        if asked != (self._org.staff.organization, session.user_id):
+            return PlainTextResponse("Bad_Id", 404)
+        return JSONResponse(identity(self._org, session.user_id, _base(request)))
+
+    async def soap(self, request: Request) -> Response:
+        """``POST /services/Soap/...``: ``login()`` as a new org answers it, which is never with a session."""
+        exchange_of(request).secret = True
+        words = "SOAP API login() is disabled by default in this org."
+        fault = SOAP_FAULT.format(code="INVALID_OPERATION", words=words)
+        return Response(fault, 500, media_type="text/xml;charset=UTF-8")
 
     async def revoke(self, request: Request) -> Response:
         """``POST /services/oauth2/revoke``."""
@@ -74,8 +93,13 @@ class OAuth:
         elif grant == _JWT_GRANT:
             self._check_assertion(form.get("assertion", ""), _base(request))
         elif grant == "password":
-            words = "authentication failure - the username-password flow is blocked in this org"
-            raise _LoginRefused("invalid_grant", words)
+            if not self._org.options.password:
+                words = "authentication failure - the username-password flow is blocked in this org"
+                raise _LoginRefused("invalid_grant", words)
+            self._check_secret(form, request.headers.get("authorization", ""))
+            self._check_password(form)
+        elif grant == "refresh_token":  # none of these flows hands one out
+            raise _LoginRefused("invalid_grant", "expired access/refresh token")
         else:
             raise _LoginRefused("unsupported_grant_type", "grant type not supported")
         self._check_rate()
@@ -94,6 +118,11 @@ class OAuth:
             raise _LoginRefused("invalid_client_id", "client identifier invalid")
         if secret != self._org.accepted.client_secret:
             raise _LoginRefused("invalid_client", "invalid client credentials")
+
+    def _check_password(self, form: Mapping[str, str]) -> None:
+        accepted = (self._org.accepted.username, self._org.options.password)
+        if (form.get("username"), form.get("password")) != accepted:
+            raise _LoginRefused("invalid_grant", "authentication failure - Invalid Password")
 
     def _check_assertion(self, assertion: str, base: str) -> None:
         accepted = self._org.accepted
@@ -146,42 +175,6 @@ class OAuth:
             "id": identity,
             "token_type": "Bearer",
             "issued_at": issued,
-        }
-
-    def _who(self, session: Session, base: str) -> dict[str, Any]:
-        user = self._org.tables["User"].records[session.user_id]
-        organization = self._org.staff.organization
-        rest = f"{base}/services/data/v{{version}}/"
-        return {
-            "sub": f"{base}/id/{organization}/{session.user_id}",
-            "user_id": session.user_id,
-            "organization_id": organization,
-            "preferred_username": user["Username"],
-            "nickname": user["Alias"],
-            "name": user["Name"],
-            "email": user["Email"],
-            "email_verified": True,
-            "given_name": user.get("FirstName"),
-            "family_name": user.get("LastName"),
-            "zoneinfo": "GMT",
-            "profile": f"{base}/{session.user_id}",
-            "urls": {
-                "rest": rest,
-                "sobjects": f"{rest}sobjects/",
-                "query": f"{rest}query/",
-                "recent": f"{rest}recent/",
-                "search": f"{rest}search/",
-                "tooling_rest": f"{rest}tooling/",
-                "profile": f"{base}/{session.user_id}",
-                "custom_domain": base,
-            },
-            "active": bool(user["IsActive"]),
-            "user_type": "STANDARD",
-            "language": "en_US",
-            "locale": "en_US",
-            "utcOffset": 0,
-            "updated_at": user["LastModifiedDate"],
-            "is_app_installed": True,
         }
 
 

@@ -16,13 +16,15 @@ class Options:
     not, until a permission set grants it. ``duplicate_rules``: ``{"object", "fields", "name"}``;
     ``validation_rules``: ``{"object", "when": SOQL condition, "message", "field"}``; ``flows``: ``{"object",
     "field", "value"}`` is set by the org on every save. ``page_size`` caps query pages.
-    ``person_accounts`` turns them on, for good (`salesforce.person`).
+    ``password`` opens the username-password flow, which is blocked without one. ``person_accounts`` turns
+    them on, for good (`salesforce.person`).
     """
 
     daily_api_requests: int = 115_000
     limit_jitter: bool = False
     session_ttl: float = 7200
     login_rate: int = 3600
+    password: str = ""
     fls_granted: bool = False
     page_size: int = 2000
     time_scale: float = 0.0

@@ -66,8 +66,10 @@ class Org:
         self.logins: list[float] = []
         self.pages: dict[str, Any] = {}
         self.jobs: dict[str, Any] = {}
+        self.query_jobs: dict[str, Any] = {}
         self.locked: set[str] = set()
         self.unlocked = asyncio.Condition()
+        self.rolled_back = False  # set by every `roll_back`, for whoever keeps track of changes
         self._usage: Counter[int] = Counter()
         self._numbers: Counter[str] = Counter()
         self._access: dict[str, Access] = {}
@@ -86,6 +88,10 @@ class Org:
             made = ids.make_id(prefix, self._numbers[prefix])
             if self.record(made) is None:  # a seed may have chosen ids of its own
                 return made
+
+    def numbers(self) -> dict[str, int]:
+        """How many ids of each key prefix were given out."""
+        return dict(self._numbers)
 
     def skip_ids(self, numbers: Mapping[str, int]) -> None:
         """Never give out the first so many ids of these key prefixes."""
@@ -166,6 +172,14 @@ class Org:
             self._usage = Counter({then: calls for then, calls in self._usage.items() if then > hour - 24})
         return sum(calls for then, calls in self._usage.items() if then > hour - 24)
 
+    def usage(self) -> dict[str, int]:
+        """Calls by hour since 1970, for `take_up_usage`."""
+        return {str(hour): calls for hour, calls in self._usage.items()}
+
+    def take_up_usage(self, usage: Mapping[str, int]) -> None:
+        """Go on counting calls from there."""
+        self._usage = Counter({int(hour): calls for hour, calls in usage.items()})
+
     # ---------------------------------------------------------------- back to the start
 
     def keep(self) -> None:
@@ -180,6 +194,7 @@ class Org:
         self.logins.clear()
         self.pages.clear()
         self.jobs.clear()
+        self.query_jobs.clear()
         self.locked.clear()
         self._usage.clear()
 
@@ -200,6 +215,7 @@ class Org:
         for name, records in past.records.items():
             for record_id, record in records.items():
                 self.tables[name].put(record_id, record)
+        self.rolled_back = True
         self._numbers = Counter(past.numbers)
         self.options = past.options
         self.denied = dict(past.denied)

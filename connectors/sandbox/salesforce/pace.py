@@ -18,7 +18,7 @@ from connectors.sandbox.salesforce.org import Org
 _READ_MS, _QUERY_MS, _DESCRIBE_MS = 30.0, 40.0, 90.0
 _WRITE_MS, _RECORD_MS = 60.0, 4.0
 _SIGMA = 0.4
-_MENTIONED = re.compile(rb'"(?:[Ii]d|WhatId|AccountId)"\s*:\s*"([A-Za-z0-9]{15}(?:[A-Z0-5]{3})?)"')
+_MENTIONED = re.compile(rb'"(?:[Ii]d|WhatId|WhoId|AccountId)"\s*:\s*"([A-Za-z0-9]{15}(?:[A-Z0-5]{3})?)"')
 
 
 @contextlib.asynccontextmanager
@@ -57,7 +57,9 @@ async def _wait_for(org: Org, wanted: frozenset[str], seconds: float) -> frozens
 def _mentioned(call: Call) -> Iterable[str]:
     given = [found.decode() for found in _MENTIONED.findall(call.raw)]
     given += call.path.split("/")[-1:] + call.query.get("ids", "").split(",")
-    return (known for one in given if (known := ids.canonical(one)))
+    known = [one for one in map(ids.canonical, given) if one]
+    people = [record for one in known if one.startswith("003") and (record := call.org.record(one))]
+    return [*known, *(person["AccountId"] for person in people if person.get("AccountId"))]
 
 
 def _duration_ms(org: Org, call: Call) -> float:

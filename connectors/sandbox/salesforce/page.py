@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from connectors.sandbox.salesforce.org import Org
-from connectors.sandbox.salesforce.schema import Field
+from connectors.sandbox.salesforce.schema import NUMBER_TYPES, Field
 from connectors.sandbox.salesforce.table import Record
 
 _STYLE = """
@@ -19,7 +19,8 @@ table{border-collapse:collapse;width:100%}
 th,td{text-align:left;vertical-align:top;padding:7px 16px;border-bottom:1px solid #eee}
 th{font-weight:600;color:#555;white-space:nowrap}
 td.number{text-align:right;font-variant-numeric:tabular-nums}
-pre{font:inherit;white-space:pre-wrap;margin:0;max-width:70ch}
+.long{white-space:pre-wrap;min-width:24em;max-width:70ch}
+.when{white-space:nowrap}
 .done{color:#777;text-decoration:line-through}
 """
 _MOST_ROWS = 500
@@ -34,8 +35,8 @@ def render_page(org: Org) -> str:
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Salesforce sandbox</title>"
         f"<style>{_STYLE}</style></head><body><header>Salesforce sandbox</header>"
-        f"<section><h2>Accounts ({len(accounts)})</h2>{_accounts(org, accounts)}</section>"
-        f"<section><h2>Tasks ({len(tasks)})</h2>{_tasks(org, tasks)}</section></body></html>"
+        f"<section><h2>Tasks ({len(tasks)})</h2>{_tasks(org, tasks)}</section>"
+        f"<section><h2>Accounts ({len(accounts)})</h2>{_accounts(org, accounts)}</section></body></html>"
     )
 
 
@@ -44,10 +45,10 @@ def _accounts(org: Org, accounts: Sequence[Record]) -> str:
     head = ["Account Name", "Website", "Account Owner", *(field.label for field in fields)]
     rows = [
         [
-            _cell(account.get("Name")),
-            _cell(account.get("Website")),
-            _cell(_name(org, account.get("OwnerId"))),
-            *(_cell(account.get(field.name)) for field in fields),
+            f"<td><b>{escape(str(account.get('Name') or ''))}</b></td>",
+            _text(account.get("Website")),
+            _text(_name(org, account.get("OwnerId"))),
+            *(_cell(field, account.get(field.name)) for field in fields),
         ]
         for account in accounts[:_MOST_ROWS]
     ]
@@ -55,7 +56,8 @@ def _accounts(org: Org, accounts: Sequence[Record]) -> str:
 
 
 def _worth_showing(field: Field, accounts: Iterable[Record]) -> bool:
-    return field.custom and (field.name != "Sync_Ext__c" or any(one.get(field.name) for one in accounts))
+    """Ours, and the sandbox's own key only where somebody uses it."""
+    return field.custom and (not field.name.startswith("Sync_Ext__") or any(one.get(field.name) for one in accounts))
 
 
 def _tasks(org: Org, tasks: Sequence[Record]) -> str:
@@ -65,15 +67,16 @@ def _tasks(org: Org, tasks: Sequence[Record]) -> str:
         rows.append(
             [
                 f"<td class='done'>{subject}</td>" if task.get("IsClosed") else f"<td><b>{subject}</b></td>",
-                _cell(_name(org, task.get("WhatId"))),
-                _cell(task.get("ActivityDate")),
-                _cell(task.get("Status")),
-                _cell(task.get("Priority")),
-                _cell(_name(org, task.get("OwnerId"))),
-                f"<td><pre>{escape(str(task.get('Description') or ''))}</pre></td>",
+                f"<td class='when'>{escape(task.get('ActivityDate') or '')}</td>",
+                _text(_name(org, task.get("OwnerId"))),
+                _text(_name(org, task.get("WhatId"))),
+                _text(_name(org, task.get("WhoId"))),
+                _text(task.get("Status")),
+                _text(task.get("Priority")),
+                f"<td class='long'>{escape(str(task.get('Description') or ''))}</td>",
             ]
         )
-    return _table(["Subject", "Related To", "Due", "Status", "Priority", "Assigned To", "Comments"], rows)
+    return _table(["Subject", "Due Date", "Assigned To", "Related To", "Name", "Status", "Priority", "Comments"], rows)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -82,9 +85,20 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f"<td class='number'>{value:g}</td>"
+def _cell(field: Field, value: Any) -> str:
+    """A value the way the CRM's own pages show a field of this type."""
+    if value is None:
+        return "<td></td>"
+    if field.type == "boolean":
+        return f"<td>{'&#9745;' if value else '&#9744;'}</td>"
+    if field.type in NUMBER_TYPES:
+        return f"<td class='number'>{value:,.{field.scale}f}{'%' if field.type == 'percent' else ''}</td>"
+    if field.type == "datetime":
+        return f"<td class='when'>{escape(value[:16].replace('T', ' '))}</td>"
+    return f"<td class='long'>{escape(value)}</td>" if field.type == "textarea" else _text(value)
+
+
+def _text(value: Any) -> str:
     return f"<td>{escape('' if value is None else str(value))}</td>"
 
 

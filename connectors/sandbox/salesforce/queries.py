@@ -9,6 +9,7 @@ from typing import Any
 
 from connectors.sandbox.salesforce import soql_run
 from connectors.sandbox.salesforce.api import Answer, Call
+from connectors.sandbox.salesforce.columns import column_metadata
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.refusal import Refused
 from connectors.sandbox.salesforce.soql import parse
@@ -42,6 +43,11 @@ def query_tooling(call: Call) -> Answer:
     return _first_page(call, everything=False, tooling=True)
 
 
+def search(_call: Call) -> Answer:
+    """``GET /search?q=``: SOSL, which the sandbox does not speak and says so."""
+    raise Refused("MALFORMED_SEARCH", "this sandbox has no search; ask with SOQL instead", None)
+
+
 def more(call: Call, locator: str, offset: str) -> Answer:
     """``GET /query/{locator}-{offset}``: the next page."""
     cursor = call.org.pages.get(locator)
@@ -56,6 +62,8 @@ def _first_page(call: Call, everything: bool, tooling: bool = False) -> Answer:
         raise Refused("MALFORMED_QUERY", "A query string has to be specified", None)
     parsed = parse(text)
     found = soql_run.run(call.org, parsed, everything, tooling)
+    if call.query.get("columns") == "true":
+        return Answer(column_metadata(found))
     if not parsed.paths:
         return Answer({"totalSize": len(found.records), "done": True, "records": []})
     cursor = _Cursor(found, _page_size(call), call.org.sim.clock.timestamp())

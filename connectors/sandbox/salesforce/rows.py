@@ -16,6 +16,8 @@ from connectors.sandbox.salesforce.table import Journal, Record
 from connectors.sandbox.salesforce.values import parse_moment, stamp
 from connectors.sandbox.salesforce.write import Writer
 
+_UPDATE_ONLY_SINCE = 61.0
+
 
 def writer_for(call: Call) -> Writer:
     """A writer as the caller, with the headers and faults of this call."""
@@ -86,22 +88,56 @@ def upsert(call: Call, object: str, key: str, value: str) -> Answer:
     if found:
         writer.update(kind, found[0], given)
         return Answer({"id": found[0], "success": True, "errors": [], "created": False})
-    if call.query.get("updateOnly", "").lower() == "true" or field.name == "Id":
+    only = call.query.get("updateOnly", "").lower() == "true" and float(call.version) >= _UPDATE_ONLY_SINCE
+    if only or field.name == "Id":
         raise not_found()
     record_id = writer.insert(kind, {**given, field.name: wanted})
     location = {"Location": f"{call.base}/sobjects/{kind.name}/{record_id}"}
     return Answer({"id": record_id, "success": True, "errors": [], "created": True}, 201, location)
 
 
+def delete_by_key(call: Call, object: str, key: str, value: str) -> Answer:
+    """``DELETE /sobjects/T/{external id field}/{value}``."""
+    kind = call.kind(object)
+    found = _by_key(call, kind, _key_field(call, kind, key), unquote(value))
+    if not found:
+        raise not_found()
+    if several := _several(call, kind, found):
+        return several
+    _begin(call).delete(found[0])
+    return Answer(None, 204)
+
+
 def updated(call: Call, object: str) -> Answer:
     """``GET /sobjects/T/updated/?start=&end=``: ids changed between two moments."""
     kind = call.kind(object)
+    start, end = _window(call)
+    changed = [one["Id"] for one in call.org.tables[kind.name].living() if start <= one["SystemModstamp"] <= end]
+    return Answer({"ids": changed, "latestDateCovered": min(end, call.org.now())})
+
+
+def deleted(call: Call, object: str) -> Answer:
+    """``GET /sobjects/T/deleted/?start=&end=``: ids deleted between two moments, and when."""
+    kind = call.kind(object)
+    start, end = _window(call)
+    records = call.org.tables[kind.name].records.values()
+    gone = [one for one in records if one["IsDeleted"] and start <= one["SystemModstamp"] <= end]
+    first = min((one["SystemModstamp"] for one in records if one["IsDeleted"]), default=start)
+    return Answer(
+        {
+            "deletedRecords": [{"id": one["Id"], "deletedDate": one["SystemModstamp"]} for one in gone],
+            "earliestDateAvailable": first,
+            "latestDateCovered": min(end, call.org.now()),
+        }
+    )
+
+
+def _window(call: Call) -> tuple[str, str]:
     try:
         start, end = (stamp(parse_moment(call.query[name].replace(" ", "+"))) for name in ("start", "end"))
     except (KeyError, ValueError, OverflowError):
         raise Refused("INVALID_REPLICATION_DATE", "start and end have to be ISO 8601 times with a zone", None) from None
-    changed = [one["Id"] for one in call.org.tables[kind.name].living() if start <= one["SystemModstamp"] <= end]
-    return Answer({"ids": changed, "latestDateCovered": min(end, call.org.now())})
+    return start, end
 
 
 def shown(call: Call, kind: ObjectType, record: Record) -> dict[str, Any]:
@@ -125,6 +161,9 @@ def _begin(call: Call) -> Writer:
 
 def _living(call: Call, kind: ObjectType, given: str) -> Record:
     record_id = ids.canonical(given)
+    if record_id is None and given.startswith(kind.prefix) and ids.canonical(given[:15]) and len(given) in (15, 18):
+        message = f"{kind.fields['Id'].label}: id value of incorrect type: {given}"
+        raise Refused("MALFORMED_ID", message, ("Id",))
     record = call.org.tables[kind.name].records.get(record_id) if record_id else None
     if record_id is None or not record_id.startswith(kind.prefix):
         raise Refused(

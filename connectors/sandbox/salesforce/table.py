@@ -20,6 +20,7 @@ class Table:
     def __init__(self, type: ObjectType) -> None:
         self.type = type
         self.records: dict[str, Record] = {}
+        self.touched: dict[str, None] = {}  # ids stored or taken out since somebody last emptied it, in that order
         self._indexes: dict[str, dict[Any, dict[str, None]]] = {}
         for one in type.fields.values():
             self.index(one)
@@ -42,6 +43,7 @@ class Table:
                     self._leave(name, record_id, before)
                 if record is not None:
                     self._enter(name, record_id, record)
+        self.touched[record_id] = None
         if record is None:
             self.records.pop(record_id, None)
         else:

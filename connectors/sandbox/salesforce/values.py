@@ -147,21 +147,24 @@ def _reference(field: Field, given: Any) -> str:
     return known
 
 
+_JACKSON = (  # what Salesforce's JSON parser calls what it met
+    (str, "VALUE_STRING"),
+    (int, "VALUE_NUMBER_INT"),
+    (float, "VALUE_NUMBER_FLOAT"),
+    (dict, "START_OBJECT"),
+    (list, "START_ARRAY"),
+)
+
+
 def _wrong_type(field: Field, given: Any, kind: str) -> Refused:
-    token = "VALUE_STRING" if isinstance(given, str) else "VALUE_NUMBER" if _is_number(given) else "VALUE_NULL"
-    shown = {True: "true", False: "false"}.get(given, given) if isinstance(given, bool) else given
+    shown = {True: "true", False: "false"}[given] if isinstance(given, bool) else given
+    met = next((word for type_, word in _JACKSON if isinstance(given, type_)), "VALUE_NULL")
     if isinstance(given, bool):
-        token = "VALUE_TRUE" if given else "VALUE_FALSE"
-    elif isinstance(given, dict | list):
-        token = "START_OBJECT" if isinstance(given, dict) else "START_ARRAY"
+        met = f"VALUE_{str(given).upper()}"
     message = (
-        f"Cannot deserialize instance of {kind} from {token} value {shown} or request may be missing a required field"
+        f"Cannot deserialize instance of {kind} from {met} value {shown} or request may be missing a required field"
     )
     return Refused("JSON_PARSER_ERROR", message, (field.name,), rank=RANK_TYPE)
-
-
-def _is_number(given: Any) -> bool:
-    return isinstance(given, int | float) and not isinstance(given, bool)
 
 
 STORE: dict[str, Callable[[Field, Any], Any]] = {

@@ -102,19 +102,35 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(api):
 
 def test_the_page_shows_accounts_and_tasks_with_everything_escaped(api):
     api.make_field("Account.Health_Score__c", type="Number", precision=3, scale=0)
-    evil = "<script>alert(1)</script>"
-    api.batch("PATCH", "Account", [{"id": ACME, "Name": evil, "Health_Score__c": 73}])
-    api.batch(
-        "POST",
-        "Task",
-        [{"Subject": evil, "Description": f"{evil}\nline", "WhatId": ACME, "ActivityDate": "2026-12-24"}],
-    )
+    api.make_field("Account.Onboarding__c", type="Percent", precision=4, scale=1)
+    api.make_field("Account.PQL__c", type="Checkbox", defaultValue="false")
+    api.make_field("Account.Reasons__c", type="LongTextArea", length=1000)
+    api.make_field("Account.Scored_At__c", type="DateTime")
+    evil, (contact,) = "<script>alert(1)</script>", api.stored("Contact")
+    scored = {"Onboarding__c": 87.5, "PQL__c": True, "Reasons__c": evil, "Scored_At__c": "2026-01-02T03:04:05Z"}
+    assert api.batch("PATCH", "Account", [{"id": ACME, "Name": evil, "Health_Score__c": 73, **scored}])[0]["success"]
+    task = {"Subject": evil, "Description": f"{evil}\nline", "WhatId": ACME, "WhoId": contact["Id"]}
+    ann = next(one["Id"] for one in api.stored("User") if one["Email"] == "ann@example.com")
+    (made,) = api.batch("POST", "Task", [{**task, "ActivityDate": "2026-12-24", "OwnerId": ann}])
     page = requests.get(f"{api.url}/", timeout=10)
     assert page.headers["content-type"].startswith("text/html")
     assert evil not in page.text
-    assert page.text.count("&lt;script&gt;") == 4
-    assert "<td class='number'>73</td>" in page.text
-    assert "2026-12-24" in page.text
+    assert page.text.count("&lt;script&gt;") == 5
+    for shown in (
+        "<td class='number'>73</td>",
+        "<td class='number'>87.5%</td>",
+        "<td>&#9745;</td>",
+        "<td class='when'>2026-01-02 03:04</td>",
+        "<td class='when'>2026-12-24</td>",
+        "<td>Ann Lee</td>",
+        "<td>Cleo Cash</td>",
+        "<td>Not Started</td>",
+        "&lt;/script&gt;\nline</td>",
+    ):
+        assert shown in page.text
+    assert "class='done'" not in page.text
+    api.human(do="complete_task", id=made["id"])
+    assert "<td class='done'>" in requests.get(f"{api.url}/", timeout=10).text
 
 
 def test_a_seed_is_loaded_whole_or_not_at_all(api):

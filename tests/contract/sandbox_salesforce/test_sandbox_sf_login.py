@@ -79,6 +79,7 @@ def test_an_assertion_signed_by_somebody_else_is_refused(api):
         ({"grant_type": "client_credentials", "client_id": "client-1", "client_secret": "no"}, "invalid_client"),
         ({"grant_type": "client_credentials", "client_id": "no", "client_secret": "secret-1"}, "invalid_client_id"),
         ({"grant_type": "password", "username": "u", "password": "p"}, "invalid_grant"),
+        ({"grant_type": "refresh_token", "refresh_token": "5Aep"}, "invalid_grant"),
         ({"grant_type": "magic"}, "unsupported_grant_type"),
     ],
 )
@@ -134,3 +135,31 @@ def test_a_revoked_token_is_dead(api):
     token = api.login()
     requests.post(f"{api.url}/services/oauth2/revoke", data={"token": token}, timeout=10).raise_for_status()
     assert api.call("GET", "/limits").status_code == 401
+
+
+def test_the_password_flow_is_open_when_the_org_has_a_password(api):
+    api.sim("config", {"password": "pw+token"})
+    form = {"grant_type": "password", "client_id": api.client_id, "client_secret": api.client_secret}
+    wrong = api.token(**form, username=api.username, password="pw")
+    words = "authentication failure - Invalid Password"
+    assert (wrong.status_code, wrong.json()) == (400, {"error": "invalid_grant", "error_description": words})
+    right = api.token(**form, username=api.username, password="pw+token")
+    assert right.status_code == 200
+    assert api.sim("state")["sessions"] == 2
+
+
+def test_the_id_of_a_login_leads_to_who_it_is(api):
+    login = api.token(grant_type="client_credentials", client_id=api.client_id, client_secret=api.client_secret).json()
+    headers = {"Authorization": f"Bearer {login['access_token']}"}
+    who = requests.get(login["id"], headers=headers, params={"format": "json"}, timeout=10).json()
+    assert (who["username"], who["id"]) == (api.username, login["id"])
+    assert api.call("GET", "/").json()["identity"] == login["id"]
+    assert requests.get(login["id"], timeout=10).status_code == 403
+    assert requests.get(login["id"][:-3] + "AAB", headers=headers, timeout=10).status_code == 404
+
+
+def test_the_soap_login_is_switched_off_as_in_a_new_org(api):
+    answer = requests.post(f"{api.url}/services/Soap/u/59.0", data="<login/>", timeout=10)
+    assert answer.status_code == 500
+    assert "<sf:exceptionCode>INVALID_OPERATION</sf:exceptionCode>" in answer.text
+    assert "SOAP API login() is disabled by default in this org." in answer.text

@@ -231,7 +231,9 @@ def test_logins_refused(api):
     assert answer.status_code == theirs["status"]
     assert shape(answer.json()) == shape(theirs["body"])
     assert answer.json()["error"] == theirs["body"]["error"]
-    # refresh_error_response has no counterpart: the sandbox hands out no refresh tokens.
+    theirs = recorded("restforce", "refresh_error_response")
+    answer = api.token(grant_type="refresh_token", refresh_token="5Aep")
+    assert (answer.status_code, answer.json()) == (theirs["status"], theirs["body"])
 
 
 def test_a_key_with_several_records(api):

@@ -120,3 +120,41 @@ def test_it_reads_what_was_updated(api, sf):
 
     end = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1)
     assert ACME in sf.Account.updated(end - dt.timedelta(hours=1), end)["ids"]
+
+
+def test_it_reads_what_was_deleted(api, sf):
+    import datetime as dt
+
+    api.human(do="delete", id=ACME)
+    end = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=1)
+    gone = sf.Account.deleted(end - dt.timedelta(hours=1), end)["deletedRecords"]
+    assert [one["id"] for one in gone] == [ACME]
+
+
+def test_its_bulk_2_inserts_updates_and_upserts_and_downloads_what_became_of_each(api, sf, tmp_path):
+    bulk = sf.bulk2.Account
+    (job,) = bulk.insert(records=[{"Name": f"A{n}", "Sync_Ext__c": f"k{n}"} for n in range(250)], wait=0)
+    assert (job["numberRecordsTotal"], job["numberRecordsFailed"]) == (250, 0)
+    rows = [{"Sync_Ext__c": "k1", "Rating": "Hot"}, {"Sync_Ext__c": "k2", "NumberOfEmployees": "many"}]
+    (job,) = bulk.upsert(records=rows[:1], external_id_field="Sync_Ext__c", wait=0)
+    assert job["numberRecordsProcessed"] == 1
+    (job,) = bulk.upsert(records=rows[1:], external_id_field="Sync_Ext__c", wait=0)
+    assert "many" in bulk.get_failed_records(job["job_id"])
+    assert bulk.get_unprocessed_records(job["job_id"]).splitlines()[1:] == []
+    assert '"sf__Id","sf__Created"' in bulk.get_successful_records(job["job_id"])
+    bulk.get_failed_records(job["job_id"], file=str(tmp_path / "failed.csv"))
+    assert "many" in (tmp_path / "failed.csv").read_text()
+    assert [one.get("Rating") for one in api.stored("Account") if one.get("Sync_Ext__c") == "k1"] == ["Hot"]
+
+
+def test_its_bulk_2_queries_and_downloads(sf, tmp_path):
+    parts = list(sf.bulk2.Account.query("SELECT Id, Name FROM Account ORDER BY Name", max_records=2, wait=0))
+    assert [part.splitlines()[0] for part in parts] == ['"Id","Name"'] * 2
+    assert f'"{ACME}","Acme"' in parts[0]
+    made = sf.bulk2.Account.download("SELECT Id FROM Account", path=str(tmp_path), max_records=1000, wait=0)
+    assert sum(one["number_of_records"] for one in made) == 3
+
+
+def test_its_password_login_over_soap_is_refused_in_words(http):
+    with pytest.raises(SalesforceAuthenticationFailed, match="SOAP API login"):
+        Salesforce(session=http, username="u", password="p", security_token="t", domain="acme.my")

@@ -1,0 +1,119 @@
+"""What changed in an org since it was last asked, in rows for `core.lasting`, and an org made of such rows.
+
+Records are a row each; so is every bulk job. Sessions and calls used are kept too, unlike in a seed: whoever was
+logged in still is after a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from connectors.sandbox.core.control import JsonObject
+from connectors.sandbox.core.lasting import Changes, Row
+from connectors.sandbox.salesforce.bulk import Job
+from connectors.sandbox.salesforce.bulk_load import Load
+from connectors.sandbox.salesforce.kept import stored_of
+from connectors.sandbox.salesforce.org import Org, Session
+
+_RECORDS = "records/"
+
+
+class LastingOrg:
+    """Satisfies `core.lasting.Lasting` for one org."""
+
+    def __init__(self, org: Org) -> None:
+        self._org = org
+        self._jobs: dict[str, tuple[Any, ...]] = {}
+        self._schema: JsonObject = {}
+        self._version = -1
+        self._rest: JsonObject = {}
+        self._anew = True
+
+    def changes(self) -> Changes:
+        """Records that were stored or taken out, jobs that moved on, and the rest of the org when it changed."""
+        org = self._org
+        anew, self._anew = self._anew or org.rolled_back, False
+        org.rolled_back = False
+        if anew:
+            self._jobs, self._rest = {}, {}
+        rows = [row for name in org.tables for row in self._records(name, anew)]
+        rows += self._moved_jobs()
+        rest = self._everything_else()
+        if rest != self._rest:
+            self._rest = rest
+            # The moment goes along with other changes; alone it is none.
+            rows.append(Row("rest", "", {**rest, "now": org.sim.clock.now().isoformat()}))
+        return Changes(rows, anew)
+
+    def _records(self, name: str, anew: bool) -> Iterable[Row]:
+        table = self._org.tables[name]
+        touched = list(table.records) if anew else table.touched
+        rows = [Row(_RECORDS + name, record_id, table.records.get(record_id)) for record_id in touched]
+        table.touched = {}
+        return rows
+
+    def _moved_jobs(self) -> Iterable[Row]:
+        jobs: dict[str, Job] = self._org.jobs
+        for gone in self._jobs.keys() - jobs.keys():
+            del self._jobs[gone]
+            yield Row("jobs", gone, None)
+        for job in jobs.values():
+            stands = (job.state, job.modified, job.upload is None, job.loaded is None)
+            if self._jobs.get(job.id) != stands:
+                self._jobs[job.id] = stands
+                upload = None if job.upload is None else job.upload.decode("latin-1")
+                yield Row("jobs", job.id, {**asdict(job), "kind": job.kind.name, "upload": upload})
+
+    def _everything_else(self) -> JsonObject:
+        org = self._org
+        if self._version != org.catalogue.version:
+            self._version = org.catalogue.version
+            stored = stored_of(org)
+            self._schema = {name: stored[name] for name in ("picklists", "denied")}
+        return {
+            **self._schema,
+            "options": org.options.to_json(),
+            "numbers": org.numbers(),
+            "used": org.usage(),
+            "sessions": {token: session.user_id for token, session in org.sessions.items()},
+        }
+
+
+def seed_of(rows: Iterable[Row]) -> JsonObject | None:
+    """The seed of an org that is to be as these rows say; None when there are none."""
+    records: dict[str, list[Any]] = {}
+    rest: JsonObject | None = None
+    for row in rows:
+        if row.part.startswith(_RECORDS):
+            records.setdefault(row.part.removeprefix(_RECORDS), []).append(row.value)
+        elif row.part == "rest":
+            rest = row.value
+    if rest is None:
+        return None
+    stored = {name: rest[name] for name in ("now", "picklists", "denied", "numbers")}
+    return {"options": rest["options"], "stored": {**stored, "records": records}}
+
+
+def take_up(org: Org, rows: Iterable[Row]) -> None:
+    """Go on with the sessions, the quota and the jobs of these rows."""
+    now = org.sim.clock.timestamp()
+    for row in rows:
+        if row.part == "rest":
+            org.sessions = {token: Session(user_id, now) for token, user_id in row.value["sessions"].items()}
+            org.take_up_usage(row.value["used"])
+        elif row.part == "jobs":
+            org.jobs[row.key] = _job(org, row.value)
+
+
+def _job(org: Org, given: JsonObject) -> Job:
+    upload, loaded = given["upload"], given["loaded"]
+    return Job(
+        **{
+            **given,
+            "kind": org.catalogue.types[given["kind"]],
+            "upload": None if upload is None else upload.encode("latin-1"),
+            "loaded": None if loaded is None else Load(**loaded),
+        }
+    )
