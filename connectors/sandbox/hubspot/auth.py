@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from random import Random
 
 from connectors.sandbox.hubspot.errors import TOO_FEW_CREDENTIALS, JsonObject, Refusal, not_found, refuse
@@ -98,6 +98,22 @@ class Access:
     def revoke(self, token: str) -> None:
         """Forget an access token; one nobody knows is no matter."""
         self._issued.pop(token, None)
+
+    def to_json(self) -> JsonObject:
+        """All of it, for `take_up`."""
+        return {
+            "tokens": sorted(self.tokens),
+            "scopes": sorted(self.scopes),
+            "oauth": asdict(self.oauth) if self.oauth else None,
+            "revoked": self.revoked,
+            "issued": dict(self._issued),
+        }
+
+    def take_up(self, held: JsonObject) -> None:
+        """Accept what was accepted."""
+        self.tokens, self.scopes = set(held["tokens"]), frozenset(held["scopes"])
+        self.oauth = OAuthApp(**held["oauth"]) if held["oauth"] else None
+        self.revoked, self._issued = held["revoked"], dict(held["issued"])
 
     def about_token(self, token: str, at: float, portal_id: int, app_id: int) -> JsonObject:
         """What is known of an access token given out. `Refusal` 404 for any other."""

@@ -21,6 +21,8 @@ class RecordStore:
         self._merged: dict[str, str] = {}
         self._unique: dict[str, dict[str, str]] = {}
         self._last_id = first_id - 1
+        self.touched: dict[str, None] = {}
+        """Ids of the records that are not what they were since somebody emptied this."""
 
     # ---------------------------------------------------------------- finding
 
@@ -101,6 +103,7 @@ class RecordStore:
         record = Record(record_id, kept, at_ms, at_ms, visible_ms=at_ms if visible_ms is None else visible_ms)
         record.writes.append((at_ms, source, dict(kept)))
         self.by_id[record_id] = record
+        self.touched[record_id] = None
         self._claim(record, self._unique)
         return record
 
@@ -110,6 +113,7 @@ class RecordStore:
         if touched:
             self._release(record, touched)
         record.set(changes, self.kind.modified, at_ms, source)
+        self.touched[record.id] = None
         if touched:
             self._claim(record, touched)
 
@@ -117,18 +121,21 @@ class RecordStore:
         """Archive a living record; its unique values are free again."""
         self._release(record, self._unique)
         record.archived_ms = record.updated_ms = at_ms
+        self.touched[record.id] = None
 
     def restore(self, record: Record, at_ms: int) -> None:
         """Bring an archived record back, as far as nobody took its unique values."""
         if taken := self.holder(record.values, record.id):
             raise ValueError(f"{taken[0]} of {record.id} is now held by {taken[2]}")
         record.archived_ms, record.updated_ms = None, at_ms
+        self.touched[record.id] = None
         self._claim(record, self._unique)
 
     def delete(self, record: Record) -> None:
         """Remove a record for good, as if it had never been."""
         self._release(record, self._unique)
         del self.by_id[record.id]
+        self.touched[record.id] = None
 
     def merge(self, survivor: Record, loser: Record, at_ms: int, source: Source) -> None:
         """Fill the survivor's empty properties from the loser, whose id answers as the survivor from now on."""
@@ -143,6 +150,7 @@ class RecordStore:
             filled[OTHERS] = joined(each for each in others if each != primary)
             filled["hs_all_contact_vids"] = ";".join([survivor.id, *filled["hs_merged_object_ids"].split(";")])
         del self.by_id[loser.id]
+        self.touched[loser.id] = None
         self._merged[loser.id] = survivor.id
         self.update(survivor, filled, at_ms, source)
 

@@ -113,6 +113,8 @@ class Schema:
         self.writable = self._writable()
         self.choices = self._choices()
         self._prepared: dict[str, Any] = {}
+        self.version = 0
+        """Grows with every change of a definition or a group."""
 
     def prepared(self, prepare: Callable[[Schema], dict[str, Prepared]]) -> dict[str, Prepared]:
         """What ``prepare`` makes of this schema, made once until a definition changes."""
@@ -148,6 +150,17 @@ class Schema:
         """Add or replace one definition."""
         self.properties[definition.name] = definition
         self.writable, self.choices, self._prepared = self._writable(), self._choices(), {}
+        self.version += 1
+
+    def put_group(self, group: Group) -> None:
+        """Add or replace one group."""
+        self.groups[group.name] = group
+        self.version += 1
+
+    def drop_group(self, name: str) -> None:
+        """Remove one group."""
+        del self.groups[name]
+        self.version += 1
 
     def archive(self, name: str, at_ms: int) -> None:
         """Archive one definition; records keep its values out of sight."""
