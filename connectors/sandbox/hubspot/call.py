@@ -20,7 +20,7 @@ from connectors.sandbox.hubspot.shapes import whole
 if TYPE_CHECKING:
     from connectors.sandbox.hubspot.portal import Portal
 
-_FRACTION = re.compile(rb'":\s*-?\d+[.eE]')
+_FRACTION = re.compile(rb'":\s*-?(?:\d{18}|\d+[.eE])')
 
 Query = Mapping[str, list[str]]
 """Values of every parameter, in the order they came."""
@@ -100,7 +100,7 @@ class Call:
 
 
 def _loaded(raw: bytes) -> Any:
-    """The document; where a value has a fraction or an exponent, every number as the text it was sent as."""
+    """The document; where a number is long or has a fraction or an exponent, all of them as the text sent."""
     try:
         return json.loads(raw, parse_int=str, parse_float=str) if _FRACTION.search(raw) else parse_json(raw)
     except ValueError as broken:

@@ -46,19 +46,21 @@ def check_values(schema: Schema, values: Mapping[str, str], owners: Container[st
 
 
 class Column:
-    """The check of one property. ``seen`` has values that were good, and what they are stored as."""
+    """The check of one property. ``seen`` has values that were good, and what they are stored as.
 
-    __slots__ = ("_check", "_remembers", "seen")
+    What was good once stays good: options change only with the definition, and owners never go away.
+    """
+
+    __slots__ = ("_check", "seen")
 
     def __init__(self, definition: Property) -> None:
         self._check = _check_of(definition)
-        self._remembers = not definition.external_options
         self.seen = {"": ""}
 
     def judge(self, text: str, owners: Container[str]) -> str | Violation:
         """The form a value is stored in, or why it cannot be."""
         outcome = self._check(text, owners)
-        if isinstance(outcome, str) and self._remembers and len(text) <= _LONGEST_SEEN:
+        if isinstance(outcome, str) and len(text) <= _LONGEST_SEEN:
             if len(self.seen) >= _SEEN:
                 self.seen = {"": ""}
             self.seen[text] = outcome
