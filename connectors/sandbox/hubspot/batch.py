@@ -156,15 +156,17 @@ def _write(
     if upsert and mishap.races:
         _address(call, kind, inputs)
     writes = _checked_one_by_one if traced else _checked_together
+    portal, at_ms, source, echo_trace = call.portal, call.at_ms, call.portal.source, call.portal.options.echo_trace
     results: list[JsonObject] = []
     for number, (given, write) in enumerate(writes(call, kind, inputs, errors, mishap)):
-        mishap.before_record(number)
+        if mishap.keep is not None:
+            mishap.before_record(number)
         new = write.record is None
-        record, shown = apply(call.portal, write, call.at_ms, call.portal.source)
-        result = call.portal.shown(kind, record, shown)
+        record, shown = apply(portal, write, at_ms, source)
+        result = portal.shown(kind, record, shown)
         if upsert:
             result["new"] = new
-        if call.portal.options.echo_trace and given.trace:
+        if echo_trace and given.trace:
             result["objectWriteTraceId"] = given.trace
         results.append(result)
     mishap.after_records(len(results))

@@ -10,11 +10,11 @@ from connectors.sandbox.hubspot.moments import iso
 
 Values = dict[str, str]
 
-_UNDO_KEPT_MS = 120_000
-_UNDO_KEPT = 64
-"""How far back a search can lag; a record written more often than that is seen still older."""
 _WRITES_KEPT = 128
-"""Writes to a record until the older half becomes one: the last value of each property, at the last moment."""
+"""Writes to a record until the older half becomes one: the last value of each property, at the last moment.
+
+So much history has HubSpot, and so far back can a search lag.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ Written = tuple[int, Source, Mapping[str, str]]
 
 @dataclass(slots=True)
 class Record:
-    """One record. ``undo`` takes ``values`` back, write by write; search sees the record from ``visible_ms`` on.
+    """One record. ``writes`` lead to ``values``; search sees the record from ``visible_ms`` on.
 
     A value that was cleared is kept as an empty text; one that was never set is absent (recorded).
     """
@@ -51,20 +51,19 @@ class Record:
     archived_ms: int | None = None
     visible_ms: int = 0
     writes: list[Written] = field(default_factory=list)
-    undo: list[tuple[int, dict[str, str | None]]] = field(default_factory=list)
 
     def seen_at(self, ms: int) -> Mapping[str, str] | None:
         """The values a search goes by that lags behind at ``ms``; None when there was no record then."""
         if self.visible_ms > ms or (self.archived_ms is not None and self.archived_ms <= ms):
             return None
-        if not self.undo or self.undo[-1][0] <= ms:
+        if len(self.writes) < 2 or self.writes[-1][0] <= ms:
             return self.values
-        seen: dict[str, str | None] = dict(self.values)
-        for since, before in reversed(self.undo):
-            if since <= ms:
+        seen = dict(self.writes[0][2])
+        for at_ms, _, changes in self.writes[1:]:
+            if at_ms > ms:
                 break
-            seen.update(before)
-        return {name: value for name, value in seen.items() if value is not None}
+            seen.update(changes)
+        return seen
 
     def history(self, name: str) -> list[Change]:
         """Every value a property had, oldest first; writing the same value again is no change."""
@@ -83,24 +82,12 @@ class Record:
         values = self.values
         if changes.items() <= values.items():
             return
-        before = {name: values.get(name) for name in changes}
-        before[modified] = values.get(modified)
-        values.update(changes)
-        values[modified] = iso(at_ms)
+        written = {**changes, modified: iso(at_ms)}
+        values.update(written)
         self.updated_ms = at_ms
-        self.writes.append((at_ms, source, changes))
+        self.writes.append((at_ms, source, written))
         if len(self.writes) > _WRITES_KEPT:
             self._fold_older_half()
-        self._remember(at_ms, before)
-
-    def _remember(self, at_ms: int, before: dict[str, str | None]) -> None:
-        undo = self.undo
-        undo.append((at_ms, before))
-        if undo[0][0] <= at_ms - _UNDO_KEPT_MS:
-            del undo[0]
-        elif len(undo) > _UNDO_KEPT:
-            (_, older), (since, newer) = undo[:2]
-            undo[:2] = [(since, {**newer, **older})]
 
     def _fold_older_half(self) -> None:
         older = self.writes[: _WRITES_KEPT // 2]

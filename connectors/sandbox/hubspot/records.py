@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from operator import itemgetter
 
 from connectors.sandbox.hubspot.addresses import OTHERS, PRIMARY, addresses_in, joined, others_in
 from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
@@ -191,17 +190,13 @@ def echo(record: Record, kind: Kind, names: tuple[str, ...], more: tuple[str, ..
 
     Of ``names`` those without a value are null.
     """
-    values = record.values
-    order, values_of = _ordered(kind, names, more)
+    values, order = record.values, _ordered(kind, names, more)
     try:
-        return dict(zip(order, values_of(values), strict=True))
+        return {name: values[name] for name in order}
     except KeyError:
         return {name: values.get(name) for name in order if name in values or name in names}
 
 
 @lru_cache(maxsize=1024)
-def _ordered(
-    kind: Kind, names: tuple[str, ...], more: tuple[str, ...]
-) -> tuple[tuple[str, ...], itemgetter[tuple[str, ...]]]:
-    order = tuple(sorted({*names, *more, kind.created, kind.modified, "hs_object_id"}))
-    return order, itemgetter(*order)
+def _ordered(kind: Kind, names: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted({*names, *more, kind.created, kind.modified, "hs_object_id"}))
