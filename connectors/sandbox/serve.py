@@ -21,7 +21,7 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from connectors.sandbox.core.control import ControlError
-from connectors.sandbox.core.lasting import Changes, Lasting, Row, StateFile, Whole, whole_seed
+from connectors.sandbox.core.lasting import Changes, Lasting, Row, StateFile
 from connectors.sandbox.core.server import HttpServer
 from connectors.sandbox.core.sim import Sim
 
@@ -201,15 +201,17 @@ def _salesforce(
 
 
 def _hubspot(port: int, seed: Mapping[str, Any], chosen: Credentials, random_seed: int, file: StateFile | None) -> _Crm:
+    from connectors.sandbox.hubspot import lasting
     from connectors.sandbox.hubspot.app import hubspot_app, open_portal
     from connectors.sandbox.hubspot.seed import as_seed
 
     held = file.rows("hubspot") if file else []
-    start = whole_seed(held) or dict(seed)
+    start = lasting.seed_of(held) or dict(seed)
     portal = open_portal(start, random_seed=random_seed, token=chosen.hubspot_token)
-    whole = partial(as_seed, portal)
-    _make_last(file, "hubspot", portal.sim, Whole(whole))
-    return _Crm("hubspot", port, portal.sim, hubspot_app(portal), {"token": chosen.hubspot_token}, whole)
+    lasting.take_up(portal, held)
+    _make_last(file, "hubspot", portal.sim, lasting.LastingPortal(portal))
+    accepts = {"token": chosen.hubspot_token}
+    return _Crm("hubspot", port, portal.sim, hubspot_app(portal), accepts, partial(as_seed, portal))
 
 
 def _make_last(file: StateFile | None, crm: str, sim: Sim, lasting: Lasting) -> None:

@@ -6,9 +6,9 @@ answers. What is refused before the fault is not counted against any limit.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qs
 from uuid import UUID
 
 from starlette.applications import Starlette
@@ -17,7 +17,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from connectors.sandbox.core.control import control_routes
-from connectors.sandbox.core.gate import Exchange, Gate, exchange_of, refuse_before
+from connectors.sandbox.core.gate import Direct, Exchange, Gate, Reply, refuse_before
+from connectors.sandbox.core.wire import compact_json
 from connectors.sandbox.hubspot.auth import Caller
 from connectors.sandbox.hubspot.call import Answer, Call
 from connectors.sandbox.hubspot.errors import Refusal, missing_scopes
@@ -30,8 +31,9 @@ from connectors.sandbox.hubspot.seed import load_seed
 
 __all__ = ["Portal", "hubspot_app", "load_seed", "open_portal"]
 
-_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-_NO_SUCH_PAGE = "<!DOCTYPE html><html><head><title>404</title></head><body><h1>Page not found</h1></body></html>"
+_NO_SUCH_PAGE = b"<!DOCTYPE html><html><head><title>404</title></head><body><h1>Page not found</h1></body></html>"
+_HTML = (b"content-type", b"text/html; charset=utf-8")
+_JSON = (b"content-type", b"application/json;charset=utf-8")
 _NOBODY = Caller("nobody", oauth=True)
 
 
@@ -49,35 +51,40 @@ def hubspot_app(state: Portal) -> Gate:
     async def show(_request: Request) -> Response:
         return HTMLResponse(page(state))
 
-    routes = [*control_routes(state), Route("/", show), Route("/{path:path}", _api(state), methods=_METHODS)]
-    return Gate(Starlette(routes=routes), state.sim, faults_first=False)
+    pages = Starlette(routes=[*control_routes(state), Route("/", show)])
+    return Gate(pages, state.sim, faults_first=False, direct=_api(state))
 
 
-def _api(portal: Portal) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        exchange = exchange_of(request)
-        found = find_route(request.method, request.scope["path"])
+def _api(portal: Portal) -> Direct:
+    async def answer(exchange: Exchange) -> Reply | None:
+        path, _, query = exchange.path.partition("?")
+        if path == "/" or path.startswith("/__sim"):
+            return None
+        found = find_route(exchange.method, path)
         if found is None:
-            return HTMLResponse(_NO_SUCH_PAGE, 404)
-        caller, headers = _NOBODY, {}
+            return Reply(404, [_HTML], _NO_SUCH_PAGE)
+        bucket, caller, headers = found.route.bucket, _NOBODY, {}
         try:
-            caller = _caller(portal, exchange, found.route.bucket, request.headers.get("authorization"))
-            _count(portal, exchange, found.route.bucket, caller)
-            speak_hubspot(portal, exchange.fault)
-            if refusal := await refuse_before(exchange):
-                return refusal
-            status, body = _answer(portal, exchange, found, request)
+            caller = _caller(portal, exchange, bucket)
+            _count(portal, exchange, bucket, caller)
+            if exchange.fault is not None:
+                speak_hubspot(portal, exchange.fault)
+                if refusal := await refuse_before(exchange):
+                    return Reply.of(refusal)
+            status, body = _answer(portal, exchange, found, query)
         except Refusal as refused:
             status, body, headers = refused.status, dict(refused.body), dict(refused.headers)
             if status == 429 and portal.options.retry_after:
                 headers["Retry-After"] = "10" if portal.options.retry_after == "s" else "10000"
-        return _respond(portal, exchange, found.route.bucket, caller, (status, body), headers)
+        return _reply(portal, exchange, bucket, caller, (status, body), headers)
 
-    return endpoint
+    return answer
 
 
-def _caller(portal: Portal, exchange: Exchange, bucket: Bucket, authorization: str | None) -> Caller:
-    return _NOBODY if bucket == "open" else portal.access.caller(authorization, exchange.at.timestamp())
+def _caller(portal: Portal, exchange: Exchange, bucket: Bucket) -> Caller:
+    if bucket == "open":
+        return _NOBODY
+    return portal.access.caller(exchange.headers.get("authorization"), exchange.at.timestamp())
 
 
 def _count(portal: Portal, exchange: Exchange, bucket: Bucket, caller: Caller) -> None:
@@ -97,31 +104,30 @@ def _count(portal: Portal, exchange: Exchange, bucket: Bucket, caller: Caller) -
     exchange.note(window=portal.limits.used_in_window(caller.app, at))
 
 
-def _answer(portal: Portal, exchange: Exchange, found: Found, request: Request) -> Answer:
+def _answer(portal: Portal, exchange: Exchange, found: Found, query: str) -> Answer:
     refuse_at_the_gate(portal, exchange)
     scopes = found.scopes(portal.contents.kind(found.params.get("type", "")))
     if scopes and portal.access.scopes.isdisjoint(scopes):
         raise missing_scopes(scopes[:1])
-    call = Call(portal, exchange, found.version, found.params, request.query_params, portal.now_ms())
-    return found.route.handler(call)
+    asked = parse_qs(query, keep_blank_values=True) if query else {}
+    return found.route.handler(Call(portal, exchange, found.version, found.params, asked, portal.now_ms()))
 
 
-def _respond(
-    portal: Portal, exchange: Exchange, bucket: Bucket, caller: Caller, answer: Answer, headers: dict[str, str]
-) -> Response:
+def _reply(
+    portal: Portal, exchange: Exchange, bucket: Bucket, caller: Caller, answer: Answer, more: Mapping[str, str]
+) -> Reply:
     status, body = answer
     correlation_id = str(UUID(int=portal.sim.random.getrandbits(128), version=4))
-    headers["X-HubSpot-Correlation-Id"] = correlation_id
+    named = {"x-hubspot-correlation-id": correlation_id, **more}
     if portal.options.headers and exchange.kind() != "headers_missing":
-        headers |= _rate_headers(portal, exchange, bucket, caller)
+        named |= _rate_headers(portal, exchange, bucket, caller)
     portal.sim.counters[f"answers.{status}"] += 1
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
     if body is None:
-        return Response(status_code=status, headers=headers)
+        return Reply(status, headers)
     if status >= 400:
         body = {**body, "correlationId": correlation_id}
-    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
-    headers["Content-Type"] = "application/json;charset=utf-8"
-    return Response(text.encode("utf-8", "surrogatepass"), status, headers)
+    return Reply(status, [*headers, _JSON], compact_json(body))
 
 
 def _rate_headers(portal: Portal, exchange: Exchange, bucket: Bucket, caller: Caller) -> dict[str, str]:

@@ -57,9 +57,12 @@ class Associations:
 
     def __init__(self) -> None:
         self._links: dict[Node, dict[Node, set[int]]] = {}
+        self.touched: dict[Node, None] = {}
+        """Records whose associations are not what they were since somebody emptied this."""
 
     def associate(self, a: Node, b: Node, types: tuple[AssociationType, ...]) -> None:
         """Associate two records; again changes nothing."""
+        self.touched |= {a: None, b: None}
         for kind in types:
             if kind.primary:
                 self._displace_primary(a, b, kind)
@@ -88,12 +91,14 @@ class Associations:
 
     def forget(self, a: Node, b: Node) -> None:
         """Remove every association between two records."""
+        self.touched |= {a: None, b: None}
         for one, other in ((a, b), (b, a)):
             if one in self._links:
                 self._links[one].pop(other, None)
 
     def forget_types(self, a: Node, b: Node, types: tuple[AssociationType, ...]) -> None:
         """Remove some association types between two records."""
+        self.touched |= {a: None, b: None}
         for kind in types:
             self._links.get(a, {}).get(b, set()).discard(kind.id)
             self._links.get(b, {}).get(a, set()).discard(kind.reverse)
@@ -119,6 +124,11 @@ class Associations:
             self.forget(node, other)
         self._links.pop(node, None)
 
+    def written(self, node: Node) -> list[JsonObject]:
+        """Every association of a record, in the words of `to_json`."""
+        linked = self._links.get(node, {})
+        return [{"to": {"type": b[0], "id": b[1]}, "typeIds": sorted(ids)} for b, ids in linked.items()]
+
     def all(self) -> Iterator[tuple[Node, Node, list[int]]]:
         """Every association once per direction."""
         for node, others in self._links.items():
@@ -140,3 +150,4 @@ class Associations:
             if other[0] == COMPANIES.name and other not in (a, b):
                 ids.discard(number)
                 self._links[other][one].discard(reverse)
+                self.touched[other] = None

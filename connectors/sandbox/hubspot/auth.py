@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from random import Random
-from urllib.parse import parse_qs
 
 from connectors.sandbox.hubspot.errors import TOO_FEW_CREDENTIALS, JsonObject, Refusal, not_found, refuse
 from connectors.sandbox.hubspot.moments import iso
 
 LIFETIME_S = 1800
+USER_ID = 12000000
 ALL_SCOPES = frozenset(
     [
         f"crm.objects.{kind}.{verb}"
@@ -72,14 +72,11 @@ class Access:
         """Make every access token given out so far too old."""
         self._issued = dict.fromkeys(self._issued, 0.0)
 
-    def exchange(self, form: bytes, at: float, dice: Random) -> JsonObject:
+    def exchange(self, sent: Mapping[str, str], at: float, dice: Random) -> JsonObject:
         """Answer the token endpoint. Raises `Refusal` with its own kind of body."""
-        sent = {name: values[0] for name, values in parse_qs(form.decode("utf-8", "replace")).items()}
         if sent.get("grant_type") != "refresh_token":
             raise _token_refusal("BAD_GRANT_TYPE", "missing or unknown grant type")
-        app = self.oauth
-        if app is None or sent.get("client_id") != app.client_id or sent.get("client_secret") != app.client_secret:
-            raise _token_refusal("BAD_CLIENT_ID", "missing or invalid client id or secret")
+        app = self.app_of(sent)
         if sent.get("refresh_token") != app.refresh_token:
             raise _token_refusal("BAD_REFRESH_TOKEN", "missing or invalid refresh token")
         token = f"CN{dice.getrandbits(192):048x}"
@@ -90,6 +87,33 @@ class Access:
             "refresh_token": app.refresh_token,
             "expires_in": LIFETIME_S,
         }
+
+    def app_of(self, sent: Mapping[str, str]) -> OAuthApp:
+        """The app whose id and secret were sent. Raises `Refusal`."""
+        app = self.oauth
+        if app is None or sent.get("client_id") != app.client_id or sent.get("client_secret") != app.client_secret:
+            raise _token_refusal("BAD_CLIENT_ID", "missing or invalid client id or secret")
+        return app
+
+    def revoke(self, token: str) -> None:
+        """Forget an access token; one nobody knows is no matter."""
+        self._issued.pop(token, None)
+
+    def to_json(self) -> JsonObject:
+        """All of it, for `take_up`."""
+        return {
+            "tokens": sorted(self.tokens),
+            "scopes": sorted(self.scopes),
+            "oauth": asdict(self.oauth) if self.oauth else None,
+            "revoked": self.revoked,
+            "issued": dict(self._issued),
+        }
+
+    def take_up(self, held: JsonObject) -> None:
+        """Accept what was accepted."""
+        self.tokens, self.scopes = set(held["tokens"]), frozenset(held["scopes"])
+        self.oauth = OAuthApp(**held["oauth"]) if held["oauth"] else None
+        self.revoked, self._issued = held["revoked"], dict(held["issued"])
 
     def about_token(self, token: str, at: float, portal_id: int, app_id: int) -> JsonObject:
         """What is known of an access token given out. `Refusal` 404 for any other."""
@@ -110,7 +134,7 @@ class Access:
             "hub_domain": "sandbox.example.com",
             "scopes": sorted(self.scopes),
             "hub_id": portal_id,
-            "user_id": 12000000,
+            "user_id": USER_ID,
             "token_type": "access",
         }
 

@@ -6,6 +6,7 @@ written; without, one bad record refuses the whole call.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -15,7 +16,7 @@ from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.mishaps import Mishap
 from connectors.sandbox.hubspot.moments import iso
 from connectors.sandbox.hubspot.objects import history_of
-from connectors.sandbox.hubspot.records import Record
+from connectors.sandbox.hubspot.record import Record
 from connectors.sandbox.hubspot.shapes import inputs_of, not_set, properties_of, text, texts
 from connectors.sandbox.hubspot.writes import Problem, Write, apply, check_links, check_unique, check_write
 
@@ -33,6 +34,8 @@ class _Input:
     unsaid: bool = False
     """Whether the addressing value was added by us: the answer does not show it."""
     record: Record | None = None
+    key: tuple[str, str] = ("", "")
+    """(property, value) it is addressed by."""
 
 
 def batch_create(call: Call) -> Answer:
@@ -120,19 +123,22 @@ def _address(call: Call, kind: Kind, inputs: Sequence[_Input], *, archived: bool
     """Find the record of each input. Refuses properties that are not unique and, with ``once``, ids named twice."""
     store = call.store(kind)
     seen: set[tuple[str, str]] = set()
-    twice: list[str] = []
     for given in inputs:
-        given.id = given.id or _id(given.item)
+        given.id = key = given.id or _id(given.item)
         name = given.id_property = given.id_property or text(given.item, "idProperty")
-        if name and not store.is_unique(name):
+        if not name:
+            given.record = store.find(key, archived=archived)
+        elif store.is_unique(name):
+            key = key.lower() if name == "email" else key
+            given.record = store.find_by(name, key)
+        else:
             raise _not_unique(call, kind, name)
-        key = given.id.lower() if name == "email" else given.id
-        given.record = store.find_by(name, key) if name else store.find(given.id, archived=archived)
-        if (name, key) in seen and given.id not in twice:
-            twice.append(given.id)
-        seen.add((name, key))
-    if twice and once:
-        raise duplicate_ids(twice)
+        given.key = (name, key)
+        seen.add(given.key)
+    if once and len(seen) < len(inputs):
+        counted = Counter(given.key for given in inputs)
+        twice = [given.id for given in inputs if counted[given.key] > 1]
+        raise duplicate_ids(list(dict.fromkeys(twice)))
 
 
 def _write(
@@ -150,15 +156,17 @@ def _write(
     if upsert and mishap.races:
         _address(call, kind, inputs)
     writes = _checked_one_by_one if traced else _checked_together
+    portal, at_ms, source, echo_trace = call.portal, call.at_ms, call.portal.source, call.portal.options.echo_trace
     results: list[JsonObject] = []
     for number, (given, write) in enumerate(writes(call, kind, inputs, errors, mishap)):
-        mishap.before_record(number)
+        if mishap.keep is not None:
+            mishap.before_record(number)
         new = write.record is None
-        record, shown = apply(call.portal, write, call.at_ms, call.portal.source)
-        result = call.portal.shown(kind, record, shown)
+        record, shown = apply(portal, write, at_ms, source)
+        result = portal.shown(kind, record, shown)
         if upsert:
             result["new"] = new
-        if call.portal.options.echo_trace and given.trace:
+        if echo_trace and given.trace:
             result["objectWriteTraceId"] = given.trace
         results.append(result)
     mishap.after_records(len(results))
@@ -206,7 +214,8 @@ def _checked_together(
 
 
 def _check(call: Call, kind: Kind, given: _Input, mishap: Mishap) -> Write:
-    mishap.poison((given.id, given.trace), given.properties)
+    if mishap.kind == "poison":
+        mishap.poison((given.id, given.trace), given.properties)
     write = check_write(call.portal, kind, given.record, given.properties, call.version)
     if given.unsaid:
         write.sent = tuple(name for name in write.sent if name != given.id_property)
@@ -224,7 +233,7 @@ def _claim(call: Call, kind: Kind, write: Write, claimed: set[tuple[str, str]]) 
 
 
 def _answer(call: Call, ok: int, results: list[JsonObject], errors: list[JsonObject]) -> Answer:
-    call.portal.sim.random.shuffle(results)
+    call.portal.shuffle(results)
     body: JsonObject = {
         "completedAt": iso(call.portal.now_ms()),
         "status": "COMPLETE",

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from starlette.datastructures import QueryParams
-
 from connectors.sandbox.core.gate import Exchange
+from connectors.sandbox.core.wire import parse_json
 from connectors.sandbox.hubspot.errors import JsonObject, Refusal, invalid_json
 from connectors.sandbox.hubspot.kinds import Kind
-from connectors.sandbox.hubspot.records import Record, RecordStore, echo
+from connectors.sandbox.hubspot.record import Record
+from connectors.sandbox.hubspot.records import RecordStore, echo
 from connectors.sandbox.hubspot.schema import Schema
 from connectors.sandbox.hubspot.shapes import whole
 
 if TYPE_CHECKING:
     from connectors.sandbox.hubspot.portal import Portal
 
+_FRACTION = re.compile(rb'":\s*-?(?:\d{18}|\d+[.eE])')
+
+Query = Mapping[str, list[str]]
+"""Values of every parameter, in the order they came."""
 Answer = tuple[int, JsonObject | None]
 Handler = Callable[["Call"], Answer]
 
@@ -31,7 +36,7 @@ class Call:
     exchange: Exchange
     version: str
     params: Mapping[str, str]
-    query: QueryParams
+    query: Query
     at_ms: int
     _body: JsonObject | None = field(default=None)
 
@@ -46,7 +51,7 @@ class Call:
         return found
 
     def body(self) -> JsonObject:
-        """The body; numbers in it are text, as HubSpot takes them. Raises `Refusal` when it is not an object."""
+        """The body; a value's text is what HubSpot takes it for (`shapes.text`). Raises `Refusal` for no object."""
         if self._body is None:
             self._body = _parse(self.exchange.body)
         return self._body
@@ -60,15 +65,19 @@ class Call:
 
     def names(self, param: str) -> list[str]:
         """A comma-separated query parameter, which may be repeated."""
-        return [name for value in self.query.getlist(param) for name in value.split(",") if name]
+        return [name for value in self.query.get(param, ()) for name in value.split(",") if name]
+
+    def asked(self, param: str) -> str | None:
+        """A query parameter; of a repeated one the last."""
+        return self.query[param][-1] if param in self.query else None
 
     def number(self, param: str, usual: int) -> int:
         """A query parameter that is a whole number. Raises `Refusal`."""
-        return whole(self.query.get(param), param, usual)
+        return whole(self.asked(param), param, usual)
 
     def flag(self, param: str) -> bool:
         """A query parameter that is ``true`` or ``false``."""
-        return self.query.get(param, "").lower() == "true"
+        return (self.asked(param) or "").lower() == "true"
 
     # ---------------------------------------------------------------- where things are
 
@@ -91,8 +100,9 @@ class Call:
 
 
 def _loaded(raw: bytes) -> Any:
+    """The document; where a number is long or has a fraction or an exponent, all of them as the text sent."""
     try:
-        return json.loads(raw, parse_int=str, parse_float=str)
+        return json.loads(raw, parse_int=str, parse_float=str) if _FRACTION.search(raw) else parse_json(raw)
     except ValueError as broken:
         column = getattr(broken, "colno", 1)
         raise invalid_json(column, f"Unexpected input: {str(broken).partition(':')[0]}") from None

@@ -9,7 +9,8 @@ from connectors.sandbox.hubspot.defaults import default_schema
 from connectors.sandbox.hubspot.errors import JsonObject
 from connectors.sandbox.hubspot.kinds import CONTACTS, KINDS, Kind, by_name
 from connectors.sandbox.hubspot.moments import iso
-from connectors.sandbox.hubspot.records import Record, RecordStore, Source
+from connectors.sandbox.hubspot.record import Record, Source
+from connectors.sandbox.hubspot.records import RecordStore
 
 _FIRST_IDS = {"companies": 7945028643, "contacts": 171591000198, "deals": 21604988001, "tasks": 68310044901}
 _FIRST_CUSTOM_ID = 860247707

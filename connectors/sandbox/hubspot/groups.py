@@ -24,22 +24,23 @@ def get_group(call: Call) -> Answer:
 
 def create_group(call: Call) -> Answer:
     """201 with the group."""
-    body, groups = call.body(), call.schema(call.kind()).groups
+    body, schema = call.body(), call.schema(call.kind())
     require(body, ("name", "label"))
-    name = text(body, "name")
-    if name in groups:
-        raise refuse(409, "OBJECT_ALREADY_EXISTS", f"A property group named '{name}' already exists.")
-    groups[name] = Group(name, text(body, "label"), order_of(body, -1))
-    return 201, groups[name].to_json()
+    group = Group(text(body, "name"), text(body, "label"), order_of(body, -1))
+    if group.name in schema.groups:
+        raise refuse(409, "OBJECT_ALREADY_EXISTS", f"A property group named '{group.name}' already exists.")
+    schema.put_group(group)
+    return 201, group.to_json()
 
 
 def patch_group(call: Call) -> Answer:
     """200 with the group."""
     get_group(call)
-    body, groups, name = call.body(), call.schema(call.kind()).groups, call.params["name"]
-    known = groups[name]
-    groups[name] = Group(name, text(body, "label") or known.label, order_of(body, known.display_order))
-    return 200, groups[name].to_json()
+    body, schema = call.body(), call.schema(call.kind())
+    known = schema.groups[call.params["name"]]
+    group = Group(known.name, text(body, "label") or known.label, order_of(body, known.display_order))
+    schema.put_group(group)
+    return 200, group.to_json()
 
 
 def delete_group(call: Call) -> Answer:
@@ -48,5 +49,5 @@ def delete_group(call: Call) -> Answer:
     schema, name = call.schema(call.kind()), call.params["name"]
     if any(definition.group == name for definition in schema.listed(archived=False)):
         raise invalid(f"Property group {name} cannot be deleted because it has properties")
-    del schema.groups[name]
+    schema.drop_group(name)
     return 204, None

@@ -33,7 +33,7 @@ from connectors.sandbox.hubspot.addresses import OTHERS
 from connectors.sandbox.hubspot.associations import TYPES, Node
 from connectors.sandbox.hubspot.defaults import CLOSED_LOST, CLOSED_WON
 from connectors.sandbox.hubspot.kinds import COMPANIES, CONTACTS, DEALS, TASKS, Kind
-from connectors.sandbox.hubspot.records import Record, Source
+from connectors.sandbox.hubspot.record import Record, Source
 from connectors.sandbox.hubspot.writes import Problem, apply, check_unique, check_write
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from connectors.sandbox.hubspot.contents import Contents, PortalOwner
 from connectors.sandbox.hubspot.defaults import default_schema
 from connectors.sandbox.hubspot.kinds import KINDS, Kind, custom_kind, described_by
 from connectors.sandbox.hubspot.moments import iso, milliseconds
-from connectors.sandbox.hubspot.records import Record, Source
+from connectors.sandbox.hubspot.record import Record, Source
 from connectors.sandbox.hubspot.schema import Group, Property
 
 if TYPE_CHECKING:
@@ -36,11 +36,22 @@ _PARTS = {"now", "objects", "owners", "groups", "properties", "records", "merged
 def stored_of(portal: Portal) -> JsonObject:
     """Definitions, people, records and associations of a portal, for `load_stored`."""
     contents = portal.contents
-    new = {kind.name: default_schema(kind) for kind in contents.kinds}
     return {
         "now": portal.sim.clock.now().isoformat(),
+        **definitions_of(contents),
+        **small_parts_of(contents),
+        "records": {
+            name: [written(record) for record in store.by_id.values()] for name, store in contents.records.items()
+        },
+        "associations": contents.associations.to_json(),
+    }
+
+
+def definitions_of(contents: Contents) -> JsonObject:
+    """Custom objects, and the groups and properties a new portal does not have like this."""
+    new = {kind.name: default_schema(kind) for kind in contents.kinds}
+    return {
         "objects": [described_by(kind) for kind in contents.kinds if kind not in KINDS],
-        "owners": [owner.to_json() for owner in contents.owners.values()],
         "groups": {
             name: [group.to_json() for group in schema.groups.values() if new[name].groups.get(group.name) != group]
             for name, schema in contents.schemas.items()
@@ -49,12 +60,15 @@ def stored_of(portal: Portal) -> JsonObject:
             name: [one.to_dated_json() for one in schema.properties.values() if new[name].get(one.name) != one]
             for name, schema in contents.schemas.items()
         },
-        "records": {
-            name: [_written(record) for record in store.by_id.values()] for name, store in contents.records.items()
-        },
+    }
+
+
+def small_parts_of(contents: Contents) -> JsonObject:
+    """People, merges and the ids that come next."""
+    return {
+        "owners": [owner.to_json() for owner in contents.owners.values()],
         "merged": {name: dict(store.merged) for name, store in contents.records.items()},
         "next_ids": {name: int(store.next_id) for name, store in contents.records.items()},
-        "associations": contents.associations.to_json(),
     }
 
 
@@ -83,7 +97,7 @@ def load_stored(portal: Portal, stored: Mapping[str, Any]) -> None:
 def _load_schema(contents: Contents, kind: Kind, groups: list[JsonObject], properties: list[JsonObject]) -> None:
     schema = contents.schemas[kind.name]
     for group in groups:
-        schema.groups[group["name"]] = Group(group["name"], group["label"], group["displayOrder"])
+        schema.put_group(Group(group["name"], group["label"], group["displayOrder"]))
     for described in properties:
         definition = _property(described)
         schema.put(definition)
@@ -91,7 +105,8 @@ def _load_schema(contents: Contents, kind: Kind, groups: list[JsonObject], prope
             contents.records[kind.name].index(definition.name)
 
 
-def _written(record: Record) -> JsonObject:
+def written(record: Record) -> JsonObject:
+    """One record with its history."""
     written: JsonObject = {
         "id": record.id,
         "properties": record.values,
@@ -116,7 +131,6 @@ def _record(described: Mapping[str, Any]) -> Record:
         updated_ms=_moment(described["updatedAt"]),
         archived_ms=_moment(described["archivedAt"]) if "archivedAt" in described else None,
         writes=[(int(one["at"]), Source(*one["source"]), one["values"]) for one in described["writes"]],
-        versions=[(0, values)],
     )
 
 

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
-    """One kind of object. ``created`` and ``modified`` name the properties that hold those moments."""
+    """One kind of object. ``created`` and ``modified`` name the properties that hold those moments.
+
+    Two kinds are equal only when they are the same one, which makes them quick to look up by.
+    """
 
     name: str
     singular: str

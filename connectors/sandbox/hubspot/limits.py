@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from connectors.sandbox.hubspot.errors import Refusal, burst_limit, daily_limit, secondly_limit
+from connectors.sandbox.hubspot.errors import JsonObject, Refusal, burst_limit, daily_limit, secondly_limit
 
 Bucket = Literal["core", "search", "association", "open"]
 """Which limits a path falls under: search and association batches are exempt from the ten seconds, logins from all."""
@@ -37,6 +37,14 @@ class Limits:
         self._search: Counter[int] = Counter()
         self._day = ""
         self.used_today = 0
+
+    def usage(self) -> JsonObject:
+        """The portal's day and the calls of it, for `take_up`."""
+        return {"day": self._day, "used": self.used_today}
+
+    def take_up(self, usage: JsonObject) -> None:
+        """Go on counting from there."""
+        self._day, self.used_today = str(usage["day"]), int(usage["used"])
 
     def refusal(
         self, bucket: Bucket, app: str, at: float, *, plan_max: int, search_max: int, daily: int, day: str, others: int

@@ -169,7 +169,7 @@ def _each_pair(call: Call, act: Callable[[Node, Node, JsonObject], list[JsonObje
 
 
 def _batch(call: Call, results: list[JsonObject], errors: list[JsonObject]) -> Answer:
-    call.portal.sim.random.shuffle(results)
+    call.portal.shuffle(results)
     body: JsonObject = {
         "completedAt": iso(call.portal.now_ms()),
         "status": "COMPLETE",

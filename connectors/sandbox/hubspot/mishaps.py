@@ -43,7 +43,7 @@ from connectors.sandbox.hubspot.errors import (
 )
 from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.limits import WINDOW_S, Competitor
-from connectors.sandbox.hubspot.records import Source
+from connectors.sandbox.hubspot.record import Source
 from connectors.sandbox.hubspot.writes import Problem, apply, check_unique, check_write
 
 if TYPE_CHECKING:

@@ -32,6 +32,7 @@ def milliseconds(text: str) -> int | None:
     return round(moment.timestamp() * 1000)
 
 
+@lru_cache(maxsize=4096)
 def stored_datetime(text: str) -> str | None:
     """The form a datetime property keeps; None when ``text`` is no moment or outside the years 1 to 9999."""
     moment = milliseconds(text)
@@ -43,6 +44,7 @@ def stored_datetime(text: str) -> str | None:
         return None
 
 
+@lru_cache(maxsize=4096)
 def stored_date(text: str) -> str | None:
     """The form a date property keeps; None when ``text`` is no date or has a time part."""
     try:

@@ -9,7 +9,7 @@ from connectors.sandbox.hubspot.errors import JsonObject, invalid, not_found
 from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
 from connectors.sandbox.hubspot.mishaps import Mishap
 from connectors.sandbox.hubspot.moments import iso
-from connectors.sandbox.hubspot.records import Record
+from connectors.sandbox.hubspot.record import Record
 from connectors.sandbox.hubspot.shapes import not_set, properties_of, text
 from connectors.sandbox.hubspot.writes import Problem, Write, apply, check_links, check_unique, check_write
 
@@ -131,7 +131,7 @@ def history_of(record: Record, names: Sequence[str]) -> JsonObject:
 
 
 def _found(call: Call, kind: Kind, *, archived: bool = False) -> Record:
-    store, name, value = call.store(kind), call.query.get("idProperty"), call.params["id"]
+    store, name, value = call.store(kind), call.asked("idProperty"), call.params["id"]
     if name and not store.is_unique(name):
         raise invalid(f"Property {name} is not a unique property of {kind.type_id}")
     record = store.find(value, archived=archived)

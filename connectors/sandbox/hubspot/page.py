@@ -1,4 +1,4 @@
-"""The page at ``/``: companies and tasks as a person sees them in HubSpot."""
+"""The page at ``/``: tasks, companies and contacts as a person sees them in HubSpot."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from connectors.sandbox.hubspot.kinds import COMPANIES, TASKS
-from connectors.sandbox.hubspot.records import Record
+from connectors.sandbox.hubspot.addresses import addresses_in
+from connectors.sandbox.hubspot.kinds import COMPANIES, CONTACTS, TASKS, Kind
+from connectors.sandbox.hubspot.record import Record
 
 if TYPE_CHECKING:
     from connectors.sandbox.hubspot.portal import Portal
@@ -28,10 +29,11 @@ def page(portal: Portal) -> str:
     """The whole page; every value is escaped."""
     companies = _section("Companies", *_companies(portal))
     tasks = _section("Tasks", *_tasks(portal))
+    contacts = _section("Contacts", *_contacts(portal))
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>HubSpot sandbox</title>'
         f"<style>{_STYLE}</style></head><body><header>HubSpot sandbox · portal {portal.options.portal_id}</header>"
-        f"{tasks}{companies}</body></html>"
+        f"{tasks}{companies}{contacts}</body></html>"
     )
 
 
@@ -48,7 +50,7 @@ def _companies(portal: Portal) -> tuple[list[str], list[list[str]]]:
 
 
 def _tasks(portal: Portal) -> tuple[list[str], list[list[str]]]:
-    heads = ["Subject", "Company", "Due", "Owner", "Priority", "Status", "Notes"]
+    heads = ["Subject", "Company", "Contact", "Due", "Owner", "Priority", "Status", "Notes"]
     rows = []
     records = sorted(
         portal.contents.records[TASKS.name].living(),
@@ -59,18 +61,37 @@ def _tasks(portal: Portal) -> tuple[list[str], list[list[str]]]:
         done = get("hs_task_status") == "COMPLETED"
         subject = f'<td class="done">{escape(get("hs_task_subject", ""))}</td>'
         first = subject if done else _cell(get("hs_task_subject", ""))
-        middle = [_company(portal, record), get("hs_timestamp", "")[:10], _owner(portal, record)]
+        linked = [_linked(portal, record, TASKS, COMPANIES), _linked(portal, record, TASKS, CONTACTS)]
+        middle = [*linked, get("hs_timestamp", "")[:10], _owner(portal, record)]
         rest = [get("hs_task_priority", ""), get("hs_task_status", "").replace("_", " ").lower()]
         notes = f'<td class="body">{escape(get("hs_task_body", ""))}</td>'
         rows.append([first, *_cells([*middle, *rest]), notes])
     return heads, rows
 
 
-def _company(portal: Portal, task: Record) -> str:
-    linked = portal.contents.associations.of((TASKS.name, task.id), COMPANIES.name)
-    companies = portal.contents.records[COMPANIES.name]
-    found = [company for number, _ in linked if (company := companies.find(number))]
-    return ", ".join(company.values.get("name") or company.values.get("domain", "") for company in found)
+def _contacts(portal: Portal) -> tuple[list[str], list[list[str]]]:
+    schema = portal.contents.schemas[CONTACTS.name]
+    own = [known for known in schema.properties.values() if not known.defined_by_hubspot and not known.archived]
+    heads = ["Name", "E-mail", "Company", "Stage", "Owner", *(known.label for known in own)]
+    rows = []
+    for record in portal.contents.records[CONTACTS.name].living():
+        get = record.values.get
+        company = _linked(portal, record, CONTACTS, COMPANIES)
+        first = [_name(record), ", ".join(addresses_in(record.values)), company, get("lifecyclestage", "")]
+        rows.append(_cells([*first, _owner(portal, record), *(get(known.name, "") for known in own)]))
+    return heads, rows
+
+
+def _linked(portal: Portal, record: Record, kind: Kind, other: Kind) -> str:
+    linked = portal.contents.associations.of((kind.name, record.id), other.name)
+    store = portal.contents.records[other.name]
+    return ", ".join(_name(found) for number, _ in linked if (found := store.find(number)))
+
+
+def _name(record: Record) -> str:
+    get = record.values.get
+    person = " ".join(part for part in (get("firstname"), get("lastname")) if part)
+    return get("name") or person or get("domain") or get("email", "")
 
 
 def _owner(portal: Portal, record: Record) -> str:

@@ -1,4 +1,4 @@
-"""Calls on owners, deal pipelines, the account itself and credentials."""
+"""Calls on owners, deal pipelines, custom objects and the account itself."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def list_owners(call: Call) -> Answer:
     limit, after = call.number("limit", 100), call.number("after", 0)
     if not 0 < limit <= LONGEST_PAGE:
         raise invalid(f"limit must be between 1 and {LONGEST_PAGE}")
-    email, archived = call.query.get("email"), call.flag("archived")
+    email, archived = call.asked("email"), call.flag("archived")
     found = [
         owner
         for owner in sorted(call.portal.contents.owners.values(), key=lambda owner: int(owner.id))
@@ -36,7 +36,7 @@ def list_owners(call: Call) -> Answer:
 
 def get_owner(call: Call) -> Answer:
     """200 with the owner of an owner id or, with ``idProperty=userId``, a user id."""
-    by_user, archived = call.query.get("idProperty") == "userId", call.flag("archived")
+    by_user, archived = call.asked("idProperty") == "userId", call.flag("archived")
 
     def named(owner: PortalOwner) -> bool:
         return (str(owner.user_id) if by_user else owner.id) == call.params["id"]
@@ -95,43 +95,6 @@ def daily_usage(call: Call) -> Answer:
     return 200, {"results": [usage]}
 
 
-def token_exchange(call: Call) -> Answer:
-    """200 with a new access token."""
-    call.exchange.secret = True
-    form = call.exchange.body
-    return 200, call.portal.access.exchange(form, call.at_ms / 1000, call.portal.sim.random)
-
-
-def access_token(call: Call) -> Answer:
-    """200 with what an OAuth access token stands for; the token is not logged."""
-    token = _secret_in_path(call)
-    options = call.portal.options
-    return 200, call.portal.access.about_token(token, call.at_ms / 1000, options.portal_id, int(options.app_id))
-
-
-def refresh_token(call: Call) -> Answer:
-    """200 with what a refresh token stands for; the token is not logged."""
-    return 200, call.portal.access.about_refresh_token(_secret_in_path(call), call.portal.options.portal_id)
-
-
-def _secret_in_path(call: Call) -> str:
-    token = call.params["token"]
-    call.exchange.path = call.exchange.path.rpartition("/")[0] + "/..."
-    return token
-
-
-def token_info(call: Call) -> Answer:
-    """200 with what the shown private app token may do."""
-    options = call.portal.options
-    call.exchange.secret = True
-    return 200, {
-        "userId": 12000000,
-        "hubId": options.portal_id,
-        "appId": int(options.app_id),
-        "scopes": sorted(call.portal.access.scopes),
-    }
-
-
 def list_schemas(call: Call) -> Answer:
     """200 with the custom objects; 403 in its own form for a token that may not see them (recorded)."""
     if SCHEMAS_SCOPE not in call.portal.access.scopes:
@@ -151,6 +114,8 @@ def _schema(call: Call, kind: Kind) -> JsonObject:
         "fullyQualifiedName": f"p{call.portal.options.portal_id}_{kind.name}",
         "requiredProperties": list(kind.required),
         "searchableProperties": list(kind.searched),
+        "secondaryDisplayProperties": [],
+        "allowsSensitiveProperties": False,
         "properties": [definition.to_dated_json() for definition in definitions],
         "associations": [],
         "archived": False,
@@ -173,6 +138,7 @@ def _pipeline(call: Call) -> JsonObject:
             "createdAt": long_ago,
             "updatedAt": long_ago,
             "archived": False,
+            "writePermissions": "CRM_PERMISSIONS_ENFORCEMENT",
         }
         for place, (stage, label, probability) in enumerate(STAGES)
     ]

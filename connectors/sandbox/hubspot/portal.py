@@ -15,7 +15,7 @@ from connectors.sandbox.hubspot.limits import WINDOW_S, Competitor, Limits
 from connectors.sandbox.hubspot.mishaps import KINDS as MISHAPS
 from connectors.sandbox.hubspot.moments import iso
 from connectors.sandbox.hubspot.options import Options
-from connectors.sandbox.hubspot.records import Record, Source
+from connectors.sandbox.hubspot.record import Record, Source
 from connectors.sandbox.hubspot.seed import load_seed
 
 _ACCESS_OPTIONS = {"token", "scopes", "token_revoked", "oauth"}
@@ -45,6 +45,11 @@ class Portal:
     def others(self) -> int:
         """Calls of the window that other apps have taken."""
         return self.options.competing_rps * WINDOW_S + self.competitor.takes(self.now_ms())
+
+    def shuffle(self, results: list[JsonObject]) -> None:
+        """Put the results of a batch into another order, as HubSpot does; which one the seed decides."""
+        dice = self.sim.random.random
+        results.sort(key=lambda _result: dice())
 
     def shown(self, kind: Kind, record: Record, properties: dict[str, Any]) -> JsonObject:
         """A record as every answer shows it, with these properties."""

@@ -1,91 +1,14 @@
-"""The records of one kind: values, history, versions a lagging search still sees, merges."""
+"""The records of one kind: how they are found, which values only one of them holds, merges."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
 
 from connectors.sandbox.hubspot.addresses import OTHERS, PRIMARY, addresses_in, joined, others_in
 from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
 from connectors.sandbox.hubspot.moments import iso
-
-Values = dict[str, str]
-
-_VERSIONS_KEPT_MS = 120_000
-_VERSIONS_KEPT = 64
-"""How far back a search can lag; a record written more often than that is seen still older."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Who wrote a value. ``user_id`` is set for a person."""
-
-    type: str
-    id: str
-    user_id: str | None = None
-
-
-class Change(NamedTuple):
-    """One value a property had, from ``at_ms`` on."""
-
-    value: str
-    at_ms: int
-    source: Source
-
-
-@dataclass(slots=True)
-class Record:
-    """One record. ``values`` is replaced, never changed, so that older versions stay as they were.
-
-    A value that was cleared is kept as an empty text; one that was never set is absent (recorded).
-    """
-
-    id: str
-    values: Values
-    created_ms: int
-    updated_ms: int
-    archived_ms: int | None = None
-    writes: list[tuple[int, Source, Mapping[str, str]]] = field(default_factory=list)
-    versions: list[tuple[int, Values]] = field(default_factory=list)
-
-    def seen_at(self, ms: int) -> Values | None:
-        """The values a search goes by that lags behind at ``ms``; None when there was no record then."""
-        if self.archived_ms is not None and self.archived_ms <= ms:
-            return None
-        for since, values in reversed(self.versions):
-            if since <= ms:
-                return values
-        return None
-
-    def history(self, name: str) -> list[Change]:
-        """Every value a property had, oldest first; writing the same value again is no change."""
-        found: list[Change] = []
-        for at_ms, source, changes in self.writes:
-            value = changes.get(name)
-            if value is not None and value != (found[-1].value if found else ""):
-                found.append(Change(value, at_ms, source))
-        return found
-
-    def set(self, changes: Mapping[str, str], modified: str, at_ms: int, source: Source) -> None:
-        """Store changed values; ``modified`` names the property that holds the moment of the last change.
-
-        Writing the values a record has leaves that moment alone (recorded in 2025).
-        """
-        current = self.values
-        if all(current.get(name) == value for name, value in changes.items()):
-            return
-        values = {**current, **changes, modified: iso(at_ms)}
-        self.writes.append((at_ms, source, changes))
-        self.values = values
-        self.updated_ms = at_ms
-        versions = self.versions
-        versions.append((at_ms, values))
-        if len(versions) > 2 and versions[1][0] <= at_ms - _VERSIONS_KEPT_MS:
-            del versions[0]
-        if len(versions) > _VERSIONS_KEPT:
-            del versions[1]
+from connectors.sandbox.hubspot.record import Record, Source, Values
 
 
 class RecordStore:
@@ -97,6 +20,8 @@ class RecordStore:
         self._merged: dict[str, str] = {}
         self._unique: dict[str, dict[str, str]] = {}
         self._last_id = first_id - 1
+        self.touched: dict[str, None] = {}
+        """Ids of the records that are not what they were since somebody emptied this."""
 
     # ---------------------------------------------------------------- finding
 
@@ -174,39 +99,42 @@ class RecordStore:
         text = iso(at_ms)
         dated = {self.kind.created: text, self.kind.modified: text, **values, "hs_object_id": record_id}
         kept = {name: value for name, value in dated.items() if value}
-        record = Record(record_id, kept, at_ms, at_ms)
-        record.writes = [(at_ms, source, kept)]
-        record.versions = [(at_ms if visible_ms is None else visible_ms, kept)]
+        record = Record(record_id, kept, at_ms, at_ms, visible_ms=at_ms if visible_ms is None else visible_ms)
+        record.writes.append((at_ms, source, dict(kept)))
         self.by_id[record_id] = record
+        self.touched[record_id] = None
         self._claim(record, self._unique)
         return record
 
     def update(self, record: Record, changes: Mapping[str, str], at_ms: int, source: Source) -> None:
         """Change a living record; unique values move with it."""
-        if self._unique:
-            touched = [name for name in self._unique if name in changes or (name == PRIMARY and OTHERS in changes)]
+        touched = [name for name in self._unique if self._moves(name, record.values, changes)]
+        if touched:
             self._release(record, touched)
-            record.set(changes, self.kind.modified, at_ms, source)
+        record.set(changes, self.kind.modified, at_ms, source)
+        self.touched[record.id] = None
+        if touched:
             self._claim(record, touched)
-        else:
-            record.set(changes, self.kind.modified, at_ms, source)
 
     def archive(self, record: Record, at_ms: int) -> None:
         """Archive a living record; its unique values are free again."""
         self._release(record, self._unique)
         record.archived_ms = record.updated_ms = at_ms
+        self.touched[record.id] = None
 
     def restore(self, record: Record, at_ms: int) -> None:
         """Bring an archived record back, as far as nobody took its unique values."""
         if taken := self.holder(record.values, record.id):
             raise ValueError(f"{taken[0]} of {record.id} is now held by {taken[2]}")
         record.archived_ms, record.updated_ms = None, at_ms
+        self.touched[record.id] = None
         self._claim(record, self._unique)
 
     def delete(self, record: Record) -> None:
         """Remove a record for good, as if it had never been."""
         self._release(record, self._unique)
         del self.by_id[record.id]
+        self.touched[record.id] = None
 
     def merge(self, survivor: Record, loser: Record, at_ms: int, source: Source) -> None:
         """Fill the survivor's empty properties from the loser, whose id answers as the survivor from now on."""
@@ -221,6 +149,7 @@ class RecordStore:
             filled[OTHERS] = joined(each for each in others if each != primary)
             filled["hs_all_contact_vids"] = ";".join([survivor.id, *filled["hs_merged_object_ids"].split(";")])
         del self.by_id[loser.id]
+        self.touched[loser.id] = None
         self._merged[loser.id] = survivor.id
         self.update(survivor, filled, at_ms, source)
 
@@ -231,6 +160,11 @@ class RecordStore:
         self._last_id = max(self._last_id, next_id - 1)
         for name in list(self._unique):
             self.index(name)
+
+    def _moves(self, name: str, before: Mapping[str, str], changes: Mapping[str, str]) -> bool:
+        if name == PRIMARY and self.kind is CONTACTS:
+            return PRIMARY in changes or OTHERS in changes
+        return name in changes and changes[name] != before.get(name)
 
     def _held(self, name: str, values: Mapping[str, str]) -> Sequence[str]:
         if name == PRIMARY and self.kind is CONTACTS:
@@ -256,8 +190,11 @@ def echo(record: Record, kind: Kind, names: tuple[str, ...], more: tuple[str, ..
 
     Of ``names`` those without a value are null.
     """
-    values = record.values
-    return {name: values.get(name) for name in _ordered(kind, names, more) if name in values or name in names}
+    values, order = record.values, _ordered(kind, names, more)
+    try:
+        return {name: values[name] for name in order}
+    except KeyError:
+        return {name: values.get(name) for name in order if name in values or name in names}
 
 
 @lru_cache(maxsize=1024)

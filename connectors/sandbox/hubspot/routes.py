@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
 
-from connectors.sandbox.hubspot import batch, definitions, groups, links, objects, people
+from connectors.sandbox.hubspot import batch, definitions, groups, links, logins, objects, people
 from connectors.sandbox.hubspot.call import Handler
 from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.limits import Bucket
@@ -52,7 +53,7 @@ class Found:
     route: Route
     family: str
     version: str
-    params: dict[str, str]
+    params: Mapping[str, str]
 
     def scopes(self, kind: Kind | None) -> tuple[str, ...]:
         """Any one of these scopes is enough for the ``kind`` of the path; none are needed when empty."""
@@ -69,8 +70,9 @@ class Found:
         return (schemas_scope, objects_scope) if self.route.verb == "read" else (schemas_scope,)
 
 
+@lru_cache(maxsize=1024)
 def find_route(method: str, path: str) -> Found | None:
-    """The route of a request, or None when there is no such path."""
+    """The route of a request by its path as it was sent, or None when there is no such path."""
     parts = [part for part in path.split("/") if part]
     placed = _family(parts)
     if placed is None:
@@ -153,6 +155,7 @@ _FAMILIES: dict[str, list[Route]] = {
         ("POST", "{type}/{to}/batch/labels/archive", links.batch_labels_archive, "write", "association"),
     ),
     "schemas": _routes(("GET", "", people.list_schemas)),
+    "crm-object-schemas": _routes(("GET", "schemas", people.list_schemas)),
     "owners": _routes(("GET", "", people.list_owners), ("GET", "{id}", people.get_owner)),
     "pipelines": _routes(
         ("GET", "{type}", people.list_pipelines),
@@ -164,10 +167,12 @@ _FAMILIES: dict[str, list[Route]] = {
         ("GET", "api-usage/daily/private-apps", people.daily_usage),
     ),
     "oauth": _routes(
-        ("POST", "token", people.token_exchange, "write", "open"),
-        ("GET", "access-tokens/{token}", people.access_token, "read", "open"),
-        ("GET", "refresh-tokens/{token}", people.refresh_token, "read", "open"),
-        ("POST", "private-apps/get/access-token-info", people.token_info, "read"),
+        ("POST", "token", logins.token_exchange, "write", "open"),
+        ("POST", "token/introspect", logins.introspect, "read", "open"),
+        ("POST", "token/revoke", logins.revoke, "write", "open"),
+        ("GET", "access-tokens/{token}", logins.access_token, "read", "open"),
+        ("GET", "refresh-tokens/{token}", logins.refresh_token, "read", "open"),
+        ("POST", "private-apps/get/access-token-info", logins.token_info, "read"),
     ),
 }
 _TABLE: dict[tuple[str, str, int], list[Route]] = {}

@@ -111,7 +111,10 @@ class Schema:
         self.properties = dict(properties)
         self.groups = dict(groups)
         self.writable = self._writable()
+        self.choices = self._choices()
         self._prepared: dict[str, Any] = {}
+        self.version = 0
+        """Grows with every change of a definition or a group."""
 
     def prepared(self, prepare: Callable[[Schema], dict[str, Prepared]]) -> dict[str, Prepared]:
         """What ``prepare`` makes of this schema, made once until a definition changes."""
@@ -125,6 +128,10 @@ class Schema:
     def _writable(self) -> dict[str, Property]:
         known = self.properties.values()
         return {each.name: each for each in known if not (each.archived or each.read_only or each.calculated)}
+
+    def _choices(self) -> frozenset[str]:
+        """Names of the properties a value can be appended to."""
+        return frozenset(name for name, known in self.properties.items() if known.type == "enumeration")
 
     def get(self, name: str) -> Property | None:
         """The property, unless it does not exist or is archived."""
@@ -142,7 +149,18 @@ class Schema:
     def put(self, definition: Property) -> None:
         """Add or replace one definition."""
         self.properties[definition.name] = definition
-        self.writable, self._prepared = self._writable(), {}
+        self.writable, self.choices, self._prepared = self._writable(), self._choices(), {}
+        self.version += 1
+
+    def put_group(self, group: Group) -> None:
+        """Add or replace one group."""
+        self.groups[group.name] = group
+        self.version += 1
+
+    def drop_group(self, name: str) -> None:
+        """Remove one group."""
+        del self.groups[name]
+        self.version += 1
 
     def archive(self, name: str, at_ms: int) -> None:
         """Archive one definition; records keep its values out of sight."""

@@ -15,7 +15,7 @@ from connectors.sandbox.hubspot.call import Answer, Call
 from connectors.sandbox.hubspot.errors import JsonObject, invalid
 from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.moments import milliseconds
-from connectors.sandbox.hubspot.records import Record, Values
+from connectors.sandbox.hubspot.record import Record
 from connectors.sandbox.hubspot.schema import Property
 from connectors.sandbox.hubspot.shapes import objects, text, texts, whole
 
@@ -28,7 +28,7 @@ MOST_VALUES = 100
 LONGEST_QUERY = 3000
 
 Comparable = float | str
-Test = Callable[[Values, Record], bool]
+Test = Callable[[Mapping[str, str], Record], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def search(call: Call) -> Answer:
     if fault is not None and fault.kind == "search_lag":
         lag = float(fault.args.get("seconds", 30))
     seen_at = call.at_ms - int(lag * 1000)
-    found: list[tuple[Record, Values]] = []
+    found: list[tuple[Record, Mapping[str, str]]] = []
     for record in call.store(kind).by_id.values():
         values = record.seen_at(seen_at)
         if values is not None and _matches(kind, wanted, values, record):
@@ -99,7 +99,7 @@ def _sorting(kind: Kind, sorts: list[Any]) -> tuple[str, bool]:
     return text(sort, "propertyName"), sort.get("direction") == "DESCENDING"
 
 
-def _matches(kind: Kind, wanted: _Wanted, values: Values, record: Record) -> bool:
+def _matches(kind: Kind, wanted: _Wanted, values: Mapping[str, str], record: Record) -> bool:
     if wanted.query:
         shown = " ".join(values.get(name, "") for name in kind.searched).lower()
         if not all(word in shown for word in wanted.query):
@@ -107,11 +107,11 @@ def _matches(kind: Kind, wanted: _Wanted, values: Values, record: Record) -> boo
     return not wanted.groups or any(all(test(values, record) for test in group) for group in wanted.groups)
 
 
-def _sort(call: Call, kind: Kind, wanted: _Wanted, found: list[tuple[Record, Values]]) -> None:
+def _sort(call: Call, kind: Kind, wanted: _Wanted, found: list[tuple[Record, Mapping[str, str]]]) -> None:
     comparable = _comparing(_defined(call, kind, wanted.sort))
     missing = float("-inf")
 
-    def key(pair: tuple[Record, Values]) -> tuple[bool, Any, int]:
+    def key(pair: tuple[Record, Mapping[str, str]]) -> tuple[bool, Any, int]:
         value = comparable(pair[1].get(wanted.sort, ""))
         return value is not None, missing if value is None else value, int(pair[0].id)
 
@@ -185,7 +185,7 @@ def _order(compare: Callable[[Any, Any], bool]) -> Callable[..., Test]:
         comparable = _comparing(definition)
         bound = _value(described, "value", comparable)
 
-        def test(values: Values, _record: Record) -> bool:
+        def test(values: Mapping[str, str], _record: Record) -> bool:
             value = comparable(values.get(name, ""))
             return value is not None and compare(value, bound)
 
@@ -206,7 +206,7 @@ def _between(name: str, definition: Property, described: Mapping[str, Any]) -> T
     comparable = _comparing(definition)
     low, high = _value(described, "value", comparable), _value(described, "highValue", comparable)
 
-    def test(values: Values, _record: Record) -> bool:
+    def test(values: Mapping[str, str], _record: Record) -> bool:
         value: Any = comparable(values.get(name, ""))
         return value is not None and low <= value <= high
 
@@ -221,7 +221,7 @@ def _in(negated: bool) -> Callable[..., Test]:
             raise invalid(f"There was a problem with the request. values must have 1 to {MOST_VALUES} entries.")
         bounds = {comparable(each) for each in listed} - {None}
 
-        def test(values: Values, _record: Record) -> bool:
+        def test(values: Mapping[str, str], _record: Record) -> bool:
             value = values.get(name, "")
             return value != "" and any(part in bounds for part in parts(value)) is not negated
 
@@ -239,7 +239,7 @@ def _token(negated: bool) -> Callable[..., Test]:
         word = str(_value(described, "value", _lower))
         pattern = re.compile(".*".join(re.escape(part) for part in word.split("*")) + r"\Z")
 
-        def test(values: Values, _record: Record) -> bool:
+        def test(values: Mapping[str, str], _record: Record) -> bool:
             value = values.get(name, "").lower()
             words = [value, *re.split(r"[^\w]+", value)]
             return any(pattern.match(each) for each in words if each) is not negated

@@ -25,7 +25,7 @@ from connectors.sandbox.hubspot.errors import Refusal
 from connectors.sandbox.hubspot.kept import load_stored, stored_of
 from connectors.sandbox.hubspot.kinds import COMPANIES, Kind, custom_kind
 from connectors.sandbox.hubspot.moments import milliseconds
-from connectors.sandbox.hubspot.records import Source
+from connectors.sandbox.hubspot.record import Source
 from connectors.sandbox.hubspot.writes import Problem, apply, check_unique, check_write
 
 if TYPE_CHECKING:

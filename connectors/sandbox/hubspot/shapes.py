@@ -16,12 +16,14 @@ def text_of(value: Any) -> str | None:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
-    return None
+    return str(value) if isinstance(value, int | float) else None
 
 
 def text(body: Mapping[str, Any], name: str) -> str:
     """A scalar in a body as text; empty when absent. Raises `Refusal` for lists and objects."""
     value = body.get(name)
+    if value.__class__ is str:
+        return value
     found = "" if value is None else text_of(value)
     if found is None:
         raise _not_a("java.lang.String", name)
@@ -32,6 +34,8 @@ def whole(value: Any, name: str, usual: int) -> int:
     """A whole number, not negative, in JSON or text; ``usual`` when absent. Raises `Refusal`."""
     if value is None:
         return usual
+    if value.__class__ is int and value >= 0:
+        return int(value)
     if not isinstance(value, str) or not value.isascii() or not value.isdecimal():
         raise _not_a("java.lang.Integer", name)
     return int(value)

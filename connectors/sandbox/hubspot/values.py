@@ -14,6 +14,9 @@ LONGEST_TEXT = 65_536
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?\Z")
 
+_SEEN, _LONGEST_SEEN = 4096, 64
+"""How many values of a property are remembered as good, and how long they may be."""
+
 Checked = tuple[dict[str, str], list[Violation]]
 Check = Callable[[str, Container[str]], "str | Violation"]
 """From a value that is not empty, and the ids of the owners, to the form it is stored in."""
@@ -26,20 +29,42 @@ def check_values(schema: Schema, values: Mapping[str, str], owners: Container[st
     """
     stored: dict[str, str] = {}
     violations: list[Violation] = []
-    checks = schema.prepared(_checks_of)
+    columns = schema.prepared(_columns_of)
     for name, text in values.items():
-        check = checks.get(name)
-        if check is None:
+        column = columns.get(name)
+        if column is None:
             violations.append(_refused(schema, name))
-        elif not text:
-            stored[name] = ""
+        elif (known := column.seen.get(text)) is not None:
+            stored[name] = known
         else:
-            outcome = check(text, owners)
-            if outcome.__class__ is str:
+            outcome = column.judge(text, owners)
+            if isinstance(outcome, str):
                 stored[name] = outcome
             else:
-                violations.append(outcome)  # type: ignore[arg-type]
+                violations.append(outcome)
     return stored, violations
+
+
+class Column:
+    """The check of one property. ``seen`` has values that were good, and what they are stored as.
+
+    What was good once stays good: options change only with the definition, and owners never go away.
+    """
+
+    __slots__ = ("_check", "seen")
+
+    def __init__(self, definition: Property) -> None:
+        self._check = _check_of(definition)
+        self.seen = {"": ""}
+
+    def judge(self, text: str, owners: Container[str]) -> str | Violation:
+        """The form a value is stored in, or why it cannot be."""
+        outcome = self._check(text, owners)
+        if isinstance(outcome, str) and len(text) <= _LONGEST_SEEN:
+            if len(self.seen) >= _SEEN:
+                self.seen = {"": ""}
+            self.seen[text] = outcome
+        return outcome
 
 
 def appended(current: str, added: str) -> str:
@@ -57,8 +82,8 @@ def _refused(schema: Schema, name: str) -> Violation:
     return Violation(name, "READ_ONLY_VALUE", f'"{name}" is a read only property; its value cannot be set.')
 
 
-def _checks_of(schema: Schema) -> dict[str, Check]:
-    return {name: _check_of(definition) for name, definition in schema.writable.items()}
+def _columns_of(schema: Schema) -> dict[str, Column]:
+    return {name: Column(definition) for name, definition in schema.writable.items()}
 
 
 def _check_of(definition: Property) -> Check:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,8 @@ from connectors.sandbox.hubspot.errors import (
     values_message,
 )
 from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
-from connectors.sandbox.hubspot.records import Record, Source, echo
+from connectors.sandbox.hubspot.record import Record, Source
+from connectors.sandbox.hubspot.records import echo
 from connectors.sandbox.hubspot.shapes import an_object, objects, text, whole
 from connectors.sandbox.hubspot.values import appended, check_values
 
@@ -85,9 +86,9 @@ def check_write(
     if violations:
         raise Problem("VALIDATION_ERROR", violations=tuple(violations))
     before: Mapping[str, str] = {} if record is None else record.values
-    for name, value in changes.items():
-        if value.startswith(";") and schema.properties[name].type == "enumeration":
-            changes[name] = appended(before.get(name, ""), value)
+    if not schema.choices.isdisjoint(changes):
+        for name in schema.choices & changes.keys():
+            changes[name] = appended(before.get(name, ""), changes[name])
     if "lifecyclestage" in changes and record is not None:
         forward_only(schema, before, changes)
     if kind is CONTACTS:
@@ -159,28 +160,36 @@ def apply(
     record_id: str | None = None,
 ) -> tuple[Record, JsonObject]:
     """Do a checked write: the record and the properties its answer shows."""
+    kind, always = write.kind, ALWAYS_ECHOED.get(write.kind.name, ())
+    if write.record is None:
+        record, told = _create(portal, write, at_ms, source, visible_ms, record_id)
+        shown = echo(record, kind, write.sent, (*told, *always))
+        return record, {name: value or "" for name, value in shown.items()}
+    record, changes = write.record, write.changes
+    derived = derive(kind, record.values, changes, record.id, at_ms)
+    if derived:
+        changes = {**derived, **changes}
+        always = (*sorted(derived.keys() - NOT_ECHOED_ON_UPDATE), *always)
+    portal.contents.records[kind.name].update(record, changes, at_ms, source)
+    return record, echo(record, kind, write.sent, always)
+
+
+def _create(
+    portal: Portal, write: Write, at_ms: int, source: Source, visible_ms: int | None, record_id: str | None
+) -> tuple[Record, Iterable[str]]:
     contents, kind = portal.contents, write.kind
     store = contents.records[kind.name]
-    if write.record is None:
-        new_id = store.new_id(record_id)
-        derived = derive(kind, {}, write.changes, new_id, at_ms)
-        made = {
-            "hs_object_source": source.type,
-            "hs_object_source_id": source.id,
-            "hs_object_source_label": source.type,
-        }
-        record = store.create(new_id, {**derived, **made, **write.changes}, at_ms, source, visible_ms)
-        for node, types in write.links:
-            contents.associations.associate((kind.name, new_id), node, types)
-    else:
-        record = write.record
-        derived = derive(kind, record.values, write.changes, record.id, at_ms)
-        store.update(record, {**derived, **write.changes} if derived else write.changes, at_ms, source)
-    told = derived if write.record is None else derived.keys() - NOT_ECHOED_ON_UPDATE
-    shown = echo(record, kind, write.sent, (*told, *ALWAYS_ECHOED.get(kind.name, ())))
-    if write.record is None:
-        shown = {name: value or "" for name, value in shown.items()}
-    return record, shown
+    new_id = store.new_id(record_id)
+    derived = derive(kind, {}, write.changes, new_id, at_ms)
+    made = {
+        "hs_object_source": source.type,
+        "hs_object_source_id": source.id,
+        "hs_object_source_label": source.type,
+    }
+    record = store.create(new_id, {**derived, **made, **write.changes}, at_ms, source, visible_ms)
+    for node, types in write.links:
+        contents.associations.associate((kind.name, new_id), node, types)
+    return record, derived
 
 
 def _require(kind: Kind, changes: Mapping[str, str]) -> None:

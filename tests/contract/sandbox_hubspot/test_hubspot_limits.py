@@ -211,3 +211,24 @@ def test_a_token_that_ended_long_ago_says_so_in_days(portal):
     answer = requests.get(f"{portal.url}/crm/v3/owners", headers={"Authorization": f"Bearer {token}"}, timeout=10)
     assert answer.json()["message"] == "The OAuth token used to make this call expired 2 day(s) ago."
     assert answer.json()["context"] == {"expire time": ["2026-11-23T12:30:00Z"]}
+
+
+def test_the_dated_paths_say_more_about_a_token_and_can_end_it(portal):
+    app = {"client_id": "id", "client_secret": "secret", "refresh_token": "refresh"}
+    portal.control("config", {"oauth": app})
+    base, ours = f"{portal.url}/oauth/2026-03/token", {"client_id": "id", "client_secret": "secret"}
+    given = requests.post(base, json={**app, "grant_type": "refresh_token"}, timeout=10).json()
+    assert (given["token_use"], given["hub_id"], given["expires_in"]) == ("access_token", 44237313, 1800)
+    headers = {"Authorization": f"Bearer {given['access_token']}"}
+
+    def call():
+        return requests.get(f"{portal.url}/crm/v3/owners", headers=headers, timeout=10).status_code
+
+    for token, use in ((given["access_token"], "access_token"), ("refresh", "refresh_token")):
+        about = requests.post(f"{base}/introspect", data={**ours, "token": token}, timeout=10).json()
+        assert (about["token_use"], about["active"], about["client_id"]) == (use, True, "id")
+    assert requests.post(f"{base}/introspect", data={"token": "refresh"}, timeout=10).status_code == 400
+    assert call() == 200
+    assert requests.post(f"{base}/revoke", data={**ours, "token": given["access_token"]}, timeout=10).status_code == 204
+    assert call() == 401
+    assert {entry["body"] for entry in portal.get("/__sim/log", path="token", bodies="1").json()["entries"]} == {None}

@@ -40,7 +40,7 @@ def test_batches_come_back_typed(client, portal):
     made = api.create(companies.BatchInputSimplePublicObjectBatchInputForCreate(inputs=inputs))
     assert sorted(one.properties["name"] for one in made.results) == ["C0", "C1", "C2"]
     wanted = companies.SimplePublicObjectBatchInput
-    updates = [wanted(id=made.results[0].id, properties={"name": "new"}, object_write_trace_id="a")]
+    updates = [wanted(id=by_key(made, "k0").id, properties={"name": "new"}, object_write_trace_id="a")]
     updates += [wanted(id="404", properties={"name": "new"}, object_write_trace_id="b")]
     updated = api.update(companies.BatchInputSimplePublicObjectBatchInput(inputs=updates))
     assert (updated.num_errors, updated.errors[0].context) == (1, {"ids": ["404"]})
@@ -59,13 +59,13 @@ def test_batches_come_back_typed(client, portal):
     )
     (one,) = read.results
     assert one.properties["name"] == "k1"
-    assert [change.value for change in one.properties_with_history["name"]] == ["k1", portal_name(made, "k1")]
+    assert [change.value for change in one.properties_with_history["name"]] == ["k1", "C1"]
     api.archive(companies.BatchInputSimplePublicObjectId(inputs=[{"id": one.id}]))
     assert portal.stored()[one.id]["archived"] is True
 
 
-def portal_name(made, key):
-    return next(one.properties["name"] for one in made.results if one.properties["our_key"] == key)
+def by_key(made, key):
+    return next(one for one in made.results if one.properties["our_key"] == key)
 
 
 def test_search_and_other_kinds(client, portal):

@@ -189,8 +189,15 @@ def test_the_page_shows_records_as_text_never_as_markup(seeded):
         "hs_task_body": "Seats 9/10 & rising",
         "hubspot_owner_id": "501",
     }
-    mutate(seeded, "create", type="tasks", properties=task, company=acme)
+    made = mutate(seeded, "create", type="tasks", properties=task, company=acme)["id"]
+    (contact,) = seeded.stored("contacts")
+    seeded.call(
+        "PATCH", f"/crm/v3/objects/contacts/{contact}", {"properties": {"firstname": "Cleo", "lastname": "<i>"}}
+    )
+    mutate(seeded, "add_address", id=contact, email="cleo@home.example")
+    mutate(seeded, "associate", type="tasks", id=made, to_type="contacts", to_id=contact)
     page = seeded.get("/").text
+    assert page.count("<td>Cleo &lt;i&gt;</td>") == 2
     assert "<script>" not in page
     assert "<b>" not in page
     for shown in (
@@ -201,6 +208,7 @@ def test_the_page_shows_records_as_text_never_as_markup(seeded):
         "Acme",
         "Tier",
         "&lt;b&gt;Bolt",
+        "a@acme.com, cleo@home.example",
     ):
         assert shown in page
     assert seeded.get("/__sim/log", path="^/$").json()["matched"] == 0

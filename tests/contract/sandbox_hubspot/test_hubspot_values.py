@@ -51,6 +51,16 @@ def test_a_good_value_is_stored_in_its_form(portal, field, type_, sent, stored):
     assert portal.values(record_id)["f"] == stored
 
 
+@pytest.mark.parametrize("number", ["12.50", "1e3", "-0.10", "7", "123456789012345678901234567890"])
+def test_a_json_number_is_stored_as_it_was_written(portal, field, number):
+    record_id = field("number")
+    url = f"{portal.url}/crm/v3/objects/companies/{record_id}"
+    body = f'{{"properties": {{"f": {number}}}}}'
+    answer = portal.http.patch(url, data=body, headers={"Content-Type": "application/json"}, timeout=10)
+    assert answer.status_code == 200
+    assert portal.values(record_id)["f"] == number
+
+
 @pytest.mark.parametrize(
     ("type_", "sent", "code", "message"),
     [

@@ -1,0 +1,98 @@
+"""What changed in a portal since it was last asked, in rows for `core.lasting`, and a portal made of such rows.
+
+Records are a row each, and so are the associations of a record. Tokens given out and calls used are kept too,
+unlike in a seed: whoever was logged in still is after a restart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from connectors.sandbox.core.control import JsonObject
+from connectors.sandbox.core.lasting import Changes, Row
+from connectors.sandbox.hubspot.contents import Contents
+from connectors.sandbox.hubspot.kept import definitions_of, small_parts_of, written
+from connectors.sandbox.hubspot.portal import Portal
+
+_RECORDS, _LINKS = "records/", "links/"
+
+
+class LastingPortal:
+    """Satisfies `core.lasting.Lasting` for one portal."""
+
+    def __init__(self, portal: Portal) -> None:
+        self._portal = portal
+        self._contents: Contents | None = None
+        self._versions: list[int] = []
+        self._rest: JsonObject = {}
+
+    def changes(self) -> Changes:
+        """Records and associations that were touched, definitions when they changed, and the rest when it did."""
+        contents = self._portal.contents
+        anew, self._contents = contents is not self._contents, contents
+        if anew:
+            self._versions, self._rest = [], {}
+        rows = [*self._records(anew), *self._links(anew)]
+        versions = [schema.version for schema in contents.schemas.values()]
+        if versions != self._versions:
+            self._versions = versions
+            rows.append(Row("definitions", "", definitions_of(contents)))
+        rest = self._everything_else()
+        if rest != self._rest:
+            self._rest = rest
+            # The moment goes along with other changes; alone it is none.
+            rows.append(Row("rest", "", {**rest, "now": self._portal.sim.clock.now().isoformat()}))
+        return Changes(rows, anew)
+
+    def _records(self, anew: bool) -> Iterable[Row]:
+        for name, store in self._portal.contents.records.items():
+            touched = list(store.by_id) if anew else list(store.touched)
+            store.touched.clear()
+            for record_id in touched:
+                record = store.by_id.get(record_id)
+                yield Row(_RECORDS + name, record_id, written(record) if record else None)
+
+    def _links(self, anew: bool) -> Iterable[Row]:
+        links = self._portal.contents.associations
+        touched = {node: None for node, _, _ in links.all()} if anew else dict(links.touched)
+        links.touched.clear()
+        for node in touched:
+            yield Row(_LINKS + node[0], node[1], links.written(node) or None)
+
+    def _everything_else(self) -> JsonObject:
+        portal = self._portal
+        return {
+            **small_parts_of(portal.contents),
+            "options": portal.options.to_json(),
+            "access": portal.access.to_json(),
+            "used": portal.limits.usage(),
+        }
+
+
+def seed_of(rows: Iterable[Row]) -> JsonObject | None:
+    """The seed of a portal that is to be as these rows say; None when there are none."""
+    records: dict[str, list[JsonObject]] = {}
+    links: list[JsonObject] = []
+    rest: JsonObject = {}
+    for row in rows:
+        if row.part.startswith(_RECORDS):
+            records.setdefault(row.part.removeprefix(_RECORDS), []).append(row.value)
+        elif row.part.startswith(_LINKS):
+            one = {"type": row.part.removeprefix(_LINKS), "id": row.key}
+            links += [{"from": one, **link} for link in row.value]
+        else:
+            rest |= row.value
+    if not rest:
+        return None
+    stored = {name: value for name, value in rest.items() if name not in ("options", "access", "used")}
+    every = {name: records.get(name, []) for name in stored["properties"]}
+    return {"options": rest["options"], "stored": {**stored, "records": every, "associations": links}}
+
+
+def take_up(portal: Portal, rows: Iterable[Row]) -> None:
+    """Go on with the credentials and the quota of these rows; a reset leads back to here."""
+    for row in rows:
+        if row.part == "rest":
+            portal.access.take_up(row.value["access"])
+            portal.limits.take_up(row.value["used"])
+            portal.remember_start()

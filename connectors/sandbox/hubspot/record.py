@@ -1,0 +1,97 @@
+"""One record: its values, who wrote them, and what a lagging search still sees of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from connectors.sandbox.hubspot.moments import iso
+
+Values = dict[str, str]
+
+_WRITES_KEPT = 128
+"""Writes to a record until the older half becomes one: the last value of each property, at the last moment.
+
+So much history has HubSpot, and so far back can a search lag.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Who wrote a value. ``user_id`` is set for a person."""
+
+    type: str
+    id: str
+    user_id: str | None = None
+
+
+class Change(NamedTuple):
+    """One value a property had, from ``at_ms`` on."""
+
+    value: str
+    at_ms: int
+    source: Source
+
+
+Written = tuple[int, Source, Mapping[str, str]]
+
+
+@dataclass(slots=True)
+class Record:
+    """One record. ``writes`` lead to ``values``; search sees the record from ``visible_ms`` on.
+
+    A value that was cleared is kept as an empty text; one that was never set is absent (recorded).
+    """
+
+    id: str
+    values: Values
+    created_ms: int
+    updated_ms: int
+    archived_ms: int | None = None
+    visible_ms: int = 0
+    writes: list[Written] = field(default_factory=list)
+
+    def seen_at(self, ms: int) -> Mapping[str, str] | None:
+        """The values a search goes by that lags behind at ``ms``; None when there was no record then."""
+        if self.visible_ms > ms or (self.archived_ms is not None and self.archived_ms <= ms):
+            return None
+        if len(self.writes) < 2 or self.writes[-1][0] <= ms:
+            return self.values
+        seen = dict(self.writes[0][2])
+        for at_ms, _, changes in self.writes[1:]:
+            if at_ms > ms:
+                break
+            seen.update(changes)
+        return seen
+
+    def history(self, name: str) -> list[Change]:
+        """Every value a property had, oldest first; writing the same value again is no change."""
+        found: list[Change] = []
+        for at_ms, source, changes in self.writes:
+            value = changes.get(name)
+            if value is not None and value != (found[-1].value if found else ""):
+                found.append(Change(value, at_ms, source))
+        return found
+
+    def set(self, changes: Mapping[str, str], modified: str, at_ms: int, source: Source) -> None:
+        """Store changed values; ``modified`` names the property that holds the moment of the last change.
+
+        Writing the values a record has leaves that moment alone (recorded in 2025).
+        """
+        values = self.values
+        if changes.items() <= values.items():
+            return
+        written = {**changes, modified: iso(at_ms)}
+        values.update(written)
+        self.updated_ms = at_ms
+        self.writes.append((at_ms, source, written))
+        if len(self.writes) > _WRITES_KEPT:
+            self._fold_older_half()
+
+    def _fold_older_half(self) -> None:
+        older = self.writes[: _WRITES_KEPT // 2]
+        last: dict[str, str] = {}
+        for _, _, changes in older:
+            last.update(changes)
+        self.writes[: len(older)] = [(*older[-1][:2], last)]
