@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -10,21 +9,11 @@ from typing import Any
 import requests
 from faults_hubspot import FAULTS, KEY_FIELD, MATCH_FIELD
 from harness import Call, Company, Fault, SeenTask
+from shown_hubspot import TYPES, bare, seen, text, typed, writes
 
 from connectors.base import Connector, Destination, FieldNeed, MatchField, Scalar, TaskSettings
 from connectors.registry import connect
 from connectors.sandbox.serve import Addresses, running
-
-TYPES = {
-    "score": "number",
-    "ratio": "number",
-    "band": "string",
-    "since": "date",
-    "seen_at": "datetime",
-    "flag": "bool",
-    "kind": "enum",
-}
-STATUSES = {"NOT_STARTED": "open", "COMPLETED": "completed"}
 
 
 class HubSpotCrm:
@@ -141,7 +130,7 @@ class HubSpotCrm:
 
     def company(self, record_id: str) -> Mapping[str, Scalar]:
         values = self._company_values()[record_id]
-        return {name: _typed(name, values.get(self.field(name)) or "") for name in TYPES}
+        return {name: typed(name, values.get(self.field(name)) or "") for name in TYPES}
 
     def company_count(self) -> int:
         return sum(not one["archived"] for one in self._records("companies"))
@@ -154,14 +143,14 @@ class HubSpotCrm:
             if one["from"]["type"] == "tasks"
         }
         return [
-            _seen(one, tied.get((one["id"], "companies")), tied.get((one["id"], "contacts")))
+            seen(one, tied.get((one["id"], "companies")), tied.get((one["id"], "contacts")))
             for one in state["objects"]["tasks"]
         ]
 
     def calls(self) -> Sequence[Call]:
         entries = self._session.get(f"{self._url}/__sim/log", timeout=30).json()["entries"]
         return [
-            Call(one["method"], one["path"], one["status"] or 0, _writes(one["method"], one["path"]))
+            Call(one["method"], one["path"], one["status"] or 0, writes(one["method"], one["path"]))
             for one in entries
             if not one["path"].startswith("/__sim")
         ]
@@ -238,7 +227,7 @@ class HubSpotCrm:
         return self._control("mutate", action)
 
     def _edit(self, type_: str, record_id: str, values: Mapping[str, Scalar]) -> None:
-        properties = {name: _text(value) for name, value in values.items()}
+        properties = {name: text(value) for name, value in values.items()}
         self._mutate(action="edit", type=type_, id=record_id, properties=properties)
 
     def _company_values(self) -> dict[str, dict[str, str]]:
@@ -256,55 +245,12 @@ class HubSpotCrm:
     def _properties(self, company: Company) -> dict[str, str]:
         values: dict[str, Scalar] = {
             "name": company.name,
-            "domain": _bare(company.domain) if company.domain else None,
+            "domain": bare(company.domain) if company.domain else None,
             "hubspot_owner_id": company.owner_id,
         }
         values |= {self.field(name): value for name, value in company.values.items()}
-        return {name: _text(value) for name, value in values.items() if value is not None}
+        return {name: text(value) for name, value in values.items() if value is not None}
 
 
 def start() -> HubSpotCrm:
     return HubSpotCrm(running(salesforce_port=None))
-
-
-def _bare(address: str) -> str:
-    """What HubSpot's own pages make of an address typed into a company's domain: no scheme and no path."""
-    return address.split("://", 1)[-1].split("/", 1)[0]
-
-
-def _text(value: Scalar) -> str:
-    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
-
-
-def _typed(logical: str, stored: str) -> Scalar:
-    if not stored:
-        return None
-    match TYPES[logical]:
-        case "number":
-            return float(stored)
-        case "bool":
-            return stored == "true"
-        case "datetime":
-            return stored.replace(".000Z", "Z")
-        case _:
-            return stored
-
-
-def _seen(task: Mapping[str, Any], company: str | None, person: str | None) -> SeenTask:
-    values = task["properties"]
-    status: Any = "deleted" if task["archived"] else STATUSES.get(values.get("hs_task_status", ""), "in_progress")
-    return SeenTask(
-        id=task["id"],
-        key=values.get(KEY_FIELD, ""),
-        record_id=company,
-        subject=values.get("hs_task_subject", ""),
-        body=html.unescape(values.get("hs_task_body", "").replace("<br>", "\n")),
-        status=status,
-        owner_id=values.get("hubspot_owner_id"),
-        person_id=person,
-    )
-
-
-def _writes(method: str, path: str) -> bool:
-    reads = path.endswith(("/batch/read", "/search")) or "/oauth/" in path
-    return method != "GET" and not reads
