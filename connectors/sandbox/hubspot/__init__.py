@@ -8,7 +8,10 @@
 | which values a property takes, and the words of a refusal | ``values.py``, ``errors.py`` |
 | what search sees and when | ``search.py`` |
 | rate windows and their headers | ``limits.py`` |
-| tokens and scopes | ``auth.py`` |
+| tokens and scopes | ``auth.py``, ``logins.py`` |
+| a contact's e-mail addresses | ``addresses.py`` |
+| how one record remembers what it was | ``record.py`` |
+| what a state file holds | ``lasting.py`` |
 | what a person in HubSpot's own pages can do here | ``human.py`` |
 | the form of a seed | ``seed.py`` |
 | failures only HubSpot has | ``mishaps.py`` |

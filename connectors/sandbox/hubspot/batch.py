@@ -171,7 +171,8 @@ def _write(
         results.append(result)
     mishap.after_records(len(results))
     call.exchange.note(applied=[result["id"] for result in results])
-    return _answer(call, ok, mishap.lose_results(results), errors)
+    status, body = _answer(call, ok, mishap.lose_results(results), errors)
+    return status, mishap.unfinish(body)
 
 
 def _checked_one_by_one(
@@ -232,7 +233,7 @@ def _claim(call: Call, kind: Kind, write: Write, claimed: set[tuple[str, str]]) 
         claimed.add((name, value))
 
 
-def _answer(call: Call, ok: int, results: list[JsonObject], errors: list[JsonObject]) -> Answer:
+def _answer(call: Call, ok: int, results: list[JsonObject], errors: list[JsonObject]) -> tuple[int, JsonObject]:
     call.portal.shuffle(results)
     body: JsonObject = {
         "completedAt": iso(call.portal.now_ms()),

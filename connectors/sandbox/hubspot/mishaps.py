@@ -12,6 +12,7 @@ The common ``status`` and ``status_after``, armed without a body, answer with Hu
 | ``partial_apply`` | n (half), status (504) or drop | the first n records are written, then the call fails |
 | ``poison`` | ids, error (INVALID_OPTION) | records with these ids, trace ids or values are refused |
 | ``drop_result``, ``dup_result`` | n (1) | all is written, n results are missing or appear twice |
+| ``unfinished`` | status (PENDING) | all is written, the answer says it is not and has no results |
 | ``own_key_race`` | property, n (1) | another client writes the same records a moment earlier |
 | ``search_lag`` | seconds | this search sees the state of that long ago |
 | ``competing_app`` | rps (1), seconds (10) | from now on another app takes that many calls per second from the window |
@@ -60,6 +61,7 @@ KINDS = frozenset(
         "poison",
         "drop_result",
         "dup_result",
+        "unfinished",
         "own_key_race",
         "search_lag",
         "competing_app",
@@ -200,6 +202,12 @@ class Mishap:
         if self.kind == "drop_result":
             return results[n:]
         return results + results[:n] if self.kind == "dup_result" else results
+
+    def unfinish(self, body: JsonObject) -> JsonObject:
+        """The body of an answer, not yet complete if that is the mishap."""
+        if self.kind != "unfinished":
+            return body
+        return {**body, "status": str(self.args.get("status", "PENDING")), "results": []}
 
     def _fail(self) -> None:
         if self.args.get("drop"):

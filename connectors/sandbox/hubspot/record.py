@@ -13,7 +13,7 @@ Values = dict[str, str]
 _WRITES_KEPT = 128
 """Writes to a record until the older half becomes one: the last value of each property, at the last moment.
 
-So much history has HubSpot, and so far back can a search lag.
+So far back does a history go, and can a search lag.
 """
 
 

@@ -54,6 +54,14 @@ def test_results_can_be_missing_or_appear_twice_although_all_is_written(portal):
     assert named(portal) == list("abcdef")
 
 
+@pytest.mark.parametrize("status", ["PENDING", "PROCESSING", "CANCELED"])
+def test_a_batch_may_be_written_before_hubspot_says_so(portal, status):
+    portal.arm("unfinished", args={"status": status})
+    answer = portal.batch("create", inputs(*"ab"))
+    assert (answer.status_code, answer.json()["status"], answer.json()["results"]) == (201, status, [])
+    assert named(portal) == ["a", "b"]
+
+
 def test_a_poisoned_record_fails_and_echoes_its_value(portal):
     portal.arm("poison", args={"ids": ["b"]})
     body = portal.batch("create", inputs(*"abc")).json()
@@ -153,6 +161,7 @@ KINDS = {
     "poison": {"ids": ["b"]},
     "drop_result": {},
     "dup_result": {},
+    "unfinished": {},
     "own_key_race": {"property": "our_key"},
     "search_lag": {"seconds": 60},
     "competing_app": {"rps": 1, "seconds": 0},
