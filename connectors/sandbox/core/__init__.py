@@ -29,8 +29,7 @@ set ``exchange.records`` (number of records in the call) and ``exchange.note(...
 
 A CRM that wants none of Starlette's cost gives ``Gate(..., direct=answer)``: ``answer(exchange)`` returns a
 `gate.Reply`, or None to let the app answer. ``exchange.headers``, ``exchange.query()`` and ``core.wire`` (JSON) are
-all it needs. `core.lasting` keeps a CRM's state in SQLite; a CRM that says what changed in small rows
-(`lasting.Lasting`) is kept at little cost, any other is written down whole (`lasting.Whole`).
+all it needs. `core.lasting` keeps in SQLite the state of a CRM that says what changed (`lasting.Lasting`).
 
 ``Sim(kinds=...)`` names the kinds of fault only this CRM knows. Requests below ``/__sim`` and the page at
 ``/`` are neither logged nor disturbed by faults.

@@ -1,18 +1,16 @@
 """An SQLite file that holds the sandboxes' state as it is, so that they can be killed and started again.
 
-A CRM hands over what changed in small rows (part, key, value); a part that is not cut into rows is one row. All
-rows of one request are written in one transaction before the request is answered: what a client was told is
-there after a kill. The file is readable by its owner only, because credentials and sessions are in it.
+A CRM hands over what changed in small rows (part, key, value). All rows of one request are written in one
+transaction before the request is answered: what a client was told is there after a kill. The file is readable by its owner only, because credentials and sessions are in it.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from connectors.sandbox.core.control import ControlError, JsonObject
+from connectors.sandbox.core.control import ControlError
 from connectors.sandbox.core.wire import compact_json, parse_json
 
 _TABLE = """
@@ -46,23 +44,6 @@ class Lasting(Protocol):
 
     def changes(self) -> Changes:
         """What changed since the last call; at the first call everything."""
-
-
-class Whole:
-    """A CRM that is written down whole whenever it changed: right for any CRM, slow for a big one."""
-
-    def __init__(self, as_seed: Callable[[], JsonObject]) -> None:
-        self._as_seed = as_seed
-        self._last = b""
-
-    def changes(self) -> Changes:
-        """One row with the CRM's seed, if that is not what it was."""
-        now = self._as_seed()
-        written = compact_json(_timeless(now))
-        if written == self._last:
-            return Changes([])
-        self._last = written
-        return Changes([Row("seed", "", now)])
 
 
 class StateFile:
@@ -105,14 +86,3 @@ class StateFile:
     def close(self) -> None:
         """Nothing is written from now on."""
         self._db.close()
-
-
-def whole_seed(rows: Iterable[Row]) -> JsonObject | None:
-    """The seed `Whole` wrote, or None."""
-    return next((row.value for row in rows if row.part == "seed"), None)
-
-
-def _timeless(seed: JsonObject) -> JsonObject:
-    """A seed without the moment it was taken, which alone is no change."""
-    stored = seed.get("stored")
-    return {**seed, "stored": {**stored, "now": None}} if isinstance(stored, dict) else seed
