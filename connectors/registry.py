@@ -27,3 +27,12 @@ def connect(destination: Destination, journal: Journal | None = None) -> Connect
         )
     module = import_module(f"connectors.{destination.kind}.connector")
     return cast("Connector", module.connect(destination, journal))
+
+
+def fallback_problem(kind: str, object: str, field: str) -> str:
+    """Why a fallback cannot find a record of this object in that kind of CRM; empty when it can."""
+    try:
+        import_module(f"connectors.{kind}.fallbacks").check(object, field)
+    except ValueError as problem:
+        return str(problem)
+    return ""

@@ -35,7 +35,7 @@ from connectors.base import (
     UpdateTask,
     Usage,
 )
-from connectors.hubspot import batch, match, owners, people, read_back, setup, task_keys, tasks, write
+from connectors.hubspot import batch, fallbacks, match, owners, people, read_back, setup, task_keys, tasks, write
 from connectors.hubspot.client import Client, TokenRefused
 from connectors.hubspot.describe import TASKS, Schema
 from connectors.hubspot.portal import Portal, read_portal
@@ -57,7 +57,8 @@ class HubSpotConnector:
         journal: Journal | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        match.check_fallbacks(destination)
+        for fallback in destination.fallbacks:
+            fallbacks.check(destination.object, fallback.field)
         self._destination = destination
         self._client = Client(destination, transport)
         self._schema = Schema(self._client)

@@ -15,12 +15,11 @@ from connectors.hubspot import search
 from connectors.hubspot.batch import chunks
 from connectors.hubspot.client import Client
 from connectors.hubspot.describe import Schema
+from connectors.hubspot.fallbacks import CONTACT_EMAIL
 from connectors.hubspot.people import holders, primary_companies
 from connectors.hubspot.records import Record, read_batch
 
 OWNER = "hubspot_owner_id"
-CONTACT_EMAIL = "contacts.email"
-"""As the field of a fallback: the company of the contact who has the address, primary or not."""
 
 _URL_STARTS = ("", "www.", "http://", "https://", "http://www.", "https://www.")
 _DOMAIN_STARTS = ("", "www.")
@@ -128,13 +127,6 @@ def _companies_of_contacts(
         for address, records in found.items()
     }
     return {address: [companies[company] for company in ids] for address, ids in leads_to.items() if ids}
-
-
-def check_fallbacks(destination: Destination) -> None:
-    """Raise `ValueError` for a fallback that looks where no company is found."""
-    for fallback in destination.fallbacks:
-        if "." in fallback.field and fallback.field != CONTACT_EMAIL:
-            raise ValueError(f"{fallback.field} does not lead to a company; what does: {CONTACT_EMAIL}")
 
 
 def _value(key: MatchKey, fallback: MatchField) -> str | None:

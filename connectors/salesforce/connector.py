@@ -36,7 +36,8 @@ from connectors.salesforce.bulk_csv import MOST_ROWS
 from connectors.salesforce.client import Client
 from connectors.salesforce.describe import Describes
 from connectors.salesforce.errors import Forbidden, Refused
-from connectors.salesforce.match import match, where
+from connectors.salesforce.fallbacks import check
+from connectors.salesforce.match import match
 from connectors.salesforce.people import People
 from connectors.salesforce.read_back import Reader
 from connectors.salesforce.records import RecordMaker
@@ -62,7 +63,7 @@ class SalesforceConnector:
 
     def __init__(self, destination: Destination, journal: Journal | None = None) -> None:
         for fallback in destination.fallbacks:
-            where(destination.object, fallback.field)
+            check(destination.object, fallback.field)
         self._destination = destination
         self._client = Client(destination)
         self._describes = Describes(self._client)

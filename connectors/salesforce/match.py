@@ -13,6 +13,7 @@ from simple_salesforce.format import format_soql
 from connectors.base import Destination, Match, MatchField, MatchKey
 from connectors.salesforce.client import Client, Row
 from connectors.salesforce.describe import Describes, values_of
+from connectors.salesforce.fallbacks import NEXT_TO, where
 from connectors.salesforce.follow import PREFIXES, Follower, Place
 from connectors.salesforce.soql import in_chunks, select, sized
 
@@ -20,14 +21,6 @@ LIKES = 100
 """Wildcard conditions per query: each is a comparison with every record of the org."""
 
 OLDEST_FIRST = " ORDER BY CreatedDate, Id"
-
-NEXT_TO: Mapping[tuple[str, str], tuple[str, ...]] = {
-    # (our object, where a fallback looks): the columns that lead to our record, first one filled; else the row itself
-    ("Account", "Contact"): ("AccountId",),
-    ("Account", "Lead"): ("ConvertedAccountId",),
-    ("Contact", "Lead"): ("ConvertedContactId",),
-    ("Lead", "Contact"): (),
-}
 
 
 @dataclass(slots=True)
@@ -170,20 +163,6 @@ def match(
 ) -> list[Match]:
     """See `connectors.base.Connector.match`."""
     return Search(client, describes, destination, fields).run(keys) if keys else []
-
-
-def where(object: str, name: str) -> tuple[str, str]:
-    """``Contact.Email`` looks on contacts, ``Lead.Email`` on leads; a plain name on our object itself.
-
-    Raises `ValueError` for an object that does not lead to ours.
-    """
-    source, _, column = name.rpartition(".")
-    if source and source != object and (object, source) not in NEXT_TO:
-        known = sorted(there for here, there in NEXT_TO if here == object)
-        raise ValueError(
-            f"{name} does not lead to a record of {object}; what does: {', '.join(known) or 'its own fields'}"
-        )
-    return source or object, column
 
 
 def _stands_alone(source: str, steps: Sequence[str]) -> bool:

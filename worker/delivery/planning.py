@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from connectors.base import Scalar
+from connectors.base import FieldSpec, Scalar
 from connectors.coerce import Invalid, coerce
 from worker.delivery.plan import FieldChange, Kept, Plan, RecordChange, Refused
 from worker.delivery.reading import CrmView
@@ -109,20 +109,20 @@ def _filled(plan: Plan, view: CrmView, desired: Desired, account_id: str) -> dic
 
 def _wishes(plan: Plan, view: CrmView, account_id: str, desired: Desired) -> Iterable[_Wish]:
     """Every field of ours that this CRM has, in its own precision; what a field cannot hold is refused."""
-    for name, crm_field, value, keep, write in _desired_values(view, account_id, desired):
+    for name, spec, value, keep, write in _desired_values(view, account_id, desired):
         try:
-            yield _Wish(name, crm_field, coerce(view.specs[crm_field], value), keep, write)
+            yield _Wish(name, spec.name, coerce(spec, value), keep, write)
         except Invalid as error:
-            plan.refused.append(Refused(view.name, account_id, crm_field, str(error)))
+            plan.refused.append(Refused(view.name, account_id, spec.name, str(error)))
 
 
 def _desired_values(
     view: CrmView, account_id: str, desired: Desired
-) -> Iterable[tuple[str, str, Value, bool, WriteMode]]:
-    yield "account id", view.settings.account.match_field, account_id, True, "always"
+) -> Iterable[tuple[str, FieldSpec, Value, bool, WriteMode]]:
+    yield "account id", view.specs[view.settings.account.match_field], account_id, True, "always"
     fields = desired.accounts[account_id]
     by_playbooks = desired.set_fields.get(account_id, {})
     for name, entry in view.settings.fields.items():
         if entry.field in view.specs:
             value = fields.get(entry.from_) if entry.from_ else by_playbooks.get(name)
-            yield name, entry.field, value, entry.null == "keep", entry.write
+            yield name, entry.within(view.specs[entry.field]), value, entry.null == "keep", entry.write

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from connectors.registry import fallback_problem
 from worker.language.suggest import did_you_mean
 from worker.settings.base import Finding, Loc
 from worker.settings.crm_fields import CrmField
@@ -20,10 +21,7 @@ def check_crm(settings: CrmSettings, known: Known) -> Iterable[Finding]:
     computed = settings.computed_names()
     for name, destination in settings.destinations.items():
         at: Loc = ("destinations", name)
-        for index, fallback in enumerate(destination.account.fallbacks):
-            if fallback.with_ not in known.fields:
-                place = (*at, "account", "fallbacks", index, "with")
-                yield Finding(place, f'unknown field "{fallback.with_}"{_hint(fallback.with_, known.fields)}')
+        yield from _fallback_findings(destination, known, (*at, "account", "fallbacks"))
         yield from _creation_findings(destination, known, (*at, "account", "create"))
         yield from _shared_fields(name, destination)
         for ours, entry in destination.fields.items():
@@ -31,6 +29,16 @@ def check_crm(settings: CrmSettings, known: Known) -> Iterable[Finding]:
         for ours, theirs in destination.read.items():
             if f"crm.{ours}" in CRM_FIELDS:
                 yield Finding((*at, "read", ours), f'"{ours}" is always read; choose another name for {theirs}')
+
+
+def _fallback_findings(destination: DestinationSettings, known: Known, loc: Loc) -> Iterator[Finding]:
+    for index, fallback in enumerate(destination.account.fallbacks):
+        if fallback.with_ not in known.fields:
+            yield Finding(
+                (*loc, index, "with"), f'unknown field "{fallback.with_}"{_hint(fallback.with_, known.fields)}'
+            )
+        if problem := fallback_problem(destination.kind, destination.account.object, fallback.field):
+            yield Finding((*loc, index, "field"), problem)
 
 
 def _creation_findings(destination: DestinationSettings, known: Known, loc: Loc) -> Iterator[Finding]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from connectors.base import FieldNeed
+from connectors.base import FieldNeed, FieldSpec
 from worker.settings.base import Strict
 
 FieldKind = Literal["string", "number", "bool", "date", "datetime", "enum"]
@@ -67,6 +68,10 @@ class CrmField(Strict):
             raise ValueError('"scale" cannot be more than "precision"')
         return self
 
+    def within(self, spec: FieldSpec) -> FieldSpec:
+        """The field as the CRM describes it, no wider than these settings; HubSpot knows neither length nor scale."""
+        return replace(spec, length=_narrower(spec.length, self.length), scale=_narrower(spec.scale, self.scale))
+
     def need(self, name: str) -> FieldNeed:
         """What ``crm setup`` has to create for our field ``name``."""
         number = self.type == "number"
@@ -81,6 +86,10 @@ class CrmField(Strict):
             scale=self.scale or (0 if number else None),
             options=self.options,
         )
+
+
+def _narrower(theirs: int | None, ours: int | None) -> int | None:
+    return min((one for one in (theirs, ours) if one is not None), default=None)
 
 
 def account_id_need(field: str) -> FieldNeed:

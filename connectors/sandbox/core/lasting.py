@@ -1,7 +1,8 @@
 """An SQLite file that holds the sandboxes' state as it is, so that they can be killed and started again.
 
 A CRM hands over what changed in small rows (part, key, value). All rows of one request are written in one
-transaction before the request is answered: what a client was told is there after a kill. The file is readable by its owner only, because credentials and sessions are in it.
+transaction before the request is answered: what a client was told is there after a kill. The file is readable
+by its owner only, because credentials and sessions are in it.
 """
 
 from __future__ import annotations

@@ -62,5 +62,7 @@ def test_a_company_that_names_another_account_is_not_taken(portal):
 
 def test_a_fallback_that_leads_nowhere_is_refused_at_once(portal):
     bad = replace(portal.destination(), fallbacks=(MatchField("deals.dealname", "account.name"),))
-    with pytest.raises(ValueError, match=r"deals\.dealname does not lead to a company; what does: contacts\.email"):
+    with pytest.raises(
+        ValueError, match=r"deals\.dealname does not lead to a record of companies; what does: contacts\.email"
+    ):
         connect(bad)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from connectors.base import MatchField, TaskSettings
+from connectors.base import FieldSpec, MatchField, TaskSettings
 from worker.settings.crm import CrmSettings, check_crm
 from worker.settings.known import SCORE_FIELDS, SCORE_VALUES, Known
 from worker.settings.problems import Problem
@@ -239,3 +240,20 @@ def test_hubspot_signs_in_as_an_app_whose_secrets_are_read_when_needed(tmp_path:
 def test_what_hubspot_settings_refuse(old: str, new: str, message: str) -> None:
     _, problems = load(HUBSPOT.replace(old, new))
     assert any(message in problem.message for problem in problems), problems
+
+
+def test_a_fallback_that_leads_to_no_record_is_shown_where_it_stands() -> None:
+    _, problems = load(BASE.replace("field: Website, with: account.domain", "field: User.Email, with: account.domain"))
+    assert [(problem.line, problem.column, problem.message) for problem in problems] == [
+        (10, 27, "User.Email does not lead to a record of Account; what does: Contact, Lead")
+    ]
+
+
+def test_a_field_is_never_wider_than_the_settings_say() -> None:
+    fields = settings().destinations["sf"].fields
+    number, text = FieldSpec("Health__c", "number"), FieldSpec("Signal__c", "string")
+    assert fields["health_score"].within(number).scale == 0
+    assert fields["signal"].within(text).length == 80
+    assert fields["signal"].within(replace(text, length=40)).length == 40
+    assert fields["health_score"].within(replace(number, scale=2)).scale == 0
+    assert fields["health_band"].within(text) == text
