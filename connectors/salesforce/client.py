@@ -126,8 +126,13 @@ class Client:
             for n, soql in enumerate(encoded)
         ]
         answer = self.read("POST", "composite", {"allOrNone": False, "compositeRequest": subrequests})
-        found = {part["referenceId"]: part for part in answer["compositeResponse"]}
-        return [(found[f"q{n}"]["httpStatusCode"], found[f"q{n}"]["body"]) for n in range(len(queries))]
+        try:
+            found = {
+                part["referenceId"]: (part["httpStatusCode"], part["body"]) for part in answer["compositeResponse"]
+            }
+            return [found[f"q{n}"] for n in range(len(queries))]
+        except (LookupError, TypeError):
+            raise Unavailable("Salesforce's answer does not name every query", BLIP_SECONDS) from None
 
     def _all_pages(self, page: Row) -> Iterator[Row]:
         yield from page["records"]

@@ -169,7 +169,7 @@ class SalesforceConnector:
         else:
             outcomes = update_fields(self._client, operations, self._destination.object)
         specs = self._describes.seen(self._destination.object)
-        for op, outcome in zip(operations, outcomes, strict=True):
+        for op, outcome in zip(operations, outcomes, strict=True) if self._known else ():
             if outcome.status == "applied" and op.record_id in self._known:
                 values = {name: canonical(specs[name], value) for name, value in op.values.items() if name in specs}
                 self._known[op.record_id][1].update(values)
@@ -191,9 +191,9 @@ class SalesforceConnector:
 
 def _refuse_repeats(operations: Sequence[Operation], match_field: str) -> None:
     """A record twice in one call would be locked by, or overwrite, itself."""
-    names = Counter(_target(op, match_field) for op in operations)
-    repeated = sorted(name for name, count in names.items() if count > 1)
-    if repeated:
+    names = [_target(op, match_field) for op in operations]
+    if len(set(names)) < len(names):
+        repeated = sorted(name for name, count in Counter(names).items() if count > 1)
         raise ValueError(f"twice in one call: {', '.join(repeated[:5])}")
 
 

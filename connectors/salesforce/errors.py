@@ -13,7 +13,11 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+import structlog
+
 from connectors.base import AccessDenied, CallFailed, Outcome, QuotaExhausted, Unavailable
+
+log = structlog.get_logger(__name__)
 
 Consequence = Literal["resend", "retry", "rejected", "stale"]
 """``resend``: again at once, alone; ``retry``: a later run; ``stale``: the id we knew is gone."""
@@ -27,6 +31,8 @@ RECORD_CODES: Mapping[str, Consequence] = {
     "REQUEST_RUNNING_TOO_LONG": "retry",  # api#StatusCode
     "SERVER_UNAVAILABLE": "retry",  # api_rest/errorcodes
     "QUERY_TIMEOUT": "retry",  # api_rest/errorcodes
+    "STORAGE_LIMIT_EXCEEDED": "retry",  # api#StatusCode (an admin frees some; no value is at fault)
+    "UNKNOWN_EXCEPTION": "retry",  # api#StatusCode (an internal error of theirs)
     "ENTITY_IS_DELETED": "stale",  # api#StatusCode
     "NOT_FOUND": "stale",  # api_rest/errorcodes
     "CANNOT_UPDATE_CONVERTED_LEAD": "stale",  # api#StatusCode
@@ -34,11 +40,14 @@ RECORD_CODES: Mapping[str, Consequence] = {
     "DUPLICATES_DETECTED": "rejected",  # api_rest/resources_composite_sobjects_collections_create
     "DUPLICATE_EXTERNAL_ID": "rejected",  # api#StatusCode
     "DUPLICATE_VALUE": "rejected",  # api#StatusCode
+    "EXCEEDED_ID_LIMIT": "rejected",  # api_rest/resources_composite_sobjects_collections_update
     "FIELD_CUSTOM_VALIDATION_EXCEPTION": "rejected",  # api#StatusCode
+    "FIELD_FILTER_VALIDATION_EXCEPTION": "rejected",  # api#StatusCode (a lookup filter)
     "FIELD_INTEGRITY_EXCEPTION": "rejected",  # api#StatusCode
     "INACTIVE_OWNER_OR_USER": "rejected",  # api#StatusCode
     "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY": "rejected",  # api#StatusCode
     "INSUFFICIENT_ACCESS_OR_READONLY": "rejected",  # api#StatusCode
+    "INSUFFICIENT_ACCESS": "rejected",  # api_rest/errorcodes
     "INVALID_CROSS_REFERENCE_KEY": "rejected",  # api#StatusCode (stale when it is about our own id)
     "INVALID_EMAIL_ADDRESS": "rejected",  # api#StatusCode
     "INVALID_FIELD": "rejected",  # api_rest/errorcodes (unknown, or hidden by field-level security)
@@ -47,6 +56,7 @@ RECORD_CODES: Mapping[str, Consequence] = {
     "INVALID_TYPE": "rejected",  # api_rest/errorcodes
     "INVALID_TYPE_ON_FIELD_IN_RECORD": "rejected",  # api#StatusCode
     "JSON_PARSER_ERROR": "rejected",  # api_rest/errorcodes
+    "LIMIT_EXCEEDED": "rejected",  # api#StatusCode
     "MALFORMED_ID": "rejected",  # api#StatusCode
     "MISSING_ARGUMENT": "rejected",  # api#StatusCode
     "NUMBER_OUTSIDE_VALID_RANGE": "rejected",  # api#StatusCode
@@ -54,7 +64,24 @@ RECORD_CODES: Mapping[str, Consequence] = {
     "STRING_TOO_LONG": "rejected",  # api#StatusCode (its message echoes the value)
     "TRANSACTION_SECURITY_BLOCKED": "rejected",  # api#StatusCode
     "TXN_SECURITY_METERING_ERROR": "rejected",  # api#StatusCode
+    "TXN_SECURITY_NO_ACCESS": "rejected",  # api#StatusCode
 }
+"""What a refusal of one record means; a code that is not here is permanent for the record, and logged."""
+
+CALL_CODES: Mapping[str, Literal["admin", "later", "unanswered"]] = {
+    "API_CURRENTLY_DISABLED": "admin",  # api_rest/errorcodes
+    "API_DISABLED_FOR_ORG": "admin",  # api_rest/errorcodes
+    "FEATURENOTENABLED": "admin",  # api_asynch/async_api_intro
+    "INSUFFICIENT_ACCESS": "admin",  # api_rest/errorcodes
+    "INVALID_AUTH_HEADER": "admin",  # api_rest/errorcodes
+    "INVALID_TYPE": "admin",  # api_rest/errorcodes: on a query, the object is not visible to this user
+    "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE": "later",  # api#StatusCode
+    "INVALID_QUERY_LOCATOR": "later",  # api_rest/resources_query: the pages are gone, ask from the start
+    "SERVER_UNAVAILABLE": "later",  # api_rest/errorcodes
+    "QUERY_TIMEOUT": "unanswered",  # api_rest/errorcodes: cut off after ten minutes
+    "REQUEST_RUNNING_TOO_LONG": "unanswered",  # api#StatusCode
+}
+"""What it means when a whole call is refused with a code; any other is about what the call said (`Refused`)."""
 
 LATER_SECONDS: Mapping[int, float] = {
     420: 30.0,  # api_rest/errorcodes: not enough app servers
@@ -68,15 +95,6 @@ QUOTA_PAUSE = timedelta(hours=1)
 
 NEVER_REFRESHED = ("not valid for use with the REST API", "Connected app is not attached to Agent")
 # A fresh token gets the same answer: https://github.com/jsforce/jsforce `isSessionExpired`
-
-_ADMIN_CODES = {
-    "API_CURRENTLY_DISABLED",  # api_rest/errorcodes
-    "API_DISABLED_FOR_ORG",  # api_rest/errorcodes
-    "INSUFFICIENT_ACCESS",  # api_rest/errorcodes
-    "INVALID_AUTH_HEADER",  # api_rest/errorcodes
-    "INVALID_TYPE",  # api_rest/errorcodes: on a query, the object is not visible to this user
-}
-
 
 _NO_KEY_FIELD = "external ID field does not exist or is not accessible"
 
@@ -122,28 +140,30 @@ def failure(status: int, body: object) -> CallFailed | Unanswered:
             return Unavailable(f"Salesforce has too many long requests running: {words}", CONCURRENT_SECONDS)
         until = datetime.fromtimestamp(time.time(), UTC) + QUOTA_PAUSE
         return QuotaExhausted(f"Salesforce's daily request limit is used up: {words}", until)
-    if status in LATER_SECONDS or code == "SERVER_UNAVAILABLE":
+    meaning = CALL_CODES.get(code)
+    if status in LATER_SECONDS or meaning == "later":
         return Unavailable(f"Salesforce answered {status} {code}".rstrip(), LATER_SECONDS.get(status, 5.0))
-    if status >= 500:
+    if status >= 500 or meaning == "unanswered":
         return Unanswered(f"Salesforce answered {status} {code}".rstrip())
     if status == 401 or code == "INVALID_SESSION_ID":
         return AccessDenied(f"Salesforce refused access: {code or status} {words}".rstrip())
-    if status == 403 or code in _ADMIN_CODES or _NO_KEY_FIELD in message:
+    if status == 403 or meaning == "admin" or _NO_KEY_FIELD in message:
         return Forbidden(f"Salesforce refused access: {code or status} {words}".rstrip())
     return Refused(status, code, words)
 
 
-def outcome(key: str, result: object, sent: Mapping[str, Any]) -> tuple[Outcome, Consequence | None]:
+def outcome(key: str, result: Any, sent: Mapping[str, Any]) -> tuple[Outcome, Consequence | None]:
     """The outcome one item of a Collections answer means for one record, and what is to be done about it.
 
     ``sent`` is the record as sent; its values are removed from the CRM's words. The consequence is None
     for success. An unknown code is permanent for the record. Anything but a result is ``unknown``.
     """
-    if not isinstance(result, dict) or not isinstance(success := result.get("success"), bool):
-        return Outcome(key, "unknown", code="NO_RESULT", reason="Salesforce gave no result for this record"), None
-    if success:
+    success = result.get("success") if isinstance(result, dict) else None
+    if success is True:
         code = "" if result.get("created", True) else "ALREADY_THERE"
         return Outcome(key, "applied", result.get("id") or sent.get("Id"), code), None
+    if success is not False:
+        return Outcome(key, "unknown", code="NO_RESULT", reason="Salesforce gave no result for this record"), None
     errors = result.get("errors") or [{}]
     error = errors[0] if isinstance(errors, list) and isinstance(errors[0], dict) else {}
     code, message = first_error(error)
@@ -161,6 +181,8 @@ def consequence_of(code: str, message: str, fields: Iterable[str], sent: Mapping
         about = set(fields)
         ours = not about & (set(sent) - {"Id", "WhatId"}) if about else True
         return "stale" if ours else "rejected"
+    if code not in RECORD_CODES:
+        log.warning("salesforce_code_unknown", code=code)
     return RECORD_CODES.get(code, "rejected")
 
 

@@ -37,6 +37,8 @@ def send(client: Client, method: str, path: str, entries: Sequence[Entry]) -> li
     Records that met a lock are sent once more, alone. A call without an answer leaves its records
     ``unknown`` and those behind it unsent (``retry``). Raises `CallFailed` only if nothing was sent before.
     """
+    if not entries:
+        return []
     sending = Sending(client, method, path, entries)
     locked = sending.all(_in_order(entries))
     if locked:
@@ -47,9 +49,9 @@ def send(client: Client, method: str, path: str, entries: Sequence[Entry]) -> li
 
 def _in_order(entries: Sequence[Entry]) -> list[int]:
     """One object after the other, and by lock within each: so that few locks meet, and few chunks are needed."""
-    types = [record["attributes"]["type"] for _, record, _ in entries]
     order = sorted(range(len(entries)), key=[lock for _, _, lock in entries].__getitem__)
-    return order if len(set(types)) < 2 else sorted(order, key=types.__getitem__)
+    types = [record["attributes"]["type"] for _, record, _ in entries]
+    return order if types.count(types[0]) == len(types) else sorted(order, key=types.__getitem__)
 
 
 Answer = list[Any] | CallFailed | Unanswered
@@ -160,12 +162,15 @@ class Sending:
         guilty = {n for n in batch if _names(refused, self.entries[n][1])}
         if not guilty and _hopeless(refused, batch):
             guilty = set(batch)
-        self._note(guilty, "rejected", refused.code, refused.reason)
+        told = {"success": False, "errors": [{"statusCode": refused.code, "message": refused.reason}]}
+        for n in guilty:
+            key, record, _ = self.entries[n]
+            self.outcomes[n], _ = outcome(key, told, record)
         rest = [n for n in batch if n not in guilty]
         half = len(rest) if guilty else len(rest) // 2
         return self._one_by_one((rest[:half], rest[half:]))
 
-    def _note(self, which: Sequence[int] | set[int], status: Status, code: str, reason: str) -> None:
+    def _note(self, which: Sequence[int], status: Status, code: str, reason: str) -> None:
         for n in which:
             key, record, _ = self.entries[n]
             self.outcomes[n] = Outcome(key, status, record.get("Id"), code, reason)

@@ -1,6 +1,7 @@
 """What the Salesforce connector adds to sending a batch: its CPU against plain requests posting the same bytes.
 
-Prints one ratio, measured in one run against one server in a process of its own. The aim is 1.5 at most.
+Prints one ratio for each size of a batch, measured in one run against one server in a process of its own. The aim is
+1.5 at most.
 
     python tests/bench/client_cost_salesforce.py [rounds]
 """
@@ -19,33 +20,45 @@ from typing import Any
 
 import requests
 
-from connectors.base import Connector, Destination, UpdateFields
+from connectors.base import Connector, Destination, Scalar, UpdateFields
 from connectors.registry import connect
 from connectors.sandbox.serve import serve
 
-BATCH = 200
+BATCHES = (100, 200)
 WARM_UP = 10
-FIELDS = {"Site": "healthy since 2026-11-01", "NumberOfEmployees": 72, "Rating": "Hot", "AccountNumber": "pql-17"}
+Call = Callable[[], None]
+FIELDS: dict[str, Scalar] = {
+    "Site": "healthy since 2026-11-01",
+    "NumberOfEmployees": 72,
+    "Rating": "Hot",
+    "AccountNumber": "pql-17",
+}
 
 
 def main(rounds: int) -> None:
     """Measure both in turns and print the ratio of their medians."""
     with sandbox() as address:
         connector = connect(destination(address))
-        records = accounts(address)
-        ours, plain = our_call(connector, records), plain_call(address, records)
-        for _ in range(WARM_UP):
-            ours(), plain()
-        spent = [(cpu_of(ours), cpu_of(plain)) for _ in range(rounds)]
+        for size in BATCHES:
+            records = accounts(address, size)
+            report(size, rounds, our_call(connector, records), plain_call(address, records))
         connector.close()
+
+
+def report(size: int, rounds: int, ours: Call, plain: Call) -> None:
+    """Measure one size of a batch."""
+    for _ in range(WARM_UP):
+        ours()
+        plain()
+    spent = [(cpu_of(ours), cpu_of(plain)) for _ in range(rounds)]
     connector_ms, plain_ms = (1000 * statistics.median(column) for column in zip(*spent, strict=True))
     print(
-        f"Salesforce, {BATCH} records a batch, {rounds} batches in turns: connector {connector_ms:.2f} ms CPU, "
+        f"Salesforce, {size} records a batch, {rounds} batches in turns: connector {connector_ms:.2f} ms CPU, "
         f"plain requests {plain_ms:.2f} ms CPU, ratio {connector_ms / plain_ms:.2f}"
     )
 
 
-def our_call(connector: Connector, records: list[str]) -> Callable[[], None]:
+def our_call(connector: Connector, records: list[str]) -> Call:
     """One write of the connector: operations in, outcomes out."""
     operations = [UpdateFields(f"key-{record}", "account", record, FIELDS) for record in records]
 
@@ -56,7 +69,7 @@ def our_call(connector: Connector, records: list[str]) -> Callable[[], None]:
     return call
 
 
-def plain_call(address: dict[str, str], records: list[str]) -> Callable[[], None]:
+def plain_call(address: dict[str, str], records: list[str]) -> Call:
     """The same bytes, made beforehand, posted by a session of its own; the answer is read but not looked at."""
     body = {
         "allOrNone": False,
@@ -73,7 +86,7 @@ def plain_call(address: dict[str, str], records: list[str]) -> Callable[[], None
     return call
 
 
-def cpu_of(call: Callable[[], None]) -> float:
+def cpu_of(call: Call) -> float:
     """Seconds of CPU this process spends in a call."""
     start = process_time()
     call()
@@ -107,9 +120,9 @@ def destination(address: dict[str, str]) -> Destination:
     return Destination("salesforce", "salesforce", address["url"], "67.0", auth, "Account", "Sync_Ext__c")
 
 
-def accounts(address: dict[str, str]) -> list[str]:
-    """The ids of a batch of accounts made for this run."""
-    made = [{"do": "create", "object": "Account", "values": {"Name": f"Company {n}"}} for n in range(BATCH)]
+def accounts(address: dict[str, str], count: int) -> list[str]:
+    """The ids of so many accounts made for this run."""
+    made = [{"do": "create", "object": "Account", "values": {"Name": f"Company {n}"}} for n in range(count)]
     answer = requests.post(f"{address['url']}/__sim/mutate", json=made, timeout=30)
     return [one["id"] for one in answer.json()]
 

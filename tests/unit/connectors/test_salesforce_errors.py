@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from connectors.base import AccessDenied, QuotaExhausted, Unavailable
-from connectors.salesforce.errors import RECORD_CODES, Forbidden, Refused, Unanswered, failure, outcome, redact
+from connectors.salesforce import errors
+from connectors.salesforce.errors import (
+    CALL_CODES,
+    RECORD_CODES,
+    Forbidden,
+    Refused,
+    Unanswered,
+    failure,
+    outcome,
+    redact,
+)
 
 RECORDED = Path(__file__).parents[4] / "shared" / "crm" / "recorded" / "salesforce.json"
 
@@ -51,6 +63,20 @@ def test_every_recorded_refusal_of_a_whole_call_is_classified() -> None:
             assert body[0]["errorCode"] in str(error)
             seen += 1
     assert seen >= 7
+
+
+def test_every_code_has_the_vendors_page_beside_it() -> None:
+    lines = (Path(errors.__file__).read_text()).splitlines()
+    entries = [line for line in lines if re.match(r'    "[A-Z_]+": "\w+",', line)]
+    assert len(entries) == len(RECORD_CODES) + len(CALL_CODES)
+    assert [line for line in entries if not re.search(r"# (api|api_rest|api_asynch)[#/]\w+", line)] == []
+
+
+def test_a_code_nobody_knows_is_permanent_and_shown() -> None:
+    with capture_logs() as logged:
+        got, _ = outcome("k", error("NEW_IN_WINTER_27", "words"), {})
+    assert (got.status, got.code, got.reason) == ("rejected", "NEW_IN_WINTER_27", "words")
+    assert [line["code"] for line in logged if line["event"] == "salesforce_code_unknown"] == ["NEW_IN_WINTER_27"]
 
 
 def error(code: str, message: str = "", *fields: str) -> dict:
@@ -100,6 +126,12 @@ def test_one_result(result, status, consequence, stale) -> None:
         (400, [{"errorCode": "JSON_PARSER_ERROR", "message": "x"}], Refused),
         (404, [{"errorCode": "NOT_FOUND", "message": "x"}], Refused),
         (414, "too long", Refused),
+        (400, [{"errorCode": "QUERY_TIMEOUT", "message": "Your query request was running for too long."}], Unanswered),
+        (400, [{"errorCode": "REQUEST_RUNNING_TOO_LONG", "message": "x"}], Unanswered),
+        (400, [{"errorCode": "INVALID_QUERY_LOCATOR", "message": "invalid query locator"}], Unavailable),
+        (400, [{"errorCode": "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE", "message": "x"}], Unavailable),
+        (400, [{"errorCode": "FEATURENOTENABLED", "message": "x"}], Forbidden),
+        (300, ["/services/data/v67.0/sobjects/Account/001"], Refused),
     ],
 )
 def test_a_whole_call_that_failed(status, body, kind) -> None:

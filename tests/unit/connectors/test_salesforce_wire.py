@@ -153,6 +153,22 @@ def test_writes_do_not_run_assignment_rules_and_answers_are_compact(web) -> None
     assert (headers["Sforce-Auto-Assign"], headers["X-PrettyPrint"]) == ("FALSE", "0")
 
 
+def test_a_proxy_of_the_environment_is_used_and_a_netrc_never(web, monkeypatch, tmp_path) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine acme.my.salesforce.com login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(netrc))
+    login(web, "one")
+    web.get(f"{DATA}limits", json={})
+    client = Client(ORG)
+    client.read("GET", "limits")
+    session = client._salesforce().session
+    assert session.proxies["https"] == "http://proxy.example:3128"
+    assert session.verify == str(netrc)
+    assert web.calls[-1].request.headers["Authorization"] == "Bearer one"
+
+
 def test_what_is_left_of_the_quota_follows_the_highest_recent_reading(web) -> None:
     login(web, "one")
     for used in ("api-usage=7972/15000", "api-usage=7969/15000; per-app-api-usage=1/250(appName=x)"):

@@ -186,3 +186,20 @@ def test_another_number_of_results_than_records_is_no_answer() -> None:
             return super().write(method, path, body)[1:]
 
     assert [outcome.status for outcome in send_to(Short(), ["ok", "ok"])] == ["unknown", "unknown"]
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "stale"),
+    [
+        ("UNABLE_TO_LOCK_ROW", "retry", False),
+        ("ENTITY_IS_DELETED", "rejected", True),
+        ("MALFORMED_ID", "rejected", False),
+    ],
+)
+def test_a_call_refused_for_its_only_record_means_what_the_record_would(code: str, status: str, stale: bool) -> None:
+    class Strict(FakeOrg):
+        def _one(self, _record: dict[str, Any]) -> dict[str, Any]:
+            raise Refused(400, code, "x")
+
+    [outcome] = send_to(Strict(), ["ok"])
+    assert (outcome.status, outcome.code, outcome.stale_record) == (status, code, stale)
