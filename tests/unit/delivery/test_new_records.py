@@ -179,6 +179,15 @@ def test_a_record_that_was_there_already_is_taken_and_its_values_are_a_persons(s
     assert [one.field for one in plan.kept] == ["note"]
 
 
+def test_what_stands_empty_in_a_record_that_was_there_already_is_ours_to_fill(story: Story) -> None:
+    story.crm.records["R"] = {KEY: "a"}
+    story.crm.hidden.add("R")
+    story.run({"a": {**ACME, "our.note": "ours"}})
+    story.crm.hidden.clear()
+    story.run({"a": {**ACME, "our.note": "ours"}})
+    assert story.crm.records == {"R": {KEY: "a", "note": "ours", "health": 72}}
+
+
 def test_what_a_new_record_got_from_us_stays_ours(story: Story) -> None:
     story.run({"a": {**ACME, "our.note": "1"}})
     story.run({"a": {**ACME, "our.note": "2"}})
