@@ -424,7 +424,7 @@ class Connector(Protocol):
         """Create what is missing, read it back, and say for each need how it stands now."""
 
     def record_url(self, record_id: str) -> str:
-        """Where a person opens this company record in the browser."""
+        """Where a person opens this company record in the browser; no call once the CRM has been read."""
 
     def usage(self) -> Usage:
         """API calls made by this object so far."""

@@ -76,8 +76,7 @@ def explain(
     crm = CrmFacts(views, pql_playbooks(project), memberships).fields(account_id)
     fields = {account_id: {**measured.now[account_id], **crm}}
     scored = score(project, fields, measured, {account_id: memory}, as_of)[account_id]
-    with engine.begin() as connection:
-        crms = standings(connection, views, account_id)
+    crms = standings(engine, views, account_id)
     return Explanation(
         account_id,
         as_of,

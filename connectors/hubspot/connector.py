@@ -45,6 +45,8 @@ from connectors.hubspot.transport import Transport
 log = structlog.get_logger(__name__)
 
 COMPANY_TYPE = "0-2"
+PORTAL = "portal"
+"""In the journal: where the portal's records are, so that links need no call."""
 
 
 class HubSpotConnector:
@@ -62,6 +64,7 @@ class HubSpotConnector:
         self._destination = destination
         self._client = Client(destination, transport)
         self._schema = Schema(self._client)
+        self._journal = journal
         self._settling = task_keys.Settling(journal, clock)
         self._portal: Portal | None = None
         self._kept: task_keys.Keeping | None = None
@@ -80,7 +83,8 @@ class HubSpotConnector:
         return -(-count // batch.SIZE) * calls
 
     def check(self) -> Health:
-        portal = self._portal = read_portal(self._client)
+        self._portal = None
+        portal = self._read_portal()
         problems = [problem for probe in self._probes() if (problem := _problem(probe))]
         notes = [note] if (note := self._task_promise()) else []
         name = f"HubSpot portal {portal.id}"
@@ -122,8 +126,8 @@ class HubSpotConnector:
         return setup.setup(self._client, self._schema, self._destination, needs, dry_run)
 
     def record_url(self, record_id: str) -> str:
-        portal = self._read_portal()
-        return f"{portal.address}/contacts/{portal.id}/record/{COMPANY_TYPE}/{record_id}"
+        known = self._journal.read(PORTAL) if self._portal is None and self._journal is not None else None
+        return f"{known or self._read_portal().home}/record/{COMPANY_TYPE}/{record_id}"
 
     def usage(self) -> Usage:
         return self._client.usage()
@@ -160,6 +164,8 @@ class HubSpotConnector:
     def _read_portal(self) -> Portal:
         if self._portal is None:
             self._portal = read_portal(self._client)
+            if self._journal is not None and self._journal.read(PORTAL) != self._portal.home:
+                self._journal.write(PORTAL, self._portal.home)
         return self._portal
 
     def _probes(self) -> list[Callable[[], str | None]]:

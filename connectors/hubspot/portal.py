@@ -21,6 +21,11 @@ class Portal:
     daily_limit: int | None
     daily_left: int | None
 
+    @property
+    def home(self) -> str:
+        """Where people see the portal's records."""
+        return f"{self.address}/contacts/{self.id}"
+
 
 def read_portal(client: Client) -> Portal:
     """Ask HubSpot who it is. Tells the client the zone in which the daily quota ends."""

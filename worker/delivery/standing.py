@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Engine, select
 
 from worker.delivery.reading import CrmView
 from worker.store.crm import CREATED, GONE
@@ -37,12 +37,15 @@ class Standing:
     effects: tuple[QueuedEffect, ...]
 
 
-def standings(connection: Connection, views: Sequence[CrmView], account_id: str) -> tuple[Standing, ...]:
+def standings(engine: Engine, views: Sequence[CrmView], account_id: str) -> tuple[Standing, ...]:
     """The account's standing in every CRM; nothing is read there."""
-    return tuple(_standing(connection, view, account_id) for view in views)
+    with engine.begin() as connection:
+        effects = [tuple(_effects(connection, view.name, account_id)) for view in views]
+    # Outside the transaction: for its links a connector may look into its journal, which is in the same database.
+    return tuple(_standing(view, account_id, of_view) for view, of_view in zip(views, effects, strict=True))
 
 
-def _standing(connection: Connection, view: CrmView, account_id: str) -> Standing:
+def _standing(view: CrmView, account_id: str, effects: tuple[QueuedEffect, ...]) -> Standing:
     record = view.records.get(account_id)
     ids = () if record is None else (record.record_id,) if record.record_id else record.candidates
     by = "" if record is None else {CREATED: "made by us", GONE: ""}.get(record.matched_by, record.matched_by)
@@ -53,7 +56,7 @@ def _standing(connection: Connection, view: CrmView, account_id: str) -> Standin
         (record.object if record else "") or view.settings.account.object,
         tuple(view.connector.record_url(one) for one in ids if one),
         by,
-        tuple(_effects(connection, view.name, account_id)),
+        effects,
     )
 
 

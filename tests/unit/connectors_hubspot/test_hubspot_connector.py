@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hubspot_kit import Sent, Wire, answer, destination, done
 
-from connectors.base import AccessDenied, QuotaExhausted, UpdateFields
+from connectors.base import AccessDenied, Journal, QuotaExhausted, UpdateFields
 from connectors.hubspot.connector import HubSpotConnector
 
 KEY = {"type": "string", "fieldType": "text", "hasUniqueValue": True}
@@ -15,9 +15,9 @@ PROPERTIES = {
 }
 
 
-def connected(reply) -> tuple[HubSpotConnector, Wire]:
+def connected(reply, journal: Journal | None = None) -> tuple[HubSpotConnector, Wire]:
     wire = Wire([reply])
-    return HubSpotConnector(destination(), wire), wire
+    return HubSpotConnector(destination(), wire, journal), wire
 
 
 def healthy(sent: Sent):
@@ -88,3 +88,25 @@ def test_a_record_opens_in_the_portals_own_data_centre():
     assert hubspot.record_url("42") == "https://app-eu1.hubspot.com/contacts/7/record/0-2/42"
     hubspot.record_url("43")
     assert len(wire.sent) == 1
+
+
+class Notes(dict[str, str]):
+    """A journal in memory."""
+
+    def read(self, name: str) -> str | None:
+        return self.get(name)
+
+    def write(self, name: str, text: str) -> None:
+        self[name] = text
+
+    def erase(self, name: str) -> None:
+        self.pop(name, None)
+
+
+def test_once_the_portal_was_read_a_link_needs_no_call_in_any_later_process():
+    notes = Notes()
+    first, _ = connected(healthy, journal=notes)
+    first.check()
+    later, wire = connected(lambda _sent: answer(503), journal=notes)
+    assert later.record_url("42") == "https://app-eu1.hubspot.com/contacts/7/record/0-2/42"
+    assert wire.sent == []
