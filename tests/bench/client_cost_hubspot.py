@@ -11,17 +11,12 @@ from __future__ import annotations
 import json
 import statistics
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
-from time import process_time
 
 import requests
+from parts.client_cost import Call, cpu_of, our_call, sandbox
 
-from connectors.base import Connector, Destination, UpdateFields
+from connectors.base import Destination
 from connectors.registry import connect
-from connectors.sandbox.serve import serve
 
 BATCH = 100
 WARM_UP = 10
@@ -30,11 +25,14 @@ FIELDS = {"numberofemployees": 72, "description": "healthy since 2026-11-01", "c
 
 def main(rounds: int) -> None:
     """Measure all in turns and print the ratios of their medians."""
-    with sandbox() as address:
+    with sandbox("hubspot") as address:
         requests.post(f"{address['url']}/__sim/config", json={"plan_max": 1_000_000}, timeout=30).raise_for_status()
         connector = connect(destination(address))
         records = companies(address)
-        calls = [our_call(connector, records), *(plain_call(address, records, parse=parse) for parse in (False, True))]
+        calls = [
+            our_call(connector, records, FIELDS),
+            *(plain_call(address, records, parse=parse) for parse in (False, True)),
+        ]
         for call in calls * WARM_UP:
             call()
         spent = [[cpu_of(call) for call in calls] for _ in range(rounds)]
@@ -46,18 +44,7 @@ def main(rounds: int) -> None:
     )
 
 
-def our_call(connector: Connector, records: list[str]) -> Callable[[], None]:
-    """One write of the connector: operations in, outcomes out."""
-    operations = [UpdateFields(f"key-{record}", "account", record, FIELDS) for record in records]
-
-    def call() -> None:
-        outcomes = connector.write(operations)
-        assert all(outcome.status == "applied" for outcome in outcomes)
-
-    return call
-
-
-def plain_call(address: dict[str, str], records: list[str], *, parse: bool) -> Callable[[], None]:
+def plain_call(address: dict[str, str], records: list[str], *, parse: bool) -> Call:
     """The same bytes, made beforehand, posted by a session of its own."""
     properties = {name: str(value) for name, value in FIELDS.items()}
     inputs = [{"properties": properties, "objectWriteTraceId": str(n), "id": one} for n, one in enumerate(records)]
@@ -71,30 +58,6 @@ def plain_call(address: dict[str, str], records: list[str], *, parse: bool) -> C
         assert answer.json() if parse else answer.content
 
     return call
-
-
-def cpu_of(call: Callable[[], None]) -> float:
-    """Seconds of CPU this process spends in a call."""
-    start = process_time()
-    call()
-    return process_time() - start
-
-
-@contextmanager
-def sandbox() -> Iterator[dict[str, str]]:
-    """A sandbox portal in another process."""
-    ours, theirs = get_context("spawn").Pipe()
-    process = get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True)
-    process.start()
-    try:
-        yield ours.recv()["hubspot"]
-    finally:
-        process.terminate()
-        process.join()
-
-
-def _serve(told: Connection) -> None:
-    serve(salesforce_port=None, on_ready=told.send)
 
 
 def destination(address: dict[str, str]) -> Destination:

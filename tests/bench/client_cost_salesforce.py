@@ -11,22 +11,16 @@ from __future__ import annotations
 import json
 import statistics
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
-from time import process_time
 from typing import Any
 
 import requests
+from parts.client_cost import Call, cpu_of, our_call, sandbox
 
-from connectors.base import Connector, Destination, Scalar, UpdateFields
+from connectors.base import Destination, Scalar
 from connectors.registry import connect
-from connectors.sandbox.serve import serve
 
 BATCHES = (100, 200)
 WARM_UP = 10
-Call = Callable[[], None]
 FIELDS: dict[str, Scalar] = {
     "Site": "healthy since 2026-11-01",
     "NumberOfEmployees": 72,
@@ -37,11 +31,11 @@ FIELDS: dict[str, Scalar] = {
 
 def main(rounds: int) -> None:
     """Measure both in turns and print the ratio of their medians."""
-    with sandbox() as address:
+    with sandbox("salesforce") as address:
         connector = connect(destination(address))
         for size in BATCHES:
             records = accounts(address, size)
-            report(size, rounds, our_call(connector, records), plain_call(address, records))
+            report(size, rounds, our_call(connector, records, FIELDS), plain_call(address, records))
         connector.close()
 
 
@@ -56,17 +50,6 @@ def report(size: int, rounds: int, ours: Call, plain: Call) -> None:
         f"Salesforce, {size} records a batch, {rounds} batches in turns: connector {connector_ms:.2f} ms CPU, "
         f"plain requests {plain_ms:.2f} ms CPU, ratio {connector_ms / plain_ms:.2f}"
     )
-
-
-def our_call(connector: Connector, records: list[str]) -> Call:
-    """One write of the connector: operations in, outcomes out."""
-    operations = [UpdateFields(f"key-{record}", "account", record, FIELDS) for record in records]
-
-    def call() -> None:
-        outcomes = connector.write(operations)
-        assert all(outcome.status == "applied" for outcome in outcomes)
-
-    return call
 
 
 def plain_call(address: dict[str, str], records: list[str]) -> Call:
@@ -84,30 +67,6 @@ def plain_call(address: dict[str, str], records: list[str]) -> Call:
         assert session.patch(url, data=data, headers=headers, timeout=30).content
 
     return call
-
-
-def cpu_of(call: Call) -> float:
-    """Seconds of CPU this process spends in a call."""
-    start = process_time()
-    call()
-    return process_time() - start
-
-
-@contextmanager
-def sandbox() -> Iterator[dict[str, str]]:
-    """A sandbox org in another process."""
-    ours, theirs = get_context("spawn").Pipe()
-    process = get_context("spawn").Process(target=_serve, args=(theirs,), daemon=True)
-    process.start()
-    try:
-        yield ours.recv()["salesforce"]
-    finally:
-        process.terminate()
-        process.join()
-
-
-def _serve(told: Connection) -> None:
-    serve(hubspot_port=None, on_ready=told.send)
 
 
 def destination(address: dict[str, str]) -> Destination:

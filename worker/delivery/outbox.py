@@ -132,7 +132,7 @@ def queue_fields(connection: Connection, changes: Iterable[NewFields], run_id: s
         else:
             _withdraw(connection, fields_key(change.destination, change.record_id))
     if rows:
-        connection.execute(_newest_wins(connection), rows)
+        connection.execute(newest_wins(connection), rows)
 
 
 def _fields_row(change: NewFields, run_id: str, at: float) -> dict[str, Any]:
@@ -153,8 +153,11 @@ def _fields_row(change: NewFields, run_id: str, at: float) -> dict[str, Any]:
     }
 
 
-def _newest_wins(connection: Connection) -> Executable:
-    """Insert a row, or give the record's row the newer payload; one in flight keeps its lease."""
+def newest_wins(connection: Connection, *, once: bool = False) -> Executable:
+    """Insert a row, or give the row that is there the newer payload; one in flight keeps its lease.
+
+    The same payload changes nothing unless it was sent before; with ``once`` a row that is done or dropped stays so.
+    """
     fresh = (postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert)(outbox)
     in_flight = outbox.c.state == "leased"
     moved = {
@@ -168,8 +171,9 @@ def _newest_wins(connection: Connection) -> Executable:
         "claims": 0,
         "run_id": fresh.excluded.run_id,
     }
-    differs = (outbox.c.payload_hash != fresh.excluded.payload_hash) | (outbox.c.state == "done")
-    return fresh.on_conflict_do_update(index_elements=["idem_key"], set_=moved, where=differs)
+    differs, done = outbox.c.payload_hash != fresh.excluded.payload_hash, outbox.c.state == "done"
+    changes = differs & ~done & (outbox.c.state != "dropped") if once else differs | done
+    return fresh.on_conflict_do_update(index_elements=["idem_key"], set_=moved, where=changes)
 
 
 def _withdraw(connection: Connection, key: str) -> None:

@@ -10,12 +10,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, select
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import Connection, delete, select
 
 from connectors.base import CreateRecord, Outcome, Scalar
-from worker.delivery.outbox import Entry
+from worker.delivery.outbox import Entry, newest_wins
 from worker.delivery.payload import payload_hash, to_payload
 from worker.store.crm import CREATED, confirm_written
 from worker.store.engine import database_time
@@ -52,21 +50,7 @@ def queue_records(
     _withdraw_others(connection, destination, {row["account_id"] for row in rows})
     if not rows:
         return
-    fresh = (postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert)(outbox)
-    in_flight = outbox.c.state == "leased"
-    moved = {
-        "payload": fresh.excluded.payload,
-        "payload_hash": fresh.excluded.payload_hash,
-        "version": outbox.c.version + 1,
-        "state": case((in_flight, "leased"), else_="pending"),
-        "due_at": case((in_flight, outbox.c.due_at), else_=fresh.excluded.due_at),
-        "attempts": 0,
-        "claims": 0,
-        "run_id": fresh.excluded.run_id,
-    }
-    open_ = (outbox.c.state != "done") & (outbox.c.state != "dropped")
-    differs = outbox.c.payload_hash != fresh.excluded.payload_hash
-    newest = fresh.on_conflict_do_update(index_elements=["idem_key"], set_=moved, where=open_ & differs)
+    newest = newest_wins(connection, once=True)
     connection.execute(newest, sorted(rows, key=lambda row: str(row["idem_key"])))
 
 
