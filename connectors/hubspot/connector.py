@@ -12,6 +12,7 @@ import structlog
 
 from connectors.base import (
     AccessDenied,
+    Budget,
     CallFailed,
     CloseTask,
     Connector,
@@ -56,10 +57,11 @@ class HubSpotConnector:
         transport: Transport | None = None,
         journal: Journal | None = None,
         clock: Callable[[], float] = time.time,
+        budget: Budget | None = None,
     ) -> None:
         match.check_fallbacks(destination)
         self._destination = destination
-        self._client = Client(destination, transport)
+        self._client = Client(destination, transport, budget=budget)
         self._schema = Schema(self._client)
         self._settling = task_keys.Settling(journal, clock)
         self._portal: Portal | None = None
@@ -198,13 +200,13 @@ class HubSpotConnector:
         return None
 
 
-def connect(destination: Destination, journal: Journal | None = None) -> Connector:
+def connect(destination: Destination, journal: Journal | None = None, budget: Budget | None = None) -> Connector:
     """A connector for one portal. Raises `ValueError` when ``auth`` or ``api_version`` cannot work.
 
     ``auth``: ``method: token`` and a secret ``token`` (service key or private app); or ``method: oauth`` and
     ``client_id``, ``client_secret`` and ``refresh_token`` (`connectors.hubspot.auth`).
     """
-    return HubSpotConnector(destination, journal=journal)
+    return HubSpotConnector(destination, journal=journal, budget=budget)
 
 
 def _check_operations(destination: Destination, operations: Sequence[Operation]) -> None:
