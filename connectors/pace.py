@@ -51,11 +51,11 @@ class Log:
         return 0.0, used + 1
 
     def move(self, at: float, now: float) -> None:
-        """A call logged ``at`` may have arrived as late as ``now``."""
+        """A call logged ``at`` may have arrived as late as ``now``, even one that has left the log meanwhile."""
         place = bisect_left(self.calls, at)
         if place < len(self.calls) and self.calls[place] == at:
             del self.calls[place]
-            insort(self.calls, now)
+        insort(self.calls, now)
 
     def crowd(self, now: float, others: int, seconds: float) -> None:
         """Other apps took at least so much of the window: they get it for so long, and longer if it stays about so."""

@@ -14,7 +14,7 @@ from worker.delivery.budgets.budget import SharedBudget
 from worker.delivery.budgets.day import Day
 from worker.delivery.budgets.purpose import spending_on
 from worker.settings.crm import Quota
-from worker.store.calls import CallsSpent, calls_spent
+from worker.store.calls import CallsSpent, DayTold, calls_spent, note_day
 
 CALLS = Bucket("calls")
 TONIGHT = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=5)
@@ -130,12 +130,9 @@ def test_what_one_worker_hears_the_others_know(store: Engine) -> None:
 
 
 def test_an_older_reading_does_not_replace_a_newer_one(store: Engine) -> None:
-    slow, quick = Worker(store, Quota()), Worker(store, Quota())
-    slow.call("fields", told(10))
-    quick.passed_s = slow.passed_s = 3.0
-    quick.call("fields", told(30))
-    quick.budget.close()
-    slow.budget.close()
+    with store.begin() as connection:
+        note_day(connection, "crm", DayTold(1000, 30, TONIGHT), 1.0)
+        note_day(connection, "crm", DayTold(1000, 10, TONIGHT), 4.0)
     assert spent(store).used == 30
 
 

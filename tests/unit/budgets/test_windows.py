@@ -150,6 +150,16 @@ def test_a_late_answer_counts_from_then(stored: Store) -> None:
     assert stored.windows.book(bucket, rate).wait_s == pytest.approx(WINDOW_S + MARGIN_S, abs=0.001)
 
 
+def test_even_an_answer_that_outlasts_the_window_counts_from_then(stored: Store) -> None:
+    bucket, rate = Bucket("burst", 2, WINDOW_S), (2, WINDOW_S)
+    booking = stored.windows.book(bucket, rate)
+    stored.clock.now += 2 * WINDOW_S
+    assert stored.windows.book(bucket, rate).used == 1
+    stored.clock.now += 1.0
+    stored.windows.late(bucket, booking.id)
+    assert stored.windows.book(bucket, rate).wait_s == pytest.approx(WINDOW_S + MARGIN_S - 1.0, abs=0.001)
+
+
 def test_buckets_and_destinations_are_apart(postgres_url: str, redis_url: str) -> None:
     engine = open_store(postgres_url)
     redis = open_redis(redis_url)

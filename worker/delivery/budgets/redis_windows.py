@@ -42,7 +42,8 @@ return {'0', used + 1}
 
 _LATE = """
 local t = redis.call('TIME')
-redis.call('ZADD', KEYS[1], 'XX', string.format('%.6f', t[1] + t[2] / 1000000), ARGV[1])
+redis.call('ZADD', KEYS[1], string.format('%.6f', t[1] + t[2] / 1000000), ARGV[1])
+redis.call('EXPIRE', KEYS[1], 3600)
 """
 
 _CROWD = """
