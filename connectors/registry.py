@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import cast
 
-from connectors.base import Connector, Destination, Journal
+from connectors.base import Budget, Connector, Destination, Journal
 
 KINDS = ("hubspot", "salesforce")
 
@@ -14,10 +14,11 @@ class UnknownKind(ValueError):
     """A destination names a kind of CRM that this project has no connector for."""
 
 
-def connect(destination: Destination, journal: Journal | None = None) -> Connector:
+def connect(destination: Destination, journal: Journal | None = None, budget: Budget | None = None) -> Connector:
     """The connector for a configured CRM; nothing is sent before its first call.
 
-    Without a ``journal`` it does nothing that has to be remembered across a crash (no bulk jobs).
+    Without a ``journal`` it does nothing that has to be remembered across a crash (no bulk jobs). Without a ``budget``
+    it keeps to the CRM's windows by itself, as if nobody else called, and to no share of the day.
 
     Raises `UnknownKind`, and `ValueError` when ``auth`` or ``base_url`` cannot work.
     """
@@ -26,7 +27,7 @@ def connect(destination: Destination, journal: Journal | None = None) -> Connect
             f"{destination.name}: kind {destination.kind!r} is not one of {', '.join(KINDS)}; see CONTRIBUTING.md"
         )
     module = import_module(f"connectors.{destination.kind}.connector")
-    return cast("Connector", module.connect(destination, journal))
+    return cast("Connector", module.connect(destination, journal, budget))
 
 
 def fallback_problem(kind: str, object: str, field: str) -> str:

@@ -19,10 +19,12 @@ from connectors.base import Connector, Usage
 from connectors.registry import connect
 from worker.committing import commit_run
 from worker.computing import Computed, compute, iso, refuse_going_back
+from worker.delivery.budgets.budget import open_budget
 from worker.delivery.guard import check_plan
 from worker.delivery.outbox import give_back_leases
 from worker.delivery.reading import load_view, read_crm, save_view
 from worker.delivery.send import Delivery, deliver_patiently, fewest_write_calls
+from worker.settings.environment import shared_redis_url
 from worker.settings.project import Project
 from worker.store.engine import transact
 from worker.store.journal import StoreJournal
@@ -64,11 +66,16 @@ class RunReport:
 
 
 def connect_all(project: Project, engine: Engine | None = None) -> dict[str, Connector]:
-    """One connector for each destination of the project; with an ``engine`` it can go on where a crash stopped it."""
-    return {
-        name: connect(project.crm.to_destination(name, project.root), StoreJournal(engine, name) if engine else None)
-        for name in project.crm.destinations
-    }
+    """One connector for each destination of the project.
+
+    With an ``engine`` it can go on where a crash stopped it, and shares the CRM's limits with every other worker.
+    """
+    connectors = {}
+    for name, settings in project.crm.destinations.items():
+        journal = StoreJournal(engine, name) if engine else None
+        budget = open_budget(engine, name, settings.quota, shared_redis_url()) if engine else None
+        connectors[name] = connect(project.crm.to_destination(name, project.root), journal, budget)
+    return connectors
 
 
 def run(

@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo
 import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
-from connectors.base import AccessDenied, Destination, QuotaExhausted, Unavailable, Usage
+from connectors.base import AccessDenied, Bucket, Budget, Destination, QuotaExhausted, Unavailable, Usage
 from connectors.hubspot import errors
 from connectors.hubspot.auth import credential
-from connectors.hubspot.pace import BURST_WINDOW_S, COLD_LIMIT, SEARCH_LIMIT, SEARCH_WINDOW_S, Pace
+from connectors.hubspot.limits import ASSOCIATIONS, BURST, SEARCH, told
 from connectors.hubspot.transport import Answer, HubSpotTransport, NoAnswer, NotSent, Transport
+from connectors.pace import Pace
 
 log = structlog.get_logger(__name__)
 
@@ -91,6 +92,7 @@ class Client:
         transport: Transport | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        budget: Budget | None = None,
     ) -> None:
         if destination.api_version not in VERSIONS:
             raise ValueError(
@@ -101,8 +103,7 @@ class Client:
         self._auth = credential(destination.auth, self._login, clock)
         self._transport = transport or HubSpotTransport(destination.base_url, destination.timeout_s)
         self._sleep = sleep
-        self._burst = Pace(COLD_LIMIT, BURST_WINDOW_S, clock, sleep)
-        self._search = Pace(SEARCH_LIMIT, SEARCH_WINDOW_S, clock, sleep)
+        self._budget = budget or Pace(clock=clock, sleep=sleep)
         self._lock = threading.Lock()
         self._calls = 0
         self._write_calls = 0
@@ -126,6 +127,7 @@ class Client:
     def close(self) -> None:
         """Give the connections back."""
         self._transport.close()
+        self._budget.close()
 
     def _call(self, method: str, path: str, body: object, query: Mapping[str, str], writes: bool) -> Answer:
         def wait(state: RetryCallState) -> float:
@@ -158,11 +160,8 @@ class Client:
         return answer
 
     def _send(self, method: str, path: str, body: object, query: Mapping[str, str], token: str, writes: bool) -> Answer:
-        # Association batches have no burst limit (x-hubspot-rate-limit-exemptions in HubSpot's API description).
-        exempt = path.startswith(self.paths.associations)
-        pace = None if exempt else self._search if path.endswith("/search") else self._burst
-        if pace is not None:
-            pace.wait()
+        bucket = self._bucket(path)
+        permit = self._budget.acquire(bucket)
         with self._lock:
             self._calls += 1
             self._write_calls += writes
@@ -174,9 +173,13 @@ class Client:
             if writes:
                 raise
             raise _Again(BLIP_S, Unavailable(f"HubSpot does not answer ({error})", RETRY_AFTER_S)) from None
-        if pace is self._burst:
-            pace.learn(answer.headers)
+        self._budget.learn(permit, told(bucket, answer.headers, self._midnight()))
         return answer
+
+    def _bucket(self, path: str) -> Bucket:
+        if path.startswith(self.paths.associations):
+            return ASSOCIATIONS
+        return SEARCH if path.endswith("/search") else BURST
 
     def _login(self, form: Mapping[str, str]) -> Mapping[str, Any]:
         with self._lock:
@@ -204,6 +207,7 @@ class Client:
             case "too_fast":
                 seconds = _retry_after(answer.headers, 1.0, 60.0)
                 log.info("hubspot rate limit", path=path, wait_s=seconds)
+                self._budget.pause(self._bucket(path), seconds)
                 raise _Again(seconds, Unavailable(f"{what}: rate limit", seconds))
             case "park":
                 raise Unavailable(f"{what}: the portal is being moved", _retry_after(answer.headers, 600.0, 86_400.0))

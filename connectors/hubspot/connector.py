@@ -12,6 +12,7 @@ import structlog
 
 from connectors.base import (
     AccessDenied,
+    Budget,
     CallFailed,
     CloseTask,
     Connector,
@@ -58,11 +59,12 @@ class HubSpotConnector:
         transport: Transport | None = None,
         journal: Journal | None = None,
         clock: Callable[[], float] = time.time,
+        budget: Budget | None = None,
     ) -> None:
         for fallback in destination.fallbacks:
             fallbacks.check(destination.object, fallback.field)
         self._destination = destination
-        self._client = Client(destination, transport)
+        self._client = Client(destination, transport, budget=budget)
         self._schema = Schema(self._client)
         self._journal = journal
         self._settling = task_keys.Settling(journal, clock)
@@ -205,13 +207,13 @@ class HubSpotConnector:
         return None
 
 
-def connect(destination: Destination, journal: Journal | None = None) -> Connector:
+def connect(destination: Destination, journal: Journal | None = None, budget: Budget | None = None) -> Connector:
     """A connector for one portal. Raises `ValueError` when ``auth`` or ``api_version`` cannot work.
 
     ``auth``: ``method: token`` and a secret ``token`` (service key or private app); or ``method: oauth`` and
     ``client_id``, ``client_secret`` and ``refresh_token`` (`connectors.hubspot.auth`).
     """
-    return HubSpotConnector(destination, journal=journal)
+    return HubSpotConnector(destination, journal=journal, budget=budget)
 
 
 def _check_operations(destination: Destination, operations: Sequence[Operation]) -> None:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connectors.base import AccessDenied
 from connectors.hubspot.client import Client
-from connectors.hubspot.pace import whole
+from connectors.hubspot.limits import whole
 
 
 @dataclass(frozen=True, slots=True)

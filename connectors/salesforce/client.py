@@ -19,7 +19,8 @@ from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from connectors.base import AccessDenied, Destination, Unavailable
+from connectors.base import AccessDenied, Bucket, Budget, Destination, Told, Unavailable
+from connectors.pace import Pace
 from connectors.salesforce.auth import Tokens
 from connectors.salesforce.errors import Refused, Unanswered, failure
 from connectors.salesforce.soql import URI_LIMIT
@@ -37,6 +38,8 @@ NO_RULES = {"Sforce-Auto-Assign": "FALSE"}
 """Our writes never hand a record to somebody by the org's assignment rules, which run unless told not to."""
 READS = {"X-PrettyPrint": "0"}
 WRITES = {**READS, **NO_RULES, "Accept-Encoding": "identity"}  # a few kB of results are not worth unpacking
+CALLS = Bucket("calls")
+"""Salesforce has no limit per second; what counts is the day, and requests of over 20 seconds at one time."""
 BLIP_SECONDS = 5.0
 QUOTA_MEMORY_S = 600.0
 
@@ -50,7 +53,7 @@ log = structlog.get_logger(__name__)
 class Client:
     """Requests to one Salesforce org. Safe to share between threads."""
 
-    def __init__(self, destination: Destination) -> None:
+    def __init__(self, destination: Destination, budget: Budget | None = None) -> None:
         parts = urlsplit(destination.base_url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise ValueError(f"{destination.name}: base_url is not a URL like https://acme.my.salesforce.com")
@@ -58,6 +61,7 @@ class Client:
         """How many Collections calls are sent as one."""
         self.root = f"/services/data/v{destination.api_version}/"
         self._destination = destination
+        self._budget = budget or Pace()
         self._scheme = parts.scheme
         self._tokens = Tokens(destination)
         self._line = Line()
@@ -162,6 +166,7 @@ class Client:
         """Close every thread's connections."""
         for session in self._sessions:
             session.close()
+        self._budget.close()
 
     # ------------------------------------------------------------------ inside
 
@@ -233,6 +238,7 @@ class Client:
         return token.access, urlsplit(token.instance_url).netloc
 
     def _count(self) -> None:
+        self._line.permit = self._budget.acquire(CALLS)
         with self._lock:
             self.calls += 1
             self.write_calls += self._line.writes
@@ -241,6 +247,8 @@ class Client:
         usage = _USAGE.search(response.headers.get("Sforce-Limit-Info", ""))
         if usage:
             self._usage.append((time.monotonic(), int(usage[1]), int(usage[2])))
+            if self._line.permit:
+                self._budget.learn(self._line.permit, Told(day_used=int(usage[1]), day_limit=int(usage[2])))
         if response.status_code >= 400:
             settle(response)
 

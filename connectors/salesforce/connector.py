@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, cast
 
 from connectors.base import (
+    Budget,
     CloseTask,
     Connector,
     CreateRecord,
@@ -49,23 +50,23 @@ BULK_FROM = 4_000
 """Below it a Bulk job costs no fewer calls than Collections, and at least ten seconds more."""
 
 
-def connect(destination: Destination, journal: Journal | None = None) -> Connector:
+def connect(destination: Destination, journal: Journal | None = None, budget: Budget | None = None) -> Connector:
     """A connector for one org; nothing is sent yet. Raises `ValueError` when a setting cannot work.
 
     ``options``: ``composite`` packs five Collections calls into one; ``bulk_from`` is the number of field updates
     from which a Bulk API 2.0 job carries them (0: never; it takes a ``journal``).
     """
-    return SalesforceConnector(destination, journal)
+    return SalesforceConnector(destination, journal, budget)
 
 
 class SalesforceConnector:
     """One Salesforce org. See `connectors.base.Connector` for what each method promises."""
 
-    def __init__(self, destination: Destination, journal: Journal | None = None) -> None:
+    def __init__(self, destination: Destination, journal: Journal | None = None, budget: Budget | None = None) -> None:
         for fallback in destination.fallbacks:
             check(destination.object, fallback.field)
         self._destination = destination
-        self._client = Client(destination)
+        self._client = Client(destination, budget)
         self._describes = Describes(self._client)
         bulk_from = int(destination.options.get("bulk_from", BULK_FROM) or 0)
         self._bulk = BulkWriter(self._client, journal, destination.object, bulk_from) if journal and bulk_from else None

@@ -11,7 +11,7 @@ from requests.adapters import HTTPAdapter
 from simple_salesforce.api import Salesforce
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from connectors.base import AccessDenied
+from connectors.base import AccessDenied, Permit
 from connectors.salesforce.auth import CONNECT_SECONDS
 from connectors.salesforce.errors import NEVER_REFRESHED, are_results, first_error, redact
 
@@ -36,12 +36,13 @@ class Wire(HTTPAdapter):
 
 
 class Line(threading.local):
-    """One thread's connection; ``writes`` and ``refreshed`` are about the call under way."""
+    """One thread's connection; ``writes``, ``refreshed`` and ``permit`` are about the call under way."""
 
     def __init__(self) -> None:
         self.salesforce: Salesforce | None = None
         self.writes = False
         self.refreshed = False
+        self.permit: Permit | None = None
 
 
 def open_session(instance_url: str, wire: Wire, inspect: Inspect) -> requests.Session:

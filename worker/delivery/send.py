@@ -14,12 +14,15 @@ import structlog
 from sqlalchemy import Engine
 
 from connectors.base import AccessDenied, CallFailed, Connector, QuotaExhausted, Unavailable, Underway
+from worker.delivery.budgets.purpose import spending_on
 from worker.delivery.outbox import claim, count_due, seconds_to_next
-from worker.delivery.payload import KINDS, OPERATIONS, to_operation
-from worker.delivery.settle import put_back, settle
+from worker.delivery.payload import KINDS, OPERATIONS, Kind, to_operation
+from worker.delivery.settle import hold_back, put_back, settle
 
 log = structlog.get_logger()
 
+QUOTA = "QUOTA"
+"""The code of what waits for the CRM's quota."""
 _DENIED_WAIT_S = 60.0
 _UNDERWAY_S = 900.0
 """How long an inline run waits for a bulk job that the CRM works on."""
@@ -70,7 +73,7 @@ def deliver(
 def _deliver_kind(
     engine: Engine,
     connector: Connector,
-    kind: str,
+    kind: Kind,
     delivery: Delivery,
     *,
     now: Callable[[], datetime],
@@ -85,11 +88,15 @@ def _deliver_kind(
             return True
         operations = [to_operation(e.kind, e.key, e.record_id, e.payload) for e in entries]
         try:
-            outcomes = connector.write(operations)
+            with spending_on(kind, [entry.playbook_id for entry in entries]):
+                outcomes = connector.write(operations)
         except CallFailed as failure:
             halt = _halt(failure, now())
             delivery.stopped, delivery.underway = halt.words, isinstance(failure, Underway)
-            put_back(engine, entries, halt.code, str(failure), halt.wait_s, sent=delivery.underway)
+            reason = halt.words if halt.code == QUOTA else str(failure)
+            put_back(engine, entries, halt.code, reason, halt.wait_s, sent=delivery.underway)
+            if halt.code == QUOTA:
+                hold_back(engine, connector.name, KINDS[KINDS.index(kind) :], halt.code, reason, halt.wait_s)
             return halt.others_go_on
         counts = settle(engine, entries, outcomes)
         _add(delivery, kind, counts)
@@ -112,8 +119,8 @@ def _halt(failure: CallFailed, now: datetime) -> _Halt:
         case AccessDenied():
             return _Halt("ACCESS_DENIED", f"access denied: {failure}", _DENIED_WAIT_S, others_go_on=True)
         case QuotaExhausted():
-            words = f"quota exhausted until {failure.until:%Y-%m-%d %H:%M} UTC"
-            return _Halt("QUOTA", words, max(1.0, (failure.until - now).total_seconds()))
+            words = f"waiting for quota until {failure.until:%Y-%m-%d %H:%M} UTC: {failure}"
+            return _Halt(QUOTA, words, max(1.0, (failure.until - now).total_seconds()))
         case Underway():
             return _Halt("UNDERWAY", f"under way: {failure}", failure.retry_after, others_go_on=True)
         case Unavailable():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, case, delete, update
@@ -63,6 +63,21 @@ def put_back(
             connection.execute(_mine(entry).values(**waits, **doubt, due_at=db_now() + wait_s))
 
     transact(engine, write_down)
+
+
+def hold_back(engine: Engine, destination: str, kinds: Collection[str], code: str, reason: str, wait_s: float) -> None:
+    """Everything else of these kinds that is due waits as long, and says why."""
+    with engine.begin() as connection:
+        connection.execute(
+            update(outbox)
+            .where(
+                outbox.c.destination == destination,
+                outbox.c.kind.in_(kinds),
+                outbox.c.state == "pending",
+                outbox.c.due_at <= db_now(),
+            )
+            .values(last_code=code, last_reason=reason, due_at=db_now() + wait_s)
+        )
 
 
 def _mine(entry: Entry) -> Any:

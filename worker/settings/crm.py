@@ -100,6 +100,22 @@ class CrmTasks(Strict):
     """Make tasks even where the CRM cannot hold a unique key, and accept that one may then be made twice."""
 
 
+class Quota(Strict):
+    """How much of the CRM's day we may spend."""
+
+    share: Percent = 0.80
+    """Of the daily limit, what other apps use included. The last tenth of it is kept for tasks."""
+    daily: Annotated[int, Field(ge=1)] | None = None
+    """The most calls of our own a day, where that is less."""
+
+    @field_validator("share")
+    @classmethod
+    def _something(cls, share: float) -> float:
+        if share <= 0:
+            raise ValueError("a share of 0% would never deliver anything")
+        return share
+
+
 class DestinationSettings(Strict):
     """One CRM."""
 
@@ -111,6 +127,7 @@ class DestinationSettings(Strict):
     """Seconds to wait for an answer."""
     auth: Strict
     account: AccountMatch
+    quota: Quota = Quota()
     tasks: CrmTasks | None = None
     fields: dict[OurName, CrmField] = Field(default_factory=dict)
     """Our name: the CRM field that holds it. Only these fields are ever written."""

@@ -33,6 +33,12 @@ def broker_url() -> str:
     return os.environ.get(BROKER) or "redis://127.0.0.1:6379/0"
 
 
+def shared_redis_url() -> str | None:
+    """The Redis that workers share: PLGSYNC_BROKER_URL where it names one; nothing is assumed."""
+    url = os.environ.get(BROKER, "")
+    return url if url.startswith(("redis://", "rediss://")) else None
+
+
 def secret(ref: str, project: Path) -> Secret:
     """Reads ``env:NAME`` or ``file:PATH`` (counted from the project folder) anew at each call.
 

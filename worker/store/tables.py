@@ -243,3 +243,33 @@ schedule_slots = Table(
     Column("lease_until", Double, nullable=False, server_default="0"),
     Column("lease_token", Text, nullable=False, server_default=""),
 )
+
+call_windows = Table(
+    "call_windows",
+    metadata,
+    Column("destination", Text, nullable=False),
+    Column("bucket", Text, nullable=False),
+    Column("log", Json, nullable=False),
+    PrimaryKeyConstraint("destination", "bucket"),
+)
+
+call_counts = Table(
+    "call_counts",
+    metadata,
+    Column("destination", Text, nullable=False),
+    Column("quarter", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("playbook_id", Text, nullable=False),
+    Column("calls", Double, nullable=False),
+    PrimaryKeyConstraint("destination", "quarter", "kind", "playbook_id"),
+)
+
+quotas = Table(
+    "quotas",
+    metadata,
+    Column("destination", Text, primary_key=True),
+    Column("day_limit", BigInteger),
+    Column("day_used", BigInteger),
+    Column("day_ends", Double),
+    Column("told_at", Double, nullable=False),
+)

@@ -9,7 +9,7 @@ from connectors.base import Unavailable
 from connectors.hubspot import errors
 from connectors.hubspot.batch import Input, write_batch
 from connectors.hubspot.describe import canonical, field_spec
-from connectors.hubspot.pace import whole
+from connectors.hubspot.limits import whole
 from connectors.hubspot.portal import read_portal
 from connectors.hubspot.records import record_of
 

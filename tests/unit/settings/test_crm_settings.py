@@ -160,6 +160,10 @@ def test_names_are_known_to_the_other_files() -> None:
         ("kind: salesforce", "kind: salesforce\n    options: {bulk_from: -1}", "0"),
         ("kind: salesforce", "kind: salesforce\n    options: {bulk_form: 5}", "bulk_from"),
         ("signal:", "Signal:", "must be a small name"),
+        ("kind: salesforce", "kind: salesforce\n    quota: {share: 80}", "write 80%"),
+        ("kind: salesforce", "kind: salesforce\n    quota: {share: 0%}", "would never deliver anything"),
+        ("kind: salesforce", "kind: salesforce\n    quota: {daily: 0}", "1"),
+        ("kind: salesforce", "kind: salesforce\n    quota: {dayly: 5}", "dayly"),
     ],
 )
 def test_each_mistake_is_refused_where_it_stands(old: str, new: str, says: str) -> None:
@@ -188,6 +192,13 @@ def test_a_queue_is_people(queue: str, says: str) -> None:
 def test_read_back_names_must_not_hide_ours() -> None:
     _, (problem,) = load(BASE + "    read: {owner_email: Boss__c}\n")
     assert "is always read" in problem.message
+
+
+def test_four_fifths_of_a_crms_day_are_ours_unless_told_otherwise() -> None:
+    (one,) = settings().destinations.values()
+    assert (one.quota.share, one.quota.daily) == (0.80, None)
+    (one,) = settings(BASE + "    quota: {share: 50%, daily: 9000}\n").destinations.values()
+    assert (one.quota.share, one.quota.daily) == (0.50, 9000)
 
 
 def test_the_guard_is_in_force_unless_told_otherwise() -> None:

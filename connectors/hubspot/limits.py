@@ -1,0 +1,41 @@
+"""HubSpot's limits, and what the headers of an answer say of them.
+
+https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from connectors.base import Bucket, Told
+
+BURST = Bucket("burst", 100, 10.0)
+"""Its limit is the smallest of any plan; every answer tells the portal's own."""
+SEARCH = Bucket("search", 5, 1.0)
+ASSOCIATIONS = Bucket("associations")
+"""Association batches have no burst limit (x-hubspot-rate-limit-exemptions in HubSpot's API description)."""
+
+
+def told(bucket: Bucket, headers: Mapping[str, str], day_ends: datetime) -> Told:
+    """What an answer's headers say. Search answers tell of the day only; those to OAuth apps not of the day."""
+    day_limit = whole(headers, "X-HubSpot-RateLimit-Daily")
+    day_left = whole(headers, "X-HubSpot-RateLimit-Daily-Remaining")
+    day_used = None if day_limit is None or day_left is None else day_limit - day_left
+    if bucket is not BURST:
+        return Told(day_limit=day_limit, day_used=day_used, day_ends=day_ends)
+    interval_ms = whole(headers, "X-HubSpot-RateLimit-Interval-Milliseconds")
+    return Told(
+        limit=whole(headers, "X-HubSpot-RateLimit-Max"),
+        window_s=interval_ms / 1000 if interval_ms else None,
+        remaining=whole(headers, "X-HubSpot-RateLimit-Remaining"),
+        day_limit=day_limit,
+        day_used=day_used,
+        day_ends=day_ends,
+    )
+
+
+def whole(headers: Mapping[str, str], name: str) -> int | None:
+    """A header as a whole number, or None when it is absent or something else."""
+    text = headers.get(name, "")
+    return int(text) if text.isdigit() else None

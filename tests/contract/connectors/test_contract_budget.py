@@ -1,0 +1,89 @@
+"""A connector asks its budget before every call, tells it what the CRM said, and sends nothing it may not."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+
+import pytest
+from drive import companies, task, update, values
+from harness import Crm
+from sqlalchemy import Engine
+
+from connectors.base import Bucket, Connector, Permit, QuotaExhausted, Told
+from connectors.pace import Pace
+from connectors.registry import connect
+from worker.delivery.budgets.budget import open_budget
+from worker.settings.crm import Quota
+from worker.store.calls import calls_spent
+
+
+class Watched(Pace):
+    """The connector's own pace, which remembers what it was asked and told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+        self.told: list[Told] = []
+        self.closed = False
+
+    def acquire(self, bucket: Bucket) -> Permit:
+        self.asked.append(bucket.name)
+        return super().acquire(bucket)
+
+    def learn(self, permit: Permit, told: Told) -> None:
+        self.told.append(told)
+        super().learn(permit, told)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def engine(sqlite_store: Engine) -> Engine:
+    return sqlite_store
+
+
+def use(crm: Crm, connector: Connector) -> None:
+    records = companies(crm, 3)
+    connector.describe("account")
+    connector.write([update(crm, record, score=2) for record in records])
+    connector.write([task(records[0])])
+    connector.owners()
+
+
+def test_every_call_is_asked_for_and_every_answer_told(crm: Crm) -> None:
+    budget = Watched()
+    connector = connect(crm.destination(), budget=budget)
+    use(crm, connector)
+    assert len(budget.asked) == connector.usage().calls == len(budget.told)
+    assert all(told.day_used and told.day_limit for told in budget.told)
+    connector.close()
+    assert budget.closed
+
+
+def test_beyond_our_share_of_the_day_nothing_is_sent(crm: Crm, engine: Engine) -> None:
+    records = companies(crm, 2)
+    connector = connect(crm.destination(), budget=open_budget(engine, crm.kind, Quota(share=0.00001), None))
+    with suppress(QuotaExhausted):
+        connector.owners()  # whose answer says how the day stands
+    crm.forget_calls()
+    with pytest.raises(QuotaExhausted) as held:
+        connector.write([update(crm, record, score=2) for record in records])
+    assert held.value.until > datetime.now(UTC)
+    assert crm.calls() == []
+    assert values(crm, records, "score") == [None] * 2
+    connector.close()
+
+
+def test_the_calls_of_a_day_can_be_looked_up(crm: Crm, engine: Engine) -> None:
+    crm.forget_calls()
+    connector = connect(crm.destination(), budget=open_budget(engine, crm.kind, Quota(), None))
+    use(crm, connector)
+    connector.close()
+    with engine.begin() as connection:
+        (spent,) = calls_spent(connection)
+    assert spent.total == connector.usage().calls
+    assert spent.used is not None
+    assert spent.limit is not None
+    assert spent.total <= spent.used < spent.limit

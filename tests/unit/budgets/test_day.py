@@ -1,0 +1,167 @@
+"""A CRM's day is spent up to our share of it, by everybody together, tasks last to be held back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine
+
+from connectors.base import Bucket, QuotaExhausted, Told
+from connectors.pace import Pace
+from worker.delivery.budgets.budget import SharedBudget
+from worker.delivery.budgets.day import Day
+from worker.delivery.budgets.purpose import spending_on
+from worker.settings.crm import Quota
+from worker.store.calls import CallsSpent, DayTold, calls_spent, note_day
+
+CALLS = Bucket("calls")
+TONIGHT = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=5)
+
+
+@dataclass
+class Worker:
+    """One worker's budget, on a clock that a test moves."""
+
+    store: Engine
+    quota: Quota
+    passed_s: float = 0.0
+    budget: SharedBudget = field(init=False)
+
+    def __post_init__(self) -> None:
+        day = Day(self.store, "crm", self.quota, self.now, lambda: 1000.0 + self.passed_s)
+        self.budget = SharedBudget(Pace(), day)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self.passed_s)
+
+    def call(self, kind: str, told: Told | None = None, playbooks: tuple[str, ...] = ()) -> None:
+        with spending_on(kind, playbooks):
+            self.budget.learn(self.budget.acquire(CALLS), told or Told())
+
+    def may(self, kind: str) -> bool:
+        try:
+            self.call(kind)
+        except QuotaExhausted:
+            return False
+        return True
+
+
+def told(used: int, limit: int = 1000, ends: datetime | None = TONIGHT) -> Told:
+    return Told(day_limit=limit, day_used=used, day_ends=ends)
+
+
+@pytest.fixture
+def worker(store: Engine) -> Worker:
+    return Worker(store, Quota())
+
+
+def spent(store: Engine) -> CallsSpent:
+    with store.begin() as connection:
+        (found,) = calls_spent(connection)
+    return found
+
+
+def test_our_share_of_the_day_counts_what_others_used(worker: Worker) -> None:
+    worker.call("task_create", told(799))
+    assert worker.may("task_create")
+    worker.call("task_create", told(800))
+    with pytest.raises(QuotaExhausted, match=r"800 of the CRM's 1,000 daily calls are used.*80%") as held:
+        worker.call("task_create")
+    assert held.value.until == TONIGHT
+
+
+def test_fields_stop_while_tasks_and_reading_go_on(worker: Worker) -> None:
+    worker.call("fields", told(720))
+    with pytest.raises(QuotaExhausted, match="the rest is kept for tasks"):
+        worker.call("fields")
+    assert [worker.may(kind) for kind in ("record_create", "task_create", "task_update", "read")] == [True] * 4
+    worker.budget.learn(worker.budget.acquire(CALLS), told(800))
+    with pytest.raises(QuotaExhausted):
+        worker.budget.acquire(CALLS)
+
+
+def test_what_is_begun_is_brought_to_its_end(worker: Worker) -> None:
+    worker.call("task_create", told(799))
+    with spending_on("task_create", ["renewal"]):
+        worker.budget.learn(worker.budget.acquire(CALLS), told(800))
+        worker.budget.acquire(CALLS)  # the task is made: now it is tied to its company
+    assert not worker.may("task_create")
+
+
+def test_the_next_day_begins_with_everything(worker: Worker) -> None:
+    worker.call("fields", told(1000))
+    assert not worker.may("fields")
+    worker.passed_s = 5 * 3600 + 1
+    assert worker.may("fields")
+
+
+def test_of_a_rolling_day_the_highest_recent_reading_counts(worker: Worker) -> None:
+    worker.call("task_create", told(801, ends=None))
+    worker.budget.learn(worker.budget._pace.acquire(CALLS), told(790, ends=None))
+    with pytest.raises(QuotaExhausted) as held:
+        worker.call("task_create")
+    assert timedelta(minutes=10) < held.value.until - worker.now() <= timedelta(minutes=15)
+    worker.passed_s = 15 * 60
+    assert worker.may("task_create"), "then one call asks the CRM anew"
+
+
+def test_our_own_daily_number_holds_over_all_workers(store: Engine) -> None:
+    one, other = (Worker(store, Quota(daily=40)) for _ in range(2))
+    for _ in range(20):
+        one.call("task_create")
+        other.call("task_create")
+    one.budget.close()
+    other.passed_s = one.passed_s = 6.0
+    assert not other.may("task_create")
+    one.passed_s = 12.0
+    assert not one.may("task_create")
+
+
+def test_what_one_worker_hears_the_others_know(store: Engine) -> None:
+    one, other = Worker(store, Quota()), Worker(store, Quota())
+    assert other.may("fields")
+    one.call("fields", told(900))
+    one.budget.close()
+    other.passed_s = 6.0
+    assert not other.may("task_create")
+    assert not Worker(store, Quota()).may("task_create"), "nor does a worker that has just started"
+
+
+def test_an_older_reading_does_not_replace_a_newer_one(store: Engine) -> None:
+    with store.begin() as connection:
+        note_day(connection, "crm", DayTold(1000, 30, TONIGHT), 1.0)
+        note_day(connection, "crm", DayTold(1000, 10, TONIGHT), 4.0)
+    assert spent(store).used == 30
+
+
+def test_calls_are_counted_for_what_they_were_for(worker: Worker, store: Engine) -> None:
+    worker.call("task_create", told(7), playbooks=("renewal", "renewal", "renewal", "expansion"))
+    worker.call("fields", told(8))
+    worker.budget.learn(worker.budget.acquire(CALLS), told(9))
+    worker.budget.close()
+    found = spent(store)
+    assert found.ours == {
+        ("task_create", "renewal"): 0.75,
+        ("task_create", "expansion"): 0.25,
+        ("fields", ""): 1.0,
+        ("read", ""): 1.0,
+    }
+    assert (found.total, found.used, found.limit, found.day_ends) == (3, 9, 1000, TONIGHT)
+
+
+def test_a_database_that_is_away_stops_no_call(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sqlalchemy.exc import OperationalError
+
+    import worker.delivery.budgets.day as day
+
+    def away(*_: object) -> None:
+        raise OperationalError("", {}, Exception())
+
+    with monkeypatch.context() as broken:
+        broken.setattr(day, "transact", away)
+        for _ in range(50):
+            worker.call("fields")
+    worker.budget.close()
+    assert spent(worker.store).total == 50

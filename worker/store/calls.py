@@ -1,0 +1,142 @@
+"""The calls made to each CRM, by quarter of an hour, kind and playbook, and what each CRM says of its day.
+
+A quarter of an hour, because the day of a portal begins at a midnight that is whole in every time zone only there. A
+call that carries the tasks of several playbooks counts for each in part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, select
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from worker.store.engine import database_time
+from worker.store.tables import call_counts, quotas
+
+QUARTER_S = 900
+DAY_S = 86_400
+KEPT_S = 40 * DAY_S
+
+For = tuple[str, str]
+"""What calls were for: the kind of operation (``read`` where nothing is written) and the playbook, if one asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayTold:
+    """What a CRM last said of its day: everybody's calls and the limit. ``day_ends`` None: the last 24 hours count."""
+
+    limit: int | None
+    used: int | None
+    ends: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallsSpent:
+    """One destination's calls of its day: ours by what they were for, and what its CRM said of everybody's.
+
+    ``used`` and ``limit`` are None while the CRM has not said; ``as_of`` is when it last did.
+    """
+
+    destination: str
+    ours: Mapping[For, float]
+    used: int | None = None
+    limit: int | None = None
+    day_ends: datetime | None = None
+    as_of: datetime | None = None
+
+    @property
+    def total(self) -> int:
+        """All calls of ours."""
+        return round(sum(self.ours.values()))
+
+
+def calls_spent(connection: Connection) -> list[CallsSpent]:
+    """What was called today, by destination: since its CRM's midnight, or in the last 24 hours where those count."""
+    now = database_time(connection)
+    told = {row.destination: row for row in connection.execute(select(quotas))}
+    names = connection.execute(
+        select(call_counts.c.destination).where(call_counts.c.quarter > int((now - DAY_S) // QUARTER_S))
+    )
+    spent = []
+    for name in sorted({*names.scalars(), *told}):
+        row = told.get(name)
+        ends = row.day_ends if row else None
+        over = ends is not None and ends <= now
+        ours = calls_since(connection, name, day_start(now, ends))
+        spent.append(
+            CallsSpent(
+                destination=name,
+                ours=ours,
+                used=row.day_used if row and not over else None,
+                limit=row.day_limit if row else None,
+                day_ends=None if row is None or ends is None or over else datetime.fromtimestamp(ends, UTC),
+                as_of=datetime.fromtimestamp(row.told_at, UTC) if row else None,
+            )
+        )
+    return spent
+
+
+def day_start(now: float, ends: float | None) -> float:
+    """When the day began that ends then; one that has ended is followed by the next."""
+    if ends is None:
+        return now - DAY_S
+    return ends if ends <= now else ends - DAY_S
+
+
+def calls_since(connection: Connection, destination: str, since: float) -> dict[For, float]:
+    """Our calls from the quarter of an hour of ``since`` on (seconds since 1970), by what they were for."""
+    rows = connection.execute(
+        select(call_counts.c.kind, call_counts.c.playbook_id, func.sum(call_counts.c.calls))
+        .where(call_counts.c.destination == destination, call_counts.c.quarter >= int(since // QUARTER_S))
+        .group_by(call_counts.c.kind, call_counts.c.playbook_id)
+    )
+    return {(kind, playbook_id): float(calls) for kind, playbook_id, calls in rows}
+
+
+def add_calls(connection: Connection, destination: str, calls: Mapping[For, float]) -> None:
+    """Count calls of ours for this quarter of an hour; what is older than 40 days is forgotten."""
+    quarter = int(database_time(connection) // QUARTER_S)
+    insert = _insert(connection)(call_counts)
+    more = insert.on_conflict_do_update(
+        index_elements=["destination", "quarter", "kind", "playbook_id"],
+        set_={"calls": call_counts.c.calls + insert.excluded.calls},
+    )
+    for (kind, playbook_id), count in sorted(calls.items()):
+        row = {"destination": destination, "quarter": quarter, "kind": kind, "playbook_id": playbook_id, "calls": count}
+        connection.execute(more, row)
+    old = call_counts.c.quarter < quarter - KEPT_S // QUARTER_S
+    connection.execute(delete(call_counts).where(call_counts.c.destination == destination, old))
+
+
+def note_day(connection: Connection, destination: str, told: DayTold, age_s: float) -> None:
+    """Keep what the CRM said so many seconds ago, unless another worker has heard something newer."""
+    row = {
+        "destination": destination,
+        "day_limit": told.limit,
+        "day_used": told.used,
+        "day_ends": told.ends.timestamp() if told.ends else None,
+        "told_at": database_time(connection) - age_s,
+    }
+    insert = _insert(connection)(quotas)
+    newer = quotas.c.told_at <= insert.excluded.told_at
+    connection.execute(
+        insert.on_conflict_do_update(index_elements=["destination"], set_=dict(insert.excluded), where=newer), row
+    )
+
+
+def day_told(connection: Connection, destination: str) -> tuple[DayTold, float] | None:
+    """What the CRM last said to any worker, and how many seconds ago."""
+    row = connection.execute(select(quotas).where(quotas.c.destination == destination)).one_or_none()
+    if row is None:
+        return None
+    ends = datetime.fromtimestamp(row.day_ends, UTC) if row.day_ends else None
+    return DayTold(row.day_limit, row.day_used, ends), database_time(connection) - row.told_at
+
+
+def _insert(connection: Connection) -> Any:
+    return postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert
