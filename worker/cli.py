@@ -373,10 +373,36 @@ def tick(project: ProjectOption = None) -> None:
     from worker.jobs import open_jobs
 
     with open_jobs(project) as jobs:
-        due = jobs.take_due()
-        for job in due:
-            jobs.start(job)
+        due = jobs.do_due()
+        following = jobs.next_due()
     _console().print(f"{len(due)} jobs done: {', '.join(job.schedule for job in due) or 'nothing was due'}")
+    if following:
+        _console().print(f"next: {following[0]} at {following[1]:%Y-%m-%d %H:%M} UTC")
+
+
+@app.command()
+def up(
+    project: ProjectOption = None,
+    sandbox: Annotated[
+        bool,
+        typer.Option("--sandbox", help="Also run both sandbox CRMs, and deliver to them instead of the real ones."),
+    ] = False,
+    seed: Annotated[
+        Path | None, typer.Option(help="With --sandbox: the records they start with, written back on stop.")
+    ] = None,
+    salesforce_port: Annotated[int, typer.Option(help="With --sandbox; 0 takes a free port.")] = 0,
+    hubspot_port: Annotated[int, typer.Option(help="With --sandbox; 0 takes a free port.")] = 0,
+) -> None:
+    """Keep everything running on this machine: the schedule, the runs and the deliveries. Stops on SIGTERM or Ctrl-C.
+
+    Example: plgsync up
+    """
+    from worker.logs import log_for_machines
+    from worker.up.tree import SandboxOptions, bring_up
+
+    log_for_machines()
+    options = SandboxOptions(seed, {"salesforce": salesforce_port, "hubspot": hubspot_port})
+    bring_up(project, options if sandbox else None)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

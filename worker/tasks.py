@@ -31,7 +31,9 @@ def compute(self: Task, due: dict[str, Any] | None = None) -> None:
     """Compute, decide and fill the outbox, then wake up the deliveries."""
     with open_jobs() as jobs:
         jobs.compute(DueJob(**due) if due else None)
-    self.app.send_task("plgsync.deliver")
+        delivers = jobs.delivers
+    if delivers:
+        self.app.send_task("plgsync.deliver")
 
 
 @shared_task(name="plgsync.deliver")

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, make_url, select, update
 
-from tests.integration.conftest import Stage, open_stage
-from worker.settings.clock import now
+from tests.integration.conftest import Stage
 from worker.store.engine import transact
 from worker.store.tables import outbox, runs
 
@@ -30,15 +29,6 @@ def broker() -> Iterator[str]:
 
     with ValkeyServer(config={"maxmemory-policy": "noeviction"}) as server:
         yield server.connection_url
-
-
-@pytest.fixture
-def live_stage(tmp_path: Path) -> Iterator[Stage]:
-    """A company whose data is fresh at this very moment, since a worker reads the clock."""
-    with open_stage(tmp_path / "project", as_of=now()) as stage:
-        crm = stage.folder / "config" / "crm.yaml"
-        crm.write_text(crm.read_text(encoding="utf-8").replace("changed_share: 30%", "changed_share: 100%"))
-        yield stage
 
 
 @contextmanager

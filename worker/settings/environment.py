@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from connectors.base import AccessDenied, Secret
@@ -10,6 +11,8 @@ from connectors.base import AccessDenied, Secret
 PROJECT = "PLGSYNC_PROJECT"
 DATABASE = "PLGSYNC_DATABASE_URL"
 BROKER = "PLGSYNC_BROKER_URL"
+CRM_URL = "PLGSYNC_URL_"
+HEARTBEAT = "PLGSYNC_HEARTBEAT"
 
 _LARGEST_SECRET = 64 * 1024
 
@@ -31,6 +34,22 @@ def database_url(project: Path) -> str:
 def broker_url() -> str:
     """Where Celery's wake-up messages travel: PLGSYNC_BROKER_URL, else a local Redis."""
     return os.environ.get(BROKER) or "redis://127.0.0.1:6379/0"
+
+
+def crm_url(destination: str) -> str | None:
+    """PLGSYNC_URL_<NAME>: where a destination is here, instead of the address in config/crm.yaml."""
+    return os.environ.get(f"{CRM_URL}{destination.upper().replace('-', '_')}") or None
+
+
+def heartbeat_file() -> Path | None:
+    """PLGSYNC_HEARTBEAT: the file a Celery worker touches while it lives."""
+    named = os.environ.get(HEARTBEAT)
+    return Path(named) if named else None
+
+
+def with_variables(more: Mapping[str, str]) -> dict[str, str]:
+    """The environment of this process and these variables, for a process it starts."""
+    return {**os.environ, **more}
 
 
 def secret(ref: str, project: Path) -> Secret:
