@@ -405,6 +405,31 @@ def up(
     bring_up(project, options if sandbox else None)
 
 
+@app.command()
+def health(
+    project: ProjectOption = None,
+    live: Annotated[bool, typer.Option("--live", help="Only: do the processes here still move?")] = False,
+    ready: Annotated[bool, typer.Option("--ready", help="Only: do database and broker answer?")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Say whether the workers here live and whether they could work; ends with 1 when not. For probes.
+
+    Example: plgsync health --live
+    """
+    from dataclasses import asdict
+
+    from worker.health import signs_of_life, signs_of_readiness
+
+    signs = [
+        *(signs_of_life(project) if live or not ready else []),
+        *(signs_of_readiness(project) if ready or not live else []),
+    ]
+    text = "\n".join(f"{'ok ' if sign.well else 'BAD'} {sign.what}: {sign.said}" for sign in signs)
+    _show(text, json_, [asdict(sign) for sign in signs])
+    if not all(sign.well for sign in signs):
+        raise SystemExit(1)
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def worker(context: typer.Context) -> None:
     """Run the Celery worker; everything after it goes to celery.

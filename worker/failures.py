@@ -12,6 +12,7 @@ from connectors.base import CallFailed
 from worker.computing import BackInTime
 from worker.delivery.guard import UnsafePlan
 from worker.pipeline import PlanMoved
+from worker.settings.environment import EnvironmentWrong
 from worker.settings.problems import ConfigError
 from worker.signals.errors import SourceError, StaleData
 from worker.store.engine import StoreError
@@ -40,7 +41,7 @@ def explain_failure(error: BaseException) -> str | None:
             return f"stale data: {error}\nNothing was scored and nothing counts as unchanged."
         case SourceError():
             return f"product data: {error}"
-        case BackInTime() | PlanMoved() | Busy() | StoreError() | Refused():
+        case BackInTime() | PlanMoved() | Busy() | StoreError() | Refused() | EnvironmentWrong():
             return str(error)
         case DBAPIError():
             return _database_failure(error)

@@ -33,3 +33,7 @@ class Stop:
         until = stopwatch() + seconds
         while not self.asked and (left := until - stopwatch()) > 0:
             time.sleep(min(left, _LOOK_EVERY_S))
+
+
+worker_stop = Stop()
+"""That of the Celery worker which this process is, or was forked from."""

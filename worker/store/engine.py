@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, select, text
 from sqlalchemy.exc import DBAPIError
@@ -16,6 +16,9 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Double
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random
+
+if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
 
 T = TypeVar("T")
 
@@ -125,12 +128,33 @@ def upgrade(engine: Engine, to: str = "head") -> None:
             current = _revision(connection)
             if current == known.get_current_head():
                 return
-            if current is not None and current not in {script.revision for script in known.walk_revisions()}:
-                raise StoreError("the state database was written by a newer plgsync; upgrade plgsync before using it")
+            if current is not None:
+                _refuse_newer(current, known)
             config.attributes["connection"] = connection
             command.upgrade(config, to)
 
     again(once)
+
+
+def check_schema(engine: Engine) -> None:
+    """Whether the database answers and holds a schema that this version knows; changes nothing.
+
+    Raises `StoreError` or the driver's own error.
+    """
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.connect() as connection:
+        current = _revision(connection)
+    if current is not None:
+        _refuse_newer(current, ScriptDirectory.from_config(config))
+
+
+def _refuse_newer(current: str, known: ScriptDirectory) -> None:
+    if current not in {script.revision for script in known.walk_revisions()}:
+        raise StoreError("the state database was written by a newer plgsync; upgrade plgsync before using it")
 
 
 def _revision(connection: Connection) -> str | None:
