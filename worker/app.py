@@ -2,7 +2,8 @@
 
 The database is the queue of record, so a message lost costs a delay and a message doubled costs
 nothing. Why each setting: celery's defaults lost 2 of 8 tasks on kill -9 and left 4 stuck for an hour;
-with these none was lost.
+with these none was lost. A cold shutdown sleeps through its whole soft time-out, so that is short: a delivery
+ends after the batch under way, and what is cut off is begun again by whoever gets the message next.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_init
 
+from worker.bootsteps import Heartbeat, HeedSignals, WatchLoop
+from worker.jobs import make_ready
 from worker.logs import log_for_machines
-from worker.settings.environment import broker_url
+from worker.settings.environment import broker_url, project_dir
+from worker.store.engine import StoreError
 
 TICK_EVERY_S = 30.0
 
@@ -30,8 +34,8 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     worker_cancel_long_running_tasks_on_connection_loss=True,
-    worker_soft_shutdown_timeout=20,
-    worker_enable_soft_shutdown_on_idle=True,
+    worker_soft_shutdown_timeout=3,
+    worker_enable_soft_shutdown_on_idle=False,
     worker_max_tasks_per_child=1000,
     worker_send_task_events=False,
     worker_hijack_root_logger=False,
@@ -45,6 +49,8 @@ app.conf.update(
         "ring the bell": {"task": "plgsync.tick", "schedule": TICK_EVERY_S, "options": {"expires": TICK_EVERY_S}},
     },
 )
+app.steps["worker"] |= {HeedSignals, Heartbeat}
+app.steps["consumer"].add(WatchLoop)
 if broker_url().startswith("redis"):
     app.conf.broker_transport_options = {
         "visibility_timeout": 300,
@@ -57,9 +63,24 @@ if broker_url().startswith("redis"):
 else:
     app.conf.update(
         task_default_queue_type="quorum",
+        task_create_missing_queue_type="quorum",  # else only `default` is one; compute and deliver are created as named
+        # RabbitMQ 4.3 refuses queues that are neither durable nor exclusive. The one for remote control would lock out
+        # a worker that comes back under the same name before its old connection is gone, so there is none.
+        control_queue_exclusive=True,
+        event_queue_exclusive=True,
+        worker_enable_remote_control=False,
         task_default_exchange_type="topic",
         broker_transport_options={"confirm_publish": True},
     )
+
+
+@worker_init.connect
+def _bring_schema_up_to_date(**_: Any) -> None:
+    """Before the pool is forked, so that it need not look again; on a newer schema no worker starts."""
+    try:
+        make_ready(project_dir())
+    except StoreError as error:
+        raise SystemExit(str(error)) from None
 
 
 @setup_logging.connect

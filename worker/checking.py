@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from connectors.base import CallFailed, Connector, FieldNeed, FieldSpec
-from worker.measuring import needs_of
+from worker.measuring import fresh_volume, needs_of
 from worker.pipeline import connect_all
 from worker.rules.playbook_tests import TestResult, run_playbook_tests
 from worker.settings.base import Finding
+from worker.settings.clock import now
 from worker.settings.crm import DestinationSettings
 from worker.settings.environment import project_dir
 from worker.settings.problems import ConfigError, Problem
@@ -19,8 +20,8 @@ from worker.settings.project import Project, load_project
 from worker.settings.validation import place_findings
 from worker.settings.yaml_document import load_document
 from worker.signals.check import check_source
-from worker.signals.errors import SourceError
-from worker.signals.source import open_source
+from worker.signals.errors import SourceError, StaleData
+from worker.signals.source import Source, open_source
 
 _FITTING = {
     "string": {"string"},
@@ -83,6 +84,7 @@ def _check_source(check: Check, project: Project) -> None:
         with open_source(project.product, project.root) as source:
             findings = check_source(source, project.product, project.signals, needs_of(project))
             tables = len(project.product.mapped())
+            stale = _stale(project, source) if all(f.severity != "error" for f in findings) else None
     except SourceError as error:
         check.problems.append(Problem("config/product.yaml", 1, 1, str(error)))
         return
@@ -91,7 +93,18 @@ def _check_source(check: Check, project: Project) -> None:
         placed = [Finding(f.loc, f.message, severity=f.severity) for f in findings if f.file == file]
         check.problems += place_findings(document, placed)
     check.problems += [Problem("playbooks", 1, 1, f.message, f.severity) for f in findings if f.file == "playbooks"]
+    if stale is not None:
+        check.problems.append(stale)
     check.said.append(f"source: {tables} tables read")
+
+
+def _stale(project: Project, source: Source) -> Problem | None:
+    """A run at this moment would refuse the data: worth knowing, and no fault of a file."""
+    try:
+        fresh_volume(project, source, now())
+    except StaleData as error:
+        return Problem("config/product.yaml", 1, 1, f"a run would stop now: {error}", "warning")
+    return None
 
 
 def _check_crms(check: Check, project: Project) -> None:

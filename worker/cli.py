@@ -374,10 +374,61 @@ def tick(project: ProjectOption = None) -> None:
     from worker.jobs import open_jobs
 
     with open_jobs(project) as jobs:
-        due = jobs.take_due()
-        for job in due:
-            jobs.start(job)
+        due = jobs.do_due()
+        following = jobs.next_due()
     _console().print(f"{len(due)} jobs done: {', '.join(job.schedule for job in due) or 'nothing was due'}")
+    if following:
+        _console().print(f"next: {following[0]} at {following[1]:%Y-%m-%d %H:%M} UTC")
+
+
+@app.command()
+def up(
+    project: ProjectOption = None,
+    sandbox: Annotated[
+        bool,
+        typer.Option("--sandbox", help="Also run both sandbox CRMs, and deliver to them instead of the real ones."),
+    ] = False,
+    seed: Annotated[
+        Path | None, typer.Option(help="With --sandbox: the records they start with, written back on stop.")
+    ] = None,
+    salesforce_port: Annotated[int, typer.Option(help="With --sandbox; 0 takes a free port.")] = 0,
+    hubspot_port: Annotated[int, typer.Option(help="With --sandbox; 0 takes a free port.")] = 0,
+) -> None:
+    """Keep everything running on this machine: the schedule, the runs and the deliveries. Stops on SIGTERM or Ctrl-C.
+
+    Example: plgsync up
+    """
+    from worker.logs import log_for_machines
+    from worker.up.tree import SandboxOptions, bring_up
+
+    log_for_machines()
+    options = SandboxOptions(seed, {"salesforce": salesforce_port, "hubspot": hubspot_port})
+    bring_up(project, options if sandbox else None)
+
+
+@app.command()
+def health(
+    project: ProjectOption = None,
+    live: Annotated[bool, typer.Option("--live", help="Only: do the processes here still move?")] = False,
+    ready: Annotated[bool, typer.Option("--ready", help="Only: do database and broker answer?")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Say whether the workers here live and whether they could work; ends with 1 when not. For probes.
+
+    Example: plgsync health --live
+    """
+    from dataclasses import asdict
+
+    from worker.health import signs_of_life, signs_of_readiness
+
+    signs = [
+        *(signs_of_life(project) if live or not ready else []),
+        *(signs_of_readiness(project) if ready or not live else []),
+    ]
+    text = "\n".join(f"{'ok ' if sign.well else 'BAD'} {sign.what}: {sign.said}" for sign in signs)
+    _show(text, json_, [asdict(sign) for sign in signs])
+    if not all(sign.well for sign in signs):
+        raise SystemExit(1)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

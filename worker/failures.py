@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import errno
+import traceback
+from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from connectors.base import CallFailed
 from worker.computing import BackInTime
 from worker.delivery.guard import UnsafePlan
 from worker.pipeline import PlanMoved
+from worker.settings.environment import EnvironmentWrong
 from worker.settings.problems import ConfigError
 from worker.signals.errors import SourceError, StaleData
 from worker.store.engine import StoreError
@@ -37,7 +41,7 @@ def explain_failure(error: BaseException) -> str | None:
             return f"stale data: {error}\nNothing was scored and nothing counts as unchanged."
         case SourceError():
             return f"product data: {error}"
-        case BackInTime() | PlanMoved() | Busy() | StoreError() | Refused():
+        case BackInTime() | PlanMoved() | Busy() | StoreError() | Refused() | EnvironmentWrong():
             return str(error)
         case DBAPIError():
             return _database_failure(error)
@@ -45,6 +49,19 @@ def explain_failure(error: BaseException) -> str | None:
             return _system_failure(error)
         case _:
             return None
+
+
+def describe_failure(error: BaseException) -> str:
+    """One line to keep and to show: the message of an expected failure, and of a bug its kind and place.
+
+    What a bug says of itself may hold values of records, so it is left out.
+    """
+    message = str(error) if isinstance(error, CallFailed) else explain_failure(error)
+    if message:
+        return f"{type(error).__name__}: {' '.join(message.split())}"
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"
 
 
 def _database_failure(error: DBAPIError) -> str | None:

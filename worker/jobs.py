@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import structlog
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from connectors.base import Connector
 from worker import pipeline
 from worker.computing import BackInTime
 from worker.delivery.guard import UnsafePlan
+from worker.failures import describe_failure
 from worker.settings.clock import now, stopwatch
 from worker.settings.environment import database_url, project_dir
 from worker.settings.project import Project, load_project
 from worker.signals.errors import SourceError, StaleData
-from worker.store.engine import open_store
+from worker.stopping import Stop
+from worker.store.engine import connect_store, open_store
 from worker.store.lock import Busy, exclusive_run
-from worker.store.schedules import DueJob, finish, give_back, is_over, take_due
+from worker.store.schedules import DueJob, fail, finish, give_back, is_over, take_due
 from worker.store.state import load_playbook_texts
 
 log = structlog.get_logger()
@@ -32,21 +35,37 @@ _DRAIN_S = 60.0
 _BUSY_S = 30.0
 
 
+_looked_at: set[str] = set()
+
+
+def make_ready(project: Path) -> None:
+    """Bring the state database up to date once, when a worker starts; from then on this process takes it as it is.
+
+    Processes forked from this one do too, so that a running worker goes on while the next version upgrades.
+    Raises `StoreError`: on a newer schema no worker starts.
+    """
+    url = database_url(project)
+    open_store(url).dispose()
+    _looked_at.add(url)
+
+
 @contextmanager
-def open_jobs(project: Path | None = None) -> Iterator[Jobs]:
+def open_jobs(project: Path | None = None, *, stop: Stop | None = None, owner: str = "") -> Iterator[Jobs]:
     """The jobs of one project, with its settings freshly read; connections are closed afterwards.
 
+    Once ``stop`` is asked for, deliveries end after the batch under way. Every lease is marked with ``owner``.
     Of a playbook whose file is wrong the version that ran last keeps running.
     """
     root = project_dir(project)
     settings = load_project(root)
-    engine = open_store(database_url(root))
+    url = database_url(root)
+    engine = connect_store(url) if url in _looked_at else open_store(url)
     if settings.refused:
         with engine.begin() as connection:
             settings = load_project(root, load_playbook_texts(connection))
     connectors = pipeline.connect_all(settings, engine)
     try:
-        yield Jobs(settings, engine, connectors)
+        yield Jobs(settings, engine, connectors, stop or Stop(), owner)
     finally:
         for connector in connectors.values():
             connector.close()
@@ -60,11 +79,18 @@ class Jobs:
     project: Project
     engine: Engine
     connectors: Mapping[str, Connector]
+    stop: Stop = field(default_factory=Stop)
+    owner: str = ""
 
     def take_due(self) -> list[DueJob]:
         """The jobs that are due now and now ours to do."""
         with self.engine.begin() as connection:
-            return take_due(connection, self.project.schedule.schedules, now())
+            return take_due(connection, self.project.schedule.schedules, now(), owner=self.owner)
+
+    @property
+    def delivers(self) -> bool:
+        """Whether anything is sent at all: without a schedule for it, nothing is."""
+        return any(one.enabled and one.job == "deliver" for one in self.project.schedule.schedules.values())
 
     def give_back(self, undone: Iterable[DueJob]) -> None:
         """Let jobs that could not be handed to anybody be due again at once."""
@@ -76,58 +102,118 @@ class Jobs:
         """Do one due job here and now."""
         {"run": self.compute, "deliver": self.deliver, "read_back": self.read_back}[due.job](due)
 
+    def do_due(self) -> list[DueJob]:
+        """Do every job that is due, here and now; one that breaks holds up none of the others, and is raised last."""
+        broken: Exception | None = None
+        taken = self.take_due()
+        for place, due in enumerate(taken):
+            try:
+                self.start(due)
+            except Exception as error:  # noqa: BLE001 - raised below, once the others are done
+                broken = broken or error
+            except BaseException:
+                self.give_back(taken[place + 1 :])
+                raise
+        if broken:
+            raise broken
+        return taken
+
+    def next_due(self) -> tuple[str, datetime] | None:
+        """The schedule that comes next, and when; None when every one is off."""
+        moment = now()
+        enabled = {name: one for name, one in self.project.schedule.schedules.items() if one.enabled}
+        return min(((name, one.next_slot(moment)) for name, one in enabled.items()), key=_by_time, default=None)
+
     def compute(self, due: DueJob | None) -> None:
         """Fill the outbox as of now; what an operator has to decide is logged and ends the slot.
 
         While another run is under way nothing is done: the slot may be that run's own, and comes again if it is not.
         """
         try:
-            with exclusive_run(self.engine), self._ending(due) as wanted:
-                if wanted:
-                    self._compute()
+            with exclusive_run(self.engine), self._ending(due) as ending:
+                if ending.wanted:
+                    ending.trouble = self._compute()
         except Busy as error:
             log.info("not computed", reason=str(error))
             if due:
                 with self.engine.begin() as connection:
                     give_back(connection, due, after_s=_BUSY_S)
 
-    def _compute(self) -> None:
+    def _compute(self) -> str:
         try:
             pipeline.compute_and_commit(self.project, self.engine, self.connectors, now().replace(microsecond=0))
         except _OPERATOR_ACTS as error:
             log.error("nothing queued", reason=str(error), kind=type(error).__name__)
+            return f"{type(error).__name__}: {error}"
+        return ""
 
     def deliver(self, due: DueJob | None) -> None:
         """Send what is due, to every destination side by side, for a minute at most."""
         started = stopwatch()
-        with self._ending(due):
-            pipeline.deliver_all(
+        with self._ending(due) as ending:
+            deliveries = pipeline.deliver_all(
                 self.engine,
                 self.connectors,
                 now=now,
-                wait=time.sleep,
-                go_on=lambda: stopwatch() - started < _DRAIN_S,
+                wait=self.stop.wait,
+                owner=self.owner,
+                go_on=lambda: not self.stop.asked and stopwatch() - started < _DRAIN_S,
             )
+            ending.trouble = _said({one.destination: one.stopped for one in deliveries if one.stopped})
 
     def read_back(self, due: DueJob | None) -> None:
         """Store what people changed in the CRMs since the last look."""
-        with self._ending(due) as wanted:
-            if not wanted:
+        with self._ending(due) as ending:
+            if not ending.wanted:
                 return
             try:
                 with exclusive_run(self.engine):
-                    pipeline.read_back(self.project, self.engine, self.connectors, now())
+                    ending.trouble = _said(pipeline.read_back(self.project, self.engine, self.connectors, now()))
             except Busy:
                 log.info("not read back", reason="a run is under way, and it reads back itself")
 
     @contextmanager
-    def _ending(self, due: DueJob | None) -> Iterator[bool]:
-        """Ends the slot of a job once it is done; answers whether it has still to be done."""
+    def _ending(self, due: DueJob | None) -> Iterator[_Ending]:
+        """Ends the slot of a job once it is done. One that breaks is done again later, and that is said and kept."""
         if due is None:
-            yield True
+            yield _Ending(wanted=True)
             return
         with self.engine.begin() as connection:
-            over = is_over(connection, due)
-        yield not over
+            ending = _Ending(wanted=not is_over(connection, due))
+        try:
+            yield ending
+        except Exception as error:
+            note_failure(self.engine, due, error)
+            raise
+        except BaseException:  # told to end: whoever comes next begins at once
+            self.give_back([due])
+            raise
         with self.engine.begin() as connection:
-            finish(connection, due)
+            if ending.wanted:
+                finish(connection, due, trouble=ending.trouble)
+            else:
+                give_back(connection, due)
+
+
+@dataclass(slots=True)
+class _Ending:
+    """How a job's slot ends: whether it was still to be done, and what a person has to look at."""
+
+    wanted: bool
+    trouble: str = ""
+
+
+def note_failure(engine: Engine, due: DueJob, error: Exception) -> None:
+    """Say and keep that a job broke; its slot comes again. A database that is away only hears of it later."""
+    what = describe_failure(error)
+    log.error("job failed", schedule=due.schedule, slot=due.slot, job=due.job, error=type(error).__name__, what=what)
+    with suppress(DBAPIError), engine.begin() as connection:
+        fail(connection, due, what)
+
+
+def _by_time(slot: tuple[str, datetime]) -> datetime:
+    return slot[1]
+
+
+def _said(problems: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}: {problem}" for name, problem in problems.items())

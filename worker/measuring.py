@@ -15,7 +15,7 @@ from worker.settings.scores import needs as score_needs
 from worker.settings.signals import SignalsSettings
 from worker.signals.compute import compute as compute_signals
 from worker.signals.freshness import check_fresh
-from worker.signals.source import open_source
+from worker.signals.source import Source, open_source
 from worker.signals.volume import Volume
 
 TREND_DAYS = 28
@@ -39,8 +39,7 @@ def measure(
     """
     needs = needs_of(project)
     with open_source(project.product, project.root) as source:
-        volume = source.volume(as_of)
-        check_fresh(volume, as_of, project.schedule.max_age, previous_accounts)
+        volume = fresh_volume(project, source, as_of, previous_accounts)
         now = compute_signals(source, project.product, project.signals, needs, as_of, accounts)
         then = {
             days: compute_signals(
@@ -54,6 +53,19 @@ def measure(
             for days, looked_back_at in _lookbacks(project, needs).items()
         }
     return Measured(now, then, volume)
+
+
+def fresh_volume(project: Project, source: Source, as_of: datetime, previous_accounts: int | None = None) -> Volume:
+    """How much data there is. Raises `StaleData` when it is empty, too old or has shrunk, and `SourceError`."""
+    volume = source.volume(as_of)
+    check_fresh(
+        volume,
+        as_of,
+        project.schedule.max_age(as_of),
+        previous_accounts,
+        lambda latest: source.usual_since(latest, as_of),
+    )
+    return volume
 
 
 def _lookbacks(project: Project, needs: Iterable[Need]) -> dict[int, frozenset[Need]]:

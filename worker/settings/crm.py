@@ -250,7 +250,7 @@ class CrmSettings(Strict):
         return Destination(
             name=name,
             kind=settings.kind,
-            base_url=settings.base_url,
+            base_url=environment.crm_url(name) or settings.base_url,
             api_version=settings.api_version,
             auth=auth,
             object=settings.account.object,

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from connectors.base import AccessDenied, Secret
 
 PROJECT = "PLGSYNC_PROJECT"
 DATABASE = "PLGSYNC_DATABASE_URL"
 BROKER = "PLGSYNC_BROKER_URL"
+CRM_URL = "PLGSYNC_URL_"
+HEARTBEAT = "PLGSYNC_HEARTBEAT"
 
 _LARGEST_SECRET = 64 * 1024
+
+
+_REDIS, _RABBITMQ = "redis://, rediss://", "amqp://, amqps://"
+_BROKERS = {"redis", "rediss", "amqp", "amqps"}
+
+
+class EnvironmentWrong(Exception):
+    """A variable cannot mean anything. The message names it, and never repeats its value: that may hold a password."""
 
 
 class SecretMissing(AccessDenied):
@@ -29,8 +41,47 @@ def database_url(project: Path) -> str:
 
 
 def broker_url() -> str:
-    """Where Celery's wake-up messages travel: PLGSYNC_BROKER_URL, else a local Redis."""
-    return os.environ.get(BROKER) or "redis://127.0.0.1:6379/0"
+    """Where Celery's wake-up messages travel: PLGSYNC_BROKER_URL, else a local Redis. Raises `EnvironmentWrong`.
+
+    Only what was measured is taken: of the others some lost every message at a restart, one crashed its worker.
+    """
+    url = os.environ.get(BROKER) or "redis://127.0.0.1:6379/0"
+    scheme, separator, rest = url.partition("://")
+    if separator and scheme not in _BROKERS:
+        raise EnvironmentWrong(
+            f"{BROKER} begins with {scheme}://; only Redis ({_REDIS}) and RabbitMQ ({_RABBITMQ}) are supported"
+        )
+    if not rest.strip("/"):
+        raise EnvironmentWrong(f"{BROKER} is not an address such as redis://HOST:6379/0 or amqp://USER:PASSWORD@HOST//")
+    try:
+        parts = urlsplit(url)
+        valid = bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise EnvironmentWrong(f"{BROKER} names no host, or a port that is no number")
+    return url
+
+
+def broker_named() -> bool:
+    """Whether this installation has a broker at all."""
+    return bool(os.environ.get(BROKER))
+
+
+def crm_url(destination: str) -> str | None:
+    """PLGSYNC_URL_<NAME>: where a destination is here, instead of the address in config/crm.yaml."""
+    return os.environ.get(f"{CRM_URL}{destination.upper().replace('-', '_')}") or None
+
+
+def heartbeat_file() -> Path | None:
+    """PLGSYNC_HEARTBEAT: the file a Celery worker touches while it lives."""
+    named = os.environ.get(HEARTBEAT)
+    return Path(named) if named else None
+
+
+def with_variables(more: Mapping[str, str]) -> dict[str, str]:
+    """The environment of this process and these variables, for a process it starts."""
+    return {**os.environ, **more}
 
 
 def shared_redis_url() -> str | None:

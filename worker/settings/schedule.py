@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
-from worker.language.units import Duration
 from worker.settings.base import DurationText, Finding, Strict
 from worker.settings.known import Known
 from worker.settings.product import ZoneText
@@ -19,6 +18,7 @@ Job = Literal["run", "deliver", "read_back"]
 
 _ANY_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 _CRON_PARTS = 5
+_DAY = timedelta(days=1)
 _LOOK_BACK = tuple(timedelta(hours=hours) for hours in (1, 25, 24 * 32, 24 * 366, 24 * 366 * 30))
 
 
@@ -79,6 +79,12 @@ class Schedule(Strict):
                 return due
         return None
 
+    def interval(self, as_of: datetime) -> timedelta | None:
+        """The time between the last two moments up to ``as_of`` at which this was due."""
+        latest = self.latest_slot(as_of)
+        before = self.latest_slot(latest - timedelta(seconds=1)) if latest else None
+        return latest - before if latest and before else None
+
     def next_slot(self, after: datetime) -> datetime:
         """The first moment after ``after`` at which this is due, in UTC."""
         return next(slot for slot in self._slots(after) if slot > after)
@@ -94,20 +100,27 @@ class ScheduleSettings(Strict):
 
     version: Literal[1]
     calendar: Calendar = Calendar()
-    stale_after: DurationText = Duration("hours", 48)
-    """Product data whose newest event is older than this stops a run: nothing is scored from old data."""
+    stale_after: DurationText | None = None
+    """Product data whose newest event is older than this stops a run: nothing is scored from old data.
+
+    Left out: twice the time between two runs, and no less than a day.
+    """
     schedules: dict[str, Schedule] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _stale_after_is_a_time(self) -> ScheduleSettings:
-        if self.stale_after.kind not in {"hours", "days"} or self.stale_after.n < 1:
+        wanted = self.stale_after
+        if wanted is not None and (wanted.kind not in {"hours", "days"} or wanted.n < 1):
             raise ValueError("stale_after counts hours or days, such as 48h")
         return self
 
-    @property
-    def max_age(self) -> timedelta:
-        """``stale_after`` as a length of time."""
-        return timedelta(**{self.stale_after.kind: self.stale_after.n})
+    def max_age(self, as_of: datetime) -> timedelta:
+        """How old the newest event may be at ``as_of``."""
+        if self.stale_after is not None:
+            return timedelta(**{self.stale_after.kind: self.stale_after.n})
+        runs = [one for one in self.schedules.values() if one.enabled and one.job == "run"]
+        between = [interval for one in runs if (interval := one.interval(as_of)) is not None]
+        return max(2 * min(between, default=_DAY), _DAY)
 
 
 def check_schedule(settings: ScheduleSettings, known: Known) -> Iterable[Finding]:  # noqa: ARG001 - one shape for all checks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from worker.signals.errors import StaleData
@@ -9,24 +10,35 @@ from worker.signals.volume import Volume
 
 _LEAST_SHARE = 0.5
 _ENOUGH_TO_COMPARE = 20
-"""Below this many events a day, half of the usual is chance."""
+"""Below this many events, half of the usual is chance, and so is a silence in which so few are usual."""
+_WEEK = timedelta(weeks=1)
 
 __all__ = ["StaleData", "check_fresh"]
 
 
-def check_fresh(volume: Volume, as_of: datetime, max_age: timedelta, previous_accounts: int | None = None) -> None:
+def check_fresh(
+    volume: Volume,
+    as_of: datetime,
+    max_age: timedelta,
+    previous_accounts: int | None = None,
+    usual_since: Callable[[datetime], float | None] = lambda _: None,
+) -> None:
     """Raise StaleData, with every reason, when ``volume`` at ``as_of`` cannot be trusted.
 
-    ``max_age`` is how old the latest event may be (twice the schedule); ``previous_accounts`` is how many accounts
-    the last run saw. The last full day must have at least half of the events usual for its weekday, where twenty
-    or more are usual.
+    ``max_age`` is how old the latest event may be (twice the schedule), unless ``usual_since`` that event nobody
+    would expect many: a weekend is no broken pipeline. ``previous_accounts`` is how many accounts the last run saw.
+    The last full day must have at least half of the events usual for its weekday, where twenty or more are usual.
     """
     reasons = []
     if volume.events == 0:
         reasons.append("there are no events at all before this moment")
     if volume.accounts == 0:
         reasons.append("there are no accounts")
-    if volume.latest is not None and as_of - volume.latest > max_age:
+    if (
+        volume.latest is not None
+        and as_of - volume.latest > max_age
+        and not _is_quiet(volume.latest, as_of, usual_since)
+    ):
         age = (as_of - volume.latest).total_seconds() / 3600
         reasons.append(
             f"the latest event is {age:.0f} hours old ({volume.latest:%Y-%m-%d %H:%M} UTC); "
@@ -39,3 +51,11 @@ def check_fresh(volume: Volume, as_of: datetime, max_age: timedelta, previous_ac
         reasons.append(f"there are {volume.accounts} accounts, the last run saw {previous_accounts}")
     if reasons:
         raise StaleData("the product data cannot be trusted: " + "; ".join(reasons))
+
+
+def _is_quiet(latest: datetime, as_of: datetime, usual_since: Callable[[datetime], float | None]) -> bool:
+    """Whether these hours of the week are usually quiet. The rhythm of weeks explains no silence of a whole week."""
+    if as_of - latest >= _WEEK:
+        return False
+    usual = usual_since(latest)
+    return usual is not None and usual < _ENOUGH_TO_COMPARE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,7 +16,7 @@ from worker.signals.engines import Engine
 from worker.signals.errors import SourceError
 from worker.signals.mapping import Catalogue
 from worker.signals.sql import open_postgres, open_sqlite
-from worker.signals.volume import Volume, measure_volume
+from worker.signals.volume import Volume, measure_volume, usual_between
 
 
 @dataclass(slots=True)
@@ -41,6 +41,10 @@ class Source:
     def volume(self, as_of: datetime) -> Volume:
         """How much data there was at ``as_of``, for `check_fresh`."""
         return measure_volume(self.catalogue, as_of)
+
+    def usual_since(self, latest: datetime, as_of: datetime) -> float | None:
+        """How many events are usual in the hours of the week between ``latest`` and ``as_of``."""
+        return usual_between(self.catalogue, latest + timedelta(microseconds=1), as_of, as_of)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -63,3 +63,21 @@ def measure_volume(catalogue: Catalogue, as_of: datetime) -> Volume:
     ids = account_rows(moment, account_columns(catalogue)).subquery("s_found")
     accounts = catalogue.engine.run(sa.select(sa.func.count()).select_from(ids))[0][0]
     return Volume(int(row[0]), as_moment(row[2]), int(row[3]), usual, int(accounts))
+
+
+def usual_between(catalogue: Catalogue, start: datetime, end: datetime, as_of: datetime) -> float | None:
+    """How many events are usual in these hours of the week: the median of up to four earlier weeks.
+
+    None when the data does not go back a week. Raises SourceError.
+    """
+    events = catalogue.events
+    when = events.time("occurred_at")
+    weeks = [timedelta(weeks=week) for week in range(1, _WEEKS + 1)]
+    counts = [
+        sa.func.count(sa.case((sa.and_(not_before(when, start - back), before(when, end - back)), 1))) for back in weeks
+    ]
+    totals = sa.select(sa.func.min(when), *counts).select_from(events.rows)
+    row = catalogue.engine.run(totals.where(*arrived(events, catalogue, as_of)))[0]
+    first = as_moment(row[0])
+    known = [row[1 + place] for place, back in enumerate(weeks) if first is not None and first <= start - back]
+    return float(median(known)) if known else None

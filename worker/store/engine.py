@@ -8,19 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Double
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random
+
+if TYPE_CHECKING:
+    from alembic.script import ScriptDirectory
 
 T = TypeVar("T")
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK_WAIT_S = 30
+_UPGRADE_S = 120
+_TABLE_WAIT_S = 2
+"""Behind an upgrade that waits for a table everybody else waits for it too, so it does not wait for long."""
 _MIGRATION_LOCK = 7_352_190_114  # any constant: the Postgres advisory lock that serialises migrations
 
 
@@ -67,7 +73,8 @@ def transact(engine: Engine, work: Callable[[Connection], T]) -> T:
 
 
 def _gave_way(error: BaseException) -> bool:
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in {"40P01", "40001"}
+    """Undone by a deadlock, a clash of transactions, or a table that was not free in time; all may be tried again."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in {"40P01", "40001", "55P03"}
 
 
 def open_store(url: str) -> Engine:
@@ -75,13 +82,7 @@ def open_store(url: str) -> Engine:
 
     Raises `StoreError` when the database cannot be reached or was written by a newer version.
     """
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        engine = _sqlite(url, parsed.database)
-    elif parsed.get_backend_name() == "postgresql":
-        engine = create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
-    else:
-        raise StoreError("PLGSYNC_DATABASE_URL must start with sqlite: or postgresql:")
+    engine = connect_store(url)
     try:
         upgrade(engine)
     except DBAPIError as error:
@@ -89,9 +90,23 @@ def open_store(url: str) -> Engine:
     return engine
 
 
-def upgrade(engine: Engine) -> None:
+def connect_store(url: str) -> Engine:
+    """The engine, without a look at the schema; for a process that has looked at it when it started.
+
+    So a running worker goes on while the next version adds tables and columns beside it. Raises `StoreError`.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _sqlite(url, parsed.database)
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
+    raise StoreError("PLGSYNC_DATABASE_URL must start with sqlite: or postgresql:")
+
+
+def upgrade(engine: Engine, to: str = "head") -> None:
     """Bring the schema to this version's revision; concurrent callers wait for each other.
 
+    A running worker is never held up for long: while it has a table, the upgrade lets go and tries again.
     Raises `StoreError` when the database is at a revision this version does not know.
     """
     from alembic import command
@@ -101,16 +116,45 @@ def upgrade(engine: Engine) -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     known = ScriptDirectory.from_config(config)
-    with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+    again = Retrying(
+        retry=retry_if_exception(_gave_way), stop=stop_after_delay(_UPGRADE_S), wait=wait_random(0.1, 1.0), reraise=True
+    )
+
+    def once() -> None:
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+                connection.execute(text(f"set local lock_timeout = '{_TABLE_WAIT_S}s'"))
+            current = _revision(connection)
+            if current == known.get_current_head():
+                return
+            if current is not None:
+                _refuse_newer(current, known)
+            config.attributes["connection"] = connection
+            command.upgrade(config, to)
+
+    again(once)
+
+
+def check_schema(engine: Engine) -> None:
+    """Whether the database answers and holds a schema that this version knows; changes nothing.
+
+    Raises `StoreError` or the driver's own error.
+    """
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.connect() as connection:
         current = _revision(connection)
-        if current == known.get_current_head():
-            return
-        if current is not None and current not in {script.revision for script in known.walk_revisions()}:
-            raise StoreError("the state database was written by a newer plgsync; upgrade plgsync before using it")
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    if current is not None:
+        _refuse_newer(current, ScriptDirectory.from_config(config))
+
+
+def _refuse_newer(current: str, known: ScriptDirectory) -> None:
+    if current not in {script.revision for script in known.walk_revisions()}:
+        raise StoreError("the state database was written by a newer plgsync; upgrade plgsync before using it")
 
 
 def _revision(connection: Connection) -> str | None:

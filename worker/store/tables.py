@@ -242,6 +242,10 @@ schedule_slots = Table(
     Column("finished_slot", Text, nullable=False, server_default=""),
     Column("lease_until", Double, nullable=False, server_default="0"),
     Column("lease_token", Text, nullable=False, server_default=""),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("last_error", Text, nullable=False, server_default=""),
+    Column("last_error_at", Double),
+    Column("last_good_at", Double),
 )
 
 call_windows = Table(

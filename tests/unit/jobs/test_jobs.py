@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import Engine, select, text, update
 
 from worker.jobs import Jobs, open_jobs
+from worker.settings.clock import now
 from worker.settings.project import Project, load_project
 from worker.starting import write_project
 from worker.store.lock import Busy, exclusive_run
@@ -59,6 +60,20 @@ def slot(engine: Engine, due: DueJob) -> str:
         return str(connection.execute(finished).scalar_one())
 
 
+def kept(engine: Engine, due: DueJob) -> tuple[int, str, bool]:
+    """Failures in a row, the last error, and whether it has ever gone well."""
+    c = schedule_slots.c
+    with engine.begin() as connection:
+        row = connection.execute(
+            select(c.failures, c.last_error, c.last_good_at).where(c.schedule == due.schedule)
+        ).one()
+    return row.failures, row.last_error, row.last_good_at is not None
+
+
+def breaks(*_: object, **__: object) -> None:
+    raise ZeroDivisionError("Acme Inc., mrr 12000")
+
+
 def end_leases(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(update(schedule_slots).values(lease_until=0.0))
@@ -70,6 +85,69 @@ def test_a_run_that_an_operator_has_to_look_at_ends_its_slot_and_says_why(jobs: 
         jobs.compute(due)
     assert said == ["nothing queued"], "the project has no product data yet"
     assert slot(jobs.engine, due) == due.slot
+    failures, error, good = kept(jobs.engine, due)
+    assert (failures, error.split(":")[0], good) == (0, "SourceError", False)
+
+
+def test_a_job_that_breaks_is_said_kept_and_done_again_later(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    due = take(jobs, "run")
+    with monkeypatch.context() as broken, structlog.testing.capture_logs() as said:
+        broken.setattr("worker.pipeline.compute_and_commit", breaks)
+        with pytest.raises(ZeroDivisionError):
+            jobs.start(due)
+    (line,) = said
+    assert (line["event"], line["schedule"], line["slot"], line["error"]) == (
+        *("job failed", due.schedule, due.slot),
+        "ZeroDivisionError",
+    )
+    assert "Acme" not in str(said), "what a bug says may hold values"
+    assert slot(jobs.engine, due) == ""
+    failures, error, good = kept(jobs.engine, due)
+    assert (failures, good) == (1, False)
+    assert error.startswith("ZeroDivisionError in test_jobs.py, line ")
+    assert [job for job in jobs.take_due() if job.job == "run"] == [], "not at once"
+    end_leases(jobs.engine)
+    jobs.start(take(jobs, "run"))
+    assert slot(jobs.engine, due) == due.slot
+    assert kept(jobs.engine, due)[0] == 0
+
+
+def test_a_job_that_goes_well_wipes_out_what_failed_before(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    due = take(jobs, "deliver")
+    with monkeypatch.context() as broken:
+        broken.setattr("worker.pipeline.deliver_all", breaks)
+        with pytest.raises(ZeroDivisionError):
+            jobs.start(due)
+    end_leases(jobs.engine)
+    jobs.start(take(jobs, "deliver"))
+    assert kept(jobs.engine, due) == (0, "", True)
+
+
+def test_one_job_that_breaks_holds_up_none_of_the_others(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.pipeline.compute_and_commit", breaks)
+    with pytest.raises(ZeroDivisionError):
+        jobs.do_due()
+    with jobs.engine.begin() as connection:
+        done = connection.execute(select(schedule_slots.c.schedule).where(schedule_slots.c.finished_slot != ""))
+        assert set(done.scalars()) == {"read-back", "send"}
+
+
+def test_a_job_told_to_end_is_due_again_at_once(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    def is_told_to_end(*_: object, **__: object) -> None:
+        raise SystemExit(0)
+
+    monkeypatch.setattr("worker.pipeline.compute_and_commit", is_told_to_end)
+    due = take(jobs, "run")
+    with pytest.raises(SystemExit):
+        jobs.start(due)
+    assert take(jobs, "run").slot == due.slot
+
+
+def test_what_comes_next_is_known(jobs: Jobs) -> None:
+    following = jobs.next_due()
+    assert following
+    assert following[0] == "send", "every five minutes"
+    assert following[1] > now()
 
 
 def test_a_run_that_meets_another_does_nothing_and_its_slot_comes_again(jobs: Jobs) -> None:

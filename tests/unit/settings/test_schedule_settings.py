@@ -110,3 +110,90 @@ def test_a_run_that_nobody_delivers_is_warned_of() -> None:
     settings = ScheduleSettings(version=1, schedules={"daily": schedule("0 5 * * *")})
     (finding,) = check_schedule(settings, Known())
     assert finding.severity == "warning"
+
+
+def settings_of(*crons: str, zone: str = "UTC", **more: object) -> ScheduleSettings:
+    named = {f"s{n}": {"job": "run", "cron": cron, "zone": zone} for n, cron in enumerate(crons)}
+    return ScheduleSettings.model_validate({"version": 1, "schedules": named, **more})
+
+
+@pytest.mark.parametrize(
+    ("settings", "hours"),
+    [
+        (settings_of("0 5 * * *"), 48),
+        (settings_of("0 5 * * *", stale_after="12h"), 12),
+        (settings_of("0 5 * * *", stale_after="7d"), 168),
+        (settings_of("0 */12 * * *"), 24),
+        (settings_of("*/5 * * * *"), 24),
+        (settings_of("0 5 * * 1"), 336),
+        (settings_of("0 5 * * 1", "0 5 * * *"), 48),
+        (settings_of(), 48),
+    ],
+)
+def test_data_may_be_twice_as_old_as_runs_are_apart_and_a_day_at_least(settings: ScheduleSettings, hours: int) -> None:
+    assert settings.max_age(datetime(2026, 3, 11, 12, tzinfo=UTC)) == timedelta(hours=hours)
+
+
+def test_on_working_days_only_monday_looks_back_over_the_weekend() -> None:
+    settings = settings_of("0 5 * * 1-5")
+    monday = datetime(2026, 3, 9, 5, tzinfo=UTC)
+    assert settings.max_age(monday) == timedelta(hours=144)
+    assert settings.max_age(monday + timedelta(days=1)) == timedelta(hours=48)
+
+
+def test_a_schedule_that_is_off_or_does_something_else_says_nothing_of_the_age() -> None:
+    settings = ScheduleSettings.model_validate(
+        {
+            "version": 1,
+            "schedules": {
+                "a": {"job": "run", "cron": "0 5 1 * *", "enabled": False},
+                "b": {"job": "deliver", "cron": "0 5 1 * *"},
+                "c": {"job": "run", "cron": "0 5 * * 1"},
+            },
+        }
+    )
+    assert settings.max_age(datetime(2026, 3, 11, 12, tzinfo=UTC)) == timedelta(days=14)
+
+
+def slots(cron: str, zone: str, start: str, end: str) -> list[str]:
+    """Every slot of a stretch of UTC, as a scheduler that looks every minute finds them."""
+    clock, at, last = schedule(cron, zone), datetime.fromisoformat(start), datetime.fromisoformat(end)
+    found = []
+    seen = clock.latest_slot(at)
+    while at <= last:
+        latest = clock.latest_slot(at)
+        if latest != seen:
+            found.append(f"{latest:%d %H:%M}")
+            seen = latest
+        at += timedelta(minutes=1)
+    return found
+
+
+SPRING = ("2026-03-28T12:00Z", "2026-03-30T12:00Z")
+AUTUMN = ("2026-10-24T12:00Z", "2026-10-26T12:00Z")
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone", "stretch", "due"),
+    [
+        # a daily slot inside the hour that spring skips (2:00 to 3:00): once, at the first minute that exists
+        ("30 2 * * *", "Europe/Berlin", SPRING, ["29 01:00", "30 00:30"]),
+        ("30 2 * * *", "America/New_York", ("2026-03-07T12:00Z", "2026-03-09T12:00Z"), ["08 07:00", "09 06:30"]),
+        ("15 2 * * *", "Australia/Lord_Howe", ("2026-10-03T00:00Z", "2026-10-04T23:00Z"), ["03 15:30", "04 15:15"]),
+        # a daily slot inside the hour that autumn doubles: once
+        ("30 2 * * *", "Europe/Berlin", AUTUMN, ["25 00:30", "26 01:30"]),
+        ("30 1 * * *", "America/New_York", ("2026-10-31T12:00Z", "2026-11-02T12:00Z"), ["01 05:30", "02 06:30"]),
+        ("45 1 * * *", "Australia/Lord_Howe", ("2026-04-04T00:00Z", "2026-04-05T23:00Z"), ["04 14:45", "05 15:15"]),
+    ],
+)
+def test_a_daily_slot_in_an_hour_that_is_skipped_or_doubled_is_due_once(
+    cron: str, zone: str, stretch: tuple[str, str], due: list[str]
+) -> None:
+    assert slots(cron, zone, *stretch) == due
+
+
+@pytest.mark.parametrize("night", ["2026-03-28T22:00Z", "2026-10-24T22:00Z"])
+def test_a_slot_every_half_hour_stays_every_half_hour_through_both_changes(night: str) -> None:
+    end = datetime.fromisoformat(night) + timedelta(hours=6)
+    found = slots("*/30 * * * *", "Europe/Berlin", night, end.isoformat())
+    assert found == [f"{datetime.fromisoformat(night) + timedelta(minutes=30 * n):%d %H:%M}" for n in range(1, 13)]

@@ -57,7 +57,10 @@ def test_keys_have_the_names_that_stand_in_the_files() -> None:
 
 
 def test_defaults_are_shown_as_an_author_writes_them() -> None:
-    assert schemas()["schedule"]["properties"]["stale_after"]["default"] == "48h"
+    holds = [
+        d["properties"]["hold"] for d in schemas()["scores"]["$defs"].values() if "hold" in d.get("properties", {})
+    ]
+    assert [hold["default"] for hold in holds] == ["2 runs", "1d"]
 
 
 @pytest.mark.parametrize("name", NAMES[:-1])

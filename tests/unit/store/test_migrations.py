@@ -11,9 +11,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, select, text
 
-from worker.store.crm import load_records
 from worker.store.engine import StoreError, database_time, open_store, transact
-from worker.store.tables import metadata, runs, snapshot
+from worker.store.tables import metadata, runs
 
 
 def test_migrations_make_exactly_the_tables_of_the_code(store: Engine) -> None:
@@ -99,51 +98,3 @@ def test_a_transaction_that_gave_way_in_a_deadlock_is_done_again(postgres_url: s
     with engine.begin() as connection:
         assert connection.execute(select(runs.c.committed_at)).scalars().all() == [2.0, 2.0]
     engine.dispose()
-
-
-def _at_first_tables(engine: Engine) -> None:
-    """Take the schema back to what the first release made."""
-    with engine.begin() as connection:
-        for statement in (
-            "drop table playbook_texts",
-            "drop table connector_journal",
-            "alter table crm_records drop column object",
-            "alter table snapshot drop column written",
-            "update alembic_version set version_num = '0001'",
-        ):
-            connection.execute(text(statement))
-
-
-def _say(connection: Connection, statement: str, **values: object) -> None:
-    connection.execute(text(statement), values)
-
-
-def test_what_the_first_release_stored_is_kept_and_what_it_wrote_counts_as_ours(store: Engine) -> None:
-    _at_first_tables(store)
-    effect = (
-        "insert into ledger (at, run_id, destination, kind, idem_key, account_id, record_id, operation, status)"
-        " values (1, 'r1', 'crm', :kind, 'key', 'a', :record, :operation, :status)"
-    )
-    with store.begin() as connection:
-        _say(connection, """insert into snapshot values ('crm', 'R1', '{"health": 99, "band": "green"}')""")
-        _say(connection, """insert into snapshot values ('crm', 'R2', '{"health": 50}')""")
-        _say(connection, "insert into crm_records values ('crm', 'a', 'matched', 'R1', 'key', '[]', null, '{}')")
-        for kind, record, operation, status in (
-            ("fields", "R1", '{"object": "companies", "values": {"health": 40, "band": "red"}}', "applied"),
-            ("fields", "R1", '{"object": "companies", "values": {"health": 41, "note": null}}', "applied"),
-            ("fields", "R1", '{"object": "companies", "values": {"health": 42}}', "rejected"),
-            ("fields", "gone", '{"object": "companies", "values": {"health": 1}}', "applied"),
-            ("task_create", "R1", '{"subject": "Call"}', "applied"),
-        ):
-            _say(connection, effect, kind=kind, record=record, operation=operation, status=status)
-    again = open_store(store.url.render_as_string(hide_password=False))
-    with again.begin() as connection:
-        kept = {row.record_id: (row.acked, row.written) for row in connection.execute(select(snapshot))}
-        assert kept == {
-            "R1": ({"health": 99, "band": "green"}, {"health": 41, "band": "red", "note": None}),
-            "R2": ({"health": 50}, {}),
-        }
-        (record,) = load_records(connection, "crm").values()
-        assert (record.record_id, record.object) == ("R1", "")
-    again.dispose()
-    test_migrations_make_exactly_the_tables_of_the_code(store)

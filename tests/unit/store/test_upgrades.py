@@ -1,0 +1,180 @@
+"""From every revision there ever was, with data in it, the upgrade keeps what each row means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import JSON, Boolean, Connection, Engine, MetaData, Numeric, Table, insert, select
+from sqlalchemy import types as sa_types
+
+from worker.store.crm import load_records
+from worker.store.engine import MIGRATIONS, connect_store, open_store, upgrade
+from worker.store.tables import metadata, snapshot
+
+
+@cache
+def revisions() -> list[str]:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()][::-1]
+
+
+EARLIER = revisions()[:-1]
+HEAD = revisions()[-1]
+APPLIED = {"object": "companies", "values": {"health": 41, "note": None}}
+TELLING: Mapping[str, list[dict[str, Any]]] = {
+    "ledger": [
+        {
+            "kind": "fields",
+            "destination": "crm",
+            "record_id": "R1",
+            "status": "applied",
+            "operation": APPLIED | {"values": {"health": 40, "band": "red"}},
+        },
+        {"kind": "fields", "destination": "crm", "record_id": "R1", "status": "applied", "operation": APPLIED},
+        {
+            "kind": "fields",
+            "destination": "crm",
+            "record_id": "R1",
+            "status": "rejected",
+            "operation": APPLIED | {"values": {"health": 42}},
+        },
+        {"kind": "fields", "destination": "crm", "record_id": "gone", "status": "applied", "operation": APPLIED},
+        {
+            "kind": "task_create",
+            "destination": "crm",
+            "record_id": "R1",
+            "status": "applied",
+            "operation": {"subject": "Call"},
+        },
+    ],
+    "snapshot": [
+        {"destination": "crm", "record_id": "R1", "acked": {"health": 99, "band": "green"}},
+        {"destination": "crm", "record_id": "R2", "acked": {"health": 50}},
+    ],
+    "outbox": [
+        {"state": state, "attempted": attempted, "lease_token": token, "payload": APPLIED}
+        for state, attempted, token in (
+            ("pending", None, None),
+            ("leased", APPLIED, "t"),
+            ("done", None, None),
+            ("parked", None, None),
+            ("dead", APPLIED, None),
+        )
+    ],
+    "schedule_slots": [
+        {"schedule": "daily", "finished_slot": "2026-07-01T05:00:00Z", "lease_until": 9e9, "lease_token": "t"}
+    ],
+}
+"""Rows whose content a migration looks at, by table; every other table is filled by the types of its columns."""
+FILLED_FROM_ELSEWHERE = {("0001", "snapshot", "written")}
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Any) -> str:
+    here = f"sqlite:///{tmp_path / 'state.db'}"
+    return here if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
+
+
+def at_revision(url: str, revision: str) -> tuple[Engine, MetaData]:
+    """A database as that revision made it, and its tables as they are there."""
+    engine = connect_store(url)
+    upgrade(engine, revision)
+    tables = MetaData()
+    tables.reflect(engine)
+    return engine, tables
+
+
+def value_of(column: Any, row: int) -> Any:
+    """Something of the column's type, another for each row, and odd enough to be spoilt by a careless migration."""
+    kind = column.type
+    if isinstance(kind, JSON) or "JSON" in type(kind).__name__:
+        return {"n": row, "none": None, "nested": [1, {"ü": "„x“"}]}
+    if isinstance(kind, Boolean):
+        return bool(row % 2)
+    if isinstance(kind, Numeric | sa_types.Float):
+        return 1_790_000_000.25 + row
+    if isinstance(kind, sa_types.Integer):
+        return 1000 + row
+    return f"{column.name} {row} – 'ü' %s :x"
+
+
+def fill(connection: Connection, tables: MetaData) -> dict[str, list[dict[str, Any]]]:
+    """Rows in every table; what was written, by table."""
+    written = {}
+    for table in tables.sorted_tables:
+        if table.name == "alembic_version":
+            continue
+        told = TELLING.get(table.name, [{}, {}, {}])
+        rows = [{c.name: value_of(c, n) for c in table.columns} | known for n, known in enumerate(told)]
+        for row in rows:
+            connection.execute(insert(table).values(row))
+        written[table.name] = rows
+    return written
+
+
+def read(connection: Connection, table: Table) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(select(table)).mappings()]
+
+
+def order(rows: list[dict[str, Any]], names: list[str]) -> list[dict[str, Any]]:
+    return sorted(({name: row[name] for name in names} for row in rows), key=repr)
+
+
+@pytest.mark.parametrize("revision", EARLIER)
+def test_every_row_of_an_earlier_revision_still_means_the_same(url: str, revision: str) -> None:
+    engine, tables = at_revision(url, revision)
+    with engine.begin() as connection:
+        written = fill(connection, tables)
+    engine.dispose()
+    again = open_store(url)
+    with again.begin() as connection:
+        for name, rows in written.items():
+            here = metadata.tables[name]
+            kept = [c for c in rows[0] if c in here.columns and (revision, name, c) not in FILLED_FROM_ELSEWHERE]
+            assert set(rows[0]) - set(here.columns.keys()) == set(), f"{name} lost a column; say here what it became"
+            assert order(read(connection, here), kept) == order(rows, kept), name
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": False})
+        assert compare_metadata(context, metadata) == []
+        assert context.get_current_revision() == HEAD
+    again.dispose()
+
+
+def test_what_the_first_release_wrote_counts_as_ours(url: str) -> None:
+    engine, tables = at_revision(url, "0001")
+    with engine.begin() as connection:
+        fill(connection, tables)
+    engine.dispose()
+    again = open_store(url)
+    with again.begin() as connection:
+        kept = {row.record_id: (row.acked, row.written) for row in connection.execute(select(snapshot))}
+        destination = connection.execute(select(metadata.tables["crm_records"].c.destination)).scalars().first()
+        assert [record.object for record in load_records(connection, str(destination)).values()] == [""]
+    assert kept == {
+        "R1": ({"health": 99, "band": "green"}, {"health": 41, "band": "red", "note": None}),
+        "R2": ({"health": 50}, {}),
+    }
+    again.dispose()
+
+
+def test_a_failed_upgrade_leaves_the_earlier_revision_whole(url: str) -> None:
+    engine, tables = at_revision(url, EARLIER[0])
+    with engine.begin() as connection:
+        fill(connection, tables)
+        connection.exec_driver_sql("create table connector_journal (something integer)")
+        before = {table.name: read(connection, table) for table in tables.sorted_tables}
+    with pytest.raises(Exception, match="connector_journal"):
+        open_store(url)
+    with engine.begin() as connection:
+        assert {table.name: read(connection, table) for table in tables.sorted_tables} == before
+        now = MetaData()
+        now.reflect(connection)
+        assert "written" not in now.tables["snapshot"].columns
+    engine.dispose()

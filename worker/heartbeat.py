@@ -1,0 +1,40 @@
+"""A file that is touched while a process works: its age tells the living from the hung."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+BEAT_EVERY_S = 5.0
+DEAD_AFTER_S = 60.0
+
+
+def beat(file: Path) -> None:
+    """Touch the file; it holds the process's number."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"{os.getpid()}\n", encoding="ascii")
+
+
+def age_s(file: Path) -> float | None:
+    """Seconds since the last beat, or None when there was none."""
+    try:
+        return max(0.0, time.time() - file.stat().st_mtime)
+    except OSError:
+        return None
+
+
+def beat_while(file: Path, well: Callable[[], bool]) -> None:
+    """Beat from a thread of its own for as long as the process is ``well``, however long one job of it takes."""
+    if well():
+        beat(file)
+
+    def go_on() -> None:
+        while True:
+            time.sleep(BEAT_EVERY_S)
+            if well():
+                beat(file)
+
+    threading.Thread(target=go_on, name="heartbeat", daemon=True).start()
