@@ -15,7 +15,8 @@ from connectors.sandbox.core.control import ControlError
 from connectors.sandbox.serve import Credentials, serve
 from worker.failures import Refused
 from worker.settings.clock import stopwatch
-from worker.settings.crm import ClientCredentials, DestinationSettings, Token
+from worker.settings.crm import ClientCredentials, DestinationSettings
+from worker.settings.crm_hubspot import Token
 from worker.settings.environment import CRM_URL, SecretMissing, secret, with_variables
 from worker.settings.project import Project
 from worker.up.parent import die_with_parent
