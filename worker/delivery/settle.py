@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, case, delete, update
 
 from connectors.base import Outcome
 from worker.delivery.outbox import NO_RECORD, Entry
+from worker.delivery.payload import payload_hash
 from worker.delivery.record_outbox import note_record
 from worker.store.crm import GONE, confirm_written
 from worker.store.engine import db_now, transact
@@ -24,7 +25,8 @@ _BACKOFF_CAP_S = 300.0
 def settle(engine: Engine, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> dict[str, int]:
     """Write down one outcome per entry and count them by status.
 
-    An entry whose lease was lost meanwhile is passed over: whoever holds it now reports for it.
+    An entry whose lease was lost meanwhile is passed over: whoever holds it now reports for it. What was sent late may
+    have replaced newer values in the CRM, though, so those are sent once more.
     """
     answers = {outcome.key: outcome for outcome in outcomes}
 
@@ -35,6 +37,8 @@ def settle(engine: Engine, entries: Sequence[Entry], outcomes: Sequence[Outcome]
             outcome = answers.get(entry.key) or Outcome(entry.key, "unknown", code="NO_OUTCOME")
             if not _write_state(connection, entry, outcome):
                 counts["fenced"] = counts.get("fenced", 0) + 1
+                if entry.kind == "fields" and outcome.status in {"applied", "unknown"}:
+                    _send_newest_again(connection, entry)
                 continue
             counts[outcome.status] = counts.get(outcome.status, 0) + 1
             effects.append(_effect(entry, outcome))
@@ -93,6 +97,24 @@ def _write_state(connection: Connection, entry: Entry, outcome: Outcome) -> bool
             if outcome.status == "retry":
                 values["attempted"] = entry.attempted
     return bool(connection.execute(_mine(entry).values(**values)).rowcount)
+
+
+def _send_newest_again(connection: Connection, entry: Entry) -> None:
+    """The lease was lost before the answer: our older values may have come after the newer ones of this record."""
+    done = outbox.c.state == "done"
+    connection.execute(
+        update(outbox)
+        .where(
+            outbox.c.id == entry.id,
+            outbox.c.state.in_(["pending", "leased", "done"]),
+            outbox.c.payload_hash != payload_hash(entry.payload),
+        )
+        .values(
+            version=outbox.c.version + 1,
+            state=case((done, "pending"), else_=outbox.c.state),
+            due_at=case((done, db_now()), else_=outbox.c.due_at),
+        )
+    )
 
 
 def _still_in_doubt(entry: Entry) -> dict[str, Any] | None:

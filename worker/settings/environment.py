@@ -10,8 +10,12 @@ from connectors.base import AccessDenied, Secret
 PROJECT = "PLGSYNC_PROJECT"
 DATABASE = "PLGSYNC_DATABASE_URL"
 BROKER = "PLGSYNC_BROKER_URL"
+LEASE = "PLGSYNC_LEASE_S"
+
+DEFAULT_LEASE_S = 120.0
 
 _LARGEST_SECRET = 64 * 1024
+_LONGEST_LEASE_S = 3600.0
 
 
 class SecretMissing(AccessDenied):
@@ -31,6 +35,19 @@ def database_url(project: Path) -> str:
 def broker_url() -> str:
     """Where Celery's wake-up messages travel: PLGSYNC_BROKER_URL, else a local Redis."""
     return os.environ.get(BROKER) or "redis://127.0.0.1:6379/0"
+
+
+def lease_s() -> float:
+    """How many seconds a worker may hold what it sends before others take it over: PLGSYNC_LEASE_S, else 120.
+
+    It must be longer than a CRM call may take (``timeout`` in config/crm.yaml). Shorter than the default is for tests
+    and small installations, where work that a dead worker held goes on sooner.
+    """
+    try:
+        given = float(os.environ.get(LEASE) or DEFAULT_LEASE_S)
+    except ValueError:
+        return DEFAULT_LEASE_S
+    return given if 1.0 <= given <= _LONGEST_LEASE_S else DEFAULT_LEASE_S
 
 
 def secret(ref: str, project: Path) -> Secret:

@@ -135,6 +135,38 @@ def test_a_late_answer_under_a_lost_lease_changes_nothing(store: Engine, rows: R
     assert rows() == held
 
 
+def test_values_that_a_late_worker_may_have_put_back_are_replaced_by_the_newest_once_more(
+    store: Engine, crm: ScriptedConnector
+) -> None:
+    put_fields(store, fields("001A", Health=40))
+    frozen = claim(store, "crm", "fields", 100)
+    put_fields(store, fields("001A", Health=55), run_id="r2")
+    make_due(store)
+    deliver(store, crm, now=now)
+    assert crm.records == {"001A": {"Health": 55}}
+
+    crm.records["001A"]["Health"] = 40  # the frozen worker's request arrives at last
+    assert settle(store, frozen, [Outcome(frozen[0].key, "applied")]) == {"fenced": 1}
+    deliver(store, crm, now=now)
+    assert crm.records == {"001A": {"Health": 55}}
+
+
+def test_a_late_answer_is_made_good_even_while_the_newer_values_are_under_way(
+    store: Engine, crm: ScriptedConnector
+) -> None:
+    put_fields(store, fields("001A", Health=40))
+    frozen = claim(store, "crm", "fields", 100)
+    put_fields(store, fields("001A", Health=55), run_id="r2")
+    make_due(store)
+    newer = claim(store, "crm", "fields", 100)
+    assert settle(store, frozen, [Outcome(frozen[0].key, "applied")]) == {"fenced": 1}
+    assert settle(store, newer, [Outcome(newer[0].key, "applied")]) == {"applied": 1}
+    deliver(store, crm, now=now)
+    assert crm.records == {"001A": {"Health": 55}}
+    deliver(store, crm, now=now)
+    assert len(crm.calls) == 1, "once more is enough"
+
+
 def test_nothing_is_leased_twice_at_the_same_time(store: Engine) -> None:
     put_tasks(store, *(task(f"k{n}") for n in range(200)))
     taken: list[int] = []
