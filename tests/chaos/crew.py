@@ -137,10 +137,10 @@ class Crew:
             time.sleep(POLL_S)
         return time.monotonic() - began
 
-    def until_written(self, more: int = 1) -> None:
-        """Until the CRMs have had so many more write calls."""
+    def until_written(self, more: int = 1) -> float:
+        """Until the CRMs have had so many more write calls; answers the seconds it took."""
         had = self.ground.all_writes()
-        self.until(lambda: self.ground.all_writes() >= had + more, "nothing is written")
+        return self.until(lambda: self.ground.all_writes() >= had + more, "nothing is written")
 
     def until_quiet(self, but_for: Callable[[str], bool] = lambda _: False) -> float:
         """Until everything is queued and every row is done, but for the states (and reasons) that may stay."""
