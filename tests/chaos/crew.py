@@ -142,11 +142,14 @@ class Crew:
         had = self.ground.all_writes()
         return self.until(lambda: self.ground.all_writes() >= had + more, "nothing is written")
 
-    def until_quiet(self, but_for: Callable[[str], bool] = lambda _: False) -> float:
+    def until_quiet(
+        self, but_for: Callable[[str], bool] = lambda _: False, meanwhile: Callable[[], None] = lambda: None
+    ) -> float:
         """Until everything is queued and every row is done, but for the states (and reasons) that may stay."""
         self.enough()
 
         def quiet() -> bool:
+            meanwhile()
             return self.produced and all(but_for(state) for state in unsettled(self.ground.engine))
 
         return self.until(quiet, "not quiet")

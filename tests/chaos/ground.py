@@ -75,6 +75,11 @@ class Ground:
         answer = requests.get(f"{self.crms[crm]['url']}/__sim/faults", timeout=30)
         return sum(fault["fired"] for fault in answer.json()["faults"])
 
+    def answered(self, crm: str, kind: str) -> bool:
+        """Whether a request that met this kind of fault has come to its end."""
+        answer = requests.get(f"{self.crms[crm]['url']}/__sim/log", timeout=30)
+        return any(entry["fault"] == kind for entry in answer.json()["entries"])
+
     def writes(self, crm: str) -> int:
         """How many write calls a CRM has had."""
         query = {"path": WRITES[crm], "limit": "1"}

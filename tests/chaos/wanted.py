@@ -89,6 +89,15 @@ def unsettled(engine: Engine) -> dict[str, int]:
     return dict(Counter(f"{row.state} {row.last_code}".strip() for row in rows))
 
 
+def waiting(engine: Engine, destination: str, code: str | None = None) -> int:
+    """How many rows of a destination are not done, all or those that wait for one reason."""
+    with engine.begin() as connection:
+        rows = connection.execute(
+            select(outbox.c.last_code).where(outbox.c.destination == destination, outbox.c.state != "done")
+        ).scalars()
+        return sum(code in {None, last_code} for last_code in rows)
+
+
 def sent(engine: Engine) -> Counter[str]:
     """Answers in the ledger by destination and status."""
     with engine.begin() as connection:
