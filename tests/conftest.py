@@ -38,7 +38,8 @@ def postgres_server() -> Iterator[str]:
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """A fresh, empty database on the PostgreSQL server."""
     name = f"t{uuid.uuid4().hex[:12]}"
-    admin = create_engine(make_url(postgres_server).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    address = make_url(postgres_server).set(drivername="postgresql+psycopg")
+    admin = create_engine(address, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
     with admin.connect() as connection:
         connection.execute(text(f"create database {name}"))
     yield make_url(postgres_server).set(database=name, drivername="postgresql").render_as_string(hide_password=False)

@@ -22,11 +22,11 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from worker.delivery.payload import payload_hash
+from worker.settings.environment import lease_s
 from worker.store.engine import database_time, db_now
 from worker.store.tables import outbox
 from worker.store.upsert import insert_missing
 
-LEASE_S = 120.0
 CRASHES_BEFORE_ALONE = 3
 CRASHES_BEFORE_DEAD = 8
 NO_RECORD = "NO_RECORD"
@@ -287,7 +287,7 @@ def _lease(connection: Connection, destination: str, kind: str, limit: int, toke
     rows = connection.execute(due).mappings().all()
     entries = sorted((Entry(**{**row, "lease_token": token}) for row in rows), key=lambda entry: entry.id)
     leased = update(outbox).values(
-        state="leased", lease_token=token, due_at=db_now() + LEASE_S, claims=outbox.c.claims + 1
+        state="leased", lease_token=token, due_at=db_now() + lease_s(), claims=outbox.c.claims + 1
     )
     first, again = _by_attempt(entries)
     if first:

@@ -6,35 +6,42 @@ import random
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, case, delete, update
+from sqlalchemy import Connection, Engine, case, delete, func, select, update
 
 from connectors.base import Outcome
 from worker.delivery.outbox import NO_RECORD, Entry
+from worker.delivery.payload import payload_hash
 from worker.delivery.record_outbox import note_record
 from worker.store.crm import GONE, confirm_written
 from worker.store.engine import db_now, transact
 from worker.store.ledger import record_effects
-from worker.store.tables import crm_records, crm_tasks, outbox
+from worker.store.tables import crm_records, crm_tasks, ledger, outbox
 from worker.store.upsert import upsert
 
 MOST_ATTEMPTS = 12
 _BACKOFF_CAP_S = 300.0
+_CRM_IS_UP_S = 60.0
+_NEWEST = 1000
 
 
 def settle(engine: Engine, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> dict[str, int]:
     """Write down one outcome per entry and count them by status.
 
-    An entry whose lease was lost meanwhile is passed over: whoever holds it now reports for it.
+    An entry whose lease was lost meanwhile is passed over: whoever holds it now reports for it. What was sent late may
+    have replaced newer values in the CRM, though, so those are sent once more.
     """
     answers = {outcome.key: outcome for outcome in outcomes}
 
     def write_down(connection: Connection) -> dict[str, int]:
         counts: dict[str, int] = {}
         effects = []
+        may_die = _may_die(connection, entries, outcomes)
         for entry in sorted(entries, key=lambda entry: entry.idem_key):
             outcome = answers.get(entry.key) or Outcome(entry.key, "unknown", code="NO_OUTCOME")
-            if not _write_state(connection, entry, outcome):
+            if not _write_state(connection, entry, outcome, may_die=may_die):
                 counts["fenced"] = counts.get("fenced", 0) + 1
+                if entry.kind == "fields" and outcome.status in {"applied", "unknown"}:
+                    _send_newest_again(connection, entry)
                 continue
             counts[outcome.status] = counts.get(outcome.status, 0) + 1
             effects.append(_effect(entry, outcome))
@@ -84,7 +91,29 @@ def _mine(entry: Entry) -> Any:
     return update(outbox).where(outbox.c.id == entry.id, outbox.c.lease_token == entry.lease_token)
 
 
-def _write_state(connection: Connection, entry: Entry, outcome: Outcome) -> bool:
+def _may_die(connection: Connection, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> bool:
+    """Whether a row that failed too often is itself to blame: the CRM applied something else a moment ago.
+
+    While a CRM is down nothing gets through, and its rows wait as long as that takes.
+    """
+    if all(entry.attempts + 1 < MOST_ATTEMPTS for entry in entries):
+        return False
+    if any(outcome.status == "applied" for outcome in outcomes):
+        return True
+    destination = entries[0].destination
+    newest = (
+        select(ledger.c.at, ledger.c.status)
+        .where(ledger.c.destination == destination)
+        .order_by(ledger.c.id.desc())
+        .limit(_NEWEST)
+        .subquery()
+    )
+    applied = select(func.max(newest.c.at) - db_now()).where(newest.c.status == "applied")
+    ago = connection.execute(applied).scalar()
+    return ago is not None and float(ago) > -_CRM_IS_UP_S
+
+
+def _write_state(connection: Connection, entry: Entry, outcome: Outcome, *, may_die: bool) -> bool:
     values: dict[str, Any] = {
         "lease_token": None,
         "claims": 0,
@@ -104,10 +133,28 @@ def _write_state(connection: Connection, entry: Entry, outcome: Outcome) -> bool
         case _:
             attempts = entry.attempts + 1
             values |= {"attempts": attempts, "due_at": db_now() + _backoff(attempts)}
-            values["state"] = "pending" if attempts < MOST_ATTEMPTS else "dead"
+            values["state"] = "dead" if may_die and attempts >= MOST_ATTEMPTS else "pending"
             if outcome.status == "retry":
                 values["attempted"] = entry.attempted
     return bool(connection.execute(_mine(entry).values(**values)).rowcount)
+
+
+def _send_newest_again(connection: Connection, entry: Entry) -> None:
+    """The lease was lost before the answer: our older values may have come after the newer ones of this record."""
+    done = outbox.c.state == "done"
+    connection.execute(
+        update(outbox)
+        .where(
+            outbox.c.id == entry.id,
+            outbox.c.state.in_(["pending", "leased", "done"]),
+            outbox.c.payload_hash != payload_hash(entry.payload),
+        )
+        .values(
+            version=outbox.c.version + 1,
+            state=case((done, "pending"), else_=outbox.c.state),
+            due_at=case((done, db_now()), else_=outbox.c.due_at),
+        )
+    )
 
 
 def _still_in_doubt(entry: Entry) -> dict[str, Any] | None:
@@ -120,7 +167,7 @@ def _still_in_doubt(entry: Entry) -> dict[str, Any] | None:
 
 def _backoff(attempts: int) -> float:
     """Full jitter: uniform between 0 and a ceiling that doubles from 0.4 s to five minutes."""
-    return random.uniform(0.0, min(_BACKOFF_CAP_S, 0.2 * 2**attempts))  # noqa: S311 - spreads load, guards nothing
+    return random.uniform(0.0, min(_BACKOFF_CAP_S, 0.2 * 2 ** min(attempts, MOST_ATTEMPTS)))  # noqa: S311 - spreads load, guards nothing
 
 
 def _effect(entry: Entry, outcome: Outcome) -> dict[str, Any]:

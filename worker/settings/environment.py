@@ -14,8 +14,12 @@ DATABASE = "PLGSYNC_DATABASE_URL"
 BROKER = "PLGSYNC_BROKER_URL"
 CRM_URL = "PLGSYNC_URL_"
 HEARTBEAT = "PLGSYNC_HEARTBEAT"
+LEASE = "PLGSYNC_LEASE_S"
+
+DEFAULT_LEASE_S = 120.0
 
 _LARGEST_SECRET = 64 * 1024
+_LONGEST_LEASE_S = 3600.0
 
 
 _REDIS, _RABBITMQ = "redis://, rediss://", "amqp://, amqps://"
@@ -88,6 +92,19 @@ def shared_redis_url() -> str | None:
     """The Redis that workers share: PLGSYNC_BROKER_URL where it names one; nothing is assumed."""
     url = os.environ.get(BROKER, "")
     return url if url.startswith(("redis://", "rediss://")) else None
+
+
+def lease_s() -> float:
+    """How many seconds a worker may hold what it sends before others take it over: PLGSYNC_LEASE_S, else 120.
+
+    It must be longer than a CRM call may take (``timeout`` in config/crm.yaml). Shorter than the default is for tests
+    and small installations, where work that a dead worker held goes on sooner.
+    """
+    try:
+        given = float(os.environ.get(LEASE) or DEFAULT_LEASE_S)
+    except ValueError:
+        return DEFAULT_LEASE_S
+    return given if 1.0 <= given <= _LONGEST_LEASE_S else DEFAULT_LEASE_S
 
 
 def secret(ref: str, project: Path) -> Secret:

@@ -28,7 +28,7 @@ from worker.delivery.outbox import (
     withdraw_tasks,
 )
 from worker.delivery.send import Delivery, deliver, deliver_patiently
-from worker.delivery.settle import settle
+from worker.delivery.settle import MOST_ATTEMPTS, settle
 from worker.store.crm import load_snapshot, load_tasks
 from worker.store.tables import crm_tasks, ledger, outbox, snapshot
 
@@ -133,6 +133,38 @@ def test_a_late_answer_under_a_lost_lease_changes_nothing(store: Engine, rows: R
 
     assert settle(store, frozen, [Outcome(frozen[0].key, "rejected")]) == {"fenced": 1}
     assert rows() == held
+
+
+def test_values_that_a_late_worker_may_have_put_back_are_replaced_by_the_newest_once_more(
+    store: Engine, crm: ScriptedConnector
+) -> None:
+    put_fields(store, fields("001A", Health=40))
+    frozen = claim(store, "crm", "fields", 100)
+    put_fields(store, fields("001A", Health=55), run_id="r2")
+    make_due(store)
+    deliver(store, crm, now=now)
+    assert crm.records == {"001A": {"Health": 55}}
+
+    crm.records["001A"]["Health"] = 40  # the frozen worker's request arrives at last
+    assert settle(store, frozen, [Outcome(frozen[0].key, "applied")]) == {"fenced": 1}
+    deliver(store, crm, now=now)
+    assert crm.records == {"001A": {"Health": 55}}
+
+
+def test_a_late_answer_is_made_good_even_while_the_newer_values_are_under_way(
+    store: Engine, crm: ScriptedConnector
+) -> None:
+    put_fields(store, fields("001A", Health=40))
+    frozen = claim(store, "crm", "fields", 100)
+    put_fields(store, fields("001A", Health=55), run_id="r2")
+    make_due(store)
+    newer = claim(store, "crm", "fields", 100)
+    assert settle(store, frozen, [Outcome(frozen[0].key, "applied")]) == {"fenced": 1}
+    assert settle(store, newer, [Outcome(newer[0].key, "applied")]) == {"applied": 1}
+    deliver(store, crm, now=now)
+    assert crm.records == {"001A": {"Health": 55}}
+    deliver(store, crm, now=now)
+    assert len(crm.calls) == 1, "once more is enough"
 
 
 def test_nothing_is_leased_twice_at_the_same_time(store: Engine) -> None:
@@ -504,3 +536,23 @@ def test_a_bulk_job_is_waited_for_much_longer_than_a_crm_that_is_away(store: Eng
     put_fields(store, fields("001A", Health=41))
     assert "unavailable" in patiently(store, crm, Unavailable("maintenance", 30)).stopped
     assert len(crm.calls) == 62
+
+
+def test_rows_outlast_a_crm_that_is_down_but_not_a_crm_that_takes_everything_else(
+    store: Engine, crm: ScriptedConnector, rows: Rows
+) -> None:
+    put_fields(store, fields("001A", Health=40))
+    put_tasks(store, task("k1"))
+    crm.script = lambda _operation: "unknown"
+    for _ in range(3 * MOST_ATTEMPTS):
+        make_due(store)
+        deliver(store, crm, now=now)
+    assert {row["state"] for row in rows().values()} == {"pending"}, "nothing gets through: nobody is to blame"
+
+    crm.script = lambda operation: "applied" if operation.key == "k1" else "unknown"
+    make_due(store)
+    deliver(store, crm, now=now)
+    assert {key: row["state"] for key, row in rows().items()} == {
+        "task_create:crm:k1": "done",
+        "fields:crm:001A": "dead",
+    }

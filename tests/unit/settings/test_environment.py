@@ -37,6 +37,12 @@ def test_the_broker_can_be_moved(monkeypatch: pytest.MonkeyPatch) -> None:
     assert environment.broker_url() == "amqp://mq"
 
 
+@pytest.mark.parametrize(("given", "seconds"), [("", 120.0), ("6", 6.0), ("0", 120.0), ("soon", 120.0), ("nan", 120.0)])
+def test_a_lease_can_be_shorter_but_never_nonsense(monkeypatch: pytest.MonkeyPatch, given: str, seconds: float) -> None:
+    monkeypatch.setenv("PLGSYNC_LEASE_S", given)
+    assert environment.lease_s() == seconds
+
+
 def test_a_secret_is_read_anew_each_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("TOKEN_OF_TEST", "one")
     read = environment.secret("env:TOKEN_OF_TEST", tmp_path)

@@ -1,0 +1,25 @@
+"""The control that loses: a worker that acknowledges a CRM task before it is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Engine
+
+from connectors.base import Outcome
+from worker.app import app as app
+from worker.delivery import send
+from worker.delivery.outbox import Entry
+from worker.delivery.settle import settle
+
+_careful = send.claim
+
+
+def _claim(engine: Engine, destination: str, kind: str, limit: int, **options: Any) -> list[Entry]:
+    entries = _careful(engine, destination, kind, limit, **options)
+    if kind == "task_create":
+        settle(engine, entries, [Outcome(entry.key, "applied") for entry in entries])
+    return entries
+
+
+send.claim = _claim
