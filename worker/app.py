@@ -34,7 +34,7 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     worker_cancel_long_running_tasks_on_connection_loss=True,
-    worker_soft_shutdown_timeout=3,
+    worker_soft_shutdown_timeout=2,
     worker_enable_soft_shutdown_on_idle=False,
     worker_max_tasks_per_child=1000,
     worker_send_task_events=False,

@@ -22,7 +22,7 @@ from worker.settings.environment import database_url, project_dir
 from worker.settings.project import Project, load_project
 from worker.signals.errors import SourceError, StaleData
 from worker.stopping import Stop
-from worker.store.engine import connect_store, open_store
+from worker.store.engine import connect_store, database_moment, open_store
 from worker.store.lock import Busy, exclusive_run
 from worker.store.schedules import DueJob, fail, finish, give_back, is_over, take_due
 from worker.store.state import load_playbook_texts
@@ -85,7 +85,7 @@ class Jobs:
     def take_due(self) -> list[DueJob]:
         """The jobs that are due now and now ours to do."""
         with self.engine.begin() as connection:
-            return take_due(connection, self.project.schedule.schedules, now(), owner=self.owner)
+            return take_due(connection, self.project.schedule.schedules, database_moment(connection), owner=self.owner)
 
     @property
     def delivers(self) -> bool:

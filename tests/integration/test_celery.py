@@ -118,7 +118,7 @@ def test_a_tick_computes_and_delivers_once_and_a_killed_worker_loses_nothing(
 def test_a_worker_told_to_end_in_mid_delivery_ends_after_its_batch_and_the_next_goes_on(
     live_stage: Stage, broker: str, postgres_url: str, tmp_path: Path
 ) -> None:
-    slow = {"match": {"path_regex": "/composite/sobjects"}, "kind": "delay", "args": {"ms": 1000}, "times": None}
+    slow = {"match": {"path_regex": "/composite/sobjects"}, "kind": "delay", "args": {"ms": 700}, "times": None}
     live_stage.control("salesforce", "faults", slow)
     heartbeat, log = tmp_path / "alive" / "worker", tmp_path / "worker.log"
     environment = {
@@ -274,5 +274,5 @@ def test_the_settings_that_lose_no_wake_up_are_the_ones_in_force() -> None:
     assert conf.broker_transport_options["visibility_timeout"] == 300
     assert (conf.task_serializer, conf.accept_content) == ("json", ["json"])
     assert conf.worker_pool == "prefork"
-    assert conf.worker_soft_shutdown_timeout == 3, "a cold shutdown sleeps that long, whatever is done meanwhile"
+    assert conf.worker_soft_shutdown_timeout == 2, "a cold shutdown sleeps that long, whatever is done meanwhile"
     assert conf.worker_enable_soft_shutdown_on_idle is False

@@ -7,6 +7,7 @@ failing and a commit survives a power cut.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -54,6 +55,11 @@ def _postgres_now(*_: Any, **__: Any) -> str:
 def database_time(connection: Connection) -> float:
     """Seconds since 1970 on the database's clock."""
     return float(connection.execute(select(db_now())).scalar_one())
+
+
+def database_moment(connection: Connection) -> datetime:
+    """The present moment on the database's clock, aware, in UTC: the same for workers whose own clocks differ."""
+    return datetime.fromtimestamp(database_time(connection), UTC)
 
 
 def transact(engine: Engine, work: Callable[[Connection], T]) -> T:

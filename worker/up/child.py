@@ -17,13 +17,13 @@ from worker.failures import describe_failure, explain_failure
 from worker.heartbeat import DEAD_AFTER_S, beat_while
 from worker.jobs import make_ready, note_failure, open_jobs
 from worker.logs import log_for_machines
-from worker.settings.clock import now, stopwatch
+from worker.settings.clock import stopwatch
 from worker.settings.environment import database_url
 from worker.settings.problems import ConfigError
 from worker.settings.project import load_project
 from worker.settings.schedule import Schedule
 from worker.stopping import Stop
-from worker.store.engine import connect_store
+from worker.store.engine import connect_store, database_moment
 from worker.store.schedules import LEASE_S, DueJob, give_back_all, take_due
 from worker.up.bell import Bell
 from worker.up.parent import die_with_parent
@@ -85,7 +85,7 @@ class Worker:
     def _do_due(self) -> None:
         for name, schedule in self._mine().items():
             with self.engine.begin() as connection:
-                taken = take_due(connection, {name: schedule}, now(), owner=self.owner)
+                taken = take_due(connection, {name: schedule}, database_moment(connection), owner=self.owner)
             for due in taken:
                 self._do(due)
                 if due.job == "run":

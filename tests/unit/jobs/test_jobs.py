@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,13 @@ def test_a_job_told_to_end_is_due_again_at_once(jobs: Jobs, monkeypatch: pytest.
     with pytest.raises(SystemExit):
         jobs.start(due)
     assert take(jobs, "run").slot == due.slot
+
+
+def test_a_worker_whose_clock_is_ahead_takes_no_slot_before_its_time(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.jobs.now", lambda: now() + timedelta(days=10))
+    assert all(due.slot <= f"{now():%Y-%m-%dT%H:%M:%SZ}" for due in jobs.take_due())
 
 
 def test_what_comes_next_is_known(jobs: Jobs) -> None:
