@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import MetaData, Table, func, insert, select, update
 
+from tests.unit.store.test_upgrades import revisions
 from worker.settings.schedule import Schedule
 from worker.store.engine import connect_store, database_time, open_store, transact, upgrade
 from worker.store.schedules import finish, give_back, take_due
@@ -151,7 +152,7 @@ def migrate(url: str, stop: str) -> None:
 def test_workers_of_the_version_before_go_on_while_the_schema_is_upgraded(url: str, tmp_path: Path) -> None:
     rows, stop = 400, str(tmp_path / "upgraded")
     engine = connect_store(url)
-    upgrade(engine, "0002")
+    upgrade(engine, revisions()[-2])
     tables = MetaData()
     tables.reflect(engine)
     with engine.begin() as connection:
