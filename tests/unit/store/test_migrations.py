@@ -105,6 +105,9 @@ def _at_first_tables(engine: Engine) -> None:
     """Take the schema back to what the first release made."""
     with engine.begin() as connection:
         for statement in (
+            "drop table call_windows",
+            "drop table call_counts",
+            "drop table quotas",
             "drop table playbook_texts",
             "drop table connector_journal",
             "alter table crm_records drop column object",
