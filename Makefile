@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Modules are compiled when they are first used, and kept: without that every command starts seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test bench wheel lock clean
+.PHONY: demo test chaos bench wheel lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/plgsync demo
@@ -17,6 +17,11 @@ test: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+# The long form of tests/chaos: a thousand kill -9 (make chaos CHAOS_KILLS=200 for fewer), one test at a time, for hours.
+CHAOS_KILLS ?= 1000
+chaos: $(VENV)/.installed-dev
+	CHAOS_KILLS=$(CHAOS_KILLS) $(BIN)/python -m pytest tests/chaos -s -p no:xdist
 
 # What things cost on this machine: every figure is a ratio measured within one run. No part of "make test".
 bench: $(VENV)/.installed-dev

@@ -50,7 +50,7 @@ class TaskMaker:
         new = [one for one in operations if one.key not in there and one.key not in deleted]
         if new and self.kept.mode == "looked_for" and (left := self.settling.left()):
             raise Underway("HubSpot gave no answer to the last tasks and may still be making them", left)
-        homes = self._companies(new)
+        homes = self._companies([one for one in operations if one.key not in deleted])
         made = self._send([one for one in new if one.key in homes], homes)
         answers = {name: Outcome(name, "applied", record.id, DELETED) for name, record in deleted.items()}
         answers |= {one.key: _no_company(one.key) for one in new if one.key not in homes}
@@ -128,12 +128,15 @@ class TaskMaker:
         answers: Mapping[str, Outcome],
         homes: Mapping[str, str],
     ) -> dict[str, Outcome]:
-        """Tie what is not tied yet, old tasks included. A person who is gone does not cost the task."""
+        """Tie what is not tied yet, old tasks included. A person who is gone does not cost the task.
+
+        Nor does a company that somebody deleted after the task was made: the task stays as it is.
+        """
         tasks = {name: one.record_id for name, one in answers.items() if one.status == "applied" and one.record_id}
         placed = [one for one in operations if one.key in tasks]
         born_tied = {one.key for one in placed if self.kept.mode != "unique" and one.key not in there}
         companies = {
-            one.key: (tasks[one.key], homes.get(one.key, one.record_id)) for one in placed if one.key not in born_tied
+            one.key: (tasks[one.key], homes[one.key]) for one in placed if one.key not in born_tied and one.key in homes
         }
         people = {one.key: (tasks[one.key], one.person_id) for one in placed if one.person_id}
         old = {record.id for record in there.values()}
