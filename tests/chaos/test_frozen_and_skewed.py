@@ -63,6 +63,7 @@ def test_a_frozen_worker_whose_request_arrives_late(
     assert verdict.good, verdict
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_clocks_hours_apart(
     tmp_path: Path, postgres_url: str, broker: ValkeyServer, chance: Random, figures: Figures

@@ -42,6 +42,7 @@ def test_a_row_that_kills_its_worker_is_dead_after_the_cap_and_its_neighbours_ar
     assert verdict.good, verdict
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_a_rolling_deploy_and_an_additive_migration_in_the_middle(
     tmp_path: Path, postgres_url: str, broker: ValkeyServer, figures: Figures
