@@ -269,6 +269,30 @@ def explain(
     _show(render_explanation(explanation), json_, explanation.to_json())
 
 
+@app.command()
+def why(
+    record: Annotated[
+        str,
+        typer.Argument(
+            help="A CRM record or task (its id or address), a task's key, or an account (its id, name or domain)."
+        ),
+    ],
+    project: ProjectOption = None,
+    field: Annotated[str | None, typer.Option("--field", help="Only this field: the CRM's name or ours.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many effects, the newest first.")] = 20,
+    json_: JsonOption = False,
+) -> None:
+    """Show who wrote which field or task, when, in which run and why, and what the CRM answered.
+
+    Example: plgsync why 001A0000004aaaaAAA --field Health_Score__c
+    """
+    from worker.commands import why_written
+    from worker.rendering.why import render_effects
+
+    effects = why_written(project, record, field=field, limit=limit)
+    _show(render_effects(record, effects), json_, [effect.to_json() for effect in effects])
+
+
 # ---------------------------------------------------------------------------- the outbox
 
 

@@ -22,6 +22,7 @@ from worker.language.suggest import did_you_mean
 from worker.pipeline import Approved, RunReport
 from worker.settings.clock import now
 from worker.store.state import last_as_of
+from worker.why import Effect, why
 
 
 def make_plan(project: Path | None, as_of: datetime, *, resume: bool) -> tuple[Computed, list[str]]:
@@ -75,6 +76,14 @@ def explain_account(project: Path | None, account: str, as_of: datetime | None) 
             last = last_as_of(connection)
         moment = as_of or (datetime.fromisoformat(last) if last else now())
         return explain(jobs.project, jobs.engine, jobs.connectors, account, moment)
+
+
+def why_written(project: Path | None, record: str, *, field: str | None, limit: int) -> list[Effect]:
+    """Who wrote what of a record, task or account, newest first."""
+    with open_jobs(project) as jobs:
+        with jobs.engine.begin() as connection:
+            last = last_as_of(connection)
+        return why(jobs, record, field=field, limit=limit, as_of=datetime.fromisoformat(last) if last else now())
 
 
 def outbox_rows(project: Path | None) -> Sequence[Mapping[str, Any]]:

@@ -224,8 +224,35 @@ ledger = Table(
     Column("status", Text, nullable=False),
     Column("code", Text, nullable=False, server_default=""),
     Column("reason", Text, nullable=False, server_default=""),
+    Column("reasons", Json, nullable=False, server_default="{}"),
+    Column("crm_id", Text),
     Index(None, "destination", "record_id"),
     Index(None, "account_id"),
+    Index(None, "record_id"),
+    Index(None, "crm_id"),
+    Index(None, "idem_key"),
+    Index(None, "at"),
+)
+
+crm_calls = Table(
+    "crm_calls",
+    metadata,
+    Column("destination", Text, nullable=False),
+    Column("day", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("write_calls", BigInteger, nullable=False),
+    Column("refused_429", BigInteger, nullable=False),
+    PrimaryKeyConstraint("destination", "day", "kind"),
+)
+
+crm_quota = Table(
+    "crm_quota",
+    metadata,
+    Column("destination", Text, primary_key=True),
+    Column("calls_left", BigInteger, nullable=False),
+    Column("calls_limit", BigInteger, nullable=False),
+    Column("seen_at", Double, nullable=False),
 )
 
 schedule_slots = Table(
@@ -235,4 +262,42 @@ schedule_slots = Table(
     Column("finished_slot", Text, nullable=False, server_default=""),
     Column("lease_until", Double, nullable=False, server_default="0"),
     Column("lease_token", Text, nullable=False, server_default=""),
+)
+
+endings = Table(
+    "endings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("job", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("ok_at", Double),
+    Column("kind", Text, nullable=False, server_default=""),
+    Column("problem", Text, nullable=False, server_default=""),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("open_key", Text, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("opened_at", Double, nullable=False),
+    Column("recovered_at", Double),
+    Index(None, "kind", "subject"),
+)
+
+alert_messages = Table(
+    "alert_messages",
+    metadata,
+    Column("alert_id", BigInteger, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("due_at", Double, nullable=False),
+    Column("lease_token", Text),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("last_error", Text, nullable=False, server_default=""),
+    PrimaryKeyConstraint("alert_id", "channel", "phase"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from multiprocessing import get_context
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, sel
 
 from worker.store.crm import load_records
 from worker.store.engine import StoreError, database_time, open_store, transact
-from worker.store.tables import metadata, runs, snapshot
+from worker.store.tables import ledger, metadata, runs, snapshot
 
 
 def test_migrations_make_exactly_the_tables_of_the_code(store: Engine) -> None:
@@ -101,10 +102,25 @@ def test_a_transaction_that_gave_way_in_a_deadlock_is_done_again(postgres_url: s
     engine.dispose()
 
 
+_WITHOUT_0003 = (
+    *(f"drop table {name}" for name in ("crm_calls", "crm_quota", "endings", "alerts", "alert_messages")),
+    *(f"drop index ix_ledger_{column}" for column in ("record_id", "crm_id", "idem_key", "at")),
+    *(f"alter table ledger drop column {column}" for column in ("reasons", "crm_id")),
+)
+
+
+def _at_second_tables(engine: Engine) -> None:
+    """Take the schema back to what revision 0002 made."""
+    with engine.begin() as connection:
+        for statement in (*_WITHOUT_0003, "update alembic_version set version_num = '0002'"):
+            connection.execute(text(statement))
+
+
 def _at_first_tables(engine: Engine) -> None:
     """Take the schema back to what the first release made."""
     with engine.begin() as connection:
         for statement in (
+            *_WITHOUT_0003,
             "drop table connector_journal",
             "alter table crm_records drop column object",
             "alter table snapshot drop column written",
@@ -146,3 +162,54 @@ def test_what_the_first_release_stored_is_kept_and_what_it_wrote_counts_as_ours(
         assert (record.record_id, record.object) == ("R1", "")
     again.dispose()
     test_migrations_make_exactly_the_tables_of_the_code(store)
+
+
+_EFFECT = (
+    "insert into ledger (at, run_id, destination, kind, idem_key, account_id, record_id, playbook_id, operation,"
+    " status) values (1, :run, 'crm', :kind, :key, 'a', :record, :playbook, :operation, :status)"
+)
+
+
+def _old_effects(connection: Connection) -> None:
+    """What 0002 kept of four writes of fields and two tasks."""
+    fields = {"kind": "fields", "key": "fields:crm:R1", "playbook": "", "run": "r1", "status": "applied"}
+    for values in ({"health": 40}, {"health": 41, "note": None}):
+        operation = json.dumps({"object": "companies", "values": values})
+        _say(connection, _EFFECT, **{**fields, "record": "R1", "operation": operation})
+    operation = json.dumps({"object": "companies", "values": {"health": 42}})
+    _say(connection, _EFFECT, **{**fields, "record": "R1", "operation": operation, "status": "rejected"})
+    _say(connection, _EFFECT, **{**fields, "record": "R2", "operation": operation})
+    task = {"kind": "task_create", "record": "R1", "operation": "{}", "status": "applied"}
+    _say(connection, _EFFECT, **task, key="task_create:crm:k1", playbook="pql", run="r1")
+    _say(connection, _EFFECT, **task, key="task_create:crm:k2", playbook="pql", run="r0")
+    _say(
+        connection,
+        "insert into decisions (run_id, playbook_id, account_id, event, because)"
+        " values ('r1', 'pql', 'a', 'entered', 'pql.score >= 70')",
+    )
+    _say(connection, "insert into crm_tasks values ('crm', 'k1', 'T1', 'a', 'pql', 't', 1, 'open', null, null, true)")
+
+
+def test_effects_of_before_keep_what_is_known_of_their_reasons(store: Engine) -> None:
+    _at_second_tables(store)
+    with store.begin() as connection:
+        _old_effects(connection)
+    again = open_store(store.url.render_as_string(hide_password=False))
+    with again.begin() as connection:
+        kept = connection.execute(select(ledger.c.reasons, ledger.c.crm_id).order_by(ledger.c.id)).all()
+    assert [tuple(row) for row in kept] == [
+        ({"fields": {"health": {}}}, None),
+        ({"fields": {"health": {"old": 40}, "note": {}}}, None),
+        ({"fields": {"health": {"old": 41}}}, None),
+        ({"fields": {"health": {}}}, None),
+        ({"because": "pql.score >= 70"}, "T1"),
+        ({}, None),
+    ]
+    again.dispose()
+    test_migrations_make_exactly_the_tables_of_the_code(store)
+
+
+def test_a_worker_of_one_version_earlier_goes_on_writing_its_ledger(store: Engine) -> None:
+    with store.begin() as connection:
+        _old_effects(connection)
+        assert connection.execute(select(ledger.c.reasons)).scalars().all() == [{}] * 6
