@@ -217,10 +217,17 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """API calls this connector object has made since it was created; a call that got no answer counts."""
+    """API calls this connector object has made since it was created; a call that got no answer counts.
+
+    ``refused`` of them were answered with 429. ``left`` and ``limit`` are the day's calls, as the CRM's answers
+    said last; None while it has not said.
+    """
 
     calls: int
     write_calls: int
+    refused: int = 0
+    left: int | None = None
+    limit: int | None = None
 
 
 # ---------------------------------------------------------------------------- operations and outcomes

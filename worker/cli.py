@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from worker.delivery.standing import Selection
     from worker.settings.problems import Problem
 
 app = typer.Typer(
@@ -30,7 +32,9 @@ app = typer.Typer(
 outbox_app = typer.Typer(no_args_is_help=True, help="What waits to be sent, is parked or dead.")
 crm_app = typer.Typer(no_args_is_help=True, help="The CRMs themselves.")
 playbooks_app = typer.Typer(no_args_is_help=True, help="The playbooks' own tests.")
+alerts_app = typer.Typer(no_args_is_help=True, help="Messages about what is wrong.")
 app.add_typer(outbox_app, name="outbox")
+app.add_typer(alerts_app, name="alerts")
 app.add_typer(crm_app, name="crm")
 app.add_typer(playbooks_app, name="playbooks")
 
@@ -293,51 +297,162 @@ def why(
     _show(render_effects(record, effects), json_, [effect.to_json() for effect in effects])
 
 
+@app.command()
+def status(project: ProjectOption = None, json_: JsonOption = False) -> None:
+    """Show what ran, what waits, what was spent today, and what needs a person; ends with 1 when something does.
+
+    Example: plgsync status
+    """
+    from worker.commands import read_status
+    from worker.rendering.status import render_status
+
+    found = read_status(project)
+    _show(render_status(found), json_, found.to_json())
+    if found.needs_person:
+        raise SystemExit(1)
+
+
+@app.command()
+def metrics(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to serve /metrics; 0 takes a free port.")] = 9464,
+    host: Annotated[str, typer.Option(help="The address to serve on; the default is reached from here only.")] = (
+        "127.0.0.1"
+    ),
+    once: Annotated[bool, typer.Option("--once", help="Print them and end.")] = False,
+    project: ProjectOption = None,
+) -> None:
+    """Serve Prometheus metrics, read from the state database at every scrape.
+
+    Example: plgsync metrics --port 9464
+    """
+    from worker.commands import print_or_serve_metrics
+
+    print_or_serve_metrics(project, host, port, once=once)
+
+
+@alerts_app.command("test")
+def alerts_test(
+    channel: Annotated[str, typer.Argument(help="A channel of config/alerts.yaml.")], project: ProjectOption = None
+) -> None:
+    """Send a test message over one channel.
+
+    Example: plgsync alerts test ops-slack
+    """
+    from worker.commands import try_channel
+
+    try_channel(project, channel)
+    _console().print(f"sent over {channel}")
+
+
 # ---------------------------------------------------------------------------- the outbox
 
 
-@outbox_app.command("list")
-def outbox_list(project: ProjectOption = None, json_: JsonOption = False) -> None:
-    """Show what waits, is parked or dead, with the CRM's words.
+class Standing(StrEnum):
+    """How a row of the outbox stands."""
 
-    Example: plgsync outbox list
+    WAITING = "waiting"
+    QUOTA = "quota"
+    DENIED = "denied"
+    UNMATCHED = "unmatched"
+    SENDING = "sending"
+    PARKED = "parked"
+    DEAD = "dead"
+
+
+StateOption = Annotated[
+    list[Standing] | None, typer.Option("--state", help="Only rows that stand so; may be repeated.")
+]
+DestinationOption = Annotated[str | None, typer.Option("--destination", help="Only rows for this CRM.")]
+PlaybookOption = Annotated[str | None, typer.Option("--playbook", help="Only tasks of this playbook, by its id.")]
+AccountOption = Annotated[str | None, typer.Option("--account", help="Only rows of this account or CRM record, by id.")]
+AllOption = Annotated[bool, typer.Option("--all-matching", help="Do it to every row that the filters match.")]
+IdsArgument = Annotated[list[int] | None, typer.Argument(help="Row numbers from plgsync outbox list.")]
+
+
+@outbox_app.command("list")
+def outbox_list(
+    state: StateOption = None,
+    destination: DestinationOption = None,
+    playbook: PlaybookOption = None,
+    account: AccountOption = None,
+    project: ProjectOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Show what waits, is being sent, parked or dead, with the CRM's words.
+
+    Example: plgsync outbox list --state parked --state dead --destination hubspot
     """
     from worker.commands import outbox_rows
+    from worker.delivery.standing import Selection
     from worker.rendering.outbox import render_outbox
 
-    rows = outbox_rows(project)
+    rows = outbox_rows(project, Selection(tuple(state or ()), destination, playbook, account))
     _show(render_outbox(rows), json_, rows)
 
 
-IdsArgument = Annotated[list[int], typer.Argument(help="Row numbers from plgsync outbox list.")]
-
-
 @outbox_app.command("retry")
-def outbox_retry(ids: IdsArgument, project: ProjectOption = None) -> None:
+def outbox_retry(
+    ids: IdsArgument = None,
+    state: StateOption = None,
+    destination: DestinationOption = None,
+    playbook: PlaybookOption = None,
+    account: AccountOption = None,
+    all_matching: AllOption = False,
+    project: ProjectOption = None,
+) -> None:
     """Send parked or dead rows again with the next delivery.
 
     Example: plgsync outbox retry 12 13
     """
-    from worker.commands import change_outbox
+    from worker.delivery.standing import Selection
 
-    done = change_outbox(project, ids, "retry")
-    _console().print(f"{done} of {len(ids)} rows will be sent again with the next plgsync run")
-    if done < len(ids):
-        raise SystemExit(1)
+    selection = Selection(tuple(state or ()), destination, playbook, account)
+    _change(project, ids or [], selection, "retry", all_matching)
 
 
 @outbox_app.command("drop")
-def outbox_drop(ids: IdsArgument, project: ProjectOption = None) -> None:
+def outbox_drop(
+    ids: IdsArgument = None,
+    state: StateOption = None,
+    destination: DestinationOption = None,
+    playbook: PlaybookOption = None,
+    account: AccountOption = None,
+    all_matching: AllOption = False,
+    project: ProjectOption = None,
+) -> None:
     """Give up on rows that wait, are parked or dead.
 
     Example: plgsync outbox drop 12
     """
-    from worker.commands import change_outbox
+    from worker.delivery.standing import Selection
 
-    done = change_outbox(project, ids, "drop")
-    _console().print(f"{done} of {len(ids)} rows dropped")
-    if done < len(ids):
-        raise SystemExit(1)
+    selection = Selection(tuple(state or ()), destination, playbook, account)
+    _change(project, ids or [], selection, "drop", all_matching)
+
+
+_CHANGED = {"retry": "will be sent again with the next plgsync run", "drop": "dropped"}
+
+
+def _change(
+    project: Path | None, ids: list[int], selection: Selection, what: Literal["retry", "drop"], all_matching: bool
+) -> None:
+    """Change rows by number, or all that match: those are counted first, and changed only when asked for in words."""
+    from worker.commands import change_matching, change_outbox, count_matching
+
+    if bool(ids) == (all_matching or not selection.empty):
+        raise typer.BadParameter("give either row numbers or filters (all rows: --all-matching alone)")
+    if ids:
+        done = change_outbox(project, ids, what)
+        _console().print(f"{done} of {len(ids)} rows {_CHANGED[what]}")
+        if done < len(ids):
+            raise SystemExit(1)
+        return
+    count = count_matching(project, selection, what)
+    _console().print(f"{count} rows match")
+    if count and not all_matching:
+        _fail(f"nothing was done; add --all-matching to {what} them")
+    if count:
+        _console().print(f"{change_matching(project, selection, what)} rows {_CHANGED[what]}")
 
 
 # ---------------------------------------------------------------------------- the CRMs
@@ -396,7 +511,7 @@ def tick(project: ProjectOption = None) -> None:
     """
     from worker.jobs import open_jobs
 
-    with open_jobs(project) as jobs:
+    with open_jobs(project, tell=True) as jobs:
         due = jobs.take_due()
         for job in due:
             jobs.start(job)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 
 from connectors.base import Connector
 from worker.deciding import decide_all
+from worker.delivery.counting import counted
 from worker.delivery.crm_facts import CrmFacts
 from worker.delivery.plan import Plan
 from worker.delivery.planning import Desired, make_plan
@@ -23,6 +24,7 @@ from worker.scores import Scored, ScoreMemory
 from worker.settings.problems import Problem
 from worker.settings.project import Project
 from worker.store import state
+from worker.store.calls import READ
 
 
 class BackInTime(Exception):
@@ -73,7 +75,8 @@ def compute(
 
     measured = measure(project, as_of, previous_volume[0] if previous_volume else None, accounts)
     for view in views:
-        read_crm(view, measured.now)
+        with counted(engine, view.connector, READ):
+            read_crm(view, measured.now)
     facts = CrmFacts(views, pql_playbooks(project), memberships)
     fields = {account_id: {**row, **facts.fields(account_id)} for account_id, row in measured.now.items()}
     scored = score(project, fields, measured, memories, as_of)

@@ -19,11 +19,13 @@ from connectors.base import Connector, Usage
 from connectors.registry import connect
 from worker.committing import commit_run
 from worker.computing import Computed, compute, iso, refuse_going_back
+from worker.delivery.counting import counted
 from worker.delivery.guard import check_plan
 from worker.delivery.outbox import give_back_leases
 from worker.delivery.reading import load_view, read_crm, save_view
 from worker.delivery.send import Delivery, deliver_patiently, fewest_write_calls
 from worker.settings.project import Project
+from worker.store.calls import READ
 from worker.store.engine import transact
 from worker.store.journal import StoreJournal
 from worker.store.lock import exclusive_run
@@ -136,7 +138,7 @@ def compute_and_commit(
 
 def _calls_since(connector: Connector, before: Usage) -> Usage:
     after = connector.usage()
-    return Usage(after.calls - before.calls, after.write_calls - before.write_calls)
+    return Usage(after.calls - before.calls, after.write_calls - before.write_calls, after.refused - before.refused)
 
 
 def deliver_all(
@@ -172,7 +174,8 @@ def read_back(project: Project, engine: Engine, connectors: Mapping[str, Connect
             for name in project.crm.destinations
         ]
     for view in views:
-        read_crm(view, {})
+        with counted(engine, view.connector, READ):
+            read_crm(view, {})
     with engine.begin() as connection:
         for view in views:
             save_view(connection, view)

@@ -17,7 +17,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from connectors.base import AccessDenied, Destination, QuotaExhausted, Unavailable, Usage
 from connectors.hubspot import errors
 from connectors.hubspot.auth import credential
-from connectors.hubspot.pace import BURST_WINDOW_S, COLD_LIMIT, SEARCH_LIMIT, SEARCH_WINDOW_S, Pace
+from connectors.hubspot.pace import BURST_WINDOW_S, COLD_LIMIT, SEARCH_LIMIT, SEARCH_WINDOW_S, Pace, whole
 from connectors.hubspot.transport import Answer, HubSpotTransport, NoAnswer, NotSent, Transport
 
 log = structlog.get_logger(__name__)
@@ -106,6 +106,8 @@ class Client:
         self._lock = threading.Lock()
         self._calls = 0
         self._write_calls = 0
+        self._refused = 0
+        self._daily: tuple[int | None, int | None] = (None, None)
 
     def read(self, method: str, path: str, body: object = None, query: Mapping[str, str] | None = None) -> Answer:
         """An answer to a call that changes nothing; blips are bridged. 4xx about the request come back as answers."""
@@ -121,7 +123,7 @@ class Client:
     def usage(self) -> Usage:
         """Calls on the wire so far."""
         with self._lock:
-            return Usage(self._calls, self._write_calls)
+            return Usage(self._calls, self._write_calls, self._refused, *self._daily)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -176,7 +178,21 @@ class Client:
             raise _Again(BLIP_S, Unavailable(f"HubSpot does not answer ({error})", RETRY_AFTER_S)) from None
         if pace is self._burst:
             pace.learn(answer.headers)
+        self._note(answer)
         return answer
+
+    def _note(self, answer: Answer) -> None:
+        """Count refusals, and keep what is left of the day: private apps are told with each answer, OAuth apps never.
+
+        https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines
+        """
+        left, limit = whole(answer.headers, "X-HubSpot-RateLimit-Daily-Remaining"), None
+        if left is not None:
+            limit = whole(answer.headers, "X-HubSpot-RateLimit-Daily")
+        with self._lock:
+            self._refused += answer.status == 429
+            if left is not None and limit is not None:
+                self._daily = (left, limit)
 
     def _login(self, form: Mapping[str, str]) -> Mapping[str, Any]:
         with self._lock:

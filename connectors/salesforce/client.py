@@ -82,6 +82,7 @@ class Client:
         self._usage: deque[tuple[float, int, int]] = deque(maxlen=64)
         self.calls = 0
         self.write_calls = 0
+        self.refused = 0
 
     # ------------------------------------------------------------------ requests
 
@@ -248,6 +249,8 @@ class Client:
         usage = _USAGE.search(response.headers.get("Sforce-Limit-Info", ""))
         if usage:
             self._usage.append((time.monotonic(), int(usage[1]), int(usage[2])))
+        with self._lock:
+            self.refused += response.status_code == 429
         if response.status_code >= 400:
             _settle_401(response)
         return response

@@ -132,7 +132,8 @@ class SalesforceConnector:
 
     def usage(self) -> Usage:
         """Calls so far; logins are not API calls."""
-        return Usage(self._client.calls, self._client.write_calls)
+        left, limit = self._client.quota()
+        return Usage(self._client.calls, self._client.write_calls, self._client.refused, left, limit)
 
     def close(self) -> None:
         """Close all connections."""

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from worker.delivery.outbox import NO_RECORD, operation_key
+from worker.delivery.standing import EVERYTHING, Selection, standing
 from worker.store.engine import db_now
 from worker.store.tables import outbox
 
@@ -110,11 +111,11 @@ def uncertain_fields(connection: Connection, destination: str) -> dict[str, dict
     return {record_id: dict(attempted["values"]) for record_id, attempted in rows if record_id}
 
 
-def waiting_rows(connection: Connection) -> Sequence[Mapping[str, Any]]:
-    """Every row that still waits, is parked or dead, oldest first, with the CRM's words."""
+def waiting_rows(connection: Connection, selection: Selection = EVERYTHING) -> Sequence[Mapping[str, Any]]:
+    """Every row of a selection that is not settled, oldest first, with its standing and the CRM's words."""
     rows = connection.execute(
-        select(outbox, (outbox.c.due_at - db_now()).label("due_in"))
-        .where(outbox.c.state.in_(["pending", "leased", "parked", "dead"]))
+        select(outbox, (outbox.c.due_at - db_now()).label("due_in"), standing().label("standing"))
+        .where(*selection.conditions())
         .order_by(outbox.c.id)
     )
     return [dict(row) for row in rows.mappings()]

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import Engine
 
 from connectors.base import AccessDenied, Connector, QuotaExhausted, Unavailable
+from worker.delivery.counting import counted
 from worker.delivery.outbox import claim, count_due, seconds_to_next
 from worker.delivery.payload import KINDS, OPERATIONS, to_operation
 from worker.delivery.settle import put_back, settle
@@ -78,7 +79,8 @@ def _deliver_kind(
             return True
         operations = [to_operation(e.kind, e.key, e.record_id, e.payload) for e in entries]
         try:
-            outcomes = connector.write(operations)
+            with counted(engine, connector, kind):
+                outcomes = connector.write(operations)
         except AccessDenied as error:
             delivery.stopped = f"access denied: {error}"
             put_back(engine, entries, "ACCESS_DENIED", str(error), _DENIED_WAIT_S)
