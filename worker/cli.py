@@ -47,6 +47,9 @@ AsOfOption = Annotated[
     typer.Option("--as-of", help="The moment to compute for, ISO 8601; without a zone it is UTC (default: now)."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+JsonLogsOption = Annotated[
+    bool, typer.Option("--json-logs", help="Log every stage as a JSON line on stderr, as workers do.")
+]
 
 
 def main() -> None:
@@ -64,6 +67,13 @@ def main() -> None:
         if message is None:
             raise
         _fail(message)
+
+
+def _log(*, as_json: bool) -> None:
+    if as_json:
+        from worker.logs import log_for_machines
+
+        log_for_machines()
 
 
 def _expected(error: Exception) -> str | None:
@@ -238,6 +248,7 @@ def run(
         bool, typer.Option("--first-run", help="Let the guard pass a run that fills every record for the first time.")
     ] = False,
     json_: JsonOption = False,
+    json_logs: JsonLogsOption = False,
 ) -> None:
     """Compute, decide and deliver now, without Celery.
 
@@ -246,6 +257,7 @@ def run(
     from worker.commands import apply_plan, run_now
     from worker.rendering.summary import render_report, report_json
 
+    _log(as_json=json_logs)
     if apply and as_of:
         raise typer.BadParameter("a plan carries its own moment: leave --as-of out")
     report = apply_plan(project, apply) if apply else run_now(project, _moment(as_of), first_run=first_run)
@@ -504,13 +516,14 @@ def sandbox(
 
 
 @app.command()
-def tick(project: ProjectOption = None) -> None:
+def tick(project: ProjectOption = None, json_logs: JsonLogsOption = False) -> None:
     """Do every job of config/schedule.yaml that is due now, here; for cron or a Kubernetes CronJob.
 
     Example: plgsync tick
     """
     from worker.jobs import open_jobs
 
+    _log(as_json=json_logs)
     with open_jobs(project, tell=True) as jobs:
         due = jobs.take_due()
         for job in due:

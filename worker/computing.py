@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine
+from structlog.contextvars import bound_contextvars
 
 from connectors.base import Connector
 from worker.deciding import decide_all
@@ -75,14 +77,17 @@ def compute(
 
     measured = measure(project, as_of, previous_volume[0] if previous_volume else None, accounts)
     for view in views:
-        with counted(engine, view.connector, READ):
+        with bound_contextvars(destination=view.name), counted(engine, view.connector, READ):
             read_crm(view, measured.now)
     facts = CrmFacts(views, pql_playbooks(project), memberships)
     fields = {account_id: {**row, **facts.fields(account_id)} for account_id, row in measured.now.items()}
     scored = score(project, fields, measured, memories, as_of)
     runs = decide_all(project, fields, memberships, views, counts, as_of, resume=resume)
     desired = _desired(project, fields, runs, memberships)
-    plan = make_plan(views, desired, iso(as_of), project.config_version, resumed=resume)
+    with ExitStack() as counting:  # a connector may have to ask for what a record's address is made of
+        for view in views:
+            counting.enter_context(counted(engine, view.connector, READ))
+        plan = make_plan(views, desired, iso(as_of), project.config_version, resumed=resume)
     volume = (measured.volume.accounts, measured.volume.events)
     return Computed(as_of, fields, scored, runs, memberships, views, plan, volume, project.refused)
 

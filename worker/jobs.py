@@ -122,7 +122,11 @@ class Jobs:
         While another run is under way nothing is done: the slot may be that run's own, and comes again if it is not.
         """
         try:
-            with exclusive_run(self.engine), self._ending(due, "run") as ending:
+            with (
+                structlog.contextvars.bound_contextvars(run_id=pipeline.new_run_id()),
+                exclusive_run(self.engine),
+                self._ending(due, "run") as ending,
+            ):
                 if ending.wanted:
                     self._compute(ending)
         except Busy as error:
@@ -135,7 +139,13 @@ class Jobs:
 
     def _compute(self, ending: Ending) -> None:
         try:
-            pipeline.compute_and_commit(self.project, self.engine, self.connectors, now().replace(microsecond=0))
+            pipeline.compute_and_commit(
+                self.project,
+                self.engine,
+                self.connectors,
+                now().replace(microsecond=0),
+                run_id=structlog.contextvars.get_contextvars()["run_id"],
+            )
         except _OPERATOR_ACTS as error:
             ending.failed(error)
             log.error("nothing queued", reason=str(error), kind=type(error).__name__)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from prometheus_client.parser import text_string_to_metric_families
 
-from tests.integration.conftest import Stage, open_stage
-from tests.integration.test_main_job import DAYS, run_days
+from tests.integration.conftest import PLGSYNC, Stage, open_stage
+from tests.integration.test_main_job import DAYS
+
+LOGS = "run.log"
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +24,11 @@ def after_days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A company after four daily runs; nothing here changes it."""
     folder: Path = tmp_path_factory.mktemp("watching")
     with open_stage(folder / "project") as stage:
-        run_days(stage)
+        for day in DAYS:
+            done = stage.attempt("run", "--as-of", day, "--first-run", "--json-logs")
+            assert done.returncode == 0, done.stderr
+            with (stage.folder / LOGS).open("a", encoding="utf-8") as logs:
+                logs.write(done.stderr)
         yield stage
 
 
@@ -66,3 +76,82 @@ def test_what_is_no_record_and_no_account_is_one_clear_message(after_days: Stage
     assert done.returncode == 1
     assert 'no account has the id, name or domain "nobody-at-all"' in done.stderr
     assert after_days.attempt("why", "001", "--field", "helth_score").returncode == 1
+
+
+def test_status_shows_what_ran_what_was_spent_and_what_is_left(after_days: Stage) -> None:
+    status = after_days.plgsync("status", "--json")
+    assert status["needs_person"] == []
+    assert {one["name"]: one["kind"] for one in status["ran"]}["plgsync run"] == ""
+    assert {one["name"] for one in status["ran"]} >= {"daily", "send", "read-back", "salesforce", "hubspot"}
+    assert {row["standing"] for row in status["outbox"]} <= {"unmatched"}
+    for calls in status["calls"]:
+        on_the_wire = after_days.calls(calls["destination"])
+        logins = [one for one in on_the_wire if "oauth" in one["path"]]
+        assert calls["calls"] == len(on_the_wire) - len(logins)
+        assert calls["write_calls"] == after_days.write_calls(calls["destination"])
+        assert 0 < calls["left"] < calls["limit"]
+        spent = [one for one in status["spent"] if one["destination"] == calls["destination"]]
+        assert {"scores", "pql-to-task"} <= {one["playbook"] for one in spent}
+        assert round(sum(one["write_calls"] for one in spent)) == calls["write_calls"]
+    shown = after_days.plgsync("status").stdout
+    assert "nothing needs a person" in shown
+
+
+def test_metrics_are_prometheus_text_of_the_same_figures(after_days: Stage) -> None:
+    status = after_days.plgsync("status", "--json")
+    text = after_days.plgsync("metrics", "--once").stdout
+    found = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert found["plgsync_outbox_rows", "hubspot", "waiting"] == 0
+    assert found["plgsync_outbox_lag_seconds", "hubspot"] == 0
+    assert found["plgsync_job_ok", "plgsync run", "run"] == 1
+    for calls in status["calls"]:
+        name = calls["destination"]
+        of_kinds = [value for key, value in found.items() if key[0] == "plgsync_crm_calls_today" and name in key]
+        assert sum(of_kinds) == calls["calls"]
+        assert found["plgsync_crm_calls_left", name] == calls["left"]
+
+
+def test_metrics_are_served_on_loopback_until_stopped(after_days: Stage) -> None:
+    command = [*PLGSYNC, "metrics", "--port", "0", "--project", str(after_days.folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert url.startswith("http://127.0.0.1:")
+        assert "plgsync_outbox_rows{" in requests.get(url, timeout=30).text
+        process.terminate()
+        assert process.wait(60) == 0
+
+
+def test_logs_are_json_with_what_they_belong_to_and_no_value_of_the_data(after_days: Stage) -> None:
+    """Every name, address, token, text and owner that a run sees is looked for in what it logs."""
+    logged = (after_days.folder / LOGS).read_text(encoding="utf-8")
+    values = _values_of(after_days)
+    assert len(values) > 200
+    assert [value for value in values if value in logged] == []
+    lines = [json.loads(line) for line in logged.splitlines()]
+    assert all(line["run_id"] for line in lines)
+    assert {line["run_id"] for line in lines if line["event"] == "delivered"} == {
+        line["run_id"] for line in lines if line["event"] == "committed"
+    }
+    delivered = [line for line in lines if line["event"] == "delivered"]
+    assert {line["destination"] for line in delivered} == {"salesforce", "hubspot"}
+    assert all(line["playbook"] for line in delivered if line["kind"] == "task_create")
+    assert any(line["kind"] == "task_create" for line in delivered)
+
+
+def _values_of(stage: Stage) -> set[str]:
+    accounts = stage.objects("salesforce")["Account"]
+    companies = [one["properties"] for one in stage.objects("hubspot")["companies"]]
+    tasks = stage.objects("salesforce")["Task"]
+    people = [one for objects in ("User", "Contact") for one in stage.objects("salesforce").get(objects, [])]
+    found = {record[name] for record in accounts for name in ("Name", "Website")}
+    found |= {company.get(name) for company in companies for name in ("name", "domain")}
+    found |= {task[name] for task in tasks for name in ("Subject", "Description")}
+    found |= {person.get(name) for person in people for name in ("Email", "Name", "Username")}
+    secrets = [stage.folder / ".plgsync" / name for name in ("salesforce_client_secret", "hubspot_token")]
+    found |= {place.read_text(encoding="utf-8").strip() for place in secrets}
+    return {text for text in found if text and len(text) > 3}

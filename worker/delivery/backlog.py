@@ -133,9 +133,11 @@ def retry_rows(connection: Connection, ids: Sequence[int]) -> int:
 
 def drop_rows(connection: Connection, ids: Sequence[int]) -> int:
     """Give up on waiting, parked or dead rows; a row that is being sent right now stays."""
+    at_rest = outbox.c.state.in_(["pending", "parked", "dead"])
+    its_worker_died = (outbox.c.state == "leased") & (outbox.c.due_at <= db_now())
     done = connection.execute(
         update(outbox)
-        .where(outbox.c.id.in_(ids), outbox.c.state.in_(["pending", "parked", "dead"]))
-        .values(state="dropped", last_code="DROPPED", last_reason="dropped by an operator")
+        .where(outbox.c.id.in_(ids), at_rest | its_worker_died)
+        .values(state="dropped", lease_token=None, last_code="DROPPED", last_reason="dropped by an operator")
     )
     return int(done.rowcount)

@@ -6,16 +6,17 @@ operation is safe to send again (updates by record id, CRM tasks by their key in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
 from sqlalchemy import Engine
+from structlog.contextvars import bound_contextvars
 
-from connectors.base import AccessDenied, Connector, QuotaExhausted, Unavailable
+from connectors.base import AccessDenied, Connector, Outcome, QuotaExhausted, Unavailable
 from worker.delivery.counting import counted
-from worker.delivery.outbox import claim, count_due, seconds_to_next
+from worker.delivery.outbox import Entry, claim, count_due, seconds_to_next
 from worker.delivery.payload import KINDS, OPERATIONS, to_operation
 from worker.delivery.settle import put_back, settle
 
@@ -95,8 +96,22 @@ def _deliver_kind(
             return False
         counts = settle(engine, entries, outcomes)
         _add(delivery, kind, counts)
-        log.info("delivered", destination=connector.name, kind=kind, **counts)
+        _say(connector.name, kind, entries, outcomes)
     return False
+
+
+def _say(destination: str, kind: str, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> None:
+    """One line per run and playbook whose operations were in the batch; a batch may hold what several runs queued."""
+    statuses = {outcome.key: outcome.status for outcome in outcomes}
+    groups: dict[tuple[str, str], dict[str, int]] = {}
+    for entry in entries:
+        counts = groups.setdefault((entry.run_id, entry.playbook_id), {})
+        status = statuses.get(entry.key, "unknown")
+        counts[status] = counts.get(status, 0) + 1
+    for (run_id, playbook_id), counts in sorted(groups.items()):
+        of_playbook = {"playbook": playbook_id} if playbook_id else {}
+        with bound_contextvars(run_id=run_id, destination=destination, **of_playbook):
+            log.info("delivered", kind=kind, **counts)
 
 
 def deliver_patiently(
