@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from worker.delivery.standing import Selection
+    from worker.delivery.row_states import Selection
     from worker.settings.problems import Problem
 
 app = typer.Typer(
@@ -395,7 +395,7 @@ def outbox_list(
     Example: plgsync outbox list --state parked --state dead --destination hubspot
     """
     from worker.commands import outbox_rows
-    from worker.delivery.standing import Selection
+    from worker.delivery.row_states import Selection
     from worker.rendering.outbox import render_outbox
 
     rows = outbox_rows(project, Selection(tuple(state or ()), destination, playbook, account))
@@ -416,7 +416,7 @@ def outbox_retry(
 
     Example: plgsync outbox retry 12 13
     """
-    from worker.delivery.standing import Selection
+    from worker.delivery.row_states import Selection
 
     selection = Selection(tuple(state or ()), destination, playbook, account)
     _change(project, ids or [], selection, "retry", all_matching)
@@ -436,7 +436,7 @@ def outbox_drop(
 
     Example: plgsync outbox drop 12
     """
-    from worker.delivery.standing import Selection
+    from worker.delivery.row_states import Selection
 
     selection = Selection(tuple(state or ()), destination, playbook, account)
     _change(project, ids or [], selection, "drop", all_matching)

@@ -21,7 +21,7 @@ from worker.alerts.conditions import FAILED as RUN_FAILED
 from worker.computing import Computed, compute
 from worker.delivery.backlog import drop_rows, retry_rows, waiting_rows
 from worker.delivery.guard import UnsafePlan, check_plan
-from worker.delivery.standing import DROPPED, RETRIED, Selection, selected_ids
+from worker.delivery.row_states import DROPPED, RETRIED, Selection, selected_ids
 from worker.explaining import Explanation, explain
 from worker.failures import Refused
 from worker.jobs import Jobs, open_jobs

@@ -26,7 +26,7 @@ from worker.scores import Scored, ScoreMemory
 from worker.settings.problems import Problem
 from worker.settings.project import Project
 from worker.store import state
-from worker.store.calls import READ
+from worker.store.daily_calls import READ
 
 
 class BackInTime(Exception):

@@ -10,9 +10,9 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection, Engine, func, select
 
 from worker.alerts.book import open_alerts
-from worker.delivery.standing import STANDINGS, depth
+from worker.delivery.row_states import STANDINGS, depth
 from worker.settings.project import Project
-from worker.store.calls import DAY_S, calls_of, day_of, quotas
+from worker.store.daily_calls import DAY_S, calls_of, day_of, quotas
 from worker.store.endings import load_endings
 from worker.store.engine import database_time
 from worker.store.tables import crm_calls, ledger, runs

@@ -27,7 +27,7 @@ from worker.delivery.outbox import give_back_leases
 from worker.delivery.reading import load_view, read_crm, save_view
 from worker.delivery.send import Delivery, deliver_patiently, fewest_write_calls
 from worker.settings.project import Project
-from worker.store.calls import READ
+from worker.store.daily_calls import READ
 from worker.store.engine import transact
 from worker.store.journal import StoreJournal
 from worker.store.lock import exclusive_run

@@ -12,9 +12,9 @@ from sqlalchemy import Connection, case, func, select
 from worker.alerts.book import open_alerts, untold
 from worker.alerts.conditions import find_conditions
 from worker.alerts.facts import gather
-from worker.delivery.standing import depth
+from worker.delivery.row_states import depth
 from worker.settings.project import Project
-from worker.store.calls import DAY_S, calls_of, day_of, quotas
+from worker.store.daily_calls import DAY_S, calls_of, day_of, quotas
 from worker.store.endings import load_endings
 from worker.store.engine import database_time
 from worker.store.tables import ledger, runs

@@ -7,9 +7,9 @@ from dataclasses import replace
 from sqlalchemy import Connection, func, select
 
 from worker.alerts.conditions import Answers, Ended, Facts, Quota
-from worker.delivery.standing import depth
+from worker.delivery.row_states import depth
 from worker.settings.project import Project
-from worker.store.calls import DAY_S, day_of, quotas
+from worker.store.daily_calls import DAY_S, day_of, quotas
 from worker.store.endings import load_endings
 from worker.store.engine import database_time, db_now
 from worker.store.tables import ledger, playbook_runs, runs

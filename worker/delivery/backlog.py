@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from worker.delivery.outbox import NO_RECORD, operation_key
-from worker.delivery.standing import EVERYTHING, Selection, standing
+from worker.delivery.row_states import EVERYTHING, Selection, standing
 from worker.store.engine import db_now
 from worker.store.tables import outbox
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy import Engine
 
 from connectors.base import Connector
-from worker.store.calls import count_calls
+from worker.store.daily_calls import count_calls
 from worker.store.engine import transact
 
 

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from worker.delivery.standing import STANDINGS
+from worker.delivery.row_states import STANDINGS
 
 _STYLES = {"parked": "yellow", "denied": "yellow", "dead": "red"}
 

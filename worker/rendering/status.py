@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from worker.delivery.standing import STANDINGS
+from worker.delivery.row_states import STANDINGS
 from worker.status import Ran, Status, Waiting
 
 
