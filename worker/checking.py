@@ -16,7 +16,7 @@ from worker.settings.clock import now
 from worker.settings.crm import DestinationSettings
 from worker.settings.environment import project_dir
 from worker.settings.problems import ConfigError, Problem
-from worker.settings.project import Project, load_project
+from worker.settings.project import CONFIG, Project, load_project
 from worker.settings.validation import place_findings
 from worker.settings.yaml_document import load_document
 from worker.signals.check import check_source
@@ -59,11 +59,15 @@ def check_project(option: Path | None, *, offline: bool) -> Check:
         check.problems.extend(error.problems)
         return check
     check.problems += [*project.refused, *project.warnings]
-    check.said.append(f"files: 5 in config/, {len(project.playbooks)} playbooks")
+    check.said.append(f"files: {_config_files(project.root)} in config/, {len(project.playbooks)} playbooks")
     if not offline:
         _check_source(check, project)
         _check_crms(check, project)
     return check
+
+
+def _config_files(root: Path) -> int:
+    return sum(1 for name in CONFIG if (root / "config" / f"{name}.yaml").exists())
 
 
 def run_tests_of_playbooks(option: Path | None) -> list[TestResult]:

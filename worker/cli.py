@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from worker.computing import Computed
+    from worker.delivery.selection import Selection
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,7 +31,9 @@ app = typer.Typer(
 outbox_app = typer.Typer(no_args_is_help=True, help="What waits to be sent, is parked or dead.")
 crm_app = typer.Typer(no_args_is_help=True, help="The CRMs themselves.")
 playbooks_app = typer.Typer(no_args_is_help=True, help="The playbooks' own tests.")
+alerts_app = typer.Typer(no_args_is_help=True, help="Messages about what is wrong.")
 app.add_typer(outbox_app, name="outbox")
+app.add_typer(alerts_app, name="alerts")
 app.add_typer(crm_app, name="crm")
 app.add_typer(playbooks_app, name="playbooks")
 
@@ -42,6 +46,9 @@ AsOfOption = Annotated[
     typer.Option("--as-of", help="The moment to compute for, ISO 8601; without a zone it is UTC (default: now)."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+JsonLogsOption = Annotated[
+    bool, typer.Option("--json-logs", help="Log every stage as a JSON line on stderr, as workers do.")
+]
 
 
 def main() -> None:
@@ -59,6 +66,13 @@ def main() -> None:
         if message is None:
             raise
         _fail(message)
+
+
+def _log(*, as_json: bool) -> None:
+    if as_json:
+        from worker.logs import log_for_machines
+
+        log_for_machines()
 
 
 def _expected(error: Exception) -> str | None:
@@ -235,6 +249,7 @@ def run(
         bool, typer.Option("--first-run", help="Let the guard pass a run that fills every record for the first time.")
     ] = False,
     json_: JsonOption = False,
+    json_logs: JsonLogsOption = False,
 ) -> None:
     """Compute, decide and deliver now, without Celery.
 
@@ -243,6 +258,7 @@ def run(
     from worker.commands import apply_plan, run_now
     from worker.rendering.summary import render_report, report_json
 
+    _log(as_json=json_logs)
     if apply and as_of:
         raise typer.BadParameter("a plan carries its own moment: leave --as-of out")
     report = apply_plan(project, apply) if apply else run_now(project, _moment(as_of), first_run=first_run)
@@ -270,51 +286,186 @@ def explain(
     _show(render_explanation(explanation), json_, explanation.to_json())
 
 
+@app.command()
+def why(
+    record: Annotated[
+        str,
+        typer.Argument(
+            help="A CRM record or task (its id or address), a task's key, or an account (its id, name or domain)."
+        ),
+    ],
+    project: ProjectOption = None,
+    field: Annotated[str | None, typer.Option("--field", help="Only this field: the CRM's name or ours.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many effects, the newest first.")] = 20,
+    json_: JsonOption = False,
+) -> None:
+    """Show who wrote which field or task, when, in which run and why, and what the CRM answered.
+
+    Example: plgsync why 001A0000004aaaaAAA --field Health_Score__c
+    """
+    from worker.commands import why_written
+    from worker.rendering.why import render_effects
+
+    effects = why_written(project, record, field=field, limit=limit)
+    _show(render_effects(record, effects), json_, [effect.to_json() for effect in effects])
+
+
+@app.command()
+def status(project: ProjectOption = None, json_: JsonOption = False) -> None:
+    """Show what ran, what waits, what was spent today, and what needs a person; ends with 1 when something does.
+
+    Example: plgsync status
+    """
+    from worker.commands import read_status
+    from worker.rendering.status import render_status
+
+    found = read_status(project)
+    _show(render_status(found), json_, found.to_json())
+    if found.needs_person:
+        raise SystemExit(1)
+
+
+@app.command()
+def metrics(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to serve /metrics; 0 takes a free port.")] = 9464,
+    host: Annotated[str, typer.Option(help="The address to serve on; the default is reached from here only.")] = (
+        "127.0.0.1"
+    ),
+    once: Annotated[bool, typer.Option("--once", help="Print them and end.")] = False,
+    project: ProjectOption = None,
+) -> None:
+    """Serve Prometheus metrics, read from the state database at every scrape.
+
+    Example: plgsync metrics --port 9464
+    """
+    from worker.commands import print_or_serve_metrics
+
+    print_or_serve_metrics(project, host, port, once=once)
+
+
+@alerts_app.command("test")
+def alerts_test(
+    channel: Annotated[str, typer.Argument(help="A channel of config/alerts.yaml.")], project: ProjectOption = None
+) -> None:
+    """Send a test message over one channel.
+
+    Example: plgsync alerts test ops-slack
+    """
+    from worker.commands import try_channel
+
+    try_channel(project, channel)
+    _console().print(f"sent over {channel}")
+
+
 # ---------------------------------------------------------------------------- the outbox
 
 
-@outbox_app.command("list")
-def outbox_list(project: ProjectOption = None, json_: JsonOption = False) -> None:
-    """Show what waits, is parked or dead, with the CRM's words.
+class Standing(StrEnum):
+    """How a row of the outbox stands."""
 
-    Example: plgsync outbox list
+    WAITING = "waiting"
+    QUOTA = "quota"
+    DENIED = "denied"
+    UNMATCHED = "unmatched"
+    SENDING = "sending"
+    PARKED = "parked"
+    DEAD = "dead"
+
+
+StateOption = Annotated[
+    list[Standing] | None, typer.Option("--state", help="Only rows that stand so; may be repeated.")
+]
+DestinationOption = Annotated[str | None, typer.Option("--destination", help="Only rows for this CRM.")]
+PlaybookOption = Annotated[str | None, typer.Option("--playbook", help="Only tasks of this playbook, by its id.")]
+AccountOption = Annotated[str | None, typer.Option("--account", help="Only rows of this account or CRM record, by id.")]
+AllOption = Annotated[bool, typer.Option("--all-matching", help="Do it to every row that the filters match.")]
+IdsArgument = Annotated[list[int] | None, typer.Argument(help="Row numbers from plgsync outbox list.")]
+
+
+@outbox_app.command("list")
+def outbox_list(
+    state: StateOption = None,
+    destination: DestinationOption = None,
+    playbook: PlaybookOption = None,
+    account: AccountOption = None,
+    project: ProjectOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Show what waits, is being sent, parked or dead, with the CRM's words.
+
+    Example: plgsync outbox list --state parked --state dead --destination hubspot
     """
     from worker.commands import outbox_rows
+    from worker.delivery.selection import Selection
     from worker.rendering.outbox import render_outbox
 
-    rows = outbox_rows(project)
+    rows = outbox_rows(project, Selection(tuple(state or ()), destination, playbook, account))
     _show(render_outbox(rows), json_, rows)
 
 
-IdsArgument = Annotated[list[int], typer.Argument(help="Row numbers from plgsync outbox list.")]
-
-
 @outbox_app.command("retry")
-def outbox_retry(ids: IdsArgument, project: ProjectOption = None) -> None:
+def outbox_retry(
+    ids: IdsArgument = None,
+    state: StateOption = None,
+    destination: DestinationOption = None,
+    playbook: PlaybookOption = None,
+    account: AccountOption = None,
+    all_matching: AllOption = False,
+    project: ProjectOption = None,
+) -> None:
     """Send parked or dead rows again with the next delivery.
 
     Example: plgsync outbox retry 12 13
     """
-    from worker.commands import change_outbox
+    from worker.delivery.selection import Selection
 
-    done = change_outbox(project, ids, "retry")
-    _console().print(f"{done} of {len(ids)} rows will be sent again with the next plgsync run")
-    if done < len(ids):
-        raise SystemExit(1)
+    selection = Selection(tuple(state or ()), destination, playbook, account)
+    _change(project, ids or [], selection, "retry", all_matching)
 
 
 @outbox_app.command("drop")
-def outbox_drop(ids: IdsArgument, project: ProjectOption = None) -> None:
+def outbox_drop(
+    ids: IdsArgument = None,
+    state: StateOption = None,
+    destination: DestinationOption = None,
+    playbook: PlaybookOption = None,
+    account: AccountOption = None,
+    all_matching: AllOption = False,
+    project: ProjectOption = None,
+) -> None:
     """Give up on rows that wait, are parked or dead.
 
     Example: plgsync outbox drop 12
     """
-    from worker.commands import change_outbox
+    from worker.delivery.selection import Selection
 
-    done = change_outbox(project, ids, "drop")
-    _console().print(f"{done} of {len(ids)} rows dropped")
-    if done < len(ids):
-        raise SystemExit(1)
+    selection = Selection(tuple(state or ()), destination, playbook, account)
+    _change(project, ids or [], selection, "drop", all_matching)
+
+
+_CHANGED = {"retry": "will be sent again with the next plgsync run", "drop": "dropped"}
+
+
+def _change(
+    project: Path | None, ids: list[int], selection: Selection, what: Literal["retry", "drop"], all_matching: bool
+) -> None:
+    """Change rows by number, or all that match: those are counted first, and changed only when asked for in words."""
+    from worker.commands import change_matching, change_outbox, count_matching
+
+    if bool(ids) == (all_matching or not selection.empty):
+        raise typer.BadParameter("give either row numbers or filters (all rows: --all-matching alone)")
+    if ids:
+        done = change_outbox(project, ids, what)
+        _console().print(f"{done} of {len(ids)} rows {_CHANGED[what]}")
+        if done < len(ids):
+            raise SystemExit(1)
+        return
+    count = count_matching(project, selection, what)
+    _console().print(f"{count} rows match")
+    if count and not all_matching:
+        _fail(f"nothing was done; add --all-matching to {what} them")
+    if count:
+        _console().print(f"{change_matching(project, selection, what)} rows {_CHANGED[what]}")
 
 
 # ---------------------------------------------------------------------------- the CRMs
@@ -366,14 +517,15 @@ def sandbox(
 
 
 @app.command()
-def tick(project: ProjectOption = None) -> None:
+def tick(project: ProjectOption = None, json_logs: JsonLogsOption = False) -> None:
     """Do every job of config/schedule.yaml that is due now, here; for cron or a Kubernetes CronJob.
 
     Example: plgsync tick
     """
     from worker.jobs import open_jobs
 
-    with open_jobs(project) as jobs:
+    _log(as_json=json_logs)
+    with open_jobs(project, tell=True) as jobs:
         due = jobs.do_due()
         following = jobs.next_due()
     _console().print(f"{len(due)} jobs done: {', '.join(job.schedule for job in due) or 'nothing was due'}")

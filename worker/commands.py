@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from connectors.base import SetupStep
 from worker import pipeline
+from worker.alerts.book import Message
+from worker.alerts.channels import NotSent, send
+from worker.alerts.conditions import FAILED as RUN_FAILED
 from worker.computing import Computed, compute
 from worker.delivery.backlog import drop_rows, retry_rows, waiting_rows
 from worker.delivery.guard import UnsafePlan, check_plan
+from worker.delivery.selection import DROPPED, RETRIED, Selection, selected_ids
 from worker.explaining import Explanation, explain
 from worker.failures import Refused
-from worker.jobs import open_jobs
+from worker.jobs import Jobs, open_jobs
 from worker.language.suggest import did_you_mean
+from worker.metrics import metrics_text, serve_metrics
 from worker.pipeline import Approved, RunReport
 from worker.settings.clock import now
+from worker.settings.environment import project_dir
+from worker.settings.project import load_project
+from worker.status import Status, status_of
 from worker.store.state import last_as_of
+from worker.why import Effect, why
+
+Change = Literal["retry", "drop"]
+
+_IDS_AT_ONCE = 500
 
 
 def make_plan(project: Path | None, as_of: datetime, *, resume: bool) -> tuple[Computed, list[str]]:
@@ -37,16 +53,26 @@ def make_plan(project: Path | None, as_of: datetime, *, resume: bool) -> tuple[C
 
 def run_now(project: Path | None, as_of: datetime, *, first_run: bool) -> RunReport:
     """Compute and deliver inline, as of a moment."""
-    with open_jobs(project) as jobs:
+    with open_jobs(project) as jobs, _by_hand(jobs):
         return pipeline.run(
             jobs.project, jobs.engine, jobs.connectors, as_of, now=now, wait=time.sleep, first_run=first_run
         )
 
 
+@contextmanager
+def _by_hand(jobs: Jobs) -> Iterator[None]:
+    """A run that a person started: how it ended is noted and told like that of a scheduled one."""
+    try:
+        with jobs.noting("plgsync run", "run"):
+            yield
+    finally:
+        jobs.watch()
+
+
 def apply_plan(project: Path | None, path: Path) -> RunReport:
     """Deliver an approved plan, if it still holds."""
     plan = _read_plan(path)
-    with open_jobs(project) as jobs:
+    with open_jobs(project) as jobs, _by_hand(jobs):
         return pipeline.run(
             jobs.project,
             jobs.engine,
@@ -77,16 +103,84 @@ def explain_account(project: Path | None, account: str, as_of: datetime | None) 
         return explain(jobs.project, jobs.engine, jobs.connectors, account, moment)
 
 
-def outbox_rows(project: Path | None) -> Sequence[Mapping[str, Any]]:
-    """Everything that waits, is parked or dead."""
+def why_written(project: Path | None, record: str, *, field: str | None, limit: int) -> list[Effect]:
+    """Who wrote what of a record, task or account, newest first."""
+    with open_jobs(project) as jobs:
+        with jobs.engine.begin() as connection:
+            last = last_as_of(connection)
+        return why(jobs, record, field=field, limit=limit, as_of=datetime.fromisoformat(last) if last else now())
+
+
+def read_status(project: Path | None) -> Status:
+    """How it stands, by the state database alone."""
     with open_jobs(project) as jobs, jobs.engine.begin() as connection:
-        return waiting_rows(connection)
+        return status_of(connection, jobs.project)
 
 
-def change_outbox(project: Path | None, ids: Sequence[int], what: Literal["retry", "drop"]) -> int:
+def print_or_serve_metrics(project: Path | None, host: str, port: int, *, once: bool) -> None:
+    """Print the metrics, or serve them until SIGTERM or Ctrl-C."""
+    with open_jobs(project) as jobs:
+        if once:
+            sys.stdout.write(metrics_text(jobs.engine, jobs.project))
+            return
+        bound = serve_metrics(jobs.engine, jobs.project, host, port)
+        sys.stdout.write(f"http://{host}:{bound}/metrics\n")
+        sys.stdout.flush()
+        until_stopped()
+
+
+def until_stopped() -> None:
+    """Return at SIGTERM or Ctrl-C."""
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    stopped.wait()
+
+
+def try_channel(project: Path | None, name: str) -> None:
+    """Send a message that says it is a test. Raises `Refused` when it does not go out."""
+    root = project_dir(project)
+    channels = load_project(root).alerts.channels
+    if name not in channels:
+        hint = did_you_mean(name, channels)
+        known = f'. Did you mean "{hint}"?' if hint else f"; it has: {', '.join(channels) or 'none'}"
+        raise Refused(f'config/alerts.yaml has no channel "{name}"{known}')
+    moment = now()
+    text = "This is a test of the channel; nothing is wrong."
+    message = Message(0, name, "start", RUN_FAILED, "test", text, moment.timestamp(), None, 0, "")
+    try:
+        send(channels[name], message, root, moment)
+    except NotSent as error:
+        raise Refused(f"{name}: {error}") from None
+
+
+def outbox_rows(project: Path | None, selection: Selection) -> Sequence[Mapping[str, Any]]:
+    """What of a selection waits, is being sent, parked or dead."""
+    with open_jobs(project) as jobs, jobs.engine.begin() as connection:
+        return waiting_rows(connection, selection)
+
+
+def change_outbox(project: Path | None, ids: Sequence[int], what: Change) -> int:
     """Retry or drop rows; answers how many could be."""
     with open_jobs(project) as jobs, jobs.engine.begin() as connection:
         return (retry_rows if what == "retry" else drop_rows)(connection, ids)
+
+
+def count_matching(project: Path | None, selection: Selection, what: Change) -> int:
+    """How many rows of a selection can be retried or dropped."""
+    with open_jobs(project) as jobs, jobs.engine.begin() as connection:
+        return len(selected_ids(connection, selection, RETRIED if what == "retry" else DROPPED))
+
+
+def change_matching(project: Path | None, selection: Selection, what: Change) -> int:
+    """Retry or drop every row of a selection that can be; answers how many."""
+    done = 0
+    with open_jobs(project) as jobs, jobs.engine.begin() as connection:
+        ids = selected_ids(connection, selection, RETRIED if what == "retry" else DROPPED)
+        for start in range(0, len(ids), _IDS_AT_ONCE):
+            some = ids[start : start + _IDS_AT_ONCE]
+            done += (retry_rows if what == "retry" else drop_rows)(connection, some)
+    return done
 
 
 def set_up_crm(project: Path | None, name: str, *, dry_run: bool) -> Sequence[SetupStep]:

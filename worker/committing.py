@@ -12,6 +12,7 @@ from worker.delivery.outbox import withdraw_tasks
 from worker.delivery.queueing import queue_plan
 from worker.delivery.reading import save_view
 from worker.language.values import Fields
+from worker.reasons import RunReasons
 from worker.rules.decide import PlaybookRun
 from worker.settings.project import Project
 from worker.store import state
@@ -32,7 +33,7 @@ def commit_run(connection: Connection, project: Project, computed: Computed, run
         state.save_playbook_run(connection, playbook_id, as_of, playbook_run.counts)
         state.save_decisions(connection, run_id, _decision_rows(playbook_run))
     withdraw_tasks(connection, _why_withdrawn(project, computed))
-    queue_plan(connection, computed.views, computed.plan, run_id)
+    queue_plan(connection, computed.views, computed.plan, run_id, RunReasons(project, computed))
 
 
 def _why_withdrawn(project: Project, computed: Computed) -> Callable[[str, str], str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine
+from structlog.contextvars import bound_contextvars
 
 from connectors.base import Connector
 from worker.deciding import decide_all
@@ -75,7 +76,8 @@ def compute(
 
     measured = measure(project, as_of, previous_volume[0] if previous_volume else None, accounts)
     for view in views:
-        read_crm(view, measured.now)
+        with bound_contextvars(destination=view.name):
+            read_crm(view, measured.now)
     facts = CrmFacts(views, pql_playbooks(project), memberships)
     fields = {account_id: {**row, **facts.fields(account_id)} for account_id, row in measured.now.items()}
     scored = score(project, fields, measured, memories, as_of)

@@ -96,6 +96,15 @@ def _measure(project: Project, account: str, as_of: datetime) -> tuple[Measured,
     if account in measured.now:
         return measured, account
     everybody = measure(project, as_of, None, None)
+    return everybody, _only_one(everybody, account)
+
+
+def find_account(project: Project, account: str, as_of: datetime) -> str:
+    """The id of the one account with this id, name or domain. Raises `Refused` when there is none or several."""
+    return _measure(project, account, as_of)[1]
+
+
+def _only_one(everybody: Measured, account: str) -> str:
     wanted = account.strip().lower()
     found = [
         account_id
@@ -103,7 +112,7 @@ def _measure(project: Project, account: str, as_of: datetime) -> tuple[Measured,
         if wanted in {str(row.get(name) or "").lower() for name in ("account.name", "account.domain")}
     ]
     if len(found) == 1:
-        return everybody, found[0]
+        return found[0]
     if found:
         raise Refused(f'"{account}" names {len(found)} accounts; use one of their ids: {", ".join(sorted(found)[:10])}')
     names = [str(row.get("account.name")) for row in everybody.now.values()]

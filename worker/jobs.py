@@ -12,16 +12,21 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from connectors.base import Connector
+from connectors.base import AccessDenied, Connector, QuotaExhausted, Unavailable
 from worker import pipeline
+from worker.alerts.facts import SETTINGS
+from worker.alerts.raising import raise_alerts
 from worker.computing import BackInTime
 from worker.delivery.guard import UnsafePlan
 from worker.failures import describe_failure
+from worker.pipeline import PlanMoved
 from worker.settings.clock import now, stopwatch
 from worker.settings.environment import database_url, project_dir
-from worker.settings.project import Project, load_project
+from worker.settings.problems import ConfigError
+from worker.settings.project import Project, load_alerts, load_project
 from worker.signals.errors import SourceError, StaleData
 from worker.stopping import Stop
+from worker.store.endings import load_endings, note_ending
 from worker.store.engine import connect_store, database_moment, open_store
 from worker.store.lock import Busy, exclusive_run
 from worker.store.schedules import DueJob, fail, finish, give_back, is_over, take_due
@@ -30,6 +35,8 @@ from worker.store.state import load_playbook_texts
 log = structlog.get_logger()
 
 _OPERATOR_ACTS = (UnsafePlan, StaleData, SourceError, BackInTime)
+_SAID = (UnsafePlan, StaleData, BackInTime, PlanMoved, Busy, AccessDenied, QuotaExhausted, Unavailable)
+"""Errors whose words hold counts, names of fields and of CRMs, and never a value."""
 _DRAIN_S = 60.0
 """A delivery stops by itself after this long, far from the time limits of `worker.app`."""
 _BUSY_S = 30.0
@@ -50,19 +57,28 @@ def make_ready(project: Path) -> None:
 
 
 @contextmanager
-def open_jobs(project: Path | None = None, *, stop: Stop | None = None, owner: str = "") -> Iterator[Jobs]:
+def open_jobs(
+    project: Path | None = None, *, stop: Stop | None = None, owner: str = "", tell: bool = False
+) -> Iterator[Jobs]:
     """The jobs of one project, with its settings freshly read; connections are closed afterwards.
 
     Once ``stop`` is asked for, deliveries end after the batch under way. Every lease is marked with ``owner``.
     Of a playbook whose file is wrong the version that ran last keeps running.
+    ``tell``: nobody looks on, so settings that cannot be read are told to the channels of config/alerts.yaml.
     """
     root = project_dir(project)
-    settings = load_project(root)
-    url = database_url(root)
-    engine = connect_store(url) if url in _looked_at else open_store(url)
+    try:
+        settings = load_project(root)
+    except ConfigError as error:
+        if tell:
+            _tell_of_settings(root, error)
+        raise
+    engine = _open_store(root)
     if settings.refused:
         with engine.begin() as connection:
             settings = load_project(root, load_playbook_texts(connection))
+    if tell:
+        _settings_are_right(engine)
     connectors = pipeline.connect_all(settings, engine)
     try:
         yield Jobs(settings, engine, connectors, stop or Stop(), owner)
@@ -70,6 +86,45 @@ def open_jobs(project: Path | None = None, *, stop: Stop | None = None, owner: s
         for connector in connectors.values():
             connector.close()
         engine.dispose()
+
+
+def _open_store(root: Path) -> Engine:
+    url = database_url(root)
+    return connect_store(url) if url in _looked_at else open_store(url)
+
+
+def _tell_of_settings(root: Path, error: ConfigError) -> None:
+    engine = _open_store(root)
+    with engine.begin() as connection:
+        problem = f"{len(error.problems)} problems in the settings, nothing runs; plgsync check shows them"
+        note_ending(connection, SETTINGS, "run", ConfigError.__name__, problem)
+    raise_alerts(engine, load_alerts(root), root, None)
+    engine.dispose()
+
+
+def _settings_are_right(engine: Engine) -> None:
+    """The settings can be read again, if they could not before."""
+    with engine.begin() as connection:
+        if any(row["kind"] for row in load_endings(connection) if row["name"] == SETTINGS):
+            note_ending(connection, SETTINGS, "run")
+
+
+@dataclass(slots=True)
+class Ending:
+    """How a job ends. ``wanted``: it has still to be done; ``kind`` and ``problem`` are empty when all went well.
+
+    ``trouble`` is what a person has to look at although the job is done, in words.
+    """
+
+    wanted: bool = True
+    kind: str = ""
+    problem: str = ""
+    trouble: str = ""
+
+    def failed(self, error: BaseException) -> None:
+        """Keep what went wrong; the words of an error that is not one of ours may hold values, and are left out."""
+        self.kind = next((kind.__name__ for kind in type(error).__mro__ if kind in _SAID), type(error).__name__)
+        self.problem = str(error) if isinstance(error, _SAID) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,32 +180,44 @@ class Jobs:
         return min(((name, one.next_slot(moment)) for name, one in enabled.items()), key=_by_time, default=None)
 
     def compute(self, due: DueJob | None) -> None:
-        """Fill the outbox as of now; what an operator has to decide is logged and ends the slot.
+        """Fill the outbox as of now; what an operator has to decide is logged, noted and ends the slot.
 
         While another run is under way nothing is done: the slot may be that run's own, and comes again if it is not.
         """
         try:
-            with exclusive_run(self.engine), self._ending(due) as ending:
+            with (
+                structlog.contextvars.bound_contextvars(run_id=pipeline.new_run_id()),
+                exclusive_run(self.engine),
+                self._ending(due, "run") as ending,
+            ):
                 if ending.wanted:
-                    ending.trouble = self._compute()
+                    self._compute(ending)
         except Busy as error:
             log.info("not computed", reason=str(error))
             if due:
                 with self.engine.begin() as connection:
                     give_back(connection, due, after_s=_BUSY_S)
+        finally:
+            self.watch()
 
-    def _compute(self) -> str:
+    def _compute(self, ending: Ending) -> None:
         try:
-            pipeline.compute_and_commit(self.project, self.engine, self.connectors, now().replace(microsecond=0))
+            pipeline.compute_and_commit(
+                self.project,
+                self.engine,
+                self.connectors,
+                now().replace(microsecond=0),
+                run_id=structlog.contextvars.get_contextvars()["run_id"],
+            )
         except _OPERATOR_ACTS as error:
+            ending.failed(error)
             log.error("nothing queued", reason=str(error), kind=type(error).__name__)
-            return f"{type(error).__name__}: {error}"
-        return ""
+            ending.trouble = f"{type(error).__name__}: {error}"
 
     def deliver(self, due: DueJob | None) -> None:
         """Send what is due, to every destination side by side, for a minute at most."""
         started = stopwatch()
-        with self._ending(due) as ending:
+        with self._ending(due, "deliver") as ending:
             deliveries = pipeline.deliver_all(
                 self.engine,
                 self.connectors,
@@ -160,10 +227,11 @@ class Jobs:
                 go_on=lambda: not self.stop.asked and stopwatch() - started < _DRAIN_S,
             )
             ending.trouble = _said({one.destination: one.stopped for one in deliveries if one.stopped})
+        self.watch()  # after the slot has ended: a channel that is down must not hold it up
 
     def read_back(self, due: DueJob | None) -> None:
         """Store what people changed in the CRMs since the last look."""
-        with self._ending(due) as ending:
+        with self._ending(due, "read_back") as ending:
             if not ending.wanted:
                 return
             try:
@@ -172,35 +240,52 @@ class Jobs:
             except Busy:
                 log.info("not read back", reason="a run is under way, and it reads back itself")
 
-    @contextmanager
-    def _ending(self, due: DueJob | None) -> Iterator[_Ending]:
-        """Ends the slot of a job once it is done. One that breaks is done again later, and that is said and kept."""
-        if due is None:
-            yield _Ending(wanted=True)
+    def watch(self) -> None:
+        """Tell people what has begun and what is over, as config/alerts.yaml says; never stops the work.
+
+        A worker that is told to end leaves it to whoever watches next.
+        """
+        if self.stop.asked:
             return
-        with self.engine.begin() as connection:
-            ending = _Ending(wanted=not is_over(connection, due))
+        raise_alerts(self.engine, self.project.alerts, self.project.root, self.project)
+
+    @contextmanager
+    def noting(self, name: str, job: str) -> Iterator[Ending]:
+        """Note how some work ends, also when it raises, and watch what follows from it."""
+        ending = Ending()
         try:
             yield ending
-        except Exception as error:
-            note_failure(self.engine, due, error)
+        except BaseException as error:
+            ending.wanted &= isinstance(error, Exception)  # a person who stops it knows that it did not end
+            ending.failed(error)
             raise
-        except BaseException:  # told to end: whoever comes next begins at once
-            self.give_back([due])
-            raise
-        with self.engine.begin() as connection:
-            if ending.wanted:
-                finish(connection, due, trouble=ending.trouble)
-            else:
-                give_back(connection, due)
+        finally:
+            if ending.wanted:  # a database that is away has broken the work itself, and only hears of it later
+                with suppress(DBAPIError), self.engine.begin() as connection:
+                    note_ending(connection, name, job, ending.kind, ending.problem)
 
-
-@dataclass(slots=True)
-class _Ending:
-    """How a job's slot ends: whether it was still to be done, and what a person has to look at."""
-
-    wanted: bool
-    trouble: str = ""
+    @contextmanager
+    def _ending(self, due: DueJob | None, job: str) -> Iterator[Ending]:
+        """Ends the slot of a job once it is done. One that breaks is done again later, and that is said and kept."""
+        with self.noting(due.schedule if due else job, job) as ending:
+            if due is None:
+                yield ending
+                return
+            with self.engine.begin() as connection:
+                ending.wanted = not is_over(connection, due)
+            try:
+                yield ending
+            except Exception as error:
+                note_failure(self.engine, due, error)
+                raise
+            except BaseException:  # told to end: whoever comes next begins at once
+                self.give_back([due])
+                raise
+            with self.engine.begin() as connection:
+                if ending.wanted:
+                    finish(connection, due, trouble=ending.trouble)
+                else:
+                    give_back(connection, due)
 
 
 def note_failure(engine: Engine, due: DueJob, error: Exception) -> None:

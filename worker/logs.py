@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
 
 import structlog
 
@@ -19,26 +18,33 @@ def log_for_people() -> None:
 
 
 def log_for_machines() -> None:
-    """For workers: every stage as one JSON line on stderr, with its time in UTC; what libraries warn of, too."""
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
+    """For workers: every stage as one JSON line on stderr, with its time in UTC and what it belongs to.
+
+    What libraries have to say goes the same way from a warning on, without its arguments: these may hold values.
+    """
     structlog.configure(
-        processors=[*shared, structlog.processors.JSONRenderer()],
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
-            ],
+    root = logging.getLogger()
+    root.handlers = [_FromLibraries()]
+    root.setLevel(logging.WARNING)
+
+
+class _FromLibraries(logging.Handler):
+    """A library's line as one of ours: who said it and its pattern, such as ``Retrying in %s seconds``."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log the pattern, and the kind of the error behind it."""
+        kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
+        pattern = record.msg if isinstance(record.msg, str) and record.args else record.name
+        structlog.get_logger().log(
+            record.levelno, "library", logger=record.name, pattern=pattern, **({"kind": kind} if kind else {})
         )
-    )
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
 from sqlalchemy import Connection, Engine
+from structlog.contextvars import bound_contextvars
 
 from connectors.base import Connector, Usage
 from connectors.registry import connect
@@ -94,11 +96,14 @@ def run(
     With a plan that a person has approved, the run goes on only if the plan still holds, and the guard is waived.
     Raises `UnsafePlan`, `PlanMoved`, `BackInTime`, `StaleData`, `SourceError` or `Busy`; then nothing is queued.
     """
-    with exclusive_run(engine):
+    run_id = new_run_id()
+    with exclusive_run(engine), bound_contextvars(run_id=run_id):
         if engine.dialect.name == "sqlite":
             give_back_leases(engine, INLINE_OWNER)
         before = {name: connector.usage() for name, connector in connectors.items()}
-        report = compute_and_commit(project, engine, connectors, as_of, first_run=first_run, approved=approved)
+        report = compute_and_commit(
+            project, engine, connectors, as_of, first_run=first_run, approved=approved, run_id=run_id
+        )
         report.deliveries = deliver_all(engine, connectors, now=now, wait=wait, owner=INLINE_OWNER)
     report.fewest_write_calls = {
         one.destination: fewest_write_calls(connectors[one.destination], one.applied) for one in report.deliveries
@@ -107,22 +112,41 @@ def run(
     return report
 
 
+def new_run_id() -> str:
+    """A name for one run that no other has."""
+    return uuid.uuid4().hex[:12]
+
+
 def compute_and_commit(
     project: Project,
     engine: Engine,
     connectors: Mapping[str, Connector],
     as_of: datetime,
     *,
+    run_id: str,
     first_run: bool = False,
     approved: Approved | None = None,
 ) -> RunReport:
     """Everything up to the outbox: compute, check the plan, and commit state and outbox rows together."""
+    with bound_contextvars(run_id=run_id):
+        return _compute_and_commit(project, engine, connectors, as_of, run_id, first_run, approved)
+
+
+def _compute_and_commit(
+    project: Project,
+    engine: Engine,
+    connectors: Mapping[str, Connector],
+    as_of: datetime,
+    run_id: str,
+    first_run: bool,
+    approved: Approved | None,
+) -> RunReport:
     computed = compute(project, engine, connectors, as_of, resume=bool(approved and approved.resumed))
     if approved is None:
         check_plan(computed.plan, project.crm.guard, first_run=first_run)
     elif approved.fingerprint != computed.plan.fingerprint():
         raise PlanMoved("the plan no longer holds: data, settings or the CRM changed since it was made; plan again")
-    report = RunReport(uuid.uuid4().hex[:12], computed)
+    report = RunReport(run_id, computed)
 
     def commit(connection: Connection) -> None:
         refuse_going_back(connection, as_of)
@@ -137,9 +161,13 @@ def compute_and_commit(
             problem=problem.message,
             last_good_runs=problem.file in computed.held,
         )
+    for playbook_id, of_playbook in computed.playbooks.items():
+        if of_playbook.decisions:
+            log.info("decided", playbook=playbook_id, decisions=len(of_playbook.decisions))
+        if of_playbook.paused:
+            log.warning("playbook paused", playbook=playbook_id)
     log.info(
         "committed",
-        run_id=report.run_id,
         accounts=len(computed.accounts),
         records=len(computed.plan.records),
         tasks=len(computed.plan.tasks),
@@ -167,14 +195,16 @@ def deliver_all(
     """
 
     def one(connector: Connector) -> Delivery:
-        return deliver_patiently(
-            engine, connector, now=now, wait=wait, patience_s=_PATIENCE_S, owner=owner, go_on=go_on
-        )
+        with bound_contextvars(destination=connector.name):
+            return deliver_patiently(
+                engine, connector, now=now, wait=wait, patience_s=_PATIENCE_S, owner=owner, go_on=go_on
+            )
 
     if not connectors:
         return []
     with ThreadPoolExecutor(max_workers=len(connectors)) as pool:
-        return list(pool.map(one, connectors.values()))
+        started = [pool.submit(copy_context().run, one, connector) for connector in connectors.values()]
+        return [delivery.result() for delivery in started]
 
 
 def read_back(project: Project, engine: Engine, connectors: Mapping[str, Connector], now: datetime) -> dict[str, str]:
@@ -185,7 +215,8 @@ def read_back(project: Project, engine: Engine, connectors: Mapping[str, Connect
             for name in project.crm.destinations
         ]
     for view in views:
-        read_crm(view, {})
+        with bound_contextvars(destination=view.name):
+            read_crm(view, {})
     with engine.begin() as connection:
         for view in views:
             save_view(connection, view)

@@ -17,7 +17,7 @@ _QUEUE_NAMES = {"run": "plgsync.compute", "deliver": "plgsync.deliver", "read_ba
 @shared_task(name="plgsync.tick", bind=True)
 def tick(self: Task) -> None:
     """Hand every job that is due to a worker."""
-    with open_jobs(stop=worker_stop) as jobs:
+    with open_jobs(stop=worker_stop, tell=True) as jobs:
         due = jobs.take_due()
         try:
             while due:
@@ -30,7 +30,7 @@ def tick(self: Task) -> None:
 @shared_task(name="plgsync.compute", bind=True, soft_time_limit=1500, time_limit=1800)
 def compute(self: Task, due: dict[str, Any] | None = None) -> None:
     """Compute, decide and fill the outbox, then wake up the deliveries."""
-    with open_jobs(stop=worker_stop) as jobs:
+    with open_jobs(stop=worker_stop, tell=True) as jobs:
         jobs.compute(DueJob(**due) if due else None)
         delivers = jobs.delivers
     if delivers:
@@ -40,12 +40,12 @@ def compute(self: Task, due: dict[str, Any] | None = None) -> None:
 @shared_task(name="plgsync.deliver")
 def deliver(due: dict[str, Any] | None = None) -> None:
     """Send what the outbox holds, to every destination side by side."""
-    with open_jobs(stop=worker_stop) as jobs:
+    with open_jobs(stop=worker_stop, tell=True) as jobs:
         jobs.deliver(DueJob(**due) if due else None)
 
 
 @shared_task(name="plgsync.read_back")
 def read_back(due: dict[str, Any] | None = None) -> None:
     """Ask the CRMs what people changed."""
-    with open_jobs(stop=worker_stop) as jobs:
+    with open_jobs(stop=worker_stop, tell=True) as jobs:
         jobs.read_back(DueJob(**due) if due else None)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from worker.delivery.outbox import NO_RECORD, operation_key, possible_values
+from worker.delivery.selection import EVERYTHING, Selection, standing
 from worker.store.engine import db_now
 from worker.store.tables import outbox
 
@@ -114,11 +115,11 @@ def uncertain_fields(connection: Connection, destination: str) -> dict[str, dict
     }
 
 
-def waiting_rows(connection: Connection) -> Sequence[Mapping[str, Any]]:
-    """Every row that still waits, is parked or dead, oldest first, with the CRM's words."""
+def waiting_rows(connection: Connection, selection: Selection = EVERYTHING) -> Sequence[Mapping[str, Any]]:
+    """Every row of a selection that is not settled, oldest first, with its standing and the CRM's words."""
     rows = connection.execute(
-        select(outbox, (outbox.c.due_at - db_now()).label("due_in"))
-        .where(outbox.c.state.in_(["pending", "leased", "parked", "dead"]))
+        select(outbox, (outbox.c.due_at - db_now()).label("due_in"), standing().label("standing"))
+        .where(*selection.conditions())
         .order_by(outbox.c.id)
     )
     return [dict(row) for row in rows.mappings()]
@@ -136,9 +137,11 @@ def retry_rows(connection: Connection, ids: Sequence[int]) -> int:
 
 def drop_rows(connection: Connection, ids: Sequence[int]) -> int:
     """Give up on waiting, parked or dead rows; a row that is being sent right now stays."""
+    at_rest = outbox.c.state.in_(["pending", "parked", "dead"])
+    its_worker_died = (outbox.c.state == "leased") & (outbox.c.due_at <= db_now())
     done = connection.execute(
         update(outbox)
-        .where(outbox.c.id.in_(ids), outbox.c.state.in_(["pending", "parked", "dead"]))
-        .values(state="dropped", last_code="DROPPED", last_reason="dropped by an operator")
+        .where(outbox.c.id.in_(ids), at_rest | its_worker_died)
+        .values(state="dropped", lease_token=None, last_code="DROPPED", last_reason="dropped by an operator")
     )
     return int(done.rowcount)

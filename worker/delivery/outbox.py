@@ -24,12 +24,15 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from worker.delivery.payload import payload_hash
 from worker.settings.environment import lease_s
 from worker.store.engine import database_time, db_now
+from worker.store.ledger import record_effects
 from worker.store.tables import outbox
 from worker.store.upsert import insert_missing
 
 CRASHES_BEFORE_ALONE = 3
 CRASHES_BEFORE_DEAD = 8
 NO_RECORD = "NO_RECORD"
+REASONS = "reasons"
+"""Where a row's ``context`` keeps why it was queued."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class NewFields:
     record_id: str
     object: str
     values: Mapping[str, Any]
+    reasons: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +149,7 @@ def _fields_row(change: NewFields, run_id: str, at: float) -> dict[str, Any]:
         "record_id": change.record_id,
         "payload": payload,
         "payload_hash": payload_hash(payload),
-        "context": {},
+        "context": {REASONS: dict(change.reasons)},
         "state": "pending",
         "due_at": at,
         "run_id": run_id,
@@ -164,6 +168,7 @@ def newest_wins(connection: Connection, *, once: bool = False) -> Executable:
         "account_id": fresh.excluded.account_id,
         "payload": fresh.excluded.payload,
         "payload_hash": fresh.excluded.payload_hash,
+        "context": fresh.excluded.context,
         "version": outbox.c.version + 1,
         "state": case((in_flight, "leased"), else_="pending"),
         "due_at": case((in_flight, outbox.c.due_at), else_=fresh.excluded.due_at),
@@ -252,7 +257,9 @@ def count_due(engine: Engine, destination: str, kind: str) -> int:
 
 
 def _bury_crashers(connection: Connection, destination: str) -> None:
-    connection.execute(
+    """Rows that kill their workers are dead; what became of them in the CRM stays unknown, and is said so."""
+    reason = f"sent {CRASHES_BEFORE_DEAD} times, and each time the worker died before the answer"
+    buried = connection.execute(
         update(outbox)
         .where(
             outbox.c.destination == destination,
@@ -264,9 +271,30 @@ def _bury_crashers(connection: Connection, destination: str) -> None:
             state="dead",
             lease_token=None,
             last_code="CRASHED",
-            last_reason=f"sent {CRASHES_BEFORE_DEAD} times, and each time the worker died before the answer",
+            last_reason=reason,
         )
-    )
+        .returning(*(outbox.c[name] for name in Entry.__dataclass_fields__))
+    ).mappings()
+    record_effects(connection, [effect_of(Entry(**row), "unknown", "CRASHED", reason) for row in buried.all()])
+
+
+def effect_of(entry: Entry, status: str, code: str, reason: str, crm_id: str | None = None) -> dict[str, Any]:
+    """The ledger's line of one effect: who wanted what and why, and what the CRM answered."""
+    return {
+        "run_id": entry.run_id,
+        "destination": entry.destination,
+        "kind": entry.kind,
+        "idem_key": entry.idem_key,
+        "account_id": entry.account_id,
+        "record_id": crm_id if entry.kind == "record_create" else entry.record_id,
+        "playbook_id": entry.playbook_id,
+        "operation": dict(entry.payload),
+        "reasons": dict(entry.context.get(REASONS, {})),
+        "crm_id": crm_id,
+        "status": status,
+        "code": code,
+        "reason": reason,
+    }
 
 
 def _lease(connection: Connection, destination: str, kind: str, limit: int, token: str, suspects: bool) -> list[Entry]:

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import Connection
 
 from connectors.base import (
+    AccessDenied,
     CallFailed,
     Connector,
     Cursor,
@@ -21,6 +22,7 @@ from connectors.base import (
     FieldSpec,
     Match,
     MatchKey,
+    QuotaExhausted,
     RecordFact,
     Scalar,
     TaskFact,
@@ -40,13 +42,17 @@ from worker.language.values import Fields
 from worker.settings.crm import CrmSettings, DestinationSettings
 from worker.store import crm as store
 from worker.store.crm import Record, TaskRow
+from worker.store.endings import note_ending
 
 log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class CrmView:
-    """One CRM as this run sees it. ``problem`` says why it could not be read; then nothing is planned for it."""
+    """One CRM as this run sees it.
+
+    ``problem`` says why it could not be read; then nothing is planned for it. ``problem_kind`` names the error.
+    """
 
     name: str
     settings: DestinationSettings
@@ -64,6 +70,7 @@ class CrmView:
     parked: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)
     closing: frozenset[str] = frozenset()
     problem: str = ""
+    problem_kind: str = ""
     task_facts: Sequence[TaskFact] = ()
     deal_facts: Sequence[DealFact] = ()
     changed: dict[str, Record] = field(default_factory=dict)
@@ -112,6 +119,7 @@ def read_crm(view: CrmView, accounts: Mapping[str, Fields]) -> None:
     try:
         view.specs = view.connector.describe("account")
         if view.settings.account.match_field not in view.specs:
+            view.problem_kind = "NoMatchField"
             view.problem = (
                 f"{view.settings.account.object} has no field {view.settings.account.match_field} that we can see; "
                 f"run: plgsync crm setup {view.name}"
@@ -121,12 +129,18 @@ def read_crm(view: CrmView, accounts: Mapping[str, Fields]) -> None:
         _read_changes(view)
         _match_accounts(view, accounts)
     except CallFailed as error:
-        view.problem = str(error)
+        view.problem, view.problem_kind = str(error), _kind_of(error)
         log.warning("crm not read", destination=view.name, reason=view.problem)
 
 
+def _kind_of(error: CallFailed) -> str:
+    """The error as the taxonomy names it, whatever a connector calls its own kind of it."""
+    return next((kind.__name__ for kind in (AccessDenied, QuotaExhausted) if isinstance(error, kind)), "Unavailable")
+
+
 def save_view(connection: Connection, view: CrmView) -> None:
-    """Store what was read, in the run's own transaction."""
+    """Store what was read, in the run's own transaction, and whether it could be."""
+    note_ending(connection, view.name, "crm", view.problem_kind, view.problem)
     if view.problem:
         return
     store.save_records(connection, view.name, view.changed.values())

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select
 
 from connectors.base import CreateRecord, Outcome, Scalar
-from worker.delivery.outbox import Entry, newest_wins
+from worker.delivery.outbox import REASONS, Entry, newest_wins
 from worker.delivery.payload import payload_hash, to_payload
 from worker.store.crm import CREATED, confirm_written
 from worker.store.engine import database_time
@@ -42,11 +42,14 @@ def load_creations(connection: Connection, destination: str) -> dict[str, Creati
 
 
 def queue_records(
-    connection: Connection, destination: str, records: Iterable[tuple[str, CreateRecord]], run_id: str
+    connection: Connection,
+    destination: str,
+    records: Iterable[tuple[str, CreateRecord, Mapping[str, Any]]],
+    run_id: str,
 ) -> None:
-    """Queue the records to make, by account id; what was queued before and never sent is withdrawn otherwise."""
+    """Queue the records to make, by account id and with why; what was queued before and never sent is withdrawn."""
     at = database_time(connection)
-    rows = [_row(destination, account_id, create, run_id, at) for account_id, create in records]
+    rows = [_row(destination, account_id, create, why, run_id, at) for account_id, create, why in records]
     _withdraw_others(connection, destination, {row["account_id"] for row in rows})
     if not rows:
         return
@@ -67,7 +70,9 @@ def _withdraw_others(connection: Connection, destination: str, wanted: Collectio
             connection.execute(delete(outbox).where(outbox.c.id == row_id, unsent))
 
 
-def _row(destination: str, account_id: str, create: CreateRecord, run_id: str, at: float) -> dict[str, Any]:
+def _row(
+    destination: str, account_id: str, create: CreateRecord, why: Mapping[str, Any], run_id: str, at: float
+) -> dict[str, Any]:
     payload = to_payload(create)
     return {
         "destination": destination,
@@ -77,7 +82,7 @@ def _row(destination: str, account_id: str, create: CreateRecord, run_id: str, a
         "record_id": None,
         "payload": payload,
         "payload_hash": payload_hash(payload),
-        "context": {},
+        "context": {REASONS: dict(why)},
         "state": "pending",
         "due_at": at,
         "run_id": run_id,

@@ -6,16 +6,17 @@ operation is safe to send again (updates by record id, CRM tasks by their key in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
 from sqlalchemy import Engine
+from structlog.contextvars import bound_contextvars
 
-from connectors.base import AccessDenied, CallFailed, Connector, QuotaExhausted, Unavailable, Underway
+from connectors.base import AccessDenied, CallFailed, Connector, Outcome, QuotaExhausted, Unavailable, Underway
 from worker.delivery.budgets.purpose import spending_on
-from worker.delivery.outbox import claim, count_due, seconds_to_next
+from worker.delivery.outbox import Entry, claim, count_due, seconds_to_next
 from worker.delivery.payload import KINDS, OPERATIONS, Kind, to_operation
 from worker.delivery.settle import hold_back, put_back, settle
 
@@ -100,7 +101,7 @@ def _deliver_kind(
             return halt.others_go_on
         counts = settle(engine, entries, outcomes)
         _add(delivery, kind, counts)
-        log.info("delivered", destination=connector.name, kind=kind, **counts)
+        _say(connector.name, kind, entries, outcomes)
     return False
 
 
@@ -127,6 +128,20 @@ def _halt(failure: CallFailed, now: datetime) -> _Halt:
             return _Halt("UNAVAILABLE", f"unavailable: {failure}", failure.retry_after)
         case _:
             return _Halt("CALL_FAILED", str(failure), _DENIED_WAIT_S)
+
+
+def _say(destination: str, kind: str, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> None:
+    """One line per run and playbook whose operations were in the batch; a batch may hold what several runs queued."""
+    statuses = {outcome.key: outcome.status for outcome in outcomes}
+    groups: dict[tuple[str, str], dict[str, int]] = {}
+    for entry in entries:
+        counts = groups.setdefault((entry.run_id, entry.playbook_id), {})
+        status = statuses.get(entry.key, "unknown")
+        counts[status] = counts.get(status, 0) + 1
+    for (run_id, playbook_id), counts in sorted(groups.items()):
+        of_playbook = {"playbook": playbook_id} if playbook_id else {}
+        with bound_contextvars(run_id=run_id, destination=destination, **of_playbook):
+            log.info("delivered", kind=kind, **counts)
 
 
 def deliver_patiently(

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, case, delete, func, select, update
 
 from connectors.base import Outcome
-from worker.delivery.outbox import NO_RECORD, Entry
+from worker.delivery.outbox import NO_RECORD, Entry, effect_of
 from worker.delivery.payload import payload_hash
 from worker.delivery.record_outbox import note_record
 from worker.store.crm import GONE, confirm_written
@@ -44,7 +44,7 @@ def settle(engine: Engine, entries: Sequence[Entry], outcomes: Sequence[Outcome]
                     _send_newest_again(connection, entry)
                 continue
             counts[outcome.status] = counts.get(outcome.status, 0) + 1
-            effects.append(_effect(entry, outcome))
+            effects.append(effect_of(entry, outcome.status, outcome.code, outcome.reason, outcome.record_id))
             if outcome.status == "applied":
                 _remember(connection, entry, outcome)
             if outcome.stale_record and entry.kind in {"fields", "task_create"}:
@@ -168,22 +168,6 @@ def _still_in_doubt(entry: Entry) -> dict[str, Any] | None:
 def _backoff(attempts: int) -> float:
     """Full jitter: uniform between 0 and a ceiling that doubles from 0.4 s to five minutes."""
     return random.uniform(0.0, min(_BACKOFF_CAP_S, 0.2 * 2 ** min(attempts, MOST_ATTEMPTS)))  # noqa: S311 - spreads load, guards nothing
-
-
-def _effect(entry: Entry, outcome: Outcome) -> dict[str, Any]:
-    return {
-        "run_id": entry.run_id,
-        "destination": entry.destination,
-        "kind": entry.kind,
-        "idem_key": entry.idem_key,
-        "account_id": entry.account_id,
-        "record_id": entry.record_id,
-        "playbook_id": entry.playbook_id,
-        "operation": dict(entry.payload),
-        "status": outcome.status,
-        "code": outcome.code,
-        "reason": outcome.reason,
-    }
 
 
 def _remember(connection: Connection, entry: Entry, outcome: Outcome) -> None:

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-_STYLES = {"parked": "yellow", "dead": "red"}
+from worker.delivery.selection import STANDINGS
+
+_STYLES = {"parked": "yellow", "denied": "yellow", "dead": "red"}
 
 
 def render_outbox(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """One line per row that waits, is parked or dead, with the CRM's words."""
+    """One line per row that waits, is being sent, parked or dead, with the CRM's words."""
     if not rows:
-        return Text("the outbox is empty: everything was delivered")
+        return Text("nothing waits here: everything was delivered")
     table = Table(header_style="bold")
     for title in ("row", "state", "destination", "what", "account", "tries", "next", "the CRM's words"):
         table.add_column(title, overflow="fold")
     for row in rows:
         table.add_row(
             str(row["id"]),
-            Text(row["state"], style=_STYLES.get(row["state"], "")),
+            Text(STANDINGS[row["standing"]], style=_STYLES.get(row["standing"], "")),
             row["destination"],
             _what(row),
             row["account_id"],
@@ -39,7 +42,11 @@ def _what(row: Mapping[str, Any]) -> str:
 
 
 def _when(row: Mapping[str, Any]) -> str:
+    if row["standing"] == "unmatched":
+        return "when its account is matched"
     if row["state"] in {"parked", "dead"}:
         return "when its values change" if row["kind"] in {"fields", "record_create"} else "when you retry it"
     seconds = max(0.0, float(row["due_in"]))
+    if row["standing"] == "quota":
+        return f"at {datetime.fromtimestamp(row['due_at'], UTC):%Y-%m-%d %H:%M} UTC"
     return "now" if seconds < 1 else f"in {seconds:.0f} s" if seconds < 120 else f"in {seconds / 60:.0f} min"

@@ -1,7 +1,8 @@
 """A project folder becomes one frozen `Project`, or every problem of every file at once.
 
-config/{product,signals,scores,crm,schedule}.yaml must all be there and right. A wrong playbook is refused alone:
-the others keep running, and of the refused one the last good version, as long as that is right beside the others.
+config/{product,signals,scores,crm,schedule}.yaml must all be there and right, config/alerts.yaml may be left out.
+A wrong playbook is refused alone: the others keep running, and of the refused one the last good version, as long as
+that is right beside the others.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from worker.language.suggest import did_you_mean
+from worker.settings.alerts import NO_ALERTS, AlertSettings, check_alerts
 from worker.settings.base import Finding
 from worker.settings.crm import CrmSettings, check_crm
 from worker.settings.cross_check import doubled_ids, doubled_writers, known_names, unset_fields
@@ -36,8 +38,12 @@ CONFIG: Mapping[str, tuple[type[BaseModel], Callable[[Any, Known], Iterable[Find
     "scores": (ScoresSettings, check_scores),
     "crm": (CrmSettings, check_crm),
     "schedule": (ScheduleSettings, check_schedule),
+    "alerts": (AlertSettings, check_alerts),
 }
 """Each file of ``config/``: the model it must fit, and the check of the names it uses."""
+
+OPTIONAL: Mapping[str, BaseModel] = {"alerts": NO_ALERTS}
+"""Files that may be left out, and what holds then. They change nothing that is written to a CRM."""
 
 _TEST_ENDING = ".test.yaml"
 
@@ -47,8 +53,8 @@ class Project:
     """Everything a run needs to know from YAML.
 
     ``refused`` are the problems of playbook files; of those in ``held`` the last good version runs, the others are
-    left out. ``config_version`` changes when the content of any file does; comments and layout do not count.
-    ``playbook_texts`` are the playbooks that run, as they were read, by file.
+    left out. ``config_version`` changes when the content of any file does that decides what is written; comments and
+    layout do not count. ``playbook_texts`` are the playbooks that run, as they were read, by file.
     """
 
     root: Path
@@ -57,6 +63,7 @@ class Project:
     scores: ScoresSettings
     crm: CrmSettings
     schedule: ScheduleSettings
+    alerts: AlertSettings
     playbooks: tuple[Playbook, ...]
     refused: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
@@ -107,7 +114,7 @@ def load_project(root: Path, last_good: Mapping[str, str] | None = None) -> Proj
         playbooks=tuple(one.settings for one in running),
         refused=tuple(problem for one in refused for problem in one.problems),
         warnings=tuple(sorted(problem for problem in everything if problem.severity == "warning")),
-        config_version=_version([*config.values(), *running]),
+        config_version=_version([*(one for name, one in config.items() if name not in OPTIONAL), *running]),
         held=tuple(sorted(held)),
         playbook_texts={one.file: "\n".join(one.document.lines) for one in running if one.document},
         **{name: one.settings for name, one in config.items()},
@@ -116,7 +123,7 @@ def load_project(root: Path, last_good: Mapping[str, str] | None = None) -> Proj
 
 def _load_files(root: Path, texts: Mapping[str, str]) -> tuple[dict[str, _Loaded], list[_Loaded]]:
     """Every file, checked by itself and beside the others; ``texts`` stand for what is in those files now."""
-    config = {name: _load(root, f"config/{name}.yaml", model) for name, (model, _) in CONFIG.items()}
+    config = {name: _load_config(root, name, model) for name, (model, _) in CONFIG.items()}
     playbooks = [_load(root, file, Playbook, texts.get(file)) for file in playbook_files(root)]
     _check_across(config, playbooks)
     return config, playbooks
@@ -133,10 +140,23 @@ def _held(root: Path, refused: Iterable[_Loaded], last_good: Mapping[str, str]) 
     return {one.file: one for one in playbooks if one.file in texts and one.settings is not None}
 
 
+def load_alerts(root: Path) -> AlertSettings:
+    """Whom to tell, even while other files are wrong; nobody when this one is."""
+    settings: AlertSettings | None = _load_config(root, "alerts", AlertSettings).settings
+    return settings or NO_ALERTS
+
+
 def playbook_files(root: Path) -> list[str]:
     """The playbooks of a project, ``playbooks/<name>.yaml``, in order; their tests are left out."""
     found = (path.name for path in (root / "playbooks").glob("*.yaml") if path.is_file())
     return sorted(f"playbooks/{name}" for name in found if not name.endswith(_TEST_ENDING))
+
+
+def _load_config(root: Path, name: str, model: type[BaseModel]) -> _Loaded:
+    file = f"config/{name}.yaml"
+    if name in OPTIONAL and not (root / file).exists():
+        return _Loaded(file, model, settings=OPTIONAL[name])
+    return _load(root, file, model)
 
 
 def _load(root: Path, file: str, model: type[BaseModel], text: str | None = None) -> _Loaded:

@@ -57,7 +57,7 @@ class _Generator(GenerateJsonSchema):
 
 
 def schemas() -> dict[str, dict[str, Any]]:
-    """By name (product, signals, scores, crm, schedule, playbook): the JSON Schema of that YAML file."""
+    """By name (product, signals, scores, crm, schedule, alerts, playbook): the JSON Schema of that YAML file."""
     models = {name: model for name, (model, _) in CONFIG.items()} | {"playbook": Playbook}
     return {name: _schema(name, model) for name, model in models.items()}
 

@@ -22,8 +22,11 @@ QUARTER_S = 900
 DAY_S = 86_400
 KEPT_S = 40 * DAY_S
 
+READ = "read"
+"""The kind of all calls that were not made to write operations."""
+
 For = tuple[str, str]
-"""What calls were for: the kind of operation (``read`` where nothing is written) and the playbook, if one asked."""
+"""What calls were for: the kind of operation (`READ` where nothing is written) and the playbook, if one asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,14 @@ class DayTold:
 class CallsSpent:
     """One destination's calls of its day: ours by what they were for, and what its CRM said of everybody's.
 
-    ``used`` and ``limit`` are None while the CRM has not said; ``as_of`` is when it last did.
+    ``since`` is when that day began, ``refused`` how many of our calls the CRM called too fast. ``used`` and ``limit``
+    are None while it has not said; ``as_of`` is when it last did.
     """
 
     destination: str
     ours: Mapping[For, float]
+    since: datetime
+    refused: int = 0
     used: int | None = None
     limit: int | None = None
     day_ends: datetime | None = None
@@ -53,6 +59,16 @@ class CallsSpent:
     def total(self) -> int:
         """All calls of ours."""
         return round(sum(self.ours.values()))
+
+    @property
+    def writing(self) -> int:
+        """Those that were made to write something."""
+        return round(sum(calls for (kind, _), calls in self.ours.items() if kind != READ))
+
+    @property
+    def left(self) -> int | None:
+        """What is left for everybody, as far as the CRM has said."""
+        return None if self.limit is None or self.used is None else max(0, self.limit - self.used)
 
 
 def calls_spent(connection: Connection) -> list[CallsSpent]:
@@ -66,12 +82,14 @@ def calls_spent(connection: Connection) -> list[CallsSpent]:
     for name in sorted({*names.scalars(), *told}):
         row = told.get(name)
         ends = row.day_ends if row else None
-        over = ends is not None and ends <= now
-        ours = calls_since(connection, name, day_start(now, ends))
+        over = row is not None and (ends or row.told_at + DAY_S) <= now
+        since = day_start(now, ends)
         spent.append(
             CallsSpent(
                 destination=name,
-                ours=ours,
+                ours=calls_since(connection, name, since),
+                since=datetime.fromtimestamp(since, UTC),
+                refused=_refused_since(connection, name, since),
                 used=row.day_used if row and not over else None,
                 limit=row.day_limit if row else None,
                 day_ends=None if row is None or ends is None or over else datetime.fromtimestamp(ends, UTC),
@@ -98,17 +116,27 @@ def calls_since(connection: Connection, destination: str, since: float) -> dict[
     return {(kind, playbook_id): float(calls) for kind, playbook_id, calls in rows}
 
 
-def add_calls(connection: Connection, destination: str, calls: Mapping[For, float]) -> None:
+def _refused_since(connection: Connection, destination: str, since: float) -> int:
+    refused = select(func.sum(call_counts.c.refused)).where(
+        call_counts.c.destination == destination, call_counts.c.quarter >= int(since // QUARTER_S)
+    )
+    return round(connection.execute(refused).scalar() or 0.0)
+
+
+def add_calls(
+    connection: Connection, destination: str, calls: Mapping[For, float], refused: Mapping[For, float]
+) -> None:
     """Count calls of ours for this quarter of an hour; what is older than 40 days is forgotten."""
     quarter = int(database_time(connection) // QUARTER_S)
     insert = _insert(connection)(call_counts)
     more = insert.on_conflict_do_update(
         index_elements=["destination", "quarter", "kind", "playbook_id"],
-        set_={"calls": call_counts.c.calls + insert.excluded.calls},
+        set_={name: call_counts.c[name] + insert.excluded[name] for name in ("calls", "refused")},
     )
-    for (kind, playbook_id), count in sorted(calls.items()):
-        row = {"destination": destination, "quarter": quarter, "kind": kind, "playbook_id": playbook_id, "calls": count}
-        connection.execute(more, row)
+    for kind, playbook_id in sorted({*calls, *refused}):
+        spent_on = {"destination": destination, "quarter": quarter, "kind": kind, "playbook_id": playbook_id}
+        counts = {"calls": calls.get((kind, playbook_id), 0.0), "refused": refused.get((kind, playbook_id), 0.0)}
+        connection.execute(more, {**spent_on, **counts})
     old = call_counts.c.quarter < quarter - KEPT_S // QUARTER_S
     connection.execute(delete(call_counts).where(call_counts.c.destination == destination, old))
 

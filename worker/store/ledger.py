@@ -1,14 +1,19 @@
-"""The ledger: every effect ever attempted, with the run behind it and the CRM's answer."""
+"""The ledger: every effect ever attempted, with the run and the reasons behind it and the CRM's answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, func, insert, or_, select, union
 
 from worker.store.engine import database_time
-from worker.store.tables import ledger
+from worker.store.subjects import Subject
+from worker.store.tables import decisions, ledger, runs
+
+_ON_RECORDS = ("fields", "record_create", "task_create")
+"""Kinds whose ``record_id`` is the account's record; that of the others is a task."""
+_OF_TASKS = ("task_create", "task_update", "task_close")
 
 
 def record_effects(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -17,3 +22,59 @@ def record_effects(connection: Connection, rows: Iterable[Mapping[str, Any]]) ->
     if appended:
         at = database_time(connection)
         connection.execute(insert(ledger), [{**row, "at": at} for row in appended])
+
+
+def effects_of(
+    connection: Connection, subject: Subject, fields: Sequence[str], limit: int
+) -> Sequence[Mapping[str, Any]]:
+    """The newest effects on a record, a task or an account, each with its run and the decision behind it.
+
+    With ``fields`` only effects that wrote one of these CRM fields.
+    """
+    wrote = [ledger.c.reasons["fields"][name].as_string().is_not(None) for name in fields]
+    found = (
+        select(ledger, runs.c.as_of, runs.c.config_version, decisions.c.event, decisions.c.because)
+        .outerjoin(runs, runs.c.id == ledger.c.run_id)
+        .outerjoin(decisions, decisions.c.id == _decision_behind())
+        .where(ledger.c.id.in_(_concerned(subject)), *([or_(*wrote)] if wrote else []))
+        .order_by(ledger.c.id.desc())
+        .limit(limit)
+    )
+    return [dict(row) for row in connection.execute(found).mappings()]
+
+
+def _decision_behind() -> Any:
+    """What the playbook of an effect decided on its account in its run."""
+    return (
+        select(func.max(decisions.c.id))
+        .where(
+            decisions.c.run_id == ledger.c.run_id,
+            decisions.c.account_id == ledger.c.account_id,
+            decisions.c.playbook_id == ledger.c.playbook_id,
+        )
+        .correlate(ledger)
+        .scalar_subquery()
+    )
+
+
+def _concerned(subject: Subject) -> Any:
+    """The effects on what is called so; each part of the union is one look into an index.
+
+    A record's effects are also those on its account in the same CRM, before records were merged or one was made;
+    a task's are its making, changes and closing.
+    """
+    ids = subject.ids
+    on, other = ledger.alias("on_record"), ledger.alias("of_account")
+    same_account = (
+        select(other.c.id)
+        .join(on, (on.c.destination == other.c.destination) & (on.c.account_id == other.c.account_id))
+        .where(on.c.record_id.in_(ids), on.c.kind.in_(_ON_RECORDS))
+    )
+    keys = [f"{kind}:{name}:{one}" for kind in _OF_TASKS for name in subject.destinations for one in ids]
+    return union(
+        select(ledger.c.id).where(ledger.c.account_id.in_(ids)),
+        select(ledger.c.id).where(ledger.c.record_id.in_(ids)),
+        select(ledger.c.id).where(ledger.c.crm_id.in_(ids)),
+        select(ledger.c.id).where(ledger.c.idem_key.in_(keys)),
+        same_account,
+    )

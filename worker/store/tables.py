@@ -231,8 +231,14 @@ ledger = Table(
     Column("status", Text, nullable=False),
     Column("code", Text, nullable=False, server_default=""),
     Column("reason", Text, nullable=False, server_default=""),
+    Column("reasons", Json, nullable=False, server_default="{}"),
+    Column("crm_id", Text),
     Index(None, "destination", "record_id"),
     Index(None, "account_id"),
+    Index(None, "record_id"),
+    Index(None, "crm_id"),
+    Index(None, "idem_key"),
+    Index(None, "at"),
 )
 
 schedule_slots = Table(
@@ -265,6 +271,7 @@ call_counts = Table(
     Column("kind", Text, nullable=False),
     Column("playbook_id", Text, nullable=False),
     Column("calls", Double, nullable=False),
+    Column("refused", Double, nullable=False, server_default="0"),
     PrimaryKeyConstraint("destination", "quarter", "kind", "playbook_id"),
 )
 
@@ -276,4 +283,42 @@ quotas = Table(
     Column("day_used", BigInteger),
     Column("day_ends", Double),
     Column("told_at", Double, nullable=False),
+)
+
+endings = Table(
+    "endings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("job", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("ok_at", Double),
+    Column("kind", Text, nullable=False, server_default=""),
+    Column("problem", Text, nullable=False, server_default=""),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("open_key", Text, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("opened_at", Double, nullable=False),
+    Column("recovered_at", Double),
+    Index(None, "kind", "subject"),
+)
+
+alert_messages = Table(
+    "alert_messages",
+    metadata,
+    Column("alert_id", BigInteger, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("due_at", Double, nullable=False),
+    Column("lease_token", Text),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("last_error", Text, nullable=False, server_default=""),
+    PrimaryKeyConstraint("alert_id", "channel", "phase"),
 )

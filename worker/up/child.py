@@ -97,7 +97,7 @@ class Worker:
         self._job_must_end = stopwatch() + LEASE_S[due.job] - _KILLED_BY_THEN_S
         log.info("job begins", role=self.role, schedule=due.schedule, slot=due.slot)
         try:
-            with open_jobs(self.project, stop=self.stop, owner=self.owner) as jobs:
+            with open_jobs(self.project, stop=self.stop, owner=self.owner, tell=True) as jobs:
                 jobs.start(due)
         except ConfigError as error:
             note_failure(self.engine, due, error)
@@ -107,7 +107,7 @@ class Worker:
         if not any(schedule.enabled for schedule in self._mine().values()):
             return
         self._job_must_end = stopwatch() + LEASE_S["deliver"] - _KILLED_BY_THEN_S
-        with open_jobs(self.project, stop=self.stop, owner=self.owner) as jobs:
+        with open_jobs(self.project, stop=self.stop, owner=self.owner, tell=True) as jobs:
             jobs.deliver(None)
 
     def _mine(self) -> dict[str, Schedule]:

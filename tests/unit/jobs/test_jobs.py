@@ -14,10 +14,14 @@ import pytest
 import structlog
 from sqlalchemy import Engine, select, text, update
 
+from worker.alerts.book import open_alerts
 from worker.jobs import Jobs, open_jobs
 from worker.settings.clock import now
+from worker.settings.environment import database_url
+from worker.settings.problems import ConfigError
 from worker.settings.project import Project, load_project
 from worker.starting import write_project
+from worker.store.engine import open_store
 from worker.store.lock import Busy, exclusive_run
 from worker.store.schedules import DueJob
 from worker.store.tables import schedule_slots
@@ -217,3 +221,27 @@ def test_jobs_that_no_broker_took_are_due_again(folder: Path) -> None:
     assert "connecting to 127.0.0.1:9" in done.stderr
     with open_jobs(folder) as jobs:
         assert {due.job for due in jobs.take_due()} == {"run", "deliver", "read_back"}
+
+
+def told(folder: Path) -> list[tuple[str, str]]:
+    engine = open_store(database_url(folder))
+    with engine.begin() as connection:
+        found = [(row["kind"], row["subject"]) for row in open_alerts(connection)]
+    engine.dispose()
+    return found
+
+
+def test_settings_that_cannot_be_read_are_told_by_scheduled_jobs_until_they_are_mended(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PLGSYNC_DATABASE_URL", raising=False)
+    crm = folder / "config" / "crm.yaml"
+    crm.write_text("version: 2\n", encoding="utf-8")
+    for tell, expected in ((False, []), (True, [("run_failed", "settings")])):
+        with pytest.raises(ConfigError), open_jobs(folder, tell=tell):
+            pass
+        assert told(folder) == expected
+    crm.write_text(NO_CRMS, encoding="utf-8")
+    with open_jobs(folder, tell=True) as jobs:
+        jobs.watch()
+    assert told(folder) == []

@@ -12,7 +12,7 @@ from worker.settings.schema import schemas
 from worker.settings.shipped import shipped_files
 from worker.settings.yaml_document import load_document
 
-NAMES = ("product", "signals", "scores", "crm", "schedule", "playbook")
+NAMES = ("product", "signals", "scores", "crm", "schedule", "alerts", "playbook")
 
 
 def nodes(node: Any) -> Iterator[dict[str, Any]]:

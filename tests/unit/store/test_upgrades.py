@@ -16,7 +16,7 @@ from sqlalchemy import types as sa_types
 
 from worker.store.crm import load_records
 from worker.store.engine import MIGRATIONS, connect_store, open_store, upgrade
-from worker.store.tables import metadata, snapshot
+from worker.store.tables import ledger, metadata, snapshot
 
 
 @cache
@@ -162,6 +162,66 @@ def test_what_the_first_release_wrote_counts_as_ours(url: str) -> None:
         "R2": ({"health": 50}, {}),
     }
     again.dispose()
+
+
+def fields_effect(record: str, values: Mapping[str, Any], status: str = "applied") -> dict[str, Any]:
+    operation = {"object": "companies", "values": values}
+    return {"kind": "fields", "run_id": "r1", "record_id": record, "operation": operation, "status": status}
+
+
+def task_effect(key: str, run_id: str) -> dict[str, Any]:
+    effect = {"kind": "task_create", "idem_key": f"task_create:crm:{key}", "playbook_id": "pql", "run_id": run_id}
+    return effect | {"record_id": "R1", "operation": {}, "status": "applied"}
+
+
+EFFECTS = (
+    fields_effect("R1", {"health": 40}),
+    fields_effect("R1", {"health": 41, "note": None}),
+    fields_effect("R1", {"health": 42}, "rejected"),
+    fields_effect("R2", {"health": 42}),
+    task_effect("k1", "r1"),
+    task_effect("k2", "r0"),
+)
+"""As revision 0002 wrote them down: four writes of fields and two tasks."""
+
+
+def write_down(connection: Connection, table: Table) -> None:
+    known = {"at": 1.0, "destination": "crm", "idem_key": "fields:crm:R1", "account_id": "a", "playbook_id": ""}
+    for effect in EFFECTS:
+        connection.execute(insert(table).values(known | effect))
+
+
+def test_effects_of_before_keep_what_is_known_of_their_reasons(url: str) -> None:
+    engine, tables = at_revision(url, "0002")
+    decision = {"run_id": "r1", "playbook_id": "pql", "account_id": "a", "event": "entered"}
+    task = {"destination": "crm", "key": "k1", "task_id": "T1", "account_id": "a", "playbook_id": "pql"}
+    with engine.begin() as connection:
+        write_down(connection, tables.tables["ledger"])
+        connection.execute(insert(tables.tables["decisions"]).values(decision | {"because": "pql.score >= 70"}))
+        crm_tasks = tables.tables["crm_tasks"]
+        connection.execute(insert(crm_tasks).values({c.name: value_of(c, 1) for c in crm_tasks.columns} | task))
+    engine.dispose()
+    again = open_store(url)
+    with again.begin() as connection:
+        kept = connection.execute(select(ledger.c.reasons, ledger.c.crm_id).order_by(ledger.c.id)).all()
+    assert [tuple(row) for row in kept] == [
+        ({"fields": {"health": {}}}, None),
+        ({"fields": {"health": {"old": 40}, "note": {}}}, None),
+        ({"fields": {"health": {"old": 41}}}, None),
+        ({"fields": {"health": {}}}, None),
+        ({"because": "pql.score >= 70"}, "T1"),
+        ({}, None),
+    ]
+    again.dispose()
+
+
+def test_a_worker_of_one_version_earlier_goes_on_writing_its_ledger(url: str) -> None:
+    engine, tables = at_revision(url, "0002")
+    upgrade(engine, HEAD)
+    with engine.begin() as connection:
+        write_down(connection, tables.tables["ledger"])
+        assert connection.execute(select(ledger.c.reasons)).scalars().all() == [{}] * len(EFFECTS)
+    engine.dispose()
 
 
 def test_a_failed_upgrade_leaves_the_earlier_revision_whole(url: str) -> None:

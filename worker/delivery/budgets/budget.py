@@ -40,6 +40,7 @@ class SharedBudget:
 
     def pause(self, bucket: Bucket, seconds: float) -> None:
         """Nobody starts a call of this bucket for so long."""
+        self._day.count_refused(purpose())
         self._pace.pause(bucket, seconds)
 
     def close(self) -> None:

@@ -60,6 +60,7 @@ class Day:
         self._heard = False
         self._ours = 0.0
         self._unwritten: dict[For, float] = {}
+        self._refused: dict[For, float] = {}
         self._written_at: float | None = None
 
     def check(self, purpose: Purpose) -> None:
@@ -79,9 +80,12 @@ class Day:
     def count(self, purpose: Purpose) -> None:
         """One call starts."""
         with self._lock:
-            for playbook, share in purpose.parts.items():
-                key = (purpose.kind, playbook)
-                self._unwritten[key] = self._unwritten.get(key, 0.0) + share
+            _add(self._unwritten, purpose)
+
+    def count_refused(self, purpose: Purpose) -> None:
+        """The CRM called one of the calls too fast."""
+        with self._lock:
+            _add(self._refused, purpose)
 
     def learn(self, told: Told) -> None:
         """Take what the CRM says of its day."""
@@ -138,12 +142,12 @@ class Day:
         except SQLAlchemyError as error:
             log.warning("calls not counted yet", destination=self._destination, problem=type(error).__name__)
             return
-        self._unwritten = {}
+        self._unwritten, self._refused = {}, {}
         self._heard = False
 
     def _exchange(self, connection: Connection) -> None:
-        if self._unwritten:
-            add_calls(connection, self._destination, self._unwritten)
+        if self._unwritten or self._refused:
+            add_calls(connection, self._destination, self._unwritten, self._refused)
         if found := day_told(connection, self._destination):
             others, age_s = found
             self._take(others, self._stopwatch() - age_s)
@@ -152,3 +156,9 @@ class Day:
         ends = self._told.ends if self._told else None
         since = day_start(database_time(connection), ends.timestamp() if ends else None)
         self._ours = sum(calls_since(connection, self._destination, since).values())
+
+
+def _add(counts: dict[For, float], purpose: Purpose) -> None:
+    for playbook, share in purpose.parts.items():
+        key = (purpose.kind, playbook)
+        counts[key] = counts.get(key, 0.0) + share

@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("playbook_id", sa.Text(), nullable=False),
         sa.Column("calls", sa.Double(), nullable=False),
+        sa.Column("refused", sa.Double(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("destination", "quarter", "kind", "playbook_id", name=op.f("pk_call_counts")),
     )
     op.create_table(

@@ -1,0 +1,76 @@
+"""What the conditions look at, read from the state database."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import Connection, func, select
+
+from worker.alerts.conditions import Answers, Ended, Facts, Quota
+from worker.delivery.selection import depth
+from worker.settings.project import Project
+from worker.store.calls import DAY_S, calls_spent
+from worker.store.endings import load_endings
+from worker.store.engine import db_now
+from worker.store.tables import ledger, playbook_runs, runs
+
+BY_HAND = "plgsync run"
+SETTINGS = "settings"
+JOBS = ("run", "deliver", "read_back")
+
+
+def gather(connection: Connection, project: Project | None) -> Facts:
+    """The facts as of now; what is no longer in the settings is left out, while these can be read."""
+    facts = _everything(connection)
+    if project is None:
+        return facts
+    destinations, playbooks = set(project.crm.destinations), {one.id for one in project.playbooks}
+    names = {*project.schedule.schedules, *destinations, *JOBS, BY_HAND, SETTINGS}
+    return replace(
+        facts,
+        endings=tuple(ended for ended in facts.endings if ended.name in names),
+        waiting={key: count for key, count in facts.waiting.items() if key[0] in destinations},
+        answers={name: answers for name, answers in facts.answers.items() if name in destinations},
+        quotas={name: quota for name, quota in facts.quotas.items() if name in destinations},
+        paused=facts.paused & playbooks,
+    )
+
+
+def _everything(connection: Connection) -> Facts:
+    endings = load_endings(connection)
+    return Facts(
+        endings=tuple(Ended(row["name"], row["job"], row["at"], row["kind"], row["problem"]) for row in endings),
+        committed_at=float(connection.execute(select(func.max(runs.c.committed_at))).scalar() or 0.0),
+        waiting={(row["destination"], row["standing"]): row["rows"] for row in depth(connection)},
+        answers=_answers(connection),
+        quotas={
+            one.destination: Quota(one.left, one.limit)
+            for one in calls_spent(connection)
+            if one.left is not None and one.limit is not None
+        },
+        paused=frozenset(_paused(connection)),
+    )
+
+
+def _answers(connection: Connection) -> dict[str, Answers]:
+    counted: dict[str, dict[str, int]] = {}
+    rows = connection.execute(
+        select(ledger.c.destination, ledger.c.status, func.count())
+        .where(ledger.c.at > db_now() - DAY_S, ledger.c.status.in_(["applied", "rejected"]))
+        .group_by(ledger.c.destination, ledger.c.status)
+    )
+    for destination, status, count in rows:
+        counted.setdefault(destination, {})[status] = count
+    return {name: Answers(**counts) for name, counts in counted.items()}
+
+
+def _paused(connection: Connection) -> set[str]:
+    """The playbooks that let nobody in at their newest run."""
+    newest = select(playbook_runs.c.playbook_id, func.max(playbook_runs.c.as_of).label("as_of"))
+    last = newest.group_by(playbook_runs.c.playbook_id).subquery()
+    rows = connection.execute(
+        select(playbook_runs.c.playbook_id, playbook_runs.c.counts).join(
+            last, (last.c.playbook_id == playbook_runs.c.playbook_id) & (last.c.as_of == playbook_runs.c.as_of)
+        )
+    )
+    return {playbook_id for playbook_id, counts in rows if counts.get("paused")}

@@ -1,0 +1,90 @@
+"""The status, as an operator reads it: what needs a person comes last, so that it is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from worker.delivery.selection import STANDINGS
+from worker.status import Ran, Status, Waiting
+
+
+def render_status(status: Status) -> RenderableType:
+    """Schedules, outbox, today's effects and calls, open alerts, and what needs a person."""
+    parts: list[RenderableType] = [Text(f"as of {_time(status.at)}", style="bold"), _last_run(status), _ran(status)]
+    parts.append(_outbox(status) if status.outbox else Text("the outbox is empty: everything was delivered"))
+    parts += [_calls(status)] if status.calls else []
+    parts += [_spent(status)] if status.spent else []
+    told = [f"alert since {_time(one['since'])}: {one['text']}" for one in status.alerts]
+    parts += [Text(line, style="yellow") for line in told]
+    parts += [Text(f"needs a person: {line}", style="red") for line in status.needs_person]
+    return Group(*parts, *([] if status.needs_person else [Text("nothing needs a person", style="green")]))
+
+
+def _last_run(status: Status) -> RenderableType:
+    last = status.last_run
+    if last is None:
+        return Text("nothing has run yet")
+    as_of, at = _time(last["as_of"]), _time(last["committed_at"])
+    return Text(f"last run {last['id']} as of {as_of}, at {at}, settings {last['config_version']}")
+
+
+def _ran(status: Status) -> Table:
+    table = _table("Ran last", "what", "job", "when", "how it ended", "next")
+    for ran in status.ran:
+        table.add_row(ran.name, ran.job.replace("_", " "), _time(ran.at), _ended(ran), _time(ran.next_at))
+    return table
+
+
+def _ended(ran: Ran) -> Text:
+    if ran.at is None:
+        return Text("never ran")
+    if not ran.kind:
+        return Text("well", style="green")
+    good = f"; last well {_time(ran.ok_at)}" if ran.ok_at else "; never well"
+    return Text(f"{ran.problem or ran.kind}{good}", style="red")
+
+
+def _outbox(status: Status) -> Table:
+    table = _table("Outbox", "destination", "state", "rows", "oldest due for")
+    for row in status.outbox:
+        until = f" until {_time(row.until)}" if row.until else ""
+        table.add_row(row.destination, f"{STANDINGS[row.standing]}{until}", str(row.rows), _age(row))
+    return table
+
+
+def _age(row: Waiting) -> str:
+    if row.standing not in {"waiting", "denied"}:
+        return "–"
+    return f"{row.late_s:.0f} s" if row.late_s < 120 else f"{row.late_s / 60:.0f} min"
+
+
+def _calls(status: Status) -> Table:
+    table = _table("Calls today", "destination", "calls", "of these to write", "too fast (429)", "left")
+    for one in status.calls:
+        left = "the CRM has not said" if one.left is None else f"{one.left:,} of {one.limit:,}"
+        table.add_row(one.destination, str(one.calls), str(one.write_calls), str(one.refused_429), left)
+    return table
+
+
+def _spent(status: Status) -> Table:
+    titles = ("destination", "by", "applied", "refused", "without an answer", "calls to write")
+    table = _table("Written today", *titles)
+    for one in status.spent:
+        counts: Iterable[float] = (one.applied, one.rejected, one.unsettled, one.write_calls)
+        table.add_row(one.destination, one.playbook, *(f"{count:g}" for count in counts))
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _time(text: str | None) -> str:
+    return "–" if text is None else f"{text[:10]} {text[11:16]} UTC"

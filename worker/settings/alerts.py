@@ -1,0 +1,100 @@
+"""config/alerts.yaml: whom to tell what, and from when on. The file may be left out: then nobody is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from worker.settings.base import Finding, Percent, SecretRef, Strict
+from worker.settings.known import Known
+
+AlertKind = Literal[
+    "run_failed",
+    "stale_data",
+    "guard_tripped",
+    "rejected",
+    "dead_letters",
+    "quota_short",
+    "access_denied",
+    "playbook_paused",
+]
+Mail = Annotated[str, Field(pattern=r"^[^@\s<>]+@[^@\s<>]+$", examples=["ops@example.com"])]
+
+
+class SlackChannel(Strict):
+    """A webhook that takes Slack's ``{"text": …}``: Slack, Mattermost, Rocket.Chat, Teams by a workflow."""
+
+    kind: Literal["slack"]
+    url: SecretRef
+    """Whoever knows the address may post, so it is a secret."""
+    only: tuple[AlertKind, ...] = ()
+    """Tell only these; left out: everything."""
+
+
+class WebhookChannel(Strict):
+    """A service of your own: JSON, signed with a secret that both sides know."""
+
+    kind: Literal["webhook"]
+    url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$", examples=["https://alerts.example.com/plgsync"])]
+    secret: SecretRef
+    only: tuple[AlertKind, ...] = ()
+
+
+class EmailChannel(Strict):
+    """Mail over SMTP."""
+
+    kind: Literal["email"]
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    starttls: bool = True
+    """Refuse to send when the server does not offer encryption. Switch off only for a server on the same machine."""
+    user: str | None = None
+    password: SecretRef | None = None
+    from_: Mail = Field(alias="from")
+    to: Annotated[tuple[Mail, ...], Field(min_length=1)]
+    only: tuple[AlertKind, ...] = ()
+
+    @model_validator(mode="after")
+    def _signs_in_whole(self) -> EmailChannel:
+        if (self.user is None) != (self.password is None):
+            raise ValueError('"user" and "password" go together')
+        if self.password and not self.starttls:
+            raise ValueError("a password is only sent encrypted: leave starttls on")
+        return self
+
+
+Channel = Annotated[SlackChannel | WebhookChannel | EmailChannel, Field(discriminator="kind")]
+
+
+class Thresholds(Strict):
+    """From when on something is worth a message."""
+
+    rejected_share: Percent = 0.05
+    """More than this share of a day's writes was refused by a CRM …"""
+    rejected_of_at_least: Annotated[int, Field(ge=1)] = 20
+    """… of at least so many."""
+    dead_letters: Annotated[int, Field(ge=1)] = 1
+    """So many rows were given up."""
+    quota_left: Percent = 0.1
+    """Less than this share of the day's API calls is left."""
+
+
+class AlertSettings(Strict):
+    """The whole of config/alerts.yaml."""
+
+    version: Literal[1]
+    channels: dict[str, Channel] = Field(default_factory=dict)
+    when: Thresholds = Thresholds()
+
+
+NO_ALERTS = AlertSettings(version=1)
+
+
+def check_alerts(settings: AlertSettings, known: Known) -> Iterable[Finding]:  # noqa: ARG001 - one shape for all checks
+    """What would keep an alert from being told."""
+    told = {kind for channel in settings.channels.values() for kind in channel.only}
+    everything = any(not channel.only for channel in settings.channels.values())
+    if settings.channels and not everything and "run_failed" not in told:
+        yield Finding(("channels",), "no channel is told when a run failed", severity="warning")
