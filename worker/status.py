@@ -56,19 +56,19 @@ class Spent:
     applied: int
     rejected: int
     unsettled: int
-    write_calls: float
+    calls: float
 
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """A destination's API calls in the CRM's day, and how many of them were made to write.
+    """A destination's API calls in the CRM's day, and how many of them it took to write.
 
     What is left is as the CRM said at ``seen_at``, None when it never did; ``refused_429``: called too fast.
     """
 
     destination: str
     calls: int
-    write_calls: int
+    to_write: int
     refused_429: int
     left: int | None
     limit: int | None

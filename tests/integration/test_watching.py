@@ -6,7 +6,6 @@ import json
 import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,16 +19,27 @@ LOGS = "run.log"
 
 
 @pytest.fixture(scope="module")
-def after_days(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with open_stage(tmp_path_factory.mktemp("watching") / "project") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def to_set_up(stage: Stage) -> dict[str, int]:
+    """The calls it took to create our fields, which the CRMs' logs no longer have."""
+    return {one["destination"]: one["calls"] for one in stage.plgsync("status", "--json")["calls"]}
+
+
+@pytest.fixture(scope="module")
+def after_days(stage: Stage, to_set_up: dict[str, int]) -> Stage:
     """A company after four daily runs; nothing here changes it."""
-    folder: Path = tmp_path_factory.mktemp("watching")
-    with open_stage(folder / "project") as stage:
-        for day in DAYS:
-            done = stage.attempt("run", "--as-of", day, "--first-run", "--json-logs")
-            assert done.returncode == 0, done.stderr
-            with (stage.folder / LOGS).open("a", encoding="utf-8") as logs:
-                logs.write(done.stderr)
-        yield stage
+    assert all(to_set_up.values())
+    for day in DAYS:
+        done = stage.attempt("run", "--as-of", day, "--first-run", "--json-logs")
+        assert done.returncode == 0, done.stderr
+        with (stage.folder / LOGS).open("a", encoding="utf-8") as logs:
+            logs.write(done.stderr)
+    return stage
 
 
 def why(stage: Stage, *arguments: str) -> list[dict[str, Any]]:
@@ -58,7 +68,7 @@ def test_a_task_says_which_playbook_made_it_and_what_was_true(after_days: Stage)
     assert made["playbook_id"] == "pql-to-task"
     assert made["because"]
     assert task["Subject"] in made["task"]
-    assert why(after_days, task["Plgsync_Key__c"])[-1] == made
+    assert made in why(after_days, task["Plgsync_Key__c"])
 
 
 def test_an_account_is_found_by_its_name_and_shows_both_crms(after_days: Stage) -> None:
@@ -78,7 +88,7 @@ def test_what_is_no_record_and_no_account_is_one_clear_message(after_days: Stage
     assert after_days.attempt("why", "001", "--field", "helth_score").returncode == 1
 
 
-def test_status_shows_what_ran_what_was_spent_and_what_is_left(after_days: Stage) -> None:
+def test_status_shows_what_ran_what_was_spent_and_what_is_left(after_days: Stage, to_set_up: dict[str, int]) -> None:
     status = after_days.plgsync("status", "--json")
     assert status["needs_person"] == []
     assert {one["name"]: one["kind"] for one in status["ran"]}["plgsync run"] == ""
@@ -87,12 +97,12 @@ def test_status_shows_what_ran_what_was_spent_and_what_is_left(after_days: Stage
     for calls in status["calls"]:
         on_the_wire = after_days.calls(calls["destination"])
         logins = [one for one in on_the_wire if "oauth" in one["path"]]
-        assert calls["calls"] == len(on_the_wire) - len(logins)
-        assert calls["write_calls"] == after_days.write_calls(calls["destination"])
+        assert calls["calls"] == to_set_up[calls["destination"]] + len(on_the_wire) - len(logins)
+        assert after_days.write_calls(calls["destination"]) <= calls["to_write"] < calls["calls"]
         assert 0 < calls["left"] < calls["limit"]
         spent = [one for one in status["spent"] if one["destination"] == calls["destination"]]
         assert {"scores", "pql-to-task"} <= {one["playbook"] for one in spent}
-        assert round(sum(one["write_calls"] for one in spent)) == calls["write_calls"]
+        assert round(sum(one["calls"] for one in spent)) == calls["to_write"]
     shown = after_days.plgsync("status").stdout
     assert "nothing needs a person" in shown
 

@@ -66,15 +66,15 @@ def _calls(status: Status) -> Table:
     table = _table("Calls today", "destination", "calls", "of these to write", "too fast (429)", "left")
     for one in status.calls:
         left = "the CRM has not said" if one.left is None else f"{one.left:,} of {one.limit:,}"
-        table.add_row(one.destination, str(one.calls), str(one.write_calls), str(one.refused_429), left)
+        table.add_row(one.destination, str(one.calls), str(one.to_write), str(one.refused_429), left)
     return table
 
 
 def _spent(status: Status) -> Table:
-    titles = ("destination", "by", "applied", "refused", "without an answer", "calls to write")
+    titles = ("destination", "by", "applied", "refused", "without an answer", "calls")
     table = _table("Written today", *titles)
     for one in status.spent:
-        counts: Iterable[float] = (one.applied, one.rejected, one.unsettled, one.write_calls)
+        counts: Iterable[float] = (one.applied, one.rejected, one.unsettled, one.calls)
         table.add_row(one.destination, one.playbook, *(f"{count:g}" for count in counts))
     return table
 

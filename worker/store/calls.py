@@ -62,7 +62,7 @@ class CallsSpent:
 
     @property
     def writing(self) -> int:
-        """Those that were made to write something."""
+        """Those it took to write something; what had to be looked up for that counts."""
         return round(sum(calls for (kind, _), calls in self.ours.items() if kind != READ))
 
     @property

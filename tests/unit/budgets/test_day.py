@@ -151,6 +151,23 @@ def test_calls_are_counted_for_what_they_were_for(worker: Worker, store: Engine)
     assert (found.total, found.used, found.limit, found.day_ends) == (3, 9, 1000, TONIGHT)
 
 
+def test_calls_that_were_too_fast_are_counted_over_all_workers(store: Engine) -> None:
+    workers = [Worker(store, Quota()) for _ in range(2)]
+    for one in workers:
+        with spending_on("fields", []):
+            one.budget.acquire(CALLS)
+            one.budget.pause(CALLS, 0.0)
+        one.budget.close()
+    assert (spent(store).refused, spent(store).total) == (2, 2)
+
+
+@pytest.mark.parametrize(("hours_ago", "left"), [(23, 970), (25, None)])
+def test_of_a_rolling_day_nothing_is_known_once_it_has_gone_by(store: Engine, hours_ago: int, left: int | None) -> None:
+    with store.begin() as connection:
+        note_day(connection, "crm", DayTold(1000, 30, None), hours_ago * 3600.0)
+    assert spent(store).left == left
+
+
 def test_a_database_that_is_away_stops_no_call(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     from sqlalchemy.exc import OperationalError
 

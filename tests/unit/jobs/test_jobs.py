@@ -21,6 +21,8 @@ from worker.settings.environment import database_url
 from worker.settings.problems import ConfigError
 from worker.settings.project import Project, load_project
 from worker.starting import write_project
+from worker.stopping import Stop
+from worker.store.endings import note_ending
 from worker.store.engine import open_store
 from worker.store.lock import Busy, exclusive_run
 from worker.store.schedules import DueJob
@@ -245,3 +247,14 @@ def test_settings_that_cannot_be_read_are_told_by_scheduled_jobs_until_they_are_
     with open_jobs(folder, tell=True) as jobs:
         jobs.watch()
     assert told(folder) == []
+
+
+def test_a_worker_that_is_told_to_end_leaves_what_is_to_tell_to_the_next(jobs: Jobs, project: Project) -> None:
+    with jobs.engine.begin() as connection:
+        note_ending(connection, "daily", "run", "StaleData", "the source is empty")
+    told_to_end = Jobs(project, jobs.engine, {}, stop=Stop())
+    told_to_end.stop.ask()
+    for one, expected in ((told_to_end, []), (jobs, ["daily"])):
+        one.watch()
+        with jobs.engine.begin() as connection:
+            assert [row["subject"] for row in open_alerts(connection)] == expected
