@@ -23,7 +23,7 @@ from worker.committing import commit_run
 from worker.computing import Computed, compute, iso, refuse_going_back
 from worker.delivery.budgets.budget import open_budget
 from worker.delivery.guard import check_plan
-from worker.delivery.outbox import give_back_leases
+from worker.delivery.leases import give_back_leases
 from worker.delivery.reading import load_view, read_crm, save_view
 from worker.delivery.send import Delivery, deliver_patiently, fewest_write_calls
 from worker.settings.environment import shared_redis_url

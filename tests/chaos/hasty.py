@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from connectors.base import Outcome
 from worker.app import app as app
 from worker.delivery import send
-from worker.delivery.outbox import Entry
+from worker.delivery.leases import Entry
 from worker.delivery.settle import settle
 
 _careful = send.claim

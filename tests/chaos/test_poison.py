@@ -13,7 +13,8 @@ from tests.chaos.crew import open_crew
 from tests.chaos.ground import open_ground
 from tests.chaos.producer import new_task
 from tests.chaos.wanted import unsettled
-from worker.delivery.outbox import CRASHES_BEFORE_DEAD, queue_tasks
+from worker.delivery.leases import CRASHES_BEFORE_DEAD
+from worker.delivery.outbox import queue_tasks
 from worker.store.tables import outbox
 
 POISON = "poison"

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
-from worker.delivery.outbox import NO_RECORD, operation_key, possible_values
+from worker.delivery.leases import possible_values
+from worker.delivery.outbox import NO_RECORD, operation_key
 from worker.delivery.selection import EVERYTHING, Selection, standing
 from worker.store.engine import db_now
 from worker.store.tables import outbox

@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, delete, select
 
 from connectors.base import CreateRecord, Outcome, Scalar
-from worker.delivery.outbox import REASONS, Entry, newest_wins
+from worker.delivery.leases import Entry
+from worker.delivery.outbox import REASONS, newest_wins
 from worker.delivery.payload import payload_hash, to_payload
 from worker.store.crm import CREATED, confirm_written
 from worker.store.engine import database_time

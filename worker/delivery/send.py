@@ -16,7 +16,7 @@ from structlog.contextvars import bound_contextvars
 
 from connectors.base import AccessDenied, CallFailed, Connector, Outcome, QuotaExhausted, Unavailable, Underway
 from worker.delivery.budgets.purpose import spending_on
-from worker.delivery.outbox import Entry, claim, count_due, seconds_to_next
+from worker.delivery.leases import Entry, claim, count_due, seconds_to_next
 from worker.delivery.payload import KINDS, OPERATIONS, Kind, to_operation
 from worker.delivery.settle import hold_back, put_back, settle
 

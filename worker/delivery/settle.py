@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, case, delete, func, select, update
 
 from connectors.base import Outcome
-from worker.delivery.outbox import NO_RECORD, Entry, effect_of
+from worker.delivery.leases import Entry, effect_of
+from worker.delivery.outbox import NO_RECORD
 from worker.delivery.payload import payload_hash
 from worker.delivery.record_outbox import note_record
 from worker.store.crm import GONE, confirm_written

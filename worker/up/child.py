@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Engine
 
-from worker.delivery.outbox import give_back_leases
+from worker.delivery.leases import give_back_leases
 from worker.failures import describe_failure, explain_failure
 from worker.heartbeat import DEAD_AFTER_S, beat_while
 from worker.jobs import make_ready, note_failure, open_jobs

@@ -11,7 +11,8 @@ from sqlalchemy import Engine, update
 
 from connectors.base import CreateRecord
 from tests.unit.delivery.scripted import ScriptedConnector
-from worker.delivery.outbox import CRASHES_BEFORE_DEAD, NewFields, NewTask, claim, queue_fields, queue_tasks
+from worker.delivery.leases import CRASHES_BEFORE_DEAD, claim
+from worker.delivery.outbox import NewFields, NewTask, queue_fields, queue_tasks
 from worker.delivery.record_outbox import queue_records
 from worker.delivery.send import deliver
 from worker.store.ledger import effects_of
