@@ -11,12 +11,15 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: $(VENV)/.installed
 	$(BIN)/plgsync demo
 
+# Many tests wait for servers and processes they break, so twice as many run as there are cores.
+TEST_PROCESSES ?= $(shell $(PYTHON) -c "import os; print(2 * (os.cpu_count() or 1))")
+
 test: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
 
 # The long form of tests/chaos: a thousand kill -9 (make chaos CHAOS_KILLS=200 for fewer), one test at a time, for hours.
 CHAOS_KILLS ?= 1000

@@ -6,6 +6,7 @@ operation is safe to send again (updates by record id, CRM tasks by their key in
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +15,7 @@ import structlog
 from sqlalchemy import Engine
 from structlog.contextvars import bound_contextvars
 
-from connectors.base import AccessDenied, CallFailed, Connector, Outcome, QuotaExhausted, Unavailable, Underway
+from connectors.base import AccessDenied, CallFailed, Connector, QuotaExhausted, Unavailable, Underway
 from worker.delivery.budgets.purpose import spending_on
 from worker.delivery.leases import Entry, claim, count_due, seconds_to_next
 from worker.delivery.payload import KINDS, OPERATIONS, Kind, to_operation
@@ -99,9 +100,9 @@ def _deliver_kind(
             if halt.code == QUOTA:
                 hold_back(engine, connector.name, KINDS[KINDS.index(kind) :], halt.code, reason, halt.wait_s)
             return halt.others_go_on
-        counts = settle(engine, entries, outcomes)
-        _add(delivery, kind, counts)
-        _say(connector.name, kind, entries, outcomes)
+        noted = settle(engine, entries, outcomes)
+        _add(delivery, kind, Counter(noted.values()))
+        _say(connector.name, kind, entries, noted)
     return False
 
 
@@ -130,14 +131,11 @@ def _halt(failure: CallFailed, now: datetime) -> _Halt:
             return _Halt("CALL_FAILED", str(failure), _DENIED_WAIT_S)
 
 
-def _say(destination: str, kind: str, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> None:
+def _say(destination: str, kind: str, entries: Sequence[Entry], noted: Mapping[str, str]) -> None:
     """One line per run and playbook whose operations were in the batch; a batch may hold what several runs queued."""
-    statuses = {outcome.key: outcome.status for outcome in outcomes}
-    groups: dict[tuple[str, str], dict[str, int]] = {}
+    groups: dict[tuple[str, str], Counter[str]] = {}
     for entry in entries:
-        counts = groups.setdefault((entry.run_id, entry.playbook_id), {})
-        status = statuses.get(entry.key, "unknown")
-        counts[status] = counts.get(status, 0) + 1
+        groups.setdefault((entry.run_id, entry.playbook_id), Counter())[noted[entry.key]] += 1
     for (run_id, playbook_id), counts in sorted(groups.items()):
         of_playbook = {"playbook": playbook_id} if playbook_id else {}
         with bound_contextvars(run_id=run_id, destination=destination, **of_playbook):
@@ -178,7 +176,7 @@ def deliver_patiently(
     return total
 
 
-def _add(delivery: Delivery, kind: str, counts: dict[str, int]) -> None:
+def _add(delivery: Delivery, kind: str, counts: Mapping[str, int]) -> None:
     for status, count in counts.items():
         delivery.outcomes[status] = delivery.outcomes.get(status, 0) + count
     if "applied" in counts:

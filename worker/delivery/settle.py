@@ -25,33 +25,33 @@ _CRM_IS_UP_S = 60.0
 _NEWEST = 1000
 
 
-def settle(engine: Engine, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> dict[str, int]:
-    """Write down one outcome per entry and count them by status.
+def settle(engine: Engine, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """Write down one outcome per entry; answers what was written down, by key.
 
-    An entry whose lease was lost meanwhile is passed over: whoever holds it now reports for it. What was sent late may
-    have replaced newer values in the CRM, though, so those are sent once more.
+    An entry whose lease was lost meanwhile is passed over (``fenced``): whoever holds it now reports for it. What was
+    sent late may have replaced newer values in the CRM, though, so those are sent once more.
     """
     answers = {outcome.key: outcome for outcome in outcomes}
 
-    def write_down(connection: Connection) -> dict[str, int]:
-        counts: dict[str, int] = {}
+    def write_down(connection: Connection) -> dict[str, str]:
+        noted: dict[str, str] = {}
         effects = []
         may_die = _may_die(connection, entries, outcomes)
         for entry in sorted(entries, key=lambda entry: entry.idem_key):
             outcome = answers.get(entry.key) or Outcome(entry.key, "unknown", code="NO_OUTCOME")
             if not _write_state(connection, entry, outcome, may_die=may_die):
-                counts["fenced"] = counts.get("fenced", 0) + 1
+                noted[entry.key] = "fenced"
                 if entry.kind == "fields" and outcome.status in {"applied", "unknown"}:
                     _send_newest_again(connection, entry)
                 continue
-            counts[outcome.status] = counts.get(outcome.status, 0) + 1
+            noted[entry.key] = outcome.status
             effects.append(effect_of(entry, outcome.status, outcome.code, outcome.reason, outcome.record_id))
             if outcome.status == "applied":
                 _remember(connection, entry, outcome)
             if outcome.stale_record and entry.kind in {"fields", "task_create"}:
                 _forget_record(connection, entry)
         record_effects(connection, effects)
-        return counts
+        return noted
 
     return transact(engine, write_down)
 

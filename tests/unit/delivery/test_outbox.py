@@ -121,7 +121,7 @@ def test_a_late_answer_under_a_lost_lease_changes_nothing(store: Engine, rows: R
     assert [entry.id for entry in taken_over] == [entry.id for entry in frozen]
     held = rows()
 
-    assert settle(store, frozen, [Outcome(frozen[0].key, "rejected")]) == {"fenced": 1}
+    assert settle(store, frozen, [Outcome(frozen[0].key, "rejected")]) == {frozen[0].key: "fenced"}
     assert rows() == held
 
 
@@ -136,7 +136,7 @@ def test_values_that_a_late_worker_may_have_put_back_are_replaced_by_the_newest_
     assert crm.records == {"001A": {"Health": 55}}
 
     crm.records["001A"]["Health"] = 40  # the frozen worker's request arrives at last
-    assert settle(store, frozen, [Outcome(frozen[0].key, "applied")]) == {"fenced": 1}
+    assert settle(store, frozen, [Outcome(frozen[0].key, "applied")]) == {frozen[0].key: "fenced"}
     deliver(store, crm, now=now)
     assert crm.records == {"001A": {"Health": 55}}
 
@@ -149,8 +149,8 @@ def test_a_late_answer_is_made_good_even_while_the_newer_values_are_under_way(
     put_fields(store, fields("001A", Health=55), run_id="r2")
     make_due(store)
     newer = claim(store, "crm", "fields", 100)
-    assert settle(store, frozen, [Outcome(frozen[0].key, "applied")]) == {"fenced": 1}
-    assert settle(store, newer, [Outcome(newer[0].key, "applied")]) == {"applied": 1}
+    assert settle(store, frozen, [Outcome(frozen[0].key, "applied")]) == {frozen[0].key: "fenced"}
+    assert settle(store, newer, [Outcome(newer[0].key, "applied")]) == {newer[0].key: "applied"}
     deliver(store, crm, now=now)
     assert crm.records == {"001A": {"Health": 55}}
     deliver(store, crm, now=now)
