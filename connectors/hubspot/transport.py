@@ -6,7 +6,6 @@ by itself) and its typed models are never built (they cost ten times the JSON pa
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,6 +14,8 @@ import urllib3
 from hubspot import HubSpot
 from hubspot.crm.objects.exceptions import ApiException
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
+
+from connectors.wire import parse_json
 
 CONNECT_TIMEOUT_S = 3.05
 
@@ -96,7 +97,7 @@ class HubSpotTransport:
 
 def _answer(status: int, headers: Mapping[str, str], data: bytes) -> Answer:
     try:
-        body = json.loads(data) if data else None
+        body = parse_json(data) if data else None
     except ValueError:
         body = None
     if 200 <= status < 300 and status != 204 and not isinstance(body, dict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 import time
@@ -25,6 +24,7 @@ from connectors.salesforce.auth import Tokens
 from connectors.salesforce.errors import Refused, Unanswered, failure
 from connectors.salesforce.soql import URI_LIMIT
 from connectors.salesforce.transport import Line, Wire, never_sent, open_session, settle
+from connectors.wire import compact_json, parse_json
 
 Row = dict[str, Any]
 
@@ -45,7 +45,6 @@ QUOTA_MEMORY_S = 600.0
 
 _USAGE = re.compile(r"(?:^|[;\s])api-usage=(\d+)/(\d+)")
 
-_COMPACT = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
 
 log = structlog.get_logger(__name__)
 
@@ -183,10 +182,10 @@ class Client:
             raise Unavailable(str(error), BLIP_SECONDS) from None
 
     def _send(self, method: str, path: str, body: object, writes: bool) -> Any:
-        data = None if body is None else _COMPACT(body)
+        data = None if body is None else compact_json(body)
         try:
             content = self._answer(method, path, data, writes).content
-            return json.loads(content) if content else None
+            return parse_json(content) if content else None
         except ValueError:
             raise Unanswered("Salesforce's answer was cut short") from None
 

@@ -28,7 +28,7 @@ set ``exchange.records`` (number of records in the call) and ``exchange.note(...
 ``if (refusal := await refuse_before(exchange)): return refusal``.
 
 A CRM that wants none of Starlette's cost gives ``Gate(..., direct=answer)``: ``answer(exchange)`` returns a
-`gate.Reply`, or None to let the app answer. ``exchange.headers``, ``exchange.query()`` and ``core.wire`` (JSON) are
+`gate.Reply`, or None to let the app answer. ``exchange.headers``, ``exchange.query()`` and `connectors.wire` (JSON) are
 all it needs. `core.lasting` keeps in SQLite the state of a CRM that says what changed (`lasting.Lasting`).
 
 ``Sim(kinds=...)`` names the kinds of fault only this CRM knows. Requests below ``/__sim`` and the page at

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from connectors.sandbox.core.control import ControlError
-from connectors.sandbox.core.wire import compact_json, parse_json
+from connectors.wire import compact_json, parse_json
 
 _TABLE = """
 create table if not exists state (

@@ -18,7 +18,6 @@ from starlette.routing import Route
 
 from connectors.sandbox.core.control import control_routes
 from connectors.sandbox.core.gate import Direct, Exchange, Gate, Reply, refuse_before
-from connectors.sandbox.core.wire import compact_json
 from connectors.sandbox.hubspot.auth import Caller
 from connectors.sandbox.hubspot.call import Answer, Call
 from connectors.sandbox.hubspot.errors import Refusal, missing_scopes
@@ -28,6 +27,7 @@ from connectors.sandbox.hubspot.page import page
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.routes import Found, find_route
 from connectors.sandbox.hubspot.seed import load_seed
+from connectors.wire import compact_json
 
 __all__ = ["Portal", "hubspot_app", "load_seed", "open_portal"]
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from connectors.sandbox.core.gate import Exchange
-from connectors.sandbox.core.wire import parse_json
 from connectors.sandbox.hubspot.errors import JsonObject, Refusal, invalid_json
 from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.record import Record
 from connectors.sandbox.hubspot.records import RecordStore, echo
 from connectors.sandbox.hubspot.schema import Schema
 from connectors.sandbox.hubspot.shapes import whole
+from connectors.wire import parse_json
 
 if TYPE_CHECKING:
     from connectors.sandbox.hubspot.portal import Portal

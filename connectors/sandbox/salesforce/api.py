@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connectors.sandbox.core.gate import Exchange
-from connectors.sandbox.core.wire import compact_json, parse_json
 from connectors.sandbox.salesforce.disturb import Disturbance
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.refusal import Refused, malformed, not_found
 from connectors.sandbox.salesforce.schema import ObjectType
 from connectors.sandbox.salesforce.table import Journal
+from connectors.wire import compact_json, parse_json
 
 Json = Any
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.sandbox.core.wire import compact_json, parse_json
+from connectors.wire import compact_json, parse_json
 
 SCALARS = (
     st.none()
