@@ -24,7 +24,7 @@ test: $(VENV)/.installed-dev
 # The long form of tests/chaos: a thousand kill -9 (make chaos CHAOS_KILLS=200 for fewer), one test at a time, for hours.
 CHAOS_KILLS ?= 1000
 chaos: $(VENV)/.installed-dev
-	CHAOS_KILLS=$(CHAOS_KILLS) $(BIN)/python -m pytest tests/chaos -m "" -s -p no:xdist
+	CHAOS_KILLS=$(CHAOS_KILLS) $(BIN)/python -m pytest tests/chaos tests/integration/test_celery.py -m "" -s -p no:xdist
 
 # What things cost on this machine: every figure is a ratio measured within one run. No part of "make test".
 bench: $(VENV)/.installed-dev

@@ -41,6 +41,7 @@ def test_control_without_a_key_in_the_crm_tasks_are_doubled(
     assert not verdict.lost
 
 
+@pytest.mark.long
 @pytest.mark.timeout(10 * KILLS + 600)
 def test_control_acknowledged_before_it_is_sent_tasks_are_lost(
     tmp_path: Path, postgres_url: str, broker: ValkeyServer, chance: Random, figures: Figures

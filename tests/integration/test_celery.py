@@ -114,6 +114,7 @@ def test_a_tick_computes_and_delivers_once_and_a_killed_worker_loses_nothing(
     assert all(row["last_code"] == "NO_RECORD" for row in quiet)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_a_worker_told_to_end_in_mid_delivery_ends_after_its_batch_and_the_next_goes_on(
     live_stage: Stage, broker: str, postgres_url: str, tmp_path: Path
