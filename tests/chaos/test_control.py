@@ -19,6 +19,7 @@ from tests.chaos.test_kills import kill_at_random, slow_and_forgetful
 _KILLS = max(6, KILLS // 5)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(10 * KILLS + 600)
 def test_control_without_a_key_in_the_crm_tasks_are_doubled(
     tmp_path: Path, postgres_url: str, broker: ValkeyServer, chance: Random, figures: Figures
