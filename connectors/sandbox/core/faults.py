@@ -11,6 +11,8 @@ Kinds every sandbox knows:
 | ``status`` | status, body, headers, text | answers so, without applying |
 | ``status_after`` | the same | applies, then answers so |
 | ``delay`` | ms | answers as usual, later |
+| ``hold`` | | answers as usual once the faults are cleared; applies nothing if the client gave up before |
+| ``hold_after`` | | applies, then the same |
 | ``drop_before`` | rst | closes the connection without applying |
 | ``drop_after`` | rst | applies everything, then closes the connection without an answer |
 | ``hang`` | max_s (60) | never answers, applies nothing; closes when the client gives up or at max_s |
@@ -21,6 +23,7 @@ Kinds every sandbox knows:
 
 from __future__ import annotations
 
+import asyncio
 import random
 import re
 from collections.abc import Mapping
@@ -32,6 +35,8 @@ COMMON_KINDS = frozenset(
         "status",
         "status_after",
         "delay",
+        "hold",
+        "hold_after",
         "drop_before",
         "drop_after",
         "hang",
@@ -64,6 +69,7 @@ class Fault:
     dice: random.Random = field(default_factory=random.Random)
     seen: int = 0
     fired: int = 0
+    cleared: asyncio.Event = field(default_factory=asyncio.Event)
 
     def meets(self, method: str, path: str) -> bool:
         """Whether this request sets the fault off; counts the request."""
@@ -115,7 +121,9 @@ class Faults:
         return next((fault for fault in self._armed if fault.meets(method, path)), None)
 
     def disarm(self) -> None:
-        """Forget every fault."""
+        """Forget every fault, and let go of the requests they hold."""
+        for fault in self._armed:
+            fault.cleared.set()
         self._armed.clear()
 
     def to_json(self) -> list[dict[str, Any]]:

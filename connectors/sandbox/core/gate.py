@@ -129,6 +129,8 @@ async def refuse_before(exchange: Exchange) -> Response | None:
             await asyncio.sleep(exchange.fault.args.get("ms", 0) / 1000)  # type: ignore[union-attr]
         case "drop_before":
             raise exchange.drop()
+        case "hold":
+            await _hold(exchange)
         case "hang":
             await _hang(exchange)
     return None
@@ -210,6 +212,8 @@ class Gate:
         match exchange.kind():
             case "drop_after":
                 raise exchange.drop()
+            case "hold_after":
+                await _hold(exchange)
             case "hang_after":
                 await _hang(exchange)
             case "status_after":
@@ -270,12 +274,22 @@ def _scripted(exchange: Exchange) -> Response:
 
 async def _hang(exchange: Exchange) -> None:
     limit = float(exchange.fault.args.get("max_s", 60)) if exchange.fault else 0.0
-    moments = (exchange.sim.stopping, exchange.connection.closed)
+    await _first_of(exchange.sim.stopping, exchange.connection.closed, within=limit)
+    raise exchange.drop()
+
+
+async def _hold(exchange: Exchange) -> None:
+    cleared = exchange.fault.cleared if exchange.fault else exchange.sim.stopping
+    await _first_of(cleared, exchange.sim.stopping, exchange.connection.closed)
+    if not cleared.is_set():
+        raise exchange.drop()
+
+
+async def _first_of(*moments: asyncio.Event, within: float | None = None) -> None:
     waits = [asyncio.create_task(moment.wait()) for moment in moments]
-    await asyncio.wait(waits, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait(waits, timeout=within, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
         wait.cancel()
-    raise exchange.drop()
 
 
 async def _until_closed(receive: Receive) -> None:

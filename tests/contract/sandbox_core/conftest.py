@@ -65,6 +65,14 @@ class Served:
     def arm(self, **fault: object) -> None:
         self.http.post(f"{self.url}/__sim/faults", json=fault, timeout=10).raise_for_status()
 
+    def met(self) -> int:
+        """How many requests have met a fault since the last clearing."""
+        armed = requests.get(f"{self.url}/__sim/faults", timeout=10).json()["faults"]
+        return sum(fault["fired"] for fault in armed)
+
+    def disarm(self) -> None:
+        requests.post(f"{self.url}/__sim/faults", json={"clear": True}, timeout=10).raise_for_status()
+
     def log(self, **query: str) -> JsonObject:
         answer: JsonObject = self.http.get(f"{self.url}/__sim/log", params=query, timeout=10).json()
         return answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -56,6 +57,30 @@ def test_a_hung_request_does_not_delay_stopping(served):
         served.crm.sim.stopping._loop.call_soon_threadsafe(served.crm.sim.stopping.set)
         assert raw.recv(10) == b""
     assert served.crm.applied == ["a"]
+
+
+@pytest.mark.parametrize(("kind", "meanwhile"), [("hold", []), ("hold_after", ["one"])])
+def test_a_held_request_is_answered_once_the_faults_are_cleared(served, kind, meanwhile):
+    served.arm(kind=kind)
+    with ThreadPoolExecutor() as pool:
+        held = pool.submit(served.post, "one")
+        while not served.met() or served.crm.applied != meanwhile:
+            assert not held.done()
+        assert not held.done()
+        served.disarm()
+        assert held.result().json()["count"] == 1
+    assert served.crm.applied == ["one"]
+
+
+@pytest.mark.parametrize(("kind", "applied"), [("hold", []), ("hold_after", ["one"])])
+def test_of_a_held_request_whose_client_gave_up_nothing_more_is_applied(served, kind, applied):
+    served.arm(kind=kind)
+    with pytest.raises(requests.ReadTimeout):
+        served.http.post(f"{served.url}/apply", data="one", timeout=0.5)
+    while not served.log()["total"]:
+        threading.Event().wait(0.01)
+    served.disarm()
+    assert served.crm.applied == applied
 
 
 def test_a_truncated_body_is_shorter_than_announced(served):
