@@ -1,0 +1,56 @@
+"""What every connector promises: operations in, one outcome per operation out. Nothing in here does I/O."""
+
+from connectors.base.budgets import Bucket, Budget, Permit, Told
+from connectors.base.connector import Connector
+from connectors.base.destinations import Destination, MatchField, Secret, TaskSettings
+from connectors.base.errors import AccessDenied, CallFailed, QuotaExhausted, Unavailable, Underway
+from connectors.base.facts import CrmFact, Cursor, DealFact, ReadBack, RecordFact, TaskFact
+from connectors.base.fields import FieldNeed, FieldSpec, FieldType, Scalar, SetupStep
+from connectors.base.health import Health, Usage
+from connectors.base.journal import Journal
+from connectors.base.operations import CloseTask, CreateRecord, CreateTask, Operation, UpdateFields, UpdateTask
+from connectors.base.outcomes import Outcome, Status
+from connectors.base.records import Match, MatchKey, Owner, Person
+
+__all__ = [
+    "AccessDenied",
+    "Bucket",
+    "Budget",
+    "CallFailed",
+    "CloseTask",
+    "Connector",
+    "CreateRecord",
+    "CreateTask",
+    "CrmFact",
+    "Cursor",
+    "DealFact",
+    "Destination",
+    "FieldNeed",
+    "FieldSpec",
+    "FieldType",
+    "Health",
+    "Journal",
+    "Match",
+    "MatchField",
+    "MatchKey",
+    "Operation",
+    "Outcome",
+    "Owner",
+    "Permit",
+    "Person",
+    "QuotaExhausted",
+    "ReadBack",
+    "RecordFact",
+    "Scalar",
+    "Secret",
+    "SetupStep",
+    "Status",
+    "TaskFact",
+    "TaskSettings",
+    "Told",
+    "Unavailable",
+    "Underway",
+    "UpdateFields",
+    "UpdateTask",
+    "Usage",
+]

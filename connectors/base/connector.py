@@ -1,0 +1,68 @@
+"""The protocol that every connector keeps: operations in, one outcome per operation out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+from connectors.base.facts import Cursor, ReadBack
+from connectors.base.fields import FieldNeed, FieldSpec, SetupStep
+from connectors.base.health import Health, Usage
+from connectors.base.operations import Operation
+from connectors.base.outcomes import Outcome
+from connectors.base.records import Match, MatchKey, Owner, Person
+
+
+class Connector(Protocol):
+    """One CRM. Every method may raise `AccessDenied`, `QuotaExhausted` or `Unavailable`, `write` also `Underway`."""
+
+    @property
+    def name(self) -> str:
+        """The destination's name in ``config/crm.yaml``."""
+
+    def batch_size(self, operation: type[Operation], waiting: int) -> int:
+        """How many operations of one class to hand to `write` together when ``waiting`` of them are due."""
+
+    def fewest_calls(self, operation: type[Operation], count: int) -> int:
+        """The fewest write calls that can carry ``count`` operations of one class."""
+
+    def check(self) -> Health:
+        """Who we are, what we may do and what is left of the quota; changes nothing."""
+
+    def describe(self, object: Literal["account", "task"]) -> Mapping[str, FieldSpec]:
+        """Every field of the object that we can see, by name."""
+
+    def match(self, keys: Sequence[MatchKey], fields: Sequence[str]) -> Sequence[Match]:
+        """One match per key, in order: stored id, then match field, then the fallbacks in order."""
+
+    def people(self, emails: Sequence[str]) -> Sequence[Person]:
+        """One person per e-mail address, in order; more than one hit is reported, never guessed."""
+
+    def owners(self) -> Sequence[Owner]:
+        """Everybody who can own a task, inactive people included and marked."""
+
+    def write(self, operations: Sequence[Operation]) -> Sequence[Outcome]:
+        """Send operations of one class; one outcome per operation, in the order given.
+
+        Batches as large as the CRM allows. A refused record never fails its neighbours. No record may
+        appear twice in one call (`ValueError`).
+        """
+
+    def read_back(self, since: Cursor, fields: Sequence[str], tasks: Mapping[str, str]) -> ReadBack:
+        """What humans changed since the cursor: company records, deals, and our tasks.
+
+        ``tasks`` maps the keys of our open tasks to their CRM ids. At an empty cursor every open deal is
+        read, and no company record (they come from `match`).
+        """
+
+    def setup(self, needs: Sequence[FieldNeed], dry_run: bool) -> Sequence[SetupStep]:
+        """Create what is missing, read it back, and say for each need how it stands now."""
+
+    def record_url(self, record_id: str) -> str:
+        """Where a person opens this company record in the browser; no call once the CRM has been read."""
+
+    def usage(self) -> Usage:
+        """API calls made by this object so far."""
+
+    def close(self) -> None:
+        """Give connections back; the object is not used again."""

@@ -1,0 +1,25 @@
+"""An *outcome* is what the CRM answered for exactly one operation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["applied", "rejected", "retry", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the CRM answered for one operation.
+
+    ``unknown``: sent without an answer, so it may have been applied; reconciled by key before any
+    re-create. ``stale_record``: the record we knew is gone, match again. ``reason`` is the CRM's own
+    words with values and tokens removed.
+    """
+
+    key: str
+    status: Status
+    record_id: str | None = None
+    code: str = ""
+    reason: str = ""
+    stale_record: bool = False
