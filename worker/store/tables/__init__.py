@@ -1,0 +1,43 @@
+"""The tables, in the order of the story: runs, what was computed, what a CRM told, what is sent.
+
+Leases and due times are seconds since 1970 on the database's own clock (`worker.store.engine.db_now`);
+everything else that is a moment is an ISO text in UTC, so that SQLite and Postgres read the same.
+"""
+
+from worker.store.tables.alerts import alert_messages, alerts
+from worker.store.tables.budgets import call_counts, call_windows, quotas
+from worker.store.tables.crm import connector_journal, crm_deals, crm_records, crm_tasks, cursors, snapshot
+from worker.store.tables.ledger import ledger
+from worker.store.tables.outbox import outbox
+from worker.store.tables.playbooks import decisions, memberships, playbook_runs, playbook_texts
+from worker.store.tables.runs import runs, source_volumes
+from worker.store.tables.schedules import endings, schedule_slots
+from worker.store.tables.schema import metadata
+from worker.store.tables.scores import score_history, score_memory
+
+__all__ = [
+    "alert_messages",
+    "alerts",
+    "call_counts",
+    "call_windows",
+    "connector_journal",
+    "crm_deals",
+    "crm_records",
+    "crm_tasks",
+    "cursors",
+    "decisions",
+    "endings",
+    "ledger",
+    "memberships",
+    "metadata",
+    "outbox",
+    "playbook_runs",
+    "playbook_texts",
+    "quotas",
+    "runs",
+    "schedule_slots",
+    "score_history",
+    "score_memory",
+    "snapshot",
+    "source_volumes",
+]

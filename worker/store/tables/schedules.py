@@ -1,0 +1,31 @@
+"""Which slot of a schedule is done or being done, and how each job ended."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Double, Integer, Table, Text
+
+from worker.store.tables.schema import metadata
+
+schedule_slots = Table(
+    "schedule_slots",
+    metadata,
+    Column("schedule", Text, primary_key=True),
+    Column("finished_slot", Text, nullable=False, server_default=""),
+    Column("lease_until", Double, nullable=False, server_default="0"),
+    Column("lease_token", Text, nullable=False, server_default=""),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    Column("last_error", Text, nullable=False, server_default=""),
+    Column("last_error_at", Double),
+    Column("last_good_at", Double),
+)
+
+endings = Table(
+    "endings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("job", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Column("ok_at", Double),
+    Column("kind", Text, nullable=False, server_default=""),
+    Column("problem", Text, nullable=False, server_default=""),
+)
