@@ -13,7 +13,7 @@ from worker.delivery.queueing import queue_plan
 from worker.delivery.reading import save_view
 from worker.language.values import Fields
 from worker.reasons import RunReasons
-from worker.rules.decide import PlaybookRun
+from worker.rules.context import PlaybookRun
 from worker.settings.project import Project
 from worker.store import state
 

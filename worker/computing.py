@@ -18,7 +18,7 @@ from worker.delivery.reading import CrmView, load_view, read_crm
 from worker.language.values import Fields, Value
 from worker.measuring import measure, pql_playbooks, score
 from worker.rules.actions import MakeTask
-from worker.rules.decide import PlaybookRun
+from worker.rules.context import PlaybookRun
 from worker.rules.membership import Membership
 from worker.scores import Scored, ScoreMemory
 from worker.settings.problems import Problem

@@ -9,7 +9,8 @@ from typing import Any
 
 from worker.delivery.reading import CrmView
 from worker.language.values import Fields
-from worker.rules.decide import PlaybookRun, RunContext, decide
+from worker.rules.context import PlaybookRun, RunContext
+from worker.rules.decide import decide
 from worker.rules.membership import Membership
 from worker.settings.playbook import Assignee
 from worker.settings.project import Project

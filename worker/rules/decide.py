@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from worker.language.values import Fields
 from worker.rules import transitions
-from worker.rules.actions import Action, CloseTasks, MakeTask
+from worker.rules.actions import CloseTasks
 from worker.rules.admission import Room, in_holdout, owners_of
 from worker.rules.because import failed_text, matched_text, missing_names
 from worker.rules.breaker import why_to_pause
-from worker.rules.context import Decision as Decision
-from worker.rules.context import PlaybookRun as PlaybookRun
-from worker.rules.context import RunContext as RunContext
-from worker.rules.membership import Arm, Event, Membership
+from worker.rules.context import PlaybookRun, RunContext
+from worker.rules.membership import Arm, Membership
 from worker.rules.program import Branch, compile_steps
 from worker.rules.rank import rank_of
 from worker.rules.steps import Progress, Scene, go_on
 from worker.rules.transitions import Truths
+from worker.rules.verdicts import NEW, Verdicts
 from worker.settings.playbook import Playbook
 
-_NEW = Membership()
 _GONE = "no longer in the product data"
 
 
@@ -75,12 +73,8 @@ class _Run:
         self._before = {a: m for a, m in memberships.items() if m.live or not self._live}
         self._first = not (any(m.live for m in self._before.values()) or any(map(self._counts_here, context.history)))
         self._first &= self._live or not self._before
-        self._after: dict[str, Membership] = {}
-        self._decisions: list[Decision] = []
-        self._events: dict[str, list[Event]] = {}
+        self._verdicts = Verdicts(playbook.id, self._before, context.as_of, live=self._live)
         self._candidates: list[_Candidate] = []
-        self._blocked: Counter[str] = Counter()
-        self._counts: Counter[str] = Counter()
         self._paused: str | None = None
         self._program = compile_steps(playbook.do)
         self._rank = rank_of(playbook)
@@ -93,7 +87,7 @@ class _Run:
 
     def observe(self, account_id: str) -> None:
         """Move one account as far as it can move by itself; those that are to enter become candidates."""
-        membership, as_of = self._before.get(account_id, _NEW), self._context.as_of
+        membership, as_of = self._before.get(account_id, NEW), self._context.as_of
         if membership.last_as_of is not None and membership.last_as_of > as_of:
             raise ValueError(f"playbook {self._playbook.id} has decided as of {membership.last_as_of}, after {as_of}")
         done = membership.last_as_of == as_of
@@ -104,7 +98,7 @@ class _Run:
         if transitions.goal_reached(membership, self._playbook, fields, as_of):
             because = matched_text(self._playbook.goal.when, fields) if self._playbook.goal else ""
             membership = replace(membership, goal_at=as_of, last_as_of=as_of)
-            self._happened(account_id, "goal", because)
+            self._verdicts.happened(account_id, "goal", because)
         if membership.phase == "in":
             self._inside(account_id, membership, truths)
         else:
@@ -113,30 +107,32 @@ class _Run:
     def _inside(self, account_id: str, membership: Membership, truths: Truths) -> None:
         as_of, fields = self._context.as_of, self._accounts[account_id]
         if truths.ends:
-            self._happened(account_id, "left", self._why_left(truths, fields), self._closing(account_id, membership))
-            self._keep(account_id, transitions.leave(membership, truths, as_of))
+            self._verdicts.happened(
+                account_id, "left", self._why_left(truths, fields), self._closing(account_id, membership)
+            )
+            self._verdicts.keep(account_id, transitions.leave(membership, truths, as_of))
             return
         progress = go_on(self._scene(account_id), membership)
         if progress.unknown:
-            self._block(condition_names=self._unknown_branch(progress.membership, fields))
+            self._verdicts.block(self._unknown_branch(progress.membership, fields))
         if progress.stopped:
-            self._happened(account_id, "stopped", "the steps were edited; this account cannot go on in them")
+            self._verdicts.happened(account_id, "stopped", "the steps were edited; this account cannot go on in them")
         if progress.moved:
-            self._happened(account_id, "stepped", "the wait is over", progress.actions)
+            self._verdicts.happened(account_id, "stepped", "the wait is over", progress.actions)
             self._note_open(account_id, progress)
         now = progress.membership
-        self._keep(account_id, now if now == membership else replace(now, last_as_of=as_of))
+        self._verdicts.keep(account_id, now if now == membership else replace(now, last_as_of=as_of))
 
     def miss(self, account_id: str) -> None:
         """Let an account out that the product data no longer has; its untouched tasks are closed."""
-        membership = self._before.get(account_id, _NEW)
+        membership = self._before.get(account_id, NEW)
         if membership.phase == "out":
             return
         if membership.phase == "in":
-            self._happened(account_id, "left", _GONE, self._closing(account_id, membership))
+            self._verdicts.happened(account_id, "left", _GONE, self._closing(account_id, membership))
         elif membership.phase == "queued":
-            self._happened(account_id, "dropped", _GONE)
-        self._keep(account_id, transitions.vanish(membership, self._context.as_of))
+            self._verdicts.happened(account_id, "dropped", _GONE)
+        self._verdicts.keep(account_id, transitions.vanish(membership, self._context.as_of))
 
     def _closing(self, account_id: str, membership: Membership) -> tuple[CloseTasks, ...]:
         closes = self._closes and membership.arm == "treated" and membership.entry > 0
@@ -145,18 +141,18 @@ class _Run:
     def _outside(self, account_id: str, membership: Membership, truths: Truths) -> None:
         as_of, fields = self._context.as_of, self._accounts[account_id]
         if truths.starts is None and membership.armed and self._may_ever(membership):
-            self._block(condition_names=self._unknown_start(fields))
+            self._verdicts.block(self._unknown_start(fields))
         if self._first and truths.starts is True and self._playbook.repeat.already_matching == "ignore":
-            self._happened(account_id, "already_matching", matched_text(self._playbook.when.enters, fields))
-            self._keep(account_id, transitions.note(membership, as_of))
+            self._verdicts.happened(account_id, "already_matching", matched_text(self._playbook.when.enters, fields))
+            self._verdicts.keep(account_id, transitions.note(membership, as_of))
             return
         if not self._may_ever(membership):
-            self._keep(account_id, membership)
+            self._verdicts.keep(account_id, membership)
             return
         now = transitions.approach(membership, truths, as_of)
         if membership.phase == "queued" and now.phase == "out":
-            self._happened(account_id, "dropped", "no longer matches")
-        self._keep(account_id, now)
+            self._verdicts.happened(account_id, "dropped", "no longer matches")
+        self._verdicts.keep(account_id, now)
         if truths.starts is True:
             self._consider(account_id, now)
 
@@ -166,7 +162,7 @@ class _Run:
             if not transitions.has_held(membership, self._playbook.when.for_):
                 return
             if not transitions.may_enter_again(membership, self._playbook.repeat, self._context.as_of):
-                self._counts["repeat"] += 1
+                self._verdicts.too_soon()
                 return
         elif membership.phase != "queued":
             return
@@ -188,7 +184,7 @@ class _Run:
         for candidate in sorted(self._candidates, key=lambda one: (-one.rank, one.account_id)):
             account_id = candidate.account_id
             if candidate.fresh:
-                self._events.setdefault(account_id, []).append("matched")
+                self._verdicts.note(account_id, "matched")
             if in_holdout(self._playbook, account_id):
                 self._enter(candidate, "held_out")
             elif room.take(self._owners_on_entry(account_id, candidate.membership)):
@@ -219,23 +215,23 @@ class _Run:
         matched = matched_text(self._playbook.when.enters, self._accounts[account_id])
         entered = transitions.enter(candidate.membership, arm, self._program.version, matched, as_of)
         progress = go_on(self._scene(account_id), entered)
-        self._happened(account_id, "entered" if arm == "treated" else "held_out", matched, progress.actions)
+        self._verdicts.happened(account_id, "entered" if arm == "treated" else "held_out", matched, progress.actions)
         self._note_open(account_id, progress)
         if progress.unknown:
-            self._block(condition_names=self._unknown_branch(progress.membership, self._accounts[account_id]))
-        self._keep(account_id, progress.membership)
+            self._verdicts.block(self._unknown_branch(progress.membership, self._accounts[account_id]))
+        self._verdicts.keep(account_id, progress.membership)
 
     def _wait_for_room(self, candidate: _Candidate) -> None:
         account_id, as_of = candidate.account_id, self._context.as_of
         if transitions.has_waited_too_long(candidate.membership, as_of):
-            self._happened(account_id, "expired", "no room under the limits for 7 days")
-            self._keep(account_id, transitions.expire(candidate.membership, as_of))
+            self._verdicts.happened(account_id, "expired", "no room under the limits for 7 days")
+            self._verdicts.keep(account_id, transitions.expire(candidate.membership, as_of))
             return
         if candidate.fresh:
-            self._happened(account_id, "queued", "no room under the limits")
-        self._keep(account_id, transitions.queue(candidate.membership, as_of))
+            self._verdicts.happened(account_id, "queued", "no room under the limits")
+        self._verdicts.keep(account_id, transitions.queue(candidate.membership, as_of))
 
-    # -------------------------------------------------------------------- bookkeeping
+    # -------------------------------------------------------------------- what it takes, and why
 
     def _scene(self, account_id: str) -> Scene:
         context = self._context
@@ -251,21 +247,9 @@ class _Run:
             self._rank,
         )
 
-    def _happened(self, account_id: str, event: Event, because: str, actions: tuple[Action, ...] = ()) -> None:
-        self._events.setdefault(account_id, []).append(event)
-        if self._live:
-            self._decisions.append(Decision(self._playbook.id, account_id, event, because, actions))
-        else:
-            self._counts["preview"] += sum(1 for action in actions if isinstance(action, MakeTask))
-            self._decisions.append(Decision(self._playbook.id, account_id, event, because, withheld=actions))
-
     def _note_open(self, account_id: str, progress: Progress) -> None:
         if progress.already_open:
-            self._events.setdefault(account_id, []).append("already_open")
-
-    def _block(self, condition_names: Collection[str]) -> None:
-        self._counts["blocked_missing"] += 1
-        self._blocked.update(condition_names)
+            self._verdicts.note(account_id, "already_open")
 
     def _unknown_start(self, fields: Fields) -> set[str]:
         names = set(missing_names(self._playbook.when.enters, fields))
@@ -283,41 +267,6 @@ class _Run:
             return failed_text(playbook.when.enters, fields)
         return matched_text(playbook.leaves, fields)
 
-    def _keep(self, account_id: str, membership: Membership) -> None:
-        self._after[account_id] = membership
-
     def result(self) -> PlaybookRun:
         """Everything decided, with what has to be stored anew."""
-        changed: dict[str, Membership] = {}
-        for account_id, membership in self._after.items():
-            before = self._before.get(account_id, _NEW)
-            events = tuple(self._events.get(account_id, ()))
-            if membership != before or events:
-                kept = before.last_events if before.last_as_of == self._context.as_of else ()
-                now = replace(membership, last_events=(*kept, *events), last_as_of=self._context.as_of)
-                changed[account_id] = now if self._live else _without_effects(now)
-        self._count(changed)
-        stored = {a: m for a, m in changed.items() if self._live or not self._before.get(a, _NO_ONE).live}
-        return PlaybookRun(tuple(self._decisions), stored, dict(self._counts), dict(self._blocked), self._paused)
-
-    def _count(self, changed: Mapping[str, Membership]) -> None:
-        counts = self._counts
-        for account_id in self._accounts.keys() | changed.keys():
-            membership = changed.get(account_id) or self._before.get(account_id)
-            if membership is None:
-                continue
-            if membership.last_as_of == self._context.as_of:
-                counts.update(event for event in membership.last_events if event != "queued")
-            if membership.phase != "out":
-                counts["inside" if membership.phase == "in" else membership.phase] += 1
-        counts["pending"] -= counts["repeat"]
-        counts["live"] = int(self._live)
-        counts["paused"] = int(self._paused is not None)
-
-
-_NO_ONE = Membership(live=False)
-
-
-def _without_effects(membership: Membership) -> Membership:
-    """What a preview remembers: where an account stands, but nothing that would be sent."""
-    return replace(membership, live=False, fields_set={})
+        return self._verdicts.result(self._accounts, self._paused)

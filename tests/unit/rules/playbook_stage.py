@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from worker.language.values import Value
-from worker.rules.decide import Decision, PlaybookRun, RunContext, decide
+from worker.rules.context import Decision, PlaybookRun, RunContext
+from worker.rules.decide import decide
 from worker.rules.membership import Membership
 from worker.settings.playbook import Assignee, Playbook
 from worker.settings.schedule import Calendar

@@ -10,7 +10,7 @@ from playbook_stage import START, TASK, Stage, events, flags, make_playbook
 
 from worker.rules.actions import CloseTasks, MakeTask, SetField, task_key_of
 from worker.rules.admission import in_holdout
-from worker.rules.decide import PlaybookRun
+from worker.rules.context import PlaybookRun
 from worker.settings.playbook import Assignee
 from worker.settings.schedule import Calendar
 

@@ -13,7 +13,7 @@ from playbook_stage import START, TASK, Stage, flags
 
 from worker.language.values import Value
 from worker.rules.actions import MakeTask
-from worker.rules.decide import PlaybookRun
+from worker.rules.context import PlaybookRun
 from worker.rules.membership import Membership
 
 ACCOUNTS = ("acme", "beta", "gamma")
