@@ -143,7 +143,9 @@ def demo(
     Example: plgsync demo --accounts 500
     """
     from worker.demo.story import run_demo
+    from worker.settings.environment import check_environment
 
+    check_environment()
     run_demo(dir, accounts, seed, _console())
 
 
@@ -257,10 +259,12 @@ def run(
     """
     from worker.commands import apply_plan, run_now
     from worker.rendering.summary import render_report, report_json
+    from worker.settings.environment import check_environment
 
     _log(as_json=json_logs)
     if apply and as_of:
         raise typer.BadParameter("a plan carries its own moment: leave --as-of out")
+    check_environment()
     report = apply_plan(project, apply) if apply else run_now(project, _moment(as_of), first_run=first_run)
     _say_refused(report.computed)
     _show(render_report([report]), json_, report_json(report))
@@ -523,8 +527,10 @@ def tick(project: ProjectOption = None, json_logs: JsonLogsOption = False) -> No
     Example: plgsync tick
     """
     from worker.jobs import open_jobs
+    from worker.settings.environment import check_environment
 
     _log(as_json=json_logs)
+    check_environment()
     with open_jobs(project, tell=True) as jobs:
         due = jobs.do_due()
         following = jobs.next_due()
@@ -551,8 +557,10 @@ def up(
     Example: plgsync up
     """
     from worker.logs import log_for_machines
+    from worker.settings.environment import check_environment
     from worker.up.tree import SandboxOptions, bring_up
 
+    check_environment()
     log_for_machines()
     options = SandboxOptions(seed, {"salesforce": salesforce_port, "hubspot": hubspot_port})
     bring_up(project, options if sandbox else None)
@@ -590,5 +598,7 @@ def worker(context: typer.Context) -> None:
     Example: plgsync worker --queues compute,deliver,default --concurrency 2
     """
     from worker.app import app as celery_app
+    from worker.settings.environment import check_environment
 
+    check_environment()
     celery_app.worker_main(["worker", *context.args])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,11 +17,9 @@ CRM_URL = "PLGSYNC_URL_"
 HEARTBEAT = "PLGSYNC_HEARTBEAT"
 LEASE = "PLGSYNC_LEASE_S"
 
-DEFAULT_LEASE_S = 120.0
-
 _LARGEST_SECRET = 64 * 1024
-_LONGEST_LEASE_S = 3600.0
-
+_DEFAULT_LEASE_S = 120.0
+_SHORTEST_LEASE_S, _LONGEST_LEASE_S = 1.0, 3600.0
 
 _REDIS, _RABBITMQ = "redis://, rediss://", "amqp://, amqps://"
 _BROKERS = {"redis", "rediss", "amqp", "amqps"}
@@ -98,13 +97,24 @@ def lease_s() -> float:
     """How many seconds a worker may hold what it sends before others take it over: PLGSYNC_LEASE_S, else 120.
 
     It must be longer than a CRM call may take (``timeout`` in config/crm.yaml). Shorter than the default is for tests
-    and small installations, where work that a dead worker held goes on sooner.
+    and small installations, where work that a dead worker held goes on sooner. Raises `EnvironmentWrong`.
     """
+    given = os.environ.get(LEASE)
     try:
-        given = float(os.environ.get(LEASE) or DEFAULT_LEASE_S)
+        seconds = float(given) if given else _DEFAULT_LEASE_S
     except ValueError:
-        return DEFAULT_LEASE_S
-    return given if 1.0 <= given <= _LONGEST_LEASE_S else DEFAULT_LEASE_S
+        seconds = math.nan
+    if not _SHORTEST_LEASE_S <= seconds <= _LONGEST_LEASE_S:
+        raise EnvironmentWrong(
+            f"{LEASE} is not a number of seconds from {_SHORTEST_LEASE_S:.0f} to {_LONGEST_LEASE_S:.0f}; "
+            f"set it to one, or unset it for {_DEFAULT_LEASE_S:.0f}"
+        )
+    return seconds
+
+
+def check_environment() -> None:
+    """Raises `EnvironmentWrong` before any work begins for what would else be met in the middle of a delivery."""
+    lease_s()
 
 
 def secret(ref: str, project: Path) -> Secret:

@@ -37,10 +37,22 @@ def test_the_broker_can_be_moved(monkeypatch: pytest.MonkeyPatch) -> None:
     assert environment.broker_url() == "amqp://mq"
 
 
-@pytest.mark.parametrize(("given", "seconds"), [("", 120.0), ("6", 6.0), ("0", 120.0), ("soon", 120.0), ("nan", 120.0)])
-def test_a_lease_can_be_shorter_but_never_nonsense(monkeypatch: pytest.MonkeyPatch, given: str, seconds: float) -> None:
+@pytest.mark.parametrize(("given", "seconds"), [("", 120.0), ("6", 6.0), ("1", 1.0), ("2.5", 2.5), ("3600", 3600.0)])
+def test_a_lease_may_be_shorter_or_longer(monkeypatch: pytest.MonkeyPatch, given: str, seconds: float) -> None:
     monkeypatch.setenv("PLGSYNC_LEASE_S", given)
     assert environment.lease_s() == seconds
+
+
+@pytest.mark.parametrize("given", ["0", "-6", "3601", "soon", "6s", "nan", "inf", " "])
+def test_a_lease_that_means_nothing_is_said_in_one_line_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("PLGSYNC_LEASE_S", given)
+    with pytest.raises(environment.EnvironmentWrong) as caught:
+        environment.lease_s()
+    assert str(caught.value) == (
+        "PLGSYNC_LEASE_S is not a number of seconds from 1 to 3600; set it to one, or unset it for 120"
+    )
 
 
 def test_a_secret_is_read_anew_each_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
