@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import Connection
 
 from connectors.base import SetupStep
 from worker import pipeline
@@ -38,6 +39,19 @@ from worker.why import Effect, why
 Change = Literal["retry", "drop"]
 
 _IDS_AT_ONCE = 500
+
+
+class _Changing(NamedTuple):
+    """How rows are changed, and which can be, by how they stand."""
+
+    change: Callable[[Connection, Sequence[int]], int]
+    standings: Sequence[str]
+
+
+_CHANGES: Mapping[Change, _Changing] = {
+    "retry": _Changing(retry_rows, RETRIED),
+    "drop": _Changing(drop_rows, DROPPED),
+}
 
 
 def make_plan(project: Path | None, as_of: datetime, *, resume: bool) -> tuple[Computed, list[str]]:
@@ -117,15 +131,17 @@ def read_status(project: Path | None) -> Status:
         return status_of(connection, jobs.project)
 
 
-def print_or_serve_metrics(project: Path | None, host: str, port: int, *, once: bool) -> None:
-    """Print the metrics, or serve them until SIGTERM or Ctrl-C."""
+def read_metrics(project: Path | None) -> str:
+    """All metrics as of now, in Prometheus' text format."""
     with open_jobs(project) as jobs:
-        if once:
-            sys.stdout.write(metrics_text(jobs.engine, jobs.project))
-            return
+        return metrics_text(jobs.engine, jobs.project)
+
+
+def serve_metrics_here(project: Path | None, host: str, port: int, announce: Callable[[str], None]) -> None:
+    """Serve the metrics until SIGTERM or Ctrl-C; where they are is announced."""
+    with open_jobs(project) as jobs:
         bound = serve_metrics(jobs.engine, jobs.project, host, port)
-        sys.stdout.write(f"http://{host}:{bound}/metrics\n")
-        sys.stdout.flush()
+        announce(f"http://{host}:{bound}/metrics")
         until_stopped()
 
 
@@ -160,26 +176,25 @@ def outbox_rows(project: Path | None, selection: Selection) -> Sequence[Mapping[
         return waiting_rows(connection, selection)
 
 
-def change_outbox(project: Path | None, ids: Sequence[int], what: Change) -> int:
+def change_rows(project: Path | None, ids: Sequence[int], what: Change) -> int:
     """Retry or drop rows; answers how many could be."""
     with open_jobs(project) as jobs, jobs.engine.begin() as connection:
-        return (retry_rows if what == "retry" else drop_rows)(connection, ids)
+        return _CHANGES[what].change(connection, ids)
 
 
 def count_matching(project: Path | None, selection: Selection, what: Change) -> int:
     """How many rows of a selection can be retried or dropped."""
     with open_jobs(project) as jobs, jobs.engine.begin() as connection:
-        return len(selected_ids(connection, selection, RETRIED if what == "retry" else DROPPED))
+        return len(selected_ids(connection, selection, _CHANGES[what].standings))
 
 
 def change_matching(project: Path | None, selection: Selection, what: Change) -> int:
     """Retry or drop every row of a selection that can be; answers how many."""
     done = 0
     with open_jobs(project) as jobs, jobs.engine.begin() as connection:
-        ids = selected_ids(connection, selection, RETRIED if what == "retry" else DROPPED)
+        ids = selected_ids(connection, selection, _CHANGES[what].standings)
         for start in range(0, len(ids), _IDS_AT_ONCE):
-            some = ids[start : start + _IDS_AT_ONCE]
-            done += (retry_rows if what == "retry" else drop_rows)(connection, some)
+            done += _CHANGES[what].change(connection, ids[start : start + _IDS_AT_ONCE])
     return done
 
 
@@ -197,17 +212,24 @@ def set_up_crm(project: Path | None, name: str, *, dry_run: bool) -> Sequence[Se
         return jobs.connectors[name].setup(needs, dry_run)
 
 
-def serve_sandboxes(salesforce_port: int, hubspot_port: int, seed: Path | None, *, keep: bool) -> None:
-    """Both sandbox CRMs in the foreground, until SIGTERM or Ctrl-C. Raises `Refused` for a bad seed."""
+def serve_sandboxes(
+    salesforce_port: int, hubspot_port: int, seed: Path | None, announce: Callable[[str], None], *, keep: bool
+) -> None:
+    """Both sandbox CRMs in the foreground, until SIGTERM or Ctrl-C; where they are is announced as JSON.
+
+    Raises `Refused` for a bad seed.
+    """
     from connectors.sandbox.core.control import ControlError
     from connectors.sandbox.serve import serve
 
-    def announce(where: Mapping[str, Any]) -> None:
-        sys.stdout.write(json.dumps(where) + "\n")
-        sys.stdout.flush()
-
     try:
         records = json.loads(seed.read_text(encoding="utf-8")) if seed else None
-        serve(salesforce_port, hubspot_port, records, announce, keep=seed if keep else None)
+        serve(
+            salesforce_port,
+            hubspot_port,
+            records,
+            lambda where: announce(json.dumps(where)),
+            keep=seed if keep else None,
+        )
     except (ControlError, json.JSONDecodeError) as error:
         raise Refused(f"{seed}: {error}") from None

@@ -41,7 +41,7 @@ def explain_failure(error: BaseException) -> str | None:
             return f"stale data: {error}\nNothing was scored and nothing counts as unchanged."
         case SourceError():
             return f"product data: {error}"
-        case BackInTime() | PlanMoved() | Busy() | StoreError() | Refused() | EnvironmentWrong():
+        case CallFailed() | BackInTime() | PlanMoved() | Busy() | StoreError() | Refused() | EnvironmentWrong():
             return str(error)
         case DBAPIError():
             return _database_failure(error)
@@ -56,7 +56,7 @@ def describe_failure(error: BaseException) -> str:
 
     What a bug says of itself may hold values of records, so it is left out.
     """
-    message = str(error) if isinstance(error, CallFailed) else explain_failure(error)
+    message = explain_failure(error)
     if message:
         return f"{type(error).__name__}: {' '.join(message.split())}"
     frames = traceback.extract_tb(error.__traceback__)

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import Engine, create_engine, insert, text
 from sqlalchemy.exc import DBAPIError
 
-from worker.cli import _moment
+from connectors.base import AccessDenied
+from worker.cli.options import moment_of
 from worker.failures import explain_failure
 from worker.store.engine import StoreError, open_store
 from worker.store.tables import runs
@@ -42,6 +43,10 @@ def test_a_database_without_room_or_rights_says_what_is_wrong(tmp_path: object) 
     assert "unable to open database file" in message
 
 
+def test_a_crm_that_refuses_us_is_told_in_its_own_words() -> None:
+    assert explain_failure(AccessDenied("hubspot: the token was revoked")) == "hubspot: the token was revoked"
+
+
 def test_a_bug_is_no_failure_of_anybody_elses(postgres_url: str) -> None:
     engine = open_store(postgres_url)
     assert explain_failure(failure_of(engine, "select no_such_column")) is None
@@ -56,4 +61,4 @@ def test_an_error_of_the_database_does_not_list_the_parameters_of_its_statement(
 
 
 def test_a_moment_is_whole_seconds_because_that_is_what_is_remembered() -> None:
-    assert _moment("2026-06-30T08:00:00.75Z").isoformat() == "2026-06-30T08:00:00+00:00"
+    assert moment_of("2026-06-30T08:00:00.75Z").isoformat() == "2026-06-30T08:00:00+00:00"

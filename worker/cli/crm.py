@@ -1,0 +1,51 @@
+"""The CRMs themselves: the fields they need, and sandboxes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from worker.cli.options import JsonOption, ProjectOption
+from worker.cli.printing import announce, show
+
+
+def crm_setup(
+    name: Annotated[str, typer.Argument(help="A destination of config/crm.yaml.")],
+    project: ProjectOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Create the CRM fields this project needs, and say what a person still has to do.
+
+    Example: plgsync crm setup hubspot --dry-run
+    """
+    from dataclasses import asdict
+
+    from worker.commands import set_up_crm
+    from worker.rendering.setup import render_setup
+
+    steps = set_up_crm(project, name, dry_run=dry_run)
+    show(render_setup(name, steps), json_, [asdict(step) for step in steps])
+    if any(step.status in {"todo", "wrong"} for step in steps):
+        raise SystemExit(1)
+
+
+def sandbox(
+    salesforce_port: Annotated[int, typer.Option(help="0 takes a free port.")] = 0,
+    hubspot_port: Annotated[int, typer.Option(help="0 takes a free port.")] = 0,
+    seed: Annotated[Path | None, typer.Option(help="A JSON file of records to start with.")] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="On stop write both CRMs back to the seed file, to go on from there.")
+    ] = False,
+) -> None:
+    """Run both sandbox CRMs here; one JSON line says where they are. Stops on SIGTERM or Ctrl-C.
+
+    Example: plgsync sandbox --salesforce-port 8101 --hubspot-port 8102
+    """
+    from worker.commands import serve_sandboxes
+
+    if keep and seed is None:
+        raise typer.BadParameter("--keep needs --seed FILE")
+    serve_sandboxes(salesforce_port, hubspot_port, seed, announce, keep=keep)

@@ -1,0 +1,101 @@
+"""The outbox: what waits to be sent, is parked or dead; rows of it sent again or given up."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from worker.cli.options import JsonOption, ProjectOption
+from worker.cli.printing import console, fail, show
+
+if TYPE_CHECKING:
+    from worker.commands import Change
+
+outbox_app = typer.Typer(no_args_is_help=True, help="What waits to be sent, is parked or dead.")
+
+_CHANGED = {"retry": "will be sent again with the next plgsync run", "drop": "dropped"}
+
+
+class Standing(StrEnum):
+    """How a row of the outbox stands."""
+
+    WAITING = "waiting"
+    QUOTA = "quota"
+    DENIED = "denied"
+    UNMATCHED = "unmatched"
+    SENDING = "sending"
+    PARKED = "parked"
+    DEAD = "dead"
+
+
+StateOption = Annotated[
+    list[Standing] | None, typer.Option("--state", help="Only rows that stand so; may be repeated.")
+]
+DestinationOption = Annotated[str | None, typer.Option("--destination", help="Only rows for this CRM.")]
+PlaybookOption = Annotated[str | None, typer.Option("--playbook", help="Only tasks of this playbook, by its id.")]
+AccountOption = Annotated[str | None, typer.Option("--account", help="Only rows of this account or CRM record, by id.")]
+AllOption = Annotated[bool, typer.Option("--all-matching", help="Do it to every row that the filters match.")]
+IdsArgument = Annotated[list[int] | None, typer.Argument(help="Row numbers from plgsync outbox list.")]
+
+
+@outbox_app.command("list")
+def outbox_list(
+    state: StateOption = None,
+    destination: DestinationOption = None,
+    playbook: PlaybookOption = None,
+    account: AccountOption = None,
+    project: ProjectOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Show what waits, is being sent, parked or dead, with the CRM's words.
+
+    Example: plgsync outbox list --state parked --state dead --destination hubspot
+    """
+    from worker.commands import outbox_rows
+    from worker.delivery.selection import Selection
+    from worker.rendering.outbox import render_outbox
+
+    rows = outbox_rows(project, Selection(tuple(state or ()), destination, playbook, account))
+    show(render_outbox(rows), json_, rows)
+
+
+@outbox_app.command(
+    "drop",
+    help="Give up on rows that wait, are parked or dead.\n\nExample: plgsync outbox drop 12",
+)
+@outbox_app.command(
+    "retry",
+    help="Send parked or dead rows again with the next delivery.\n\nExample: plgsync outbox retry 12 13",
+)
+def outbox_change(
+    context: typer.Context,
+    ids: IdsArgument = None,
+    state: StateOption = None,
+    destination: DestinationOption = None,
+    playbook: PlaybookOption = None,
+    account: AccountOption = None,
+    all_matching: AllOption = False,
+    project: ProjectOption = None,
+) -> None:
+    """Change rows by number, or all that match: those are counted first, and changed only when asked for in words."""
+    from worker.commands import change_matching, change_rows, count_matching
+    from worker.delivery.selection import Selection
+
+    what = cast("Change", context.command.name)
+    selection = Selection(tuple(state or ()), destination, playbook, account)
+    if bool(ids) == (all_matching or not selection.empty):
+        raise typer.BadParameter("give either row numbers or filters (all rows: --all-matching alone)")
+    if ids:
+        done = change_rows(project, ids, what)
+        console().print(f"{done} of {len(ids)} rows {_CHANGED[what]}")
+        if done < len(ids):
+            raise SystemExit(1)
+        return
+    count = count_matching(project, selection, what)
+    console().print(f"{count} rows match")
+    if count and not all_matching:
+        fail(f"nothing was done; add --all-matching to {what} them")
+    if count:
+        console().print(f"{change_matching(project, selection, what)} rows {_CHANGED[what]}")

@@ -1,0 +1,58 @@
+"""What is printed: a result as text or JSON, what was left out, and the one message of a failure."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from worker.computing import Computed
+
+
+def show(result: Any, as_json: bool, data: Any) -> None:
+    """Print either the rendered result or its JSON."""
+    if as_json:
+        import json
+
+        sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n")
+    else:
+        console().print(result)
+
+
+def announce(line: str) -> None:
+    """Print one line at once: somebody waits for it."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def say_refused(computed: Computed) -> None:
+    """Wrong playbooks were left out, or their last good version ran; the run itself went on."""
+    for problem in computed.refused:
+        sys.stderr.write(problem.format() + "\n")
+    for file in computed.held:
+        sys.stderr.write(f"{file}: until this is mended, its last good version keeps running\n")
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """End with one message on stderr, after whatever was printed."""
+    sys.stdout.flush()
+    sys.stderr.write(message.rstrip() + "\n")
+    raise SystemExit(code)
+
+
+def console() -> Console:
+    """Where text goes: as wide as the terminal, and of one width where there is none."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else 110
+    return Console(width=width, highlight=False, soft_wrap=False)
+
+
+def log_stages(*, as_json: bool) -> None:
+    """Log as workers do where ``--json-logs`` asks for it; else nothing is logged but a crash."""
+    if as_json:
+        from worker.logs import log_for_machines
+
+        log_for_machines()

@@ -1,0 +1,91 @@
+"""What keeps running without anybody at the keyboard, and whether it does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from worker.cli.options import JsonLogsOption, JsonOption, ProjectOption
+from worker.cli.printing import console, log_stages, show
+
+
+def tick(project: ProjectOption = None, json_logs: JsonLogsOption = False) -> None:
+    """Do every job of config/schedule.yaml that is due now, here; for cron or a Kubernetes CronJob.
+
+    Example: plgsync tick
+    """
+    from worker.jobs import open_jobs
+    from worker.settings.environment import check_environment
+
+    log_stages(as_json=json_logs)
+    check_environment()
+    with open_jobs(project, tell=True) as jobs:
+        due = jobs.do_due()
+        following = jobs.next_due()
+    console().print(f"{len(due)} jobs done: {', '.join(job.schedule for job in due) or 'nothing was due'}")
+    if following:
+        console().print(f"next: {following[0]} at {following[1]:%Y-%m-%d %H:%M} UTC")
+
+
+def up(
+    project: ProjectOption = None,
+    sandbox: Annotated[
+        bool,
+        typer.Option("--sandbox", help="Also run both sandbox CRMs, and deliver to them instead of the real ones."),
+    ] = False,
+    seed: Annotated[
+        Path | None, typer.Option(help="With --sandbox: the records they start with, written back on stop.")
+    ] = None,
+    salesforce_port: Annotated[int, typer.Option(help="With --sandbox; 0 takes a free port.")] = 0,
+    hubspot_port: Annotated[int, typer.Option(help="With --sandbox; 0 takes a free port.")] = 0,
+) -> None:
+    """Keep everything running on this machine: the schedule, the runs and the deliveries. Stops on SIGTERM or Ctrl-C.
+
+    Example: plgsync up
+    """
+    from worker.logs import log_for_machines
+    from worker.settings.environment import check_environment
+    from worker.up.tree import SandboxOptions, bring_up
+
+    check_environment()
+    log_for_machines()
+    options = SandboxOptions(seed, {"salesforce": salesforce_port, "hubspot": hubspot_port})
+    bring_up(project, options if sandbox else None)
+
+
+def health(
+    project: ProjectOption = None,
+    live: Annotated[bool, typer.Option("--live", help="Only: do the processes here still move?")] = False,
+    ready: Annotated[bool, typer.Option("--ready", help="Only: do database and broker answer?")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Say whether the workers here live and whether they could work; ends with 1 when not. For probes.
+
+    Example: plgsync health --live
+    """
+    from dataclasses import asdict
+
+    from worker.health import signs_of_life, signs_of_readiness
+
+    signs = [
+        *(signs_of_life(project) if live or not ready else []),
+        *(signs_of_readiness(project) if ready or not live else []),
+    ]
+    text = "\n".join(f"{'ok ' if sign.well else 'BAD'} {sign.what}: {sign.said}" for sign in signs)
+    show(text, json_, [asdict(sign) for sign in signs])
+    if not all(sign.well for sign in signs):
+        raise SystemExit(1)
+
+
+def worker(context: typer.Context) -> None:
+    """Run the Celery worker; everything after it goes to celery.
+
+    Example: plgsync worker --queues compute,deliver,default --concurrency 2
+    """
+    from worker.app import app as celery_app
+    from worker.settings.environment import check_environment
+
+    check_environment()
+    celery_app.worker_main(["worker", *context.args])

@@ -1,0 +1,91 @@
+"""A project and its files: a demo, a new one, what is wrong in it, what may be in it, its playbooks' tests."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from worker.cli.options import JsonOption, ProjectOption
+from worker.cli.printing import console, show
+
+
+def demo(
+    dir: Annotated[Path, typer.Option("--dir", help="Where the demo project is made.")] = Path("demo"),
+    accounts: Annotated[int, typer.Option(min=20, max=20_000, help="How many accounts the company has.")] = 300,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same company.")] = 7,
+) -> None:
+    """Build a company and two sandbox CRMs, and run the whole main job on them.
+
+    Example: plgsync demo --accounts 500
+    """
+    from worker.demo.story import run_demo
+    from worker.settings.environment import check_environment
+
+    check_environment()
+    run_demo(dir, accounts, seed, console())
+
+
+def init(dir: Annotated[Path, typer.Argument(help="The folder to write config/ and playbooks/ into.")]) -> None:
+    """Write a commented project to edit; files that exist are left alone.
+
+    Example: plgsync init ~/plgsync-acme
+    """
+    from worker.starting import write_project
+
+    written = write_project(dir)
+    console().print(f"{len(written)} files written to {dir}. Next: edit config/product.yaml and config/crm.yaml, then")
+    console().print(f"  plgsync check --project {dir}", style="bold")
+
+
+def check(
+    project: ProjectOption = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Look at the files only.")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Find every problem in every file at once, then see whether the source and the CRMs are fit to run.
+
+    Example: plgsync check --offline
+    """
+    from worker.checking import check_project
+    from worker.rendering.problems import render_check
+
+    result = check_project(project, offline=offline)
+    show(render_check(result), json_, result.to_json())
+    if not result.fit:
+        raise SystemExit(1)
+
+
+def schema(
+    write: Annotated[Path | None, typer.Option("--write", help="Write one .schema.json per file here.")] = None,
+) -> None:
+    """Print the JSON Schema of every YAML file, for editors that complete and check.
+
+    Example: plgsync schema --write .schemas
+    """
+    import json
+
+    from worker.settings.schema import schemas
+
+    if write is None:
+        sys.stdout.write(json.dumps(schemas(), indent=2) + "\n")
+        return
+    write.mkdir(parents=True, exist_ok=True)
+    for name, document in schemas().items():
+        (write / f"{name}.schema.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def playbooks_test(project: ProjectOption = None, json_: JsonOption = False) -> None:
+    """Run the .test.yaml beside every playbook, on a controlled clock.
+
+    Example: plgsync playbooks test
+    """
+    from worker.checking import run_tests_of_playbooks
+    from worker.rendering.problems import render_playbook_tests
+
+    results = run_tests_of_playbooks(project)
+    show(render_playbook_tests(results), json_, [result.to_json() for result in results])
+    if any(not result.passed for result in results):
+        raise SystemExit(1)

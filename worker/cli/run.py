@@ -1,0 +1,66 @@
+"""The main job: what a run would write, and the run itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from worker.cli.options import AsOfOption, JsonLogsOption, JsonOption, ProjectOption, moment_of
+from worker.cli.printing import fail, log_stages, say_refused, show
+
+
+def plan(
+    project: ProjectOption = None,
+    as_of: AsOfOption = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Keep the plan, for plgsync run --apply.")] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Let playbooks go on that paused because far more accounts match than usual."),
+    ] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Show every field and task a run would write, old and new. Writes nothing.
+
+    Example: plgsync plan --out plan.json
+    """
+    from worker.commands import make_plan
+    from worker.rendering.plan import render_plan
+
+    computed, guard = make_plan(project, moment_of(as_of), resume=resume)
+    if out:
+        import json
+
+        out.write_text(json.dumps(computed.plan.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    say_refused(computed)
+    show(render_plan(computed, guard), json_, {**computed.plan.to_json(), "guard": guard})
+
+
+def run(
+    project: ProjectOption = None,
+    as_of: AsOfOption = None,
+    apply: Annotated[Path | None, typer.Option("--apply", help="Run only if this plan still holds.")] = None,
+    first_run: Annotated[
+        bool, typer.Option("--first-run", help="Let the guard pass a run that fills every record for the first time.")
+    ] = False,
+    json_: JsonOption = False,
+    json_logs: JsonLogsOption = False,
+) -> None:
+    """Compute, decide and deliver now, without Celery.
+
+    Example: plgsync run --apply plan.json
+    """
+    from worker.commands import apply_plan, run_now
+    from worker.rendering.summary import render_report, report_json
+    from worker.settings.environment import check_environment
+
+    log_stages(as_json=json_logs)
+    if apply and as_of:
+        raise typer.BadParameter("a plan carries its own moment: leave --as-of out")
+    check_environment()
+    report = apply_plan(project, apply) if apply else run_now(project, moment_of(as_of), first_run=first_run)
+    say_refused(report.computed)
+    show(render_report([report]), json_, report_json(report))
+    if report.unfinished:
+        fail(f"not finished: {report.unfinished}; nothing is lost, the next run goes on")

@@ -1,0 +1,58 @@
+"""How it stands: at a glance, as metrics, and as messages that somebody is told."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from worker.cli.options import JsonOption, ProjectOption
+from worker.cli.printing import announce, console, show
+
+
+def status(project: ProjectOption = None, json_: JsonOption = False) -> None:
+    """Show what ran, what waits, what was spent today, and what needs a person; ends with 1 when something does.
+
+    Example: plgsync status
+    """
+    from worker.commands import read_status
+    from worker.rendering.status import render_status
+
+    found = read_status(project)
+    show(render_status(found), json_, found.to_json())
+    if found.needs_person:
+        raise SystemExit(1)
+
+
+def metrics(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to serve /metrics; 0 takes a free port.")] = 9464,
+    host: Annotated[str, typer.Option(help="The address to serve on; the default is reached from here only.")] = (
+        "127.0.0.1"
+    ),
+    once: Annotated[bool, typer.Option("--once", help="Print them and end.")] = False,
+    project: ProjectOption = None,
+) -> None:
+    """Serve Prometheus metrics, read from the state database at every scrape.
+
+    Example: plgsync metrics --port 9464
+    """
+    from worker.commands import read_metrics, serve_metrics_here
+
+    if once:
+        sys.stdout.write(read_metrics(project))
+    else:
+        serve_metrics_here(project, host, port, announce)
+
+
+def alerts_test(
+    channel: Annotated[str, typer.Argument(help="A channel of config/alerts.yaml.")], project: ProjectOption = None
+) -> None:
+    """Send a test message over one channel.
+
+    Example: plgsync alerts test ops-slack
+    """
+    from worker.commands import try_channel
+
+    try_channel(project, channel)
+    console().print(f"sent over {channel}")
