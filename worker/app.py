@@ -2,8 +2,7 @@
 
 The database is the queue of record, so a message lost costs a delay and a message doubled costs
 nothing. Why each setting: celery's defaults lost 2 of 8 tasks on kill -9 and left 4 stuck for an hour;
-with these none was lost. A cold shutdown sleeps through its whole soft time-out, so that is short: a delivery
-ends after the batch under way, and what is cut off is begun again by whoever gets the message next.
+with these none was lost. How a worker ends stands in `worker.bootsteps`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from celery.signals import setup_logging, worker_init
 from worker.bootsteps import Heartbeat, HeedSignals, WatchLoop
 from worker.jobs import make_ready
 from worker.logs import log_for_machines
-from worker.settings.environment import broker_url, project_dir
+from worker.settings.environment import EnvironmentWrong, broker_url, check_environment, project_dir
 from worker.store.engine import StoreError
 
 TICK_EVERY_S = 30.0
@@ -34,8 +33,7 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
     worker_cancel_long_running_tasks_on_connection_loss=True,
-    worker_soft_shutdown_timeout=2,
-    worker_enable_soft_shutdown_on_idle=False,
+    worker_soft_shutdown_timeout=0,
     worker_max_tasks_per_child=1000,
     worker_send_task_events=False,
     worker_hijack_root_logger=False,
@@ -78,8 +76,9 @@ else:
 def _bring_schema_up_to_date(**_: Any) -> None:
     """Before the pool is forked, so that it need not look again; on a newer schema no worker starts."""
     try:
+        check_environment()
         make_ready(project_dir())
-    except StoreError as error:
+    except (EnvironmentWrong, StoreError) as error:
         raise SystemExit(str(error)) from None
 
 

@@ -6,14 +6,17 @@ only after a cold shutdown has waited.
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
+import time
 from typing import Any
 
 from celery import bootsteps
 
 from worker.heartbeat import BEAT_EVERY_S, DEAD_AFTER_S, beat_while
 from worker.settings.clock import stopwatch
-from worker.settings.environment import heartbeat_file
+from worker.settings.environment import heartbeat_file, stop_s
 from worker.stopping import worker_stop
 
 _STUCK_AFTER_S = DEAD_AFTER_S / 2
@@ -40,22 +43,34 @@ _loop = _Loop()
 
 
 class HeedSignals(bootsteps.StartStopStep):  # type: ignore[misc] # celery ships no types
-    """Lets the deliveries under way end after their batch as soon as the worker is told to end, warm or cold."""
+    """Lets the deliveries under way end after their batch as soon as the worker is told to end.
+
+    A warm shutdown takes as long as that batch does, a cold one would sleep for a fixed time whatever is done
+    meanwhile; so a warm one turns cold only when PLGSYNC_STOP_S have passed.
+    """
 
     def start(self, parent: Any) -> None:  # noqa: ARG002 - Celery's signature
         """Hear every ending signal before Celery does."""
+        patience_s = stop_s()
         for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
             celerys = signal.getsignal(number)
             if callable(celerys):
-                signal.signal(number, _ask_first(celerys))
+                signal.signal(number, _ask_first(celerys, patience_s))
 
 
-def _ask_first(then: Any) -> Any:
+def _ask_first(then: Any, patience_s: float) -> Any:
     def handle(number: int, frame: Any) -> None:
-        worker_stop.ask()
+        if not worker_stop.asked:
+            worker_stop.ask()
+            threading.Thread(target=_cut_off, args=(patience_s,), name="cut off", daemon=True).start()
         then(number, frame)
 
     return handle
+
+
+def _cut_off(patience_s: float) -> None:
+    time.sleep(patience_s)
+    os.kill(os.getpid(), signal.SIGQUIT)
 
 
 class Heartbeat(bootsteps.StartStopStep):  # type: ignore[misc] # celery ships no types

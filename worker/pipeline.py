@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent import futures
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 import structlog
 from sqlalchemy import Connection, Engine
@@ -36,6 +37,7 @@ log = structlog.get_logger()
 
 INLINE_OWNER = "inline:"
 _PATIENCE_S = 20.0
+_LOOK_EVERY_S = 1.0
 
 
 class PlanMoved(Exception):
@@ -191,20 +193,34 @@ def deliver_all(
 ) -> list[Delivery]:
     """Deliver to every destination side by side; a slow or refusing one holds up nobody else.
 
+    Who is done looks again for as long as another destination bridges an outage: what is queued meanwhile goes out.
     ``go_on`` is asked before each batch; once it says no, what is left waits for the next delivery.
     """
+    bridging = set(connectors)
 
     def one(connector: Connector) -> Delivery:
+        patiently = partial(
+            deliver_patiently, engine, connector, now=now, wait=wait, patience_s=_PATIENCE_S, owner=owner, go_on=go_on
+        )
         with bound_contextvars(destination=connector.name):
-            return deliver_patiently(
-                engine, connector, now=now, wait=wait, patience_s=_PATIENCE_S, owner=owner, go_on=go_on
-            )
+            try:
+                delivery = patiently()
+            finally:
+                bridging.discard(connector.name)
+            while bridging and go_on():
+                wait(_LOOK_EVERY_S)
+                delivery = patiently(total=delivery)
+            return delivery
 
     if not connectors:
         return []
-    with ThreadPoolExecutor(max_workers=len(connectors)) as pool:
+    pool = futures.ThreadPoolExecutor(max_workers=len(connectors))
+    try:
         started = [pool.submit(copy_context().run, one, connector) for connector in connectors.values()]
-        return [delivery.result() for delivery in started]
+        futures.wait(started)
+    finally:
+        pool.shutdown(wait=False)  # told to end at once: the answer still awaited is found out by whoever comes next
+    return [delivery.result() for delivery in started]
 
 
 def read_back(project: Project, engine: Engine, connectors: Mapping[str, Connector], now: datetime) -> dict[str, str]:

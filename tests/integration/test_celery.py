@@ -10,17 +10,24 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import ColumnElement, create_engine, func, make_url, select, text, update
+from sqlalchemy import ColumnElement, Engine, create_engine, func, make_url, select, text, update
 
 from tests.integration.conftest import PLGSYNC, Stage
 from worker.starting import write_project
 from worker.store.engine import open_store, transact
 from worker.store.tables import outbox, runs
 
+NOTHING_BUT_THE_RUN = """\
+version: 1
+schedules:
+  daily: {job: run, cron: "0 5 * * *"}
+  send: {job: deliver, cron: "0 4 1 * *"}
+"""
 _POLL_S = 0.2
 _PATIENCE_S = 120.0
 
@@ -114,49 +121,98 @@ def test_a_tick_computes_and_delivers_once_and_a_killed_worker_loses_nothing(
     assert all(row["last_code"] == "NO_RECORD" for row in quiet)
 
 
-@pytest.mark.long
-@pytest.mark.timeout(400)
-def test_a_worker_told_to_end_in_mid_delivery_ends_after_its_batch_and_the_next_goes_on(
-    live_stage: Stage, broker: str, postgres_url: str, tmp_path: Path
-) -> None:
-    slow = {"match": {"path_regex": "/composite/sobjects"}, "kind": "delay", "args": {"ms": 700}, "times": None}
-    live_stage.control("salesforce", "faults", slow)
-    heartbeat, log = tmp_path / "alive" / "worker", tmp_path / "worker.log"
+@dataclass
+class Installation:
+    """One project whose workers meet over a broker and keep their state in PostgreSQL; Salesforce can be held."""
+
+    stage: Stage
+    environment: Mapping[str, str]
+    engine: Engine
+    log: Path
+
+    def rows(self, *where: ColumnElement[bool]) -> int:
+        """Rows of the outbox as it is now."""
+        with self.engine.begin() as connection:
+            return int(connection.execute(select(func.count()).select_from(outbox).where(*where)).scalar_one())
+
+    def hold(self) -> None:
+        """Salesforce keeps the first batch of tasks waiting."""
+        first = {"match": {"path_regex": "/composite/sobjects/Task"}, "kind": "hold"}
+        self.stage.control("salesforce", "faults", first)
+
+    def let_go(self) -> None:
+        """It answers."""
+        self.stage.control("salesforce", "faults", {"clear": True})
+
+    def until_sending(self) -> None:
+        """A run was made, and Salesforce has the first of our batches."""
+        ring(self.environment)
+        first = (outbox.c.state == "leased", outbox.c.destination == "salesforce", outbox.c.kind == "task_create")
+        until(lambda: self.rows(*first) > 0, self.log)
+
+    def deliver_the_rest(self) -> None:
+        """A new worker goes on until nothing waits; every account and every task is there then, once."""
+        waiting = outbox.c.state.in_(["pending", "leased"])
+        with one_worker(self.environment, self.log):
+            until(lambda: self.rows(waiting) == 0 or ring(self.environment, "plgsync.deliver"), self.log)
+        results = self.stage.results()
+        assert len(results["salesforce"]["fields"]) > 40
+        assert len(results["hubspot"]["fields"]) > 40
+
+
+@pytest.fixture
+def installation(live_stage: Stage, broker: str, postgres_url: str, tmp_path: Path) -> Iterator[Installation]:
+    """No worker yet. Nothing is due but a run, which nothing else gets into the way of."""
+    (live_stage.folder / "config" / "schedule.yaml").write_text(NOTHING_BUT_THE_RUN, encoding="utf-8")
     environment = {
         **os.environ,
         "PLGSYNC_PROJECT": str(live_stage.folder),
         "PLGSYNC_BROKER_URL": broker,
         "PLGSYNC_DATABASE_URL": postgres_url,
-        "PLGSYNC_HEARTBEAT": str(heartbeat),
-        "REMAP_SIGTERM": "SIGQUIT",
+        "PLGSYNC_HEARTBEAT": str(tmp_path / "alive" / "worker"),
     }
     engine = create_engine(make_url(postgres_url).set(drivername="postgresql+psycopg"))
+    yield Installation(live_stage, environment, engine, tmp_path / "worker.log")
+    engine.dispose()
 
-    def rows(*where: ColumnElement[bool]) -> int:
-        with engine.begin() as connection:
-            return int(connection.execute(select(func.count()).select_from(outbox).where(*where)).scalar_one())
 
-    sending = (outbox.c.state == "leased", outbox.c.destination == "salesforce", outbox.c.kind == "task_create")
-    with one_worker(environment, log) as process:
-        until(heartbeat.exists, log)
-        said = live_stage.plgsync("health", "--json", env=environment)
+@pytest.mark.timeout(400)
+def test_a_worker_told_to_end_in_mid_delivery_ends_after_its_batch_and_the_next_goes_on(
+    installation: Installation,
+) -> None:
+    installation.hold()
+    patient = {**installation.environment, "PLGSYNC_STOP_S": "120"}
+    with one_worker(patient, installation.log) as process:
+        until(Path(patient["PLGSYNC_HEARTBEAT"]).exists, installation.log)
+        said = installation.stage.plgsync("health", "--json", env=patient)
         assert [(sign["what"], sign["well"]) for sign in said] == [
             ("heartbeat worker", True),
             ("database", True),
             ("broker", True),
         ]
-        ring(environment)
-        until(lambda: rows(*sending) > 0, log)
+        installation.until_sending()
         process.send_signal(signal.SIGTERM)
-        process.wait(60)
-    assert rows(outbox.c.state == "leased") == 0, "the batch under way was ended"
-    assert rows(outbox.c.state == "pending") > 0, "and the next one not begun"
-    with one_worker(environment, log):
-        until(lambda: rows(outbox.c.state.in_(["pending", "leased"])) == 0 or ring(environment, "plgsync.deliver"), log)
-    results = live_stage.results()
-    assert len(results["salesforce"]["fields"]) > 40
-    assert len(results["hubspot"]["fields"]) > 40
-    engine.dispose()
+        until(lambda: b"Warm shutdown" in installation.log.read_bytes(), installation.log)
+        installation.let_go()
+        process.wait(120)
+    assert installation.rows(outbox.c.state == "leased") == 0, "the batch under way was ended"
+    assert installation.rows(outbox.c.state == "pending") > 0, "and the next one not begun"
+    installation.deliver_the_rest()
+
+
+@pytest.mark.timeout(400)
+def test_a_worker_told_to_end_while_a_crm_does_not_answer_ends_all_the_same(installation: Installation) -> None:
+    installation.hold()
+    with one_worker({**installation.environment, "PLGSYNC_STOP_S": "0.5"}, installation.log) as process:
+        installation.until_sending()
+        process.send_signal(signal.SIGTERM)
+        process.wait(120)
+    cut_off = installation.rows(outbox.c.state == "leased")
+    installation.let_go()
+    assert cut_off > 0, "the answer must have been missing still, or this shows nothing"
+    over = update(outbox).where(outbox.c.state == "leased").values(due_at=0.0)
+    transact(installation.engine, lambda connection: connection.execute(over))
+    installation.deliver_the_rest()
 
 
 @contextmanager
@@ -275,5 +331,4 @@ def test_the_settings_that_lose_no_wake_up_are_the_ones_in_force() -> None:
     assert conf.broker_transport_options["visibility_timeout"] == 300
     assert (conf.task_serializer, conf.accept_content) == ("json", ["json"])
     assert conf.worker_pool == "prefork"
-    assert conf.worker_soft_shutdown_timeout == 2, "a cold shutdown sleeps that long, whatever is done meanwhile"
-    assert conf.worker_enable_soft_shutdown_on_idle is False
+    assert conf.worker_soft_shutdown_timeout == 0, "a cold shutdown sleeps that long, whatever is done meanwhile"

@@ -43,6 +43,13 @@ class Delivery:
     stopped: str = ""
     underway: bool = False
 
+    def add(self, more: Delivery) -> None:
+        """Count what a further attempt did, and keep why the last one that stopped did so."""
+        for mine, others in ((self.outcomes, more.outcomes), (self.applied, more.applied)):
+            for name, count in others.items():
+                mine[name] = mine.get(name, 0) + count
+        self.stopped, self.underway = more.stopped or self.stopped, more.underway
+
 
 def _always() -> bool:
     return True
@@ -151,29 +158,27 @@ def deliver_patiently(
     patience_s: float,
     owner: str = "",
     go_on: Callable[[], bool] = _always,
+    total: Delivery | None = None,
 ) -> Delivery:
     """`deliver`, and again after short waits for what the CRM asked to retry, ``patience_s`` in all.
 
-    A CRM that is at work on what it was given is waited for longer.
+    A CRM that is at work on what it was given is waited for longer. What is done is added to ``total``.
 
     `Delivery.stopped` says why rows still wait; it is empty when none does.
     """
-    total = deliver(engine, connector, now=now, owner=owner, go_on=go_on)
+    total = total or Delivery(connector.name)
     waited = 0.0
-    while (due_in := seconds_to_next(engine, connector.name)) is not None:
+    while True:
+        total.add(deliver(engine, connector, now=now, owner=owner, go_on=go_on))
+        due_in = seconds_to_next(engine, connector.name)
+        if due_in is None:
+            total.stopped = ""
+            return total
         if waited + due_in > (_UNDERWAY_S if total.underway else patience_s) or not go_on():
             return total
         pause = max(due_in, 0.05)
         wait(pause)
         waited += pause
-        again = deliver(engine, connector, now=now, owner=owner, go_on=go_on)
-        for kind, count in again.applied.items():
-            total.applied[kind] = total.applied.get(kind, 0) + count
-        for status, count in again.outcomes.items():
-            total.outcomes[status] = total.outcomes.get(status, 0) + count
-        total.stopped, total.underway = again.stopped or total.stopped, again.underway
-    total.stopped = ""
-    return total
 
 
 def _add(delivery: Delivery, kind: str, counts: Mapping[str, int]) -> None:

@@ -16,10 +16,14 @@ BROKER = "PLGSYNC_BROKER_URL"
 CRM_URL = "PLGSYNC_URL_"
 HEARTBEAT = "PLGSYNC_HEARTBEAT"
 LEASE = "PLGSYNC_LEASE_S"
+STOP = "PLGSYNC_STOP_S"
+
+DEFAULT_STOP_S = 3.0
 
 _LARGEST_SECRET = 64 * 1024
 _DEFAULT_LEASE_S = 120.0
 _SHORTEST_LEASE_S, _LONGEST_LEASE_S = 1.0, 3600.0
+_LONGEST_STOP_S = 600.0
 
 _REDIS, _RABBITMQ = "redis://, rediss://", "amqp://, amqps://"
 _BROKERS = {"redis", "rediss", "amqp", "amqps"}
@@ -99,22 +103,35 @@ def lease_s() -> float:
     It must be longer than a CRM call may take (``timeout`` in config/crm.yaml). Shorter than the default is for tests
     and small installations, where work that a dead worker held goes on sooner. Raises `EnvironmentWrong`.
     """
-    given = os.environ.get(LEASE)
+    return _seconds(LEASE, _DEFAULT_LEASE_S, _SHORTEST_LEASE_S, _LONGEST_LEASE_S)
+
+
+def stop_s() -> float:
+    """How many seconds a process that is told to end may go on with the batch under way: PLGSYNC_STOP_S, else 3.
+
+    What is cut off then is sent again by whoever comes next. Raises `EnvironmentWrong`.
+    """
+    return _seconds(STOP, DEFAULT_STOP_S, 0.0, _LONGEST_STOP_S)
+
+
+def _seconds(name: str, default: float, shortest: float, longest: float) -> float:
+    given = os.environ.get(name)
     try:
-        seconds = float(given) if given else _DEFAULT_LEASE_S
+        seconds = float(given) if given else default
     except ValueError:
         seconds = math.nan
-    if not _SHORTEST_LEASE_S <= seconds <= _LONGEST_LEASE_S:
+    if not shortest <= seconds <= longest:
         raise EnvironmentWrong(
-            f"{LEASE} is not a number of seconds from {_SHORTEST_LEASE_S:.0f} to {_LONGEST_LEASE_S:.0f}; "
-            f"set it to one, or unset it for {_DEFAULT_LEASE_S:.0f}"
+            f"{name} is not a number of seconds from {shortest:.0f} to {longest:.0f}; "
+            f"set it to one, or unset it for {default:.0f}"
         )
     return seconds
 
 
 def check_environment() -> None:
-    """Raises `EnvironmentWrong` before any work begins for what would else be met in the middle of a delivery."""
+    """Raises `EnvironmentWrong` before any work begins for what would else be met in the middle of it."""
     lease_s()
+    stop_s()
 
 
 def secret(ref: str, project: Path) -> Secret:

@@ -15,12 +15,12 @@ import structlog
 
 from worker.heartbeat import BEAT_EVERY_S, DEAD_AFTER_S, beat
 from worker.settings.clock import stopwatch
+from worker.settings.environment import DEFAULT_STOP_S
 from worker.stopping import Stop
 
 log = structlog.get_logger()
 
 _LOOK_EVERY_S = 0.2
-_GRACE_S = 3.0
 _LAST_GRACE_S = 1.5
 _FIRST_WAIT_S = 0.5
 _LONGEST_WAIT_S = 60.0
@@ -85,8 +85,8 @@ def child_command(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments, "--parent", str(os.getpid())]
 
 
-def supervise(children: Sequence[Child], heartbeat: Path, stop: Stop) -> None:
-    """Keep every child running until SIGTERM or SIGINT, then end them all in under five seconds."""
+def supervise(children: Sequence[Child], heartbeat: Path, stop: Stop, stop_s: float = DEFAULT_STOP_S) -> None:
+    """Keep every child running until SIGTERM or SIGINT, then end them all; who works has ``stop_s`` seconds for it."""
     before = {number: signal.signal(number, _asks(stop)) for number in (signal.SIGTERM, signal.SIGINT)}
     beaten = float("-inf")
     try:
@@ -98,7 +98,7 @@ def supervise(children: Sequence[Child], heartbeat: Path, stop: Stop) -> None:
                 beaten = stopwatch()
             stop.wait(_LOOK_EVERY_S)
     finally:
-        end(children)
+        end(children, stop_s)
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -120,13 +120,14 @@ def _look_after(child: Child) -> None:
         child.bury()
 
 
-def end(children: Sequence[Child]) -> None:
-    """End them in under five seconds: first who works, then who serves."""
-    for last, grace_s in ((False, _GRACE_S), (True, _LAST_GRACE_S)):
+def end(children: Sequence[Child], stop_s: float = DEFAULT_STOP_S) -> None:
+    """End them: first who works, then who serves."""
+    for last, grace_s in ((False, stop_s), (True, _LAST_GRACE_S)):
         ending = [child for child in children if child.process is not None and child.ends_last is last]
         for child in ending:
             if child.process is not None:
                 child.process.terminate()
+        log.info("told to end", children=[child.name for child in ending])
         until = stopwatch() + grace_s
         killed = [child.name for child in ending if not _ended(child, until)]
         log.info("ended", children=[child.name for child in ending], killed=killed)

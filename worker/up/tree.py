@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from worker.jobs import make_ready
-from worker.settings.environment import database_url, project_dir, with_variables
+from worker.settings.environment import database_url, project_dir, stop_s, with_variables
 from worker.settings.project import load_project
 from worker.stopping import Stop
 from worker.up.bell import Bell
@@ -35,8 +35,10 @@ class SandboxOptions:
 def bring_up(option: Path | None, sandbox: SandboxOptions | None) -> None:
     """Run the tree until SIGTERM or Ctrl-C.
 
-    Raises `ConfigError`, `StoreError` (also on a newer schema) or `Busy` before anything has started.
+    Raises `ConfigError`, `EnvironmentWrong`, `StoreError` (also on a newer schema) or `Busy` before anything has
+    started.
     """
+    patience_s = stop_s()
     root = project_dir(option)
     project = load_project(root)
     make_ready(root)
@@ -55,7 +57,7 @@ def bring_up(option: Path | None, sandbox: SandboxOptions | None) -> None:
         log.info("sandbox CRMs", variables=str(folder / "sandbox.env"))
     children += _workers(root, heartbeats, lock, with_variables(variables))
     log.info("up", project=str(root), state=str(folder), heartbeats=str(heartbeats))
-    supervise(children, heartbeats / SUPERVISOR, Stop())
+    supervise(children, heartbeats / SUPERVISOR, Stop(), patience_s)
     os.close(lock)
 
 

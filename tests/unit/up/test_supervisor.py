@@ -30,7 +30,9 @@ def child(name: str, code: str, *words: str, heartbeat: Path | None = None) -> C
     return Child(name, [sys.executable, "-S", "-c", code, *words], dict(os.environ), heartbeat)
 
 
-def supervise_until(true: Callable[[], bool], children: list[Child], folder: Path) -> list[dict[str, object]]:
+def supervise_until(
+    true: Callable[[], bool], children: list[Child], folder: Path, *, stop_s: float = 60.0
+) -> list[dict[str, object]]:
     """Supervise until something is true; answers what was logged. Nothing is left running."""
     stop = Stop()
 
@@ -43,7 +45,7 @@ def supervise_until(true: Callable[[], bool], children: list[Child], folder: Pat
     watcher = threading.Thread(target=watch)
     with structlog.testing.capture_logs() as said:
         watcher.start()
-        supervise(children, folder / "up", stop)
+        supervise(children, folder / "up", stop, stop_s)
         watcher.join()
     assert all(one.process is None or one.process.poll() is not None for one in children)
     return [dict(entry) for entry in said]
@@ -86,10 +88,9 @@ def test_a_heartbeat_counts_when_it_moves_not_by_what_the_clock_says(tmp_path: P
     end([one])
 
 
-def test_a_child_that_will_not_end_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "_GRACE_S", 0.3)
+def test_a_child_that_will_not_end_is_killed(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
-    said = supervise_until(ready.exists, [child("c", STUBBORN, str(ready))], tmp_path)
+    said = supervise_until(ready.exists, [child("c", STUBBORN, str(ready))], tmp_path, stop_s=0.3)
     assert [entry["killed"] for entry in said if entry["event"] == "ended"] == [["c"], []]
 
 
