@@ -31,6 +31,7 @@ from worker.settings.project import Project
 from worker.store.engine import transact
 from worker.store.journal import StoreJournal
 from worker.store.lock import exclusive_run
+from worker.tracing import span
 
 log = structlog.get_logger()
 
@@ -97,7 +98,7 @@ def run(
     Raises `UnsafePlan`, `PlanMoved`, `BackInTime`, `StaleData`, `SourceError` or `Busy`; then nothing is queued.
     """
     run_id = new_run_id()
-    with exclusive_run(engine), bound_contextvars(run_id=run_id):
+    with exclusive_run(engine), bound_contextvars(run_id=run_id), span("run"):
         if engine.dialect.name == "sqlite":
             give_back_leases(engine, INLINE_OWNER)
         before = {name: connector.usage() for name, connector in connectors.items()}
@@ -128,7 +129,7 @@ def compute_and_commit(
     approved: Approved | None = None,
 ) -> RunReport:
     """Everything up to the outbox: compute, check the plan, and commit state and outbox rows together."""
-    with bound_contextvars(run_id=run_id):
+    with bound_contextvars(run_id=run_id), span("compute"):
         return _compute_and_commit(project, engine, connectors, as_of, run_id, first_run, approved)
 
 
@@ -152,7 +153,8 @@ def _compute_and_commit(
         refuse_going_back(connection, as_of)
         commit_run(connection, project, computed, report.run_id)
 
-    transact(engine, commit)
+    with span("commit", records=len(computed.plan.records), tasks=len(computed.plan.tasks)):
+        transact(engine, commit)
     for problem in computed.refused:
         log.error(
             "playbook refused",

