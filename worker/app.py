@@ -71,6 +71,7 @@ else:
         event_queue_exclusive=True,
         worker_enable_remote_control=False,
         task_default_exchange_type="topic",
+        task_create_missing_queue_exchange_type="topic",  # else Celery warns at each start of delays that we do not use
         broker_transport_options={"confirm_publish": True},
     )
 

@@ -169,9 +169,9 @@ def test_on_rabbitmq_every_queue_is_a_quorum_queue_and_nothing_is_declared_that_
     conf = f"{{name: app.conf[name] for name in {[*names, 'broker_transport_options']}}}"
     queues, settings = in_force(
         "amqp://guest@127.0.0.1//",
-        f"[{{n: [q.queue_arguments] for n, q in {selected}.items()}}, {conf}]",
+        f"[{{n: [q.queue_arguments, q.exchange.type] for n, q in {selected}.items()}}, {conf}]",
     )
-    assert queues == {name: [{"x-queue-type": "quorum"}] for name in ("compute", "deliver", "default")}
+    assert queues == {name: [{"x-queue-type": "quorum"}, "topic"] for name in ("compute", "deliver", "default")}
     assert settings == {
         "control_queue_exclusive": True,
         "event_queue_exclusive": True,
