@@ -38,7 +38,7 @@ lock: $(VENV)/.installed-dev
 	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-		pyproject.toml --group dev -o requirements-dev.lock
+		pyproject.toml --extra otel --group dev -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) build dist demo

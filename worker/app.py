@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_init
+from celery.signals import setup_logging, worker_init, worker_process_shutdown
 
 from worker.bootsteps import Heartbeat, HeedSignals, WatchLoop
 from worker.jobs import make_ready
 from worker.logs import log_for_machines
 from worker.settings.environment import EnvironmentWrong, broker_url, check_environment, project_dir
 from worker.store.engine import StoreError
+from worker.tracing import flush
 
 TICK_EVERY_S = 30.0
 
@@ -68,6 +69,7 @@ else:
         event_queue_exclusive=True,
         worker_enable_remote_control=False,
         task_default_exchange_type="topic",
+        task_create_missing_queue_exchange_type="topic",  # else Celery warns at each start of delays that we do not use
         broker_transport_options={"confirm_publish": True},
     )
 
@@ -80,6 +82,12 @@ def _bring_schema_up_to_date(**_: Any) -> None:
         make_ready(project_dir())
     except (EnvironmentWrong, StoreError) as error:
         raise SystemExit(str(error)) from None
+
+
+@worker_process_shutdown.connect
+def _send_traces(**_: Any) -> None:
+    """A pool process ends without what Python does at exit."""
+    flush()
 
 
 @setup_logging.connect

@@ -24,6 +24,7 @@ from worker.scores import Scored, ScoreMemory
 from worker.settings.problems import Problem
 from worker.settings.project import Project
 from worker.store import state
+from worker.tracing import span
 
 
 class BackInTime(Exception):
@@ -63,7 +64,7 @@ def compute(
 
     ``resume``: a person lets playbooks go on in which far more accounts match than usual.
     """
-    with engine.begin() as connection:
+    with span("read state"), engine.begin() as connection:
         refuse_going_back(connection, as_of)
         previous_volume = state.last_volume(connection)
         memories = {a: ScoreMemory.from_json(m) for a, m in state.load_memories(connection).items()}
@@ -73,17 +74,23 @@ def compute(
             load_view(connection, name, project.crm, connectors[name], iso(as_of)[:10])
             for name in project.crm.destinations
         ]
-
-    measured = measure(project, as_of, previous_volume[0] if previous_volume else None, accounts)
+    with span("read product data", calls_out=True) as reading:
+        measured = measure(project, as_of, previous_volume[0] if previous_volume else None, accounts)
+        reading.note(accounts=len(measured.now), events=measured.volume.events)
     for view in views:
         with bound_contextvars(destination=view.name):
             read_crm(view, measured.now)
-    facts = CrmFacts(views, pql_playbooks(project), memberships)
-    fields = {account_id: {**row, **facts.fields(account_id)} for account_id, row in measured.now.items()}
-    scored = score(project, fields, measured, memories, as_of)
-    runs = decide_all(project, fields, memberships, views, counts, as_of, resume=resume)
-    desired = _desired(project, fields, runs, memberships)
-    plan = make_plan(views, desired, iso(as_of), project.config_version, resumed=resume)
+    with span("score"):
+        facts = CrmFacts(views, pql_playbooks(project), memberships)
+        fields = {account_id: {**row, **facts.fields(account_id)} for account_id, row in measured.now.items()}
+        scored = score(project, fields, measured, memories, as_of)
+    with span("decide") as deciding:
+        runs = decide_all(project, fields, memberships, views, counts, as_of, resume=resume)
+        deciding.note(playbooks=list(runs), decisions=sum(len(one.decisions) for one in runs.values()))
+    with span("plan") as planning:
+        desired = _desired(project, fields, runs, memberships)
+        plan = make_plan(views, desired, iso(as_of), project.config_version, resumed=resume)
+        planning.note(records=len(plan.records), tasks=len(plan.tasks))
     volume = (measured.volume.accounts, measured.volume.events)
     return Computed(as_of, fields, scored, runs, memberships, views, plan, volume, project.refused, project.held)
 

@@ -7,6 +7,8 @@ import sys
 
 import structlog
 
+from worker.tracing import name_trace
+
 
 def log_for_people() -> None:
     """For commands, which say themselves what went wrong: nothing below a crash is logged."""
@@ -25,6 +27,7 @@ def log_for_machines() -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            name_trace,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

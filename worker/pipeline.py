@@ -32,6 +32,7 @@ from worker.settings.project import Project
 from worker.store.engine import transact
 from worker.store.journal import StoreJournal
 from worker.store.lock import exclusive_run
+from worker.tracing import span
 
 log = structlog.get_logger()
 
@@ -99,7 +100,7 @@ def run(
     Raises `UnsafePlan`, `PlanMoved`, `BackInTime`, `StaleData`, `SourceError` or `Busy`; then nothing is queued.
     """
     run_id = new_run_id()
-    with exclusive_run(engine), bound_contextvars(run_id=run_id):
+    with exclusive_run(engine), bound_contextvars(run_id=run_id), span("run"):
         if engine.dialect.name == "sqlite":
             give_back_leases(engine, INLINE_OWNER)
         before = {name: connector.usage() for name, connector in connectors.items()}
@@ -130,7 +131,7 @@ def compute_and_commit(
     approved: Approved | None = None,
 ) -> RunReport:
     """Everything up to the outbox: compute, check the plan, and commit state and outbox rows together."""
-    with bound_contextvars(run_id=run_id):
+    with bound_contextvars(run_id=run_id), span("compute"):
         return _compute_and_commit(project, engine, connectors, as_of, run_id, first_run, approved)
 
 
@@ -154,7 +155,8 @@ def _compute_and_commit(
         refuse_going_back(connection, as_of)
         commit_run(connection, project, computed, report.run_id)
 
-    transact(engine, commit)
+    with span("commit", records=len(computed.plan.records), tasks=len(computed.plan.tasks)):
+        transact(engine, commit)
     for problem in computed.refused:
         log.error(
             "playbook refused",
@@ -202,7 +204,7 @@ def deliver_all(
         patiently = partial(
             deliver_patiently, engine, connector, now=now, wait=wait, patience_s=_PATIENCE_S, owner=owner, go_on=go_on
         )
-        with bound_contextvars(destination=connector.name):
+        with bound_contextvars(destination=connector.name), span("deliver") as delivering:
             try:
                 delivery = patiently()
             finally:
@@ -210,6 +212,9 @@ def deliver_all(
             while bridging and go_on():
                 wait(_LOOK_EVERY_S)
                 delivery = patiently(total=delivery)
+            delivering.note(**delivery.outcomes)
+            if delivery.stopped and not delivery.underway:
+                delivering.fails(delivery.stopped_by)
             return delivery
 
     if not connectors:

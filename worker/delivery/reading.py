@@ -43,6 +43,7 @@ from worker.settings.crm import CrmSettings, DestinationSettings
 from worker.store import crm as store
 from worker.store.crm import Record, TaskRow
 from worker.store.endings import note_ending
+from worker.tracing import span
 
 log = structlog.get_logger()
 
@@ -116,6 +117,15 @@ def load_view(connection: Connection, name: str, crm: CrmSettings, connector: Co
 
 def read_crm(view: CrmView, accounts: Mapping[str, Fields]) -> None:
     """Read the CRM into the view; a CRM that cannot be read leaves the view as stored, with its problem."""
+    before = view.connector.usage().calls
+    with span("read crm", calls_out=True) as reading:
+        _read_crm(view, accounts)
+        reading.note(calls=view.connector.usage().calls - before, changed=len(view.changed), deals=len(view.deal_facts))
+        if view.problem:
+            reading.fails(view.problem_kind)
+
+
+def _read_crm(view: CrmView, accounts: Mapping[str, Fields]) -> None:
     try:
         view.specs = view.connector.describe("account")
         if view.settings.account.match_field not in view.specs:

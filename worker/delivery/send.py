@@ -15,11 +15,12 @@ import structlog
 from sqlalchemy import Engine
 from structlog.contextvars import bound_contextvars
 
-from connectors.base import AccessDenied, CallFailed, Connector, QuotaExhausted, Unavailable, Underway
+from connectors.base import AccessDenied, CallFailed, Connector, Outcome, QuotaExhausted, Unavailable, Underway
 from worker.delivery.budgets.purpose import spending_on
 from worker.delivery.leases import Entry, claim, count_due, seconds_to_next
 from worker.delivery.payload import KINDS, OPERATIONS, Kind, to_operation
 from worker.delivery.settle import hold_back, put_back, settle
+from worker.tracing import span
 
 log = structlog.get_logger()
 
@@ -34,6 +35,7 @@ _UNDERWAY_S = 900.0
 class Delivery:
     """What one delivery to one destination did: outcomes by status, and why it stopped early, if it did.
 
+    ``stopped_by`` is the code of that.
     ``underway``: it stopped because the CRM has taken the rows and still works on them.
     """
 
@@ -41,6 +43,7 @@ class Delivery:
     outcomes: dict[str, int] = field(default_factory=dict)
     applied: dict[str, int] = field(default_factory=dict)
     stopped: str = ""
+    stopped_by: str = ""
     underway: bool = False
 
     def add(self, more: Delivery) -> None:
@@ -49,6 +52,7 @@ class Delivery:
             for name, count in others.items():
                 mine[name] = mine.get(name, 0) + count
         self.stopped, self.underway = more.stopped or self.stopped, more.underway
+        self.stopped_by = more.stopped_by or self.stopped_by
 
 
 def _always() -> bool:
@@ -95,13 +99,12 @@ def _deliver_kind(
         entries = claim(engine, connector.name, kind, limit, owner=owner)
         if not entries:
             return True
-        operations = [to_operation(e.kind, e.key, e.record_id, e.payload) for e in entries]
         try:
-            with spending_on(kind, [entry.playbook_id for entry in entries]):
-                outcomes = connector.write(operations)
+            outcomes = _write(connector, kind, entries)
         except CallFailed as failure:
             halt = _halt(failure, now())
             delivery.stopped, delivery.underway = halt.words, isinstance(failure, Underway)
+            delivery.stopped_by = halt.code
             reason = halt.words if halt.code == QUOTA else str(failure)
             put_back(engine, entries, halt.code, reason, halt.wait_s, sent=delivery.underway)
             if halt.code == QUOTA:
@@ -111,6 +114,25 @@ def _deliver_kind(
         _add(delivery, kind, Counter(noted.values()))
         _say(connector.name, kind, entries, noted)
     return False
+
+
+def _write(connector: Connector, kind: Kind, entries: Sequence[Entry]) -> Sequence[Outcome]:
+    """Hand one batch to the connector. Raises `CallFailed` when it failed as a whole."""
+    operations = [to_operation(e.kind, e.key, e.record_id, e.payload) for e in entries]
+    playbooks = [entry.playbook_id for entry in entries]
+    runs = sorted({entry.run_id for entry in entries})
+    of = {"run_ids": runs, "playbooks": sorted({*playbooks} - {""})}
+    before = connector.usage().calls
+    with (
+        spending_on(kind, playbooks),
+        span(f"write {kind}", calls_out=True, runs=runs, fine=Underway, kind=kind, rows=len(entries), **of) as batch,
+    ):
+        try:
+            outcomes = connector.write(operations)
+        finally:
+            batch.note(calls=connector.usage().calls - before)
+        batch.note(**Counter(str(outcome.status) for outcome in outcomes))
+    return outcomes
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ CRM_URL = "PLGSYNC_URL_"
 HEARTBEAT = "PLGSYNC_HEARTBEAT"
 LEASE = "PLGSYNC_LEASE_S"
 STOP = "PLGSYNC_STOP_S"
+_OTEL = ("SDK_DISABLED", "TRACES_EXPORTER", "EXPORTER_OTLP_ENDPOINT", "EXPORTER_OTLP_TRACES_ENDPOINT")
 
 DEFAULT_STOP_S = 3.0
 
@@ -84,6 +85,13 @@ def heartbeat_file() -> Path | None:
     """PLGSYNC_HEARTBEAT: the file a Celery worker touches while it lives."""
     named = os.environ.get(HEARTBEAT)
     return Path(named) if named else None
+
+
+def traces_wanted() -> bool:
+    """Whether OpenTelemetry's own variables name a collector for traces, and none of them says no."""
+    said = {name: os.environ.get(f"OTEL_{name}", "").strip() for name in _OTEL}
+    off = said["SDK_DISABLED"].lower() == "true" or said["TRACES_EXPORTER"].lower() == "none"
+    return not off and bool(said["EXPORTER_OTLP_ENDPOINT"] or said["EXPORTER_OTLP_TRACES_ENDPOINT"])
 
 
 def with_variables(more: Mapping[str, str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.base import CallFailed, CreateTask, Operation, Outcome, UpdateFields
+from connectors.base import CallFailed, CreateTask, Operation, Outcome, UpdateFields, Usage
 
 
 @dataclass
@@ -22,6 +22,9 @@ class ScriptedConnector:
 
     def batch_size(self, operation: type[Operation], waiting: int) -> int:
         return self.batch
+
+    def usage(self) -> Usage:
+        return Usage(len(self.calls), len(self.calls))
 
     def write(self, operations: Sequence[Operation]) -> Sequence[Outcome]:
         self.calls.append([operation.key for operation in operations])

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import FieldSpec, Match, MatchKey, Owner, ReadBack, Scalar, Unavailable
+from connectors.base import FieldSpec, Match, MatchKey, Owner, ReadBack, Scalar, Unavailable, Usage
 from worker.delivery.backlog import WaitingTask
 from worker.delivery.guard import ALWAYS_ALLOWED, UnsafePlan, check_plan
 from worker.delivery.owners import People
@@ -70,6 +70,9 @@ class QuietConnector:
         if self.failure:
             raise self.failure
         return SPECS
+
+    def usage(self) -> Usage:
+        return Usage(0, 0)
 
     def owners(self) -> list[Owner]:
         return PEOPLE

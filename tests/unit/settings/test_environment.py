@@ -37,6 +37,28 @@ def test_the_broker_can_be_moved(monkeypatch: pytest.MonkeyPatch) -> None:
     assert environment.broker_url() == "amqp://mq"
 
 
+@pytest.mark.parametrize(
+    ("variables", "wanted"),
+    [
+        ({}, False),
+        ({"EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}, True),
+        ({"EXPORTER_OTLP_TRACES_ENDPOINT": "http://collector:4318/v1/traces"}, True),
+        ({"EXPORTER_OTLP_ENDPOINT": " "}, False),
+        ({"EXPORTER_OTLP_ENDPOINT": "http://collector:4318", "SDK_DISABLED": "True"}, False),
+        ({"EXPORTER_OTLP_ENDPOINT": "http://collector:4318", "SDK_DISABLED": "false"}, True),
+        ({"EXPORTER_OTLP_ENDPOINT": "http://collector:4318", "TRACES_EXPORTER": "none"}, False),
+    ],
+)
+def test_traces_are_wanted_where_a_collector_is_named_and_nothing_says_no(
+    variables: dict[str, str], wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SDK_DISABLED", "TRACES_EXPORTER", "EXPORTER_OTLP_ENDPOINT", "EXPORTER_OTLP_TRACES_ENDPOINT"):
+        monkeypatch.delenv(f"OTEL_{name}", raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(f"OTEL_{name}", value)
+    assert environment.traces_wanted() is wanted
+
+
 @pytest.mark.parametrize(("given", "seconds"), [("", 120.0), ("6", 6.0), ("1", 1.0), ("2.5", 2.5), ("3600", 3600.0)])
 def test_a_lease_may_be_shorter_or_longer(monkeypatch: pytest.MonkeyPatch, given: str, seconds: float) -> None:
     monkeypatch.setenv("PLGSYNC_LEASE_S", given)

@@ -1,0 +1,69 @@
+"""Celery workers in processes of their own, and how to wake them and wait for what they do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.integration.conftest import PLGSYNC
+
+_POLL_S = 0.2
+_PATIENCE_S = 120.0
+
+
+@contextmanager
+def workers(environment: Mapping[str, str], log: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Two Celery workers in processes of their own."""
+    command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "--concurrency", "1", "--without-mingle"]
+    with log.open("ab") as stderr:
+        started = [
+            subprocess.Popen(
+                [*command, "--queues", "compute,deliver,default", "--hostname", f"w{n}@localhost"],
+                env=environment,
+                stdout=stderr,
+                stderr=stderr,
+                start_new_session=True,
+            )
+            for n in range(2)
+        ]
+        try:
+            yield started
+        finally:
+            for process in started:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def ring(environment: Mapping[str, str], task: str = "plgsync.tick") -> bool:
+    """Send one wake-up message, as beat does every thirty seconds. Answers that nothing is known yet."""
+    code = f"from worker.app import app; app.send_task({task!r})"
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
+    return False
+
+
+def until(true: Callable[[], bool], log: Path) -> None:
+    """Look again and again, for two minutes at most."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline, log.read_text(errors="replace")[-4000:]
+        time.sleep(_POLL_S)
+
+
+@contextmanager
+def one_worker(environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """One Celery worker as ``plgsync worker`` starts it."""
+    command = [*PLGSYNC, "worker", "--queues", "compute,deliver,default", "--concurrency", "2", "--without-mingle"]
+    with log.open("ab") as stderr:
+        process = subprocess.Popen(command, env=environment, stdout=stderr, stderr=stderr, start_new_session=True)
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
