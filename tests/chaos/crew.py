@@ -106,9 +106,9 @@ class Crew:
         place = str(self.folder / "beat")
         return self.add("scheduler", [*_CELERY, "tests.chaos.bell", "beat", "-s", place, "--pidfile", ""])
 
-    def add_inline(self, name: str) -> Member:
+    def add_inline(self, name: str, module: str = "tests.chaos.inline") -> Member:
         """A process that delivers again and again, without any server."""
-        return self.add(name, [sys.executable, "-m", "tests.chaos.inline"])
+        return self.add(name, [sys.executable, "-m", module])
 
     def add_producers(self, seed: str, count: int = 2) -> None:
         """So many producers, which queue round after round until it is `enough`."""
@@ -156,7 +156,7 @@ class Crew:
 
     def verdict(self, spared: tuple[str, ...] = ()) -> Verdict:
         """Whether the CRMs hold what was wanted."""
-        return judge(self.ground.engine, self.ground.held(), spared)
+        return judge(self.ground.engine, self.ground.contents(), spared)
 
     def kill_one(self, chance: Random) -> str:
         """kill -9 a child, a worker's main process, the scheduler, a producer or everything; answers which."""
@@ -167,8 +167,7 @@ class Crew:
             with suppress(ProcessLookupError):
                 os.kill(chance.choice(children), signal.SIGKILL)
         elif victim == "all":
-            for member in self.members.values():
-                member.kill()
+            self.end()
         elif victim in {"scheduler", "producer"} and (named := [m for n, m in self.members.items() if victim in n]):
             chance.choice(named).kill()
         elif victim == "tree":

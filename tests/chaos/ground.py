@@ -60,9 +60,11 @@ class Ground:
         answer = requests.post(f"{self.crms[crm]['url']}/__sim/{what}", json=body, timeout=30)
         assert answer.ok, answer.text
 
-    def arm(self, crm: str, kind: str, path: str | None = None, *, times: int | None = 1, **args: Any) -> None:
-        """The next write calls of a CRM, or the calls whose path fits, go wrong."""
-        match = {"path_regex": path or WRITES[crm]}
+    def arm(
+        self, crm: str, kind: str, path: str | None = None, *, method: str = "", times: int | None = 1, **args: Any
+    ) -> None:
+        """The next write calls of a CRM, or the calls whose path and method fit, go wrong."""
+        match = {"path_regex": path or WRITES[crm], "method": method}
         self.control(crm, "faults", {"kind": kind, "match": match, "times": times, "args": args})
 
     def disarm(self) -> None:
@@ -72,8 +74,16 @@ class Ground:
 
     def fired(self, crm: str) -> int:
         """How often the faults armed since the last `disarm` were met."""
+        return sum(fault["fired"] for fault in self._armed(crm))
+
+    def held(self, crm: str) -> int:
+        """How many requests a CRM has and keeps waiting."""
+        return sum(fault["held"] for fault in self._armed(crm))
+
+    def _armed(self, crm: str) -> list[dict[str, Any]]:
         answer = requests.get(f"{self.crms[crm]['url']}/__sim/faults", timeout=30)
-        return sum(fault["fired"] for fault in answer.json()["faults"])
+        armed: list[dict[str, Any]] = answer.json()["faults"]
+        return armed
 
     def answered(self, crm: str, kind: str) -> bool:
         """Whether a request that met this kind of fault has come to its end."""
@@ -96,7 +106,7 @@ class Ground:
         found: list[dict[str, Any]] = answer.json()["objects"][kind]
         return found
 
-    def held(self) -> dict[str, Held]:
+    def contents(self) -> dict[str, Held]:
         """What both CRMs hold of what we write."""
         accounts = {one["Id"]: one.get(TEXT_FIELDS["salesforce"]) for one in self.objects("salesforce", "Account")}
         companies = {

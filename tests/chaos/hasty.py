@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from connectors.base import Outcome
-from worker.app import app as app
+from tests.chaos import inline
 from worker.delivery import send
 from worker.delivery.leases import Entry
 from worker.delivery.settle import settle
@@ -23,3 +23,6 @@ def _claim(engine: Engine, destination: str, kind: str, limit: int, **options: A
 
 
 send.claim = _claim
+
+if __name__ == "__main__":
+    inline.main()

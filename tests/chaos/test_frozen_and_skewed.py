@@ -53,7 +53,7 @@ def test_a_frozen_worker_whose_request_arrives_late(
         crew.until(lambda: not unsettled(ground.engine), "nobody took over")
         crew.until(lambda: ground.answered("salesforce", "delay"), "the late request never arrived")
         first = ground.records["salesforce"][0]
-        put_back = ground.held()["salesforce"].texts[first] == "old"
+        put_back = ground.contents()["salesforce"].texts[first] == "old"
         frozen.send(signal.SIGCONT)
         crew.until(lambda: '"fenced": 1' in frozen.log.read_text(errors="replace"), "the late answer was not refused")
         recovery = crew.until_quiet()

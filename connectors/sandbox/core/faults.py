@@ -55,7 +55,10 @@ class BadFault(ValueError):
 
 @dataclass(slots=True)
 class Fault:
-    """One armed fault and how often it was met. ``path`` is searched in path and query string."""
+    """One armed fault and how often it was met; ``held`` requests wait until it is ``cleared``.
+
+    ``path`` is searched in path and query string.
+    """
 
     id: int
     kind: str
@@ -69,6 +72,7 @@ class Fault:
     dice: random.Random = field(default_factory=random.Random)
     seen: int = 0
     fired: int = 0
+    held: int = 0
     cleared: asyncio.Event = field(default_factory=asyncio.Event)
 
     def meets(self, method: str, path: str) -> bool:
@@ -98,6 +102,7 @@ class Fault:
             "times": self.times,
             "seen": self.seen,
             "fired": self.fired,
+            "held": self.held,
         }
 
 

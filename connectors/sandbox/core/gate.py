@@ -130,7 +130,7 @@ async def refuse_before(exchange: Exchange) -> Response | None:
         case "drop_before":
             raise exchange.drop()
         case "hold":
-            await _hold(exchange)
+            await _hold(exchange, fault)  # type: ignore[arg-type]
         case "hang":
             await _hang(exchange)
     return None
@@ -213,7 +213,7 @@ class Gate:
             case "drop_after":
                 raise exchange.drop()
             case "hold_after":
-                await _hold(exchange)
+                await _hold(exchange, exchange.fault)  # type: ignore[arg-type]
             case "hang_after":
                 await _hang(exchange)
             case "status_after":
@@ -278,10 +278,11 @@ async def _hang(exchange: Exchange) -> None:
     raise exchange.drop()
 
 
-async def _hold(exchange: Exchange) -> None:
-    cleared = exchange.fault.cleared if exchange.fault else exchange.sim.stopping
-    await _first_of(cleared, exchange.sim.stopping, exchange.connection.closed)
-    if not cleared.is_set():
+async def _hold(exchange: Exchange, fault: Fault) -> None:
+    fault.held += 1
+    await _first_of(fault.cleared, exchange.sim.stopping, exchange.connection.closed)
+    fault.held -= 1
+    if not fault.cleared.is_set():
         raise exchange.drop()
 
 

@@ -65,10 +65,10 @@ class Served:
     def arm(self, **fault: object) -> None:
         self.http.post(f"{self.url}/__sim/faults", json=fault, timeout=10).raise_for_status()
 
-    def met(self) -> int:
-        """How many requests have met a fault since the last clearing."""
+    def held(self) -> int:
+        """How many requests wait until the faults are cleared."""
         armed = requests.get(f"{self.url}/__sim/faults", timeout=10).json()["faults"]
-        return sum(fault["fired"] for fault in armed)
+        return sum(fault["held"] for fault in armed)
 
     def disarm(self) -> None:
         requests.post(f"{self.url}/__sim/faults", json={"clear": True}, timeout=10).raise_for_status()

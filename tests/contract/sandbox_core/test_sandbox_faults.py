@@ -64,8 +64,9 @@ def test_a_held_request_is_answered_once_the_faults_are_cleared(served, kind, me
     served.arm(kind=kind)
     with ThreadPoolExecutor() as pool:
         held = pool.submit(served.post, "one")
-        while not served.met() or served.crm.applied != meanwhile:
+        while not served.held():
             assert not held.done()
+        assert served.crm.applied == meanwhile
         assert not held.done()
         served.disarm()
         assert held.result().json()["count"] == 1
@@ -77,10 +78,11 @@ def test_of_a_held_request_whose_client_gave_up_nothing_more_is_applied(served, 
     served.arm(kind=kind)
     with pytest.raises(requests.ReadTimeout):
         served.http.post(f"{served.url}/apply", data="one", timeout=0.5)
-    while not served.log()["total"]:
+    while served.held():
         threading.Event().wait(0.01)
     served.disarm()
     assert served.crm.applied == applied
+    assert [entry["status"] for entry in served.log()["entries"]] == [None]
 
 
 def test_a_truncated_body_is_shorter_than_announced(served):
