@@ -45,7 +45,8 @@ app.conf.update(
     task_default_queue="default",
     task_routes={"plgsync.compute": {"queue": "compute"}, "plgsync.deliver": {"queue": "deliver"}},
     beat_schedule={
-        "ring the bell": {"task": "plgsync.tick", "schedule": TICK_EVERY_S, "options": {"expires": TICK_EVERY_S}},
+        # No "expires": a worker compares it with its own clock, and one that is ahead would take no tick at all.
+        "ring the bell": {"task": "plgsync.tick", "schedule": TICK_EVERY_S},
     },
 )
 app.steps["worker"] |= {HeedSignals, Heartbeat}

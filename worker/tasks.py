@@ -8,15 +8,21 @@ from typing import Any
 from celery import Task, shared_task
 
 from worker.jobs import open_jobs
+from worker.settings.clock import stopwatch
 from worker.stopping import worker_stop
 from worker.store.schedules import DueJob
 
 _QUEUE_NAMES = {"run": "plgsync.compute", "deliver": "plgsync.deliver", "read_back": "plgsync.read_back"}
+_PILED_UP_S = 5.0
+_last_tick = float("-inf")
 
 
 @shared_task(name="plgsync.tick", bind=True)
 def tick(self: Task) -> None:
-    """Hand every job that is due to a worker."""
+    """Hand every job that is due to a worker; ticks that piled up while there was no worker are one."""
+    global _last_tick
+    if stopwatch() - _last_tick < _PILED_UP_S:
+        return
     with open_jobs(stop=worker_stop, tell=True) as jobs:
         due = jobs.take_due()
         try:
@@ -25,6 +31,7 @@ def tick(self: Task) -> None:
                 due.pop(0)
         finally:
             jobs.give_back(due)
+    _last_tick = stopwatch()
 
 
 @shared_task(name="plgsync.compute", bind=True, soft_time_limit=1500, time_limit=1800)

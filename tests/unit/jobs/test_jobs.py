@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from sqlalchemy import Engine, select, text, update
+from sqlalchemy import Engine, delete, select, text, update
 
 from worker.alerts.book import open_alerts
 from worker.jobs import Jobs, open_jobs
@@ -223,6 +223,30 @@ def test_jobs_that_no_broker_took_are_due_again(folder: Path) -> None:
     assert "connecting to 127.0.0.1:9" in done.stderr
     with open_jobs(folder) as jobs:
         assert {due.job for due in jobs.take_due()} == {"run", "deliver", "read_back"}
+
+
+def test_ticks_that_piled_up_are_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from worker import tasks
+
+    moment, handed = 1000.0, list[str]()
+    monkeypatch.setenv("PLGSYNC_PROJECT", str(folder))
+    monkeypatch.setattr(tasks, "stopwatch", lambda: moment)
+    monkeypatch.setattr(tasks.tick.app, "send_task", lambda name, **_: handed.append(name))
+
+    def due_again() -> None:
+        with open_jobs(folder) as jobs, jobs.engine.begin() as connection:
+            connection.execute(delete(schedule_slots))
+
+    tasks.tick()
+    first = sorted(handed)
+    assert first == ["plgsync.compute", "plgsync.deliver", "plgsync.read_back"]
+    due_again()
+    for _ in range(1000):
+        tasks.tick()
+    assert sorted(handed) == first
+    moment += 30.0
+    tasks.tick()
+    assert sorted(handed) == sorted(2 * first)
 
 
 def told(folder: Path) -> list[tuple[str, str]]:
