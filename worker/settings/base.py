@@ -17,7 +17,11 @@ from worker.settings.problems import Severity
 
 
 class Strict(BaseModel):
-    """A piece of a settings file: unknown keys are refused and nothing changes after loading."""
+    """A piece of a settings file: unknown keys are refused and nothing changes after loading.
+
+    What a field means stands in the text below it; `worker.settings.schema` reads it there, for pydantic's way of doing
+    so would make every command a second slower.
+    """
 
     model_config = ConfigDict(
         extra="forbid",
@@ -25,7 +29,7 @@ class Strict(BaseModel):
         arbitrary_types_allowed=True,
         allow_inf_nan=False,
         populate_by_name=True,
-        use_attribute_docstrings=True,
+        defer_build=True,
     )
 
 

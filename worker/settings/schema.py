@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 from datetime import timedelta
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 from pydantic_core import PydanticSerializationError
+from pydantic_core.core_schema import ModelSchema
 
 from worker.language.units import Duration
 from worker.settings.base import CONDITION_SCHEMA
@@ -45,6 +51,14 @@ class _Generator(GenerateJsonSchema):
 
     ignored_warning_kinds: set[JsonSchemaWarningKind] = {"non-serializable-default", "skipped-choice"}  # noqa: RUF012 - as its base class declares it
 
+    def model_schema(self, schema: ModelSchema) -> dict[str, Any]:
+        """A model, each field with the text that stands below it."""
+        made = super().model_schema(schema)
+        model: type[BaseModel] = schema["cls"]
+        for name, meaning in _meanings(model).items():
+            made["properties"][model.model_fields[name].alias or name]["description"] = meaning
+        return made
+
     def encode_default(self, dft: Any) -> Any:
         """A default as YAML text or number."""
         if isinstance(dft, Duration):
@@ -67,6 +81,31 @@ def _schema(name: str, model: type[BaseModel]) -> dict[str, Any]:
     if _CONDITION_REF["$ref"] in repr(made):
         made.setdefault("$defs", {})["condition"] = _CONDITIONS
     return {"$schema": _DIALECT, **made, "title": f"plgsync {name}.yaml"}
+
+
+def _meanings(model: type[BaseModel]) -> dict[str, str]:
+    """What the source says about the fields of a model, and of the models it is made from."""
+    bases = [base for base in reversed(model.__mro__) if issubclass(base, BaseModel) and base is not BaseModel]
+    texts = {name: text for base in bases for name, text in _texts_in(inspect.getsourcefile(base), base.__name__)}
+    return {name: text for name, text in texts.items() if name in model.model_fields}
+
+
+@cache
+def _texts_in(file: str | None, model: str) -> tuple[tuple[str, str], ...]:
+    found = (node for node in _classes_in(file or "") if node.name == model)
+    return tuple(
+        (field.target.id, inspect.cleandoc(below.value.value))
+        for node in found
+        for field, below in pairwise(node.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant) and isinstance(below.value.value, str)
+    )
+
+
+@cache
+def _classes_in(file: str) -> tuple[ast.ClassDef, ...]:
+    tree = ast.parse(Path(file).read_text(encoding="utf-8"))
+    return tuple(node for node in tree.body if isinstance(node, ast.ClassDef))
 
 
 def _with_conditions(node: Any) -> Any:
