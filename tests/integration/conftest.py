@@ -93,6 +93,17 @@ class Stage:
         """Play the human or arm a fault."""
         requests.post(f"{self.crms[crm]['url']}/__sim/{what}", json=body, timeout=30).raise_for_status()
 
+    def hold_tasks(self) -> None:
+        """Salesforce keeps the next batch of tasks waiting, which our client bears for 100 seconds."""
+        crm = self.folder / "config" / "crm.yaml"
+        text = crm.read_text(encoding="utf-8")
+        crm.write_text(text.replace("    kind: salesforce\n", "    kind: salesforce\n    timeout: 100\n", 1))
+        self.control("salesforce", "faults", {"match": {"path_regex": "/composite/sobjects/Task"}, "kind": "hold"})
+
+    def let_go(self) -> None:
+        """Salesforce answers what it kept waiting, if whoever asked is still there."""
+        self.control("salesforce", "faults", {"clear": True})
+
     def set_up(self) -> None:
         """Create our fields in both CRMs."""
         for crm in self.crms:

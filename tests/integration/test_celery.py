@@ -76,7 +76,7 @@ def test_a_tick_computes_and_delivers_once_and_a_killed_worker_loses_nothing(
 
 @dataclass
 class Installation:
-    """One project whose workers meet over a broker and keep their state in PostgreSQL; Salesforce can be held."""
+    """One project whose workers meet over a broker and keep their state in PostgreSQL."""
 
     stage: Stage
     environment: Mapping[str, str]
@@ -87,15 +87,6 @@ class Installation:
         """Rows of the outbox as it is now."""
         with self.engine.begin() as connection:
             return int(connection.execute(select(func.count()).select_from(outbox).where(*where)).scalar_one())
-
-    def hold(self) -> None:
-        """Salesforce keeps the first batch of tasks waiting."""
-        first = {"match": {"path_regex": "/composite/sobjects/Task"}, "kind": "hold"}
-        self.stage.control("salesforce", "faults", first)
-
-    def let_go(self) -> None:
-        """It answers."""
-        self.stage.control("salesforce", "faults", {"clear": True})
 
     def until_sending(self) -> None:
         """A run was made, and Salesforce has the first of our batches."""
@@ -134,19 +125,20 @@ def installation(live_stage: Stage, broker: str, postgres_url: str, tmp_path: Pa
 def test_a_worker_told_to_end_in_mid_delivery_ends_after_its_batch_and_the_next_goes_on(
     installation: Installation,
 ) -> None:
-    installation.hold()
+    installation.stage.hold_tasks()
     patient = {**installation.environment, "PLGSYNC_STOP_S": "120"}
     with one_worker(patient, installation.log) as process:
-        installation.until_sending()
+        until(Path(patient["PLGSYNC_HEARTBEAT"]).exists, installation.log)
         said = installation.stage.plgsync("health", "--json", env=patient)
         assert [(sign["what"], sign["well"]) for sign in said] == [
             ("heartbeat worker", True),
             ("database", True),
             ("broker", True),
         ]
+        installation.until_sending()
         process.send_signal(signal.SIGTERM)
         until(lambda: b"Warm shutdown" in installation.log.read_bytes(), installation.log)
-        installation.let_go()
+        installation.stage.let_go()
         process.wait(120)
     assert installation.rows(outbox.c.state == "leased") == 0, "the batch under way was ended"
     assert installation.rows(outbox.c.state == "pending") > 0, "and the next one not begun"
@@ -155,13 +147,13 @@ def test_a_worker_told_to_end_in_mid_delivery_ends_after_its_batch_and_the_next_
 
 @pytest.mark.timeout(400)
 def test_a_worker_told_to_end_while_a_crm_does_not_answer_ends_all_the_same(installation: Installation) -> None:
-    installation.hold()
+    installation.stage.hold_tasks()
     with one_worker({**installation.environment, "PLGSYNC_STOP_S": "0.5"}, installation.log) as process:
         installation.until_sending()
         process.send_signal(signal.SIGTERM)
         process.wait(120)
     cut_off = installation.rows(outbox.c.state == "leased")
-    installation.let_go()
+    installation.stage.let_go()
     assert cut_off > 0, "the answer must have been missing still, or this shows nothing"
     over = update(outbox).where(outbox.c.state == "leased").values(due_at=0.0)
     transact(installation.engine, lambda connection: connection.execute(over))

@@ -100,13 +100,8 @@ def up(folder: Path, *options: str, environment: Mapping[str, str] | None = None
 def slow_stage(live_stage: Stage) -> Stage:
     """A stage where only a run wakes up the delivery, and Salesforce keeps it waiting with its first batch of tasks."""
     (live_stage.folder / "config" / "schedule.yaml").write_text(NOTHING_BUT_THE_RUN, encoding="utf-8")
-    live_stage.control("salesforce", "faults", {"match": {"path_regex": "/composite/sobjects/Task"}, "kind": "hold"})
+    live_stage.hold_tasks()
     return live_stage
-
-
-def let_go(stage: Stage) -> None:
-    """Salesforce answers what it kept waiting, if whoever asked is still there."""
-    stage.control("salesforce", "faults", {"clear": True})
 
 
 def is_sending(tree: Tree) -> bool:
@@ -145,7 +140,7 @@ def test_a_killed_child_is_started_again_and_goes_on_where_it_stopped(slow_stage
         assert tree.pid("compute") not in {0, compute}
         deliver = tree.pid("deliver")
         os.kill(deliver, signal.SIGKILL)
-        let_go(slow_stage)
+        slow_stage.let_go()
         tree.until(tree.delivered)
         assert tree.pid("deliver") not in {0, deliver}
         assert {line["child"] for line in tree.said("child died")} == {"compute", "deliver"}
@@ -162,7 +157,7 @@ def test_when_the_parent_is_killed_nothing_lives_on_and_the_next_tree_loses_noth
         tree.process.wait()
         while any(is_running(child) for child in children):
             time.sleep(_POLL_S)
-    let_go(slow_stage)
+    slow_stage.let_go()
     with up(slow_stage.folder) as tree:
         tree.until(tree.delivered)
         assert_all_is_there_once(slow_stage, tree)
@@ -174,7 +169,7 @@ def test_told_to_end_it_ends_by_itself_and_the_next_tree_goes_on(slow_stage: Sta
         children = [tree.pid("compute"), tree.pid("deliver")]
         tree.process.send_signal(signal.SIGTERM)
         tree.until(lambda: tree.said("told to end"))
-        let_go(slow_stage)
+        slow_stage.let_go()
         assert tree.process.wait(120) == 0
         assert not any(is_running(child) for child in children)
         assert [line["killed"] for line in tree.said("ended")] == [[], []], "nobody had to be killed"
