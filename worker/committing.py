@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from worker.computing import Computed, iso
+from worker.delivery.crm_view import save_view
 from worker.delivery.outbox import withdraw_tasks
 from worker.delivery.queueing import queue_plan
-from worker.delivery.reading import save_view
 from worker.language.values import Fields
 from worker.reasons import RunReasons
 from worker.rules.context import PlaybookRun

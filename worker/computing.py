@@ -12,9 +12,10 @@ from structlog.contextvars import bound_contextvars
 from connectors.base import Connector
 from worker.deciding import decide_all
 from worker.delivery.crm_facts import CrmFacts
+from worker.delivery.crm_view import CrmView, load_view
 from worker.delivery.plan import Plan
 from worker.delivery.planning import Desired, make_plan
-from worker.delivery.reading import CrmView, load_view, read_crm
+from worker.delivery.reading import read_crm
 from worker.language.values import Fields, Value
 from worker.measuring import measure, pql_playbooks, score
 from worker.rules.actions import MakeTask

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from worker.delivery.reading import CrmView
+from worker.delivery.crm_view import CrmView
 from worker.language.values import Fields
 from worker.rules.context import PlaybookRun, RunContext
 from worker.rules.decide import decide

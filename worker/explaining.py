@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from connectors.base import Connector
 from worker.delivery.crm_facts import CrmFacts
-from worker.delivery.reading import load_view
+from worker.delivery.crm_view import load_view
 from worker.delivery.standing import Standing, standings
 from worker.failures import Refused
 from worker.language.suggest import did_you_mean

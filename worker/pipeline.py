@@ -23,9 +23,10 @@ from connectors.registry import connect
 from worker.committing import commit_run
 from worker.computing import Computed, compute, iso, refuse_going_back
 from worker.delivery.budgets.budget import open_budget
+from worker.delivery.crm_view import load_view, save_view
 from worker.delivery.guard import check_plan
 from worker.delivery.leases import give_back_leases
-from worker.delivery.reading import load_view, read_crm, save_view
+from worker.delivery.reading import read_crm
 from worker.delivery.send import Delivery, deliver_patiently, fewest_write_calls
 from worker.settings.environment import shared_redis_url
 from worker.settings.project import Project

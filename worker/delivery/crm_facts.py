@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from worker.delivery.reading import CrmView
+from worker.delivery.crm_view import CrmView
 from worker.language.values import Value
 from worker.rules.membership import Membership
 from worker.store.crm import TaskRow

@@ -8,8 +8,8 @@ from functools import partial
 
 from connectors.base import FieldSpec, Scalar
 from connectors.coerce import Invalid, coerce
+from worker.delivery.crm_view import CrmView
 from worker.delivery.plan import FieldChange, Kept, Plan, RecordChange, Refused
-from worker.delivery.reading import CrmView
 from worker.delivery.record_planning import plan_record
 from worker.delivery.task_planning import plan_tasks
 from worker.delivery.write_modes import KnownRecord, judge
@@ -79,6 +79,7 @@ def _field_changes(
         view.snapshot.get(record_id, {}),
         view.written.get(record_id, {}),
         view.uncertain.get(record_id, {}),
+        view.unanswered.get(record_id, {}),
     )
     for wish in _wishes(plan, view, record.account_id, desired):
         if wish.value is None and wish.keep:

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 from sqlalchemy import Connection
 
 from worker.delivery.backlog import unsettled_records
+from worker.delivery.crm_view import CrmView
 from worker.delivery.outbox import REASONS, NewFields, attach_record, queue_fields, queue_tasks
 from worker.delivery.plan import NewRecord, Plan, RecordChange, TaskChange
-from worker.delivery.reading import CrmView
 from worker.delivery.record_outbox import queue_records
 
 

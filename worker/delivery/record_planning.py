@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 from connectors.base import Scalar
 from connectors.coerce import Invalid, coerce
+from worker.delivery.crm_view import CrmView
 from worker.delivery.plan import NewRecord, Plan, Unmatched
-from worker.delivery.reading import CrmView
 from worker.language.values import Fields
 from worker.store.crm import GONE, Record
 

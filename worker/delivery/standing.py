@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, select
 
-from worker.delivery.reading import CrmView
+from worker.delivery.crm_view import CrmView
 from worker.store.crm import CREATED, GONE
 from worker.store.tables import outbox
 

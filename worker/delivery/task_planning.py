@@ -7,9 +7,9 @@ from typing import Any
 
 from connectors.base import CloseTask, CreateTask, UpdateTask
 from worker.delivery.backlog import WaitingTask
+from worker.delivery.crm_view import CrmView
 from worker.delivery.payload import to_payload
 from worker.delivery.plan import Plan, TaskChange
-from worker.delivery.reading import CrmView
 from worker.delivery.task_people import TaskPeople, find_people
 from worker.language.values import Fields
 from worker.rules.actions import Contact, MakeTask

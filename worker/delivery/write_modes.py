@@ -15,16 +15,20 @@ Verdict = Literal["write", "settled", "kept"]
 
 @dataclass(frozen=True, slots=True)
 class KnownRecord:
-    """What we know of one record: what the CRM shows, what we wrote last, and the values sent without an answer."""
+    """What we know of one record: what the CRM shows, what we wrote last, and the values sent without an answer.
+
+    ``late`` are older ones of those: a CRM may apply a request long after it was given up, and after newer values.
+    """
 
     shown: Mapping[str, Scalar] = field(default_factory=dict)
     written: Mapping[str, Scalar] = field(default_factory=dict)
     attempted: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)
+    late: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)
 
     def is_ours(self, name: str) -> bool:
         """Whether nobody but us has put there what the field shows; an empty field nobody wrote is free to take."""
         shown = self.shown.get(name)
-        if shown in self.attempted.get(name, ()):
+        if shown in (*self.attempted.get(name, ()), *self.late.get(name, ())):
             return True
         return shown == self.written[name] if name in self.written else shown is None
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, or_, select, union
 
-from worker.store.engine import database_time
+from worker.store.engine import database_time, db_now
 from worker.store.subjects import Subject
 from worker.store.tables import decisions, ledger, runs
 
 _ON_RECORDS = ("fields", "record_create", "task_create")
 """Kinds whose ``record_id`` is the account's record; that of the others is a task."""
+_MAY_BE_LATE_S = 86_400.0
 _OF_TASKS = ("task_create", "task_update", "task_close")
 
 
@@ -22,6 +23,23 @@ def record_effects(connection: Connection, rows: Iterable[Mapping[str, Any]]) ->
     if appended:
         at = database_time(connection)
         connection.execute(insert(ledger), [{**row, "at": at} for row in appended])
+
+
+def unanswered_values(connection: Connection, destination: str) -> dict[str, dict[str, list[Any]]]:
+    """By record and field, the values that were sent during the last day and never got an answer."""
+    sent = connection.execute(
+        select(ledger.c.record_id, ledger.c.operation).where(
+            ledger.c.at > db_now() - _MAY_BE_LATE_S,
+            ledger.c.destination == destination,
+            ledger.c.kind == "fields",
+            ledger.c.status == "unknown",
+        )
+    )
+    found: dict[str, dict[str, list[Any]]] = {}
+    for record_id, operation in sent:
+        for name, value in operation["values"].items():
+            found.setdefault(record_id, {}).setdefault(name, []).append(value)
+    return found
 
 
 def effects_of(

@@ -13,11 +13,12 @@ from sqlalchemy import Engine, update
 from connectors.base import FieldSpec
 from tests.unit.delivery.whole_crm import KEY, WholeCrm
 from worker.delivery.backlog import drop_rows, waiting_rows
+from worker.delivery.crm_view import load_view, save_view
 from worker.delivery.guard import UnsafePlan, check_plan
 from worker.delivery.plan import Plan
 from worker.delivery.planning import Desired, make_plan
 from worker.delivery.queueing import queue_plan
-from worker.delivery.reading import load_view, read_crm, save_view
+from worker.delivery.reading import read_crm
 from worker.delivery.send import Delivery, deliver
 from worker.rules.actions import MakeTask
 from worker.settings.crm import CrmSettings, Guard

@@ -11,11 +11,12 @@ import pytest
 
 from connectors.base import FieldSpec, Match, MatchKey, Owner, ReadBack, Scalar, Unavailable, Usage
 from worker.delivery.backlog import WaitingTask
+from worker.delivery.crm_view import CrmView
 from worker.delivery.guard import ALWAYS_ALLOWED, UnsafePlan, check_plan
 from worker.delivery.owners import People
 from worker.delivery.plan import Plan
 from worker.delivery.planning import Desired, make_plan
-from worker.delivery.reading import CrmView, read_crm
+from worker.delivery.reading import read_crm
 from worker.rules.actions import MakeTask
 from worker.settings.crm import CrmSettings, Guard
 from worker.settings.playbook import Assignee

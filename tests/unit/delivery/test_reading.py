@@ -7,7 +7,8 @@ from typing import Any
 
 from connectors.base import Match, MatchKey, ReadBack, RecordFact
 from tests.unit.delivery.test_planning import QuietConnector, record, view
-from worker.delivery.reading import CrmView, read_crm
+from worker.delivery.crm_view import CrmView
+from worker.delivery.reading import read_crm
 from worker.store.crm import Record
 
 ACCOUNTS: Mapping[str, Mapping[str, Any]] = {"a": {}, "b": {}}

@@ -15,13 +15,14 @@ from sqlalchemy import Engine, delete, update
 from connectors.base import FieldSpec, Scalar
 from tests.unit.delivery.whole_crm import KEY, WholeCrm
 from worker.delivery.backlog import retry_rows, waiting_rows
+from worker.delivery.crm_view import load_view, save_view
 from worker.delivery.plan import Plan
 from worker.delivery.planning import Desired, make_plan
 from worker.delivery.queueing import queue_plan
-from worker.delivery.reading import load_view, read_crm, save_view
+from worker.delivery.reading import read_crm
 from worker.delivery.send import deliver
 from worker.settings.crm import CrmSettings
-from worker.store.tables import metadata, outbox
+from worker.store.tables import ledger, metadata, outbox
 
 MODES = ("always", "if_empty", "if_ours")
 CRM = CrmSettings.model_validate(
@@ -133,6 +134,22 @@ def test_a_write_without_an_answer_is_still_ours(story: Story) -> None:
     assert story.shows("if_ours") == "2"
 
 
+def test_a_request_that_is_applied_after_newer_values_is_ours_for_a_day_and_then_a_persons(story: Story) -> None:
+    story.run(if_ours="0")
+    story.crm.script = lambda _operation: "unknown"
+    story.run(if_ours="1")
+    story.crm.script = lambda _operation: "applied"
+    story.run(if_ours="2")
+    story.crm.human_sets("R", "f_if_ours", "1")  # it is the late request that does so
+    assert kept(story.run(if_ours="3")) == []
+    assert story.shows("if_ours") == "3"
+    with story.store.begin() as connection:
+        connection.execute(update(ledger).values(at=ledger.c.at - 90_000))
+    story.crm.human_sets("R", "f_if_ours", "1")
+    assert len(kept(story.run(if_ours="4"))) == 1
+    assert story.shows("if_ours") == "1"
+
+
 # ---------------------------------------------------------------------------- any interleaving
 
 VALUES = st.sampled_from([None, "1", "2", "3"])
@@ -150,18 +167,19 @@ STEPS = st.lists(
 
 @dataclass
 class Witness:
-    """What may be overwritten in one field: what we know to have written, and all we tried since."""
+    """What may be overwritten in one field: what we know to have written, and all that never got an answer."""
 
     heard: bool = False
     ours: set[Scalar] = field(default_factory=set)
     doubtful: set[Scalar] = field(default_factory=set)
+    late: set[Scalar] = field(default_factory=set)
 
     def allows(self, mode: str, before: Scalar, after: Scalar) -> bool:
         if mode == "always" or before == after:
             return True
         if before is None:
-            return mode == "if_empty" or not self.heard or None in self.ours
-        return before in (self.ours if mode == "if_ours" else self.doubtful)
+            return mode == "if_empty" or not self.heard or None in self.ours | self.late
+        return before in (self.ours | self.late if mode == "if_ours" else self.doubtful)
 
     def tried(self, value: Scalar, answer: str) -> None:
         if answer == "applied":
@@ -169,6 +187,7 @@ class Witness:
         elif answer in {"applied_unheard", "unknown"}:
             self.ours.add(value)
             self.doubtful.add(value)
+            self.late.add(value)
 
 
 @settings(
