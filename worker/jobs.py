@@ -12,14 +12,13 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from connectors.base import AccessDenied, Connector, QuotaExhausted, Unavailable
+from connectors.base import Connector
 from worker import pipeline
 from worker.alerts.facts import SETTINGS
 from worker.alerts.raising import raise_alerts
 from worker.computing import BackInTime
 from worker.delivery.guard import UnsafePlan
-from worker.failures import describe_failure
-from worker.pipeline import PlanMoved
+from worker.ending import Ending, note_failure
 from worker.settings.clock import now, stopwatch
 from worker.settings.environment import database_url, project_dir
 from worker.settings.problems import ConfigError
@@ -29,14 +28,12 @@ from worker.stopping import Stop
 from worker.store.endings import load_endings, note_ending
 from worker.store.engine import connect_store, database_moment, open_store
 from worker.store.lock import Busy, exclusive_run
-from worker.store.schedules import DueJob, fail, finish, give_back, is_over, take_due
+from worker.store.schedules import DueJob, finish, give_back, is_over, take_due
 from worker.store.state import load_playbook_texts
 
 log = structlog.get_logger()
 
 _OPERATOR_ACTS = (UnsafePlan, StaleData, SourceError, BackInTime)
-_SAID = (UnsafePlan, StaleData, BackInTime, PlanMoved, Busy, AccessDenied, QuotaExhausted, Unavailable)
-"""Errors whose words hold counts, names of fields and of CRMs, and never a value."""
 _DRAIN_S = 60.0
 """A delivery stops by itself after this long, far from the time limits of `worker.app`."""
 _BUSY_S = 30.0
@@ -107,24 +104,6 @@ def _settings_are_right(engine: Engine) -> None:
     with engine.begin() as connection:
         if any(row["kind"] for row in load_endings(connection) if row["name"] == SETTINGS):
             note_ending(connection, SETTINGS, "run")
-
-
-@dataclass(slots=True)
-class Ending:
-    """How a job ends. ``wanted``: it has still to be done; ``kind`` and ``problem`` are empty when all went well.
-
-    ``trouble`` is what a person has to look at although the job is done, in words.
-    """
-
-    wanted: bool = True
-    kind: str = ""
-    problem: str = ""
-    trouble: str = ""
-
-    def failed(self, error: BaseException) -> None:
-        """Keep what went wrong; the words of an error that is not one of ours may hold values, and are left out."""
-        self.kind = next((kind.__name__ for kind in type(error).__mro__ if kind in _SAID), type(error).__name__)
-        self.problem = str(error) if isinstance(error, _SAID) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,14 +265,6 @@ class Jobs:
                     finish(connection, due, trouble=ending.trouble)
                 else:
                     give_back(connection, due)
-
-
-def note_failure(engine: Engine, due: DueJob, error: Exception) -> None:
-    """Say and keep that a job broke; its slot comes again. A database that is away only hears of it later."""
-    what = describe_failure(error)
-    log.error("job failed", schedule=due.schedule, slot=due.slot, job=due.job, error=type(error).__name__, what=what)
-    with suppress(DBAPIError), engine.begin() as connection:
-        fail(connection, due, what)
 
 
 def _by_time(slot: tuple[str, datetime]) -> datetime:

@@ -13,9 +13,10 @@ import structlog
 from sqlalchemy import Engine
 
 from worker.delivery.leases import give_back_leases
+from worker.ending import note_failure
 from worker.failures import describe_failure, explain_failure
 from worker.heartbeat import DEAD_AFTER_S, beat_while
-from worker.jobs import make_ready, note_failure, open_jobs
+from worker.jobs import make_ready, open_jobs
 from worker.logs import log_for_machines
 from worker.settings.clock import stopwatch
 from worker.settings.environment import database_url
