@@ -10,7 +10,7 @@ import pytest
 from tests.chaos.conftest import Figures, place
 from tests.chaos.crew import open_crew
 from tests.chaos.ground import Ground, open_ground
-from tests.chaos.test_kills import kill_at_random, slow_and_forgetful
+from tests.chaos.test_kills import kill, slow_and_forgetful
 
 
 def people_act(ground: Ground, done: set[str], deleted: set[str], chance: Random) -> None:
@@ -64,7 +64,7 @@ def test_what_people_do_stands(tmp_path: Path, chance: Random, figures: Figures)
         spared = people_remove_companies(ground)
         for _ in range(2):
             people_act(ground, done, deleted, chance)
-            kill_at_random(crew, chance, 1)
+            kill(crew, chance, 1)
         ground.disarm()
         recovery = crew.until_quiet(but_for=lambda state: state == "parked NO_RECORD")
         verdict = crew.verdict(spared=tuple(spared))
