@@ -116,7 +116,9 @@ def _of_rows(facts: Facts, thresholds: Thresholds) -> Iterator[Condition]:
         elif standing == "denied":
             yield Condition(DENIED, destination, f"{destination} denies access; {count} rows wait for an admin")
         elif standing == "quota":
-            yield Condition(QUOTA, destination, f"{destination}: the quota is used up; {count} rows wait for it")
+            yield Condition(
+                QUOTA, destination, f"{destination}: our share of the day's calls is spent; {count} rows wait"
+            )
 
 
 def _of_answers(facts: Facts, thresholds: Thresholds) -> Iterator[Condition]:

@@ -10,10 +10,7 @@ from sqlalchemy import Engine
 from connectors.base import Bucket, Permit, Told
 from connectors.pace import InProcess, Pace, Windows
 from worker.delivery.budgets.day import Day
-from worker.delivery.budgets.falling_back import FallingBack
-from worker.delivery.budgets.postgres_windows import PostgresWindows
 from worker.delivery.budgets.purpose import purpose
-from worker.delivery.budgets.redis_windows import RedisWindows, open_redis
 from worker.settings.clock import now, stopwatch
 from worker.settings.crm import Quota
 
@@ -63,7 +60,14 @@ def open_budget(
 
 def _windows(engine: Engine, destination: str, redis_url: str | None) -> Windows:
     if redis_url:
+        # Imported where it is used: most commands need no Redis, and start sooner without.
+        from worker.delivery.budgets.falling_back import FallingBack
+        from worker.delivery.budgets.redis_windows import RedisWindows, open_redis
+
         return FallingBack(RedisWindows(open_redis(redis_url), destination), destination, stopwatch)
     if engine.dialect.name == "postgresql":
+        from worker.delivery.budgets.falling_back import FallingBack
+        from worker.delivery.budgets.postgres_windows import PostgresWindows
+
         return FallingBack(PostgresWindows(engine, destination), destination, stopwatch)
     return InProcess(stopwatch)
