@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -68,9 +67,7 @@ def make_plan(project: Path | None, as_of: datetime, *, resume: bool) -> tuple[C
 def run_now(project: Path | None, as_of: datetime, *, first_run: bool) -> RunReport:
     """Compute and deliver inline, as of a moment."""
     with open_jobs(project) as jobs, _by_hand(jobs):
-        return pipeline.run(
-            jobs.project, jobs.engine, jobs.connectors, as_of, now=now, wait=time.sleep, first_run=first_run
-        )
+        return pipeline.run(jobs.project, jobs.engine, jobs.connectors, as_of, now=now, first_run=first_run)
 
 
 @contextmanager
@@ -93,7 +90,6 @@ def apply_plan(project: Path | None, path: Path) -> RunReport:
             jobs.connectors,
             datetime.fromisoformat(plan["as_of"]),
             now=now,
-            wait=time.sleep,
             approved=Approved(plan["fingerprint"], plan["resumed"]),
         )
 

@@ -19,7 +19,7 @@ from worker.alerts.raising import raise_alerts
 from worker.computing import BackInTime
 from worker.delivery.guard import UnsafePlan
 from worker.ending import Ending, note_failure
-from worker.settings.clock import now, stopwatch
+from worker.settings.clock import now
 from worker.settings.environment import database_url, project_dir
 from worker.settings.problems import ConfigError
 from worker.settings.project import Project, load_alerts, load_project
@@ -195,15 +195,9 @@ class Jobs:
 
     def deliver(self, due: DueJob | None) -> None:
         """Send what is due, to every destination side by side, for a minute at most."""
-        started = stopwatch()
         with self._ending(due, "deliver") as ending:
             deliveries = pipeline.deliver_all(
-                self.engine,
-                self.connectors,
-                now=now,
-                wait=self.stop.wait,
-                owner=self.owner,
-                go_on=lambda: not self.stop.asked and stopwatch() - started < _DRAIN_S,
+                self.engine, self.connectors, now=now, stop=self.stop, owner=self.owner, at_most_s=_DRAIN_S
             )
             ending.trouble = _said({one.destination: one.stopped for one in deliveries if one.stopped})
         self.watch()  # after the slot has ended: a channel that is down must not hold it up

@@ -6,8 +6,9 @@ after and can die at any point.
 
 from __future__ import annotations
 
+import math
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent import futures
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -28,8 +29,10 @@ from worker.delivery.guard import check_plan
 from worker.delivery.leases import give_back_leases
 from worker.delivery.reading import read_crm
 from worker.delivery.send import Delivery, deliver_patiently, fewest_write_calls
+from worker.settings.clock import stopwatch
 from worker.settings.environment import shared_redis_url
 from worker.settings.project import Project
+from worker.stopping import Stop
 from worker.store.engine import transact
 from worker.store.journal import StoreJournal
 from worker.store.lock import exclusive_run
@@ -91,7 +94,6 @@ def run(
     as_of: datetime,
     *,
     now: Callable[[], datetime],
-    wait: Callable[[float], None],
     first_run: bool = False,
     approved: Approved | None = None,
 ) -> RunReport:
@@ -108,7 +110,7 @@ def run(
         report = compute_and_commit(
             project, engine, connectors, as_of, first_run=first_run, approved=approved, run_id=run_id
         )
-        report.deliveries = deliver_all(engine, connectors, now=now, wait=wait, owner=INLINE_OWNER)
+        report.deliveries = deliver_all(engine, connectors, now=now, stop=Stop(), owner=INLINE_OWNER)
     report.fewest_write_calls = {
         one.destination: fewest_write_calls(connectors[one.destination], one.applied) for one in report.deliveries
     }
@@ -190,15 +192,23 @@ def deliver_all(
     connectors: Mapping[str, Connector],
     *,
     now: Callable[[], datetime],
-    wait: Callable[[float], None],
+    stop: Stop,
     owner: str = "",
-    go_on: Callable[[], bool] = lambda: True,
+    at_most_s: float = math.inf,
+    wait: Callable[[float], None] | None = None,
 ) -> list[Delivery]:
     """Deliver to every destination side by side; a slow or refusing one holds up nobody else.
 
     Who is done looks again for as long as another destination bridges an outage: what is queued meanwhile goes out.
-    ``go_on`` is asked before each batch; once it says no, what is left waits for the next delivery.
+    Once ``stop`` is asked for or ``at_most_s`` have passed no batch is begun, and what is left waits for the next
+    delivery. Ctrl-C ends it in the same way. ``wait`` is how pauses pass, if not until then or until ``stop``.
     """
+    started = stopwatch()
+    wait = wait or stop.wait
+
+    def go_on() -> bool:
+        return not stop.asked and stopwatch() - started < at_most_s
+
     bridging = set(connectors)
 
     def one(connector: Connector) -> Delivery:
@@ -218,15 +228,25 @@ def deliver_all(
                 delivering.fails(delivery.stopped_by)
             return delivery
 
+    return _side_by_side(one, connectors.values(), stop)
+
+
+def _side_by_side(
+    deliver_one: Callable[[Connector], Delivery], connectors: Collection[Connector], stop: Stop
+) -> list[Delivery]:
     if not connectors:
         return []
     pool = futures.ThreadPoolExecutor(max_workers=len(connectors))
+    deliveries = [pool.submit(copy_context().run, deliver_one, connector) for connector in connectors]
     try:
-        started = [pool.submit(copy_context().run, one, connector) for connector in connectors.values()]
-        futures.wait(started)
+        futures.wait(deliveries)
+    except KeyboardInterrupt:
+        stop.ask()
+        futures.wait(deliveries)
+        raise
     finally:
-        pool.shutdown(wait=False)  # told to end at once: the answer still awaited is found out by whoever comes next
-    return [delivery.result() for delivery in started]
+        pool.shutdown(wait=False)  # a process that is ended at once leaves its answers to whoever comes next
+    return [delivery.result() for delivery in deliveries]
 
 
 def read_back(project: Project, engine: Engine, connectors: Mapping[str, Connector], now: datetime) -> dict[str, str]:

@@ -101,9 +101,11 @@ def _open() -> Traces | None:
         if not _looked and traces_wanted():
             try:
                 from worker.otel import Traces
+
+                _traces = Traces()
             except ImportError:
                 log.warning("nothing is traced", reason="OpenTelemetry is not installed; install plgsync[otel]")
-            else:
-                _traces = Traces()
+            except Exception as error:  # noqa: BLE001 - a variable of OpenTelemetry's that it cannot use stops no work
+                log.warning("nothing is traced", reason="a variable OTEL_... is wrong", error=type(error).__name__)
         _looked = True
     return _traces

@@ -100,6 +100,11 @@ class Stage:
         crm.write_text(text.replace("    kind: salesforce\n", "    kind: salesforce\n    timeout: 100\n", 1))
         self.control("salesforce", "faults", {"match": {"path_regex": "/composite/sobjects/Task"}, "kind": "hold"})
 
+    def holds(self) -> bool:
+        """Whether Salesforce keeps a request waiting."""
+        answer = requests.get(f"{self.crms['salesforce']['url']}/__sim/faults", timeout=30)
+        return any(fault["held"] for fault in answer.json()["faults"])
+
     def let_go(self) -> None:
         """Salesforce answers what it kept waiting, if whoever asked is still there."""
         self.control("salesforce", "faults", {"clear": True})

@@ -98,14 +98,22 @@ def test_two_runs_at_once_are_one_run_and_one_refusal(stage: Stage) -> None:
     assert first.wait() == 0
 
 
-def test_ctrl_c_in_the_middle_is_one_message_and_loses_nothing(stage: Stage, undisturbed: dict[str, object]) -> None:
+def test_ctrl_c_ends_with_the_batch_under_way_and_loses_nothing(stage: Stage, undisturbed: dict[str, object]) -> None:
+    stage.hold_tasks()
     process = stage.start("run", "--as-of", DAYS[0], "--first-run")
-    while process.poll() is None and not any(stage.calls(crm) for crm in stage.crms):
+    while not stage.holds():
+        assert process.poll() is None
         time.sleep(_POLL_S)
     process.send_signal(signal.SIGINT)
+    refused = stage.attempt("run", "--as-of", DAYS[0], "--first-run")
+    assert "another plgsync run is under way" in refused.stderr, "what it has begun is its own until it is done"
+    stage.let_go()
     _, said = process.communicate(timeout=60)
-    assert process.returncode in {0, 130}
-    assert "Traceback" not in (said or "")
+    assert process.returncode == 130
+    assert said.startswith("interrupted")
+    assert "Traceback" not in said
+    waiting = stage.plgsync("outbox", "list", "--json")
+    assert {row["kind"] for row in waiting if row["destination"] == "salesforce"} >= {"fields"}
     for day in DAYS:
         stage.plgsync("run", "--as-of", day, "--first-run")
     assert stage.results() == undisturbed

@@ -38,6 +38,10 @@ crm_app.command("setup")(crm_setup)
 playbooks_app.command("test")(playbooks_test)
 
 
+_INTERRUPTED = 130
+"""How Typer ends on Ctrl-C, without a word."""
+
+
 def main() -> None:
     """The ``plgsync`` command."""
     if "--help" not in sys.argv:
@@ -46,8 +50,10 @@ def main() -> None:
         log_for_people()
     try:
         app()
-    except KeyboardInterrupt:
-        fail("interrupted; what was queued is kept and goes on with the next plgsync run", 130)
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:
+            fail("interrupted; what was queued is kept and goes on with the next plgsync run", _INTERRUPTED)
+        raise
     except Exception as error:
         from worker.failures import explain_failure
 

@@ -63,9 +63,7 @@ def _tell(console: Console, company: Company, jobs: Jobs, crms: Mapping[str, Map
 
 
 def _run(jobs: Jobs, as_of: datetime, *, first_run: bool = False) -> RunReport:
-    return pipeline.run(
-        jobs.project, jobs.engine, jobs.connectors, as_of, now=now, wait=time.sleep, first_run=first_run
-    )
+    return pipeline.run(jobs.project, jobs.engine, jobs.connectors, as_of, now=now, first_run=first_run)
 
 
 def _introduce(console: Console, company: Company, jobs: Jobs) -> None:

@@ -115,9 +115,9 @@ class Worker:
         """The schedules of this role, read again when their file changes; a wrong one leaves the last good ones."""
         changed = (self.project / "config" / "schedule.yaml").stat().st_mtime
         if changed != self._seen:
-            self._seen = changed
             every = load_project(self.project).schedule.schedules
             self._schedules = {name: one for name, one in every.items() if one.job in JOBS[self.role]}
+            self._seen = changed
         return self._schedules
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, update
 
 from connectors.base import CallFailed, Unavailable
 from tests.unit.delivery.scripted import ScriptedConnector
 from worker.delivery.outbox import NewFields, queue_fields
 from worker.pipeline import deliver_all
+from worker.stopping import Stop
 from worker.store.tables import outbox
 
 
@@ -65,7 +67,7 @@ def test_what_is_queued_while_one_is_away_reaches_the_other_before_it_is_back(st
         make_due(store)
 
     away.script, healthy.script = answer, applied
-    ended = deliver_all(store, {"away": away, "healthy": healthy}, now=now, wait=wait)
+    ended = deliver_all(store, {"away": away, "healthy": healthy}, now=now, stop=Stop(), wait=wait)
     assert seen == [True, True]
     assert set(away.records) == {"001A"}
     assert [(one.destination, one.stopped) for one in ended] == [("away", ""), ("healthy", "")]
@@ -77,8 +79,27 @@ def test_one_that_breaks_is_no_reason_to_look_again_for_ever(store: Engine) -> N
     put(store, "healthy", "501")
     broken.script = lambda _operation: 1 / 0  # type: ignore[assignment,return-value]
     with pytest.raises(ZeroDivisionError):
-        deliver_all(store, {"broken": broken, "healthy": healthy}, now=now, wait=lambda _s: None)
+        deliver_all(store, {"broken": broken, "healthy": healthy}, now=now, stop=Stop(), wait=lambda _s: None)
     assert set(healthy.records) == {"501"}
+
+
+def test_ctrl_c_ends_with_the_batch_under_way(sqlite_store: Engine) -> None:
+    crm, stop = ScriptedConnector("crm", batch=1), Stop()
+    put(sqlite_store, "crm", "001A")
+    put(sqlite_store, "crm", "001B")
+
+    def answer(_operation: object) -> str:
+        os.kill(os.getpid(), signal.SIGINT)
+        until(lambda: stop.asked)
+        return "applied"
+
+    crm.script = answer
+    with pytest.raises(KeyboardInterrupt):
+        deliver_all(sqlite_store, {"crm": crm}, now=now, stop=stop)
+    with sqlite_store.begin() as connection:
+        states = connection.execute(select(outbox.c.record_id, outbox.c.state).order_by(outbox.c.id)).all()
+    assert [tuple(row) for row in states] == [("001A", "done"), ("001B", "pending")]
+    assert set(crm.records) == {"001A"}
 
 
 def test_who_is_told_to_end_at_once_does_not_wait_for_an_answer(sqlite_store: Engine) -> None:
@@ -86,13 +107,15 @@ def test_who_is_told_to_end_at_once_does_not_wait_for_an_answer(sqlite_store: En
     put(sqlite_store, "slow", "001A")
 
     def answer(_operation: object) -> str:
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGUSR2)
         answered.wait()
         return "applied"
 
     slow.script = answer
+    before = signal.signal(signal.SIGUSR2, lambda *_: sys.exit(0))
     try:
-        with pytest.raises(KeyboardInterrupt):
-            deliver_all(sqlite_store, {"slow": slow}, now=now, wait=lambda _s: None)
+        with pytest.raises(SystemExit):
+            deliver_all(sqlite_store, {"slow": slow}, now=now, stop=Stop())
     finally:
         answered.set()
+        signal.signal(signal.SIGUSR2, before)
