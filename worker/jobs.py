@@ -55,13 +55,19 @@ def make_ready(project: Path) -> None:
 
 @contextmanager
 def open_jobs(
-    project: Path | None = None, *, stop: Stop | None = None, owner: str = "", tell: bool = False
+    project: Path | None = None,
+    *,
+    stop: Stop | None = None,
+    owner: str = "",
+    tell: bool = False,
+    due: DueJob | None = None,
 ) -> Iterator[Jobs]:
     """The jobs of one project, with its settings freshly read; connections are closed afterwards.
 
     Once ``stop`` is asked for, deliveries end after the batch under way. Every lease is marked with ``owner``.
     Of a playbook whose file is wrong the version that ran last keeps running.
     ``tell``: nobody looks on, so settings that cannot be read are told to the channels of config/alerts.yaml.
+    ``due`` is the job it is opened for: what prevents that is kept with its slot, which comes again.
     """
     root = project_dir(project)
     try:
@@ -69,20 +75,32 @@ def open_jobs(
     except ConfigError as error:
         if tell:
             _tell_of_settings(root, error)
+        if due:
+            _note_unopened(_open_store(root), due, error)
         raise
     engine = _open_store(root)
-    if settings.refused:
-        with engine.begin() as connection:
-            settings = load_project(root, load_playbook_texts(connection))
-    if tell:
-        _settings_are_right(engine)
-    connectors = pipeline.connect_all(settings, engine)
+    try:
+        if settings.refused:
+            with engine.begin() as connection:
+                settings = load_project(root, load_playbook_texts(connection))
+        if tell:
+            _settings_are_right(engine)
+        connectors = pipeline.connect_all(settings, engine)
+    except Exception as error:
+        if due:
+            _note_unopened(engine, due, error)
+        raise
     try:
         yield Jobs(settings, engine, connectors, stop or Stop(), owner)
     finally:
         for connector in connectors.values():
             connector.close()
         engine.dispose()
+
+
+def _note_unopened(engine: Engine, due: DueJob, error: Exception) -> None:
+    note_failure(engine, due, error)
+    engine.dispose()
 
 
 def _open_store(root: Path) -> Engine:
@@ -244,9 +262,9 @@ class Jobs:
             if due is None:
                 yield ending
                 return
-            with self.engine.begin() as connection:
-                ending.wanted = not is_over(connection, due)
             try:
+                with self.engine.begin() as connection:
+                    ending.wanted = not is_over(connection, due)
                 yield ending
             except Exception as error:
                 note_failure(self.engine, due, error)

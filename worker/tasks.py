@@ -37,8 +37,9 @@ def tick(self: Task) -> None:
 @shared_task(name="plgsync.compute", bind=True, soft_time_limit=1500, time_limit=1800)
 def compute(self: Task, due: dict[str, Any] | None = None) -> None:
     """Compute, decide and fill the outbox, then wake up the deliveries."""
-    with open_jobs(stop=worker_stop, tell=True) as jobs:
-        jobs.compute(DueJob(**due) if due else None)
+    slot = DueJob(**due) if due else None
+    with open_jobs(stop=worker_stop, tell=True, due=slot) as jobs:
+        jobs.compute(slot)
         delivers = jobs.delivers
     if delivers:
         self.app.send_task("plgsync.deliver")
@@ -47,12 +48,14 @@ def compute(self: Task, due: dict[str, Any] | None = None) -> None:
 @shared_task(name="plgsync.deliver")
 def deliver(due: dict[str, Any] | None = None) -> None:
     """Send what the outbox holds, to every destination side by side."""
-    with open_jobs(stop=worker_stop, tell=True) as jobs:
-        jobs.deliver(DueJob(**due) if due else None)
+    slot = DueJob(**due) if due else None
+    with open_jobs(stop=worker_stop, tell=True, due=slot) as jobs:
+        jobs.deliver(slot)
 
 
 @shared_task(name="plgsync.read_back")
 def read_back(due: dict[str, Any] | None = None) -> None:
     """Ask the CRMs what people changed."""
-    with open_jobs(stop=worker_stop, tell=True) as jobs:
-        jobs.read_back(DueJob(**due) if due else None)
+    slot = DueJob(**due) if due else None
+    with open_jobs(stop=worker_stop, tell=True, due=slot) as jobs:
+        jobs.read_back(slot)

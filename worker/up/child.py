@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,6 @@ import structlog
 from sqlalchemy import Engine
 
 from worker.delivery.leases import give_back_leases
-from worker.ending import note_failure
 from worker.failures import describe_failure, explain_failure
 from worker.heartbeat import DEAD_AFTER_S, beat_while
 from worker.jobs import make_ready, open_jobs
@@ -84,7 +84,7 @@ class Worker:
             self._job_must_end = float("inf")
 
     def _do_due(self) -> None:
-        for name, schedule in self._mine().items():
+        for name, schedule in self.schedules().items():
             with self.engine.begin() as connection:
                 taken = take_due(connection, {name: schedule}, database_moment(connection), owner=self.owner)
             for due in taken:
@@ -97,25 +97,33 @@ class Worker:
     def _do(self, due: DueJob) -> None:
         self._job_must_end = stopwatch() + LEASE_S[due.job] - _KILLED_BY_THEN_S
         log.info("job begins", role=self.role, schedule=due.schedule, slot=due.slot)
-        try:
-            with open_jobs(self.project, stop=self.stop, owner=self.owner, tell=True) as jobs:
-                jobs.start(due)
-        except ConfigError as error:
-            note_failure(self.engine, due, error)
+        with (
+            suppress(ConfigError),
+            open_jobs(self.project, stop=self.stop, owner=self.owner, tell=True, due=due) as jobs,
+        ):
+            jobs.start(due)
         log.info("job ended", role=self.role, schedule=due.schedule, slot=due.slot)
 
     def _deliver(self) -> None:
-        if not any(schedule.enabled for schedule in self._mine().values()):
+        if not any(schedule.enabled for schedule in self.schedules().values()):
             return
         self._job_must_end = stopwatch() + LEASE_S["deliver"] - _KILLED_BY_THEN_S
         with open_jobs(self.project, stop=self.stop, owner=self.owner, tell=True) as jobs:
             jobs.deliver(None)
 
-    def _mine(self) -> dict[str, Schedule]:
-        """The schedules of this role, read again when their file changes; a wrong one leaves the last good ones."""
+    def schedules(self) -> dict[str, Schedule]:
+        """The schedules of this role, read again when their file changes; while they cannot be, the last good ones.
+
+        Raises `ConfigError` where there are none yet.
+        """
         changed = (self.project / "config" / "schedule.yaml").stat().st_mtime
         if changed != self._seen:
-            every = load_project(self.project).schedule.schedules
+            try:
+                every = load_project(self.project).schedule.schedules
+            except ConfigError:
+                if not self._schedules:
+                    raise
+                return self._schedules
             self._schedules = {name: one for name, one in every.items() if one.job in JOBS[self.role]}
             self._seen = changed
         return self._schedules

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from worker.settings.project import Project, load_project
 from worker.starting import write_project
 from worker.stopping import Stop
 from worker.store.endings import note_ending
-from worker.store.engine import open_store
+from worker.store.engine import database_time, open_store
 from worker.store.lock import Busy, exclusive_run
 from worker.store.schedules import DueJob
 from worker.store.tables import schedule_slots
@@ -223,6 +224,29 @@ def test_jobs_that_no_broker_took_are_due_again(folder: Path) -> None:
     assert "connecting to 127.0.0.1:9" in done.stderr
     with open_jobs(folder) as jobs:
         assert {due.job for due in jobs.take_due()} == {"run", "deliver", "read_back"}
+
+
+@pytest.mark.parametrize("job", ["run", "deliver", "read_back"])
+def test_what_prevents_a_job_from_being_opened_is_kept_with_its_slot(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, job: str
+) -> None:
+    from worker import tasks
+
+    monkeypatch.setenv("PLGSYNC_PROJECT", str(folder))
+    monkeypatch.delenv("PLGSYNC_DATABASE_URL", raising=False)
+    with open_jobs(folder) as jobs:
+        due = take(jobs, job)
+    (folder / "config" / "crm.yaml").write_text("version: 2\n", encoding="utf-8")
+    work = {"run": tasks.compute, "deliver": tasks.deliver, "read_back": tasks.read_back}[job]
+    with pytest.raises(ConfigError):
+        work.run(due=asdict(due))
+    engine = open_store(database_url(folder))
+    with engine.begin() as connection:
+        slot = connection.execute(select(schedule_slots).where(schedule_slots.c.schedule == due.schedule)).one()
+        waits = slot.lease_until - database_time(connection)
+    engine.dispose()
+    assert (slot.failures, bool(slot.last_error)) == (1, True)
+    assert waits < 300, "it comes again soon, not when the lease of a job that runs has ended"
 
 
 def test_ticks_that_piled_up_are_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
