@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, delete, update
 
 from tests.chaos.producer import OBJECTS, RECORDS_FILE, TEXT_FIELDS
 from tests.chaos.wanted import Held, tables
@@ -23,7 +23,7 @@ from worker.demo.stage import point_at
 from worker.settings.project import load_project
 from worker.starting import write_project
 from worker.store.engine import open_store
-from worker.store.tables import outbox
+from worker.store.tables import outbox, quotas
 
 COMPANIES = 24
 TIMEOUT_S = 2
@@ -117,8 +117,9 @@ class Ground:
         return {"salesforce": Held(accounts, tasks), "hubspot": Held(companies, todo)}
 
     def let_time_pass(self) -> None:
-        """Whatever waits for a later time is due now."""
+        """Whatever waits for a later time is due now, and nothing is known of the CRMs' day yet."""
         with self.engine.begin() as connection:
+            connection.execute(delete(quotas))
             connection.execute(update(outbox).where(outbox.c.state == "pending").values(due_at=0.0))
 
     def kill_crms(self) -> None:

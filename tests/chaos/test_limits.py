@@ -44,7 +44,6 @@ def met(crew: Crew, ground: Ground, times: int) -> None:
         crew.until(lambda crm=crm: ground.fired(crm) >= times, f"{crm} met no fault")
 
 
-@pytest.mark.long
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("happens", [storm_of_429, sessions_expire, quota_runs_out], ids=lambda one: one.__name__)
 def test_a_limit_in_the_middle(happens: Callable[[Crew, Ground], None], tmp_path: Path, figures: Figures) -> None:
@@ -63,7 +62,6 @@ def test_a_limit_in_the_middle(happens: Callable[[Crew, Ground], None], tmp_path
     assert verdict.good, verdict
 
 
-@pytest.mark.long
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("down", ["salesforce", "hubspot"])
 def test_one_crm_is_down_and_the_other_goes_on(down: str, tmp_path: Path, figures: Figures) -> None:

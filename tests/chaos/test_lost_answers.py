@@ -59,7 +59,6 @@ def test_answers_that_are_lost_in_every_way(
     assert verdict.good, verdict
 
 
-@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_the_crms_are_killed_while_they_are_written_to(tmp_path: Path, figures: Figures) -> None:
     with (

@@ -47,7 +47,6 @@ def people_remove_companies(ground: Ground) -> list[str]:
     return [*accounts[1:4], *companies[1:4]]
 
 
-@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_what_people_do_stands(tmp_path: Path, chance: Random, figures: Figures) -> None:
     done: set[str] = set()

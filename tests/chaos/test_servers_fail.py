@@ -85,7 +85,6 @@ def test_broker_and_database_fail(persistence: str, tmp_path: Path, postgres_url
     assert verdict.good, verdict
 
 
-@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_storm_of_locks_on_sqlite(tmp_path: Path, chance: Random, figures: Figures) -> None:
     holds = [0.5, 1.0, 2.0, 3.0] + [35.0] * LONG  # the last one outlasts the wait for a lock
@@ -109,7 +108,6 @@ def test_a_storm_of_locks_on_sqlite(tmp_path: Path, chance: Random, figures: Fig
     assert verdict.good, verdict
 
 
-@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_a_full_disk_and_room_again(tmp_path: Path, figures: Figures) -> None:
     with (
