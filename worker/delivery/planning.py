@@ -111,6 +111,10 @@ def _filled(plan: Plan, view: CrmView, desired: Desired, account_id: str) -> dic
 def _wishes(plan: Plan, view: CrmView, account_id: str, desired: Desired) -> Iterable[_Wish]:
     """Every field of ours that this CRM has, in its own precision; what a field cannot hold is refused."""
     for name, spec, value, keep, write in _desired_values(view, account_id, desired):
+        if not spec.writable:  # a CRM would refuse the whole record because of it
+            reason = f"{spec.name} cannot be written by our user: allow editing it"
+            plan.refused.append(Refused(view.name, account_id, spec.name, reason))
+            continue
         try:
             yield _Wish(name, spec.name, coerce(spec, value), keep, write)
         except Invalid as error:

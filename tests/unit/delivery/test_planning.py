@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -215,6 +216,14 @@ def test_a_field_the_crm_does_not_have_is_said_once_and_skipped() -> None:
     plan = plan_of(made, wanted({"a": {"health.score": 1, "health.band": "red"}, "b": {"health.score": 2}}))
     assert plan.missing_fields == {"crm": ["health"]}
     assert all("health" not in fields for fields in changes(plan).values())
+
+
+def test_a_field_that_our_user_may_not_write_keeps_none_of_the_others_back() -> None:
+    made = view(record("a"), specs={**SPECS, "health": replace(SPECS["health"], writable=False)})
+    plan = plan_of(made, wanted({"a": {"health.score": 1, "health.band": "red"}}))
+    assert set(changes(plan)["a"]) == {"account_key", "band"}
+    (refused,) = plan.refused
+    assert (refused.field, refused.reason) == ("health", "health cannot be written by our user: allow editing it")
 
 
 # ---------------------------------------------------------------------------- matching
