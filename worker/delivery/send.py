@@ -17,6 +17,7 @@ from structlog.contextvars import bound_contextvars
 
 from connectors.base import AccessDenied, CallFailed, Connector, Outcome, QuotaExhausted, Unavailable, Underway
 from worker.delivery.budgets.purpose import spending_on
+from worker.delivery.holding import holding
 from worker.delivery.leases import Entry, claim, count_due, seconds_to_next
 from worker.delivery.payload import KINDS, OPERATIONS, Kind, to_operation
 from worker.delivery.settle import hold_back, put_back, settle
@@ -100,7 +101,8 @@ def _deliver_kind(
         if not entries:
             return True
         try:
-            outcomes = _write(connector, kind, entries)
+            with holding(engine, entries):
+                outcomes = _write(connector, kind, entries)
         except CallFailed as failure:
             halt = _halt(failure, now())
             delivery.stopped, delivery.underway = halt.words, isinstance(failure, Underway)

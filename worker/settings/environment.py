@@ -108,8 +108,9 @@ def shared_redis_url() -> str | None:
 def lease_s() -> float:
     """How many seconds a worker may hold what it sends before others take it over: PLGSYNC_LEASE_S, else 120.
 
-    It must be longer than a CRM call may take (``timeout`` in config/crm.yaml). Shorter than the default is for tests
-    and small installations, where work that a dead worker held goes on sooner. Raises `EnvironmentWrong`.
+    A batch under way renews its own. Shorter than the default is for tests and small installations, where work that a
+    dead worker held goes on sooner; what a CRM may still do with a request that was given up takes its time, too.
+    Raises `EnvironmentWrong`.
     """
     return _seconds(LEASE, _DEFAULT_LEASE_S, _SHORTEST_LEASE_S, _LONGEST_LEASE_S)
 
