@@ -27,7 +27,13 @@ class RecordMaker:
         """
         outcomes: dict[str, Outcome] = {}
         for some in self._apart(operations):
-            outcomes |= {op.key: outcome for op, outcome in zip(some, self._make(some), strict=True)}
+            try:
+                made = self._make(some)
+            except CallFailed as error:
+                if not outcomes:
+                    raise
+                made = _later(some, error)
+            outcomes |= {outcome.key: outcome for outcome in made}
         return [outcomes[op.key] for op in operations]
 
     def _apart(self, operations: Sequence[CreateRecord]) -> list[list[CreateRecord]]:
@@ -58,7 +64,7 @@ class RecordMaker:
         try:
             there = self._there(raced)
         except CallFailed as error:
-            return {op.key: Outcome(op.key, "retry", code=type(error).__name__, reason=str(error)) for op in raced}
+            return {outcome.key: outcome for outcome in _later(raced, error)}
         return {
             op.key: self._taken(op, there[self._id(op).lower()])
             if self._id(op).lower() in there
@@ -104,3 +110,7 @@ class RecordMaker:
 
     def _id(self, op: CreateRecord) -> str:
         return str(op.values[self.match_field])
+
+
+def _later(operations: Sequence[CreateRecord], error: CallFailed) -> list[Outcome]:
+    return [Outcome(op.key, "retry", code=type(error).__name__, reason=str(error)) for op in operations]

@@ -43,13 +43,8 @@ class TaskWriter:
         made = {outcome.key: outcome for outcome in self._upsert(missing)}
         raced = [op for op in missing if self._lost_race(made[op.key])]
         if raced:
-            found |= self._ids([op.key for op in raced])
-            again = [op for op in raced if op.key.lower() not in found]
-            made = {key: outcome for key, outcome in made.items() if key.lower() not in found}
-            made |= {outcome.key: outcome for outcome in self._upsert(again)}
-        return [
-            made.get(op.key) or Outcome(op.key, "applied", found[op.key.lower()], "ALREADY_THERE") for op in operations
-        ]
+            made |= self._look_again(raced)
+        return [made.get(op.key) or _already(op, found[op.key.lower()]) for op in operations]
 
     def update(self, operations: Sequence[UpdateTask]) -> list[Outcome]:
         """New subject and body for open tasks that only we have changed; the others stay as they are."""
@@ -76,6 +71,16 @@ class TaskWriter:
         done |= {outcome.key: outcome for outcome in send(self.client, "PATCH", UPDATE, entries)}
         return [done[op.key] for op in operations]
 
+    def _look_again(self, raced: Sequence[CreateTask]) -> dict[str, Outcome]:
+        """Never raises `CallFailed`: the tasks beside these may have been made."""
+        try:
+            found = self._ids([op.key for op in raced])
+            again = [op for op in raced if op.key.lower() not in found]
+            made = {outcome.key: outcome for outcome in self._upsert(again)}
+        except CallFailed as error:
+            return _later(raced, error)
+        return {op.key: made.get(op.key) or _already(op, found[op.key.lower()]) for op in raced}
+
     def _upsert(self, operations: Sequence[CreateTask]) -> list[Outcome]:
         """Make these tasks; one refused with its person is sent once more without, for the account matters more."""
         outcomes = self._send(operations)
@@ -86,7 +91,7 @@ class TaskWriter:
         try:
             without = {outcome.key: outcome for outcome in self._send([replace(op, person_id=None) for op in named])}
         except CallFailed as error:
-            without = {op.key: Outcome(op.key, "retry", None, type(error).__name__, str(error)) for op in named}
+            without = _later(named, error)
         return [without.get(outcome.key, outcome) for outcome in outcomes]
 
     def _send(self, operations: Sequence[CreateTask]) -> list[Outcome]:
@@ -130,6 +135,14 @@ class TaskWriter:
             return COMPLETED
         rows = self.client.rows("SELECT ApiName FROM TaskStatus WHERE IsClosed = true ORDER BY SortOrder LIMIT 1")
         return str(rows[0]["ApiName"]) if rows else COMPLETED
+
+
+def _already(op: CreateTask, task_id: str) -> Outcome:
+    return Outcome(op.key, "applied", task_id, "ALREADY_THERE")
+
+
+def _later(operations: Sequence[CreateTask], error: CallFailed) -> dict[str, Outcome]:
+    return {op.key: Outcome(op.key, "retry", None, type(error).__name__, str(error)) for op in operations}
 
 
 def _relations(op: CreateTask) -> Row:

@@ -35,7 +35,7 @@ def send(client: Client, method: str, path: str, entries: Sequence[Entry]) -> li
     """One outcome per entry, in the order given.
 
     Records that met a lock are sent once more, alone. A call without an answer leaves its records
-    ``unknown`` and those behind it unsent (``retry``). Raises `CallFailed` only if nothing was sent before.
+    ``unknown`` and those behind it unsent (``retry``). Raises `CallFailed` only if nothing can have been applied.
     """
     if not entries:
         return []
@@ -99,8 +99,7 @@ class Sending:
         except (CallFailed, Unanswered) as error:
             answers = [error] * len(batches)
         again: list[int] = []
-        # What is known is noted first, so that no failure can make it look as if nothing was sent.
-        for batch, answer in sorted(zip(batches, answers, strict=True), key=lambda one: not isinstance(one[1], list)):
+        for batch, answer in sorted(zip(batches, answers, strict=True), key=lambda one: _rank(one[1])):
             again += self._settle(batch, answer)
         return again
 
@@ -182,6 +181,11 @@ def _part(status: int, body: object, count: int) -> Answer:
         return _checked(body, count) if status < 300 or are_results(body) else failure(status, body)
     except Unanswered as error:
         return error
+
+
+def _rank(answer: Answer) -> int:
+    """What was or may have been applied is noted first: no failure makes it look as if nothing was sent."""
+    return 0 if isinstance(answer, list) else 1 if isinstance(answer, Unanswered) else 2
 
 
 def _checked(results: object, count: int) -> list[Any]:

@@ -240,6 +240,21 @@ def test_an_inactive_owner_costs_only_its_own_task(org: SalesforceCrm, connector
     ]
 
 
+def test_when_the_look_after_a_lost_race_fails_the_tasks_made_beside_it_are_told(
+    org: SalesforceCrm, connector: Connector
+) -> None:
+    operations = [task(record) for record in companies(org, 3)]
+    org.control("faults", {"kind": "dup_race", "match": {"path_regex": "composite/sobjects/Task/"}})
+    org.control("faults", {"kind": "quota_exhausted", "match": {"path_regex": "/queryAll", "nth": 2}})
+    outcomes = connector.write(operations)
+    made = {one.key: one.id for one in org.tasks()}
+    assert len(made) == 3  # one is the other client's
+    assert sorted(statuses(outcomes)) == ["applied", "applied", "retry"]
+    assert all(one.record_id == made[one.key] for one in outcomes if one.status == "applied")
+    assert [one.record_id for one in connector.write(operations)] == [made[op.key] for op in operations]
+    assert len(org.tasks()) == 3
+
+
 def test_a_task_we_have_closed_ourselves_stays_as_it_was(org: SalesforceCrm, connector: Connector) -> None:
     [made] = connector.write([task(companies(org, 1)[0])])
     connector.write([CloseTask("c", made.record_id or "")])

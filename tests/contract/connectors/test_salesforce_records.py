@@ -48,6 +48,16 @@ def test_where_it_does_not_the_second_is_refused_and_the_first_untouched(crm: Sa
     assert write_calls(crm) == 1
 
 
+def test_records_made_before_a_later_call_fails_are_told(crm: SalesforceCrm, connector: Connector) -> None:
+    crm.control("faults", {"kind": "quota_exhausted", "match": {"path_regex": "/query", "nth": 2}})
+    operations = [create(crm, "abc"), create(crm, "ABC")]
+    outcomes = connector.write(operations)
+    assert statuses(outcomes) == ["applied", "retry"]
+    assert (crm.companies_of("abc"), crm.companies_of("ABC")) == ([outcomes[0].record_id], [])
+    assert statuses(connector.write(operations)) == ["applied", "applied"]
+    assert crm.company_count() == 2
+
+
 def test_a_record_without_its_account_id_is_never_sent(crm: SalesforceCrm, connector: Connector) -> None:
     crm.forget_calls()
     with pytest.raises(ValueError, match=MATCH_FIELD):

@@ -165,6 +165,16 @@ def test_a_failure_before_anything_was_sent_is_raised_later_ones_are_not() -> No
     assert [outcome.status for outcome in outcomes] == ["applied"] * 200 + ["retry"] * 100
 
 
+@pytest.mark.parametrize("first", ["down", "lost"])
+def test_a_part_without_an_answer_is_unknown_whatever_became_of_the_part_beside_it(first: str) -> None:
+    down, lost = Unavailable("down", 5), Unanswered("no answer")
+    org = FakeOrg([down, lost] if first == "down" else [lost, down], packed=2)
+    outcomes = send_to(org, ["ok"] * 400)
+    told = ["retry"] * 200 + ["unknown"] * 200
+    assert [outcome.status for outcome in outcomes] == (told if first == "down" else told[::-1])
+    assert len(org.applied) == 200
+
+
 def test_a_column_nobody_knows_costs_one_more_call_not_a_search() -> None:
     class Strict(FakeOrg):
         def _one(self, record: dict[str, Any]) -> dict[str, Any]:
