@@ -14,16 +14,14 @@ from dataclasses import dataclass
 
 import structlog
 
-from connectors.base import CallFailed, Journal, Outcome, Unavailable, Underway, UpdateFields
+from connectors.base import CallFailed, Outcome, Unavailable, Underway, UpdateFields
 from connectors.salesforce.bulk_csv import ID, MOST_ROWS, Cells, Row, Upload, cells_of, fitting, result_of, rows_of
+from connectors.salesforce.bulk_notes import UPLOADED, Job, Notes
 from connectors.salesforce.client import Client
 from connectors.salesforce.errors import Forbidden, Refused, Unanswered, outcome, redact
 from connectors.salesforce.write import BATCH, update_fields
 
 JOBS = "jobs/ingest"
-NAME = "salesforce_bulk_job"
-UPLOADED = "uploaded"
-"""Kept behind a job's id once its data has arrived, so that only UploadComplete is missing."""
 OVER = ("JobComplete", "Failed")
 POLL_SECONDS = 10.0
 CALLS = 4
@@ -33,53 +31,71 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """The outcomes a finished job gives, by key, and the operations it says nothing of or that met a lock.
+
+    It holds results of ``held`` records, of which ``asked`` were asked for.
+    """
+
+    known: dict[str, Outcome]
+    left: Sequence[UpdateFields]
+    asked: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
 class BulkWriter:
     """Field updates of one org, by a job when there are at least ``bulk_from`` of them, else by Collections."""
 
     client: Client
-    journal: Journal
+    notes: Notes
     account: str
     bulk_from: int
 
     def batch_size(self, waiting: int) -> int:
         """All that waits, up to what a job takes, if a job is worth it or is under way."""
-        many = waiting >= self.bulk_from or self.journal.read(NAME) is not None
-        return max(BATCH * self.client.packed, min(waiting, MOST_ROWS)) if many else BATCH * self.client.packed
+        many = waiting >= self.bulk_from or self.notes.job() is not None
+        return max(self._load, min(waiting, MOST_ROWS)) if many else self._load
+
+    @property
+    def _load(self) -> int:
+        """What one call of Collections carries."""
+        return BATCH * self.client.packed
 
     def write(self, operations: Sequence[UpdateFields]) -> list[Outcome]:
         """One outcome per operation, in order. Raises `Underway` while Salesforce works on a job, and `CallFailed`."""
-        job, _, stage = (self.journal.read(NAME) or "").partition(" ")
-        state = self._state(job) if job else ""
-        if state == "Open" and stage == UPLOADED:
-            raise self._close(job)
-        if state in OVER:
-            told = self._told(job, operations)
-            if told is not None:
-                return self._settle(job, state, operations, *told)
-        if job:
-            self._give_up(job, state)
+        job = self.notes.job()
+        if job is None:
+            return self._begin(operations)
+        state = self._state(job.id)
+        if state == "Open" and job.stage == UPLOADED:
+            raise self._close(job.id)
+        told = self._told(job.id, operations) if state in OVER else None
+        if told is not None:
+            return self._settle(job, state, operations, told)
+        self._give_up(job.id, state)
         return self._begin(operations)
 
-    def _settle(
-        self,
-        job: str,
-        state: str,
-        operations: Sequence[UpdateFields],
-        known: dict[str, Outcome],
-        left: Sequence[UpdateFields],
-    ) -> list[Outcome]:
-        """Write what a finished job leaves open, and only then forget the job.
+    def _settle(self, job: Job, state: str, operations: Sequence[UpdateFields], told: Told) -> list[Outcome]:
+        """Write what a finished job leaves open, and forget the job only then, and once it has told all it knows.
 
-        Who dies between this and keeping the outcomes has the same values sent again, which does no harm. Of a failed
-        job the rest goes by Collections, however many, so that each record gets an answer of its own.
+        Until then others who are due may go by Collections if one call carries them, else they wait: the job's own
+        are due in a moment. Who dies between this and keeping the outcomes has the same values sent again, which does
+        no harm. Of a failed job the rest goes by Collections, however many, so that each record gets an answer of its
+        own.
         """
-        if state == "JobComplete" and len(self._rows(left)) >= self.bulk_from:
+        job, known, left = self.notes.told(job, told.asked), told.known, told.left
+        over = job.told >= told.held or self.notes.has_waited(job)
+        if not over and not told.asked and len(left) > self._load:
+            raise _underway(job.id)
+        if state == "JobComplete" and len(self._rows(left)) >= self.bulk_from and (over or told.asked):
             known |= {
                 op.key: Outcome(op.key, "retry", op.record_id, "NOT_SENT", "a job of its own follows") for op in left
             }
         elif left:
             known |= {one.key: one for one in update_fields(self.client, left, self.account)}
-        self._forget(job)
+        if over:
+            self._forget(job.id)
         return [known[op.key] for op in operations]
 
     # ------------------------------------------------------------------ a new job
@@ -93,14 +109,14 @@ class BulkWriter:
         except (Refused, Forbidden) as error:  # no Bulk API for this user, or none left today
             log.warning("salesforce_bulk_refused", reason=str(error))
             return update_fields(self.client, operations, self.account)
-        self.journal.write(NAME, job)
+        self.notes.begun(job)
         try:
             self._upload(job, rows)
         except Refused as refused:
             log.warning("salesforce_bulk_refused", reason=str(refused))
             self._give_up(job, "Open")
             return update_fields(self.client, operations, self.account)
-        self.journal.write(NAME, f"{job} {UPLOADED}")
+        self.notes.uploaded(job)
         log.info("salesforce_bulk_uploaded", job=job, rows=len(rows))
         raise self._close(job)
 
@@ -156,12 +172,10 @@ class BulkWriter:
             log.warning("salesforce_bulk_failed", job=job, reason=redact(str(told["errorMessage"])))
         return state
 
-    def _told(
-        self, job: str, operations: Sequence[UpdateFields]
-    ) -> tuple[dict[str, Outcome], list[UpdateFields]] | None:
-        """The outcomes a finished job gives, by key, and the operations it says nothing of or that met a lock.
+    def _told(self, job: str, operations: Sequence[UpdateFields]) -> Told | None:
+        """What a finished job says of these operations. None when its results are gone, after seven days.
 
-        What a failed job has not processed is in neither file. None when the results are gone, after seven days.
+        What a failed job has not processed is in neither file.
         """
         try:
             applied = rows_of(self.client.read_bytes(f"{JOBS}/{job}/successfulResults"))
@@ -176,8 +190,9 @@ class BulkWriter:
                 left.append(op)
             else:
                 known[op.key] = told
+        held = applied.keys() | refused.keys()
         log.info("salesforce_bulk_told", job=job, applied=len(applied), refused=len(refused), left=len(left))
-        return known, left
+        return Told(known, left, sum(op.record_id in held for op in operations), len(held))
 
     def _give_up(self, job: str, state: str) -> None:
         """Make sure that a job nobody will read can do nothing any more, and forget it."""
@@ -191,7 +206,7 @@ class BulkWriter:
 
     def _forget(self, job: str) -> None:
         """Erase first: a job that is not deleted does no harm, one that is gone but not erased would be done again."""
-        self.journal.erase(NAME)
+        self.notes.forget()
         with contextlib.suppress(CallFailed, Unanswered):
             self.client.write("DELETE", f"{JOBS}/{job}", None)
 

@@ -34,6 +34,7 @@ from connectors.base import (
 from connectors.coerce import canonical
 from connectors.salesforce.bulk import CALLS, BulkWriter
 from connectors.salesforce.bulk_csv import MOST_ROWS
+from connectors.salesforce.bulk_notes import Notes
 from connectors.salesforce.client import Client
 from connectors.salesforce.describe import Describes
 from connectors.salesforce.errors import Forbidden, Refused
@@ -69,7 +70,8 @@ class SalesforceConnector:
         self._client = Client(destination, budget)
         self._describes = Describes(self._client)
         bulk_from = int(destination.options.get("bulk_from", BULK_FROM) or 0)
-        self._bulk = BulkWriter(self._client, journal, destination.object, bulk_from) if journal and bulk_from else None
+        notes = Notes(journal) if journal and bulk_from else None
+        self._bulk = BulkWriter(self._client, notes, destination.object, bulk_from) if notes else None
         self._known: dict[str, tuple[str | None, dict[str, Scalar]]] = {}
 
     @property

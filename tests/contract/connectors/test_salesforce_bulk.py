@@ -6,11 +6,12 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from drive import companies, statuses, update, values
@@ -19,6 +20,7 @@ from paper_journal import PaperJournal
 
 from connectors.base import Connector, CreateTask, Outcome, QuotaExhausted, Unavailable, Underway, UpdateFields
 from connectors.registry import connect
+from connectors.salesforce.bulk_notes import KEPT_SECONDS, Notes
 
 pytestmark = pytest.mark.parametrize("running", ["salesforce"], indirect=True)
 
@@ -45,6 +47,13 @@ def bulk(crm: SalesforceCrm, journal: PaperJournal | None, **options: Any) -> Co
     destination = replace(crm.destination(), options={"bulk_from": FROM, **options})
     OPENED.append(connect(destination, journal))
     return OPENED[-1]
+
+
+def later(crm: SalesforceCrm, journal: PaperJournal, seconds: float) -> Connector:
+    """Another process, so many seconds from now."""
+    connector: Any = bulk(crm, journal)
+    connector._bulk = replace(connector._bulk, notes=Notes(journal, lambda: time.time() + seconds))
+    return cast(Connector, connector)
 
 
 def to_the_end(crm: SalesforceCrm, journal: PaperJournal, operations: Sequence[UpdateFields]) -> dict[str, Outcome]:
@@ -204,6 +213,46 @@ def test_who_was_not_in_the_job_is_written_now(crm: SalesforceCrm, journal: Pape
     assert statuses(bulk(crm, journal).write(operations)) == ["applied"] * 15
     assert values(crm, records, "score") == list(range(15))
     assert requests_made(crm) == {"collections": 1, "deleted": 1}
+
+
+def test_a_finished_job_waits_for_its_own_while_others_are_written(crm: SalesforceCrm, journal: PaperJournal) -> None:
+    records = companies(crm, 13)
+    operations = scores(crm, records)
+    with pytest.raises(Underway):
+        bulk(crm, journal).write(operations[:12])
+    assert statuses(bulk(crm, journal).write(operations[12:])) == ["applied"]
+    assert statuses(bulk(crm, journal).write(operations[:12])) == ["applied"] * 12
+    assert values(crm, records, "score") == list(range(13))
+    assert requests_made(crm) == {"created": 1, "uploaded": 1, "UploadComplete": 1, "deleted": 1, "collections": 1}
+    assert journal.names() == []
+
+
+def test_a_finished_job_is_told_in_parts_until_all_of_it_is_known(crm: SalesforceCrm, journal: PaperJournal) -> None:
+    records = companies(crm, 35)
+    operations = scores(crm, records)
+    with pytest.raises(Underway):
+        bulk(crm, journal).write(operations[:12])
+    assert statuses(bulk(crm, journal).write(operations[5:])) == ["applied"] * 7 + ["retry"] * 23
+    assert statuses(bulk(crm, journal).write(operations[:5])) == ["applied"] * 5
+    assert requests_made(crm) == {"created": 1, "uploaded": 1, "UploadComplete": 1, "deleted": 1}
+    assert journal.names() == []
+
+
+def test_results_nobody_asks_for_hold_the_others_up_for_minutes_not_for_days(
+    crm: SalesforceCrm, journal: PaperJournal
+) -> None:
+    records = companies(crm, 213)
+    operations = scores(crm, records)
+    with pytest.raises(Underway):
+        bulk(crm, journal).write(operations[:12])
+    for _ in range(2):
+        with pytest.raises(Underway):
+            bulk(crm, journal).write(operations[12:])
+    assert requests_made(crm) == {"created": 1, "uploaded": 1, "UploadComplete": 1}
+    assert statuses(later(crm, journal, KEPT_SECONDS + 60).write(operations[12:])) == ["retry"] * 201
+    assert journal.names() == []
+    assert {one.status for one in to_the_end(crm, journal, operations[12:]).values()} == {"applied"}
+    assert values(crm, records, "score") == list(range(213))
 
 
 def test_so_many_who_were_not_in_it_get_a_job_of_their_own(crm: SalesforceCrm, journal: PaperJournal) -> None:

@@ -1,0 +1,70 @@
+"""What processes tell each other of a bulk job: which it is, how far it is, and how many of its results are known."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from connectors.base import Journal
+
+NAME = "salesforce_bulk_job"
+UPLOADED = "uploaded"
+"""Kept behind a job's id once its data has arrived, so that only UploadComplete is missing."""
+FINISHED = "finished"
+KEPT_SECONDS = 600.0
+"""How long results wait for operations that nobody asks about any more. The others come within seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job of ours; ``told`` of its results have been given since it was found finished, at ``since``."""
+
+    id: str
+    stage: str = ""
+    since: float = 0.0
+    told: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """The notes of one org."""
+
+    journal: Journal
+    clock: Callable[[], float] = time.time
+
+    def job(self) -> Job | None:
+        """The job that is under way or not yet told in full."""
+        match (self.journal.read(NAME) or "").split():
+            case [job, stage, since, told]:
+                return Job(job, stage, float(since), int(told))
+            case [job, stage]:
+                return Job(job, stage)
+            case [job]:
+                return Job(job)
+            case _:
+                return None
+
+    def begun(self, job: str) -> None:
+        """A job is there; it has no data yet."""
+        self.journal.write(NAME, job)
+
+    def uploaded(self, job: str) -> None:
+        """All its data has arrived."""
+        self.journal.write(NAME, f"{job} {UPLOADED}")
+
+    def told(self, job: Job, results: int) -> Job:
+        """So many more of a finished job's results are given now."""
+        since = job.since if job.stage == FINISHED else self.clock()
+        now = replace(job, stage=FINISHED, since=since, told=job.told + results)
+        if now != job:
+            self.journal.write(NAME, f"{now.id} {now.stage} {now.since:.0f} {now.told}")
+        return now
+
+    def has_waited(self, job: Job) -> bool:
+        """Whether nobody will ask for the rest of a finished job's results any more."""
+        return abs(self.clock() - job.since) > KEPT_SECONDS  # clocks of several machines, which may jump
+
+    def forget(self) -> None:
+        """There is no job any more."""
+        self.journal.erase(NAME)
