@@ -53,8 +53,8 @@ class BulkWriter:
     bulk_from: int
 
     def batch_size(self, waiting: int) -> int:
-        """All that waits, up to what a job takes, if a job is worth it or is under way."""
-        many = waiting >= self.bulk_from or self.notes.job() is not None
+        """All that waits, up to what a job takes, if a job is worth it and not refused, or is under way."""
+        many = (waiting >= self.bulk_from and not self.notes.without()) or self.notes.job() is not None
         return max(self._load, min(waiting, MOST_ROWS)) if many else self._load
 
     @property
@@ -81,44 +81,62 @@ class BulkWriter:
 
         Until then others who are due may go by Collections if one call carries them, else they wait: the job's own
         are due in a moment. Who dies between this and keeping the outcomes has the same values sent again, which does
-        no harm. Of a failed job the rest goes by Collections, however many, so that each record gets an answer of its
-        own.
+        no harm. Of a failed job the rest goes by Collections, so that each record gets an answer of its own.
         """
+        if state != "JobComplete":
+            self.notes.do_without()
         job, known, left = self.notes.told(job, told.asked), told.known, told.left
         over = job.told >= told.held or self.notes.has_waited(job)
         if not over and not told.asked and len(left) > self._load:
             raise _underway(job.id)
         if state == "JobComplete" and len(self._rows(left)) >= self.bulk_from and (over or told.asked):
-            known |= {
-                op.key: Outcome(op.key, "retry", op.record_id, "NOT_SENT", "a job of its own follows") for op in left
-            }
+            known |= {one.key: one for one in _later(left, "NOT_SENT", "a job of its own follows")}
         elif left:
-            known |= {one.key: one for one in update_fields(self.client, left, self.account)}
+            known |= {one.key: one for one in self._beside(known, left)}
         if over:
             self._forget(job.id)
         return [known[op.key] for op in operations]
+
+    def _beside(self, known: Mapping[str, Outcome], left: Sequence[UpdateFields]) -> list[Outcome]:
+        """Raises `CallFailed` only if nothing is known to be applied beside these."""
+        try:
+            return self._by_collections(left)
+        except CallFailed as error:
+            if not known:
+                raise
+            return _later(left, type(error).__name__, str(error))
+
+    def _by_collections(self, operations: Sequence[UpdateFields]) -> list[Outcome]:
+        """Send what one call carries; the rest is for the next, so that none takes longer than its caller's lease."""
+        now, rest = operations[: self._load], operations[self._load :]
+        return [*update_fields(self.client, now, self.account), *_later(rest, "NOT_SENT", "sent by the next call")]
 
     # ------------------------------------------------------------------ a new job
 
     def _begin(self, operations: Sequence[UpdateFields]) -> list[Outcome]:
         rows = fitting(self._rows(operations))
-        if len(rows) < self.bulk_from:
-            return update_fields(self.client, operations, self.account)
+        if len(rows) < self.bulk_from <= len(operations):  # very many that no CSV can carry
+            self.notes.do_without()
+        if len(rows) < self.bulk_from or self.notes.without():
+            return self._by_collections(operations)
         try:
             job = self._create()
         except (Refused, Forbidden) as error:  # no Bulk API for this user, or none left today
-            log.warning("salesforce_bulk_refused", reason=str(error))
-            return update_fields(self.client, operations, self.account)
+            return self._refused(error, operations)
         self.notes.begun(job)
         try:
             self._upload(job, rows)
         except Refused as refused:
-            log.warning("salesforce_bulk_refused", reason=str(refused))
             self._give_up(job, "Open")
-            return update_fields(self.client, operations, self.account)
+            return self._refused(refused, operations)
         self.notes.uploaded(job)
         log.info("salesforce_bulk_uploaded", job=job, rows=len(rows))
         raise self._close(job)
+
+    def _refused(self, error: CallFailed, operations: Sequence[UpdateFields]) -> list[Outcome]:
+        log.warning("salesforce_bulk_refused", reason=str(error))
+        self.notes.do_without()
+        return self._by_collections(operations)
 
     def _create(self) -> str:
         body = {
@@ -147,6 +165,7 @@ class BulkWriter:
             log.info("salesforce_bulk_unanswered", job=job, reason=str(error))
         except Refused as refused:
             log.warning("salesforce_bulk_refused", job=job, reason=str(refused))
+            self.notes.do_without()
             self._give_up(job, "Open")
         return _underway(job)
 
@@ -228,3 +247,7 @@ def _outcome(
 
 def _underway(job: str) -> Underway:
     return Underway(f"Salesforce works on bulk job {job}", POLL_SECONDS)
+
+
+def _later(operations: Sequence[UpdateFields], code: str, reason: str) -> list[Outcome]:
+    return [Outcome(op.key, "retry", op.record_id, code, reason) for op in operations]

@@ -1,4 +1,4 @@
-"""What processes tell each other of a bulk job: which it is, how far it is, and how many of its results are known."""
+"""What processes tell each other of bulk jobs: which is ours, how far it is, and until when none is begun."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ NAME = "salesforce_bulk_job"
 UPLOADED = "uploaded"
 """Kept behind a job's id once its data has arrived, so that only UploadComplete is missing."""
 FINISHED = "finished"
+NO_BULK = "salesforce_no_bulk_since"
+NO_BULK_SECONDS = 3600.0
+"""How long no job is begun after one was refused or failed."""
 KEPT_SECONDS = 600.0
 """How long results wait for operations that nobody asks about any more. The others come within seconds."""
 
@@ -63,7 +66,16 @@ class Notes:
 
     def has_waited(self, job: Job) -> bool:
         """Whether nobody will ask for the rest of a finished job's results any more."""
-        return abs(self.clock() - job.since) > KEPT_SECONDS  # clocks of several machines, which may jump
+        return abs(self.clock() - job.since) > KEPT_SECONDS  # several machines' clocks, which may jump
+
+    def do_without(self) -> None:
+        """Begin no job for an hour."""
+        self.journal.write(NO_BULK, f"{self.clock():.0f}")
+
+    def without(self) -> bool:
+        """Whether no job is to be begun now."""
+        since = self.journal.read(NO_BULK)
+        return since is not None and abs(self.clock() - float(since)) < NO_BULK_SECONDS
 
     def forget(self) -> None:
         """There is no job any more."""

@@ -20,7 +20,7 @@ from paper_journal import PaperJournal
 
 from connectors.base import Connector, CreateTask, Outcome, QuotaExhausted, Unavailable, Underway, UpdateFields
 from connectors.registry import connect
-from connectors.salesforce.bulk_notes import KEPT_SECONDS, Notes
+from connectors.salesforce.bulk_notes import KEPT_SECONDS, NO_BULK_SECONDS, Notes
 
 pytestmark = pytest.mark.parametrize("running", ["salesforce"], indirect=True)
 
@@ -100,6 +100,12 @@ def scores(crm: SalesforceCrm, records: Sequence[str], plus: int = 0) -> list[Up
 def fault(crm: SalesforceCrm, kind: str, path: str, method: str, **match: Any) -> None:
     args = {"status": 503} if kind == "status" else {"bytes": 10} if kind == "truncate" else {}
     crm.control("faults", {"kind": kind, "args": args, "match": {"path_regex": path, "method": method, **match}})
+
+
+def refuse_jobs(crm: SalesforceCrm) -> None:
+    refused = [{"errorCode": "FEATURENOTENABLED", "message": "Feature not enabled on this organization"}]
+    answer = {"kind": "status", "args": {"status": 403, "body": refused}}
+    crm.control("faults", {**answer, "match": {"path_regex": "/jobs/ingest", "every": 1}})
 
 
 # ------------------------------------------------------------------ the good way
@@ -353,11 +359,64 @@ def test_a_job_an_admin_aborts_or_deletes_is_begun_anew(crm: SalesforceCrm, jour
 
 
 def test_who_may_not_use_the_bulk_api_gets_collections(crm: SalesforceCrm, journal: PaperJournal) -> None:
-    refused = [{"errorCode": "FEATURENOTENABLED", "message": "Feature not enabled on this organization"}]
-    answer = {"kind": "status", "args": {"status": 403, "body": refused}}
-    crm.control("faults", {**answer, "match": {"path_regex": "/jobs/ingest", "every": 1}})
+    refuse_jobs(crm)
     records = companies(crm, 12)
     assert statuses(bulk(crm, journal).write(scores(crm, records))) == ["applied"] * 12
+    assert values(crm, records, "score") == list(range(12))
+
+
+def test_after_a_refusal_each_write_is_one_call_and_no_job_is_tried_for_an_hour(
+    crm: SalesforceCrm, journal: PaperJournal
+) -> None:
+    refuse_jobs(crm)
+    records = companies(crm, 450)
+    operations = scores(crm, records)
+    crm.forget_calls()
+    assert statuses(bulk(crm, journal).write(operations)) == ["applied"] * 200 + ["retry"] * 250
+    assert values(crm, records, "score") == [*range(200), *[None] * 250]
+    assert bulk(crm, journal).batch_size(UpdateFields, 9_000) == 200
+    assert statuses(bulk(crm, journal).write(operations[200:])) == ["applied"] * 200 + ["retry"] * 50
+    assert [one.path.rpartition("/")[2] for one in crm.calls() if "oauth2" not in one.path] == [
+        "ingest",
+        "sobjects",
+        "sobjects",
+    ]
+    assert later(crm, journal, NO_BULK_SECONDS + 60).batch_size(UpdateFields, 9_000) == 9_000
+
+
+def test_what_a_failed_job_leaves_is_written_a_call_at_a_time(crm: SalesforceCrm, journal: PaperJournal) -> None:
+    crm.control("config", {"fail_after_rows": 5})
+    records = companies(crm, 230)
+    operations = scores(crm, records)
+    with pytest.raises(Underway):
+        bulk(crm, journal).write(operations)
+    crm.forget_calls()
+    assert Counter(statuses(bulk(crm, journal).write(operations))) == {"applied": 205, "retry": 25}
+    assert requests_made(crm) == {"collections": 1, "deleted": 1}
+    assert bulk(crm, journal).batch_size(UpdateFields, 9_000) == 200
+    assert {one.status for one in to_the_end(crm, journal, operations).values()} == {"applied"}
+    assert values(crm, records, "score") == list(range(230))
+    assert requests_made(crm)["created"] == 0
+
+
+def test_very_many_that_no_csv_can_carry_are_written_a_call_at_a_time(
+    crm: SalesforceCrm, journal: PaperJournal
+) -> None:
+    records = companies(crm, 210)
+    operations = [update(crm, record, band="two\nlines") for record in records]
+    assert statuses(bulk(crm, journal).write(operations)) == ["applied"] * 200 + ["retry"] * 10
+    assert bulk(crm, journal).batch_size(UpdateFields, 9_000) == 200
+
+
+def test_what_a_job_has_applied_is_told_even_if_the_rest_cannot_be_sent(
+    crm: SalesforceCrm, journal: PaperJournal
+) -> None:
+    records = companies(crm, 13)
+    operations = [*scores(crm, records[:12]), update(crm, records[12], band="two\nlines")]
+    with pytest.raises(Underway):
+        bulk(crm, journal).write(operations)
+    crm.control("faults", {"kind": "quota_exhausted", "match": {"path_regex": "/composite/sobjects"}})
+    assert statuses(bulk(crm, journal).write(operations)) == ["applied"] * 12 + ["retry"]
     assert journal.names() == []
 
 
