@@ -127,7 +127,10 @@ class Tokens:
             raise Unavailable(f"Salesforce limits logins of this user: {redact(words)}", LOGIN_RATE_PAUSE)
         if answer.status_code in (400, 401, 403):
             raise AccessDenied(f"{self._destination.name}: login refused: {code or answer.status_code} {redact(words)}")
-        raise Unavailable(f"Salesforce answered {answer.status_code} to the login", 30.0)
+        words = f"Salesforce answered {answer.status_code} to the login"
+        if 300 <= answer.status_code < 400 or answer.status_code in (404, 405):
+            raise AccessDenied(f"{self._destination.name}: {words}: check base_url, and auth.login_url if there is one")
+        raise Unavailable(words, 30.0)
 
     def _secret(self, name: str) -> str:
         return _plain(self._destination, name)

@@ -21,7 +21,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 from connectors.base import AccessDenied, Bucket, Budget, Destination, Told, Unavailable
 from connectors.pace import Pace
 from connectors.salesforce.auth import Tokens
-from connectors.salesforce.errors import Refused, Unanswered, failure
+from connectors.salesforce.errors import Refused, Unanswered, failure, wrong_address
 from connectors.salesforce.soql import URI_LIMIT
 from connectors.salesforce.transport import Line, Wire, never_sent, open_session, settle
 from connectors.wire import compact_json, parse_json
@@ -102,6 +102,8 @@ class Client:
         for answer in answers:
             if isinstance(answer, Refused) and answer.code == "INVALID_FIELD":
                 raise AccessDenied(f"a field is missing or hidden from this user: {answer.reason}")
+            if isinstance(answer, Refused) and answer.status in (404, 405):
+                raise wrong_address(answer.status, answer.code, answer.reason)
             if isinstance(answer, Exception):
                 raise answer
         return cast("list[list[Row]]", answers)

@@ -141,6 +141,8 @@ def failure(status: int, body: object) -> CallFailed | Unanswered:
         until = datetime.fromtimestamp(time.time(), UTC) + QUOTA_PAUSE
         return QuotaExhausted(f"Salesforce's daily request limit is used up: {words}", until)
     meaning = CALL_CODES.get(code)
+    if 300 < status < 400:
+        return wrong_address(status)
     if status in LATER_SECONDS or meaning == "later":
         return Unavailable(f"Salesforce answered {status} {code}".rstrip(), LATER_SECONDS.get(status, 5.0))
     if status >= 500 or meaning == "unanswered":
@@ -150,6 +152,12 @@ def failure(status: int, body: object) -> CallFailed | Unanswered:
     if status == 403 or meaning == "admin" or _NO_KEY_FIELD in message:
         return Forbidden(f"Salesforce refused access: {code or status} {words}".rstrip())
     return Refused(status, code, words)
+
+
+def wrong_address(status: int, code: str = "", words: str = "") -> AccessDenied:
+    """The exception for an answer that no API of this version gives to such a call: a redirect, say, or a web page."""
+    told = " ".join(f"{status} {code} {words}".split())
+    return AccessDenied(f"Salesforce answered {told}: check base_url and api_version")
 
 
 def outcome(key: str, result: Any, sent: Mapping[str, Any]) -> tuple[Outcome, Consequence | None]:

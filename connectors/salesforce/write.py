@@ -11,7 +11,7 @@ from typing import Any
 
 from connectors.base import CallFailed, Outcome, Status, UpdateFields
 from connectors.salesforce.client import NO_RULES, Client, Row
-from connectors.salesforce.errors import Refused, Unanswered, are_results, failure, outcome
+from connectors.salesforce.errors import Refused, Unanswered, are_results, failure, outcome, wrong_address
 
 BATCH = 200
 LOCK_WAIT = (0.1, 0.4)
@@ -134,8 +134,10 @@ class Sending:
         """Note what a batch's answer means, and return the entries worth sending once more."""
         if isinstance(answer, list):
             return self._note_results(batch, answer)
-        if isinstance(answer, Refused):
+        if isinstance(answer, Refused) and answer.status == 400 and answer.code:
             return self._apart(batch, answer)
+        if isinstance(answer, Refused):  # nothing that a record says
+            answer = wrong_address(answer.status, answer.code, answer.reason)
         if isinstance(answer, Unanswered):
             self._note(batch, "unknown", "NO_ANSWER", str(answer))
             self.stopped = self.stopped or ("NOT_SENT", "an earlier call got no answer")
@@ -201,4 +203,4 @@ def _names(refused: Refused, record: Mapping[str, Any]) -> bool:
 
 
 def _hopeless(refused: Refused, batch: Sequence[int]) -> bool:
-    return len(batch) == 1 or refused.status in (404, 405) or refused.code == "INVALID_TYPE"
+    return len(batch) == 1 or refused.code == "INVALID_TYPE"

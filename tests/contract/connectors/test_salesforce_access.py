@@ -65,3 +65,51 @@ def test_threads_that_read_with_an_expired_session_share_one_login(crm: Salesfor
         thread.join()
     assert [person.person_id for person in found] == [ann] * 8
     assert sum("oauth2" in call.path for call in crm.calls()) == 1
+
+
+def answer_all(crm: SalesforceCrm, path: str, status: int, text: str = "") -> None:
+    args = {"status": status, "text": text, "headers": {"Location": "https://moved.example/"}}
+    crm.control("faults", {"kind": "status", "args": args, "match": {"path_regex": path, "every": 1}})
+
+
+@pytest.mark.parametrize("composite", [False, True])
+@pytest.mark.parametrize(("status", "text"), [(302, ""), (404, ""), (405, ""), (400, "<html>Bad request</html>")])
+def test_an_address_that_is_no_api_is_the_admins_to_mend_and_costs_no_record(
+    crm: SalesforceCrm, status: int, text: str, composite: bool
+) -> None:
+    records = companies(crm, 210 if composite else 200)
+    connector = connect(replace(crm.destination(), options={"composite": composite, "bulk_from": 0}))
+    connector.owners()
+    crm.forget_calls()
+    answer_all(crm, "/composite", status, text)
+    with pytest.raises(AccessDenied, match=f"{status}.*base_url and api_version"):
+        connector.write([update(crm, record, score=1) for record in records])
+    connector.close()
+    assert len(crm.calls()) <= 2
+    assert {crm.company(record)["score"] for record in records} == {None}
+
+
+def test_a_redirect_of_a_read_is_the_admins_to_mend(crm: SalesforceCrm, connector: Connector) -> None:
+    answer_all(crm, "/services/data", 301)
+    with pytest.raises(AccessDenied, match="base_url and api_version"):
+        connector.owners()
+
+
+def test_a_version_this_org_does_not_have_is_the_admins_to_mend(crm: SalesforceCrm) -> None:
+    connector = connect(replace(crm.destination(), api_version="199.0"))
+    [record] = companies(crm, 1)
+    for operation in (update(crm, record, score=1), task(record), create(crm, "new")):
+        with pytest.raises(AccessDenied, match=r"404 NOT_FOUND.*base_url and api_version"):
+            connector.write([operation])
+    connector.close()
+    assert (crm.company_count(), crm.tasks()) == (1, [])
+
+
+@pytest.mark.parametrize("status", [302, 404, 405])
+def test_an_address_without_a_login_is_the_admins_to_mend(
+    crm: SalesforceCrm, connector: Connector, status: int
+) -> None:
+    answer_all(crm, "/oauth2/token", status)
+    with pytest.raises(AccessDenied, match=f"{status} to the login: check base_url"):
+        connector.owners()
+    assert len(crm.calls()) == 1
