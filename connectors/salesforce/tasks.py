@@ -82,17 +82,25 @@ class TaskWriter:
         return {op.key: made.get(op.key) or _already(op, found[op.key.lower()]) for op in raced}
 
     def _upsert(self, operations: Sequence[CreateTask]) -> list[Outcome]:
-        """Make these tasks; one refused with its person is sent once more without, for the account matters more."""
+        """Make these tasks; one refused with its owner or person is sent again without, for the account matters more.
+
+        A task whose owner has left since the run decided is then the user's we are logged in as.
+        """
         outcomes = self._send(operations)
-        named = [op for op, outcome in zip(operations, outcomes, strict=True) if _names_person(op, outcome)]
-        if not named:
+        less = [(op, _without(op, outcome)) for op, outcome in zip(operations, outcomes, strict=True)]
+        without = [op for _, op in less if op]
+        if not without:
             return outcomes
-        log.info("salesforce_task_without_person", tasks=len(named))
+        left = [was.owner_id for was, op in less if op and op.owner_id != was.owner_id]
+        if left:
+            log.warning("salesforce_task_without_owner", tasks=len(left), owners=sorted(set(map(str, left))))
+        if len(left) < len(without):
+            log.info("salesforce_task_without_person", tasks=len(without) - len(left))
         try:
-            without = {outcome.key: outcome for outcome in self._send([replace(op, person_id=None) for op in named])}
+            again = {outcome.key: outcome for outcome in self._upsert(without)}
         except CallFailed as error:
-            without = _later(named, error)
-        return [without.get(outcome.key, outcome) for outcome in outcomes]
+            again = _later(without, error)
+        return [again.get(outcome.key, outcome) for outcome in outcomes]
 
     def _send(self, operations: Sequence[CreateTask]) -> list[Outcome]:
         entries: list[Entry] = [(op.key, self._record(op), op.record_id) for op in operations]
@@ -156,9 +164,12 @@ def _relations(op: CreateTask) -> Row:
     return {"WhatId": op.record_id, "WhoId": op.person_id} if beside else {"WhatId": op.record_id}
 
 
-def _names_person(op: CreateTask, outcome: Outcome) -> bool:
-    """Whether a task was refused that might go through without its person: not every refusal names its field."""
-    return outcome.status == "rejected" and {"WhatId", "WhoId"} <= _relations(op).keys()
+def _without(op: CreateTask, outcome: Outcome) -> CreateTask | None:
+    """A refused task that might go through without its owner, or without its person; None if there is no such hope."""
+    if op.owner_id and outcome.code == "INACTIVE_OWNER_OR_USER":
+        return replace(op, owner_id=None)
+    named = {"WhatId", "WhoId"} <= _relations(op).keys()  # not every refusal names its field
+    return replace(op, person_id=None) if named and outcome.status == "rejected" else None
 
 
 def left_alone(row: Row) -> str:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from drive import companies, match_key, statuses, task, update, values, write_calls
 from harness import Company
 from harness_salesforce import KEY_FIELD, KEYS, MATCH_FIELD, SalesforceCrm
+from structlog.testing import capture_logs
 
 from connectors.base import (
     AccessDenied,
@@ -230,14 +231,35 @@ def test_a_value_outside_a_restricted_picklist_is_rejected_without_being_shown(
     assert "secret4711" not in outcome.reason
 
 
-def test_an_inactive_owner_costs_only_its_own_task(org: SalesforceCrm, connector: Connector) -> None:
-    gone = org.add_owner("gone@example.com", active=False)
-    records = companies(org, 2)
-    outcomes = connector.write([task(records[0], owner_id=gone), task(records[1])])
-    assert [(outcome.status, outcome.code) for outcome in outcomes] == [
-        ("rejected", "INACTIVE_OWNER_OR_USER"),
-        ("applied", ""),
+def test_a_task_whose_owner_has_left_since_is_made_without_that_owner(org: SalesforceCrm, connector: Connector) -> None:
+    here, gone = org.add_owner("here@example.com"), org.add_owner("gone@example.com")
+    ann = org.human_adds_person("ann@example.com")
+    records = companies(org, 3)
+    org.mutate(do="edit", id=gone, values={"IsActive": False})
+    org.forget_calls()
+    operations = [
+        task(records[0], owner_id=gone),
+        replace(task(records[1], owner_id=gone), person_id=ann),
+        task(records[2], owner_id=here),
     ]
+    with capture_logs() as logged:
+        assert statuses(connector.write(operations)) == ["applied"] * 3
+    assert [one["owners"] for one in logged if one["event"] == "salesforce_task_without_owner"] == [[gone]]
+    assert write_calls(org) == 2
+    made = {one.key: one for one in org.tasks()}
+    ours = connector._client.user_id  # type: ignore[attr-defined]
+    assert [made[op.key].owner_id for op in operations] == [ours, ours, here]
+    assert [made[op.key].person_id for op in operations] == [None, ann, None]
+    assert len(org.tasks()) == 3
+
+
+def test_a_task_whose_owner_and_person_have_both_left_is_still_made(org: SalesforceCrm, connector: Connector) -> None:
+    [record] = companies(org, 1)
+    gone, ann = org.add_owner("gone@example.com", active=False), org.human_adds_person("ann@example.com")
+    org.human_deletes_person(ann)
+    assert statuses(connector.write([replace(task(record, owner_id=gone), person_id=ann)])) == ["applied"]
+    [made] = org.tasks()
+    assert (made.record_id, made.person_id, made.owner_id != gone) == (record, None, True)
 
 
 def test_when_the_look_after_a_lost_race_fails_the_tasks_made_beside_it_are_told(
