@@ -230,8 +230,10 @@ class Client:
                 raise _Again(BLIP_S, Unavailable(what, RETRY_AFTER_S))
             case "locked" if not writes:
                 raise _Again(BLIP_S, Unavailable(f"{what}: locked", RETRY_AFTER_S))
+            case "astray":
+                raise astray(answer, method, path)
         if answer.status == 404 and answer.body is None:
-            raise AccessDenied(f"{what}: check base_url and api_version of this destination")
+            raise astray(answer, method, path)
 
     def _midnight(self) -> datetime:
         """The daily count starts anew at midnight in the portal's time zone; where that is not known, ask earlier."""
@@ -242,6 +244,13 @@ class Client:
         tomorrow = now.astimezone(self.zone).date() + timedelta(days=1)
         midnight = datetime.combine(tomorrow, datetime.min.time(), self.zone).astimezone(UTC)
         return midnight if self.zone_known else min(midnight, now + ASK_AGAIN)
+
+
+def astray(answer: Answer, method: str, path: str) -> AccessDenied:
+    """The failure of a call that went where HubSpot does not take it."""
+    return AccessDenied(
+        f"HubSpot answered {answer.status} to {method} {path}: check base_url and api_version of this destination"
+    )
 
 
 def _retry_after(headers: Mapping[str, str], default_s: float, longest_s: float) -> float:

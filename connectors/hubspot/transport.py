@@ -56,7 +56,8 @@ class HubSpotTransport:
     """hubspot-api-client's generic ``ApiClient``, built once: each access to an api object opens a new pool."""
 
     def __init__(self, base_url: str, timeout_s: float) -> None:
-        client = HubSpot(host=base_url.rstrip("/"), retry=urllib3.Retry(0))
+        # A redirect comes back as the answer it is: followed it would lose the body, refused it would look unanswered.
+        client = HubSpot(host=base_url.rstrip("/"), retry=urllib3.Retry(0, redirect=False))
         self._api = client.crm.objects.batch_api.api_client
         self._timeout = (CONNECT_TIMEOUT_S, timeout_s)
 

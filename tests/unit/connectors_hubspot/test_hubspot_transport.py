@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from connectors.hubspot.transport import HubSpotTransport, NoAnswer, NotSent
+from connectors.hubspot.transport import Answer, HubSpotTransport, NoAnswer, NotSent
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-HubSpot-RateLimit-Max: 190\r\n"
 
@@ -50,7 +50,7 @@ def _request(connection: socket.socket) -> bytes:
     return head + b"\r\n\r\n" + body
 
 
-def send(url: str) -> object:
+def send(url: str) -> Answer:
     transport = HubSpotTransport(url, 2.0)
     try:
         return transport.send("POST", "/crm/v3/objects/companies/batch/update", {}, {"inputs": []}, "pat-x")
@@ -88,6 +88,13 @@ def test_an_error_page_of_a_proxy_is_an_answer_without_a_body():
     with server(lambda s: s.sendall(page)) as (url, requests):
         answer = send(url)
         assert (answer.status, answer.body) == (502, None)
+        assert len(requests) == 1
+
+
+def test_a_redirect_is_an_answer_and_not_followed():
+    moved = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
+    with server(lambda s: s.sendall(moved)) as (url, requests):
+        assert send(url).status == 302
         assert len(requests) == 1
 
 
