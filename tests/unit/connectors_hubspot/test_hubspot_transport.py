@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 import pytest
 
@@ -15,7 +16,9 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-HubSpot-RateLimit-
 
 
 @contextmanager
-def server(reply: Callable[[socket.socket], None]) -> Iterator[tuple[str, list[bytes]]]:
+def server(
+    reply: Callable[[socket.socket], None], tls: ssl.SSLContext | None = None
+) -> Iterator[tuple[str, list[bytes]]]:
     requests: list[bytes] = []
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -25,14 +28,15 @@ def server(reply: Callable[[socket.socket], None]) -> Iterator[tuple[str, list[b
                 connection, _ = listener.accept()
             except OSError:
                 return
-            with connection:
-                requests.append(_request(connection))
-                reply(connection)
+            with connection, suppress(ssl.SSLError):
+                talk = tls.wrap_socket(connection, server_side=True) if tls else connection
+                requests.append(_request(talk))
+                reply(talk)
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     with closing(listener):
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}", requests
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{listener.getsockname()[1]}", requests
         listener.shutdown(socket.SHUT_RDWR)
     thread.join(5)
 
