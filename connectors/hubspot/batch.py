@@ -16,7 +16,7 @@ import structlog
 from connectors import coerce
 from connectors.base import AccessDenied, CallFailed, Outcome, Scalar
 from connectors.hubspot import errors
-from connectors.hubspot.client import Client
+from connectors.hubspot.client import Client, astray
 from connectors.hubspot.transport import Answer, NoAnswer
 
 log = structlog.get_logger(__name__)
@@ -59,7 +59,8 @@ def write_batch(client: Client, object: str, verb: str, inputs: Sequence[Input])
     """One outcome per input, by operation key. ``verb`` is ``create``, ``update`` or ``upsert``.
 
     Every input carries a trace id, without which one bad record would fail all. Where HubSpot refuses
-    the batch as a whole all the same, it is halved until the bad record stands alone.
+    the batch as a whole all the same, it is halved until the bad record stands alone. A refusal that can be about
+    no record raises `AccessDenied`.
     """
     if not inputs:
         return {}
@@ -70,6 +71,8 @@ def write_batch(client: Client, object: str, verb: str, inputs: Sequence[Input])
         return {one.key: Outcome(one.key, "unknown", code="no_answer", reason=str(lost)) for one in inputs}
     if answer.ok:
         return _join(inputs, answer.body)
+    if not errors.about_records(answer.status, answer.body):
+        raise astray(answer, "POST", path)
     return _refused(client, object, verb, inputs, answer)
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
@@ -27,6 +27,8 @@ ATTEMPTS = 4
 LONGEST_WAIT_S = 20.0
 BLIP_S = 0.5
 RETRY_AFTER_S = 30.0
+ASK_AGAIN = timedelta(hours=1)
+"""So long at most is a used up quota believed while the portal's time zone, and so the end of its day, is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class Client:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         budget: Budget | None = None,
+        recall_zone: Callable[[], str | None] = lambda: None,
     ) -> None:
         if destination.api_version not in VERSIONS:
             raise ValueError(
@@ -100,6 +103,8 @@ class Client:
             )
         self.paths = VERSIONS[destination.api_version]
         self.zone = ZoneInfo(destination.time_zone)
+        self.zone_known = False
+        self._recall_zone: Callable[[], str | None] | None = recall_zone
         self._auth = credential(destination.auth, self._login, clock)
         self._transport = transport or HubSpotTransport(destination.base_url, destination.timeout_s)
         self._sleep = sleep
@@ -118,6 +123,12 @@ class Client:
         Raises `NoAnswer` when it may have been applied.
         """
         return self._call(method, path, body, {}, writes=True)
+
+    def in_zone(self, name: str) -> None:
+        """The portal's own time zone. HubSpot has zones of its own making; then ours stands in."""
+        with suppress(ZoneInfoNotFoundError, ValueError):
+            self.zone = ZoneInfo(name)
+            self.zone_known = True
 
     def usage(self) -> Usage:
         """Calls on the wire so far."""
@@ -219,13 +230,27 @@ class Client:
                 raise _Again(BLIP_S, Unavailable(what, RETRY_AFTER_S))
             case "locked" if not writes:
                 raise _Again(BLIP_S, Unavailable(f"{what}: locked", RETRY_AFTER_S))
+            case "astray":
+                raise astray(answer, method, path)
         if answer.status == 404 and answer.body is None:
-            raise AccessDenied(f"{what}: check base_url and api_version of this destination")
+            raise astray(answer, method, path)
 
     def _midnight(self) -> datetime:
-        """The daily count starts anew at midnight in the portal's time zone."""
-        today = datetime.now(UTC).astimezone(self.zone).date()
-        return datetime.combine(today + timedelta(days=1), datetime.min.time(), self.zone).astimezone(UTC)
+        """The daily count starts anew at midnight in the portal's time zone; where that is not known, ask earlier."""
+        recall, self._recall_zone = self._recall_zone, None
+        if recall is not None and (name := recall()):
+            self.in_zone(name)
+        now = datetime.now(UTC)
+        tomorrow = now.astimezone(self.zone).date() + timedelta(days=1)
+        midnight = datetime.combine(tomorrow, datetime.min.time(), self.zone).astimezone(UTC)
+        return midnight if self.zone_known else min(midnight, now + ASK_AGAIN)
+
+
+def astray(answer: Answer, method: str, path: str) -> AccessDenied:
+    """The failure of a call that went where HubSpot does not take it."""
+    return AccessDenied(
+        f"HubSpot answered {answer.status} to {method} {path}: check base_url and api_version of this destination"
+    )
 
 
 def _retry_after(headers: Mapping[str, str], default_s: float, longest_s: float) -> float:

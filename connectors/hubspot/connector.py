@@ -48,6 +48,8 @@ log = structlog.get_logger(__name__)
 COMPANY_TYPE = "0-2"
 PORTAL = "portal"
 """In the journal: where the portal's records are, so that links need no call."""
+ZONE = "zone"
+"""In the journal: the portal's time zone, so that who only writes knows when the portal's day ends."""
 
 
 class HubSpotConnector:
@@ -64,9 +66,9 @@ class HubSpotConnector:
         for fallback in destination.fallbacks:
             fallbacks.check(destination.object, fallback.field)
         self._destination = destination
-        self._client = Client(destination, transport, budget=budget)
-        self._schema = Schema(self._client)
         self._journal = journal
+        self._client = Client(destination, transport, budget=budget, recall_zone=partial(self._recall, ZONE))
+        self._schema = Schema(self._client)
         self._settling = task_keys.Settling(journal, clock)
         self._portal: Portal | None = None
         self._kept: task_keys.Keeping | None = None
@@ -128,7 +130,7 @@ class HubSpotConnector:
         return setup.setup(self._client, self._schema, self._destination, needs, dry_run)
 
     def record_url(self, record_id: str) -> str:
-        known = self._journal.read(PORTAL) if self._portal is None and self._journal is not None else None
+        known = self._recall(PORTAL) if self._portal is None else None
         return f"{known or self._read_portal().home}/record/{COMPANY_TYPE}/{record_id}"
 
     def usage(self) -> Usage:
@@ -166,9 +168,17 @@ class HubSpotConnector:
     def _read_portal(self) -> Portal:
         if self._portal is None:
             self._portal = read_portal(self._client)
-            if self._journal is not None and self._journal.read(PORTAL) != self._portal.home:
-                self._journal.write(PORTAL, self._portal.home)
+            self._remember(PORTAL, self._portal.home)
+            if self._client.zone_known:
+                self._remember(ZONE, self._portal.zone.key)
         return self._portal
+
+    def _recall(self, name: str) -> str | None:
+        return None if self._journal is None else self._journal.read(name)
+
+    def _remember(self, name: str, text: str) -> None:
+        if self._journal is not None and self._journal.read(name) != text:
+            self._journal.write(name, text)
 
     def _probes(self) -> list[Callable[[], str | None]]:
         reads = [f"{self._client.paths.objects}/{name}" for name in (self._destination.object, TASKS, read_back.DEALS)]

@@ -24,8 +24,11 @@ _OBJECTS = "https://developers.hubspot.com/docs/guides/api/crm/understanding-the
 BEGINNING = 12
 """So many letters of a long text in a message are taken for that text."""
 
-Effect = Literal["token", "denied", "quota", "too_fast", "park", "locked", "uncertain", "down", "answer"]
-"""``answer``: the body says it all. ``down``: HubSpot was not reached, nothing was applied."""
+Effect = Literal["token", "denied", "quota", "too_fast", "park", "locked", "uncertain", "down", "answer", "astray"]
+"""``answer``: the body says it all. ``down``: HubSpot was not reached, nothing was applied.
+
+``astray``: whoever answered does not know such a call, so it is no word about any record.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,8 @@ CALLS: tuple[Line, ...] = (
     _line([423], "", "locked", _HANDLING),
     _line([500, 502, 503, 504, 521, 523, 524], "", "uncertain", _HANDLING),
     _line([522, 525, 526], "", "down", _HANDLING),  # no connection or no TLS to HubSpot behind its proxy
-    _line([400, 404, 409, 414], "", "answer", _HANDLING),
+    _line([408], "", "uncertain", _HANDLING),
+    _line([400, 404, 409, 413, 414, 422], "", "answer", _HANDLING),
 )
 
 LOGINS: Mapping[str, tuple[str, str]] = {
@@ -132,12 +136,17 @@ TOLD_BY_WORDS: Mapping[str, str] = {
 
 
 def effect(status: int, body: object) -> Effect:
-    """What an answer that is not a success means; a status nobody documented is uncertain from 500 on."""
+    """What an answer that is not a success means; a status nobody documented is uncertain from 500 on, else astray."""
     word = _policy(body)
     for line in CALLS:
         if status in line.statuses and line.word in ("", word):
             return line.effect
-    return "uncertain" if status >= 500 else "answer"
+    return "uncertain" if status >= 500 else "astray"
+
+
+def about_records(status: int, body: object) -> bool:
+    """Whether a batch was refused as a whole for what is in it; a 404 only where it says that a record is gone."""
+    return status != 404 or refusal(body).code == "OBJECT_NOT_FOUND"
 
 
 def missing_scopes(body: object) -> tuple[str, ...]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from connectors.base import AccessDenied
 from connectors.hubspot.client import Client
@@ -33,8 +32,8 @@ def read_portal(client: Client) -> Portal:
     if not answer.ok:
         raise AccessDenied(f"HubSpot answered {answer.status} to {client.paths.account}")
     details = answer.body
-    with suppress(ZoneInfoNotFoundError, ValueError):  # HubSpot has zones of its own making; then ours stands in
-        client.zone = ZoneInfo(str(details.get("timeZone") or client.zone.key))
+    if details.get("timeZone"):
+        client.in_zone(str(details["timeZone"]))
     host = str(details.get("uiDomain") or "app.hubspot.com")
     return Portal(
         id=str(details.get("portalId")),

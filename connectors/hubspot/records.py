@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.base import AccessDenied, CallFailed
+from connectors.base import AccessDenied, CallFailed, Unavailable
 from connectors.hubspot import errors
 from connectors.hubspot.batch import SIZE, chunks
-from connectors.hubspot.client import Client
+from connectors.hubspot.client import RETRY_AFTER_S, Client
 from connectors.hubspot.transport import Answer
 
 SIZE_WITH_HISTORY = 50
@@ -68,15 +68,32 @@ def _read_part(
     for result in answer.body.get("results") or []:
         record = record_of(result)
         found[str(record.properties.get(id_property)) if id_property else record.id] = record
-    missing = {name for error in answer.body.get("errors") or [] for name in errors.context(error, "ids")}
     asked = {one: found[one] for one in ids if one in found}
+    missing = _missing(answer)
+    untold = [one for one in ids if one not in asked and one not in missing]
     if id_property:
+        _all_told(object, untold, strangers=len(found) - len(asked))
         return asked
-    for one in (one for one in ids if one not in asked and one not in missing):
+    for one in untold:
         record_found = _read_merged(client, object, one, properties)
         if record_found is not None:
             asked[one] = record_found
     return asked
+
+
+def _missing(answer: Answer) -> set[str]:
+    """The ids HubSpot says are not there; those of any other error may well be."""
+    told = [one for one in answer.body.get("errors") or [] if errors.refusal(one).code == "OBJECT_NOT_FOUND"]
+    return {name for error in told for name in errors.context(error, "ids")}
+
+
+def _all_told(object: str, untold: Sequence[str], strangers: int) -> None:
+    """Raise `Unavailable` where records may be there without HubSpot saying so: an upsert would write over them.
+
+    A record that was found by a value and shows another one was told of.
+    """
+    if len(untold) > strangers:
+        raise Unavailable(f"HubSpot answered for a part of the {object} it was asked for only", RETRY_AFTER_S)
 
 
 def _ask(

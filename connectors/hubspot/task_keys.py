@@ -15,9 +15,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
+from uuid import uuid4
 
 from connectors.base import CallFailed, CreateTask, Destination, Journal, Outcome
 from connectors.hubspot import search
@@ -109,39 +109,55 @@ class Settling:
     """Remembers that tasks were asked for and no answer came: HubSpot may still be making them.
 
     Where nothing but looking keeps a task from being made twice, nothing is made again before HubSpot must have given
-    up. With a ``journal`` a crash is survived too.
+    up. With a ``journal`` a crash is survived too, and another process that delivers here at the same time: its answers
+    do not end our waiting, nor ours its.
     """
 
     def __init__(self, journal: Journal | None, clock: Callable[[], float] = time.time) -> None:
         self._journal = journal
         self._clock = clock
-        self._asked_at: float | None = None
+        self._here: str | None = None
         self._one_at_a_time = threading.Lock()
 
     def left(self) -> float:
         """Seconds until what was asked for without an answer is there or never will be."""
-        with suppress(ValueError):
-            if self._journal is not None and (noted := self._journal.read(ASKED_AT)):
-                self._asked_at = max(self._asked_at or 0.0, float(noted))
-        waited = GIVEN_UP_AFTER_S if self._asked_at is None else self._clock() - self._asked_at
-        return max(0.0, min(GIVEN_UP_AFTER_S - waited, GIVEN_UP_AFTER_S))
+        return self._left(self._read())
 
     def ask(self, send: Callable[[], dict[str, Outcome]]) -> dict[str, Outcome]:
         """What ``send`` answers; unless that is an answer for each, `left` counts from now. One at a time."""
         with self._one_at_a_time:
-            self._note(self._clock())
+            before, mark = self._read(), f"{self._clock()} {uuid4().hex}"
+            self._keep(mark)
             try:
                 outcomes = send()
             except CallFailed:
-                self._note(None)  # nothing was applied
+                self._settled(mark, before)  # nothing was applied
                 raise
             if all(outcome.status != "unknown" for outcome in outcomes.values()):
-                self._note(None)
+                self._settled(mark, before)
+            elif self._left(self._read()) < self._left(mark):
+                self._keep(mark)  # whoever marked over it has its answer meanwhile
             return outcomes
 
-    def _note(self, asked_at: float | None) -> None:
-        self._asked_at = asked_at
-        if self._journal is not None and asked_at is None:
+    def _settled(self, mark: str, before: str | None) -> None:
+        """Take our mark away and put back the one it was written over, whose asker may still be waiting."""
+        if self._read() == mark:
+            self._keep(before if self._left(before) else None)
+
+    def _left(self, mark: str | None) -> float:
+        try:
+            waited = self._clock() - float((mark or "").partition(" ")[0])
+        except ValueError:
+            return 0.0
+        return max(0.0, min(GIVEN_UP_AFTER_S - waited, GIVEN_UP_AFTER_S))
+
+    def _read(self) -> str | None:
+        return self._here if self._journal is None else self._journal.read(ASKED_AT)
+
+    def _keep(self, mark: str | None) -> None:
+        if self._journal is None:
+            self._here = mark
+        elif mark is None:
             self._journal.erase(ASKED_AT)
-        elif self._journal is not None:
-            self._journal.write(ASKED_AT, str(asked_at))
+        else:
+            self._journal.write(ASKED_AT, mark)

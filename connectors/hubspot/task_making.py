@@ -6,7 +6,7 @@ Before anything is made the keys are looked up, because an upsert on its own wou
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -15,6 +15,7 @@ from connectors.hubspot.associations import associate, associated, tie_to_compan
 from connectors.hubspot.batch import Input, not_sent, write_batch
 from connectors.hubspot.client import Client
 from connectors.hubspot.describe import TASKS
+from connectors.hubspot.match import OWNER
 from connectors.hubspot.people import CONTACTS
 from connectors.hubspot.portal import Portal
 from connectors.hubspot.records import Record, list_archived, read_batch
@@ -25,6 +26,7 @@ from connectors.hubspot.write import race_lost
 log = structlog.get_logger(__name__)
 
 DELETED = "deleted"
+OWNER_UNKNOWN = "INVALID_OWNER_ID"
 DELETED_PAGES = 50
 """Of a hundred deleted tasks each: what fits into a few seconds of the rate window."""
 
@@ -103,10 +105,10 @@ class TaskMaker:
         if not inputs:
             return {}
         if self.kept.mode == "unique":
-            outcomes = write_batch(self.client, TASKS, "upsert", inputs)
+            outcomes = self._write("upsert", inputs)
             return {name: race_lost(outcome) for name, outcome in outcomes.items()}
         if self.kept.mode == "looked_for":
-            return self.settling.ask(lambda: write_batch(self.client, TASKS, "create", inputs))
+            return self.settling.ask(lambda: self._write("create", inputs))
         return self._send_one_by_one(inputs)
 
     def _send_one_by_one(self, inputs: Sequence[Input]) -> dict[str, Outcome]:
@@ -114,12 +116,25 @@ class TaskMaker:
         outcomes: dict[str, Outcome] = {}
         for one in inputs:
             try:
-                outcomes |= write_batch(self.client, TASKS, "create", [one])
+                outcomes |= self._write("create", [one])
             except CallFailed:
                 if not outcomes:
                     raise
                 break
         return {one.key: outcomes.get(one.key) or not_sent(one.key) for one in inputs}
+
+    def _write(self, verb: str, inputs: Sequence[Input]) -> dict[str, Outcome]:
+        """An owner whom HubSpot knows no more does not cost the task: it is made once more, for nobody."""
+        outcomes = write_batch(self.client, TASKS, verb, inputs)
+        lost = {name for name, outcome in outcomes.items() if outcome.code == OWNER_UNKNOWN}
+        again = [_unowned(one) for one in inputs if one.key in lost and OWNER in one.properties]
+        if not again:
+            return outcomes
+        log.warning("hubspot does not know an owner any more, the tasks are made without", tasks=len(again))
+        try:
+            return outcomes | write_batch(self.client, TASKS, verb, again)
+        except CallFailed:
+            return outcomes | {one.key: not_sent(one.key) for one in again}
 
     def _tie(
         self,
@@ -152,6 +167,10 @@ class TaskMaker:
         has = associated(self.client, TASKS, other, [task_id for task_id, _ in pairs.values() if task_id in old])
         untied = {name: pair for name, pair in pairs.items() if not has.get(pair[0])}
         return associate(self.client, TASKS, other, untied, optional=optional)
+
+
+def _unowned(one: Input) -> Input:
+    return replace(one, properties={name: value for name, value in one.properties.items() if name != OWNER})
 
 
 def _no_company(key: str) -> Outcome:

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ssl import SSLCertVerificationError
 from typing import Any, Protocol
 
+import requests
 import urllib3
 from hubspot import HubSpot
 from hubspot.crm.objects.exceptions import ApiException
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
+from requests.utils import get_auth_from_url, select_proxy
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, ProxyError
 
 from connectors.wire import parse_json
 
 CONNECT_TIMEOUT_S = 3.05
+NO_TUNNEL = "Tunnel connection failed"
+"""What Python's ``http.client`` says when a proxy answers a CONNECT with anything but success."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,12 @@ class HubSpotTransport:
     """hubspot-api-client's generic ``ApiClient``, built once: each access to an api object opens a new pool."""
 
     def __init__(self, base_url: str, timeout_s: float) -> None:
-        client = HubSpot(host=base_url.rstrip("/"), retry=urllib3.Retry(0))
+        """Proxies and certificates of the environment are looked up once, here, as ``requests`` understands them.
+
+        Raises `ValueError` for a kind of proxy that cannot be used.
+        """
+        # A redirect comes back as the answer it is: followed it would lose the body, refused it would look unanswered.
+        client = HubSpot(host=base_url.rstrip("/"), retry=urllib3.Retry(0, redirect=False), **_surroundings(base_url))
         self._api = client.crm.objects.batch_api.api_client
         self._timeout = (CONNECT_TIMEOUT_S, timeout_s)
 
@@ -88,11 +98,43 @@ class HubSpotTransport:
                 raise NotSent("TLS to HubSpot failed") from None
             return _answer(error.status, error.headers or {}, error.body or b"")
         except MaxRetryError as error:
-            if isinstance(error.reason, NewConnectionError | ConnectTimeoutError):
-                raise NotSent(type(error.reason).__name__) from None
+            if why := _unsent(error.reason):
+                raise NotSent(why) from None
             raise NoAnswer(type(error.reason).__name__) from None
         except (HTTPError, OSError) as error:
             raise NoAnswer(type(error).__name__) from None
+
+
+def _surroundings(url: str) -> dict[str, Any]:
+    """The SDK's settings for the proxy and the certificates that the environment names for this address."""
+    with requests.Session() as session:
+        found = session.merge_environment_settings(url, {}, None, None, None)
+    settings: dict[str, Any] = {"ssl_ca_cert": found["verify"]} if isinstance(found["verify"], str) else {}
+    named = select_proxy(url, found["proxies"])
+    if not named:
+        return settings
+    proxy = named if "://" in named else f"http://{named}"
+    kind = proxy.partition("://")[0]
+    if kind not in ("http", "https"):
+        raise ValueError(f"HubSpot cannot be reached through a {kind} proxy: name one of http or leave the host out")
+    user, password = get_auth_from_url(proxy)
+    headers = urllib3.make_headers(proxy_basic_auth=f"{user}:{password}") if user else None
+    return settings | {"proxy": proxy, "proxy_headers": headers}
+
+
+def _unsent(reason: Exception | None) -> str:
+    """Why nothing of the request left; empty where it may have."""
+    # `ProxyError` alone says nothing: urllib3 also wraps an answer in it that a proxy lost after it had the request.
+    cause = reason.original_error if isinstance(reason, ProxyError) else reason
+    told = () if cause is None else (cause, *cause.args)
+    if any(isinstance(one, SSLCertVerificationError) for one in told):
+        return "its certificate is not trusted: check base_url, and REQUESTS_CA_BUNDLE where a proxy has one of its own"
+    refused = any(isinstance(one, OSError) and str(one).startswith(NO_TUNNEL) for one in told)
+    if not refused and not isinstance(cause, NewConnectionError | ConnectTimeoutError):
+        return ""
+    if refused or isinstance(reason, ProxyError):
+        return "the proxy that HTTPS_PROXY or HTTP_PROXY names lets nothing through: check it, and NO_PROXY"
+    return type(cause).__name__
 
 
 def _answer(status: int, headers: Mapping[str, str], data: bytes) -> Answer:

@@ -166,7 +166,8 @@ def test_a_task_a_person_deleted_is_not_made_again(portal: Portal) -> None:
 def test_a_bad_task_and_a_company_that_is_gone_cost_only_themselves(portal: Portal) -> None:
     records = companies(portal, 4)
     portal.human_deletes_company(records[1])
-    operations = [task(record, owner_id="12" if n == 2 else None) for n, record in enumerate(records)]
+    operations = [task(record) for record in records]
+    portal.lose({"kind": "poison", "args": {"ids": [operations[2].key]}})
     assert statuses(portal.hubspot().write(operations)) == ["applied", "rejected", "rejected", "applied"]
     assert {seen.record_id for seen in portal.tasks()} == {records[0], records[3]}
 

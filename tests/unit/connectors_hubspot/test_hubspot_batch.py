@@ -7,7 +7,7 @@ from hubspot_kit import RECORDED, Sent, answer, client, done, recorded
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.base import AccessDenied
+from connectors.base import AccessDenied, Unavailable
 from connectors.hubspot.batch import Input, write_batch
 from connectors.hubspot.records import list_archived, read_batch
 from connectors.hubspot.transport import Answer
@@ -128,11 +128,28 @@ def test_upserts_are_joined_by_the_echoed_key():
 
 
 def test_a_read_asks_singly_only_for_what_was_merged():
-    batch = done({"id": "1", "properties": {}}, {"id": "50", "properties": {}}, errors=[{"context": {"ids": ["3"]}}])
+    gone = {"category": "OBJECT_NOT_FOUND", "context": {"ids": ["3"]}}
+    batch = done({"id": "1", "properties": {}}, {"id": "50", "properties": {}}, errors=[gone])
     hubspot, wire = client(batch, answer(200, {"id": "50", "properties": {"a": "x"}}))
     found = read_batch(hubspot, "companies", ["1", "2", "3"], ["a"])
     assert {asked: record.id for asked, record in found.items()} == {"1": "1", "2": "50"}
     assert [sent.path.rsplit("/", 1)[1] for sent in wire.sent] == ["read", "2"]
+
+
+@pytest.mark.parametrize("named", [{}, {"context": {"ids": ["kb"]}}], ids=["names nobody", "names one"])
+def test_a_record_that_hubspot_could_not_read_is_not_taken_for_absent(named):
+    """Records are then made by upsert, which writes over what is there."""
+    half = done({"id": "1", "properties": {"key": "ka"}}, errors=[{"category": "INTERNAL_ERROR", **named}])
+    hubspot, wire = client(half)
+    with pytest.raises(Unavailable):
+        read_batch(hubspot, "tasks", ["ka", "kb"], [], id_property="key")
+    assert len(wire.sent) == 1
+
+
+def test_a_record_that_hubspot_could_not_read_by_id_is_asked_for_singly():
+    failed = {"category": "INTERNAL_ERROR", "context": {"ids": ["2"]}}
+    hubspot, _ = client(done({"id": "1"}, errors=[failed]), answer(200, {"id": "2", "properties": {}}))
+    assert set(read_batch(hubspot, "companies", ["1", "2"], [])) == {"1", "2"}
 
 
 def test_reads_are_cut_to_a_hundred_and_with_history_to_fifty():

@@ -8,7 +8,7 @@ import pytest
 from hubspot_kit import Clock, answer, client, destination
 
 from connectors.base import AccessDenied, QuotaExhausted, Unavailable
-from connectors.hubspot.client import Client
+from connectors.hubspot.client import ASK_AGAIN, Client
 from connectors.hubspot.transport import NoAnswer, NotSent
 
 BURST = {"policyName": "TEN_SECONDLY_ROLLING", "message": "You have reached your ten_secondly_rolling limit."}
@@ -84,12 +84,23 @@ def test_a_missing_scope_is_named():
 
 def test_a_used_up_day_ends_at_the_portals_midnight():
     hubspot, wire = client(answer(429, {"policyName": "DAILY"}))
+    hubspot.in_zone("Asia/Kathmandu")
     with pytest.raises(QuotaExhausted) as caught:
         hubspot.write("POST", "/x", {})
+    assert hubspot.zone.key == "Asia/Kathmandu"
     until = caught.value.until.astimezone(hubspot.zone)
     assert (until.hour, until.minute) == (0, 0)
     assert caught.value.until > datetime.now(UTC)
     assert len(wire.sent) == 1
+
+
+@pytest.mark.parametrize("told", ["", "Mars/Olympus_Mons"])
+def test_a_used_up_day_is_asked_about_again_within_the_hour_where_its_end_is_not_known(told):
+    hubspot, _ = client(answer(429, {"policyName": "DAILY"}))
+    hubspot.in_zone(told)
+    with pytest.raises(QuotaExhausted) as caught:
+        hubspot.write("POST", "/x", {})
+    assert caught.value.until <= datetime.now(UTC) + ASK_AGAIN
 
 
 @pytest.mark.parametrize(("header", "seconds"), [("", 1.0), ("3", 3.0), ("2500", 2.5), ("junk", 1.0), ("0", 1.0)])

@@ -38,7 +38,11 @@ with_recordings = pytest.mark.skipif(not RECORDED.exists(), reason="the recorded
         (404, None, "answer"),
         (409, {"category": "CONFLICT"}, "answer"),
         (414, None, "answer"),
-        (418, None, "answer"),
+        (418, None, "astray"),
+        (302, None, "astray"),
+        (405, None, "astray"),
+        (408, None, "uncertain"),
+        (413, None, "answer"),
     ],
 )
 def test_every_status_has_one_effect(status, body, effect):

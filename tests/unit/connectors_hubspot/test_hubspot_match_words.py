@@ -47,7 +47,10 @@ def test_other_kinds_are_asked_for_as_they_are():
 
 def test_a_hundred_values_a_search_at_most():
     def reply(sent: Sent):
-        return done() if "search" in sent.path or "read" in sent.path else done(described)
+        if "read" in sent.path:
+            asked = [one["id"] for one in sent.body["inputs"]]
+            return done(errors=[{"category": "OBJECT_NOT_FOUND", "context": {"ids": asked}}])
+        return done() if "search" in sent.path else done(described)
 
     described = {"name": "plgsync_account_id", "type": "string", "hasUniqueValue": True}
     settings = {"fallbacks": (MatchField("domain", "account.domain", "domain"),)}

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 import pytest
 
-from connectors.hubspot.transport import HubSpotTransport, NoAnswer, NotSent
+from connectors.hubspot.transport import Answer, HubSpotTransport, NoAnswer, NotSent
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-HubSpot-RateLimit-Max: 190\r\n"
 
 
 @contextmanager
-def server(reply: Callable[[socket.socket], None]) -> Iterator[tuple[str, list[bytes]]]:
+def server(
+    reply: Callable[[socket.socket], None], tls: ssl.SSLContext | None = None
+) -> Iterator[tuple[str, list[bytes]]]:
     requests: list[bytes] = []
     listener = socket.create_server(("127.0.0.1", 0))
 
@@ -25,14 +28,15 @@ def server(reply: Callable[[socket.socket], None]) -> Iterator[tuple[str, list[b
                 connection, _ = listener.accept()
             except OSError:
                 return
-            with connection:
-                requests.append(_request(connection))
-                reply(connection)
+            with connection, suppress(ssl.SSLError):
+                talk = tls.wrap_socket(connection, server_side=True) if tls else connection
+                requests.append(_request(talk))
+                reply(talk)
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     with closing(listener):
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}", requests
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{listener.getsockname()[1]}", requests
         listener.shutdown(socket.SHUT_RDWR)
     thread.join(5)
 
@@ -50,7 +54,7 @@ def _request(connection: socket.socket) -> bytes:
     return head + b"\r\n\r\n" + body
 
 
-def send(url: str) -> object:
+def send(url: str) -> Answer:
     transport = HubSpotTransport(url, 2.0)
     try:
         return transport.send("POST", "/crm/v3/objects/companies/batch/update", {}, {"inputs": []}, "pat-x")
@@ -88,6 +92,13 @@ def test_an_error_page_of_a_proxy_is_an_answer_without_a_body():
     with server(lambda s: s.sendall(page)) as (url, requests):
         answer = send(url)
         assert (answer.status, answer.body) == (502, None)
+        assert len(requests) == 1
+
+
+def test_a_redirect_is_an_answer_and_not_followed():
+    moved = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
+    with server(lambda s: s.sendall(moved)) as (url, requests):
+        assert send(url).status == 302
         assert len(requests) == 1
 
 
