@@ -50,7 +50,7 @@ class HeedSignals(bootsteps.StartStopStep):  # type: ignore[misc] # celery ships
     """
 
     def start(self, parent: Any) -> None:  # noqa: ARG002 - Celery's signature
-        """Hear every ending signal before Celery does."""
+        """Hear SIGTERM, SIGQUIT and SIGINT before Celery does; SIGHUP is left to it."""
         patience_s = stop_s()
         for number in (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT):
             celerys = signal.getsignal(number)

@@ -8,6 +8,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import structlog
+
+log = structlog.get_logger()
+
 BEAT_EVERY_S = 5.0
 DEAD_AFTER_S = 60.0
 
@@ -26,15 +30,35 @@ def age_s(file: Path) -> float | None:
         return None
 
 
+class Heartbeat:
+    """Beats one file. A beat that fails (a full disk) is said once, and the next one is tried."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._failing = False
+
+    def beat(self) -> None:
+        """Touch the file if that can be done."""
+        try:
+            beat(self._file)
+        except OSError as error:
+            if not self._failing:
+                log.warning("heartbeat failed", file=str(self._file), problem=error.strerror or type(error).__name__)
+            self._failing = True
+        else:
+            self._failing = False
+
+
 def beat_while(file: Path, well: Callable[[], bool]) -> None:
     """Beat from a thread of its own for as long as the process is ``well``, however long one job of it takes."""
+    heartbeat = Heartbeat(file)
     if well():
-        beat(file)
+        heartbeat.beat()
 
     def go_on() -> None:
         while True:
             time.sleep(BEAT_EVERY_S)
             if well():
-                beat(file)
+                heartbeat.beat()
 
     threading.Thread(target=go_on, name="heartbeat", daemon=True).start()

@@ -14,7 +14,8 @@ class Outcome:
 
     ``unknown``: sent without an answer, so it may have been applied; reconciled by key before any
     re-create. ``stale_record``: the record we knew is gone, match again. ``reason`` is the CRM's own
-    words with values and tokens removed.
+    words with values and tokens removed. ``refused``: the fields a rejection is about where the others
+    of the operation are written all the same; empty when nothing is.
     """
 
     key: str
@@ -23,3 +24,4 @@ class Outcome:
     code: str = ""
     reason: str = ""
     stale_record: bool = False
+    refused: tuple[str, ...] = ()

@@ -147,7 +147,7 @@ def _accepted(one: Input, result: Mapping[str, Any]) -> Outcome:
     record_id, stage = str(result.get("id")), one.properties.get(LIFECYCLE)
     if stage and (result.get("properties") or {}).get(LIFECYCLE) != stage:
         reason = f"{LIFECYCLE}: HubSpot keeps the later stage; the other fields of the record are written"
-        return Outcome(one.key, "rejected", record_id, "LIFECYCLE_BACKWARD", reason)
+        return Outcome(one.key, "rejected", record_id, "LIFECYCLE_BACKWARD", reason, refused=(LIFECYCLE,))
     return Outcome(one.key, "applied", record_id)
 
 

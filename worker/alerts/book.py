@@ -102,14 +102,30 @@ def _queue(connection: Connection, alert_id: int, channels: Iterable[str], phase
 
 
 def claim_message(connection: Connection, channels: Iterable[str]) -> Message | None:
-    """Lease the message that is due longest, for one of these channels, or None."""
+    """Lease the message that is due longest, for one of these channels, or None.
+
+    A recovery waits while its start is being sent by another; a start that did not go out by then never does.
+    """
     token = secrets.token_hex(12)
+    _drop_late_starts(connection)
+    start = alert_messages.alias("start")
+    start_under_way = (
+        select(start.c.alert_id)
+        .where(
+            start.c.alert_id == alert_messages.c.alert_id,
+            start.c.channel == alert_messages.c.channel,
+            start.c.phase == "start",
+            start.c.state == "pending",
+        )
+        .exists()
+    )
     due = (
         select(alert_messages.c.alert_id, alert_messages.c.channel, alert_messages.c.phase)
         .where(
             alert_messages.c.state == "pending",
             alert_messages.c.due_at <= db_now(),
             alert_messages.c.channel.in_(list(channels)),
+            (alert_messages.c.phase == "start") | ~start_under_way,
         )
         .order_by(alert_messages.c.due_at, alert_messages.c.alert_id, alert_messages.c.channel)
         .limit(1)
@@ -133,6 +149,20 @@ def claim_message(connection: Connection, channels: Iterable[str]) -> Message | 
         .where(here)
     ).mappings()
     return Message(found.alert_id, found.channel, found.phase, lease_token=token, **row.one())
+
+
+def _drop_late_starts(connection: Connection) -> None:
+    """Starts that are not out although it is over, and that nobody is sending: the recovery says it all."""
+    over = select(alerts.c.id).where(alerts.c.recovered_at.is_not(None))
+    at_rest = alert_messages.c.lease_token.is_(None) | (alert_messages.c.due_at <= db_now())
+    connection.execute(
+        delete(alert_messages).where(
+            alert_messages.c.phase == "start",
+            alert_messages.c.state == "pending",
+            at_rest,
+            alert_messages.c.alert_id.in_(over),
+        )
+    )
 
 
 def note_sent(connection: Connection, message: Message) -> None:

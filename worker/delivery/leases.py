@@ -8,8 +8,8 @@ late changes nothing.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select, update
@@ -22,6 +22,8 @@ from worker.store.tables import outbox
 
 CRASHES_BEFORE_ALONE = 3
 CRASHES_BEFORE_DEAD = 8
+LEASE_ENDED = "LEASE_ENDED"
+"""The ledger's code of what was sent under a lease that ended without an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +98,13 @@ def _bury_crashers(connection: Connection, destination: str) -> None:
             last_code="CRASHED",
             last_reason=reason,
         )
-        .returning(*(outbox.c[name] for name in Entry.__dataclass_fields__))
+        .returning(*_columns())
     ).mappings()
     record_effects(connection, [effect_of(Entry(**row), "unknown", "CRASHED", reason) for row in buried.all()])
+
+
+def _columns() -> list[Any]:
+    return [outbox.c[name] for name in Entry.__dataclass_fields__]
 
 
 def effect_of(entry: Entry, status: str, code: str, reason: str, crm_id: str | None = None) -> dict[str, Any]:
@@ -123,7 +129,7 @@ def effect_of(entry: Entry, status: str, code: str, reason: str, crm_id: str | N
 def _lease(connection: Connection, destination: str, kind: str, limit: int, token: str, suspects: bool) -> list[Entry]:
     suspected = outbox.c.claims >= CRASHES_BEFORE_ALONE
     due = (
-        select(*(outbox.c[name] for name in Entry.__dataclass_fields__))
+        select(*_columns(), outbox.c.state, outbox.c.claims)
         .where(
             outbox.c.destination == destination,
             outbox.c.kind == kind,
@@ -135,8 +141,9 @@ def _lease(connection: Connection, destination: str, kind: str, limit: int, toke
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    rows = connection.execute(due).mappings().all()
-    entries = sorted((Entry(**{**row, "lease_token": token}) for row in rows), key=lambda entry: entry.id)
+    rows = [dict(row) for row in connection.execute(due).mappings()]
+    _note_unanswered(connection, [row for row in rows if row["state"] == "leased"])
+    entries = sorted((replace(_entry(row), lease_token=token) for row in rows), key=lambda entry: entry.id)
     leased = update(outbox).values(
         state="leased", lease_token=token, due_at=db_now() + lease_s(), claims=outbox.c.claims + 1
     )
@@ -146,6 +153,28 @@ def _lease(connection: Connection, destination: str, kind: str, limit: int, toke
     for entry in again:
         connection.execute(leased.where(outbox.c.id == entry.id).values(attempted=_all_attempted(entry)))
     return entries
+
+
+def _entry(row: Mapping[str, Any]) -> Entry:
+    return Entry(**{name: row[name] for name in Entry.__dataclass_fields__})
+
+
+def _note_unanswered(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Fields sent under these leases may come late, after newer ones: the ledger has them, the same values once."""
+    sent = [row for row in rows if row["kind"] == "fields" and row["attempted"] and row["claims"] <= 1]
+    record_effects(connection, [_unanswered(row) for row in sent])
+
+
+def _unanswered(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The ledger's line of it. Newer values set ``claims`` to 0: then the row's run and reasons are of those."""
+    effect = effect_of(_entry(row), "unknown", LEASE_ENDED, "its worker died or was too slow to hear the answer")
+    if row["claims"]:
+        return effect
+    values = {name: possible_values(value)[-1] for name, value in row["attempted"]["values"].items()}
+    called = effect["reasons"].get("fields", {})
+    unknown_why = {name: {"name": called.get(name, {}).get("name", "")} for name in values}
+    operation = {**row["attempted"], "values": values}
+    return {**effect, "run_id": "", "operation": operation, "reasons": {"fields": unknown_why}}
 
 
 def _by_attempt(entries: Iterable[Entry]) -> tuple[list[int], list[Entry]]:
@@ -182,8 +211,11 @@ def give_back_leases(engine: Engine, owner: str) -> int:
             update(outbox)
             .where(outbox.c.state == "leased", outbox.c.lease_token.startswith(owner, autoescape=True))
             .values(state="pending", lease_token=None, due_at=db_now())
-        )
-    return int(freed.rowcount)
+            .returning(*_columns(), outbox.c.claims)
+        ).mappings()
+        rows = [dict(row) for row in freed]
+        _note_unanswered(connection, rows)
+    return len(rows)
 
 
 def seconds_to_next(engine: Engine, destination: str) -> float | None:

@@ -13,6 +13,7 @@ from worker.store.engine import db_now
 from worker.store.tables import outbox
 
 QUOTA = "QUOTA"
+"""The code of what waits for the CRM's quota."""
 STANDINGS: Mapping[str, str] = {
     "waiting": "waiting",
     "quota": "waiting for quota",

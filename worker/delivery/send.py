@@ -20,13 +20,12 @@ from worker.delivery.budgets.purpose import spending_on
 from worker.delivery.holding import holding
 from worker.delivery.leases import Entry, claim, count_due, seconds_to_next
 from worker.delivery.payload import KINDS, OPERATIONS, Kind, to_operation
+from worker.delivery.selection import QUOTA
 from worker.delivery.settle import hold_back, put_back, settle
 from worker.tracing import span
 
 log = structlog.get_logger()
 
-QUOTA = "QUOTA"
-"""The code of what waits for the CRM's quota."""
 _DENIED_WAIT_S = 60.0
 _UNDERWAY_S = 900.0
 """How long an inline run waits for a bulk job that the CRM works on."""

@@ -41,13 +41,15 @@ def settle(engine: Engine, entries: Sequence[Entry], outcomes: Sequence[Outcome]
             outcome = answers.get(entry.key) or Outcome(entry.key, "unknown", code="NO_OUTCOME")
             if not _write_state(connection, entry, outcome, may_die=may_die):
                 noted[entry.key] = "fenced"
-                if entry.kind == "fields" and outcome.status in {"applied", "unknown"}:
+                if entry.kind == "fields" and (outcome.status in {"applied", "unknown"} or outcome.refused):
                     _send_newest_again(connection, entry)
                 continue
             noted[entry.key] = outcome.status
             effects.append(effect_of(entry, outcome.status, outcome.code, outcome.reason, outcome.record_id))
             if outcome.status == "applied":
                 _remember(connection, entry, outcome)
+            if outcome.refused and entry.kind == "fields":
+                _remember_all_but(connection, entry, outcome.refused)
             if outcome.stale_record and entry.kind in {"fields", "task_create"}:
                 _forget_record(connection, entry)
         record_effects(connection, effects)
@@ -129,7 +131,8 @@ def _write_state(connection: Connection, entry: Entry, outcome: Outcome, *, may_
             if outcome.record_id and entry.record_id is None:
                 values["record_id"] = outcome.record_id
         case "rejected":
-            values |= {"attempted": entry.attempted, "due_at": db_now()}
+            in_doubt = _still_in_doubt(entry, outcome.refused) if outcome.refused else entry.attempted
+            values |= {"attempted": in_doubt, "due_at": db_now()}
             values["state"] = case((newer_waits, "pending"), else_="parked")
         case _:
             attempts = entry.attempts + 1
@@ -158,11 +161,12 @@ def _send_newest_again(connection: Connection, entry: Entry) -> None:
     )
 
 
-def _still_in_doubt(entry: Entry) -> dict[str, Any] | None:
+def _still_in_doubt(entry: Entry, refused: Collection[str] = ()) -> dict[str, Any] | None:
     """Fields that an earlier payload sent without an answer and this one did not settle."""
     if entry.kind != "fields" or entry.attempted is None:
         return None
-    left = {n: value for n, value in entry.attempted["values"].items() if n not in entry.payload["values"]}
+    written = entry.payload["values"].keys() - set(refused)
+    left = {name: value for name, value in entry.attempted["values"].items() if name not in written}
     return {**entry.attempted, "values": left} if left else None
 
 
@@ -185,6 +189,20 @@ def _remember(connection: Connection, entry: Entry, outcome: Outcome) -> None:
                 .where(crm_tasks.c.destination == entry.destination, crm_tasks.c.key == entry.key)
                 .values(status="completed")
             )
+
+
+def _remember_all_but(connection: Connection, entry: Entry, refused: Collection[str]) -> None:
+    """The CRM wrote the other fields; only the refused ones stay parked, which is what the next plan finds to do."""
+    values = entry.payload["values"]
+    confirm_written(
+        connection, entry.destination, entry.record_id or "", {n: v for n, v in values.items() if n not in refused}
+    )
+    left = {**entry.payload, "values": {name: value for name, value in values.items() if name in refused}}
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.id == entry.id, outbox.c.state == "parked", outbox.c.version == entry.version)
+        .values(payload=left, payload_hash=payload_hash(left))
+    )
 
 
 def _note_task(connection: Connection, entry: Entry, outcome: Outcome) -> None:

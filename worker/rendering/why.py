@@ -36,7 +36,8 @@ def _lines(effect: Effect) -> Sequence[Text]:
         (answer, _STYLES[effect.status]),
     )
     of_run = f"as of {effect.as_of}, settings {effect.config_version}" if effect.as_of else "not in the store any more"
-    lines = [head, Text(f"    run {effect.run_id}, {of_run}, account {effect.account_id}", style="dim")]
+    run = f"run {effect.run_id}, {of_run}" if effect.run_id else "a run whose number is not known any more"
+    lines = [head, Text(f"    {run}, account {effect.account_id}", style="dim")]
     if effect.task:
         lines.append(Text(f"    by playbook {effect.playbook_id or '–'}: {effect.task}"))
     if effect.because:

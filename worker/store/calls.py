@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, case, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
@@ -142,7 +142,10 @@ def add_calls(
 
 
 def note_day(connection: Connection, destination: str, told: DayTold, age_s: float) -> None:
-    """Keep what the CRM said so many seconds ago, unless another worker has heard something newer."""
+    """Keep what the CRM said so many seconds ago, unless another worker has heard something newer.
+
+    Of the same day, what names a count is kept before what names none.
+    """
     row = {
         "destination": destination,
         "day_limit": told.limit,
@@ -151,9 +154,15 @@ def note_day(connection: Connection, destination: str, told: DayTold, age_s: flo
         "told_at": database_time(connection) - age_s,
     }
     insert = _insert(connection)(quotas)
-    newer = quotas.c.told_at <= insert.excluded.told_at
+    same_day = quotas.c.day_ends.is_not_distinct_from(insert.excluded.day_ends)
+    kept, new = quotas.c.day_used.is_not(None), insert.excluded.day_used.is_not(None)
+    better = case(
+        (same_day & new & ~kept, True),
+        (same_day & kept & ~new, False),
+        else_=quotas.c.told_at <= insert.excluded.told_at,
+    )
     connection.execute(
-        insert.on_conflict_do_update(index_elements=["destination"], set_=dict(insert.excluded), where=newer), row
+        insert.on_conflict_do_update(index_elements=["destination"], set_=dict(insert.excluded), where=better), row
     )
 
 

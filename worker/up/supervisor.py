@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from worker.heartbeat import BEAT_EVERY_S, DEAD_AFTER_S, beat
+from worker.heartbeat import BEAT_EVERY_S, DEAD_AFTER_S, Heartbeat
 from worker.settings.clock import stopwatch
 from worker.settings.environment import DEFAULT_STOP_S
 from worker.stopping import Stop
@@ -88,13 +88,13 @@ def child_command(module: str, *arguments: str) -> list[str]:
 def supervise(children: Sequence[Child], heartbeat: Path, stop: Stop, stop_s: float = DEFAULT_STOP_S) -> None:
     """Keep every child running until SIGTERM or SIGINT, then end them all; who works has ``stop_s`` seconds for it."""
     before = {number: signal.signal(number, _asks(stop)) for number in (signal.SIGTERM, signal.SIGINT)}
-    beaten = float("-inf")
+    ours, beaten = Heartbeat(heartbeat), float("-inf")
     try:
         while not stop.asked:
             for child in children:
                 _look_after(child)
             if stopwatch() - beaten > BEAT_EVERY_S:
-                beat(heartbeat)
+                ours.beat()
                 beaten = stopwatch()
             stop.wait(_LOOK_EVERY_S)
     finally:

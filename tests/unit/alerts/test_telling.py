@@ -8,7 +8,7 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -38,17 +38,24 @@ SECRET = "s3cret-of-both-sides"
 
 
 class Inbox:
-    """A real HTTP server that keeps what it was sent; ``answers`` are given in turn, then 200."""
+    """A real HTTP server that keeps what it was sent; ``answers`` are given in turn, then 200.
+
+    ``meanwhile`` happens once while it has a message and has not answered yet.
+    """
 
     def __init__(self) -> None:
         self.got: list[tuple[dict[str, str], bytes]] = []
         self.answers: list[int] = []
+        self.meanwhile: Callable[[], None] | None = None
         inbox = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 answer = inbox.answers.pop(0) if inbox.answers else 200
+                meanwhile, inbox.meanwhile = inbox.meanwhile, None
+                if meanwhile:
+                    meanwhile()
                 if answer == 200:
                     inbox.got.append((dict(self.headers), body))
                 self.send_response(answer)
@@ -181,6 +188,42 @@ def test_a_start_that_never_went_out_is_told_with_the_end(store: Engine, inbox: 
     look(store, slack)
     (only,) = inbox.texts()
     assert only.startswith("plgsync: recovered, a run failed from ")
+
+
+@pytest.mark.parametrize(("answer", "heard"), [(200, ["stale", "recovered,"]), (503, ["recovered,"])])
+def test_what_is_over_while_its_start_is_being_sent_is_never_told_in_the_wrong_order(
+    store: Engine, inbox: Inbox, slack: AlertSettings, answer: int, heard: list[str]
+) -> None:
+    def is_over() -> None:
+        ends(store)
+        look(store, slack)
+
+    inbox.answers, inbox.meanwhile = [answer], is_over
+    ends(store, "StaleData", "the newest event is 3 days old")
+    for _ in range(3):
+        look(store, slack)
+        make_due(store)
+    assert [text.split(" ")[1] for text in inbox.texts()] == heard
+    with store.begin() as connection:
+        assert set(connection.execute(select(alert_messages.c.state)).scalars()) == {"sent"}
+
+
+def test_a_start_whose_sender_died_is_not_sent_once_it_is_over(
+    store: Engine, inbox: Inbox, slack: AlertSettings
+) -> None:
+    ends(store, "StaleData", "old")
+    inbox.answers = [503]
+    look(store, slack)
+    make_due(store)
+    with store.begin() as connection:
+        assert claim_message(connection, ["ops"]) is not None, "leased, and never heard of again"
+    ends(store)
+    look(store, slack)
+    assert inbox.got == [], "it may be going out just now"
+    make_due(store)
+    look(store, slack)
+    look(store, slack)
+    assert [text.split(" ")[1] for text in inbox.texts()] == ["recovered,"]
 
 
 def test_a_worker_that_dies_while_sending_leaves_the_message_to_the_next(

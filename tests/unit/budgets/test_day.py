@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
 
 from connectors.base import Bucket, QuotaExhausted, Told
 from connectors.pace import Pace
@@ -15,6 +15,7 @@ from worker.delivery.budgets.day import Day
 from worker.delivery.budgets.purpose import spending_on
 from worker.settings.crm import Quota
 from worker.store.calls import CallsSpent, DayTold, calls_spent, note_day
+from worker.store.tables import quotas
 
 CALLS = Bucket("calls")
 TONIGHT = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=5)
@@ -127,6 +128,39 @@ def test_what_one_worker_hears_the_others_know(store: Engine) -> None:
     other.passed_s = 6.0
     assert not other.may("task_create")
     assert not Worker(store, Quota()).may("task_create"), "nor does a worker that has just started"
+
+
+NOTHING_OF_THE_COUNT = Told(day_ends=TONIGHT)
+
+
+def test_an_answer_that_tells_nothing_of_the_count_leaves_it_as_it_is(store: Engine) -> None:
+    one, other = Worker(store, Quota()), Worker(store, Quota())
+    one.call("fields", told(900))
+    one.budget.learn(one.budget._pace.acquire(CALLS), NOTHING_OF_THE_COUNT)
+    assert not one.may("task_create")
+    one.budget.close()
+    other.budget.learn(other.budget._pace.acquire(CALLS), NOTHING_OF_THE_COUNT)
+    other.budget.close()
+    assert not other.may("task_create")
+    assert not Worker(store, Quota()).may("task_create")
+    assert (spent(store).used, spent(store).limit) == (900, 1000)
+
+
+def test_a_day_without_a_count_begins_when_its_end_is_another(worker: Worker) -> None:
+    worker.call("fields", told(900))
+    worker.budget.learn(worker.budget._pace.acquire(CALLS), Told(day_ends=TONIGHT + timedelta(days=1)))
+    assert worker.may("task_create")
+
+
+@pytest.mark.parametrize("counted_s_ago", [1.0, 4.0])
+def test_workers_that_heard_no_count_do_not_erase_one(store: Engine, counted_s_ago: float) -> None:
+    readings = [(DayTold(1000, 900, TONIGHT), counted_s_ago), (DayTold(None, None, TONIGHT), 2.0)]
+    for order in (readings, readings[::-1]):
+        with store.begin() as connection:
+            connection.execute(delete(quotas))
+            for reading, age_s in order:
+                note_day(connection, "crm", reading, age_s)
+        assert spent(store).used == 900
 
 
 def test_an_older_reading_does_not_replace_a_newer_one(store: Engine) -> None:

@@ -63,8 +63,10 @@ def test_a_merged_company_is_written_through_its_old_id(portal, hubspot: Connect
 def test_a_step_back_of_the_lifecycle_stage_is_not_taken_for_done(portal, hubspot: Connector):
     [record] = add(portal, 1)
     assert hubspot.write([update(record, lifecyclestage="customer")])[0].status == "applied"
-    [outcome] = hubspot.write([update(record, lifecyclestage="lead")])
+    [outcome] = hubspot.write([update(record, lifecyclestage="lead", plgsync_score=7)])
     assert (outcome.status, outcome.code) == ("rejected", "LIFECYCLE_BACKWARD")
+    assert outcome.refused == ("lifecyclestage",)
+    assert portal.company(record)["score"] == 7, "the other fields of the record are written"
 
 
 def test_an_account_id_another_company_holds_is_rejected_without_naming_it(portal, hubspot: Connector):

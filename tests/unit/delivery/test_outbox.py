@@ -19,7 +19,7 @@ from worker.delivery.leases import CRASHES_BEFORE_ALONE, CRASHES_BEFORE_DEAD, cl
 from worker.delivery.outbox import NO_RECORD, NewFields, NewTask, queue_fields, queue_tasks, withdraw_tasks
 from worker.delivery.send import Delivery, deliver, deliver_patiently
 from worker.delivery.settle import MOST_ATTEMPTS, settle
-from worker.store.crm import load_snapshot, load_tasks
+from worker.store.crm import load_snapshot, load_tasks, load_written
 from worker.store.tables import crm_tasks, ledger, outbox, snapshot
 
 
@@ -194,6 +194,50 @@ def test_a_rejected_record_is_parked_until_its_values_change(store: Engine, crm:
     put_fields(store, fields("bad", Health=42))
     deliver(store, crm, now=now)
     assert crm.records["bad"] == {"Health": 42}
+
+
+STEP_BACK = Outcome("001A", "rejected", "001A", "LIFECYCLE_BACKWARD", refused=("stage",))
+
+
+def test_of_a_record_whose_field_is_refused_the_written_ones_are_ours_and_only_that_one_is_parked(
+    store: Engine, crm: ScriptedConnector, rows: Rows
+) -> None:
+    crm.script = lambda _operation: "applied_unheard"
+    put_fields(store, fields("001A", score=70, stage="lead"))
+    deliver(store, crm, now=now)
+    put_fields(store, fields("001A", score=75, stage="subscriber"))
+    make_due(store)
+    settle(store, claim(store, "crm", "fields", 1), [STEP_BACK])
+    with store.begin() as connection:
+        assert load_written(connection, "crm") == {"001A": {"score": 75}}
+        assert uncertain_fields(connection, "crm") == {"001A": {"stage": ["lead"]}}
+        assert parked_fields(connection, "crm") == {"001A": {"stage": "subscriber"}}
+
+    put_fields(store, fields("001A", stage="subscriber"))
+    assert rows()["fields:crm:001A"]["state"] == "parked", "what is left to wish for is not sent again"
+    put_fields(store, fields("001A", score=80, stage="subscriber"))
+    assert rows()["fields:crm:001A"]["state"] == "pending"
+
+
+def test_a_field_refused_while_newer_values_wait_leaves_those_as_they_are(store: Engine, rows: Rows) -> None:
+    put_fields(store, fields("001A", score=75, stage="subscriber"))
+    entries = claim(store, "crm", "fields", 1)
+    put_fields(store, fields("001A", score=80, stage="subscriber"))
+    settle(store, entries, [STEP_BACK])
+    row = rows()["fields:crm:001A"]
+    assert (row["state"], row["payload"]["values"]) == ("pending", {"score": 80, "stage": "subscriber"})
+    with store.begin() as connection:
+        assert load_written(connection, "crm") == {"001A": {"score": 75}}
+
+
+def test_values_that_a_late_worker_wrote_beside_a_refused_one_are_replaced_too(store: Engine, rows: Rows) -> None:
+    put_fields(store, fields("001A", score=75, stage="subscriber"))
+    late = claim(store, "crm", "fields", 1)
+    put_fields(store, fields("001A", score=80))
+    make_due(store)
+    settle(store, claim(store, "crm", "fields", 1), [Outcome("001A", "applied")])
+    assert settle(store, late, [STEP_BACK]) == {"001A": "fenced"}
+    assert rows()["fields:crm:001A"]["state"] == "pending"
 
 
 def test_fields_sent_without_an_answer_are_uncertain_until_answered(store: Engine, crm: ScriptedConnector) -> None:

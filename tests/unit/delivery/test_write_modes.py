@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, delete, update
+from sqlalchemy import Engine, delete, select, update
 
 from connectors.base import FieldSpec, Scalar
 from tests.unit.delivery.whole_crm import KEY, WholeCrm
 from worker.delivery.backlog import retry_rows, waiting_rows
 from worker.delivery.crm_view import load_view, save_view
+from worker.delivery.leases import give_back_leases
 from worker.delivery.plan import Plan
 from worker.delivery.planning import Desired, make_plan
 from worker.delivery.queueing import queue_plan
@@ -148,6 +149,38 @@ def test_a_request_that_is_applied_after_newer_values_is_ours_for_a_day_and_then
     story.crm.human_sets("R", "f_if_ours", "1")
     assert len(kept(story.run(if_ours="4"))) == 1
     assert story.shows("if_ours") == "1"
+
+
+class Killed(BaseException):
+    """The worker is gone, with its request on the way."""
+
+
+def killed(_operation: object) -> str:
+    raise Killed
+
+
+@pytest.mark.parametrize("given_back", [True, False])
+@pytest.mark.parametrize("sent_again", [True, False])
+def test_what_a_killed_worker_had_sent_is_ours_however_late_it_is_applied(
+    story: Story, given_back: bool, sent_again: bool
+) -> None:
+    story.run(if_ours="0")
+    story.crm.script = killed
+    with pytest.raises(Killed):
+        story.run(if_ours="1")
+    if given_back:
+        assert give_back_leases(story.store, "") == 1
+    story.crm.script = lambda _operation: "applied"
+    if sent_again:
+        story.run(if_ours="1")
+    story.run(if_ours="2")
+    story.crm.human_sets("R", "f_if_ours", "1")  # it is the late request that does so
+    assert kept(story.run(if_ours="3")) == []
+    assert story.shows("if_ours") == "3"
+    with story.store.begin() as connection:
+        sent = select(ledger.c.operation, ledger.c.code).where(ledger.c.status == "unknown")
+        ((operation, code),) = connection.execute(sent).all()
+    assert (operation["values"]["f_if_ours"], code) == ("1", "LEASE_ENDED")
 
 
 # ---------------------------------------------------------------------------- any interleaving

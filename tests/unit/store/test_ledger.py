@@ -126,8 +126,23 @@ def test_what_may_be_in_the_crm_though_its_workers_died_is_in_the_ledger_too(sto
         with store.begin() as connection:
             connection.execute(update(outbox).values(due_at=0.0))
     assert claim(store, "crm", "fields", 1) == []
-    (effect,) = find(store, "001A")
-    assert (effect["status"], effect["code"], effect["reasons"]) == ("unknown", "CRASHED", REASONS)
+    effects = find(store, "001A", "Health__c")
+    assert [effect["code"] for effect in effects] == ["CRASHED", "LEASE_ENDED"], "not once for every death"
+    assert [(effect["status"], effect["reasons"], effect["run_id"]) for effect in effects] == [
+        ("unknown", REASONS, "r1")
+    ] * 2
+
+
+def test_what_a_dead_worker_sent_does_not_go_by_the_reasons_of_what_replaced_it(store: Engine) -> None:
+    newer = {"fields": {"Health__c": {"name": "health", "by": "health.score", "because": "newer"}}}
+    for value, reasons, run_id in ((55, REASONS, "r1"), (60, newer, "r2")):
+        with store.begin() as connection:
+            queue_fields(connection, [NewFields("crm", "a", "001A", "Account", {"Health__c": value}, reasons)], run_id)
+            connection.execute(update(outbox).values(due_at=0.0))
+        assert claim(store, "crm", "fields", 1)
+    (effect,) = find(store, "001A", "Health__c")
+    assert (effect["status"], effect["operation"]["values"], effect["run_id"]) == ("unknown", {"Health__c": 55}, "")
+    assert effect["reasons"] == {"fields": {"Health__c": {"name": "health"}}}
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,25 @@ def test_a_heartbeat_counts_when_it_moves_not_by_what_the_clock_says(tmp_path: P
     end([one])
 
 
+def test_a_disk_that_takes_no_heartbeat_ends_no_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "BEAT_EVERY_S", 0.0)
+    (folder := tmp_path / "full").touch()
+    one = child("c", SLEEPS)
+    looks = 0
+
+    def beats_again() -> bool:
+        nonlocal looks
+        looks += one.process is not None
+        if looks == 20:
+            folder.unlink()
+        return (folder / "up").exists()
+
+    said = supervise_until(beats_again, [one], folder)
+    assert (folder / "up").read_text() == f"{os.getpid()}\n"
+    events = [entry["event"] for entry in said]
+    assert [events.count(event) for event in ("heartbeat failed", "child started", "child died")] == [1, 1, 0]
+
+
 def test_a_child_that_will_not_end_is_killed(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     said = supervise_until(ready.exists, [child("c", STUBBORN, str(ready))], tmp_path, stop_s=0.3)

@@ -121,9 +121,15 @@ class Day:
         return told if self._stopwatch() - self._told_at < MEMORY_S else None
 
     def _take(self, told: DayTold, at: float) -> None:
-        """The newest reading counts; of a rolling day the highest of those that hold."""
+        """The newest reading counts; of a rolling day the highest of those that hold.
+
+        An answer need not tell of the count (a proxy's own, say): such a one leaves what is known of the same day.
+        """
         standing = self._standing()
-        if standing and standing.ends is None and told.ends is None and (standing.used or 0) > (told.used or 0):
+        if standing and standing.ends == told.ends and (standing.used is None) != (told.used is None):
+            if standing.used is None:
+                self._told, self._told_at = told, at
+        elif standing and standing.ends is None and told.ends is None and (standing.used or 0) > (told.used or 0):
             self._told = DayTold(told.limit, standing.used, None)
         elif standing is None or at >= self._told_at:
             self._told, self._told_at = told, at
