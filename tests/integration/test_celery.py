@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import ColumnElement, Engine, create_engine, func, make_url, select, text, update
 
+from tests.conftest import free_port
 from tests.integration.celery_workers import one_worker, ring, until, workers
 from tests.integration.conftest import PLGSYNC, Stage
 from worker.starting import write_project
@@ -171,7 +172,7 @@ def test_a_broker_that_is_away_is_no_reason_to_restart_a_worker(postgres_url: st
         "PLGSYNC_DATABASE_URL": postgres_url,
         "PLGSYNC_HEARTBEAT": str(heartbeat),
     }
-    server = ValkeyServer()
+    server = ValkeyServer(port=free_port())
     server.start()
     environment["PLGSYNC_BROKER_URL"] = server.connection_url
     with one_worker(environment, log) as process:
