@@ -239,8 +239,7 @@ def _side_by_side(
     pool = futures.ThreadPoolExecutor(max_workers=len(connectors))
     deliveries: list[futures.Future[Delivery]] = []
     try:
-        for connector in connectors:
-            deliveries.append(pool.submit(copy_context().run, deliver_one, connector))
+        deliveries.extend(pool.submit(copy_context().run, deliver_one, connector) for connector in connectors)
         futures.wait(deliveries)
     except KeyboardInterrupt:
         stop.ask()
