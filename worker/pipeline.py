@@ -7,6 +7,7 @@ after and can die at any point.
 from __future__ import annotations
 
 import math
+import threading
 import uuid
 from collections.abc import Callable, Collection, Mapping
 from concurrent import futures
@@ -204,24 +205,27 @@ def deliver_all(
     delivery. Ctrl-C ends it in the same way. ``wait`` is how pauses pass, if not until then or until ``stop``.
     """
     started = stopwatch()
-    wait = wait or stop.wait
+    pause = wait or stop.wait
 
     def go_on() -> bool:
         return not stop.asked and stopwatch() - started < at_most_s
 
-    bridging = set(connectors)
+    bridging, quiet = set(connectors), threading.Event()
+    look_again_in = wait or quiet.wait  # which ends at once when nobody bridges any more
 
     def one(connector: Connector) -> Delivery:
         patiently = partial(
-            deliver_patiently, engine, connector, now=now, wait=wait, patience_s=_PATIENCE_S, owner=owner, go_on=go_on
+            deliver_patiently, engine, connector, now=now, wait=pause, patience_s=_PATIENCE_S, owner=owner, go_on=go_on
         )
         with bound_contextvars(destination=connector.name), span("deliver") as delivering:
             try:
                 delivery = patiently()
             finally:
                 bridging.discard(connector.name)
+                if not bridging:
+                    quiet.set()
             while bridging and go_on():
-                wait(_LOOK_EVERY_S)
+                look_again_in(_LOOK_EVERY_S)
                 delivery = patiently(total=delivery)
             delivering.note(**delivery.outcomes)
             if delivery.stopped and not delivery.underway:
