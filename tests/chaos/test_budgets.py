@@ -151,7 +151,10 @@ def test_postgres_shares_the_window_and_nobody_is_refused(portal: Portal, postgr
     with engine.begin() as connection:
         (counted,) = calls_spent(connection)
     engine.dispose()
-    assert (counted.total, counted.used, counted.limit) == (spent.calls, spent.calls, 250_000)
+    assert (counted.total, counted.limit) == (spent.calls, 250_000)
+    assert counted.used is not None
+    # What the portal said last: the last answers of four processes may overtake each other.
+    assert spent.calls - PROCESSES < counted.used <= spent.calls
 
 
 @pytest.mark.long
