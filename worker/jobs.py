@@ -76,7 +76,9 @@ def open_jobs(
         if tell:
             _tell_of_settings(root, error)
         if due:
-            _note_unopened(_open_store(root), due, error)
+            engine = _open_store(root)
+            note_failure(engine, due, error)
+            engine.dispose()
         raise
     engine = _open_store(root)
     try:
@@ -88,7 +90,8 @@ def open_jobs(
         connectors = pipeline.connect_all(settings, engine)
     except Exception as error:
         if due:
-            _note_unopened(engine, due, error)
+            note_failure(engine, due, error)
+        engine.dispose()
         raise
     try:
         yield Jobs(settings, engine, connectors, stop or Stop(), owner)
@@ -96,11 +99,6 @@ def open_jobs(
         for connector in connectors.values():
             connector.close()
         engine.dispose()
-
-
-def _note_unopened(engine: Engine, due: DueJob, error: Exception) -> None:
-    note_failure(engine, due, error)
-    engine.dispose()
 
 
 def _open_store(root: Path) -> Engine:

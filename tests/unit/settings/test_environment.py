@@ -109,3 +109,21 @@ def test_a_missing_secret_is_for_the_admin_and_named_by_place(monkeypatch: pytes
 def test_now_is_aware_and_utc() -> None:
     assert clock.now().utcoffset() == timedelta(0)
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(("given", "seconds"), [("", 3.0), ("0", 0.0), ("45", 45.0), ("600", 600.0)])
+def test_a_process_may_be_given_more_time_to_end_or_none(
+    monkeypatch: pytest.MonkeyPatch, given: str, seconds: float
+) -> None:
+    monkeypatch.setenv("PLGSYNC_STOP_S", given)
+    assert environment.stop_s() == seconds
+
+
+@pytest.mark.parametrize("given", ["soon", "-1", "601", "nan", "inf"])
+def test_a_time_to_end_that_means_nothing_is_refused_before_any_work(
+    monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.delenv("PLGSYNC_LEASE_S", raising=False)
+    monkeypatch.setenv("PLGSYNC_STOP_S", given)
+    with pytest.raises(environment.EnvironmentWrong, match="PLGSYNC_STOP_S is not a number of seconds from 0 to 600"):
+        environment.check_environment()
