@@ -1,6 +1,6 @@
 """What every connector promises: operations in, one outcome per operation out. Nothing in here does I/O."""
 
-from connectors.base.budgets import Bucket, Budget, Permit, Told
+from connectors.base.budgets import Bucket, Budget, Permit, RateLimitStatus
 from connectors.base.connector import Connector
 from connectors.base.destinations import Destination, MatchField, Secret, TaskSettings
 from connectors.base.errors import AccessDenied, CallFailed, QuotaExhausted, Unavailable, Underway
@@ -39,6 +39,7 @@ __all__ = [
     "Permit",
     "Person",
     "QuotaExhausted",
+    "RateLimitStatus",
     "ReadBack",
     "RecordFact",
     "Scalar",
@@ -47,7 +48,6 @@ __all__ = [
     "Status",
     "TaskFact",
     "TaskSettings",
-    "Told",
     "Unavailable",
     "Underway",
     "UpdateFields",

@@ -1,4 +1,4 @@
-"""How fast a CRM may be called, and how much a day."""
+"""How many calls a CRM allows, per window and per day."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Calls that one limit of the CRM counts together; ``limit`` per ``window_s`` holds until the CRM says otherwise.
+    """Calls that one limit of the CRM counts together: ``limit`` in ``window_s`` seconds, until an answer says another.
 
     Without a limit the calls count for the day only.
     """
@@ -30,11 +30,11 @@ class Permit:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """What an answer said of the limits; None where it said nothing.
+class RateLimitStatus:
+    """What the headers of an answer say of the limits; None where they say nothing.
 
-    ``remaining`` and ``day_used`` count everybody who shares the limit. ``day_ends`` is when the day's count starts
-    anew; None means that it counts the last 24 hours at every moment.
+    ``remaining`` and ``day_used`` count all apps that share the limit. ``day_ends`` is when the CRM resets the day's
+    count; None means that the count covers the last 24 hours.
     """
 
     limit: int | None = None
@@ -46,19 +46,19 @@ class Told:
 
 
 class Budget(Protocol):
-    """What every caller of one CRM shares, so that together they stay inside its limits. Safe between threads.
+    """What all callers of one CRM share, so that together they keep to its limits. Safe to share between threads.
 
-    The connector says what it calls and what the CRM answered; what the call is for is not its business.
+    The connector passes the bucket of each call and the limits in each answer. It does not know what a call is for.
     """
 
     def acquire(self, bucket: Bucket) -> Permit:
         """Wait until one call may start. Raises `QuotaExhausted` when the day's share is used up."""
 
-    def learn(self, permit: Permit, told: Told) -> None:
-        """Take what the answer to that call said; called for every answer, whatever it said."""
+    def observe(self, permit: Permit, status: RateLimitStatus) -> None:
+        """Take the limits of an answer; called once for every answer to a call."""
 
     def pause(self, bucket: Bucket, seconds: float) -> None:
-        """The CRM said "too fast": nobody starts a call of this bucket for so long."""
+        """The CRM rejected a call as too fast: no caller starts a call of this bucket for ``seconds``."""
 
     def close(self) -> None:
-        """Write down what is known; called once, with the connector's own `close`."""
+        """Store what is known; called once, with the connector's own `close`."""

@@ -17,9 +17,9 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from connectors.base import AccessDenied, Bucket, Budget, Destination, QuotaExhausted, Unavailable, Usage
 from connectors.hubspot import errors
 from connectors.hubspot.auth import credential
-from connectors.hubspot.limits import ASSOCIATIONS, BURST, SEARCH, told
+from connectors.hubspot.limits import ASSOCIATIONS, BURST, SEARCH, rate_limit_status
 from connectors.hubspot.transport import Answer, HubSpotTransport, NoAnswer, NotSent, Transport
-from connectors.pace import Pace
+from connectors.rate_limiter import RateLimiter
 
 log = structlog.get_logger(__name__)
 
@@ -108,7 +108,7 @@ class Client:
         self._auth = credential(destination.auth, self._login, clock)
         self._transport = transport or HubSpotTransport(destination.base_url, destination.timeout_s)
         self._sleep = sleep
-        self._budget = budget or Pace(clock=clock, sleep=sleep)
+        self._budget = budget or RateLimiter(clock=clock, sleep=sleep)
         self._lock = threading.Lock()
         self._calls = 0
         self._write_calls = 0
@@ -184,7 +184,7 @@ class Client:
             if writes:
                 raise
             raise _Again(BLIP_S, Unavailable(f"HubSpot does not answer ({error})", RETRY_AFTER_S)) from None
-        self._budget.learn(permit, told(bucket, answer.headers, self._midnight()))
+        self._budget.observe(permit, rate_limit_status(bucket, answer.headers, self._midnight()))
         return answer
 
     def _bucket(self, path: str) -> Bucket:

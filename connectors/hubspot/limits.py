@@ -8,24 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from connectors.base import Bucket, Told
+from connectors.base import Bucket, RateLimitStatus
 
 BURST = Bucket("burst", 100, 10.0)
-"""Its limit is the smallest of any plan; every answer tells the portal's own."""
+"""The smallest limit of any plan; every answer names the portal's own."""
 SEARCH = Bucket("search", 5, 1.0)
 ASSOCIATIONS = Bucket("associations")
 """Association batches have no burst limit (x-hubspot-rate-limit-exemptions in HubSpot's API description)."""
 
 
-def told(bucket: Bucket, headers: Mapping[str, str], day_ends: datetime) -> Told:
-    """What an answer's headers say. Search answers tell of the day only; those to OAuth apps not of the day."""
+def rate_limit_status(bucket: Bucket, headers: Mapping[str, str], day_ends: datetime) -> RateLimitStatus:
+    """What an answer's headers say. Answers of search carry only the day, answers to OAuth apps all but the day."""
     day_limit = whole(headers, "X-HubSpot-RateLimit-Daily")
     day_left = whole(headers, "X-HubSpot-RateLimit-Daily-Remaining")
     day_used = None if day_limit is None or day_left is None else day_limit - day_left
     if bucket is not BURST:
-        return Told(day_limit=day_limit, day_used=day_used, day_ends=day_ends)
+        return RateLimitStatus(day_limit=day_limit, day_used=day_used, day_ends=day_ends)
     interval_ms = whole(headers, "X-HubSpot-RateLimit-Interval-Milliseconds")
-    return Told(
+    return RateLimitStatus(
         limit=whole(headers, "X-HubSpot-RateLimit-Max"),
         window_s=interval_ms / 1000 if interval_ms else None,
         remaining=whole(headers, "X-HubSpot-RateLimit-Remaining"),

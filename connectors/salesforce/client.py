@@ -18,8 +18,8 @@ from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from connectors.base import AccessDenied, Bucket, Budget, Destination, Told, Unavailable
-from connectors.pace import Pace
+from connectors.base import AccessDenied, Bucket, Budget, Destination, RateLimitStatus, Unavailable
+from connectors.rate_limiter import RateLimiter
 from connectors.salesforce.auth import Tokens
 from connectors.salesforce.errors import Refused, Unanswered, failure, wrong_address
 from connectors.salesforce.soql import URI_LIMIT
@@ -60,7 +60,7 @@ class Client:
         """How many Collections calls are sent as one."""
         self.root = f"/services/data/v{destination.api_version}/"
         self._destination = destination
-        self._budget = budget or Pace()
+        self._budget = budget or RateLimiter()
         self._scheme = parts.scheme
         self._tokens = Tokens(destination)
         self._line = Line()
@@ -249,7 +249,9 @@ class Client:
         if usage:
             self._usage.append((time.monotonic(), int(usage[1]), int(usage[2])))
             if self._line.permit:
-                self._budget.learn(self._line.permit, Told(day_used=int(usage[1]), day_limit=int(usage[2])))
+                self._budget.observe(
+                    self._line.permit, RateLimitStatus(day_used=int(usage[1]), day_limit=int(usage[2]))
+                )
         if response.status_code >= 400:
             settle(response)
 

@@ -200,4 +200,4 @@ def test_a_redis_that_dies_stops_nobody(portal: Portal, tmp_path: Path) -> None:
     assert [at for at in accepted if at > accepted[0] + WINDOW_S], "nothing was called after Redis was gone"
     assert (len(calls) - len(accepted)) / len(calls) <= 0.10
     for _, stderr in told:
-        assert stderr.count("call windows away") == 1, stderr
+        assert stderr.count("call windows unavailable") == 1, stderr

@@ -30,7 +30,7 @@ For = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class DayTold:
+class DailyQuota:
     """What a CRM last said of its day: everybody's calls and the limit. ``day_ends`` None: the last 24 hours count."""
 
     limit: int | None
@@ -74,13 +74,13 @@ class CallsSpent:
 def calls_spent(connection: Connection) -> list[CallsSpent]:
     """What was called today, by destination: since its CRM's midnight, or in the last 24 hours where those count."""
     now = database_time(connection)
-    told = {row.destination: row for row in connection.execute(select(quotas))}
+    stored = {row.destination: row for row in connection.execute(select(quotas))}
     names = connection.execute(
         select(call_counts.c.destination).where(call_counts.c.quarter > int((now - DAY_S) // QUARTER_S))
     )
     spent = []
-    for name in sorted({*names.scalars(), *told}):
-        row = told.get(name)
+    for name in sorted({*names.scalars(), *stored}):
+        row = stored.get(name)
         ends = row.day_ends if row else None
         over = row is not None and (ends or row.told_at + DAY_S) <= now
         since = day_start(now, ends)
@@ -141,16 +141,16 @@ def add_calls(
     connection.execute(delete(call_counts).where(call_counts.c.destination == destination, old))
 
 
-def note_day(connection: Connection, destination: str, told: DayTold, age_s: float) -> None:
+def record_daily_quota(connection: Connection, destination: str, quota: DailyQuota, age_s: float) -> None:
     """Keep what the CRM said so many seconds ago, unless another worker has heard something newer.
 
     Of the same day, what names a count is kept before what names none.
     """
     row = {
         "destination": destination,
-        "day_limit": told.limit,
-        "day_used": told.used,
-        "day_ends": told.ends.timestamp() if told.ends else None,
+        "day_limit": quota.limit,
+        "day_used": quota.used,
+        "day_ends": quota.ends.timestamp() if quota.ends else None,
         "told_at": database_time(connection) - age_s,
     }
     insert = _insert(connection)(quotas)
@@ -166,13 +166,13 @@ def note_day(connection: Connection, destination: str, told: DayTold, age_s: flo
     )
 
 
-def day_told(connection: Connection, destination: str) -> tuple[DayTold, float] | None:
+def daily_quota(connection: Connection, destination: str) -> tuple[DailyQuota, float] | None:
     """What the CRM last said to any worker, and how many seconds ago."""
     row = connection.execute(select(quotas).where(quotas.c.destination == destination)).one_or_none()
     if row is None:
         return None
     ends = datetime.fromtimestamp(row.day_ends, UTC) if row.day_ends else None
-    return DayTold(row.day_limit, row.day_used, ends), database_time(connection) - row.told_at
+    return DailyQuota(row.day_limit, row.day_used, ends), database_time(connection) - row.told_at
 
 
 def _insert(connection: Connection) -> Any:

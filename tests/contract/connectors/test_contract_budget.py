@@ -1,4 +1,4 @@
-"""A connector asks its budget before every call, tells it what the CRM said, and sends nothing it may not."""
+"""A connector asks its budget before every call, reports every answer to it, and sends nothing beyond it."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from drive import companies, task, update, values
 from harness import Crm
 from sqlalchemy import Engine
 
-from connectors.base import Bucket, Connector, Permit, QuotaExhausted, Told
-from connectors.pace import Pace
+from connectors.base import Bucket, Connector, Permit, QuotaExhausted, RateLimitStatus
+from connectors.rate_limiter import RateLimiter
 from connectors.registry import connect
 from worker.delivery.budgets.budget import open_budget
 from worker.settings.crm import Quota
 from worker.store.calls import calls_spent
 
 
-class Watched(Pace):
-    """The connector's own pace, which remembers what it was asked and told."""
+class RecordingLimiter(RateLimiter):
+    """The connector's own rate limiter, which records its calls."""
 
     def __init__(self) -> None:
         super().__init__()
         self.asked: list[str] = []
-        self.told: list[Told] = []
+        self.statuses: list[RateLimitStatus] = []
         self.closed = False
 
     def acquire(self, bucket: Bucket) -> Permit:
         self.asked.append(bucket.name)
         return super().acquire(bucket)
 
-    def learn(self, permit: Permit, told: Told) -> None:
-        self.told.append(told)
-        super().learn(permit, told)
+    def observe(self, permit: Permit, status: RateLimitStatus) -> None:
+        self.statuses.append(status)
+        super().observe(permit, status)
 
     def close(self) -> None:
         self.closed = True
@@ -52,12 +52,12 @@ def use(crm: Crm, connector: Connector) -> None:
     connector.owners()
 
 
-def test_every_call_is_asked_for_and_every_answer_told(crm: Crm) -> None:
-    budget = Watched()
+def test_every_call_is_acquired_and_every_answer_observed(crm: Crm) -> None:
+    budget = RecordingLimiter()
     connector = connect(crm.destination(), budget=budget)
     use(crm, connector)
-    assert len(budget.asked) == connector.usage().calls == len(budget.told)
-    assert all(told.day_used and told.day_limit for told in budget.told)
+    assert len(budget.asked) == connector.usage().calls == len(budget.statuses)
+    assert all(status.day_used and status.day_limit for status in budget.statuses)
     connector.close()
     assert budget.closed
 
@@ -66,11 +66,11 @@ def test_beyond_our_share_of_the_day_nothing_is_sent(crm: Crm, engine: Engine) -
     records = companies(crm, 2)
     connector = connect(crm.destination(), budget=open_budget(engine, crm.kind, Quota(share=0.00001), None))
     with suppress(QuotaExhausted):
-        connector.owners()  # whose answer says how the day stands
+        connector.owners()  # its answer carries the count of the day
     crm.forget_calls()
-    with pytest.raises(QuotaExhausted) as held:
+    with pytest.raises(QuotaExhausted) as stopped:
         connector.write([update(crm, record, score=2) for record in records])
-    assert held.value.until > datetime.now(UTC)
+    assert stopped.value.until > datetime.now(UTC)
     assert crm.calls() == []
     assert values(crm, records, "score") == [None] * 2
     connector.close()

@@ -1,4 +1,4 @@
-"""What the calls of this moment are for: the budget asks, so that no connector has to know of playbooks."""
+"""What the current calls are for. The budget reads it, so that no connector has to know of playbooks."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Purpose:
-    """A kind of operation, and the part of each call that every playbook stands for; the parts add up to 1.
+    """A kind of operation, and each playbook's share of a call for it; the shares add up to 1.
 
-    ``begun``: a call for it was let through. What is begun is brought to its end, whatever is left of the day.
+    ``started``: the budget has admitted a call for it. The budget then admits the other calls that complete it,
+    whatever is left of the day.
     """
 
     kind: str
-    parts: Mapping[str, float]
-    begun: bool = False
+    shares: Mapping[str, float]
+    started: bool = False
 
 
 _current: ContextVar[Purpose | None] = ContextVar("purpose", default=None)
@@ -26,10 +27,10 @@ _current: ContextVar[Purpose | None] = ContextVar("purpose", default=None)
 
 @contextmanager
 def spending_on(kind: str, playbooks: Iterable[str]) -> Iterator[None]:
-    """Calls in here are for operations of one kind; ``playbooks`` names the one that asked for each, or ""."""
+    """Calls inside are for operations of one kind; ``playbooks`` names the playbook of each operation, or ""."""
     counts = Counter(playbooks)
-    parts = {name: count / counts.total() for name, count in counts.items()}
-    token = _current.set(Purpose(kind, parts or {"": 1.0}))
+    shares = {name: count / counts.total() for name, count in counts.items()}
+    token = _current.set(Purpose(kind, shares or {"": 1.0}))
     try:
         yield
     finally:
@@ -37,5 +38,5 @@ def spending_on(kind: str, playbooks: Iterable[str]) -> Iterator[None]:
 
 
 def purpose() -> Purpose:
-    """What calls are for now; where nobody said, something is read."""
+    """What calls are for now; outside `spending_on` they read."""
     return _current.get() or Purpose("read", {"": 1.0})

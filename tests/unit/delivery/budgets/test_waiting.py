@@ -1,4 +1,4 @@
-"""What does not fit into the day waits where people see it, and what matters most goes first."""
+"""Operations beyond the daily quota wait in the outbox with a reason, and the highest rank goes first."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, select
 
-from connectors.base import Bucket, Operation, Outcome, Told
-from connectors.pace import Pace
+from connectors.base import Bucket, Operation, Outcome, RateLimitStatus
+from connectors.rate_limiter import RateLimiter
 from tests.unit.delivery.scripted import ScriptedConnector
 from worker.delivery.budgets.budget import SharedBudget
 from worker.delivery.budgets.day import Day
@@ -33,7 +33,7 @@ class CountingCrm(ScriptedConnector):
         permit = self.budget.acquire(Bucket("calls"))
         self.used += 1
         outcomes = super().write(operations)
-        self.budget.learn(permit, Told(day_limit=100, day_used=self.used, day_ends=MIDNIGHT))
+        self.budget.observe(permit, RateLimitStatus(day_limit=100, day_used=self.used, day_ends=MIDNIGHT))
         return outcomes
 
 
@@ -44,7 +44,7 @@ def now() -> datetime:
 @pytest.fixture
 def crm(store: Engine) -> CountingCrm:
     made = CountingCrm(batch=1)
-    made.budget = SharedBudget(Pace(), Day(store, "crm", Quota(share=0.5), now, lambda: 0.0))
+    made.budget = SharedBudget(RateLimiter(), Day(store, "crm", Quota(share=0.5), now, lambda: 0.0))
     return made
 
 
@@ -88,7 +88,7 @@ def test_fields_leave_the_reserve_to_tasks_that_come_later(store: Engine, crm: C
     assert (len(crm.tasks), len(crm.records)) == (3, 5)
 
 
-def test_what_waits_says_for_what_and_until_when(store: Engine, crm: CountingCrm) -> None:
+def test_a_waiting_entry_names_the_reason_and_the_time(store: Engine, crm: CountingCrm) -> None:
     crm.used = 49
     fill(store, tasks=3, fields=4)
     delivery = deliver(store, crm, now=now)
@@ -101,7 +101,7 @@ def test_what_waits_says_for_what_and_until_when(store: Engine, crm: CountingCrm
         assert abs(due_at - MIDNIGHT.timestamp()) < 60
 
 
-def test_nothing_is_waited_for_in_a_run(store: Engine, crm: CountingCrm) -> None:
+def test_a_run_does_not_wait_for_quota(store: Engine, crm: CountingCrm) -> None:
     crm.used = 60
     fill(store, tasks=3, fields=4)
     waits: list[float] = []
