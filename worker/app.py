@@ -2,7 +2,7 @@
 
 The database is the queue of record, so a message lost costs a delay and a message doubled costs
 nothing. Why each setting: celery's defaults lost 2 of 8 tasks on kill -9 and left 4 stuck for an hour;
-with these none was lost. How a worker ends stands in `worker.bootsteps`.
+with these none was lost. How a worker ends stands in `worker.runtime.celery_steps`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any
 from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_process_shutdown
 
-from worker.bootsteps import Heartbeat, HeedSignals, WatchLoop
-from worker.jobs import make_ready
-from worker.logs import log_for_machines
+from worker.runtime.celery_steps import Heartbeat, HeedSignals, WatchLoop
+from worker.runtime.jobs import make_ready
 from worker.settings.environment import EnvironmentWrong, broker_url, check_environment, project_dir
 from worker.store.engine import StoreError
-from worker.tracing import flush
+from worker.telemetry.logs import log_for_machines
+from worker.telemetry.tracing import flush
 
 TICK_EVERY_S = 30.0
 

@@ -13,9 +13,9 @@ from contextlib import suppress
 from connectors.base import Destination, Unavailable
 from connectors.registry import connect
 from worker.delivery.budgets.budget import open_budget
-from worker.logs import log_for_machines
 from worker.settings.crm import Quota
 from worker.store.engine import open_store
+from worker.telemetry.logs import log_for_machines
 
 
 def main() -> None:

@@ -18,10 +18,10 @@ from sqlalchemy import Engine, delete, update
 
 from tests.chaos.producer import OBJECTS, RECORDS_FILE, TEXT_FIELDS
 from tests.chaos.wanted import Held, tables
-from worker import pipeline
 from worker.demo.stage import point_at
+from worker.pipeline import run as pipeline
 from worker.settings.project import load_project
-from worker.starting import write_project
+from worker.settings.shipped import write_project
 from worker.store.engine import open_store
 from worker.store.tables import outbox, quotas
 

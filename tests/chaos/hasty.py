@@ -10,7 +10,7 @@ from connectors.base import Outcome
 from tests.chaos import inline
 from worker.delivery import send
 from worker.delivery.leases import Entry
-from worker.delivery.settle import settle
+from worker.delivery.record_outcomes import settle
 
 _careful = send.claim
 

@@ -7,9 +7,9 @@ import time
 
 from sqlalchemy.exc import DBAPIError
 
-from worker.jobs import open_jobs
-from worker.logs import log_for_machines
+from worker.runtime.jobs import open_jobs
 from worker.store.engine import StoreError
+from worker.telemetry.logs import log_for_machines
 
 _PAUSE_S = 0.3
 

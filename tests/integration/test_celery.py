@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Engine, create_engine, func, make_url, sel
 from tests.conftest import free_port
 from tests.integration.celery_workers import one_worker, ring, until, workers
 from tests.integration.conftest import PLGSYNC, Stage
-from worker.starting import write_project
+from worker.settings.shipped import write_project
 from worker.store.engine import open_store, transact
 from worker.store.tables import outbox, runs
 

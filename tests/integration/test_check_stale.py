@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from worker.checking import check_project
 from worker.demo.company import build_company
+from worker.reports.check import check_project
 from worker.settings.clock import now
-from worker.starting import write_project
+from worker.settings.shipped import write_project
 
 
 @pytest.mark.parametrize(("age", "stale"), [(timedelta(), False), (timedelta(days=20), True)])

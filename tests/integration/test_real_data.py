@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.conftest import Stage
 from worker.demo.stage import point_at, sandboxes
-from worker.starting import write_project
+from worker.settings.shipped import write_project
 
 MAPPINGS = Path(__file__).parents[1] / "mappings"
 

@@ -28,7 +28,7 @@ try:
     main()
 finally:
     # redis-py imports the interface by itself where it is installed; what traces and sends is ours alone to import.
-    ours = [name for name in sys.modules if name.startswith(("worker.otel", "opentelemetry.exporter"))]
+    ours = [name for name in sys.modules if name.startswith(("worker.telemetry.otel", "opentelemetry.exporter"))]
     print("imported for traces:", ours)
 """
 

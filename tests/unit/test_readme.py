@@ -15,7 +15,7 @@ from typer.main import get_command
 
 from worker.cli import app
 from worker.settings.project import load_project
-from worker.starting import write_project
+from worker.settings.shipped import write_project
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -17,7 +17,7 @@ from typing import Any
 import requests
 
 from connectors.base import AccessDenied
-from worker.alerts.book import Message
+from worker.alerts.alert_store import Message
 from worker.alerts.conditions import KINDS
 from worker.settings.alerts import Channel, EmailChannel, SlackChannel, WebhookChannel
 from worker.settings.environment import secret

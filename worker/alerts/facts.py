@@ -10,8 +10,8 @@ from worker.alerts.conditions import Answers, Ended, Facts, Quota
 from worker.delivery.selection import depth
 from worker.settings.project import Project
 from worker.store.calls import DAY_S, calls_spent
-from worker.store.endings import load_endings
 from worker.store.engine import db_now
+from worker.store.job_results import load_endings
 from worker.store.tables import ledger, playbook_runs, runs
 
 BY_HAND = "plgsync run"

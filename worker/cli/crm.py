@@ -23,8 +23,8 @@ def crm_setup(
     """
     from dataclasses import asdict
 
-    from worker.commands import set_up_crm
     from worker.rendering.setup import render_setup
+    from worker.service import set_up_crm
 
     steps = set_up_crm(project, name, dry_run=dry_run)
     show(render_setup(name, steps), json_, [asdict(step) for step in steps])
@@ -44,7 +44,7 @@ def sandbox(
 
     Example: plgsync sandbox --salesforce-port 8101 --hubspot-port 8102
     """
-    from worker.commands import serve_sandboxes
+    from worker.service import serve_sandboxes
 
     if keep and seed is None:
         raise typer.BadParameter("--keep needs --seed FILE")

@@ -7,13 +7,13 @@ import sys
 import typer
 
 from worker.cli.crm import crm_setup, sandbox
+from worker.cli.history import explain, why
 from worker.cli.outbox import outbox_app
 from worker.cli.printing import fail
 from worker.cli.processes import health, tick, up, worker
 from worker.cli.project import check, demo, init, playbooks_test, schema
 from worker.cli.run import plan, run
 from worker.cli.status import alerts_test, metrics, status
-from worker.cli.why import explain, why
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -45,7 +45,7 @@ _INTERRUPTED = 130
 def main() -> None:
     """The ``plgsync`` command."""
     if "--help" not in sys.argv:
-        from worker.logs import log_for_people
+        from worker.telemetry.logs import log_for_people
 
         log_for_people()
     try:
@@ -55,7 +55,7 @@ def main() -> None:
             fail("interrupted; what was queued is kept and goes on with the next plgsync run", _INTERRUPTED)
         raise
     except Exception as error:
-        from worker.failures import explain_failure
+        from worker.runtime.failures import explain_failure
 
         message = explain_failure(error)
         if message is None:

@@ -11,7 +11,7 @@ from worker.cli.options import JsonOption, ProjectOption
 from worker.cli.printing import console, fail, show
 
 if TYPE_CHECKING:
-    from worker.commands import Change
+    from worker.service import Change
 
 outbox_app = typer.Typer(no_args_is_help=True, help="What waits to be sent, is parked or dead.")
 
@@ -53,9 +53,9 @@ def outbox_list(
 
     Example: plgsync outbox list --state parked --state dead --destination hubspot
     """
-    from worker.commands import outbox_rows
     from worker.delivery.selection import Selection
     from worker.rendering.outbox import render_outbox
+    from worker.service import outbox_rows
 
     rows = outbox_rows(project, Selection(tuple(state or ()), destination, playbook, account))
     show(render_outbox(rows), json_, rows)
@@ -80,8 +80,8 @@ def outbox_change(
     project: ProjectOption = None,
 ) -> None:
     """Change rows by number, or all that match: those are counted first, and changed only when asked for in words."""
-    from worker.commands import change_matching, change_rows, count_matching
     from worker.delivery.selection import Selection
+    from worker.service import change_matching, change_rows, count_matching
 
     what = cast("Change", context.command.name)
     selection = Selection(tuple(state or ()), destination, playbook, account)

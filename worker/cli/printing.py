@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from worker.computing import Computed
+    from worker.pipeline.compute import Computed
 
 
 def show(result: Any, as_json: bool, data: Any) -> None:
@@ -53,6 +53,6 @@ def console() -> Console:
 def log_stages(*, as_json: bool) -> None:
     """Log as workers do where ``--json-logs`` asks for it; else nothing is logged but a crash."""
     if as_json:
-        from worker.logs import log_for_machines
+        from worker.telemetry.logs import log_for_machines
 
         log_for_machines()

@@ -16,7 +16,7 @@ def tick(project: ProjectOption = None, json_logs: JsonLogsOption = False) -> No
 
     Example: plgsync tick
     """
-    from worker.jobs import open_jobs
+    from worker.runtime.jobs import open_jobs
     from worker.settings.environment import check_environment
 
     log_stages(as_json=json_logs)
@@ -45,9 +45,9 @@ def up(
 
     Example: plgsync up
     """
-    from worker.logs import log_for_machines
+    from worker.runtime.up.tree import SandboxOptions, bring_up
     from worker.settings.environment import check_environment
-    from worker.up.tree import SandboxOptions, bring_up
+    from worker.telemetry.logs import log_for_machines
 
     check_environment()
     log_for_machines()
@@ -67,7 +67,7 @@ def health(
     """
     from dataclasses import asdict
 
-    from worker.health import signs_of_life, signs_of_readiness
+    from worker.runtime.probes import signs_of_life, signs_of_readiness
 
     signs = [
         *(signs_of_life(project) if live or not ready else []),

@@ -33,7 +33,7 @@ def init(dir: Annotated[Path, typer.Argument(help="The folder to write config/ a
 
     Example: plgsync init ~/plgsync-acme
     """
-    from worker.starting import write_project
+    from worker.settings.shipped import write_project
 
     written = write_project(dir)
     console().print(f"{len(written)} files written to {dir}. Next: edit config/product.yaml and config/crm.yaml, then")
@@ -49,8 +49,8 @@ def check(
 
     Example: plgsync check --offline
     """
-    from worker.checking import check_project
     from worker.rendering.problems import render_check
+    from worker.reports.check import check_project
 
     result = check_project(project, offline=offline)
     show(render_check(result), json_, result.to_json())
@@ -82,8 +82,8 @@ def playbooks_test(project: ProjectOption = None, json_: JsonOption = False) -> 
 
     Example: plgsync playbooks test
     """
-    from worker.checking import run_tests_of_playbooks
     from worker.rendering.problems import render_playbook_tests
+    from worker.reports.check import run_tests_of_playbooks
 
     results = run_tests_of_playbooks(project)
     show(render_playbook_tests(results), json_, [result.to_json() for result in results])

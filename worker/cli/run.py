@@ -25,8 +25,8 @@ def plan(
 
     Example: plgsync plan --out plan.json
     """
-    from worker.commands import make_plan
     from worker.rendering.plan import render_plan
+    from worker.service import make_plan
 
     computed, guard = make_plan(project, moment_of(as_of), resume=resume)
     if out:
@@ -51,8 +51,8 @@ def run(
 
     Example: plgsync run --apply plan.json
     """
-    from worker.commands import apply_plan, run_now
     from worker.rendering.summary import render_report, report_json
+    from worker.service import apply_plan, run_now
     from worker.settings.environment import check_environment
 
     log_stages(as_json=json_logs)

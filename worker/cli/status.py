@@ -16,8 +16,8 @@ def status(project: ProjectOption = None, json_: JsonOption = False) -> None:
 
     Example: plgsync status
     """
-    from worker.commands import read_status
     from worker.rendering.status import render_status
+    from worker.service import read_status
 
     found = read_status(project)
     show(render_status(found), json_, found.to_json())
@@ -37,7 +37,7 @@ def metrics(
 
     Example: plgsync metrics --port 9464
     """
-    from worker.commands import read_metrics, serve_metrics_here
+    from worker.service import read_metrics, serve_metrics_here
 
     if once:
         sys.stdout.write(read_metrics(project))
@@ -52,7 +52,7 @@ def alerts_test(
 
     Example: plgsync alerts test ops-slack
     """
-    from worker.commands import try_channel
+    from worker.service import try_channel
 
     try_channel(project, channel)
     console().print(f"sent over {channel}")

@@ -17,12 +17,12 @@ from structlog.contextvars import bound_contextvars
 
 from connectors.base import AccessDenied, CallFailed, Connector, Outcome, QuotaExhausted, Unavailable, Underway
 from worker.delivery.budgets.purpose import spending_on
-from worker.delivery.holding import holding
+from worker.delivery.lease_renewal import holding
 from worker.delivery.leases import Entry, claim, count_due, seconds_to_next
 from worker.delivery.payload import KINDS, OPERATIONS, Kind, to_operation
+from worker.delivery.record_outcomes import hold_back, put_back, settle
 from worker.delivery.selection import QUOTA
-from worker.delivery.settle import hold_back, put_back, settle
-from worker.tracing import span
+from worker.telemetry.tracing import span
 
 log = structlog.get_logger()
 

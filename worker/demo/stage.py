@@ -14,8 +14,8 @@ from pathlib import Path
 
 from worker.demo.company import Company, build_company
 from worker.demo.crm_seed import crm_seed
-from worker.failures import Refused
-from worker.starting import write_project
+from worker.settings.problems import Refused
+from worker.settings.shipped import write_project
 
 SEED_FILE = "crm-seed.json"
 _MARK = ".plgsync-demo"

@@ -16,13 +16,13 @@ from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
-from worker import pipeline
 from worker.demo.company import Company
 from worker.demo.stage import SEED_FILE, build_stage, point_at, sandboxes
-from worker.jobs import Jobs, open_jobs
-from worker.pipeline import RunReport
+from worker.pipeline import run as pipeline
+from worker.pipeline.run import RunReport
 from worker.rendering.summary import render_report
 from worker.rendering.tasks import TaskCard, render_task_card
+from worker.runtime.jobs import Jobs, open_jobs
 from worker.settings.clock import now
 
 AS_OF = datetime(2026, 6, 30, 6, tzinfo=UTC)

@@ -10,10 +10,10 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from worker.delivery.standing import QueuedEffect, Standing
-from worker.explaining import Explanation
 from worker.language.condition import Trace
 from worker.language.values import Value, tidy
+from worker.planning.account_in_crm import QueuedEffect, Standing
+from worker.reports.explain import Explanation
 from worker.rules.explain import Explanation as PlaybookExplanation
 from worker.scores.health import Health
 from worker.scores.intent import IntentScore

@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from connectors.base import Scalar
-from worker.computing import Computed
-from worker.delivery.plan import Plan, RecordChange
+from worker.pipeline.compute import Computed
+from worker.planning.plan import Plan, RecordChange
 from worker.rendering.remarks import account_name, remarks
 
 SHOWN = 20

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from worker.checking import Check
+from worker.reports.check import Check
 from worker.rules.playbook_tests import TestResult
 
 _STYLES = {"error": "red", "warning": "yellow"}

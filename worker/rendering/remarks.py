@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from worker.computing import Computed
-from worker.delivery.plan import Kept
+from worker.pipeline.compute import Computed
+from worker.planning.plan import Kept
 
 SHOWN = 5
 

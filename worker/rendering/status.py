@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.delivery.selection import STANDINGS
-from worker.status import Ran, Status, Waiting
+from worker.reports.status import Ran, Status, Waiting
 
 
 def render_status(status: Status) -> RenderableType:

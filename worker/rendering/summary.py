@@ -11,8 +11,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from worker.computing import Computed
-from worker.pipeline import RunReport
+from worker.pipeline.compute import Computed
+from worker.pipeline.run import RunReport
 from worker.rendering.remarks import remarks, remarks_json
 
 _COLOURS = {"green": "green", "yellow": "yellow", "red": "red"}

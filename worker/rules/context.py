@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from worker.rules.actions import Action
-from worker.rules.membership import Event, Membership
+from worker.rules.enrollment import Event, Membership
 from worker.settings.playbook_steps import Assignee
 from worker.settings.schedule import Calendar
 

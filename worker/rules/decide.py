@@ -13,12 +13,12 @@ from worker.rules.admission import Room, in_holdout, owners_of
 from worker.rules.because import failed_text, matched_text, missing_names
 from worker.rules.breaker import why_to_pause
 from worker.rules.context import PlaybookRun, RunContext
-from worker.rules.membership import Arm, Membership
+from worker.rules.decision_log import NEW, Verdicts
+from worker.rules.enrollment import Arm, Membership
 from worker.rules.program import Branch, compile_steps
 from worker.rules.rank import rank_of
 from worker.rules.steps import Progress, Scene, go_on
 from worker.rules.transitions import Truths
-from worker.rules.verdicts import NEW, Verdicts
 from worker.settings.playbook import Playbook
 
 _GONE = "no longer in the product data"

@@ -10,7 +10,7 @@ from worker.language.condition import Trace
 from worker.language.values import Fields, tidy
 from worker.rules import transitions
 from worker.rules.because import missing_names
-from worker.rules.membership import Membership
+from worker.rules.enrollment import Membership
 from worker.settings.playbook import Playbook
 
 

@@ -13,7 +13,7 @@ from worker.language.expression import parse_expression
 from worker.language.suggest import did_you_mean
 from worker.language.units import Duration
 from worker.language.values import Value, as_utc
-from worker.rules.membership import Phase
+from worker.rules.enrollment import Phase
 from worker.settings.base import DurationText, Finding, Loc, Strict
 from worker.settings.playbook import Playbook
 

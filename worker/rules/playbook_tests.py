@@ -12,8 +12,8 @@ from worker.language.values import Fields, Value, tidy
 from worker.rules.actions import CloseTasks, MakeTask
 from worker.rules.context import Decision, PlaybookRun, RunContext
 from worker.rules.decide import decide
+from worker.rules.enrollment import Membership
 from worker.rules.explain import explain
-from worker.rules.membership import Membership
 from worker.rules.playbook_test_file import (
     Expected,
     ExpectedTask,

@@ -11,7 +11,7 @@ from worker.language.values import Fields, Value
 from worker.rules import program as steps
 from worker.rules.actions import Action, Contact, MakeTask, SetField, task_key_of
 from worker.rules.business_days import add_days, local_day, moment_after
-from worker.rules.membership import Membership
+from worker.rules.enrollment import Membership
 from worker.rules.program import Program
 from worker.settings.playbook import Playbook
 from worker.settings.playbook_steps import CreateTask

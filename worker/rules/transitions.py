@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from worker.language.compare import Truth
 from worker.language.units import Duration
 from worker.language.values import Fields
-from worker.rules.membership import Arm, Membership
+from worker.rules.enrollment import Arm, Membership
 from worker.settings.playbook import Playbook, Repeat
 
 QUEUE_EXPIRES_AFTER = timedelta(days=7)

@@ -13,7 +13,6 @@ from pydantic import AfterValidator, Field, StrictBool, WithJsonSchema, field_va
 from connectors.base import Destination, FieldNeed, MatchField, Scalar, Secret, TaskSettings
 from worker.settings import environment
 from worker.settings.base import Percent, SecretRef, Strict
-from worker.settings.crm_check import check_crm as check_crm
 from worker.settings.crm_fields import CrmField, account_id_need, task_key_need
 from worker.settings.crm_hubspot import HubspotAuth
 from worker.settings.product import ZoneText

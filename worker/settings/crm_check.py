@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from connectors.registry import fallback_problem
 from worker.language.suggest import did_you_mean
 from worker.settings.base import Finding, Loc
+from worker.settings.crm import CrmSettings, DestinationSettings
 from worker.settings.crm_fields import CrmField
 from worker.settings.known import CRM_FIELDS, Known
-
-if TYPE_CHECKING:
-    from worker.settings.crm import CrmSettings, DestinationSettings
 
 
 def check_crm(settings: CrmSettings, known: Known) -> Iterable[Finding]:

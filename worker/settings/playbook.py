@@ -13,7 +13,6 @@ from worker.language.template import Template
 from worker.language.units import Duration
 from worker.settings.base import ConditionTree, DurationText, Loc, Percent, RateText, Strict
 from worker.settings.known import TEMPLATE_FIELDS
-from worker.settings.playbook_check import check_playbook as check_playbook
 from worker.settings.playbook_steps import Assignee as Assignee
 from worker.settings.playbook_steps import (
     BranchStep,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from worker.language.condition import Condition
 from worker.language.line import Line
@@ -11,10 +10,8 @@ from worker.language.need import Need
 from worker.language.suggest import did_you_mean
 from worker.settings.base import Finding, Loc
 from worker.settings.known import Known
+from worker.settings.playbook import Playbook
 from worker.settings.playbook_steps import AnyStep, Assignee, BranchStep, WaitStep
-
-if TYPE_CHECKING:
-    from worker.settings.playbook import Playbook
 
 
 def check_playbook(playbook: Playbook, known: Known) -> Iterator[Finding]:

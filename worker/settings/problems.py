@@ -44,6 +44,10 @@ class ConfigError(Exception):
         super().__init__("\n".join(problem.format() for problem in self.problems))
 
 
+class Refused(Exception):
+    """A command was asked for something that is not there; the message says what is."""
+
+
 def names_a_secret(key: str) -> bool:
     """Whether the value under such a key must not be shown."""
     return re.fullmatch(_HIDDEN, key[:_WIDEST_EXCERPT], re.IGNORECASE) is not None

@@ -19,10 +19,12 @@ from pydantic import BaseModel
 from worker.language.suggest import did_you_mean
 from worker.settings.alerts import NO_ALERTS, AlertSettings, check_alerts
 from worker.settings.base import Finding
-from worker.settings.crm import CrmSettings, check_crm
+from worker.settings.crm import CrmSettings
+from worker.settings.crm_check import check_crm
 from worker.settings.cross_check import doubled_ids, doubled_writers, known_names, unset_fields
 from worker.settings.known import Known
-from worker.settings.playbook import Playbook, check_playbook
+from worker.settings.playbook import Playbook
+from worker.settings.playbook_check import check_playbook
 from worker.settings.problems import ConfigError, Problem
 from worker.settings.product import ProductSettings, check_product
 from worker.settings.salvage import Remains

@@ -1,10 +1,12 @@
-"""The ``config/`` and ``playbooks/`` that travel with the program."""
+"""The ``config/`` and ``playbooks/`` that travel with the program, and new projects made of them."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 _WORKER = Path(__file__).resolve().parents[1]
+_IGNORED = "# state, secrets and logs stay on this machine\n.plgsync/\ndata/\n"
 
 
 def shipped_files() -> Path:
@@ -16,3 +18,20 @@ def shipped_files() -> Path:
         if (folder / "config").is_dir() and (folder / "playbooks").is_dir():
             return folder
     raise FileNotFoundError("the shipped config/ and playbooks/ are missing from this installation; install it again")
+
+
+def write_project(folder: Path) -> list[Path]:
+    """Copy ``config/`` and ``playbooks/`` into ``folder``; a file that is there already is left alone."""
+    written = []
+    for source in sorted(shipped_files().glob("*/*.yaml")):
+        if source.parent.name in {"config", "playbooks"}:
+            target = folder / source.parent.name / source.name
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target)
+                written.append(target)
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text(_IGNORED, encoding="utf-8")
+        written.append(ignore)
+    return written

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from worker.rules.membership import Membership
+from worker.rules.enrollment import Membership
 from worker.store.engine import db_now
 from worker.store.tables import (
     decisions,

@@ -9,8 +9,8 @@ import pytest
 from harness_hubspot import HubSpotCrm, start
 
 from connectors.base import FieldNeed
-from worker.checking import Check, check_project
-from worker.starting import write_project
+from worker.reports.check import Check, check_project
+from worker.settings.shipped import write_project
 
 CRM = """\
 version: 1

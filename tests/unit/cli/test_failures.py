@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from connectors.base import AccessDenied
 from worker.cli.options import moment_of
-from worker.failures import explain_failure
+from worker.runtime.failures import explain_failure
 from worker.store.engine import StoreError, open_store
 from worker.store.tables import runs
 

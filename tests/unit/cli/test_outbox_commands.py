@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from worker.cli import app
 from worker.delivery.outbox import NO_RECORD
 from worker.settings.environment import database_url
-from worker.starting import write_project
+from worker.settings.shipped import write_project
 from worker.store.engine import database_time, open_store
 from worker.store.tables import outbox
 
@@ -71,7 +71,7 @@ def store(folder: Path) -> Iterator[Engine]:
 
 
 def plgsync(folder: Path, *arguments: str) -> Result:
-    from worker.failures import explain_failure
+    from worker.runtime.failures import explain_failure
 
     done = CliRunner().invoke(app, [*arguments, "--project", str(folder)])
     assert done.exception is None or isinstance(done.exception, SystemExit), explain_failure(done.exception)

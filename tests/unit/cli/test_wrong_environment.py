@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.starting import write_project
+from worker.settings.shipped import write_project
 
 PLGSYNC = [sys.executable, "-c", "from worker.cli import main; main()"]
 

@@ -17,8 +17,8 @@ from tests.unit.delivery.scripted import ScriptedConnector
 from worker.delivery.backlog import drop_rows, parked_fields, retry_rows, uncertain_fields
 from worker.delivery.leases import CRASHES_BEFORE_ALONE, CRASHES_BEFORE_DEAD, claim, give_back_leases
 from worker.delivery.outbox import NO_RECORD, NewFields, NewTask, queue_fields, queue_tasks, withdraw_tasks
+from worker.delivery.record_outcomes import MOST_ATTEMPTS, settle
 from worker.delivery.send import Delivery, deliver, deliver_patiently
-from worker.delivery.settle import MOST_ATTEMPTS, settle
 from worker.store.crm import load_snapshot, load_tasks, load_written
 from worker.store.tables import crm_tasks, ledger, outbox, snapshot
 

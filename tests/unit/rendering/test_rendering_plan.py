@@ -10,13 +10,13 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from connectors.base import Match
-from tests.unit.delivery.test_planning import QuietConnector, plan_of, task, view, wanted
-from worker.computing import Computed
+from tests.unit.planning.test_make_plan import QuietConnector, plan_of, task, view, wanted
 from worker.delivery.backlog import waiting_rows
 from worker.delivery.outbox import NewFields, queue_fields
-from worker.delivery.plan import Kept
-from worker.delivery.reading import read_crm
-from worker.delivery.standing import standings
+from worker.pipeline.compute import Computed
+from worker.planning.account_in_crm import standings
+from worker.planning.plan import Kept
+from worker.planning.read_crm import read_crm
 from worker.rendering.outbox import render_outbox
 from worker.rendering.plan import render_plan
 from worker.rendering.remarks import remarks, remarks_json

@@ -9,7 +9,7 @@ from typing import Any
 from worker.language.values import Value
 from worker.rules.context import Decision, PlaybookRun, RunContext
 from worker.rules.decide import decide
-from worker.rules.membership import Membership
+from worker.rules.enrollment import Membership
 from worker.settings.playbook import Assignee, Playbook
 from worker.settings.schedule import Calendar
 

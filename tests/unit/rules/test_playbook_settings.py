@@ -9,7 +9,8 @@ import yaml
 
 from worker.language.units import Duration
 from worker.settings.known import Known
-from worker.settings.playbook import Playbook, check_playbook
+from worker.settings.playbook import Playbook
+from worker.settings.playbook_check import check_playbook
 from worker.settings.playbook_steps import BranchStep, FieldsStep, TaskStep, WaitStep, walk_steps
 from worker.settings.validation import place_findings, validate
 from worker.settings.yaml_document import read_document

@@ -14,7 +14,7 @@ from playbook_stage import START, TASK, Stage, flags
 from worker.language.values import Value
 from worker.rules.actions import MakeTask
 from worker.rules.context import PlaybookRun
-from worker.rules.membership import Membership
+from worker.rules.enrollment import Membership
 
 ACCOUNTS = ("acme", "beta", "gamma")
 TRUTH = st.sampled_from([True, True, False, None])

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from connectors.base import FieldSpec, MatchField, TaskSettings
-from worker.settings.crm import CrmSettings, check_crm
+from worker.settings.crm import CrmSettings
+from worker.settings.crm_check import check_crm
 from worker.settings.known import SCORE_FIELDS, SCORE_VALUES, Known
 from worker.settings.problems import Problem
 from worker.settings.validation import place_findings, validate

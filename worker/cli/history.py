@@ -1,0 +1,50 @@
+"""Why a score is what it is, and who wrote what into the CRM."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from worker.cli.options import AsOfOption, JsonOption, ProjectOption, moment_of
+from worker.cli.printing import show
+
+
+def explain(
+    account: Annotated[str, typer.Argument(help="An account id, name or domain.")],
+    project: ProjectOption = None,
+    as_of: AsOfOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """Show where every score of an account comes from, and what every playbook sees in it.
+
+    Example: plgsync explain acme.example
+    """
+    from worker.rendering.explain import render_explanation
+    from worker.service import explain_account
+
+    explanation = explain_account(project, account, moment_of(as_of) if as_of else None)
+    show(render_explanation(explanation), json_, explanation.to_json())
+
+
+def why(
+    record: Annotated[
+        str,
+        typer.Argument(
+            help="A CRM record or task (its id or address), a task's key, or an account (its id, name or domain)."
+        ),
+    ],
+    project: ProjectOption = None,
+    field: Annotated[str | None, typer.Option("--field", help="Only this field: the CRM's name or ours.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many effects, the newest first.")] = 20,
+    json_: JsonOption = False,
+) -> None:
+    """Show who wrote which field or task, when, in which run and why, and what the CRM answered.
+
+    Example: plgsync why 001A0000004aaaaAAA --field Health_Score__c
+    """
+    from worker.rendering.history import render_effects
+    from worker.service import why_written
+
+    effects = why_written(project, record, field=field, limit=limit)
+    show(render_effects(record, effects), json_, [effect.to_json() for effect in effects])

@@ -1,0 +1,70 @@
+"""Committing a run: its state and the outbox rows it leads to, in the caller's one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection
+
+from worker.delivery.outbox import withdraw_tasks
+from worker.language.values import Fields
+from worker.pipeline.compute import Computed, iso
+from worker.pipeline.provenance import RunReasons
+from worker.planning.crm_view import save_view
+from worker.planning.enqueue import queue_plan
+from worker.rules.context import PlaybookRun
+from worker.settings.project import Project
+from worker.store import state
+
+
+def commit_run(connection: Connection, project: Project, computed: Computed, run_id: str) -> None:
+    """Store what a run computed and queue what its plan holds; nothing of either without the other."""
+    as_of = iso(computed.as_of)
+    state.start_run(connection, run_id, as_of, project.config_version)
+    state.save_playbook_texts(connection, project.playbook_texts, keep_others=project.left_out)
+    state.save_volume(connection, as_of, *computed.volume)
+    state.save_memories(connection, {a: s.memory.to_json() for a, s in computed.scored.items()})
+    state.save_history(connection, [_history_row(a, row, as_of, project) for a, row in computed.accounts.items()])
+    for view in computed.views:
+        save_view(connection, view)
+    for playbook_id, playbook_run in computed.playbooks.items():
+        state.save_memberships(connection, playbook_id, playbook_run.memberships)
+        state.save_playbook_run(connection, playbook_id, as_of, playbook_run.counts)
+        state.save_decisions(connection, run_id, _decision_rows(playbook_run))
+    withdraw_tasks(connection, _why_withdrawn(project, computed))
+    queue_plan(connection, computed.views, computed.plan, run_id, RunReasons(project, computed))
+
+
+def _why_withdrawn(project: Project, computed: Computed) -> Callable[[str, str], str]:
+    """Why a task that was never sent is not wanted any more; a playbook whose file is refused keeps its tasks."""
+    modes = {playbook.id: playbook.mode for playbook in project.playbooks}
+
+    def why(playbook_id: str, account_id: str) -> str:
+        if playbook_id not in modes:
+            return "" if project.left_out else "the playbook is gone"
+        if modes[playbook_id] != "live":
+            return f"the playbook is not live any more (mode: {modes[playbook_id]})"
+        earlier = computed.memberships.get(playbook_id, {}).get(account_id)
+        membership = computed.playbooks[playbook_id].memberships.get(account_id, earlier)
+        return "the account left the playbook before delivery" if membership and membership.phase == "out" else ""
+
+    return why
+
+
+def _decision_rows(playbook_run: PlaybookRun) -> list[dict[str, Any]]:
+    return [
+        {
+            "playbook_id": decision.playbook_id,
+            "account_id": decision.account_id,
+            "event": decision.event,
+            "because": str(decision.because),
+        }
+        for decision in playbook_run.decisions
+    ]
+
+
+def _history_row(account_id: str, row: Fields, as_of: str, project: Project) -> dict[str, Any]:
+    names = ("health_score", "health_band", "health_status", "onboarding_score", "onboarding_status")
+    scores = {name: row.get(name.replace("_", ".", 1)) for name in (*names, "pql_score", "pql_status")}
+    return {"account_id": account_id, "day": as_of[:10], **scores, "config_version": project.config_version}

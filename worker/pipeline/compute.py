@@ -1,0 +1,140 @@
+"""Everything a run knows before it writes: measured, read, scored, decided and planned. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, Engine
+from structlog.contextvars import bound_contextvars
+
+from connectors.base import Connector
+from worker.language.values import Fields, Value
+from worker.pipeline.decide import decide_all
+from worker.pipeline.measure import measure, pql_playbooks, score
+from worker.planning.crm_facts import CrmFacts
+from worker.planning.crm_view import CrmView, load_view
+from worker.planning.make_plan import Desired, make_plan
+from worker.planning.plan import Plan
+from worker.planning.read_crm import read_crm
+from worker.rules.actions import MakeTask
+from worker.rules.context import PlaybookRun
+from worker.rules.enrollment import Membership
+from worker.scores import Scored, ScoreMemory
+from worker.settings.problems import Problem
+from worker.settings.project import Project
+from worker.store import state
+from worker.telemetry.tracing import span
+
+
+class BackInTime(Exception):
+    """State has moved past the moment asked for; a run or a plan can only go forward."""
+
+
+@dataclass(slots=True)
+class Computed:
+    """Everything one run knows before it writes: fields and scores per account, decisions, and the plan.
+
+    ``refused`` are the problems of wrong playbook files; of those in ``held`` the last good version runs, the others
+    are left out.
+    """
+
+    as_of: datetime
+    accounts: dict[str, dict[str, Value]]
+    scored: dict[str, Scored]
+    playbooks: dict[str, PlaybookRun]
+    memberships: dict[str, dict[str, Membership]]
+    views: list[CrmView]
+    plan: Plan
+    volume: tuple[int, int]
+    refused: tuple[Problem, ...] = ()
+    held: tuple[str, ...] = ()
+
+
+def compute(
+    project: Project,
+    engine: Engine,
+    connectors: Mapping[str, Connector],
+    as_of: datetime,
+    accounts: Collection[str] | None = None,
+    *,
+    resume: bool = False,
+) -> Computed:
+    """Measure, read the CRMs, score, decide and plan, as of one moment. Writes nothing.
+
+    ``resume``: a person lets playbooks go on in which far more accounts match than usual.
+    """
+    with span("read state"), engine.begin() as connection:
+        refuse_going_back(connection, as_of)
+        previous_volume = state.last_volume(connection)
+        memories = {a: ScoreMemory.from_json(m) for a, m in state.load_memories(connection).items()}
+        memberships = state.load_memberships(connection)
+        counts = {p.id: state.load_playbook_counts(connection, p.id, iso(as_of)) for p in project.playbooks}
+        views = [
+            load_view(connection, name, project.crm, connectors[name], iso(as_of)[:10])
+            for name in project.crm.destinations
+        ]
+    with span("read product data", calls_out=True) as reading:
+        measured = measure(project, as_of, previous_volume[0] if previous_volume else None, accounts)
+        reading.note(accounts=len(measured.now), events=measured.volume.events)
+    for view in views:
+        with bound_contextvars(destination=view.name):
+            read_crm(view, measured.now)
+    with span("score"):
+        facts = CrmFacts(views, pql_playbooks(project), memberships)
+        fields = {account_id: {**row, **facts.fields(account_id)} for account_id, row in measured.now.items()}
+        scored = score(project, fields, measured, memories, as_of)
+    with span("decide") as deciding:
+        runs = decide_all(project, fields, memberships, views, counts, as_of, resume=resume)
+        deciding.note(playbooks=list(runs), decisions=sum(len(one.decisions) for one in runs.values()))
+    with span("plan") as planning:
+        desired = _desired(project, fields, runs, memberships)
+        plan = make_plan(views, desired, iso(as_of), project.config_version, resumed=resume)
+        planning.note(records=len(plan.records), tasks=len(plan.tasks))
+    volume = (measured.volume.accounts, measured.volume.events)
+    return Computed(as_of, fields, scored, runs, memberships, views, plan, volume, project.refused, project.held)
+
+
+def _desired(
+    project: Project,
+    fields: Mapping[str, Fields],
+    runs: Mapping[str, PlaybookRun],
+    memberships: Mapping[str, Mapping[str, Membership]],
+) -> Desired:
+    """What the decisions want of the CRMs.
+
+    A playbook that is not live makes and closes no tasks. What a playbook has set stays set while its file is
+    refused or it is off; when its file is gone, so is what it set.
+    """
+    present = {playbook.id for playbook in project.playbooks} if not project.left_out else set(memberships)
+    live = {playbook.id for playbook in project.playbooks if playbook.mode == "live"}
+    current = {
+        playbook_id: {
+            **memberships.get(playbook_id, {}),
+            **(runs[playbook_id].memberships if playbook_id in runs else {}),
+        }
+        for playbook_id in present | runs.keys()
+    }
+    set_fields: dict[str, dict[str, Value]] = {}
+    for of_accounts in current.values():
+        for account_id, membership in of_accounts.items():
+            set_fields.setdefault(account_id, {}).update(membership.fields_set)
+    actions = (action for run in runs.values() for decision in run.decisions for action in decision.actions)
+    tasks = [action for action in actions if isinstance(action, MakeTask)]
+    left = frozenset((p, a) for p in live for a, m in current.get(p, {}).items() if m.phase == "out")
+    return Desired(fields, set_fields, tasks, left)
+
+
+def refuse_going_back(connection: Connection, as_of: datetime) -> None:
+    newest = state.last_as_of(connection)
+    if newest is not None and iso(as_of) < newest:
+        raise BackInTime(
+            f"the last run was as of {newest}; a run or plan cannot go back to {iso(as_of)} "
+            "(plgsync explain ACCOUNT --as-of can)"
+        )
+
+
+def iso(moment: datetime) -> str:
+    """The moment as the store keeps it: ISO text in UTC, whole seconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,96 @@
+"""Every playbook of a run, with what its decisions depend on besides the accounts."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from worker.language.values import Fields
+from worker.planning.crm_view import CrmView
+from worker.rules.context import PlaybookRun, RunContext
+from worker.rules.decide import decide
+from worker.rules.enrollment import Membership
+from worker.settings.playbook import Assignee
+from worker.settings.project import Project
+
+
+def decide_all(
+    project: Project,
+    fields: Mapping[str, Fields],
+    memberships: Mapping[str, Mapping[str, Membership]],
+    views: Sequence[CrmView],
+    history: Mapping[str, Sequence[Mapping[str, Any]]],
+    as_of: datetime,
+    *,
+    resume: bool = False,
+) -> dict[str, PlaybookRun]:
+    """One run of each playbook that is not off. ``history`` holds the counts of earlier runs, oldest first.
+
+    ``resume`` lets a playbook go on in which far more accounts match than usual.
+    """
+    open_tasks = _open_tasks(views)
+    today = _tasks_today(views)
+
+    def owner_of(account_id: str, wish: Assignee) -> str | None:
+        return _owner_of(views, fields[account_id], account_id, wish)
+
+    return {
+        playbook.id: decide(
+            playbook,
+            fields,
+            memberships.get(playbook.id, {}),
+            RunContext(
+                as_of,
+                project.schedule.calendar,
+                owner_of,
+                open_tasks,
+                today.get(playbook.id, {}),
+                history.get(playbook.id, ()),
+                resume,
+            ),
+        )
+        for playbook in project.playbooks
+        if playbook.mode != "off"
+    }
+
+
+def _open_tasks(views: Sequence[CrmView]) -> dict[str, set[str]]:
+    """Account id → ``playbook id/task key`` of its tasks that are open in every CRM that makes tasks.
+
+    A task that is missing in one CRM must still be made there; the plan looks at each CRM by itself.
+    """
+    making = [view for view in views if view.settings.tasks and view.settings.tasks.enabled]
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for view in making:
+        names = {(row.account_id, f"{row.playbook_id}/{row.task_key}") for row in view.tasks.values() if row.is_open}
+        for account_id, name in names:
+            found[account_id][name] += 1
+    return {
+        account_id: {name for name, count in names.items() if count == len(making)}
+        for account_id, names in found.items()
+    }
+
+
+def _tasks_today(views: Sequence[CrmView]) -> dict[str, Counter[str]]:
+    """Playbook id → e-mail address → tasks decided today, each counted once however many CRMs got it."""
+    today: dict[str, dict[str, str]] = defaultdict(dict)
+    for view in views:
+        for task in view.decided_today:
+            owner = view.people.active(task.owner_id)
+            if owner:
+                today[task.playbook_id].setdefault(task.key, owner.email)
+    return {playbook_id: Counter(owners.values()) for playbook_id, owners in today.items()}
+
+
+def _owner_of(views: Sequence[CrmView], fields: Fields, account_id: str, wish: Assignee) -> str | None:
+    """The e-mail address of whoever would get the task; nobody in particular when a queue shares it out."""
+    if wish.kind in {"queue", "round_robin"}:
+        return None
+    for view in views:
+        record = view.record_of(account_id)
+        owner = view.people.choose([wish], fields, record.owner_id if record else None)
+        if owner:
+            return owner.email
+    return None

@@ -1,0 +1,101 @@
+"""Why a run writes what it writes, kept beside each queued operation and in the ledger ever after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from worker.language.values import Fields, tidy
+from worker.pipeline.compute import Computed
+from worker.planning.plan import NewRecord, RecordChange, TaskChange
+from worker.rules.actions import MakeTask
+from worker.rules.enrollment import Membership
+from worker.settings.project import Project
+
+MATCH_FIELD = "account id"
+
+
+class RunReasons:
+    """The reasons of one run: of the scores as computed, of the playbooks as decided."""
+
+    def __init__(self, project: Project, computed: Computed) -> None:
+        self._accounts = computed.accounts
+        self._fields = {name: one.fields for name, one in project.crm.destinations.items()}
+        self._match_fields = {name: one.account.match_field for name, one in project.crm.destinations.items()}
+        self._setters = _setters(computed)
+        decisions = [decision for run in computed.playbooks.values() for decision in run.decisions]
+        self._by_account = {(one.playbook_id, one.account_id): str(one.because) for one in decisions}
+        self._by_task = {
+            action.key: str(one.because) for one in decisions for action in one.actions if isinstance(action, MakeTask)
+        }
+
+    def of_record(self, change: RecordChange) -> dict[str, Any]:
+        """By CRM field: our name of it, who writes it, what it held, and why the new value."""
+        return {
+            "fields": {
+                one.field: {**self._of_field(change.destination, change.account_id, one.name), "old": one.old}
+                for one in change.changes
+            }
+        }
+
+    def of_new_record(self, record: NewRecord) -> dict[str, Any]:
+        """By CRM field of a record that is made, and why it is made."""
+        ours = {entry.field: name for name, entry in self._fields[record.destination].items()}
+        match_field = self._match_fields[record.destination]
+        return {
+            "because": "the account has no record in this CRM, and create_missing is on",
+            "fields": {
+                field: self._of_field(
+                    record.destination, record.account_id, MATCH_FIELD if field == match_field else ours.get(field, "")
+                )
+                for field in record.values
+            },
+        }
+
+    def of_task(self, task: TaskChange) -> dict[str, Any]:
+        """Why a task is made, changed or closed: what its playbook decided in this run."""
+        because = self._by_task.get(task.key) or self._by_account.get((task.playbook_id, task.account_id), "")
+        if not because and task.kind == "task_close":
+            because = "the account left the playbook"
+        return {"because": because}
+
+    def _of_field(self, destination: str, account_id: str, name: str) -> dict[str, Any]:
+        entry = self._fields[destination].get(name)
+        if name == MATCH_FIELD:
+            return {"name": name, "by": name, "because": "the account's id, by which the record is found again"}
+        if entry is None:
+            return {"name": name, "by": "create", "because": "given to every new record by config/crm.yaml"}
+        if entry.from_:
+            because = _of_source(entry.from_, self._accounts.get(account_id, {}))
+            return {"name": name, "by": entry.from_, "because": because}
+        playbook_id, matched = self._setters.get((account_id, name), ("", "no playbook sets it any more"))
+        return {"name": name, "by": playbook_id and f"playbook {playbook_id}", "because": matched}
+
+
+def _setters(computed: Computed) -> Mapping[tuple[str, str], tuple[str, str]]:
+    """By account and our field: the playbook that sets it, and what matched when the account entered."""
+    current: dict[tuple[str, str], Membership] = {}
+    for playbook_id, members in computed.memberships.items():
+        current |= {(playbook_id, account_id): one for account_id, one in members.items()}
+    for playbook_id, run in computed.playbooks.items():
+        current |= {(playbook_id, account_id): one for account_id, one in run.memberships.items()}
+    return {
+        (account_id, name): (playbook_id, one.matched)
+        for (playbook_id, account_id), one in current.items()
+        for name in one.fields_set
+    }
+
+
+def _of_source(source: str, fields: Fields) -> str:
+    """What a value of this source is made of, in the words of its score."""
+    match source.split(".", 1)[0]:
+        case "health":
+            return tidy(fields.get("health.reasons") or fields.get("health.status") or "")
+        case "pql" | "fit":
+            return tidy(fields.get("pql.reasons") or fields.get("pql.status") or "")
+        case "onboarding":
+            status = tidy(fields.get("onboarding.status") or "").replace("_", " ")
+            following = fields.get("onboarding.next_milestone")
+            return f"{status}; next: {tidy(following)}" if following else status
+        case _:
+            return "as measured in the product data"

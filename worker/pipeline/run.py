@@ -1,0 +1,270 @@
+"""One run, readable from top to bottom: read, measure, score, decide, plan, commit, deliver.
+
+Everything a run decides commits in one transaction with the outbox rows it leads to; delivery comes
+after and can die at any point.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import uuid
+from collections.abc import Callable, Collection, Mapping
+from concurrent import futures
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+import structlog
+from sqlalchemy import Connection, Engine
+from structlog.contextvars import bound_contextvars
+
+from connectors.base import Connector, Usage
+from connectors.registry import connect
+from worker.delivery.budgets.budget import open_budget
+from worker.delivery.leases import give_back_leases
+from worker.delivery.send import Delivery, deliver_patiently, fewest_write_calls
+from worker.delivery.stop import Stop
+from worker.pipeline.commit import commit_run
+from worker.pipeline.compute import Computed, compute, iso, refuse_going_back
+from worker.planning.crm_view import load_view, save_view
+from worker.planning.guard import check_plan
+from worker.planning.read_crm import read_crm
+from worker.settings.clock import stopwatch
+from worker.settings.environment import shared_redis_url
+from worker.settings.project import Project
+from worker.store.engine import transact
+from worker.store.journal import StoreJournal
+from worker.store.lock import exclusive_run
+from worker.telemetry.tracing import span
+
+log = structlog.get_logger()
+
+INLINE_OWNER = "inline:"
+_PATIENCE_S = 20.0
+_LOOK_EVERY_S = 1.0
+
+
+class PlanMoved(Exception):
+    """The approved plan no longer holds: data, settings or the CRM changed since it was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Approved:
+    """A plan that a person has seen and wants: its fingerprint, and whether it lets paused playbooks go on."""
+
+    fingerprint: str
+    resumed: bool = False
+
+
+@dataclass(slots=True)
+class RunReport:
+    """What one run did; by destination the API calls it made and the fewest that could have written the same."""
+
+    run_id: str
+    computed: Computed
+    deliveries: list[Delivery] = field(default_factory=list)
+    calls: dict[str, Usage] = field(default_factory=dict)
+    fewest_write_calls: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def unfinished(self) -> str:
+        """Why a destination could not be read or written to the end; empty when all is done."""
+        stopped = {one.destination: one.stopped for one in self.deliveries if one.stopped}
+        return "; ".join(f"{name}: {why}" for name, why in {**stopped, **self.computed.plan.problems}.items())
+
+
+def connect_all(project: Project, engine: Engine | None = None) -> dict[str, Connector]:
+    """One connector for each destination of the project.
+
+    With an ``engine`` it can go on where a crash stopped it, and shares the CRM's limits with every other worker.
+    """
+    connectors = {}
+    for name, settings in project.crm.destinations.items():
+        journal = StoreJournal(engine, name) if engine else None
+        budget = open_budget(engine, name, settings.quota, shared_redis_url()) if engine else None
+        connectors[name] = connect(project.crm.to_destination(name, project.root), journal, budget)
+    return connectors
+
+
+def run(
+    project: Project,
+    engine: Engine,
+    connectors: Mapping[str, Connector],
+    as_of: datetime,
+    *,
+    now: Callable[[], datetime],
+    first_run: bool = False,
+    approved: Approved | None = None,
+) -> RunReport:
+    """Compute and deliver inline, one run at a time on this state database.
+
+    With a plan that a person has approved, the run goes on only if the plan still holds, and the guard is waived.
+    Raises `UnsafePlan`, `PlanMoved`, `BackInTime`, `StaleData`, `SourceError` or `Busy`; then nothing is queued.
+    """
+    run_id = new_run_id()
+    with exclusive_run(engine), bound_contextvars(run_id=run_id), span("run"):
+        if engine.dialect.name == "sqlite":
+            give_back_leases(engine, INLINE_OWNER)
+        before = {name: connector.usage() for name, connector in connectors.items()}
+        report = compute_and_commit(
+            project, engine, connectors, as_of, first_run=first_run, approved=approved, run_id=run_id
+        )
+        report.deliveries = deliver_all(engine, connectors, now=now, stop=Stop(), owner=INLINE_OWNER)
+    report.fewest_write_calls = {
+        one.destination: fewest_write_calls(connectors[one.destination], one.applied) for one in report.deliveries
+    }
+    report.calls = {name: _calls_since(connector, before[name]) for name, connector in connectors.items()}
+    return report
+
+
+def new_run_id() -> str:
+    """A name for one run that no other has."""
+    return uuid.uuid4().hex[:12]
+
+
+def compute_and_commit(
+    project: Project,
+    engine: Engine,
+    connectors: Mapping[str, Connector],
+    as_of: datetime,
+    *,
+    run_id: str,
+    first_run: bool = False,
+    approved: Approved | None = None,
+) -> RunReport:
+    """Everything up to the outbox: compute, check the plan, and commit state and outbox rows together."""
+    with bound_contextvars(run_id=run_id), span("compute"):
+        return _compute_and_commit(project, engine, connectors, as_of, run_id, first_run, approved)
+
+
+def _compute_and_commit(
+    project: Project,
+    engine: Engine,
+    connectors: Mapping[str, Connector],
+    as_of: datetime,
+    run_id: str,
+    first_run: bool,
+    approved: Approved | None,
+) -> RunReport:
+    computed = compute(project, engine, connectors, as_of, resume=bool(approved and approved.resumed))
+    if approved is None:
+        check_plan(computed.plan, project.crm.guard, first_run=first_run)
+    elif approved.fingerprint != computed.plan.fingerprint():
+        raise PlanMoved("the plan no longer holds: data, settings or the CRM changed since it was made; plan again")
+    report = RunReport(run_id, computed)
+
+    def commit(connection: Connection) -> None:
+        refuse_going_back(connection, as_of)
+        commit_run(connection, project, computed, report.run_id)
+
+    with span("commit", records=len(computed.plan.records), tasks=len(computed.plan.tasks)):
+        transact(engine, commit)
+    for problem in computed.refused:
+        log.error(
+            "playbook refused",
+            file=problem.file,
+            line=problem.line,
+            problem=problem.message,
+            last_good_runs=problem.file in computed.held,
+        )
+    for playbook_id, of_playbook in computed.playbooks.items():
+        if of_playbook.decisions:
+            log.info("decided", playbook=playbook_id, decisions=len(of_playbook.decisions))
+        if of_playbook.paused:
+            log.warning("playbook paused", playbook=playbook_id)
+    log.info(
+        "committed",
+        accounts=len(computed.accounts),
+        records=len(computed.plan.records),
+        tasks=len(computed.plan.tasks),
+    )
+    return report
+
+
+def _calls_since(connector: Connector, before: Usage) -> Usage:
+    after = connector.usage()
+    return Usage(after.calls - before.calls, after.write_calls - before.write_calls)
+
+
+def deliver_all(
+    engine: Engine,
+    connectors: Mapping[str, Connector],
+    *,
+    now: Callable[[], datetime],
+    stop: Stop,
+    owner: str = "",
+    at_most_s: float = math.inf,
+    wait: Callable[[float], None] | None = None,
+) -> list[Delivery]:
+    """Deliver to every destination side by side; a slow or refusing one holds up nobody else.
+
+    Who is done looks again for as long as another destination bridges an outage: what is queued meanwhile goes out.
+    Once ``stop`` is asked for or ``at_most_s`` have passed no batch is begun, and what is left waits for the next
+    delivery. Ctrl-C ends it in the same way. ``wait`` is how pauses pass, if not until then or until ``stop``.
+    """
+    started = stopwatch()
+    pause = wait or stop.wait
+
+    def go_on() -> bool:
+        return not stop.asked and stopwatch() - started < at_most_s
+
+    bridging, quiet = set(connectors), threading.Event()
+    look_again_in = wait or quiet.wait  # which ends at once when nobody bridges any more
+
+    def one(connector: Connector) -> Delivery:
+        patiently = partial(
+            deliver_patiently, engine, connector, now=now, wait=pause, patience_s=_PATIENCE_S, owner=owner, go_on=go_on
+        )
+        with bound_contextvars(destination=connector.name), span("deliver") as delivering:
+            try:
+                delivery = patiently()
+            finally:
+                bridging.discard(connector.name)
+                if not bridging:
+                    quiet.set()
+            while bridging and go_on():
+                look_again_in(_LOOK_EVERY_S)
+                delivery = patiently(total=delivery)
+            delivering.note(**delivery.outcomes)
+            if delivery.stopped and not delivery.underway:
+                delivering.fails(delivery.stopped_by)
+            return delivery
+
+    return _side_by_side(one, connectors.values(), stop)
+
+
+def _side_by_side(
+    deliver_one: Callable[[Connector], Delivery], connectors: Collection[Connector], stop: Stop
+) -> list[Delivery]:
+    if not connectors:
+        return []
+    pool = futures.ThreadPoolExecutor(max_workers=len(connectors))
+    deliveries: list[futures.Future[Delivery]] = []
+    try:
+        deliveries.extend(pool.submit(copy_context().run, deliver_one, connector) for connector in connectors)
+        futures.wait(deliveries)
+    except KeyboardInterrupt:
+        stop.ask()
+        futures.wait(deliveries)
+        raise
+    finally:
+        pool.shutdown(wait=False)  # a process that is ended at once leaves its answers to whoever comes next
+    return [delivery.result() for delivery in deliveries]
+
+
+def read_back(project: Project, engine: Engine, connectors: Mapping[str, Connector], now: datetime) -> dict[str, str]:
+    """Store what people changed in the CRMs since the last look; answers the problem of each CRM, if it has one."""
+    with engine.begin() as connection:
+        views = [
+            load_view(connection, name, project.crm, connectors[name], iso(now)[:10])
+            for name in project.crm.destinations
+        ]
+    for view in views:
+        with bound_contextvars(destination=view.name):
+            read_crm(view, {})
+    with engine.begin() as connection:
+        for view in views:
+            save_view(connection, view)
+    return {view.name: view.problem for view in views if view.problem}

@@ -1,0 +1,1 @@
+"""What the CRMs should hold against what they hold."""

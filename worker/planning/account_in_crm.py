@@ -1,0 +1,80 @@
+"""How one account stands in each CRM, as of the last run: its record, our tasks, and what waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, select
+
+from worker.planning.crm_view import CrmView
+from worker.store.crm import CREATED, GONE
+from worker.store.tables import outbox
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedEffect:
+    """One outbox row of the account; ``no_person`` says why a task names nobody, ``words`` are the CRM's."""
+
+    kind: str
+    state: str
+    object: str
+    playbook_id: str
+    subject: str
+    no_person: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One account in one CRM. ``links`` is where its record is, or every record it might be."""
+
+    destination: str
+    status: str
+    object: str
+    links: tuple[str, ...]
+    matched_by: str
+    effects: tuple[QueuedEffect, ...]
+
+
+def standings(engine: Engine, views: Sequence[CrmView], account_id: str) -> tuple[Standing, ...]:
+    """The account's standing in every CRM; nothing is read there."""
+    with engine.begin() as connection:
+        effects = [tuple(_effects(connection, view.name, account_id)) for view in views]
+    # Outside the transaction: for its links a connector may look into its journal, which is in the same database.
+    return tuple(_standing(view, account_id, of_view) for view, of_view in zip(views, effects, strict=True))
+
+
+def _standing(view: CrmView, account_id: str, effects: tuple[QueuedEffect, ...]) -> Standing:
+    record = view.records.get(account_id)
+    ids = () if record is None else (record.record_id,) if record.record_id else record.candidates
+    by = "" if record is None else {CREATED: "made by us", GONE: ""}.get(record.matched_by, record.matched_by)
+    gone = record is not None and record.matched_by == GONE
+    return Standing(
+        view.name,
+        "not looked for yet" if record is None else "deleted" if gone else record.status,
+        (record.object if record else "") or view.settings.account.object,
+        tuple(view.connector.record_url(one) for one in ids if one),
+        by,
+        effects,
+    )
+
+
+def _effects(connection: Connection, destination: str, account_id: str) -> list[QueuedEffect]:
+    rows = connection.execute(
+        select(outbox)
+        .where(outbox.c.destination == destination, outbox.c.account_id == account_id)
+        .order_by(outbox.c.id)
+    ).mappings()
+    return [
+        QueuedEffect(
+            row["kind"],
+            row["state"],
+            str(row["payload"].get("object", "")),
+            row["playbook_id"],
+            str(row["payload"].get("subject", "")),
+            str(row["context"].get("no_person", "")),
+            " ".join(part for part in (row["last_code"], row["last_reason"]) if part),
+        )
+        for row in rows
+    ]

@@ -1,0 +1,95 @@
+"""What the CRMs say of each account, as ``crm.*`` fields: unknown wherever no CRM can know."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from worker.language.values import Value
+from worker.planning.crm_view import CrmView
+from worker.rules.enrollment import Membership
+from worker.store.crm import TaskRow
+
+_MOST_ADVANCED_FIRST = ("completed", "in_progress", "open", "deleted")
+
+
+class CrmFacts:
+    """The views of all CRMs, indexed once for a run.
+
+    ``pql_playbooks`` are the playbooks whose tasks tell whether a rep works a PQL (``crm.task_status``);
+    ``memberships`` say by playbook and account which entry is the newest.
+    """
+
+    def __init__(
+        self,
+        views: Sequence[CrmView],
+        pql_playbooks: frozenset[str],
+        memberships: Mapping[str, Mapping[str, Membership]],
+    ) -> None:
+        self._views = views
+        self._memberships = memberships
+        self._open = {
+            view.name: {deal.record_id for deal in view.deals.values() if deal.open and not deal.deleted}
+            for view in views
+        }
+        self._tasks: dict[str, list[TaskRow]] = defaultdict(list)
+        for view in views:
+            for row in view.tasks.values():
+                if row.playbook_id in pql_playbooks:
+                    self._tasks[row.account_id].append(row)
+
+    def fields(self, account_id: str) -> dict[str, Value]:
+        """The ``crm.*`` fields of one account."""
+        fields: dict[str, Value] = {
+            "crm.matched": any(view.record_of(account_id) for view in self._views) if self._views else None,
+            "crm.open_opportunity": self._open_opportunity(account_id),
+            "crm.owner_email": self._owner_email(account_id),
+            "crm.task_status": self._task_status(account_id),
+        }
+        for view in self._views:
+            record = view.record_of(account_id)
+            for name, crm_field in view.settings.read.items():
+                value = record.values.get(crm_field) if record else None
+                fields[f"crm.{name}"] = fields.get(f"crm.{name}") if value is None else value
+        return fields
+
+    def _open_opportunity(self, account_id: str) -> bool | None:
+        """True when any CRM shows an open deal; false only when every CRM that has the account could be asked."""
+        asked, unsure = False, False
+        for view in self._views:
+            record = view.record_of(account_id)
+            if record is None:
+                unsure |= bool(view.problem) or _is_ambiguous(view, account_id)
+            elif record.record_id in self._open[view.name]:
+                return True
+            else:
+                asked, unsure = True, unsure or bool(view.problem)
+        return False if asked and not unsure else None
+
+    def _owner_email(self, account_id: str) -> str | None:
+        for view in self._views:
+            record = view.record_of(account_id)
+            owner = view.people.active(record.owner_id) if record else None
+            if owner:
+                return owner.email
+        return None
+
+    def _task_status(self, account_id: str) -> str | None:
+        """The most advanced status among the tasks of the newest entry into any PQL playbook."""
+        rows = self._tasks.get(account_id, [])
+        newest = max(((self._entered(row), row.playbook_id, row.entry) for row in rows), default=None)
+        statuses = {row.status for row in rows if newest == (self._entered(row), row.playbook_id, row.entry)}
+        return next((status for status in _MOST_ADVANCED_FIRST if status in statuses), None)
+
+    def _entered(self, row: TaskRow) -> datetime:
+        """When the entry began that a task is of."""
+        membership = self._memberships.get(row.playbook_id, {}).get(row.account_id)
+        since = membership.entry - row.entry if membership else 0
+        entries = membership.entries if membership else ()
+        return entries[-1 - since] if 0 <= since < len(entries) else datetime.min.replace(tzinfo=UTC)
+
+
+def _is_ambiguous(view: CrmView, account_id: str) -> bool:
+    record = view.records.get(account_id)
+    return record is not None and bool(record.candidates)

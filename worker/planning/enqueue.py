@@ -1,0 +1,90 @@
+"""A plan becomes outbox rows, in the transaction that stores the run it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+from sqlalchemy import Connection
+
+from worker.delivery.backlog import unsettled_records
+from worker.delivery.outbox import REASONS, NewFields, attach_record, queue_fields, queue_tasks
+from worker.delivery.record_outbox import queue_records
+from worker.planning.crm_view import CrmView
+from worker.planning.plan import NewRecord, Plan, RecordChange, TaskChange
+
+
+class Reasons(Protocol):
+    """Why a run wants each write: JSON that goes with it into the ledger."""
+
+    def of_record(self, change: RecordChange) -> dict[str, Any]:
+        """Of the fields of one record."""
+
+    def of_new_record(self, record: NewRecord) -> dict[str, Any]:
+        """Of a record to make."""
+
+    def of_task(self, task: TaskChange) -> dict[str, Any]:
+        """Of one task operation."""
+
+
+class NoReasons:
+    """For a plan that nobody decided on."""
+
+    def of_record(self, change: RecordChange) -> dict[str, Any]:  # noqa: ARG002 - the shape of Reasons
+        """None; the value before is in the plan itself."""
+        return {}
+
+    def of_new_record(self, record: NewRecord) -> dict[str, Any]:  # noqa: ARG002
+        """None."""
+        return {}
+
+    def of_task(self, task: TaskChange) -> dict[str, Any]:  # noqa: ARG002
+        """None."""
+        return {}
+
+
+def queue_plan(
+    connection: Connection,
+    views: Sequence[CrmView],
+    plan: Plan,
+    run_id: str,
+    reasons: Reasons = NoReasons(),  # noqa: B008 - holds nothing
+) -> None:
+    """Queue everything a plan holds; what an earlier plan queued and this one no longer wants is withdrawn."""
+    changes = [
+        NewFields(
+            c.destination,
+            c.account_id,
+            c.record_id,
+            c.object,
+            {x.field: x.new for x in c.changes},
+            reasons.of_record(c),
+        )
+        for c in plan.records
+    ]
+    planned = {(change.destination, change.record_id) for change in changes}
+    for view in views:
+        if view.problem:
+            continue
+        records = [
+            (one.account_id, one.operation(), reasons.of_new_record(one))
+            for one in plan.new_records
+            if one.destination == view.name
+        ]
+        queue_records(connection, view.name, records, run_id)
+        changes += [
+            NewFields(view.name, "", record_id, view.settings.account.object, {})
+            for record_id in unsettled_records(connection, view.name)
+            if (view.name, record_id) not in planned
+        ]
+    queue_fields(connection, changes, run_id)
+    for change in plan.tasks:
+        if change.waiting_row is not None and change.record_id:
+            attach_record(connection, change.waiting_row, change.record_id, change.payload)
+    new = [_with_reasons(change, reasons).queued() for change in plan.tasks if change.waiting_row is None]
+    queue_tasks(connection, new, run_id)
+
+
+def _with_reasons(task: TaskChange, reasons: Reasons) -> TaskChange:
+    return replace(task, context={**task.context, REASONS: reasons.of_task(task)})

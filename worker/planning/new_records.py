@@ -1,0 +1,76 @@
+"""Accounts without a record: which get a new one (``create_missing``), with what in it, and why the others do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from connectors.base import Scalar
+from connectors.coerce import Invalid, coerce
+from worker.language.values import Fields
+from worker.planning.crm_view import CrmView
+from worker.planning.plan import NewRecord, Plan, Unmatched
+from worker.store.crm import GONE, Record
+
+
+def plan_record(
+    plan: Plan, view: CrmView, account_id: str, fields: Fields, ours: Callable[[str], Mapping[str, Scalar]]
+) -> None:
+    """Plan a new record with ``ours`` in it where that is wanted and sure; else note that the account has none."""
+    record = view.records.get(account_id)
+    not_made = ""
+    if view.settings.account.create_missing and record and record.status == "missing":
+        start, not_made = _start(view, fields)
+        not_made = _never(view, record) or _not_a_customer(fields) or not_made
+        if not not_made:
+            values = {**start, view.settings.account.match_field: account_id, **ours(account_id)}
+            plan.new_records.append(_new_record(view, account_id, values))
+            return
+    links = tuple(view.connector.record_url(candidate) for candidate in (record.candidates if record else ()))
+    status = record.status if record else "missing"
+    plan.unmatched.append(Unmatched(view.name, account_id, status, links, not_made))
+
+
+def _new_record(view: CrmView, account_id: str, values: Mapping[str, Scalar]) -> NewRecord:
+    before = view.creations.get(account_id)
+    made = NewRecord(view.name, account_id, view.settings.account.object, values)
+    if before and before.state in {"pending", "leased"}:
+        return NewRecord(made.destination, account_id, made.object, values, "queued")
+    if before and before.values == values:
+        return NewRecord(made.destination, account_id, made.object, values, "parked")
+    return made
+
+
+def _never(view: CrmView, record: Record) -> str:
+    """A record is made once for an account; what people or operators did with it afterwards stands."""
+    before = view.creations.get(record.account_id)
+    if record.matched_by == GONE or (before and before.state == "done"):
+        return "its record was deleted in the CRM"
+    return "an operator dropped it" if before and before.state == "dropped" else ""
+
+
+def _not_a_customer(fields: Fields) -> str:
+    """Only an account that is known to be a customer's gets a record."""
+    if fields.get("account.deleted_at") is not None:
+        return "the account is deleted"
+    internal = fields.get("account.is_internal")
+    if internal is None:
+        return "account.is_internal is not known"
+    return "the account is internal" if internal else ""
+
+
+def _start(view: CrmView, fields: Fields) -> tuple[dict[str, Scalar], str]:
+    """The values of ``account.create``, or why they do not make a record; never a value in the words."""
+    start: dict[str, Scalar] = {}
+    for crm_field, source in view.settings.account.create.items():
+        spec = view.specs.get(crm_field)
+        if spec is None:
+            return {}, f"{view.settings.account.object} has no field {crm_field} that we can see"
+        try:
+            value = coerce(spec, fields.get(source))
+        except Invalid as error:
+            return {}, str(error)
+        if value is not None:
+            start[crm_field] = value
+        elif not spec.nillable:
+            return {}, f"{source} is not known, and {crm_field} must have a value"
+    return start, "" if start else f"none of {', '.join(view.settings.account.create.values())} is known"

@@ -1,0 +1,56 @@
+"""Who wrote what and why, newest first, for whoever found something in the CRM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from worker.reports.history import Effect, Written
+
+_STYLES = {"applied": "green", "rejected": "yellow", "unknown": "yellow", "retry": "yellow"}
+_WORDS = {
+    "applied": "the CRM took it",
+    "rejected": "the CRM refused it",
+    "unknown": "no answer: it may be there",
+    "retry": "the CRM asked to send it again",
+}
+
+
+def render_effects(record: str, effects: Sequence[Effect]) -> RenderableType:
+    """One paragraph per effect: when, what, who, why, and the CRM's answer."""
+    if not effects:
+        return Text(f"nothing was ever written for {record}, as far as the ledger knows")
+    return Group(*(line for effect in effects for line in _lines(effect)))
+
+
+def _lines(effect: Effect) -> Sequence[Text]:
+    when = datetime.fromtimestamp(effect.at, UTC)
+    answer = " ".join(part for part in (_WORDS[effect.status], effect.code, effect.reason) if part)
+    where = effect.record_id or effect.crm_id or "no record"
+    head = Text.assemble(
+        (f"{when:%Y-%m-%d %H:%M:%S} UTC", "bold"),
+        f"  {effect.destination}  {effect.kind.replace('_', ' ')}  {where}  ",
+        (answer, _STYLES[effect.status]),
+    )
+    of_run = f"as of {effect.as_of}, settings {effect.config_version}" if effect.as_of else "not in the store any more"
+    run = f"run {effect.run_id}, {of_run}" if effect.run_id else "a run whose number is not known any more"
+    lines = [head, Text(f"    {run}, account {effect.account_id}", style="dim")]
+    if effect.task:
+        lines.append(Text(f"    by playbook {effect.playbook_id or '–'}: {effect.task}"))
+    if effect.because:
+        lines.append(Text(f"    because {effect.because}"))
+    return [*lines, *(_field(written) for written in effect.fields)]
+
+
+def _field(written: Written) -> Text:
+    old = "?" if not written.old_known else _shown(written.old)
+    who = f"  by {written.by}" if written.by else ""
+    why = f"  because {written.because}" if written.because else ""
+    return Text(f"    {written.field}: {old} → {_shown(written.new)}{who}{why}")
+
+
+def _shown(value: object) -> str:
+    return "empty" if value is None else str(value)

@@ -1,0 +1,1 @@
+"""What a person may ask of the state: status, explain, history, check, Prometheus metrics. Read-only."""

@@ -1,0 +1,167 @@
+"""Is this project fit to run? Every problem of every file, then the source, then each CRM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from connectors.base import CallFailed, Connector, FieldNeed, FieldSpec
+from worker.pipeline.measure import fresh_volume, needs_of
+from worker.pipeline.run import connect_all
+from worker.rules.playbook_tests import TestResult, run_playbook_tests
+from worker.settings.base import Finding
+from worker.settings.clock import now
+from worker.settings.crm import DestinationSettings
+from worker.settings.environment import project_dir
+from worker.settings.problems import ConfigError, Problem
+from worker.settings.project import CONFIG, Project, load_project
+from worker.settings.validation import place_findings
+from worker.settings.yaml_document import load_document
+from worker.signals.check import check_source
+from worker.signals.errors import SourceError, StaleData
+from worker.signals.source import Source, open_source
+
+_FITTING = {
+    "string": {"string"},
+    "number": {"number"},
+    "bool": {"bool"},
+    "date": {"date", "datetime"},
+    "datetime": {"datetime", "date"},
+    "enum": {"enum", "string"},
+}
+
+
+@dataclass(slots=True)
+class Check:
+    """What a check found. ``said`` are the good things, in order: a reader sees what was looked at."""
+
+    problems: list[Problem] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def fit(self) -> bool:
+        return all(problem.severity != "error" for problem in self.problems)
+
+    def to_json(self) -> dict[str, Any]:
+        """The check as JSON."""
+        return {"fit": self.fit, "problems": [asdict(problem) for problem in self.problems], "ok": self.said}
+
+
+def check_project(option: Path | None, *, offline: bool) -> Check:
+    """Check a project's files, and unless ``offline`` its source and its CRMs; changes nothing anywhere."""
+    root = project_dir(option)
+    check = Check()
+    try:
+        project = load_project(root)
+    except ConfigError as error:
+        check.problems.extend(error.problems)
+        return check
+    check.problems += [*project.refused, *project.warnings]
+    check.said.append(f"files: {_config_files(project.root)} in config/, {len(project.playbooks)} playbooks")
+    if not offline:
+        _check_source(check, project)
+        _check_crms(check, project)
+    return check
+
+
+def _config_files(root: Path) -> int:
+    return sum(1 for name in CONFIG if (root / "config" / f"{name}.yaml").exists())
+
+
+def run_tests_of_playbooks(option: Path | None) -> list[TestResult]:
+    """Run the ``.test.yaml`` beside every playbook that has one. Raises `ConfigError`."""
+    project = load_project(project_dir(option))
+    if project.refused:
+        raise ConfigError(project.refused)
+    results = []
+    for playbook in project.playbooks:
+        file = f"playbooks/{playbook.id}.test.yaml"
+        if (project.root / file).is_file():
+            results += run_playbook_tests(playbook, load_document(project.root / file, file))
+    return results
+
+
+def _check_source(check: Check, project: Project) -> None:
+    try:
+        with open_source(project.product, project.root) as source:
+            findings = check_source(source, project.product, project.signals, needs_of(project))
+            tables = len(project.product.mapped())
+            stale = _stale(project, source) if all(f.severity != "error" for f in findings) else None
+    except SourceError as error:
+        check.problems.append(Problem("config/product.yaml", 1, 1, str(error)))
+        return
+    for file in ("product", "signals"):
+        document = load_document(project.root / "config" / f"{file}.yaml", f"config/{file}.yaml")
+        placed = [Finding(f.loc, f.message, severity=f.severity) for f in findings if f.file == file]
+        check.problems += place_findings(document, placed)
+    check.problems += [Problem("playbooks", 1, 1, f.message, f.severity) for f in findings if f.file == "playbooks"]
+    if stale is not None:
+        check.problems.append(stale)
+    check.said.append(f"source: {tables} tables read")
+
+
+def _stale(project: Project, source: Source) -> Problem | None:
+    """A run at this moment would refuse the data: worth knowing, and no fault of a file."""
+    try:
+        fresh_volume(project, source, now())
+    except StaleData as error:
+        return Problem("config/product.yaml", 1, 1, f"a run would stop now: {error}", "warning")
+    return None
+
+
+def _check_crms(check: Check, project: Project) -> None:
+    try:
+        connectors = connect_all(project)
+    except CallFailed as error:
+        check.problems.append(Problem("config/crm.yaml", 1, 1, str(error)))
+        return
+    document = load_document(project.root / "config" / "crm.yaml", "config/crm.yaml")
+    for name, connector in connectors.items():
+        try:
+            findings = list(_crm_findings(check, name, project.crm.destinations[name], connector))
+        except CallFailed as error:
+            findings = [Finding(("destinations", name), f"{name}: {error}")]
+        finally:
+            connector.close()
+        check.problems += place_findings(document, findings)
+
+
+def _crm_findings(check: Check, name: str, settings: DestinationSettings, connector: Connector) -> Iterable[Finding]:
+    health = connector.check()
+    left = "" if health.calls_left is None else f", {health.calls_left:,} of {health.calls_limit:,} API calls left"
+    check.said.append(f"{name}: signed in as {health.identity}{left}")
+    check.said += [f"{name}: {note}" for note in health.notes]
+    for problem in health.problems:
+        yield Finding(("destinations", name), f"{name}: {problem}")
+    fields = connector.describe("account")
+    tasks = connector.describe("task") if settings.tasks and settings.tasks.enabled else {}
+    for need in settings.needs():
+        specs: Mapping[str, FieldSpec] = fields if need.object == "account" else tasks
+        for complaint in _field_complaints(name, need, specs.get(need.name)):
+            yield Finding(_loc_of(name, settings, need), complaint)
+
+
+def _field_complaints(name: str, need: FieldNeed, spec: FieldSpec | None) -> Iterable[str]:
+    if spec is None:
+        yield f"{name} has no {need.object} field {need.name} that we can see; run: plgsync crm setup {name}"
+        return
+    if not spec.writable:
+        yield f"{need.name} cannot be written by our user: allow editing it"
+    if spec.type not in _FITTING[need.type]:
+        yield f"{need.name} is a {spec.type} field in {name}, but {need.type} values go into it"
+    if need.unique and not spec.unique and need.object == "account":  # of tasks `Health` says what holds
+        yield f"{need.name} must be unique in {name}, so that nothing is ever made twice; it is not"
+    missing = [option for option in need.options if spec.options and option not in spec.options]
+    if missing and spec.restricted:
+        yield f"{need.name} does not allow {', '.join(missing)}: add them to its values in {name}"
+
+
+def _loc_of(name: str, settings: DestinationSettings, need: FieldNeed) -> tuple[str, ...]:
+    if need.object == "task":
+        return ("destinations", name, "tasks", "key_field")
+    for ours, entry in settings.fields.items():
+        if entry.field == need.name:
+            return ("destinations", name, "fields", ours, "field")
+    return ("destinations", name, "account", "match_field")

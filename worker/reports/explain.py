@@ -1,0 +1,120 @@
+"""Why: one account's scores part by part, and what every playbook sees in it. Reads no CRM, writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine
+
+from connectors.base import Connector
+from worker.language.suggest import did_you_mean
+from worker.language.values import Fields
+from worker.pipeline.measure import Measured, measure, pql_playbooks, score
+from worker.planning.account_in_crm import Standing, standings
+from worker.planning.crm_facts import CrmFacts
+from worker.planning.crm_view import load_view
+from worker.rules.explain import Explanation as PlaybookExplanation
+from worker.rules.explain import explain as explain_playbook
+from worker.scores import Scored, ScoreMemory
+from worker.settings.problems import Refused
+from worker.settings.project import Project
+from worker.store import state
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything known of one account as of one moment; ``playbooks`` are in the order of their files.
+
+    ``crms`` is how it stands in each CRM as of the last run.
+    """
+
+    account_id: str
+    as_of: datetime
+    config_version: str
+    fields: Fields
+    scored: Scored
+    playbooks: tuple[PlaybookExplanation, ...]
+    crms: tuple[Standing, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The explanation as JSON."""
+        return {
+            "account_id": self.account_id,
+            "as_of": self.as_of.isoformat(),
+            "config_version": self.config_version,
+            "fields": dict(self.fields),
+            "health": asdict(self.scored.health),
+            "onboarding": asdict(self.scored.onboarding),
+            "pql": asdict(self.scored.pql),
+            "playbooks": [asdict(playbook) for playbook in self.playbooks],
+            "crms": [asdict(standing) for standing in self.crms],
+        }
+
+
+def explain(
+    project: Project, engine: Engine, connectors: Mapping[str, Connector], account: str, as_of: datetime
+) -> Explanation:
+    """Explain one account, named by its id, name or domain. Raises `Refused` when there is none or several.
+
+    What the CRMs said is as of the last run. Before the last run's moment nothing is remembered: bands and
+    means then start afresh.
+    """
+    with engine.begin() as connection:
+        memories = state.load_memories(connection)
+        memberships = state.load_memberships(connection)
+        views = [
+            load_view(connection, name, project.crm, connectors[name], f"{as_of:%Y-%m-%d}")
+            for name in project.crm.destinations
+        ]
+    measured, account_id = _measure(project, account, as_of)
+    memory = ScoreMemory.from_json(memories[account_id]) if account_id in memories else ScoreMemory()
+    if memory.as_of is not None and memory.as_of > as_of:
+        memory = ScoreMemory()
+    crm = CrmFacts(views, pql_playbooks(project), memberships).fields(account_id)
+    fields = {account_id: {**measured.now[account_id], **crm}}
+    scored = score(project, fields, measured, {account_id: memory}, as_of)[account_id]
+    crms = standings(engine, views, account_id)
+    return Explanation(
+        account_id,
+        as_of,
+        project.config_version,
+        fields[account_id],
+        scored,
+        tuple(
+            explain_playbook(playbook, fields[account_id], memberships.get(playbook.id, {}).get(account_id), as_of)
+            for playbook in project.playbooks
+        ),
+        crms,
+    )
+
+
+def _measure(project: Project, account: str, as_of: datetime) -> tuple[Measured, str]:
+    measured = measure(project, as_of, None, [account])
+    if account in measured.now:
+        return measured, account
+    everybody = measure(project, as_of, None, None)
+    return everybody, _only_one(everybody, account)
+
+
+def find_account(project: Project, account: str, as_of: datetime) -> str:
+    """The id of the one account with this id, name or domain. Raises `Refused` when there is none or several."""
+    return _measure(project, account, as_of)[1]
+
+
+def _only_one(everybody: Measured, account: str) -> str:
+    wanted = account.strip().lower()
+    found = [
+        account_id
+        for account_id, row in everybody.now.items()
+        if wanted in {str(row.get(name) or "").lower() for name in ("account.name", "account.domain")}
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Refused(f'"{account}" names {len(found)} accounts; use one of their ids: {", ".join(sorted(found)[:10])}')
+    names = [str(row.get("account.name")) for row in everybody.now.values()]
+    hint = did_you_mean(account, [*everybody.now, *names])
+    raise Refused(f'no account has the id, name or domain "{account}"' + (f'. Did you mean "{hint}"?' if hint else ""))

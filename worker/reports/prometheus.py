@@ -1,0 +1,126 @@
+"""Prometheus metrics, read from the state database at every scrape: nothing is lost when a worker dies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, generate_latest, start_http_server
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy import Connection, Engine, func, select
+
+from worker.alerts.alert_store import open_alerts
+from worker.delivery.selection import STANDINGS, depth
+from worker.settings.project import Project
+from worker.store.calls import DAY_S, calls_spent
+from worker.store.engine import database_time
+from worker.store.job_results import load_endings
+from worker.store.tables import ledger, runs
+
+
+class StoreCollector(Collector):
+    """Every metric of one state database; each scrape is one short transaction."""
+
+    def __init__(self, engine: Engine, project: Project) -> None:
+        self._engine, self._project = engine, project
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """All metrics as of now."""
+        with self._engine.begin() as connection:
+            yield from self._outbox(connection)
+            yield from self._calls(connection)
+            yield from self._jobs(connection)
+            yield _open_alerts(connection)
+
+    def _outbox(self, connection: Connection) -> Iterable[GaugeMetricFamily]:
+        rows = {(row["destination"], row["standing"]): row for row in depth(connection)}
+        size = GaugeMetricFamily("plgsync_outbox_rows", "Rows that are not settled.", labels=["destination", "state"])
+        lag = GaugeMetricFamily(
+            "plgsync_outbox_lag_seconds",
+            "For how long the oldest row has been due that could be sent.",
+            labels=["destination"],
+        )
+        for name in self._project.crm.destinations:
+            for standing in STANDINGS:
+                row = rows.get((name, standing))
+                size.add_metric([name, standing], row["rows"] if row else 0)
+            late = [row["late"] for (of, standing), row in rows.items() if of == name and standing in _SENDABLE]
+            lag.add_metric([name], max(late, default=0.0))
+        yield from (size, lag)
+
+    def _calls(self, connection: Connection) -> Iterable[GaugeMetricFamily]:
+        at = database_time(connection)
+        calls = GaugeMetricFamily(
+            "plgsync_crm_calls_today", "Our API calls of the CRM's day.", labels=["destination", "kind", "playbook"]
+        )
+        refused = GaugeMetricFamily(
+            "plgsync_crm_429_today", "Of these, the ones that the CRM called too fast.", labels=["destination"]
+        )
+        left = GaugeMetricFamily(
+            "plgsync_crm_calls_left", "Of the day's calls, as the CRM said last.", labels=["destination"]
+        )
+        limit = GaugeMetricFamily(
+            "plgsync_crm_calls_limit", "The day's calls, as the CRM said last.", labels=["destination"]
+        )
+        for one in calls_spent(connection):
+            for (kind, playbook_id), count in sorted(one.ours.items()):
+                calls.add_metric([one.destination, kind, playbook_id], count)
+            refused.add_metric([one.destination], one.refused)
+            if one.left is not None and one.limit is not None:
+                left.add_metric([one.destination], one.left)
+                limit.add_metric([one.destination], one.limit)
+        effects = GaugeMetricFamily(
+            "plgsync_effects_today", "Effects of this UTC day, by the CRM's answer.", labels=["destination", "status"]
+        )
+        for destination, status, count in _effects_since(connection, at - at % DAY_S):
+            effects.add_metric([destination, status], count)
+        yield from (calls, refused, left, limit, effects)
+
+    def _jobs(self, connection: Connection) -> Iterable[GaugeMetricFamily]:
+        ok = GaugeMetricFamily(
+            "plgsync_job_last_good_timestamp_seconds", "When it last ended well.", labels=["name", "job"]
+        )
+        well = GaugeMetricFamily("plgsync_job_ok", "Whether it ended well the last time.", labels=["name", "job"])
+        for row in load_endings(connection):
+            well.add_metric([row["name"], row["job"]], 0 if row["kind"] else 1)
+            if row["ok_at"] is not None:
+                ok.add_metric([row["name"], row["job"]], row["ok_at"])
+        newest = GaugeMetricFamily("plgsync_run_committed_timestamp_seconds", "When the newest run was committed.")
+        committed = connection.execute(select(func.max(runs.c.committed_at))).scalar()
+        if committed is not None:
+            newest.add_metric([], committed)
+        yield from (ok, well, newest)
+
+
+def _effects_since(connection: Connection, at: float) -> Iterable[tuple[str, str, int]]:
+    by_status = select(ledger.c.destination, ledger.c.status, func.count()).where(ledger.c.at >= at)
+    rows = connection.execute(by_status.group_by(ledger.c.destination, ledger.c.status))
+    return [(destination, status, count) for destination, status, count in rows]
+
+
+_SENDABLE = frozenset({"waiting", "denied", "quota"})
+
+
+def _open_alerts(connection: Connection) -> GaugeMetricFamily:
+    gauge = GaugeMetricFamily("plgsync_alert_open", "Alerts that are open now.", labels=["kind", "subject"])
+    for row in open_alerts(connection):
+        gauge.add_metric([row["kind"], row["subject"]], 1)
+    return gauge
+
+
+def registry_of(engine: Engine, project: Project) -> CollectorRegistry:
+    """A registry of nothing but our metrics."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(StoreCollector(engine, project))
+    return registry
+
+
+def metrics_text(engine: Engine, project: Project) -> str:
+    """All metrics in Prometheus' text format."""
+    return generate_latest(registry_of(engine, project)).decode()
+
+
+def serve_metrics(engine: Engine, project: Project, host: str, port: int) -> int:
+    """Serve ``/metrics`` until the process ends, from a thread of its own; answers the port."""
+    server, _ = start_http_server(port, addr=host, registry=registry_of(engine, project))
+    return int(server.server_port)

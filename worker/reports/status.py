@@ -1,0 +1,208 @@
+"""How it stands: what ran, what waits, what was spent today, and what needs a person. Asks no CRM anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, case, func, select
+
+from worker.alerts.alert_store import open_alerts, untold
+from worker.alerts.conditions import find_conditions
+from worker.alerts.facts import gather
+from worker.delivery.selection import depth
+from worker.settings.project import Project
+from worker.store.calls import DAY_S, READ, CallsSpent, calls_spent
+from worker.store.engine import database_time
+from worker.store.job_results import load_endings
+from worker.store.tables import ledger, runs
+
+SCORES = "scores"
+"""Who writes the fields that no single playbook owns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a schedule, a command or the reading of a CRM ended last; ``next_at`` only of a schedule."""
+
+    name: str
+    job: str
+    at: str | None
+    ok_at: str | None
+    kind: str
+    problem: str
+    next_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Rows of one destination that stand alike; ``late_s`` is for how long the oldest has been due."""
+
+    destination: str
+    standing: str
+    rows: int
+    late_s: float
+    until: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one playbook (or the scores) had written in the CRM's day, and the calls that were made for that."""
+
+    destination: str
+    playbook: str
+    applied: int
+    rejected: int
+    unsettled: int
+    calls: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """A destination's API calls in the CRM's day, and how many of them it took to write.
+
+    What is left is as the CRM said at ``seen_at``, None when it never did; ``refused_429``: called too fast.
+    """
+
+    destination: str
+    calls: int
+    to_write: int
+    refused_429: int
+    left: int | None
+    limit: int | None
+    seen_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything of one moment. ``needs_person`` says in words what somebody has to do something about."""
+
+    at: str
+    last_run: Mapping[str, Any] | None
+    ran: Sequence[Ran]
+    outbox: Sequence[Waiting]
+    spent: Sequence[Spent]
+    calls: Sequence[Calls]
+    alerts: Sequence[Mapping[str, Any]]
+    needs_person: Sequence[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """The status as JSON."""
+        return asdict(self)
+
+
+def status_of(connection: Connection, project: Project) -> Status:
+    """The status as of now, by the state database alone."""
+    at = database_time(connection)
+    waiting = [
+        Waiting(
+            row["destination"],
+            row["standing"],
+            row["rows"],
+            round(row["late"], 1),
+            _iso(row["due_at"]) if row["standing"] == "quota" else None,
+        )
+        for row in depth(connection)
+    ]
+    days = {one.destination: one for one in calls_spent(connection)}
+    return Status(
+        at=_iso(at) or "",
+        last_run=_last_run(connection),
+        ran=list(_ran(connection, project, at)),
+        outbox=waiting,
+        spent=_spent(connection, days, at),
+        calls=_calls(days, project),
+        alerts=[
+            {"kind": row["kind"], "subject": row["subject"], "text": row["text"], "since": _iso(row["opened_at"])}
+            for row in open_alerts(connection)
+        ],
+        needs_person=list(_needs_person(connection, project, waiting)),
+    )
+
+
+def _iso(at: float | None) -> str | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _last_run(connection: Connection) -> Mapping[str, Any] | None:
+    row = connection.execute(select(runs).order_by(runs.c.committed_at.desc()).limit(1)).mappings().first()
+    return {**row, "committed_at": _iso(row["committed_at"])} if row else None
+
+
+def _ran(connection: Connection, project: Project, at: float) -> Iterable[Ran]:
+    endings = {row["name"]: row for row in load_endings(connection)}
+    for name, schedule in project.schedule.schedules.items():
+        row = endings.pop(name, None) or {"at": None, "ok_at": None, "kind": "", "problem": ""}
+        following = schedule.next_slot(datetime.fromtimestamp(at, UTC)) if schedule.enabled else None
+        yield Ran(
+            name,
+            schedule.job,
+            _iso(row["at"]),
+            _iso(row["ok_at"]),
+            row["kind"],
+            row["problem"],
+            following.strftime("%Y-%m-%dT%H:%M:%SZ") if following else None,
+        )
+    for name, row in endings.items():
+        yield Ran(name, row["job"], _iso(row["at"]), _iso(row["ok_at"]), row["kind"], row["problem"])
+
+
+def _spent(connection: Connection, days: Mapping[str, CallsSpent], at: float) -> Sequence[Spent]:
+    """Effects of each CRM's day by playbook, and the calls that were made to write them."""
+    totals: dict[tuple[str, str], dict[str, float]] = {}
+    for name, day in days.items():
+        for (kind, playbook_id), calls in day.ours.items():
+            if kind != READ:
+                _add(totals, (name, playbook_id or SCORES), "calls", calls)
+    who = case((ledger.c.playbook_id != "", ledger.c.playbook_id), else_=SCORES).label("who")
+    for name in sorted(connection.execute(select(ledger.c.destination).distinct()).scalars()):
+        since = days[name].since.timestamp() if name in days else at - DAY_S
+        rows = connection.execute(
+            select(who, ledger.c.status, func.count())
+            .where(ledger.c.destination == name, ledger.c.at >= since)
+            .group_by(who, ledger.c.status)
+        )
+        for playbook, status, count in rows:
+            _add(totals, (name, playbook), status, count)
+    return [
+        Spent(
+            destination,
+            playbook,
+            int(total.get("applied", 0)),
+            int(total.get("rejected", 0)),
+            int(total.get("retry", 0) + total.get("unknown", 0)),
+            round(total.get("calls", 0.0), 1),
+        )
+        for (destination, playbook), total in sorted(totals.items())
+    ]
+
+
+def _add(totals: dict[tuple[str, str], dict[str, float]], whose: tuple[str, str], what: str, count: float) -> None:
+    total = totals.setdefault(whose, {})
+    total[what] = total.get(what, 0.0) + count
+
+
+def _calls(days: Mapping[str, CallsSpent], project: Project) -> Sequence[Calls]:
+    found = []
+    for name in project.crm.destinations:
+        day = days.get(name)
+        if day is None:
+            found.append(Calls(name, 0, 0, 0, None, None, None))
+            continue
+        seen_at = _iso(day.as_of.timestamp()) if day.as_of and day.left is not None else None
+        found.append(Calls(name, day.total, day.writing, day.refused, day.left, day.limit, seen_at))
+    return found
+
+
+def _needs_person(connection: Connection, project: Project, waiting: Sequence[Waiting]) -> Iterable[str]:
+    yield from (condition.text for condition in find_conditions(gather(connection, project), project.alerts.when))
+    for row in waiting:
+        if row.standing == "parked":
+            yield f"{row.destination} refused {row.rows} writes: plgsync outbox list --state parked says why"
+    for file in sorted({problem.file for problem in project.refused}):
+        instead = "its last good version runs" if file in project.held else "it is left out"
+        yield f"{file} is wrong and {instead}: plgsync check --offline says why"
+    if count := untold(connection):
+        yield f"{count} alerts could not be sent so far: plgsync alerts test NAME says why"

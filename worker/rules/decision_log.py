@@ -1,0 +1,88 @@
+"""What one playbook has decided so far in one run, noted as it happens and handed over at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from worker.rules.actions import Action, MakeTask
+from worker.rules.context import Decision, PlaybookRun
+from worker.rules.enrollment import Event, Membership
+
+NEW = Membership()
+"""An account that the playbook has never seen."""
+
+_NO_ONE = Membership(live=False)
+
+
+class Verdicts:
+    """The decisions on all accounts as of one moment. ``before`` is where the accounts stood until now."""
+
+    def __init__(self, playbook_id: str, before: Mapping[str, Membership], as_of: datetime, *, live: bool) -> None:
+        self._playbook_id, self._before, self._as_of, self._live = playbook_id, before, as_of, live
+        self._after: dict[str, Membership] = {}
+        self._decisions: list[Decision] = []
+        self._events: dict[str, list[Event]] = {}
+        self._blocked: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
+
+    def happened(self, account_id: str, event: Event, because: str, actions: tuple[Action, ...] = ()) -> None:
+        """Something happened to an account; of a preview the actions are withheld."""
+        self.note(account_id, event)
+        if self._live:
+            self._decisions.append(Decision(self._playbook_id, account_id, event, because, actions))
+        else:
+            self._counts["preview"] += sum(1 for action in actions if isinstance(action, MakeTask))
+            self._decisions.append(Decision(self._playbook_id, account_id, event, because, withheld=actions))
+
+    def note(self, account_id: str, event: Event) -> None:
+        """Count an event that is no decision of its own."""
+        self._events.setdefault(account_id, []).append(event)
+
+    def block(self, names: Collection[str]) -> None:
+        """An account could not be decided on, because these are not known of it."""
+        self._counts["blocked_missing"] += 1
+        self._blocked.update(names)
+
+    def too_soon(self) -> None:
+        """An account matches again, and sooner than it may enter again."""
+        self._counts["repeat"] += 1
+
+    def keep(self, account_id: str, membership: Membership) -> None:
+        """Where an account stands from now on."""
+        self._after[account_id] = membership
+
+    def result(self, accounts: Iterable[str], paused: str | None) -> PlaybookRun:
+        """Everything decided on these accounts, with what has to be stored anew."""
+        changed: dict[str, Membership] = {}
+        for account_id, membership in self._after.items():
+            before = self._before.get(account_id, NEW)
+            events = tuple(self._events.get(account_id, ()))
+            if membership != before or events:
+                kept = before.last_events if before.last_as_of == self._as_of else ()
+                now = replace(membership, last_events=(*kept, *events), last_as_of=self._as_of)
+                changed[account_id] = now if self._live else _without_effects(now)
+        self._count(accounts, changed, paused)
+        stored = {a: m for a, m in changed.items() if self._live or not self._before.get(a, _NO_ONE).live}
+        return PlaybookRun(tuple(self._decisions), stored, dict(self._counts), dict(self._blocked), paused)
+
+    def _count(self, accounts: Iterable[str], changed: Mapping[str, Membership], paused: str | None) -> None:
+        counts = self._counts
+        for account_id in changed.keys() | accounts:
+            membership = changed.get(account_id) or self._before.get(account_id)
+            if membership is None:
+                continue
+            if membership.last_as_of == self._as_of:
+                counts.update(event for event in membership.last_events if event != "queued")
+            if membership.phase != "out":
+                counts["inside" if membership.phase == "in" else membership.phase] += 1
+        counts["pending"] -= counts["repeat"]
+        counts["live"] = int(self._live)
+        counts["paused"] = int(paused is not None)
+
+
+def _without_effects(membership: Membership) -> Membership:
+    """What a preview remembers: where an account stands, but nothing that would be sent."""
+    return replace(membership, live=False, fields_set={})

@@ -1,0 +1,1 @@
+"""How processes run: jobs, heartbeats, probes, the process tree of ``plgsync up``."""

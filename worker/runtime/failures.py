@@ -1,0 +1,76 @@
+"""What went wrong, in one message for whoever can act on it; anything not named here is a bug."""
+
+from __future__ import annotations
+
+import errno
+import traceback
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from connectors.base import CallFailed
+from worker.pipeline.compute import BackInTime
+from worker.pipeline.run import PlanMoved
+from worker.planning.guard import UnsafePlan
+from worker.settings.environment import EnvironmentWrong
+from worker.settings.problems import ConfigError, Refused
+from worker.signals.errors import SourceError, StaleData
+from worker.store.engine import StoreError
+from worker.store.lock import Busy
+
+_HOW_TO_APPROVE = (
+    "Nothing was queued. If this is meant: plgsync plan --out plan.json, then plgsync run --apply plan.json"
+)
+
+
+def explain_failure(error: BaseException) -> str | None:
+    """The message of an expected failure, or None when it is not one of ours."""
+    match error:
+        case ConfigError():
+            count = len(error.problems)
+            return f"{error}\n{count} problem{'s' if count > 1 else ''}; nothing was run"
+        case UnsafePlan():
+            reasons = "\n".join(f"  {reason}" for reason in error.reasons)
+            return f"guard: this plan changes too much\n{reasons}\n{_HOW_TO_APPROVE}"
+        case StaleData():
+            return f"stale data: {error}\nNothing was scored and nothing counts as unchanged."
+        case SourceError():
+            return f"product data: {error}"
+        case CallFailed() | BackInTime() | PlanMoved() | Busy() | StoreError() | Refused() | EnvironmentWrong():
+            return str(error)
+        case DBAPIError():
+            return _database_failure(error)
+        case OSError():
+            return _system_failure(error)
+        case _:
+            return None
+
+
+def describe_failure(error: BaseException) -> str:
+    """One line to keep and to show: the message of an expected failure, and of a bug its kind and place.
+
+    What a bug says of itself may hold values of records, so it is left out.
+    """
+    message = explain_failure(error)
+    if message:
+        return f"{type(error).__name__}: {' '.join(message.split())}"
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"
+
+
+def _database_failure(error: DBAPIError) -> str | None:
+    if error.connection_invalidated:
+        return "the connection to the state database was lost; nothing was half-written, run again"
+    if isinstance(error, OperationalError):
+        words = (str(error.orig).strip() or type(error.orig).__name__).splitlines()[0]
+        return f"the state database cannot be used: {words}; nothing was half-written, run again once that is mended"
+    return None
+
+
+def _system_failure(error: OSError) -> str | None:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return "the disk is full; nothing was half-written, run again once there is room"
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR}:
+        return f"{error.filename}: {error.strerror}" if error.filename else None
+    return None

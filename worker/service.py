@@ -1,0 +1,232 @@
+"""What the commands do: open a project, do one thing with it, close it again."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import Connection
+
+from connectors.base import SetupStep
+from worker.alerts.alert_store import Message
+from worker.alerts.channels import NotSent, send
+from worker.alerts.conditions import FAILED as RUN_FAILED
+from worker.delivery.backlog import drop_rows, retry_rows, waiting_rows
+from worker.delivery.selection import DROPPED, RETRIED, Selection, selected_ids
+from worker.language.suggest import did_you_mean
+from worker.pipeline import run as pipeline
+from worker.pipeline.compute import Computed, compute
+from worker.pipeline.run import Approved, RunReport
+from worker.planning.guard import UnsafePlan, check_plan
+from worker.reports.explain import Explanation, explain
+from worker.reports.history import Effect, why
+from worker.reports.prometheus import metrics_text, serve_metrics
+from worker.reports.status import Status, status_of
+from worker.runtime.jobs import Jobs, open_jobs
+from worker.settings.clock import now
+from worker.settings.environment import project_dir
+from worker.settings.problems import Refused
+from worker.settings.project import load_project
+from worker.store.state import last_as_of
+
+Change = Literal["retry", "drop"]
+
+_IDS_AT_ONCE = 500
+
+
+class _Changing(NamedTuple):
+    """How rows are changed, and which can be, by how they stand."""
+
+    change: Callable[[Connection, Sequence[int]], int]
+    standings: Sequence[str]
+
+
+_CHANGES: Mapping[Change, _Changing] = {
+    "retry": _Changing(retry_rows, RETRIED),
+    "drop": _Changing(drop_rows, DROPPED),
+}
+
+
+def make_plan(project: Path | None, as_of: datetime, *, resume: bool) -> tuple[Computed, list[str]]:
+    """What a run as of this moment would write, and what the guard says to it."""
+    with open_jobs(project) as jobs:
+        computed = compute(jobs.project, jobs.engine, jobs.connectors, as_of, resume=resume)
+        try:
+            check_plan(computed.plan, jobs.project.crm.guard, first_run=False)
+        except UnsafePlan as unsafe:
+            return computed, list(unsafe.reasons)
+        return computed, []
+
+
+def run_now(project: Path | None, as_of: datetime, *, first_run: bool) -> RunReport:
+    """Compute and deliver inline, as of a moment."""
+    with open_jobs(project) as jobs, _by_hand(jobs):
+        return pipeline.run(jobs.project, jobs.engine, jobs.connectors, as_of, now=now, first_run=first_run)
+
+
+@contextmanager
+def _by_hand(jobs: Jobs) -> Iterator[None]:
+    """A run that a person started: how it ended is noted and told like that of a scheduled one."""
+    try:
+        with jobs.noting("plgsync run", "run"):
+            yield
+    finally:
+        jobs.watch()
+
+
+def apply_plan(project: Path | None, path: Path) -> RunReport:
+    """Deliver an approved plan, if it still holds."""
+    plan = _read_plan(path)
+    with open_jobs(project) as jobs, _by_hand(jobs):
+        return pipeline.run(
+            jobs.project,
+            jobs.engine,
+            jobs.connectors,
+            datetime.fromisoformat(plan["as_of"]),
+            now=now,
+            approved=Approved(plan["fingerprint"], plan["resumed"]),
+        )
+
+
+def _read_plan(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        document = None
+    if not isinstance(document, dict) or not {"as_of", "fingerprint", "resumed"} <= document.keys():
+        raise Refused(f"{path} is not a plan; make one with: plgsync plan --out {path.name}")
+    return document
+
+
+def explain_account(project: Path | None, account: str, as_of: datetime | None) -> Explanation:
+    """Every score and playbook of one account, as of a moment or else of the last run."""
+    with open_jobs(project) as jobs:
+        with jobs.engine.begin() as connection:
+            last = last_as_of(connection)
+        moment = as_of or (datetime.fromisoformat(last) if last else now())
+        return explain(jobs.project, jobs.engine, jobs.connectors, account, moment)
+
+
+def why_written(project: Path | None, record: str, *, field: str | None, limit: int) -> list[Effect]:
+    """Who wrote what of a record, task or account, newest first."""
+    with open_jobs(project) as jobs:
+        with jobs.engine.begin() as connection:
+            last = last_as_of(connection)
+        as_of = datetime.fromisoformat(last) if last else now()
+        return why(jobs.project, jobs.engine, record, field=field, limit=limit, as_of=as_of)
+
+
+def read_status(project: Path | None) -> Status:
+    """How it stands, by the state database alone."""
+    with open_jobs(project) as jobs, jobs.engine.begin() as connection:
+        return status_of(connection, jobs.project)
+
+
+def read_metrics(project: Path | None) -> str:
+    """All metrics as of now, in Prometheus' text format."""
+    with open_jobs(project) as jobs:
+        return metrics_text(jobs.engine, jobs.project)
+
+
+def serve_metrics_here(project: Path | None, host: str, port: int, announce: Callable[[str], None]) -> None:
+    """Serve the metrics until SIGTERM or Ctrl-C; where they are is announced."""
+    with open_jobs(project) as jobs:
+        bound = serve_metrics(jobs.engine, jobs.project, host, port)
+        announce(f"http://{host}:{bound}/metrics")
+        until_stopped()
+
+
+def until_stopped() -> None:
+    """Return at SIGTERM or Ctrl-C."""
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    stopped.wait()
+
+
+def try_channel(project: Path | None, name: str) -> None:
+    """Send a message that says it is a test. Raises `Refused` when it does not go out."""
+    root = project_dir(project)
+    channels = load_project(root).alerts.channels
+    if name not in channels:
+        hint = did_you_mean(name, channels)
+        known = f'. Did you mean "{hint}"?' if hint else f"; it has: {', '.join(channels) or 'none'}"
+        raise Refused(f'config/alerts.yaml has no channel "{name}"{known}')
+    moment = now()
+    text = "This is a test of the channel; nothing is wrong."
+    message = Message(0, name, "start", RUN_FAILED, "test", text, moment.timestamp(), None, 0, "")
+    try:
+        send(channels[name], message, root, moment)
+    except NotSent as error:
+        raise Refused(f"{name}: {error}") from None
+
+
+def outbox_rows(project: Path | None, selection: Selection) -> Sequence[Mapping[str, Any]]:
+    """What of a selection waits, is being sent, parked or dead."""
+    with open_jobs(project) as jobs, jobs.engine.begin() as connection:
+        return waiting_rows(connection, selection)
+
+
+def change_rows(project: Path | None, ids: Sequence[int], what: Change) -> int:
+    """Retry or drop rows; answers how many could be."""
+    with open_jobs(project) as jobs, jobs.engine.begin() as connection:
+        return _CHANGES[what].change(connection, ids)
+
+
+def count_matching(project: Path | None, selection: Selection, what: Change) -> int:
+    """How many rows of a selection can be retried or dropped."""
+    with open_jobs(project) as jobs, jobs.engine.begin() as connection:
+        return len(selected_ids(connection, selection, _CHANGES[what].standings))
+
+
+def change_matching(project: Path | None, selection: Selection, what: Change) -> int:
+    """Retry or drop every row of a selection that can be; answers how many."""
+    done = 0
+    with open_jobs(project) as jobs, jobs.engine.begin() as connection:
+        ids = selected_ids(connection, selection, _CHANGES[what].standings)
+        for start in range(0, len(ids), _IDS_AT_ONCE):
+            done += _CHANGES[what].change(connection, ids[start : start + _IDS_AT_ONCE])
+    return done
+
+
+def set_up_crm(project: Path | None, name: str, *, dry_run: bool) -> Sequence[SetupStep]:
+    """Create what one destination lacks."""
+    with open_jobs(project) as jobs:
+        if name not in jobs.connectors:
+            hint = did_you_mean(name, jobs.connectors)
+            known = ", ".join(jobs.connectors) or "none"
+            raise Refused(
+                f'config/crm.yaml has no destination "{name}"'
+                + (f'. Did you mean "{hint}"?' if hint else f"; it has: {known}")
+            )
+        needs = jobs.project.crm.destinations[name].needs()
+        return jobs.connectors[name].setup(needs, dry_run)
+
+
+def serve_sandboxes(
+    salesforce_port: int, hubspot_port: int, seed: Path | None, announce: Callable[[str], None], *, keep: bool
+) -> None:
+    """Both sandbox CRMs in the foreground, until SIGTERM or Ctrl-C; where they are is announced as JSON.
+
+    Raises `Refused` for a bad seed.
+    """
+    from connectors.sandbox.core.control import ControlError
+    from connectors.sandbox.serve import serve
+
+    try:
+        records = json.loads(seed.read_text(encoding="utf-8")) if seed else None
+        serve(
+            salesforce_port,
+            hubspot_port,
+            records,
+            lambda where: announce(json.dumps(where)),
+            keep=seed if keep else None,
+        )
+    except (ControlError, json.JSONDecodeError) as error:
+        raise Refused(f"{seed}: {error}") from None
