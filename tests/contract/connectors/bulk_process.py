@@ -1,6 +1,6 @@
 """A worker process for the crash tests: writes field updates, and is killed before or after its nth request.
 
-python bulk_process.py JOURNAL_FOLDER < order.json
+python -m tests.contract.connectors.bulk_process JOURNAL_FOLDER < order.json
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from paper_journal import PaperJournal
 
 from connectors.base import Destination, Underway, UpdateFields
 from connectors.registry import connect
 from connectors.salesforce.transport import Wire
+from tests.contract.connectors.paper_journal import PaperJournal
 
 
 def main() -> None:

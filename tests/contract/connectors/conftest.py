@@ -7,16 +7,16 @@ from importlib import import_module
 from typing import cast
 
 import pytest
-from harness import Crm
 
 from connectors.base import Connector
+from tests.contract.connectors.harness import Crm
 
 KINDS = ["salesforce", "hubspot"]
 
 
 @pytest.fixture(scope="session", params=KINDS)
 def running(request: pytest.FixtureRequest) -> Iterator[Crm]:
-    crm = cast(Crm, import_module(f"harness_{request.param}").start())
+    crm = cast(Crm, import_module(f"tests.contract.connectors.harness_{request.param}").start())
     yield crm
     crm.stop()
 

@@ -6,9 +6,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from harness import Company, Crm
-
 from connectors.base import CreateTask, MatchKey, Operation, Outcome, Scalar, Unavailable, UpdateFields
+from tests.contract.connectors.harness import Company, Crm
 
 DUE = date(2026, 11, 27)
 

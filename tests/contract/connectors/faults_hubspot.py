@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness import Fault
+from tests.contract.connectors.harness import Fault
 
 MATCH_FIELD = "plgsync_account_id"
 KEY_FIELD = "plgsync_key"

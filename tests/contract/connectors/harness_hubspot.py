@@ -7,13 +7,13 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import requests
-from faults_hubspot import FAULTS, KEY_FIELD, MATCH_FIELD
-from harness import Call, Company, Fault, SeenTask
-from shown_hubspot import TYPES, bare, seen, text, typed, writes
 
 from connectors.base import Connector, Destination, FieldNeed, MatchField, Scalar, TaskSettings
 from connectors.registry import connect
 from connectors.sandbox.serve import Addresses, running
+from tests.contract.connectors.faults_hubspot import FAULTS, KEY_FIELD, MATCH_FIELD
+from tests.contract.connectors.harness import Call, Company, Fault, SeenTask
+from tests.contract.connectors.shown_hubspot import TYPES, bare, seen, text, typed, writes
 
 
 class HubSpotCrm:

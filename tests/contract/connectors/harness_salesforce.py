@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import requests
-from harness import Call, Company, Fault, SeenTask
 
 from connectors.base import Connector, Destination, FieldNeed, MatchField, Scalar, TaskSettings
 from connectors.registry import connect
 from connectors.sandbox.serve import Addresses, running
+from tests.contract.connectors.harness import Call, Company, Fault, SeenTask
 
 VERSION = "67.0"
 MATCH_FIELD = "Plgsync_Account_Id__c"

@@ -6,10 +6,9 @@ import html
 from collections.abc import Mapping
 from typing import Any
 
-from faults_hubspot import KEY_FIELD
-from harness import SeenTask
-
 from connectors.base import Scalar
+from tests.contract.connectors.faults_hubspot import KEY_FIELD
+from tests.contract.connectors.harness import SeenTask
 
 TYPES = {
     "score": "number",

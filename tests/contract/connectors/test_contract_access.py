@@ -6,10 +6,10 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
-from drive import companies, deliver, match_key, statuses, task, update, values
-from harness import Crm
 
 from connectors.base import AccessDenied, Connector, Outcome, QuotaExhausted, Unavailable
+from tests.contract.connectors.drive import companies, deliver, match_key, statuses, task, update, values
+from tests.contract.connectors.harness import Crm
 
 
 def test_check_says_who_we_are_and_what_is_left(crm: Crm, connector: Connector) -> None:

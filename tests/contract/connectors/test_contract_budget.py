@@ -6,13 +6,13 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
-from drive import companies, task, update, values
-from harness import Crm
 from sqlalchemy import Engine
 
 from connectors.base import Bucket, Connector, Permit, QuotaExhausted, RateLimitStatus
 from connectors.rate_limiter import RateLimiter
 from connectors.registry import connect
+from tests.contract.connectors.drive import companies, task, update, values
+from tests.contract.connectors.harness import Crm
 from worker.delivery.budgets.budget import open_budget
 from worker.settings.crm import Quota
 from worker.store.calls import calls_spent

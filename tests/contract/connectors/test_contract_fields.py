@@ -6,10 +6,10 @@ import contextlib
 import math
 
 import pytest
-from drive import companies, deliver, statuses, update, values, write_calls
-from harness import Crm, Fault
 
 from connectors.base import Connector, Unavailable, UpdateFields
+from tests.contract.connectors.drive import companies, deliver, statuses, update, values, write_calls
+from tests.contract.connectors.harness import Crm, Fault
 
 
 def test_writing_450_records_takes_as_few_calls_as_the_crm_allows(crm: Crm, connector: Connector) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import get_args
 
-from drive import companies, deliver, keys_of_tasks, task, update
-from harness import Crm, Fault
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from tests.contract.connectors.drive import companies, deliver, keys_of_tasks, task, update
+from tests.contract.connectors.harness import Crm, Fault
 
 RECORDS = 6
 TRANSIENT = sorted(set(get_args(Fault)) - {"access_revoked", "quota_exhausted", "unavailable_reads"})

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from drive import companies, match_key, write_calls
-from harness import Company, Crm
-
 from connectors.base import Connector
+from tests.contract.connectors.drive import companies, match_key, write_calls
+from tests.contract.connectors.harness import Company, Crm
 
 
 def test_the_match_field_finds_the_record_with_its_owner_and_values(crm: Crm, connector: Connector) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from drive import companies, deliver, keys_of_tasks, statuses, task, write_calls
-from harness import Crm, Fault
 
 from connectors.base import Connector
+from tests.contract.connectors.drive import companies, deliver, keys_of_tasks, statuses, task, write_calls
+from tests.contract.connectors.harness import Crm, Fault
 
 
 def test_a_person_is_found_by_email_with_the_company_they_belong_to(crm: Crm, connector: Connector) -> None:

@@ -5,10 +5,9 @@ Cursors overlap, so a fact may be told again as long as it still holds.
 
 from __future__ import annotations
 
-from drive import companies, match_key, task, update
-from harness import Company, Crm
-
 from connectors.base import Connector, DealFact, RecordFact, TaskFact
+from tests.contract.connectors.drive import companies, match_key, task, update
+from tests.contract.connectors.harness import Company, Crm
 
 
 def test_the_first_read_has_every_open_deal_and_no_company(crm: Crm, connector: Connector) -> None:

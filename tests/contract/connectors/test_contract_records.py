@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 import pytest
-from drive import deliver, key_of, match_key, statuses, update, write_calls
-from harness import Company, Crm, Fault
 
 from connectors.base import Connector, CreateRecord
+from tests.contract.connectors.drive import deliver, key_of, match_key, statuses, update, write_calls
+from tests.contract.connectors.harness import Company, Crm, Fault
 
 
 def create(crm: Crm, account_id: str, name: str = "", **values: object) -> CreateRecord:

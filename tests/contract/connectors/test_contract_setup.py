@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from drive import companies, match_key, statuses, update
-from harness import Crm
-
 from connectors.base import Connector
+from tests.contract.connectors.drive import companies, match_key, statuses, update
+from tests.contract.connectors.harness import Crm
 
 
 def test_setup_makes_everything_and_a_second_time_changes_nothing(running: Crm) -> None:

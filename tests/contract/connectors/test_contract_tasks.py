@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from drive import DUE, companies, deliver, keys_of_tasks, statuses, task
-from harness import Crm, Fault
 
 from connectors.base import CloseTask, Connector, UpdateTask
+from tests.contract.connectors.drive import DUE, companies, deliver, keys_of_tasks, statuses, task
+from tests.contract.connectors.harness import Crm, Fault
 
 
 def test_a_task_arrives_as_a_rep_should_read_it(crm: Crm, connector: Connector) -> None:

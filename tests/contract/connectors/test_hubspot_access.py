@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from drive import companies, match_key, statuses, task, update, values
-from harness_hubspot import HubSpotCrm, start
 
 from connectors.base import AccessDenied, Connector
 from connectors.registry import connect
+from tests.contract.connectors.drive import companies, match_key, statuses, task, update, values
+from tests.contract.connectors.harness_hubspot import HubSpotCrm, start
 
 APP = {"client_id": "1b2c", "client_secret": "hush-secret", "refresh_token": "na1-refresh"}
 EVERYTHING = [

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from drive import companies, statuses, update, values
-from harness_hubspot import HubSpotCrm, start
 
 from connectors.base import AccessDenied
+from tests.contract.connectors.drive import companies, statuses, update, values
+from tests.contract.connectors.harness_hubspot import HubSpotCrm, start
 
 NO_SUCH_PATH = {"status": "error", "message": "resource not found", "correlationId": "1"}
 

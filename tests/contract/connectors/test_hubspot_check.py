@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from harness_hubspot import HubSpotCrm, start
 
 from connectors.base import FieldNeed
+from tests.contract.connectors.harness_hubspot import HubSpotCrm, start
 from worker.reports.check import Check, check_project
 from worker.settings.shipped import write_project
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from drive import companies, update, values
-from harness_hubspot import HubSpotCrm, start
-from paper_journal import PaperJournal
 
 from connectors.base import Journal, QuotaExhausted
 from connectors.registry import connect
+from tests.contract.connectors.drive import companies, update, values
+from tests.contract.connectors.harness_hubspot import HubSpotCrm, start
+from tests.contract.connectors.paper_journal import PaperJournal
 
 PACIFIC = ZoneInfo("US/Pacific")
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from drive import companies, keys_of_tasks, statuses, task
-from harness_hubspot import HubSpotCrm, start
 
 from connectors.registry import connect
+from tests.contract.connectors.drive import companies, keys_of_tasks, statuses, task
+from tests.contract.connectors.harness_hubspot import HubSpotCrm, start
 
 GONE = "12"
 PORTALS = {"unique key": {}, "plain key": {"task_unique": False}, "no key": None}

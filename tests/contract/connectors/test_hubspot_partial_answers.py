@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import pytest
-from drive import companies, statuses, task
-from harness_hubspot import HubSpotCrm, start
 
 from connectors.base import Unavailable
 from connectors.hubspot.connector import HubSpotConnector
 from connectors.hubspot.transport import Answer, HubSpotTransport
+from tests.contract.connectors.drive import companies, statuses, task
+from tests.contract.connectors.harness_hubspot import HubSpotCrm, start
 
 FAILED = {"status": "error", "category": "INTERNAL_ERROR", "message": "internal error"}
 NOTHING = {"status": "COMPLETE", "results": [], "numErrors": 1, "errors": [FAILED]}

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import pytest
-from drive import companies, keys_of_tasks, statuses, task
-from faults_hubspot import KEY_FIELD
-from harness import Company
-from harness_hubspot import HubSpotCrm, start
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors.base import CloseTask, CreateTask, Outcome, TaskSettings, Unavailable, Underway, UpdateTask
 from connectors.hubspot.connector import HubSpotConnector
 from connectors.hubspot.task_keys import ASKED_AT, GIVEN_UP_AFTER_S
+from tests.contract.connectors.drive import companies, keys_of_tasks, statuses, task
+from tests.contract.connectors.faults_hubspot import KEY_FIELD
+from tests.contract.connectors.harness import Company
+from tests.contract.connectors.harness_hubspot import HubSpotCrm, start
 
 CREATE = r"tasks/batch/create"
 LOST = {

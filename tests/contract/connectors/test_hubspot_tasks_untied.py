@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from drive import companies, statuses, task
-from harness_hubspot import HubSpotCrm, start
+
+from tests.contract.connectors.drive import companies, statuses, task
+from tests.contract.connectors.harness_hubspot import HubSpotCrm, start
 
 
 @pytest.fixture

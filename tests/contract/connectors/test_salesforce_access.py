@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from drive import companies, match_key, task, update
-from harness_salesforce import SalesforceCrm
-from paper_journal import PaperJournal
-from test_contract_records import create
 
 from connectors.base import AccessDenied, Connector, Person
 from connectors.registry import connect
+from tests.contract.connectors.drive import companies, match_key, task, update
+from tests.contract.connectors.harness_salesforce import SalesforceCrm
+from tests.contract.connectors.paper_journal import PaperJournal
+from tests.contract.connectors.test_contract_records import create
 
 pytestmark = pytest.mark.parametrize("running", ["salesforce"], indirect=True)
 

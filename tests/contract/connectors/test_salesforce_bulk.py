@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from drive import companies, statuses, update, values
-from harness_salesforce import SalesforceCrm
-from paper_journal import PaperJournal
 
 from connectors.base import Connector, CreateTask, Outcome, QuotaExhausted, Unavailable, Underway, UpdateFields
 from connectors.registry import connect
 from connectors.salesforce.bulk_notes import KEPT_SECONDS, NO_BULK_SECONDS, Notes
+from tests.contract.connectors.drive import companies, statuses, update, values
+from tests.contract.connectors.harness_salesforce import SalesforceCrm
+from tests.contract.connectors.paper_journal import PaperJournal
 
 pytestmark = pytest.mark.parametrize("running", ["salesforce"], indirect=True)
 
@@ -457,7 +457,8 @@ def killed(crm: SalesforceCrm, folder: Path, operations: Sequence[UpdateFields],
         "operations": [asdict(op) for op in operations],
     }
     process = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("bulk_process.py")), str(folder)],
+        [sys.executable, "-m", "tests.contract.connectors.bulk_process", str(folder)],
+        cwd=Path(__file__).parents[3],
         input=json.dumps(order),
         capture_output=True,
         text=True,

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from drive import companies, keys_of_tasks, statuses, task, update, values
-from harness_salesforce import SalesforceCrm
 
 from connectors.base import Connector, Unavailable, UpdateFields
 from connectors.registry import connect
+from tests.contract.connectors.drive import companies, keys_of_tasks, statuses, task, update, values
+from tests.contract.connectors.harness_salesforce import SalesforceCrm
 
 pytestmark = pytest.mark.parametrize("running", ["salesforce"], indirect=True)
 

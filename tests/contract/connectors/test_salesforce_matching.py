@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from drive import key_of, match_key, statuses
-from harness import Company
-from harness_salesforce import MATCH_FIELD, SalesforceCrm
-from test_salesforce_people import ANN, add_lead, convert, merge
 
 from connectors.base import Connector, MatchField, UpdateFields
 from connectors.registry import connect
+from tests.contract.connectors.drive import key_of, match_key, statuses
+from tests.contract.connectors.harness import Company
+from tests.contract.connectors.harness_salesforce import MATCH_FIELD, SalesforceCrm
+from tests.contract.connectors.test_salesforce_people import ANN, add_lead, convert, merge
 
 pytestmark = pytest.mark.parametrize("running", ["salesforce"], indirect=True)
 

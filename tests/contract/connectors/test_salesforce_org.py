@@ -9,9 +9,6 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from drive import companies, match_key, statuses, task, update, values, write_calls
-from harness import Company
-from harness_salesforce import KEY_FIELD, KEYS, MATCH_FIELD, SalesforceCrm
 from structlog.testing import capture_logs
 
 from connectors.base import (
@@ -26,6 +23,9 @@ from connectors.base import (
 )
 from connectors.registry import connect
 from connectors.sandbox.serve import Credentials, running
+from tests.contract.connectors.drive import companies, match_key, statuses, task, update, values, write_calls
+from tests.contract.connectors.harness import Company
+from tests.contract.connectors.harness_salesforce import KEY_FIELD, KEYS, MATCH_FIELD, SalesforceCrm
 
 RSA = rsa.generate_private_key(65537, 2048)
 PEM = RSA.private_bytes(

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from drive import companies, statuses, task, write_calls
-from harness_salesforce import SalesforceCrm
 
 from connectors.base import Connector
 from connectors.registry import connect
+from tests.contract.connectors.drive import companies, statuses, task, write_calls
+from tests.contract.connectors.harness_salesforce import SalesforceCrm
 
 pytestmark = pytest.mark.parametrize("running", ["salesforce"], indirect=True)
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from drive import statuses, task, update
-from harness_salesforce import MATCH_FIELD, SalesforceCrm, start
 
 from connectors.base import MatchKey
+from tests.contract.connectors.drive import statuses, task, update
+from tests.contract.connectors.harness_salesforce import MATCH_FIELD, SalesforceCrm, start
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from drive import statuses, write_calls
-from harness import Company
-from harness_salesforce import MATCH_FIELD, SalesforceCrm
-from test_contract_records import create
 
 from connectors.base import Connector, CreateRecord, FieldNeed
 from connectors.registry import connect
+from tests.contract.connectors.drive import statuses, write_calls
+from tests.contract.connectors.harness import Company
+from tests.contract.connectors.harness_salesforce import MATCH_FIELD, SalesforceCrm
+from tests.contract.connectors.test_contract_records import create
 
 pytestmark = pytest.mark.parametrize("running", ["salesforce"], indirect=True)
 

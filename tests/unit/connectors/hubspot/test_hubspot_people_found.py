@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from harness_hubspot import HubSpotCrm
-from hubspot_kit import Sent, answer, client, done
-
 from connectors.base import Connector, Person
 from connectors.hubspot.people import people
+from tests.contract.connectors.harness_hubspot import HubSpotCrm
+from tests.unit.connectors.hubspot.scripted import Sent, answer, client, done
 
 
 def add(portal: HubSpotCrm, email: str, company: str | None = None) -> str:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hubspot_kit import Clock, Sent, answer, client, destination
-
 from connectors.base import FieldNeed
 from connectors.hubspot.describe import Schema
 from connectors.hubspot.setup import setup
+from tests.unit.connectors.hubspot.scripted import Clock, Sent, answer, client, destination
 
 KEY = FieldNeed("account", "plgsync_account_id", "Account ID", "string", unique=True)
 BAND = FieldNeed("account", "plgsync_band", "Band", "enum", options=("a", "b"))

@@ -6,11 +6,11 @@ import threading
 from dataclasses import replace
 
 import pytest
-from harness import Company
-from hubspot_kit import Clock, answer, client
 
 from connectors.base import AccessDenied, Unavailable, UpdateFields
 from connectors.registry import connect
+from tests.contract.connectors.harness import Company
+from tests.unit.connectors.hubspot.scripted import Clock, answer, client
 
 OAUTH = {
     "method": "oauth",

@@ -7,14 +7,14 @@ from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from harness import Company
-from harness_hubspot import HubSpotCrm
-from hubspot_kit import Sent, answer, client, done
 
 from connectors.base import CloseTask, Connector, CreateTask, UpdateTask
 from connectors.hubspot.associations import associate, associated
 from connectors.hubspot.tasks import due_stamp, rich_text
 from connectors.registry import connect
+from tests.contract.connectors.harness import Company
+from tests.contract.connectors.harness_hubspot import HubSpotCrm
+from tests.unit.connectors.hubspot.scripted import Sent, answer, client, done
 
 
 def task(record_id: str, n: int = 0, body: str = "Why: seats\nSeats 14 of 15") -> CreateTask:

@@ -15,9 +15,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from test_hubspot_transport import OK, send, server
 
 from connectors.hubspot.transport import HubSpotTransport, NoAnswer, NotSent
+from tests.unit.connectors.hubspot.test_hubspot_transport import OK, send, server
 
 WHOLE = OK + b'Content-Length: 8\r\n\r\n{"a": 1}'
 ELSEWHERE = "http://hubspot.invalid"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from harness import Company
-from hubspot_kit import Sent, client, destination, done
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.base import Connector, MatchField, MatchKey
 from connectors.hubspot.describe import Schema
 from connectors.hubspot.match import match, normal, spellings
+from tests.contract.connectors.harness import Company
+from tests.unit.connectors.hubspot.scripted import Sent, client, destination, done
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +10,9 @@ import pytest
 from connectors.base import FieldSpec
 from connectors.salesforce.describe import field_spec
 from connectors.salesforce.tasks import TaskWriter
+from tests.conftest import SHARED
 
-RECORDED = Path(__file__).parents[4] / "shared" / "crm" / "recorded" / "salesforce.json"
+RECORDED = SHARED / "crm" / "recorded" / "salesforce.json"
 PLAIN: dict[str, Any] = {"name": "F__c", "label": "F", "type": "string", "updateable": True, "length": 16}
 
 

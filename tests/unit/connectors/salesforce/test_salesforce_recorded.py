@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +17,9 @@ from connectors.salesforce.bulk_csv import result_of, rows_of
 from connectors.salesforce.client import Client
 from connectors.salesforce.describe import field_spec
 from connectors.salesforce.errors import outcome
+from tests.conftest import SHARED
 
-RECORDED = Path(__file__).parents[4] / "shared" / "crm" / "recorded" / "salesforce.json"
+RECORDED = SHARED / "crm" / "recorded" / "salesforce.json"
 EXCHANGES: list[dict[str, Any]] = json.loads(RECORDED.read_text()) if RECORDED.exists() else []
 BASE = "https://acme.my.salesforce.com"
 ORG = Destination(

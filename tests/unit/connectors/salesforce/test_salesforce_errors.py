@@ -21,8 +21,9 @@ from connectors.salesforce.errors import (
     outcome,
     redact,
 )
+from tests.conftest import SHARED
 
-RECORDED = Path(__file__).parents[4] / "shared" / "crm" / "recorded" / "salesforce.json"
+RECORDED = SHARED / "crm" / "recorded" / "salesforce.json"
 
 
 def recorded() -> list[dict]:

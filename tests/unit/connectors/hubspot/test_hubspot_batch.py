@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hubspot_kit import RECORDED, Sent, answer, client, done, recorded
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +10,7 @@ from connectors.base import AccessDenied, Unavailable
 from connectors.hubspot.batch import Input, write_batch
 from connectors.hubspot.records import list_archived, read_batch
 from connectors.hubspot.transport import Answer
+from tests.unit.connectors.hubspot.scripted import RECORDED, Sent, answer, client, done, recorded
 
 with_recordings = pytest.mark.skipif(not RECORDED.exists(), reason="the recorded answers are not here")
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime
 
-from harness import Company
-from harness_hubspot import HubSpotCrm
-from hubspot_kit import Sent, answer, client, destination, done
-
 from connectors.base import Connector, CreateTask, DealFact, RecordFact, TaskFact, UpdateFields
 from connectors.hubspot.associations import associated
 from connectors.hubspot.describe import Schema
 from connectors.hubspot.read_back import read_back
+from tests.contract.connectors.harness import Company
+from tests.contract.connectors.harness_hubspot import HubSpotCrm
+from tests.unit.connectors.hubspot.scripted import Sent, answer, client, destination, done
 
 LATE_MS = int(datetime(2026, 11, 23, 9, 59, 30, tzinfo=UTC).timestamp() * 1000)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hubspot_kit import Sent, Wire, answer, destination, done
 
 from connectors.base import AccessDenied, Journal, QuotaExhausted, UpdateFields
 from connectors.hubspot.connector import HubSpotConnector
+from tests.unit.connectors.hubspot.scripted import Sent, Wire, answer, destination, done
 
 KEY = {"type": "string", "fieldType": "text", "hasUniqueValue": True}
 PROPERTIES = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,8 +12,9 @@ from connectors.base import UpdateFields
 from connectors.salesforce import bulk_csv
 from connectors.salesforce.bulk_csv import CLEAR, Row, Upload, cells_of, fitting, result_of, rows_of
 from connectors.salesforce.errors import outcome
+from tests.conftest import SHARED
 
-RECORDED = Path(__file__).parents[4] / "shared" / "crm" / "recorded" / "salesforce.json"
+RECORDED = SHARED / "crm" / "recorded" / "salesforce.json"
 
 CELL = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=12)
 CELLS = st.dictionaries(st.sampled_from(["A__c", "B__c", "Z_c"]), CELL, max_size=3)

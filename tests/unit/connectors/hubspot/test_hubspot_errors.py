@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hubspot_kit import RECORDED, recorded
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.hubspot import errors
+from tests.unit.connectors.hubspot.scripted import RECORDED, recorded
 
 with_recordings = pytest.mark.skipif(not RECORDED.exists(), reason="the recorded answers are not here")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from harness import Company
-from harness_hubspot import HubSpotCrm
 
 from connectors.base import Connector, UpdateFields
 from connectors.hubspot.batch import wire
 from connectors.registry import connect
+from tests.contract.connectors.harness import Company
+from tests.contract.connectors.harness_hubspot import HubSpotCrm
 
 
 def update(record_id: str, **values) -> UpdateFields:

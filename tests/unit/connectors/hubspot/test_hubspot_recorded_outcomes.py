@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hubspot_kit import RECORDED, answer, client, recorded
 
 from connectors.base import Unavailable
 from connectors.hubspot import errors
@@ -12,6 +11,7 @@ from connectors.hubspot.describe import canonical, field_spec
 from connectors.hubspot.limits import whole
 from connectors.hubspot.portal import read_portal
 from connectors.hubspot.records import record_of
+from tests.unit.connectors.hubspot.scripted import RECORDED, answer, client, recorded
 
 pytestmark = pytest.mark.skipif(not RECORDED.exists(), reason="the recorded answers are not here")
 

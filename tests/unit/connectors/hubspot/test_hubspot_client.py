@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hubspot_kit import Clock, answer, client, destination
 
 from connectors.base import AccessDenied, QuotaExhausted, Unavailable
 from connectors.hubspot.client import ASK_AGAIN, Client
 from connectors.hubspot.transport import NoAnswer, NotSent
+from tests.unit.connectors.hubspot.scripted import Clock, answer, client, destination
 
 BURST = {"policyName": "TEN_SECONDLY_ROLLING", "message": "You have reached your ten_secondly_rolling limit."}
 

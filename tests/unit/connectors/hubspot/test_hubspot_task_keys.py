@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hubspot_kit import Clock
-from paper_journal import PaperJournal
 
 from connectors.base import Outcome, Unavailable
 from connectors.hubspot.task_keys import GIVEN_UP_AFTER_S, Settling
+from tests.contract.connectors.paper_journal import PaperJournal
+from tests.unit.connectors.hubspot.scripted import Clock
 
 Answers = dict[str, Outcome]
 ANSWERED: Answers = {"k": Outcome("k", "applied", "7")}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from faults_hubspot import MATCH_FIELD
-from harness_hubspot import HubSpotCrm
-
 from connectors.base import Connector, CreateRecord, Scalar
 from connectors.registry import connect
+from tests.contract.connectors.faults_hubspot import MATCH_FIELD
+from tests.contract.connectors.harness_hubspot import HubSpotCrm
 
 
 def create(n: int, **values: Scalar) -> CreateRecord:

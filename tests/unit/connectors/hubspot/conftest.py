@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from connectors.base import Connector
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "contract" / "connectors"))
-
-from harness_hubspot import HubSpotCrm, start
+from tests.contract.connectors.harness_hubspot import HubSpotCrm, start
 
 
 @pytest.fixture(scope="session")

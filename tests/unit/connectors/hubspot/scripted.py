@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from connectors.base import Destination, TaskSettings
 from connectors.hubspot.client import Client
 from connectors.hubspot.transport import Answer
+from tests.conftest import SHARED
 
-RECORDED = Path(__file__).parents[4] / "shared" / "crm" / "recorded" / "hubspot"
+RECORDED = SHARED / "crm" / "recorded" / "hubspot"
 
 
 @dataclass(frozen=True)

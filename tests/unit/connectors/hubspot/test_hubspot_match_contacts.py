@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from harness import Company
-from harness_hubspot import HubSpotCrm
 
 from connectors.base import Connector, Match, MatchField, MatchKey
 from connectors.registry import connect
+from tests.contract.connectors.harness import Company
+from tests.contract.connectors.harness_hubspot import HubSpotCrm
 
 BY_CONTACT = MatchField("contacts.email", "account.owner_email", "email")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
-from harness import Company
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connectors.base import Connector, FieldSpec, MatchKey, UpdateFields
 from connectors.coerce import Invalid, coerce
 from connectors.hubspot.describe import canonical
+from tests.contract.connectors.harness import Company
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=30)
 WANTED = {
