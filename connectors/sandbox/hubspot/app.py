@@ -18,18 +18,18 @@ from starlette.routing import Route
 
 from connectors.sandbox.core.control import control_routes
 from connectors.sandbox.core.gate import Direct, Exchange, Gate, Reply, refuse_before
+from connectors.sandbox.core.sim import Sim
 from connectors.sandbox.hubspot.auth import Caller
 from connectors.sandbox.hubspot.call import Answer, Call
+from connectors.sandbox.hubspot.controls import PortalControls
 from connectors.sandbox.hubspot.errors import Refusal, missing_scopes
 from connectors.sandbox.hubspot.limits import Bucket, portal_day
-from connectors.sandbox.hubspot.mishaps import refuse_at_the_gate, speak_hubspot
+from connectors.sandbox.hubspot.mishaps import FAULT_KINDS, refuse_at_the_gate, speak_hubspot
 from connectors.sandbox.hubspot.page import page
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.routes import Found, find_route
 from connectors.sandbox.hubspot.seed import load_seed
 from connectors.wire import compact_json
-
-__all__ = ["Portal", "hubspot_app", "load_seed", "open_portal"]
 
 _NO_SUCH_PAGE = b"<!DOCTYPE html><html><head><title>404</title></head><body><h1>Page not found</h1></body></html>"
 _HTML = (b"content-type", b"text/html; charset=utf-8")
@@ -39,8 +39,8 @@ _NOBODY = Caller("nobody", oauth=True)
 
 def open_portal(seed: dict[str, Any], *, random_seed: int, token: str) -> Portal:
     """A portal with the records of ``seed`` that accepts ``token``. Raises `ControlError` for a bad seed."""
-    portal = Portal(random_seed, token)
-    portal.load(seed)
+    portal = Portal(Sim(random_seed, kinds=FAULT_KINDS), token)
+    load_seed(portal, seed)
     portal.remember_start()
     return portal
 
@@ -51,7 +51,7 @@ def hubspot_app(state: Portal) -> Gate:
     async def show(_request: Request) -> Response:
         return HTMLResponse(page(state))
 
-    pages = Starlette(routes=[*control_routes(state), Route("/", show)])
+    pages = Starlette(routes=[*control_routes(PortalControls(state)), Route("/", show)])
     return Gate(pages, state.sim, faults_first=False, direct=_api(state))
 
 

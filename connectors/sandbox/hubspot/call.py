@@ -6,19 +6,17 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from connectors.sandbox.core.gate import Exchange
 from connectors.sandbox.hubspot.errors import JsonObject, Refusal, invalid_json
 from connectors.sandbox.hubspot.kinds import Kind
+from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.record import Record
 from connectors.sandbox.hubspot.records import RecordStore, echo
 from connectors.sandbox.hubspot.schema import Schema
 from connectors.sandbox.hubspot.shapes import whole
 from connectors.wire import parse_json
-
-if TYPE_CHECKING:
-    from connectors.sandbox.hubspot.portal import Portal
 
 _FRACTION = re.compile(rb'":\s*-?(?:\d{18}|\d+[.eE])')
 

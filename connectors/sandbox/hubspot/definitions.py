@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from connectors.sandbox.hubspot.call import Answer, Call
 from connectors.sandbox.hubspot.errors import JsonObject, Refusal, batch_error, invalid, not_found, refuse
 from connectors.sandbox.hubspot.kinds import TASKS, Kind
 from connectors.sandbox.hubspot.moments import iso
+from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.schema import MAX_UNIQUE, TRUE_FALSE, Property, Schema, option_of
 from connectors.sandbox.hubspot.shapes import inputs_of, not_set, objects, text, whole
-
-if TYPE_CHECKING:
-    from connectors.sandbox.hubspot.portal import Portal
 
 PAIRS = {
     "number": {"number", "calculation_equation"},

@@ -26,18 +26,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from connectors.sandbox.core.control import ControlError, JsonObject
 from connectors.sandbox.hubspot.addresses import OTHERS
 from connectors.sandbox.hubspot.associations import TYPES, Node
 from connectors.sandbox.hubspot.defaults import CLOSED_LOST, CLOSED_WON
 from connectors.sandbox.hubspot.kinds import COMPANIES, CONTACTS, DEALS, TASKS, Kind
+from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.record import Record, Source
 from connectors.sandbox.hubspot.writes import Problem, apply, check_unique, check_write
-
-if TYPE_CHECKING:
-    from connectors.sandbox.hubspot.portal import Portal
 
 _PERSON = Source("CRM_UI", "userId:12000001", "12000001")
 

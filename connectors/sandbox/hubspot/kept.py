@@ -17,18 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from connectors.sandbox.core.control import ControlError, JsonObject
 from connectors.sandbox.hubspot.contents import Contents, PortalOwner
 from connectors.sandbox.hubspot.defaults import default_schema
 from connectors.sandbox.hubspot.kinds import KINDS, Kind, custom_kind, described_by
 from connectors.sandbox.hubspot.moments import iso, milliseconds
+from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.record import Record, Source
 from connectors.sandbox.hubspot.schema import Group, Property
-
-if TYPE_CHECKING:
-    from connectors.sandbox.hubspot.portal import Portal
 
 _PARTS = {"now", "objects", "owners", "groups", "properties", "records", "merged", "next_ids", "associations"}
 

@@ -23,12 +23,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from connectors.sandbox.core.faults import Fault
 from connectors.sandbox.core.gate import Exchange
 from connectors.sandbox.hubspot.auth import expired
+from connectors.sandbox.hubspot.call import Call
 from connectors.sandbox.hubspot.errors import (
     TOO_FEW_CREDENTIALS,
     JsonObject,
@@ -44,14 +45,11 @@ from connectors.sandbox.hubspot.errors import (
 )
 from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.limits import WINDOW_S, Competitor
+from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.record import Source
 from connectors.sandbox.hubspot.writes import Problem, apply, check_unique, check_write
 
-if TYPE_CHECKING:
-    from connectors.sandbox.hubspot.call import Call
-    from connectors.sandbox.hubspot.portal import Portal
-
-KINDS = frozenset(
+FAULT_KINDS = frozenset(
     {
         "limit",
         "token_revoked",

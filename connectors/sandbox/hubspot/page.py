@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
 from connectors.sandbox.hubspot.addresses import addresses_in
 from connectors.sandbox.hubspot.kinds import COMPANIES, CONTACTS, TASKS, Kind
+from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.record import Record
-
-if TYPE_CHECKING:
-    from connectors.sandbox.hubspot.portal import Portal
 
 _MOST = 500
 _STYLE = """

@@ -1,34 +1,31 @@
-"""One HubSpot portal: what the control API, the handlers and the page at ``/`` work on."""
+"""One HubSpot portal: the state that the control API, the handlers and the page at ``/`` work on."""
 
 from __future__ import annotations
 
 import copy
 from typing import Any
 
-from connectors.sandbox.core.control import ControlError, JsonObject
+from connectors.sandbox.core.control import JsonObject
 from connectors.sandbox.core.sim import Sim
 from connectors.sandbox.hubspot.auth import Access
 from connectors.sandbox.hubspot.contents import Contents
-from connectors.sandbox.hubspot.human import act
 from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.limits import WINDOW_S, Competitor, Limits
-from connectors.sandbox.hubspot.mishaps import KINDS as MISHAPS
 from connectors.sandbox.hubspot.moments import iso
 from connectors.sandbox.hubspot.options import Options
 from connectors.sandbox.hubspot.record import Record, Source
-from connectors.sandbox.hubspot.seed import load_seed
 
 _ACCESS_OPTIONS = {"token", "scopes", "token_revoked", "oauth"}
 
 
 class Portal:
-    """The state of the sandbox. ``contents`` is replaced as a whole by `load` and `restore`.
+    """The state of the sandbox. ``contents`` is replaced as a whole by `seed.load_seed` and `restore`.
 
     ``source`` is who writes through the API.
     """
 
-    def __init__(self, random_seed: int, token: str) -> None:
-        self.sim = Sim(random_seed, kinds=MISHAPS)
+    def __init__(self, sim: Sim, token: str) -> None:
+        self.sim = sim
         self.options = Options()
         self.access = Access(token)
         self.limits = Limits(self.options.app_id)
@@ -68,46 +65,6 @@ class Portal:
     def remember_start(self) -> None:
         """Make the state as it is now the one `restore` goes back to."""
         self._start = (copy.deepcopy(self.contents), self.options, copy.deepcopy(self.access))
-
-    # ---------------------------------------------------------------- the control API
-
-    def state(self, object: str | None) -> JsonObject:
-        """Every record with all its values, archived ones included; owners and associations."""
-        kinds = self.contents.kinds
-        if object is not None:
-            named = self.contents.kind(object)
-            if named is None:
-                raise ControlError(f"unknown kind of object {object!r}")
-            kinds = (named,)
-        shown: JsonObject = {
-            "objects": {
-                kind.name: [
-                    self.shown(kind, r, dict(r.values)) for r in self.contents.records[kind.name].by_id.values()
-                ]
-                for kind in kinds
-            }
-        }
-        if object is None:
-            shown["owners"] = [owner.to_json() for owner in self.contents.owners.values()]
-            shown["associations"] = self.contents.associations.to_json()
-            shown["properties"] = {
-                name: [known.to_dated_json() for known in schema.properties.values() if not known.defined_by_hubspot]
-                for name, schema in self.contents.schemas.items()
-            }
-        return shown
-
-    def mutate(self, action: JsonObject) -> JsonObject:
-        """Do what a person did; see `human`. Raises `ControlError`."""
-        return act(self, action)
-
-    def load(self, seed: JsonObject) -> None:
-        """Add the records of a seed, all or none. Raises `ControlError`."""
-        before = copy.deepcopy(self.contents), self.options
-        try:
-            load_seed(self, seed)
-        except Exception:
-            self.contents, self.options = before
-            raise
 
     def restore(self) -> None:
         """Records, options and credentials as they were at the start; rate windows are empty."""

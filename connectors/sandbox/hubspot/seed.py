@@ -15,8 +15,9 @@ the domain or the position (from 0) of a company of the seed. Search sees seeded
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from connectors.sandbox.core.control import ControlError, JsonObject
 from connectors.sandbox.hubspot.associations import TYPES, Node
@@ -25,11 +26,9 @@ from connectors.sandbox.hubspot.errors import Refusal
 from connectors.sandbox.hubspot.kept import load_stored, stored_of
 from connectors.sandbox.hubspot.kinds import COMPANIES, Kind, custom_kind
 from connectors.sandbox.hubspot.moments import milliseconds
+from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.record import Source
 from connectors.sandbox.hubspot.writes import Problem, apply, check_unique, check_write
-
-if TYPE_CHECKING:
-    from connectors.sandbox.hubspot.portal import Portal
 
 _IMPORT = Source("IMPORT", "seed")
 _PARTS = {"options", "stored", "objects", "owners", "properties", "records"}
@@ -44,7 +43,19 @@ def as_seed(portal: Portal) -> JsonObject:
 
 
 def load_seed(portal: Portal, seed: Mapping[str, Any]) -> None:
-    """Add owners, property definitions and records. Raises `ControlError` naming the entry that is wrong."""
+    """Add the owners, property definitions and records of a seed, all or none.
+
+    Raises `ControlError` that names the invalid entry; the portal is then as it was.
+    """
+    before = copy.deepcopy(portal.contents), portal.options
+    try:
+        _load(portal, seed)
+    except Exception:
+        portal.contents, portal.options = before
+        raise
+
+
+def _load(portal: Portal, seed: Mapping[str, Any]) -> None:
     if unknown := set(seed) - _PARTS:
         raise ControlError(f"a HubSpot seed has {', '.join(sorted(_PARTS))}, not {', '.join(sorted(unknown))}")
     _load_past(portal, seed)

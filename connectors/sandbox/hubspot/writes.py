@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from connectors.sandbox.hubspot.addresses import keep_each_once
 from connectors.sandbox.hubspot.associations import AssociationType, Node, type_with_id
@@ -19,13 +18,11 @@ from connectors.sandbox.hubspot.errors import (
     values_message,
 )
 from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
+from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.record import Record, Source
 from connectors.sandbox.hubspot.records import echo
 from connectors.sandbox.hubspot.shapes import an_object, objects, text, whole
 from connectors.sandbox.hubspot.values import appended, check_values
-
-if TYPE_CHECKING:
-    from connectors.sandbox.hubspot.portal import Portal
 
 STRICT = "2026-09"
 """The version on which the rules of a portal's admins bind the API too."""

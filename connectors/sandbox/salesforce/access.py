@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from connectors.sandbox.salesforce import person
+from connectors.sandbox.salesforce import person_fields
 from connectors.sandbox.salesforce.schema import Field, ObjectType
 from connectors.sandbox.salesforce.table import Table
 
@@ -34,13 +34,15 @@ def access_to(kind: ObjectType, tables: dict[str, Table], user_id: str, denied: 
     """What the user may see of an object. ``denied`` maps (object, field) to ``hidden`` or ``read_only``."""
     granted = _granted(kind.name, tables, user_id)
     if kind.name == "Account":  # a person account's X__pc is the contact's X__c
-        granted |= {person.account_field(name): may for name, may in _granted("Contact", tables, user_id).items()}
+        granted |= {
+            person_fields.account_field(name): may for name, may in _granted("Contact", tables, user_id).items()
+        }
     visible: dict[str, Field] = {}
     editable: set[str] = set()
     for name, field in kind.fields.items():
-        is_open = not field.custom or name in OPEN_FIELDS or person.contact_field(name) in OPEN_FIELDS
+        is_open = not field.custom or name in OPEN_FIELDS or person_fields.contact_field(name) in OPEN_FIELDS
         may_edit = is_open or granted.get(name.lower())
-        said = denied.get((kind.name, name)) or denied.get(("Contact", person.contact_field(name)))
+        said = denied.get((kind.name, name)) or denied.get(("Contact", person_fields.contact_field(name)))
         if (not is_open and name.lower() not in granted) or said == "hidden":
             continue
         visible[name] = field

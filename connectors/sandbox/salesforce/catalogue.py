@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from connectors.sandbox.core.clock import Clock
-from connectors.sandbox.salesforce import person
+from connectors.sandbox.salesforce import person_fields
 from connectors.sandbox.salesforce.objects import standard_objects
 from connectors.sandbox.salesforce.schema import Field, ObjectType
 
@@ -58,8 +58,8 @@ class Catalogue:
 
     def owners(self, object: str, name: str) -> list[tuple[str, str]]:
         """Where a custom field is found, and under which name: of Activity on Task and Event, of Contact on persons."""
-        if object == "Contact" and person.are_on(self.types):
-            return [(object, name), ("Account", person.account_field(name))]
+        if object == "Contact" and person_fields.are_on(self.types):
+            return [(object, name), ("Account", person_fields.account_field(name))]
         return [(owner, name) for owner in (ACTIVITIES if object == "Activity" else (object,))]
 
     def put(self, object: str, field: Field) -> list[ObjectType]:
@@ -68,7 +68,7 @@ class Catalogue:
         changed = [self.types[name] for name in names]
         for one in changed:
             one.put(field)
-        if object == "Contact" and field.custom and person.are_on(self.types):
-            self.types["Account"].put(person.on_account(field))
+        if object == "Contact" and field.custom and person_fields.are_on(self.types):
+            self.types["Account"].put(person_fields.on_account(field))
         self.touch()
         return changed

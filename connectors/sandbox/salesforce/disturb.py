@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from connectors.sandbox.core.faults import Fault
 from connectors.sandbox.core.gate import Exchange
 from connectors.sandbox.salesforce.refusal import Refused
 from connectors.sandbox.salesforce.schema import ObjectType
-from connectors.sandbox.salesforce.table import Journal, Record
-
-if TYPE_CHECKING:
-    from connectors.sandbox.salesforce.write import Writer
+from connectors.sandbox.salesforce.table import Record
 
 _KINDS = frozenset({"lock", "record_error", "wrap_lock_in_trigger", "partial_then_drop", "dup_race"})
 _NO_FAULT = Fault(0, "none", {})
@@ -65,16 +62,12 @@ class Disturbance:
         )
         raise Refused("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
 
-    def before_insert(self, writer: Writer, kind: ObjectType, record: Record) -> None:
-        """A record is about to be created: perhaps somebody else is a moment quicker."""
-        unique = [field.name for field in kind.fields.values() if field.unique and record.get(field.name) is not None]
-        if self._fault.kind != "dup_race" or self._raced or not unique:
-            return
-        self._raced = True
-        theirs = {**record, "Id": writer.org.new_id(kind.prefix), "CreatedById": writer.org.staff.admin}
-        # A journal of its own: what another client did is not undone with this transaction.
-        other = type(writer)(writer.org, writer.org.staff.admin, trusted=True, journal=Journal())
-        other.save(kind, theirs, None, theirs)
+    def takes_race(self, kind: ObjectType, record: Record) -> bool:
+        """Whether another client creates this record a moment earlier: once, for a record with a unique value."""
+        if self._fault.kind != "dup_race" or self._raced:
+            return False
+        self._raced = any(field.unique and record.get(field.name) is not None for field in kind.fields.values())
+        return self._raced
 
     def _is_locked(self, record_id: str) -> bool:
         if self._fault.kind not in ("lock", "wrap_lock_in_trigger"):

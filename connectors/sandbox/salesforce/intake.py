@@ -7,16 +7,14 @@ those it refers to), ranges, required fields.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from connectors.sandbox.salesforce.access import Access
+from connectors.sandbox.salesforce.access import Access, everything
+from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.refusal import Refused
 from connectors.sandbox.salesforce.schema import Field, ObjectType
 from connectors.sandbox.salesforce.table import Record
 from connectors.sandbox.salesforce.values import RANK_ID, STORE, stored
-
-if TYPE_CHECKING:
-    from connectors.sandbox.salesforce.org import Org
 
 
 class _Slot(NamedTuple):
@@ -116,6 +114,15 @@ class Intake:
         if missing:
             message = f"Required fields are missing: [{', '.join(missing)}]"
             raise Refused("REQUIRED_FIELD_MISSING", message, tuple(missing))
+
+
+def intake_of(org: Org, kind: ObjectType, creating: bool, *, limited: bool, trusted: bool) -> Intake:
+    """What takes in records of an object; ``limited``: with what the integration user may see and change."""
+
+    def build() -> Intake:
+        return Intake(kind, org.access(kind) if limited else everything(kind), creating, trusted)
+
+    return org.compiled((kind.name, creating, limited, trusted), build)
 
 
 _RANK_UNKNOWN = 1

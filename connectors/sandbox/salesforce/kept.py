@@ -22,7 +22,7 @@ from datetime import datetime
 from typing import Any
 
 from connectors.sandbox.core.control import ControlError, JsonObject
-from connectors.sandbox.salesforce import ids, person
+from connectors.sandbox.salesforce import ids, person_fields
 from connectors.sandbox.salesforce.catalogue import Catalogue
 from connectors.sandbox.salesforce.custom_objects import add_custom_object, custom_objects
 from connectors.sandbox.salesforce.org import Org
@@ -81,8 +81,8 @@ def _put(org: Org, object: str, record: Mapping[str, Any]) -> None:
 def _changed_picklists(org: Org) -> JsonObject:
     made = Catalogue(org.sim.clock)
     made.types |= {name: one.without_custom_fields() for name, one in org.catalogue.types.items() if one.custom}
-    if person.are_on(org.catalogue.types):
-        for owner, field in person.turn_on(made.types):
+    if person_fields.are_on(org.catalogue.types):
+        for owner, field in person_fields.turn_on(made.types):
             made.put(owner, field)
     for record in org.tables["CustomField"].records.values():
         made.put(record["TableEnumOrId"], custom_field(record))

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from connectors.sandbox.core.control import ControlError
 from connectors.sandbox.core.sim import Sim
-from connectors.sandbox.salesforce import ids, person
-from connectors.sandbox.salesforce.access import Access, access_to, everything
+from connectors.sandbox.salesforce import ids, person_fields
+from connectors.sandbox.salesforce.access import Access, access_to
 from connectors.sandbox.salesforce.catalogue import Catalogue
-from connectors.sandbox.salesforce.intake import Intake
 from connectors.sandbox.salesforce.options import Options
 from connectors.sandbox.salesforce.schema import Field, ObjectType
 from connectors.sandbox.salesforce.table import Record, Table
 from connectors.sandbox.salesforce.values import stamp
 
+T = TypeVar("T")
 FAULT_KINDS = frozenset(
     {
         "session_expire",
@@ -72,9 +72,8 @@ class Org:
         self.rolled_back = False  # set by every `roll_back`, for whoever keeps track of changes
         self._usage: Counter[int] = Counter()
         self._numbers: Counter[str] = Counter()
-        self._access: dict[str, Access] = {}
-        self._access_version = -1
-        self._intakes: dict[tuple[str, bool, bool, bool], Intake] = {}
+        self._compiled: dict[Hashable, Any] = {}
+        self._compiled_version = -1
         self._snapshot: _Snapshot | None = None
         self.staff = _staff(self)
         self.keep()
@@ -134,35 +133,29 @@ class Org:
     def set_options(self, given: Mapping[str, Any]) -> None:
         """Change options. Raises `ControlError`, changing none."""
         chosen = self.options.changed(dict(given))
-        if chosen.person_accounts and not person.are_on(self.catalogue.types):
-            for owner, field in person.turn_on(self.catalogue.types):
+        if chosen.person_accounts and not person_fields.are_on(self.catalogue.types):
+            for owner, field in person_fields.turn_on(self.catalogue.types):
                 self.add_field(owner, field)
             for table in (self.tables["Account"], self.tables["Contact"]):
                 for record_id, record in list(table.records.items()):
-                    table.put(record_id, {**record, person.FLAG: False})
-        elif person.are_on(self.catalogue.types) and not chosen.person_accounts:
+                    table.put(record_id, {**record, person_fields.FLAG: False})
+        elif person_fields.are_on(self.catalogue.types) and not chosen.person_accounts:
             raise ControlError("person accounts cannot be turned off again")
         self.options = chosen
 
     def access(self, kind: ObjectType) -> Access:
         """What the integration user may see and change of an object."""
-        if self._access_version != self.catalogue.version:
-            self._access.clear()
-            self._intakes.clear()
-            self._access_version = self.catalogue.version
-        known = self._access.get(kind.name)
-        if known is None:
-            known = access_to(kind, self.tables, self.staff.integration, self.denied)
-            self._access[kind.name] = known
-        return known
+        return self.compiled(kind.name, lambda: access_to(kind, self.tables, self.staff.integration, self.denied))
 
-    def intake(self, kind: ObjectType, creating: bool, *, limited: bool, trusted: bool) -> Intake:
-        """What takes in records of an object; ``limited``: with what the integration user may see and change."""
-        access = self.access(kind)
-        key = (kind.name, creating, limited, trusted)
-        if key not in self._intakes:
-            self._intakes[key] = Intake(kind, access if limited else everything(kind), creating, trusted)
-        return self._intakes[key]
+    def compiled(self, key: Hashable, build: Callable[[], T]) -> T:
+        """What ``build`` makes of the current schema and permissions, kept until either changes."""
+        if self._compiled_version != self.catalogue.version:
+            self._compiled.clear()
+            self._compiled_version = self.catalogue.version
+        made: T | None = self._compiled.get(key)
+        if made is None:
+            made = self._compiled[key] = build()
+        return made
 
     # ---------------------------------------------------------------- quota
 

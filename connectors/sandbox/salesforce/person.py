@@ -8,61 +8,14 @@ https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from connectors.sandbox.salesforce.field_kinds import SYSTEM, checkbox, ref
+from connectors.sandbox.salesforce.org import Org
+from connectors.sandbox.salesforce.person_fields import FLAG, PREFIXED, SAME_NAME, are_on, contact_field
 from connectors.sandbox.salesforce.refusal import Refused
-from connectors.sandbox.salesforce.schema import Field, ObjectType
 from connectors.sandbox.salesforce.table import Journal, Record
 
-if TYPE_CHECKING:
-    from connectors.sandbox.salesforce.org import Org
-
-_SAME_NAME = ("LastName", "FirstName", "Salutation")
-_PREFIXED = ("Email", "Title", "Department", "MobilePhone", "LeadSource", "MailingStreet", "MailingCity",
-             "MailingState", "MailingPostalCode", "MailingCountry")  # fmt: skip
 _ALIKE = ("Phone", "OwnerId", "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp")
-FLAG = "IsPersonAccount"
-
-
-def are_on(types: Mapping[str, ObjectType]) -> bool:
-    """Whether the org has person accounts."""
-    return FLAG in types["Account"].fields
-
-
-def turn_on(types: Mapping[str, ObjectType]) -> list[tuple[str, Field]]:
-    """The fields an org gets with person accounts, each with its object. Nobody can turn them off again."""
-    contact = types["Contact"].fields
-    flag = checkbox(FLAG, label="Is Person Account", **SYSTEM)
-    made = [("Account", flag), ("Contact", flag), ("Account", ref("PersonContactId", "Contact", **SYSTEM))]
-    made += [("Account", replace(contact[name], nillable=True)) for name in _SAME_NAME]
-    made += [("Account", _shown_on_account(contact[name], f"Person{name}")) for name in _PREFIXED]
-    made += [("Account", on_account(one)) for one in contact.values() if one.custom]
-    # A person has no company name, nor has a lead who will become one.
-    made.append(("Account", replace(types["Account"].fields["Name"], defaulted=True)))
-    made.append(("Lead", replace(types["Lead"].fields["Company"], nillable=True)))
-    return made
-
-
-def on_account(field: Field) -> Field:
-    """A custom field of contacts as the accounts that are persons show it: ``X__c`` as ``X__pc``."""
-    return _shown_on_account(field, account_field(field.name))
-
-
-def account_field(name: str) -> str:
-    """The account's name of a contact's ``X__c``."""
-    return name.removesuffix("__c") + "__pc"
-
-
-def _shown_on_account(field: Field, name: str) -> Field:
-    return replace(field, name=name, unique=False, external_id=False, id_lookup=name == "PersonEmail", nillable=True)
-
-
-def contact_field(name: str) -> str:
-    """The contact's name of an account's ``X__pc``; of any other field nothing."""
-    return name.removesuffix("__pc") + "__c" if name.endswith("__pc") else ""
 
 
 def check_names(org: Org, object: str, record: Record, before: Record | None, given: Iterable[str]) -> None:
@@ -120,14 +73,14 @@ def check_deletable(record: Record) -> None:
 
 
 def _of_person(name: str) -> bool:
-    return name in _SAME_NAME or name.startswith("Person") or name.endswith("__pc")
+    return name in SAME_NAME or name.startswith("Person") or name.endswith("__pc")
 
 
 def _pairs(org: Org) -> list[tuple[str, str]]:
     """Every field both records have: its name on the account and on the contact."""
     custom = [name for name in org.catalogue.types["Account"].fields if name.endswith("__pc")]
     return [
-        *((name, name) for name in (*_SAME_NAME, *_ALIKE)),
-        *((f"Person{name}", name) for name in _PREFIXED),
+        *((name, name) for name in (*SAME_NAME, *_ALIKE)),
+        *((f"Person{name}", name) for name in PREFIXED),
         *((name, contact_field(name)) for name in custom),
     ]

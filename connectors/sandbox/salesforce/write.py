@@ -10,9 +10,10 @@ from connectors.sandbox.salesforce import ids, person
 from connectors.sandbox.salesforce.checks import CHECKED_WHOLE, check_duplicate_rules, check_saved, check_unique
 from connectors.sandbox.salesforce.derive import derived, touch_parents
 from connectors.sandbox.salesforce.disturb import Disturbance
-from connectors.sandbox.salesforce.intake import Intake
+from connectors.sandbox.salesforce.intake import Intake, intake_of
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.permissions import PERMISSION_OBJECTS, check_permission
+from connectors.sandbox.salesforce.person_fields import are_on
 from connectors.sandbox.salesforce.refusal import Refused
 from connectors.sandbox.salesforce.rules import check_rules
 from connectors.sandbox.salesforce.schema import Field, ObjectType
@@ -45,7 +46,7 @@ class Writer:
     def __post_init__(self) -> None:
         self.now = self.org.now()
         options = self.org.options
-        self._persons = person.are_on(self.org.catalogue.types)
+        self._persons = are_on(self.org.catalogue.types)
         self._governed = bool(options.duplicate_rules or options.validation_rules or options.flows or self.disturbance)
 
     def insert(
@@ -64,8 +65,8 @@ class Writer:
             **({"OwnerId": self.user_id} if "OwnerId" in kind.fields else {}),
             **{name: value for name, value in changes.items() if value is not None},
         }
-        if self.disturbance:
-            self.disturbance.before_insert(self, kind, record)
+        if self.disturbance and self.disturbance.takes_race(kind, record):
+            self._insert_as_other_client(kind, record)
         self.save(kind, record, None, changes)
         return str(record["Id"])
 
@@ -152,6 +153,12 @@ class Writer:
             org.catalogue.touch()
             self._update_intakes.clear()
 
+    def _insert_as_other_client(self, kind: ObjectType, record: Record) -> None:
+        """Create the same record as another client, which this transaction does not roll back."""
+        admin = self.org.staff.admin
+        theirs = {**record, "Id": self.org.new_id(kind.prefix), "CreatedById": admin}
+        Writer(self.org, admin, trusted=True).save(kind, theirs, None, theirs)
+
     def _meet_the_org(self, kind: ObjectType, record: Record, table: Table) -> None:
         """What this org was told to do with records: duplicate and validation rules, locks, flows."""
         options = self.org.options
@@ -173,7 +180,7 @@ class Writer:
 
     def _intake(self, kind: ObjectType, creating: bool) -> Intake:
         limited = not (self.trusted or self.human)
-        intake = self.org.intake(kind, creating, limited=limited, trusted=self.trusted)
+        intake = intake_of(self.org, kind, creating, limited=limited, trusted=self.trusted)
         if not creating:
             self._update_intakes[kind.name] = intake
         return intake
