@@ -21,7 +21,7 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from connectors.sandbox.core.control import ControlError
-from connectors.sandbox.core.lasting import Changes, Lasting, Row, StateFile
+from connectors.sandbox.core.persistence import Changes, ChangeTracker, Row, StateFile
 from connectors.sandbox.core.server import HttpServer
 from connectors.sandbox.core.sim import Sim
 
@@ -60,7 +60,7 @@ class Credentials:
         )
 
 
-def _ignore(_: Addresses) -> None:
+def _no_callback(_: Addresses) -> None:
     """Nobody waits to hear that the sandboxes are up."""
 
 
@@ -68,7 +68,7 @@ def serve(
     salesforce_port: int | None = 0,
     hubspot_port: int | None = 0,
     seed: Mapping[str, Any] | None = None,
-    on_ready: Callable[[Addresses], None] = _ignore,
+    on_ready: Callable[[Addresses], None] = _no_callback,
     *,
     credentials: Credentials | None = None,
     random_seed: int = 1,
@@ -86,7 +86,7 @@ def serve(
     readable by its owner only, so that the next start goes on from there. A CRM left out keeps its part of
     ``seed``. Not kept: sessions, faults, log, counters, quotas and credentials changed while running.
 
-    ``state``: an SQLite file that holds both CRMs at every moment (`core.lasting`), so that they can be killed.
+    ``state``: an SQLite file that holds both CRMs at every moment (`core.persistence`), so that they can be killed.
     What it holds goes before ``seed`` and its credentials; a reset leads back to the last start.
     """
     seed = seed or {}
@@ -183,7 +183,7 @@ def _open(
 def _salesforce(
     port: int, seed: Mapping[str, Any], chosen: Credentials, random_seed: int, file: StateFile | None
 ) -> _Crm:
-    from connectors.sandbox.salesforce import lasting
+    from connectors.sandbox.salesforce import persistence
     from connectors.sandbox.salesforce.app import open_org, salesforce_app
     from connectors.sandbox.salesforce.seed import as_seed
 
@@ -193,31 +193,31 @@ def _salesforce(
         "username": chosen.salesforce_username,
     }
     held = file.rows("salesforce") if file else []
-    start = lasting.seed_of(held) or seed
+    start = persistence.seed_of(held) or seed
     org = open_org(start, random_seed=random_seed, public_key=chosen.salesforce_public_key, **accepts)
-    lasting.take_up(org, held)
-    _make_last(file, "salesforce", org.sim, lasting.LastingOrg(org))
+    persistence.resume(org, held)
+    _persist_changes(file, "salesforce", org.sim, persistence.OrgChangeTracker(org))
     return _Crm("salesforce", port, org.sim, salesforce_app(org), accepts, partial(as_seed, org))
 
 
 def _hubspot(port: int, seed: Mapping[str, Any], chosen: Credentials, random_seed: int, file: StateFile | None) -> _Crm:
-    from connectors.sandbox.hubspot import lasting
+    from connectors.sandbox.hubspot import persistence
     from connectors.sandbox.hubspot.app import hubspot_app, open_portal
     from connectors.sandbox.hubspot.seed import as_seed
 
     held = file.rows("hubspot") if file else []
-    start = lasting.seed_of(held) or dict(seed)
+    start = persistence.seed_of(held) or dict(seed)
     portal = open_portal(start, random_seed=random_seed, token=chosen.hubspot_token)
-    lasting.take_up(portal, held)
-    _make_last(file, "hubspot", portal.sim, lasting.LastingPortal(portal))
+    persistence.resume(portal, held)
+    _persist_changes(file, "hubspot", portal.sim, persistence.PortalChangeTracker(portal))
     accepts = {"token": chosen.hubspot_token}
     return _Crm("hubspot", port, portal.sim, hubspot_app(portal), accepts, partial(as_seed, portal))
 
 
-def _make_last(file: StateFile | None, crm: str, sim: Sim, lasting: Lasting) -> None:
+def _persist_changes(file: StateFile | None, crm: str, sim: Sim, tracker: ChangeTracker) -> None:
     if file:
-        sim.keep = lambda: file.write(crm, lasting.changes())
-        sim.keep()
+        sim.persist = lambda: file.write(crm, tracker.changes())
+        sim.persist()
 
 
 def _replace(file: Path, text: str) -> None:

@@ -27,7 +27,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from connectors.sandbox.core.faults import BadFault
+from connectors.sandbox.core.faults import InvalidFault
 from connectors.sandbox.core.sim import Sim
 
 JsonObject = dict[str, Any]
@@ -137,7 +137,7 @@ def _answering(handle: Callable[[QueryParams, Any], Any]) -> Callable[[Request],
         try:
             body = json.loads(raw) if raw else {}
             return JSONResponse(handle(request.query_params, body))
-        except (BadFault, ControlError, ValueError, TypeError, KeyError, AttributeError) as problem:
+        except (InvalidFault, ControlError, ValueError, TypeError, KeyError, AttributeError) as problem:
             return JSONResponse({"error": f"{type(problem).__name__}: {problem}"}, 400)
 
     return endpoint

@@ -49,7 +49,7 @@ _KEYS = {"kind", "args", "match", "times"}
 _MATCH_KEYS = {"method", "path_regex", "nth", "every", "probability", "seed"}
 
 
-class BadFault(ValueError):
+class InvalidFault(ValueError):
     """A fault description that cannot be understood; the message says what is wrong."""
 
 
@@ -69,13 +69,13 @@ class Fault:
     every: int | None = None
     probability: float | None = None
     times: int | None = 1
-    dice: random.Random = field(default_factory=random.Random)
+    rng: random.Random = field(default_factory=random.Random)
     seen: int = 0
     fired: int = 0
     held: int = 0
     cleared: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def meets(self, method: str, path: str) -> bool:
+    def fires_on(self, method: str, path: str) -> bool:
         """Whether this request sets the fault off; counts the request."""
         if self.times is not None and self.fired >= self.times:
             return False
@@ -88,7 +88,7 @@ class Fault:
             return False
         if self.every is not None and self.seen % self.every:
             return False
-        if self.probability is not None and self.dice.random() >= self.probability:
+        if self.probability is not None and self.rng.random() >= self.probability:
             return False
         self.fired += 1
         return True
@@ -109,21 +109,21 @@ class Fault:
 class Faults:
     """The armed faults of one sandbox, first armed first met."""
 
-    def __init__(self, kinds: frozenset[str], dice: random.Random) -> None:
+    def __init__(self, kinds: frozenset[str], rng: random.Random) -> None:
         self._kinds = COMMON_KINDS | kinds
-        self._dice = dice
+        self._rng = rng
         self._armed: list[Fault] = []
         self._last_id = 0
 
     def arm(self, described: Mapping[str, Any]) -> Fault:
-        """Arm one fault from its JSON form. Raises `BadFault`."""
+        """Arm one fault from its JSON form. Raises `InvalidFault`."""
         fault = self._parse(described)
         self._armed.append(fault)
         return fault
 
-    def meet(self, method: str, path: str) -> Fault | None:
+    def next_for(self, method: str, path: str) -> Fault | None:
         """The fault this request meets, or None."""
-        return next((fault for fault in self._armed if fault.meets(method, path)), None)
+        return next((fault for fault in self._armed if fault.fires_on(method, path)), None)
 
     def disarm(self) -> None:
         """Forget every fault, and let go of the requests they hold."""
@@ -139,16 +139,16 @@ class Faults:
         match = described.get("match") or {}
         unknown = (set(described) - _KEYS) | (set(match) - _MATCH_KEYS)
         if unknown:
-            raise BadFault(f"unknown keys in a fault: {', '.join(sorted(unknown))}")
+            raise InvalidFault(f"unknown keys in a fault: {', '.join(sorted(unknown))}")
         kind = described.get("kind")
         if kind not in self._kinds:
-            raise BadFault(f"unknown kind of fault {kind!r}; known: {', '.join(sorted(self._kinds))}")
+            raise InvalidFault(f"unknown kind of fault {kind!r}; known: {', '.join(sorted(self._kinds))}")
         endless = "every" in match or "probability" in match
         self._last_id += 1
         try:
             pattern = re.compile(match["path_regex"]) if match.get("path_regex") else None
         except re.error as broken:
-            raise BadFault(f"path_regex: {broken}") from None
+            raise InvalidFault(f"path_regex: {broken}") from None
         return Fault(
             id=self._last_id,
             kind=kind,
@@ -159,5 +159,5 @@ class Faults:
             every=match.get("every"),
             probability=match.get("probability"),
             times=described.get("times", None if endless else 1),
-            dice=random.Random(match["seed"]) if "seed" in match else self._dice,  # noqa: S311 - reproducible, not secret
+            rng=random.Random(match["seed"]) if "seed" in match else self._rng,  # noqa: S311 - reproducible, not secret
         )

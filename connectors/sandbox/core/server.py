@@ -91,7 +91,7 @@ class HttpServer:
         )
         self._state = ServerState()
         self._socket = socket.create_server(("127.0.0.1", port), backlog=512)
-        self._clockwork: asyncio.Task[None] | None = None
+        self._date_task: asyncio.Task[None] | None = None
         self._listener: asyncio.Server | None = None
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
@@ -99,7 +99,7 @@ class HttpServer:
         """Accept connections from now on."""
         loop = asyncio.get_running_loop()
         self._config.load()
-        self._clockwork = asyncio.create_task(self._tell_the_date())
+        self._date_task = asyncio.create_task(self._refresh_date_header())
         self._listener = await loop.create_server(
             lambda: _Protocol(self._config, self._state, loop), sock=self._socket, start_serving=True
         )
@@ -108,8 +108,8 @@ class HttpServer:
         """Let running requests finish for half a second, then close every connection."""
         if self._listener is not None:
             self._listener.close()
-        if self._clockwork is not None:
-            self._clockwork.cancel()
+        if self._date_task is not None:
+            self._date_task.cancel()
         for connection in list(self._state.connections):
             connection.shutdown()
         if self._state.tasks:
@@ -121,7 +121,7 @@ class HttpServer:
                 connection.transport.abort()
         await asyncio.sleep(0)
 
-    async def _tell_the_date(self) -> None:
+    async def _refresh_date_header(self) -> None:
         while True:
             self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
             await asyncio.sleep(1)

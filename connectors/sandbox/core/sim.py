@@ -16,7 +16,7 @@ class Sim:
     """The machinery of one sandbox CRM. The same ``seed`` and the same requests give the same answers.
 
     ``kinds`` are the kinds of fault only this CRM knows, on top of `faults.COMMON_KINDS`.
-    ``keep`` is called after every request, before its answer is sent, to make changes last.
+    ``persist`` is called after every request, before its answer is sent, to make changes last.
     ``counters`` is free for the CRM to count in; it is shown by ``GET /__sim/state``.
     """
 
@@ -27,9 +27,9 @@ class Sim:
         self.faults = Faults(kinds, self.random)
         self.log = RequestLog()
         self.counters: Counter[str] = Counter()
-        self.numbered = 0
+        self.request_count = 0
         self.stopping = asyncio.Event()
-        self.keep: Callable[[], None] = _nothing
+        self.persist: Callable[[], None] = _not_persisted
 
     def rewind(self) -> None:
         """Dice, faults, log and counters as at the start; the clock stays, because time does not go back."""
@@ -37,8 +37,8 @@ class Sim:
         self.faults.disarm()
         self.log.clear()
         self.counters.clear()
-        self.numbered = 0
+        self.request_count = 0
 
 
-def _nothing() -> None:
+def _not_persisted() -> None:
     """Nobody keeps what changed."""

@@ -17,14 +17,15 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from connectors.sandbox.core.control import control_routes
-from connectors.sandbox.core.gate import Direct, Exchange, Gate, Reply, refuse_before
+from connectors.sandbox.core.exchange import Exchange
+from connectors.sandbox.core.middleware import DirectHandler, Middleware, RawResponse, response_before
 from connectors.sandbox.core.sim import Sim
 from connectors.sandbox.hubspot.auth import Caller
-from connectors.sandbox.hubspot.call import Answer, Call
+from connectors.sandbox.hubspot.call import Call, HttpResponse
 from connectors.sandbox.hubspot.controls import PortalControls
-from connectors.sandbox.hubspot.errors import Refusal, missing_scopes
+from connectors.sandbox.hubspot.errors import RequestRejected, missing_scopes
+from connectors.sandbox.hubspot.faults import FAULT_KINDS, complete_status_fault, raise_fault
 from connectors.sandbox.hubspot.limits import Bucket, portal_day
-from connectors.sandbox.hubspot.mishaps import FAULT_KINDS, refuse_at_the_gate, speak_hubspot
 from connectors.sandbox.hubspot.page import page
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.routes import Found, find_route
@@ -34,7 +35,7 @@ from connectors.wire import compact_json
 _NO_SUCH_PAGE = b"<!DOCTYPE html><html><head><title>404</title></head><body><h1>Page not found</h1></body></html>"
 _HTML = (b"content-type", b"text/html; charset=utf-8")
 _JSON = (b"content-type", b"application/json;charset=utf-8")
-_NOBODY = Caller("nobody", oauth=True)
+_ANONYMOUS = Caller("nobody", oauth=True)
 
 
 def open_portal(seed: dict[str, Any], *, random_seed: int, token: str) -> Portal:
@@ -45,35 +46,35 @@ def open_portal(seed: dict[str, Any], *, random_seed: int, token: str) -> Portal
     return portal
 
 
-def hubspot_app(state: Portal) -> Gate:
+def hubspot_app(state: Portal) -> Middleware:
     """The portal's API, its control API below ``/__sim`` and the page at ``/``."""
 
     async def show(_request: Request) -> Response:
         return HTMLResponse(page(state))
 
     pages = Starlette(routes=[*control_routes(PortalControls(state)), Route("/", show)])
-    return Gate(pages, state.sim, faults_first=False, direct=_api(state))
+    return Middleware(pages, state.sim, faults_first=False, direct=_api(state))
 
 
-def _api(portal: Portal) -> Direct:
-    async def answer(exchange: Exchange) -> Reply | None:
+def _api(portal: Portal) -> DirectHandler:
+    async def answer(exchange: Exchange) -> RawResponse | None:
         path, _, query = exchange.path.partition("?")
         if path == "/" or path.startswith("/__sim"):
             return None
         found = find_route(exchange.method, path)
         if found is None:
-            return Reply(404, [_HTML], _NO_SUCH_PAGE)
-        bucket, caller, headers = found.route.bucket, _NOBODY, {}
+            return RawResponse(404, [_HTML], _NO_SUCH_PAGE)
+        bucket, caller, headers = found.route.bucket, _ANONYMOUS, {}
         try:
             caller = _caller(portal, exchange, bucket)
             _count(portal, exchange, bucket, caller)
             if exchange.fault is not None:
-                speak_hubspot(portal, exchange.fault)
-                if refusal := await refuse_before(exchange):
-                    return Reply.of(refusal)
+                complete_status_fault(portal, exchange.fault)
+                if rejection := await response_before(exchange):
+                    return RawResponse.of(rejection)
             status, body = _answer(portal, exchange, found, query)
-        except Refusal as refused:
-            status, body, headers = refused.status, dict(refused.body), dict(refused.headers)
+        except RequestRejected as rejection:
+            status, body, headers = rejection.status, dict(rejection.body), dict(rejection.headers)
             if status == 429 and portal.options.retry_after:
                 headers["Retry-After"] = "10" if portal.options.retry_after == "s" else "10000"
         return _reply(portal, exchange, bucket, caller, (status, body), headers)
@@ -83,13 +84,13 @@ def _api(portal: Portal) -> Direct:
 
 def _caller(portal: Portal, exchange: Exchange, bucket: Bucket) -> Caller:
     if bucket == "open":
-        return _NOBODY
+        return _ANONYMOUS
     return portal.access.caller(exchange.headers.get("authorization"), exchange.at.timestamp())
 
 
 def _count(portal: Portal, exchange: Exchange, bucket: Bucket, caller: Caller) -> None:
     at, options = exchange.at.timestamp(), portal.options
-    refusal = portal.limits.refusal(
+    rejection = portal.limits.rejection(
         bucket,
         caller.app,
         at,
@@ -97,15 +98,15 @@ def _count(portal: Portal, exchange: Exchange, bucket: Bucket, caller: Caller) -
         search_max=options.search_max,
         daily=options.daily,
         day=portal_day(exchange.at, options.time_zone),
-        others=portal.others(),
+        foreign_calls=portal.foreign_calls(),
     )
-    if refusal is not None:
-        raise refusal
+    if rejection is not None:
+        raise rejection
     exchange.note(window=portal.limits.used_in_window(caller.app, at))
 
 
-def _answer(portal: Portal, exchange: Exchange, found: Found, query: str) -> Answer:
-    refuse_at_the_gate(portal, exchange)
+def _answer(portal: Portal, exchange: Exchange, found: Found, query: str) -> HttpResponse:
+    raise_fault(portal, exchange)
     scopes = found.scopes(portal.contents.kind(found.params.get("type", "")))
     if scopes and portal.access.scopes.isdisjoint(scopes):
         raise missing_scopes(scopes[:1])
@@ -114,8 +115,8 @@ def _answer(portal: Portal, exchange: Exchange, found: Found, query: str) -> Ans
 
 
 def _reply(
-    portal: Portal, exchange: Exchange, bucket: Bucket, caller: Caller, answer: Answer, more: Mapping[str, str]
-) -> Reply:
+    portal: Portal, exchange: Exchange, bucket: Bucket, caller: Caller, answer: HttpResponse, more: Mapping[str, str]
+) -> RawResponse:
     status, body = answer
     correlation_id = str(UUID(int=portal.sim.random.getrandbits(128), version=4))
     named = {"x-hubspot-correlation-id": correlation_id, **more}
@@ -124,16 +125,16 @@ def _reply(
     portal.sim.counters[f"answers.{status}"] += 1
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
     if body is None:
-        return Reply(status, headers)
+        return RawResponse(status, headers)
     if status >= 400:
         body = {**body, "correlationId": correlation_id}
-    return Reply(status, [*headers, _JSON], compact_json(body))
+    return RawResponse(status, [*headers, _JSON], compact_json(body))
 
 
 def _rate_headers(portal: Portal, exchange: Exchange, bucket: Bucket, caller: Caller) -> dict[str, str]:
-    if caller is _NOBODY:
+    if caller is _ANONYMOUS:
         return {}
     options = portal.options
     daily = None if caller.oauth else options.daily
     at = exchange.at.timestamp()
-    return dict(portal.limits.headers(bucket, caller.app, at, options.plan_max, daily, portal.others()))
+    return dict(portal.limits.headers(bucket, caller.app, at, options.plan_max, daily, portal.foreign_calls()))

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from random import Random
 
-from connectors.sandbox.hubspot.errors import TOO_FEW_CREDENTIALS, JsonObject, Refusal, not_found, refuse
-from connectors.sandbox.hubspot.moments import iso
+from connectors.sandbox.hubspot.errors import TOO_FEW_CREDENTIALS, JsonObject, RequestRejected, not_found, rejected
+from connectors.sandbox.hubspot.timestamps import iso
 
 LIFETIME_S = 1800
 USER_ID = 12000000
@@ -54,7 +54,7 @@ class Access:
         self._issued: dict[str, float] = {}
 
     def caller(self, authorization: str | None, at: float) -> Caller:
-        """Who shows this ``Authorization`` header; `Refusal` 401 when nobody may."""
+        """Who shows this ``Authorization`` header; `RequestRejected` 401 when nobody may."""
         scheme, _, token = (authorization or "").partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token or self.revoked:
@@ -72,14 +72,14 @@ class Access:
         """Make every access token given out so far too old."""
         self._issued = dict.fromkeys(self._issued, 0.0)
 
-    def exchange(self, sent: Mapping[str, str], at: float, dice: Random) -> JsonObject:
-        """Answer the token endpoint. Raises `Refusal` with its own kind of body."""
+    def exchange(self, sent: Mapping[str, str], at: float, rng: Random) -> JsonObject:
+        """Answer the token endpoint. Raises `RequestRejected` with its own kind of body."""
         if sent.get("grant_type") != "refresh_token":
-            raise _token_refusal("BAD_GRANT_TYPE", "missing or unknown grant type")
+            raise _token_rejected("BAD_GRANT_TYPE", "missing or unknown grant type")
         app = self.app_of(sent)
         if sent.get("refresh_token") != app.refresh_token:
-            raise _token_refusal("BAD_REFRESH_TOKEN", "missing or invalid refresh token")
-        token = f"CN{dice.getrandbits(192):048x}"
+            raise _token_rejected("BAD_REFRESH_TOKEN", "missing or invalid refresh token")
+        token = f"CN{rng.getrandbits(192):048x}"
         self._issued[token] = at
         return {
             "token_type": "bearer",
@@ -89,10 +89,10 @@ class Access:
         }
 
     def app_of(self, sent: Mapping[str, str]) -> OAuthApp:
-        """The app whose id and secret were sent. Raises `Refusal`."""
+        """The app whose id and secret were sent. Raises `RequestRejected`."""
         app = self.oauth
         if app is None or sent.get("client_id") != app.client_id or sent.get("client_secret") != app.client_secret:
-            raise _token_refusal("BAD_CLIENT_ID", "missing or invalid client id or secret")
+            raise _token_rejected("BAD_CLIENT_ID", "missing or invalid client id or secret")
         return app
 
     def revoke(self, token: str) -> None:
@@ -109,21 +109,21 @@ class Access:
             "issued": dict(self._issued),
         }
 
-    def take_up(self, held: JsonObject) -> None:
+    def resume(self, held: JsonObject) -> None:
         """Accept what was accepted."""
         self.tokens, self.scopes = set(held["tokens"]), frozenset(held["scopes"])
         self.oauth = OAuthApp(**held["oauth"]) if held["oauth"] else None
         self.revoked, self._issued = held["revoked"], dict(held["issued"])
 
-    def about_token(self, token: str, at: float, portal_id: int, app_id: int) -> JsonObject:
-        """What is known of an access token given out. `Refusal` 404 for any other."""
+    def describe_token(self, token: str, at: float, portal_id: int, app_id: int) -> JsonObject:
+        """What is known of an access token given out. `RequestRejected` 404 for any other."""
         if token not in self._issued:
             raise not_found("Access token not found")
         left = max(0, int(self._issued[token] + LIFETIME_S - at))
         return {"token": token, **self._grant(portal_id), "app_id": app_id, "expires_in": left}
 
-    def about_refresh_token(self, token: str, portal_id: int) -> JsonObject:
-        """What is known of the refresh token. `Refusal` 404 for any other."""
+    def describe_refresh_token(self, token: str, portal_id: int) -> JsonObject:
+        """What is known of the refresh token. `RequestRejected` 404 for any other."""
         if self.oauth is None or token != self.oauth.refresh_token:
             raise not_found("Refresh token not found")
         return {"token": token, **self._grant(portal_id), "client_id": self.oauth.client_id}
@@ -156,17 +156,17 @@ class Access:
             self.oauth = OAuthApp(**{str(name): str(value) for name, value in described.items()})
 
 
-def expired(seconds_ago: int, at: float) -> Refusal:
+def expired(seconds_ago: int, at: float) -> RequestRejected:
     """401 for a token that ended ``seconds_ago``, at the moment ``at``; the wording is as reported in
     airbytehq/airbyte#74726 and, for days, HubSpot/hubspot-api-php#363."""
     ago = f"{seconds_ago // 86_400} day(s)" if seconds_ago >= 86_400 else f"{seconds_ago} second(s)"
     message = f"The OAuth token used to make this call expired {ago} ago."
-    return refuse(401, "EXPIRED_AUTHENTICATION", message, context={"expire time": [iso(int(at * 1000))]})
+    return rejected(401, "EXPIRED_AUTHENTICATION", message, context={"expire time": [iso(int(at * 1000))]})
 
 
-def _unknown() -> Refusal:
-    return refuse(401, "INVALID_AUTHENTICATION", TOO_FEW_CREDENTIALS)
+def _unknown() -> RequestRejected:
+    return rejected(401, "INVALID_AUTHENTICATION", TOO_FEW_CREDENTIALS)
 
 
-def _token_refusal(status: str, message: str) -> Refusal:
-    return Refusal(400, {"status": status, "message": message})
+def _token_rejected(status: str, message: str) -> RequestRejected:
+    return RequestRejected(400, {"status": status, "message": message})

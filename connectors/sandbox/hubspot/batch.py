@@ -10,15 +10,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from connectors.sandbox.hubspot.call import Answer, Call
+from connectors.sandbox.hubspot.call import Call, HttpResponse
 from connectors.sandbox.hubspot.errors import JsonObject, Violation, batch_error, duplicate_ids, invalid, invalid_values
+from connectors.sandbox.hubspot.faults import WriteFault
 from connectors.sandbox.hubspot.kinds import Kind
-from connectors.sandbox.hubspot.mishaps import Mishap
-from connectors.sandbox.hubspot.moments import iso
 from connectors.sandbox.hubspot.objects import history_of
 from connectors.sandbox.hubspot.record import Record
-from connectors.sandbox.hubspot.shapes import inputs_of, not_set, properties_of, text, texts
-from connectors.sandbox.hubspot.writes import Problem, Write, apply, check_links, check_unique, check_write
+from connectors.sandbox.hubspot.request_body import inputs_of, not_set, properties_of, text, texts
+from connectors.sandbox.hubspot.timestamps import iso
+from connectors.sandbox.hubspot.writes import RecordRejected, Write, apply, check_links, check_unique, check_write
 
 MOST = 100
 MOST_WITH_HISTORY = 50
@@ -31,21 +31,21 @@ class _Input:
     properties: dict[str, str] = field(default_factory=dict)
     id: str = ""
     id_property: str = ""
-    unsaid: bool = False
+    implicit: bool = False
     """Whether the addressing value was added by us: the answer does not show it."""
     record: Record | None = None
     key: tuple[str, str] = ("", "")
     """(property, value) it is addressed by."""
 
 
-def batch_create(call: Call) -> Answer:
+def batch_create(call: Call) -> HttpResponse:
     """201, or 207."""
     kind = call.kind()
     inputs, traced = _inputs(call)
     return _write(call, kind, inputs, traced, [], 201)
 
 
-def batch_update(call: Call) -> Answer:
+def batch_update(call: Call) -> HttpResponse:
     """200, or 207; unknown ids are listed in one error."""
     kind = call.kind()
     inputs, traced = _inputs(call)
@@ -55,7 +55,7 @@ def batch_update(call: Call) -> Answer:
     return _write(call, kind, [given for given in inputs if given.record is not None], traced, errors, 200)
 
 
-def batch_upsert(call: Call) -> Answer:
+def batch_upsert(call: Call) -> HttpResponse:
     """200, or 207; every result says whether it is ``new``. The addressing value is written too."""
     kind = call.kind()
     inputs, traced = _inputs(call)
@@ -65,12 +65,12 @@ def batch_upsert(call: Call) -> Answer:
     _address(call, kind, inputs)
     for given in inputs:
         if given.record is None:
-            given.unsaid = given.id_property not in given.properties
+            given.implicit = given.id_property not in given.properties
             given.properties.setdefault(given.id_property, given.id)
     return _write(call, kind, inputs, traced, [], 200, upsert=True)
 
 
-def batch_read(call: Call) -> Answer:
+def batch_read(call: Call) -> HttpResponse:
     """200, or 207 when some ids are unknown."""
     kind, body = call.kind(), call.body()
     with_history = texts(body, "propertiesWithHistory")
@@ -96,7 +96,7 @@ def batch_read(call: Call) -> Answer:
     return _answer(call, 200, results, [_not_there(kind, unknown)] if unknown else [])
 
 
-def batch_archive(call: Call) -> Answer:
+def batch_archive(call: Call) -> HttpResponse:
     """204, unknown ids included."""
     store = call.store(call.kind())
     inputs = inputs_of(call.body(), MOST)
@@ -150,17 +150,17 @@ def _write(
     ok: int,
     *,
     upsert: bool = False,
-) -> Answer:
-    mishap = Mishap.of(call)
-    mishap.before_write(call, kind, [given.item for given in inputs])
-    if upsert and mishap.races:
+) -> HttpResponse:
+    fault = WriteFault.of(call)
+    fault.before_write(call, kind, [given.item for given in inputs])
+    if upsert and fault.races:
         _address(call, kind, inputs)
     writes = _checked_one_by_one if traced else _checked_together
     portal, at_ms, source, echo_trace = call.portal, call.at_ms, call.portal.source, call.portal.options.echo_trace
     results: list[JsonObject] = []
-    for number, (given, write) in enumerate(writes(call, kind, inputs, errors, mishap)):
-        if mishap.keep is not None:
-            mishap.before_record(number)
+    for number, (given, write) in enumerate(writes(call, kind, inputs, errors, fault)):
+        if fault.fails_after is not None:
+            fault.before_record(number)
         new = write.record is None
         record, shown = apply(portal, write, at_ms, source)
         result = portal.shown(kind, record, shown)
@@ -169,40 +169,40 @@ def _write(
         if echo_trace and given.trace:
             result["objectWriteTraceId"] = given.trace
         results.append(result)
-    mishap.after_records(len(results))
+    fault.after_records(len(results))
     call.exchange.note(applied=[result["id"] for result in results])
-    status, body = _answer(call, ok, mishap.lose_results(results), errors)
-    return status, mishap.unfinish(body)
+    status, body = _answer(call, ok, fault.lose_results(results), errors)
+    return status, fault.unfinish(body)
 
 
 def _checked_one_by_one(
-    call: Call, kind: Kind, inputs: list[_Input], errors: list[JsonObject], mishap: Mishap
+    call: Call, kind: Kind, inputs: list[_Input], errors: list[JsonObject], fault: WriteFault
 ) -> Iterable[tuple[_Input, Write]]:
     """Each write is checked when its turn comes, because an earlier one may have taken its unique value."""
     for given in inputs:
         try:
-            write = _check(call, kind, given, mishap)
+            write = _check(call, kind, given, fault)
             check_unique(call.portal, write)
-        except Problem as problem:
-            errors.append(problem.traced(given.trace))
+        except RecordRejected as problem:
+            errors.append(problem.for_result(given.trace))
         else:
             yield given, write
 
 
 def _checked_together(
-    call: Call, kind: Kind, inputs: list[_Input], _errors: list[JsonObject], mishap: Mishap
+    call: Call, kind: Kind, inputs: list[_Input], _errors: list[JsonObject], fault: WriteFault
 ) -> Iterable[tuple[_Input, Write]]:
     """All writes are checked before the first is applied."""
     checked: list[tuple[_Input, Write]] = []
     violations: list[Violation] = []
-    first: Problem | None = None
+    first: RecordRejected | None = None
     claimed: set[tuple[str, str]] = set()
     for given in inputs:
         try:
-            write = _check(call, kind, given, mishap)
+            write = _check(call, kind, given, fault)
             check_unique(call.portal, write)
             _claim(call, kind, write, claimed)
-        except Problem as problem:
+        except RecordRejected as problem:
             violations += problem.violations
             first = first or problem
         else:
@@ -210,15 +210,15 @@ def _checked_together(
     if violations:
         raise invalid_values(violations)
     if first:
-        raise first.refusal(in_batch=True)
+        raise first.rejection(in_batch=True)
     return checked
 
 
-def _check(call: Call, kind: Kind, given: _Input, mishap: Mishap) -> Write:
-    if mishap.kind == "poison":
-        mishap.poison((given.id, given.trace), given.properties)
+def _check(call: Call, kind: Kind, given: _Input, fault: WriteFault) -> Write:
+    if fault.kind == "poison":
+        fault.poison((given.id, given.trace), given.properties)
     write = check_write(call.portal, kind, given.record, given.properties, call.version)
-    if given.unsaid:
+    if given.implicit:
         write.sent = tuple(name for name in write.sent if name != given.id_property)
     if given.record is None and given.item.get("associations"):
         write.links = check_links(call.portal, kind, given.item, call.version)
@@ -229,7 +229,7 @@ def _claim(call: Call, kind: Kind, write: Write, claimed: set[tuple[str, str]]) 
     store = call.store(kind)
     for name, value in store.unique_values(write.changes):
         if (name, value) in claimed:
-            raise Problem("VALIDATION_ERROR", f"Property {name} must be unique; {value} is in this batch twice")
+            raise RecordRejected("VALIDATION_ERROR", f"Property {name} must be unique; {value} is in this batch twice")
         claimed.add((name, value))
 
 

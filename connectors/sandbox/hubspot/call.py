@@ -8,22 +8,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.sandbox.core.gate import Exchange
-from connectors.sandbox.hubspot.errors import JsonObject, Refusal, invalid_json
+from connectors.sandbox.core.exchange import Exchange
+from connectors.sandbox.hubspot.errors import JsonObject, RequestRejected, invalid_json
 from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.record import Record
-from connectors.sandbox.hubspot.records import RecordStore, echo
+from connectors.sandbox.hubspot.record_store import RecordStore, echo
+from connectors.sandbox.hubspot.request_body import whole
 from connectors.sandbox.hubspot.schema import Schema
-from connectors.sandbox.hubspot.shapes import whole
 from connectors.wire import parse_json
 
 _FRACTION = re.compile(rb'":\s*-?(?:\d{18}|\d+[.eE])')
 
 Query = Mapping[str, list[str]]
 """Values of every parameter, in the order they came."""
-Answer = tuple[int, JsonObject | None]
-Handler = Callable[["Call"], Answer]
+HttpResponse = tuple[int, JsonObject | None]
+Handler = Callable[["Call"], HttpResponse]
 
 
 @dataclass(slots=True)
@@ -41,21 +41,21 @@ class Call:
     # ---------------------------------------------------------------- what is asked for
 
     def kind(self, param: str = "type") -> Kind:
-        """The kind of object the path names. Raises `Refusal`."""
+        """The kind of object the path names. Raises `RequestRejected`."""
         name = self.params[param]
         found = self.portal.contents.kind(name)
         if found is None:
-            raise Refusal(400, {"status": "error", "message": f"Unable to infer object type from: {name}"})
+            raise RequestRejected(400, {"status": "error", "message": f"Unable to infer object type from: {name}"})
         return found
 
     def body(self) -> JsonObject:
-        """The body; a value's text is what HubSpot takes it for (`shapes.text`). Raises `Refusal` for no object."""
+        """The body; `request_body.text` reads its values. Raises `RequestRejected` unless it is an object."""
         if self._body is None:
             self._body = _parse(self.exchange.body)
         return self._body
 
     def list_body(self) -> list[JsonObject]:
-        """The body where a list is expected. Raises `Refusal`."""
+        """The body where a list is expected. Raises `RequestRejected`."""
         parsed = _loaded(self.exchange.body)
         if not isinstance(parsed, list) or any(not isinstance(item, dict) for item in parsed):
             raise invalid_json(1, "Cannot deserialize value of type `java.util.ArrayList`")
@@ -70,7 +70,7 @@ class Call:
         return self.query[param][-1] if param in self.query else None
 
     def number(self, param: str, usual: int) -> int:
-        """A query parameter that is a whole number. Raises `Refusal`."""
+        """A query parameter that is a whole number. Raises `RequestRejected`."""
         return whole(self.asked(param), param, usual)
 
     def flag(self, param: str) -> bool:

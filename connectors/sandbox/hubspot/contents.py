@@ -8,9 +8,9 @@ from connectors.sandbox.hubspot.associations import Associations
 from connectors.sandbox.hubspot.defaults import default_schema
 from connectors.sandbox.hubspot.errors import JsonObject
 from connectors.sandbox.hubspot.kinds import CONTACTS, KINDS, Kind, by_name
-from connectors.sandbox.hubspot.moments import iso
 from connectors.sandbox.hubspot.record import Record, Source
-from connectors.sandbox.hubspot.records import RecordStore
+from connectors.sandbox.hubspot.record_store import RecordStore
+from connectors.sandbox.hubspot.timestamps import iso
 
 _FIRST_IDS = {"companies": 7945028643, "contacts": 171591000198, "deals": 21604988001, "tasks": 68310044901}
 _FIRST_CUSTOM_ID = 860247707

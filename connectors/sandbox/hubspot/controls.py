@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from connectors.sandbox.core.control import ControlError, JsonObject
-from connectors.sandbox.hubspot.human import act
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.seed import load_seed
+from connectors.sandbox.hubspot.ui_actions import perform
 
 
 class PortalControls:
@@ -38,8 +38,8 @@ class PortalControls:
         }
 
     def mutate(self, action: JsonObject) -> JsonObject:
-        """Carry out an action of a user in HubSpot's pages (`human`). Raises `ControlError`."""
-        return act(self._portal, action)
+        """Carry out an action of a user in HubSpot's pages (`ui_actions`). Raises `ControlError`."""
+        return perform(self._portal, action)
 
     def load(self, seed: JsonObject) -> None:
         """Add the records of a seed, all or none. Raises `ControlError`."""

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from connectors.sandbox.hubspot.call import Answer, Call
-from connectors.sandbox.hubspot.errors import JsonObject, Refusal, batch_error, invalid, not_found, refuse
+from connectors.sandbox.hubspot.call import Call, HttpResponse
+from connectors.sandbox.hubspot.errors import JsonObject, RequestRejected, batch_error, invalid, not_found, rejected
 from connectors.sandbox.hubspot.kinds import TASKS, Kind
-from connectors.sandbox.hubspot.moments import iso
 from connectors.sandbox.hubspot.portal import Portal
+from connectors.sandbox.hubspot.request_body import inputs_of, not_set, objects, text, whole
 from connectors.sandbox.hubspot.schema import MAX_UNIQUE, TRUE_FALSE, Property, Schema, option_of
-from connectors.sandbox.hubspot.shapes import inputs_of, not_set, objects, text, whole
+from connectors.sandbox.hubspot.timestamps import iso
 
 PAIRS = {
     "number": {"number", "calculation_equation"},
@@ -31,7 +31,7 @@ _EXISTS = "Properties.PROPERTY_WITH_NAME_EXISTS"
 
 
 def define(portal: Portal, kind: Kind, described: Mapping[str, Any]) -> Property:
-    """Create a property, or restore and redefine an archived one of that name. Raises `Refusal`."""
+    """Create a property, or restore and redefine an archived one of that name. Raises `RequestRejected`."""
     return _add(portal, kind, _parsed(portal, kind, portal.contents.schemas[kind.name], described))
 
 
@@ -41,30 +41,30 @@ def _add(portal: Portal, kind: Kind, definition: Property) -> Property:
     if existing is not None:
         message = f"A property named '{definition.name}' already exists."
         context = {"name": [definition.name]}
-        raise refuse(409, "OBJECT_ALREADY_EXISTS", message, subCategory=_EXISTS, context=context)
+        raise rejected(409, "OBJECT_ALREADY_EXISTS", message, subCategory=_EXISTS, context=context)
     schema.put(definition)
     if definition.unique:
         portal.contents.records[kind.name].index(definition.name)
     return definition
 
 
-def list_properties(call: Call) -> Answer:
+def list_properties(call: Call) -> HttpResponse:
     """200 with every definition that is (not) archived."""
     listed = call.schema(call.kind()).listed(call.flag("archived"))
     return 200, {"results": [definition.to_dated_json() for definition in listed if _readable(call, definition)]}
 
 
-def create_property(call: Call) -> Answer:
+def create_property(call: Call) -> HttpResponse:
     """201 with the definition."""
     return 201, define(call.portal, call.kind(), _plain(call.body())).to_dated_json()
 
 
-def get_property(call: Call) -> Answer:
+def get_property(call: Call) -> HttpResponse:
     """200 with the definition."""
     return 200, _found(call, call.flag("archived")).to_dated_json()
 
 
-def patch_property(call: Call) -> Answer:
+def patch_property(call: Call) -> HttpResponse:
     """200 with the definition; ``options`` replaces the whole list; ``hasUniqueValue`` is ignored."""
     definition, body = _found(call, archived=False), _plain(call.body())
     if definition.defined_by_hubspot and body.keys() - {"options", "label", "description"}:
@@ -89,14 +89,14 @@ def patch_property(call: Call) -> Answer:
     return 200, changed.to_dated_json()
 
 
-def delete_property(call: Call) -> Answer:
+def delete_property(call: Call) -> HttpResponse:
     """204; the definition is archived and can be restored by creating it again."""
     definition = _found(call, archived=False)
     _archive(call, definition)
     return 204, None
 
 
-def batch_create(call: Call) -> Answer:
+def batch_create(call: Call) -> HttpResponse:
     """201, or 207 with an error for every name that exists; nothing is made when another one is wrong."""
     kind = call.kind()
     made: list[JsonObject] = []
@@ -105,12 +105,12 @@ def batch_create(call: Call) -> Answer:
     for definition in [_parsed(call.portal, kind, schema, _plain(described)) for described in inputs]:
         try:
             made.append(_add(call.portal, kind, definition).to_json())
-        except Refusal as refusal:
-            errors.append({name: value for name, value in refusal.body.items() if name != "correlationId"})
+        except RequestRejected as rejection:
+            errors.append({name: value for name, value in rejection.body.items() if name != "correlationId"})
     return _batch_answer(call, 201, made, errors)
 
 
-def batch_read(call: Call) -> Answer:
+def batch_read(call: Call) -> HttpResponse:
     """200, or 207 with an error naming those that do not exist."""
     body, schema = call.body(), call.schema(call.kind())
     archived = body.get("archived") is True
@@ -122,7 +122,7 @@ def batch_read(call: Call) -> Answer:
     return _batch_answer(call, 200, [known.to_dated_json() for known in found], errors)
 
 
-def batch_archive(call: Call) -> Answer:
+def batch_archive(call: Call) -> HttpResponse:
     """204, unknown names included."""
     schema = call.schema(call.kind())
     for item in inputs_of(call.body(), 100):
@@ -187,7 +187,7 @@ def _known_group(schema: Schema, name: str) -> str:
 
 
 def order_of(described: Mapping[str, Any], usual: int) -> int:
-    """Where a definition is shown; -1 leaves it to HubSpot. Raises `Refusal`."""
+    """Where a definition is shown; -1 leaves it to HubSpot. Raises `RequestRejected`."""
     return (
         usual
         if str(described.get("displayOrder", "")) == "-1"
@@ -223,7 +223,7 @@ def _hint(described: Mapping[str, Any]) -> str | None:
 
 
 def require(body: Mapping[str, Any], names: tuple[str, ...]) -> None:
-    """Refuse a body that lacks one of ``names``. Raises `Refusal`."""
+    """Refuse a body that lacks one of ``names``. Raises `RequestRejected`."""
     if missing := [name for name in names if not text(body, name)]:
         raise not_set(missing)
 
@@ -251,7 +251,7 @@ def _archive(call: Call, definition: Property) -> None:
     call.store(call.kind()).forget_index(definition.name)
 
 
-def _batch_answer(call: Call, ok: int, results: list[JsonObject], errors: list[JsonObject]) -> Answer:
+def _batch_answer(call: Call, ok: int, results: list[JsonObject], errors: list[JsonObject]) -> HttpResponse:
     body: JsonObject = {
         "completedAt": iso(call.portal.now_ms()),
         "status": "COMPLETE",

@@ -19,7 +19,7 @@ NOT_GRANTED = (
 )
 
 
-class Refusal(Exception):
+class RequestRejected(Exception):
     """The whole call is refused with ``status``. ``body`` lacks only its correlation id."""
 
     def __init__(self, status: int, body: JsonObject, headers: dict[str, str] | None = None) -> None:
@@ -46,22 +46,22 @@ class Violation:
         return {"message": self.message, "code": self.code, "context": {"propertyName": [self.name]}}
 
 
-def refuse(status: int, category: str, message: str, **more: Any) -> Refusal:
+def rejected(status: int, category: str, message: str, **more: Any) -> RequestRejected:
     """A refusal with HubSpot's usual body."""
-    return Refusal(status, {"status": "error", "message": message, "category": category, **more})
+    return RequestRejected(status, {"status": "error", "message": message, "category": category, **more})
 
 
-def invalid(message: str, **more: Any) -> Refusal:
+def invalid(message: str, **more: Any) -> RequestRejected:
     """400 VALIDATION_ERROR."""
-    return refuse(400, "VALIDATION_ERROR", message, **more)
+    return rejected(400, "VALIDATION_ERROR", message, **more)
 
 
-def not_found(message: str = "resource not found", **more: Any) -> Refusal:
+def not_found(message: str = "resource not found", **more: Any) -> RequestRejected:
     """404 OBJECT_NOT_FOUND."""
-    return refuse(404, "OBJECT_NOT_FOUND", message, **more)
+    return rejected(404, "OBJECT_NOT_FOUND", message, **more)
 
 
-def invalid_json(column: int, what: str) -> Refusal:
+def invalid_json(column: int, what: str) -> RequestRejected:
     """400 for a body that does not fit what the call expects."""
     return invalid(f"Invalid input JSON on line 1, column {column}: {what}")
 
@@ -72,7 +72,7 @@ def values_message(violations: Sequence[Violation]) -> str:
     return f"Property values were not valid: {listed}"
 
 
-def invalid_values(violations: Sequence[Violation]) -> Refusal:
+def invalid_values(violations: Sequence[Violation]) -> RequestRejected:
     """400 for the whole call because of property values.
 
     ``errors`` is shorter than the list in the message when the last one repeats an earlier one, as recorded:
@@ -90,27 +90,27 @@ def batch_error(category: str, message: str, **context: Sequence[str]) -> JsonOb
     return {"status": "error", "category": category, "message": message, "context": listed}
 
 
-def duplicate_ids(ids: Sequence[str]) -> Refusal:
+def duplicate_ids(ids: Sequence[str]) -> RequestRejected:
     """400 for a batch that names a record twice."""
     shown = ", ".join(ids)
     return invalid(f"Duplicate IDs found in batch input: [{shown}]. IDs must be unique", context={"ids": list(ids)})
 
 
-def missing_scopes(scopes: Sequence[str]) -> Refusal:
+def missing_scopes(scopes: Sequence[str]) -> RequestRejected:
     """403 for a token that lacks one of ``scopes``."""
     detail = {
         "message": "One or more of the following scopes are required.",
         "context": {"requiredGranularScopes": list(scopes)},
     }
-    return refuse(403, "MISSING_SCOPES", NOT_GRANTED, errors=[detail])
+    return rejected(403, "MISSING_SCOPES", NOT_GRANTED, errors=[detail])
 
 
-def secondly_limit() -> Refusal:
+def secondly_limit() -> RequestRejected:
     """429 of search; it has no ``policyName`` and no ``errorType``."""
-    return refuse(429, "RATE_LIMITS", "You have reached your secondly limit.")
+    return rejected(429, "RATE_LIMITS", "You have reached your secondly limit.")
 
 
-def burst_limit(app_id: str) -> Refusal:
+def burst_limit(app_id: str) -> RequestRejected:
     """429 of the ten-second window."""
     body = {
         "status": "error",
@@ -119,10 +119,10 @@ def burst_limit(app_id: str) -> Refusal:
         "policyName": "TEN_SECONDLY_ROLLING",
         "groupName": f"publicapi:private-app-api-calls-ten-secondly:{app_id}",
     }
-    return Refusal(429, body)
+    return RequestRejected(429, body)
 
 
-def daily_limit(request_id: str) -> Refusal:
+def daily_limit(request_id: str) -> RequestRejected:
     """429 of the portal's day."""
     body = {
         "status": "error",
@@ -131,9 +131,9 @@ def daily_limit(request_id: str) -> Refusal:
         "policyName": "DAILY",
         "requestId": request_id,
     }
-    return Refusal(429, body)
+    return RequestRejected(429, body)
 
 
-def locked() -> Refusal:
+def locked() -> RequestRejected:
     """423 while other writes hold the records."""
-    return refuse(423, "LOCKED", "The resource is currently locked. Please wait 2 seconds before trying again.")
+    return rejected(423, "LOCKED", "The resource is currently locked. Please wait 2 seconds before trying again.")

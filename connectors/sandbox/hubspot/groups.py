@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from connectors.sandbox.hubspot.call import Answer, Call
+from connectors.sandbox.hubspot.call import Call, HttpResponse
 from connectors.sandbox.hubspot.definitions import order_of, require
-from connectors.sandbox.hubspot.errors import invalid, not_found, refuse
+from connectors.sandbox.hubspot.errors import invalid, not_found, rejected
+from connectors.sandbox.hubspot.request_body import text
 from connectors.sandbox.hubspot.schema import Group
-from connectors.sandbox.hubspot.shapes import text
 
 
-def list_groups(call: Call) -> Answer:
+def list_groups(call: Call) -> HttpResponse:
     """200 with every group."""
     return 200, {"results": [group.to_json() for group in call.schema(call.kind()).groups.values()]}
 
 
-def get_group(call: Call) -> Answer:
+def get_group(call: Call) -> HttpResponse:
     """200 with the group."""
     group = call.schema(call.kind()).groups.get(call.params["name"])
     if group is None:
@@ -22,18 +22,18 @@ def get_group(call: Call) -> Answer:
     return 200, group.to_json()
 
 
-def create_group(call: Call) -> Answer:
+def create_group(call: Call) -> HttpResponse:
     """201 with the group."""
     body, schema = call.body(), call.schema(call.kind())
     require(body, ("name", "label"))
     group = Group(text(body, "name"), text(body, "label"), order_of(body, -1))
     if group.name in schema.groups:
-        raise refuse(409, "OBJECT_ALREADY_EXISTS", f"A property group named '{group.name}' already exists.")
+        raise rejected(409, "OBJECT_ALREADY_EXISTS", f"A property group named '{group.name}' already exists.")
     schema.put_group(group)
     return 201, group.to_json()
 
 
-def patch_group(call: Call) -> Answer:
+def patch_group(call: Call) -> HttpResponse:
     """200 with the group."""
     get_group(call)
     body, schema = call.body(), call.schema(call.kind())
@@ -43,7 +43,7 @@ def patch_group(call: Call) -> Answer:
     return 200, group.to_json()
 
 
-def delete_group(call: Call) -> Answer:
+def delete_group(call: Call) -> HttpResponse:
     """204; 400 while a property is in it."""
     get_group(call)
     schema, name = call.schema(call.kind()), call.params["name"]

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from connectors.sandbox.hubspot.errors import JsonObject, Refusal, burst_limit, daily_limit, secondly_limit
+from connectors.sandbox.hubspot.errors import JsonObject, RequestRejected, burst_limit, daily_limit, secondly_limit
 
 Bucket = Literal["core", "search", "association", "open"]
 """Which limits a path falls under: search and association batches are exempt from the ten seconds, logins from all."""
@@ -42,13 +42,22 @@ class Limits:
         """The portal's day and the calls of it, for `take_up`."""
         return {"day": self._day, "used": self.used_today}
 
-    def take_up(self, usage: JsonObject) -> None:
+    def resume(self, usage: JsonObject) -> None:
         """Go on counting from there."""
         self._day, self.used_today = str(usage["day"]), int(usage["used"])
 
-    def refusal(
-        self, bucket: Bucket, app: str, at: float, *, plan_max: int, search_max: int, daily: int, day: str, others: int
-    ) -> Refusal | None:
+    def rejection(
+        self,
+        bucket: Bucket,
+        app: str,
+        at: float,
+        *,
+        plan_max: int,
+        search_max: int,
+        daily: int,
+        day: str,
+        foreign_calls: int,
+    ) -> RequestRejected | None:
         """The 429 this call gets, or None after counting it.
 
         ``day`` names the portal's current day; ``others`` is what other apps took from the window. A refused
@@ -67,14 +76,14 @@ class Limits:
             self._search = Counter({second: self._search[second] + 1})
         elif bucket == "core":
             window = self._window(app, second)
-            if len(window) + others >= plan_max:
+            if len(window) + foreign_calls >= plan_max:
                 return burst_limit(self._app_id)
             window.append(second)
         self.used_today += 1
         return None
 
     def headers(
-        self, bucket: Bucket, app: str, at: float, plan_max: int, daily: int | None, others: int
+        self, bucket: Bucket, app: str, at: float, plan_max: int, daily: int | None, foreign_calls: int
     ) -> list[tuple[str, str]]:
         """The rate headers of an answer. ``daily`` is None for OAuth apps, which are not told.
 
@@ -82,7 +91,7 @@ class Limits:
         """
         shown: list[tuple[str, str]] = []
         if bucket == "core":
-            used = len(self._window(app, int(at))) + others
+            used = len(self._window(app, int(at))) + foreign_calls
             in_second = sum(1 for second in self._window(app, int(at)) if second == int(at))
             secondly = plan_max // WINDOW_S
             shown += [

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from connectors.sandbox.hubspot.associations import TYPES, AssociationType, Node, type_with_id
-from connectors.sandbox.hubspot.call import Answer, Call
+from connectors.sandbox.hubspot.call import Call, HttpResponse
 from connectors.sandbox.hubspot.errors import JsonObject, batch_error, invalid, not_found
 from connectors.sandbox.hubspot.kinds import Kind
-from connectors.sandbox.hubspot.moments import iso
-from connectors.sandbox.hubspot.shapes import an_object, inputs_of, not_set, objects, text
+from connectors.sandbox.hubspot.request_body import an_object, inputs_of, not_set, objects, text
+from connectors.sandbox.hubspot.timestamps import iso
 from connectors.sandbox.hubspot.writes import STRICT, not_permitted
 
 MOST_CREATED = 2000
@@ -19,14 +19,14 @@ LONGEST_PAGE = 500
 _CATEGORY = "HUBSPOT_DEFINED"
 
 
-def associate_default(call: Call) -> Answer:
+def associate_default(call: Call) -> HttpResponse:
     """200; associates one pair without a label, in both directions."""
     a, b = _pair(call)
     _permit(call)
     return 200, _batch(call, _defaults(a, b, call.portal.contents.associations.associate_plainly(a, b)), [])[1]
 
 
-def associate(call: Call) -> Answer:
+def associate(call: Call) -> HttpResponse:
     """201 (200 on 2026-09) with the labels of the pair."""
     a, b = _pair(call)
     _permit(call)
@@ -35,7 +35,7 @@ def associate(call: Call) -> Answer:
     return _created(call), _labels(call, a, b, types)
 
 
-def dissociate(call: Call) -> Answer:
+def dissociate(call: Call) -> HttpResponse:
     """204, whether there was an association or not."""
     a, b = _nodes(call, call.params["id"], call.params["id2"])
     if a is not None and b is not None:
@@ -43,7 +43,7 @@ def dissociate(call: Call) -> Answer:
     return 204, None
 
 
-def list_associated(call: Call) -> Answer:
+def list_associated(call: Call) -> HttpResponse:
     """200 with a page of associated records of one kind; ``after`` is the id to go on from."""
     kind, other = call.kind(), call.kind("to")
     node = _node(call, kind, call.params["id"])
@@ -59,20 +59,20 @@ def list_associated(call: Call) -> Answer:
     return 200, body
 
 
-def labels(call: Call) -> Answer:
+def labels(call: Call) -> HttpResponse:
     """200 with the association types between two kinds."""
     pair = _kinds(call)
     return 200, {"results": [_typed(known) for known in TYPES[pair]]}
 
 
-def types_v3(call: Call) -> Answer:
+def types_v3(call: Call) -> HttpResponse:
     """200 with the association types by their old names."""
     pair = _kinds(call)
     name = f"{call.kind().singular}_to_{call.kind('to').singular}"
     return 200, {"results": [{"id": str(known.id), "name": name} for known in TYPES[pair]]}
 
 
-def batch_default(call: Call) -> Answer:
+def batch_default(call: Call) -> HttpResponse:
     """200, or 207 when some records do not exist."""
 
     def one(a: Node, b: Node, _item: JsonObject) -> list[JsonObject]:
@@ -81,7 +81,7 @@ def batch_default(call: Call) -> Answer:
     return _each_pair(call, one, 200)
 
 
-def batch_create(call: Call) -> Answer:
+def batch_create(call: Call) -> HttpResponse:
     """201 (200 on 2026-09), or 207."""
     pair = _kinds(call)
 
@@ -97,7 +97,7 @@ def batch_create(call: Call) -> Answer:
     return _each_pair(call, one_v3 if call.version == "v3" else one, _created(call))
 
 
-def batch_archive(call: Call) -> Answer:
+def batch_archive(call: Call) -> HttpResponse:
     """204, unknown records and associations included."""
     _kinds(call)
     for item in inputs_of(call.body(), MOST_CREATED):
@@ -109,7 +109,7 @@ def batch_archive(call: Call) -> Answer:
     return 204, None
 
 
-def batch_labels_archive(call: Call) -> Answer:
+def batch_labels_archive(call: Call) -> HttpResponse:
     """204; removes only the named association types."""
     pair = _kinds(call)
     for item in inputs_of(call.body(), MOST_CREATED):
@@ -119,7 +119,7 @@ def batch_labels_archive(call: Call) -> Answer:
     return 204, None
 
 
-def batch_read(call: Call) -> Answer:
+def batch_read(call: Call) -> HttpResponse:
     """200, or 207 when some records do not exist or have no association."""
     kind, other = call.kind(), call.kind("to")
     _kinds(call)
@@ -148,7 +148,7 @@ def batch_read(call: Call) -> Answer:
 # -------------------------------------------------------------------------------- shared
 
 
-def _each_pair(call: Call, act: Callable[[Node, Node, JsonObject], list[JsonObject]], ok: int) -> Answer:
+def _each_pair(call: Call, connect: Callable[[Node, Node, JsonObject], list[JsonObject]], ok: int) -> HttpResponse:
     _kinds(call)
     _permit(call)
     results: list[JsonObject] = []
@@ -163,12 +163,12 @@ def _each_pair(call: Call, act: Callable[[Node, Node, JsonObject], list[JsonObje
             message = "One or more objects in the association do not exist. Check that ids are valid."
             errors.append(batch_error("OBJECT_NOT_FOUND", message, ids=ids))
         else:
-            results += act(a, b, item)
+            results += connect(a, b, item)
     status, body = _batch(call, results, errors)
     return (status if errors else ok), body
 
 
-def _batch(call: Call, results: list[JsonObject], errors: list[JsonObject]) -> Answer:
+def _batch(call: Call, results: list[JsonObject], errors: list[JsonObject]) -> HttpResponse:
     call.portal.shuffle(results)
     body: JsonObject = {
         "completedAt": iso(call.portal.now_ms()),

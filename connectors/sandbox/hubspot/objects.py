@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from connectors.sandbox.hubspot.call import Answer, Call
+from connectors.sandbox.hubspot.call import Call, HttpResponse
 from connectors.sandbox.hubspot.errors import JsonObject, invalid, not_found
+from connectors.sandbox.hubspot.faults import WriteFault
 from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
-from connectors.sandbox.hubspot.mishaps import Mishap
-from connectors.sandbox.hubspot.moments import iso
 from connectors.sandbox.hubspot.record import Record
-from connectors.sandbox.hubspot.shapes import not_set, properties_of, text
-from connectors.sandbox.hubspot.writes import Problem, Write, apply, check_links, check_unique, check_write
+from connectors.sandbox.hubspot.request_body import not_set, properties_of, text
+from connectors.sandbox.hubspot.timestamps import iso
+from connectors.sandbox.hubspot.writes import RecordRejected, Write, apply, check_links, check_unique, check_write
 
 LONGEST_PAGE = 100
 LONGEST_PAGE_WITH_HISTORY = 50
 
 
-def list_records(call: Call) -> Answer:
+def list_records(call: Call) -> HttpResponse:
     """A page of records, oldest first; ``after`` is the id to go on from."""
     kind, store = call.kind(), call.store(call.kind())
     history = call.names("propertiesWithHistory")
@@ -34,25 +34,25 @@ def list_records(call: Call) -> Answer:
     return 200, body
 
 
-def create_record(call: Call) -> Answer:
+def create_record(call: Call) -> HttpResponse:
     """201 with the new record."""
     kind, body = call.kind(), call.body()
-    mishap = Mishap.of(call)
-    mishap.before_write(call, kind, [body])
+    fault = WriteFault.of(call)
+    fault.before_write(call, kind, [body])
     call.exchange.records = 1
     properties = properties_of(body, call.exchange.body)
     try:
-        mishap.poison((), properties)
+        fault.poison((), properties)
         write = check_write(call.portal, kind, None, properties, call.version)
         check_unique(call.portal, write)
         if body.get("associations"):
             write.links = check_links(call.portal, kind, body, call.version)
-    except Problem as problem:
-        raise problem.refusal(in_batch=False) from None
+    except RecordRejected as problem:
+        raise problem.rejection(in_batch=False) from None
     return 201, _written(call, kind, write)
 
 
-def get_record(call: Call) -> Answer:
+def get_record(call: Call) -> HttpResponse:
     """200 with the record, its history and associations as asked for."""
     kind = call.kind()
     record = _found(call, kind, archived=call.flag("archived"))
@@ -60,24 +60,24 @@ def get_record(call: Call) -> Answer:
     return 200, _shown(call, kind, record, names)
 
 
-def patch_record(call: Call) -> Answer:
+def patch_record(call: Call) -> HttpResponse:
     """200 with what was sent."""
     kind = call.kind()
-    mishap = Mishap.of(call)
-    mishap.before_write(call, kind, [call.body()])
+    fault = WriteFault.of(call)
+    fault.before_write(call, kind, [call.body()])
     call.exchange.records = 1
     record = _found(call, kind)
     properties = properties_of(call.body(), call.exchange.body)
     try:
-        mishap.poison((record.id,), properties)
+        fault.poison((record.id,), properties)
         write = check_write(call.portal, kind, record, properties, call.version)
         check_unique(call.portal, write)
-    except Problem as problem:
-        raise problem.refusal(in_batch=False) from None
+    except RecordRejected as problem:
+        raise problem.rejection(in_batch=False) from None
     return 200, _written(call, kind, write)
 
 
-def delete_record(call: Call) -> Answer:
+def delete_record(call: Call) -> HttpResponse:
     """204, for an unknown id too."""
     store = call.store(call.kind())
     call.exchange.records = 1
@@ -86,7 +86,7 @@ def delete_record(call: Call) -> Answer:
     return 204, None
 
 
-def merge_records(call: Call) -> Answer:
+def merge_records(call: Call) -> HttpResponse:
     """200 with the survivor; the other id answers as the survivor from now on."""
     kind, body = call.kind(), call.body()
     store = call.store(kind)
@@ -98,7 +98,7 @@ def merge_records(call: Call) -> Answer:
     return 200, call.read_echo(kind, survivor, call.known_names(kind, []))
 
 
-def gdpr_delete(call: Call) -> Answer:
+def gdpr_delete(call: Call) -> HttpResponse:
     """204; the contact is gone for good, also from the archive and from search."""
     if call.kind() is not CONTACTS:
         raise not_found()

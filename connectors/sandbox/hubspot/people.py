@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from connectors.sandbox.hubspot.call import Answer, Call
+from connectors.sandbox.hubspot.call import Call, HttpResponse
 from connectors.sandbox.hubspot.contents import PortalOwner
 from connectors.sandbox.hubspot.defaults import CLOSED_LOST, CLOSED_WON, STAGES
-from connectors.sandbox.hubspot.errors import JsonObject, invalid, not_found, refuse
+from connectors.sandbox.hubspot.errors import JsonObject, invalid, not_found, rejected
 from connectors.sandbox.hubspot.kinds import DEALS, KINDS, Kind
-from connectors.sandbox.hubspot.moments import iso
+from connectors.sandbox.hubspot.timestamps import iso
 
 LONGEST_PAGE = 500
 SCHEMAS_SCOPE = "crm.schemas.custom.read"
 
 
-def list_owners(call: Call) -> Answer:
+def list_owners(call: Call) -> HttpResponse:
     """200 with a page of active, or archived, owners."""
     limit, after = call.number("limit", 100), call.number("after", 0)
     if not 0 < limit <= LONGEST_PAGE:
@@ -34,7 +34,7 @@ def list_owners(call: Call) -> Answer:
     return 200, body
 
 
-def get_owner(call: Call) -> Answer:
+def get_owner(call: Call) -> HttpResponse:
     """200 with the owner of an owner id or, with ``idProperty=userId``, a user id."""
     by_user, archived = call.asked("idProperty") == "userId", call.flag("archived")
 
@@ -47,24 +47,24 @@ def get_owner(call: Call) -> Answer:
     raise not_found()
 
 
-def list_pipelines(call: Call) -> Answer:
+def list_pipelines(call: Call) -> HttpResponse:
     """200 with the one pipeline deals have."""
     return 200, {"results": [_pipeline(call)]}
 
 
-def get_pipeline(call: Call) -> Answer:
+def get_pipeline(call: Call) -> HttpResponse:
     """200 with the pipeline."""
     if call.params["id"] != "default":
         raise not_found()
     return 200, _pipeline(call)
 
 
-def list_stages(call: Call) -> Answer:
+def list_stages(call: Call) -> HttpResponse:
     """200 with the stages of the pipeline."""
     return 200, {"results": get_pipeline(call)[1]["stages"]}  # type: ignore[index]
 
 
-def account_details(call: Call) -> Answer:
+def account_details(call: Call) -> HttpResponse:
     """200 with the portal's id, time zone and currency."""
     options = call.portal.options
     offset = datetime.fromtimestamp(call.at_ms / 1000, ZoneInfo(options.time_zone)).utcoffset()
@@ -82,7 +82,7 @@ def account_details(call: Call) -> Answer:
     }
 
 
-def daily_usage(call: Call) -> Answer:
+def daily_usage(call: Call) -> HttpResponse:
     """200 with the calls private apps made today."""
     options, limits = call.portal.options, call.portal.limits
     usage = {
@@ -95,11 +95,11 @@ def daily_usage(call: Call) -> Answer:
     return 200, {"results": [usage]}
 
 
-def list_schemas(call: Call) -> Answer:
+def list_schemas(call: Call) -> HttpResponse:
     """200 with the custom objects; 403 in its own form for a token that may not see them (recorded)."""
     if SCHEMAS_SCOPE not in call.portal.access.scopes:
         context = {"requiredGranularScopes": ["custom-object-read"], "links": ["https://developers.hubspot.com/scopes"]}
-        raise refuse(403, "MISSING_SCOPES", "One or more of the following scopes are required.", context=context)
+        raise rejected(403, "MISSING_SCOPES", "One or more of the following scopes are required.", context=context)
     custom = [kind for kind in call.portal.contents.kinds if kind not in KINDS]
     return 200, {"results": [_schema(call, kind) for kind in custom]}
 

@@ -11,9 +11,9 @@ from connectors.sandbox.hubspot.auth import Access
 from connectors.sandbox.hubspot.contents import Contents
 from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.limits import WINDOW_S, Competitor, Limits
-from connectors.sandbox.hubspot.moments import iso
 from connectors.sandbox.hubspot.options import Options
 from connectors.sandbox.hubspot.record import Record, Source
+from connectors.sandbox.hubspot.timestamps import iso
 
 _ACCESS_OPTIONS = {"token", "scopes", "token_revoked", "oauth"}
 
@@ -39,14 +39,14 @@ class Portal:
         """The portal's time."""
         return int(self.sim.clock.timestamp() * 1000)
 
-    def others(self) -> int:
+    def foreign_calls(self) -> int:
         """Calls of the window that other apps have taken."""
         return self.options.competing_rps * WINDOW_S + self.competitor.takes(self.now_ms())
 
     def shuffle(self, results: list[JsonObject]) -> None:
         """Put the results of a batch into another order, as HubSpot does; which one the seed decides."""
-        dice = self.sim.random.random
-        results.sort(key=lambda _result: dice())
+        rng = self.sim.random.random
+        results.sort(key=lambda _result: rng())
 
     def shown(self, kind: Kind, record: Record, properties: dict[str, Any]) -> JsonObject:
         """A record as every answer shows it, with these properties."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from connectors.sandbox.hubspot.moments import iso
+from connectors.sandbox.hubspot.timestamps import iso
 
 Values = dict[str, str]
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
 
-from connectors.sandbox.hubspot import batch, definitions, groups, links, logins, objects, people
+from connectors.sandbox.hubspot import batch, definitions, groups, links, oauth, objects, people
 from connectors.sandbox.hubspot.call import Handler
 from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.limits import Bucket
@@ -167,12 +167,12 @@ _FAMILIES: dict[str, list[Route]] = {
         ("GET", "api-usage/daily/private-apps", people.daily_usage),
     ),
     "oauth": _routes(
-        ("POST", "token", logins.token_exchange, "write", "open"),
-        ("POST", "token/introspect", logins.introspect, "read", "open"),
-        ("POST", "token/revoke", logins.revoke, "write", "open"),
-        ("GET", "access-tokens/{token}", logins.access_token, "read", "open"),
-        ("GET", "refresh-tokens/{token}", logins.refresh_token, "read", "open"),
-        ("POST", "private-apps/get/access-token-info", logins.token_info, "read"),
+        ("POST", "token", oauth.token_exchange, "write", "open"),
+        ("POST", "token/introspect", oauth.introspect, "read", "open"),
+        ("POST", "token/revoke", oauth.revoke, "write", "open"),
+        ("GET", "access-tokens/{token}", oauth.access_token, "read", "open"),
+        ("GET", "refresh-tokens/{token}", oauth.refresh_token, "read", "open"),
+        ("POST", "private-apps/get/access-token-info", oauth.token_info, "read"),
     ),
 }
 _TABLE: dict[tuple[str, str, int], list[Route]] = {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from connectors.sandbox.hubspot.errors import JsonObject
-from connectors.sandbox.hubspot.moments import iso
+from connectors.sandbox.hubspot.timestamps import iso
 
 MAX_UNIQUE = 10
 

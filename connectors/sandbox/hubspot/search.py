@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.sandbox.hubspot.call import Answer, Call
+from connectors.sandbox.hubspot.call import Call, HttpResponse
 from connectors.sandbox.hubspot.errors import JsonObject, invalid
 from connectors.sandbox.hubspot.kinds import Kind
-from connectors.sandbox.hubspot.moments import milliseconds
 from connectors.sandbox.hubspot.record import Record
+from connectors.sandbox.hubspot.request_body import objects, text, texts, whole
 from connectors.sandbox.hubspot.schema import Property
-from connectors.sandbox.hubspot.shapes import objects, text, texts, whole
+from connectors.sandbox.hubspot.timestamps import milliseconds
 
 LONGEST_PAGE = 200
 MOST_RESULTS = 10_000
@@ -32,7 +32,7 @@ Test = Callable[[Mapping[str, str], Record], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
+class _SearchRequest:
     groups: list[list[Test]]
     query: list[str]
     sort: str
@@ -41,7 +41,7 @@ class _Wanted:
     after: int
 
 
-def search(call: Call) -> Answer:
+def search(call: Call) -> HttpResponse:
     """200 with a page of the records that matched ``search_lag`` seconds ago, less those archived since."""
     kind, body = call.kind(), call.body()
     wanted = _wanted(call, kind, body)
@@ -65,14 +65,14 @@ def search(call: Call) -> Answer:
     return 200, body
 
 
-def _wanted(call: Call, kind: Kind, body: JsonObject) -> _Wanted:
+def _wanted(call: Call, kind: Kind, body: JsonObject) -> _SearchRequest:
     groups = [objects(group, "filters") for group in objects(body, "filterGroups")]
     if not groups and objects(body, "filters"):
         groups = [objects(body, "filters")]
     sizes = [len(filters) for filters in groups]
     query, sorts = text(body, "query"), body.get("sorts") or []
     limit, after = whole(body.get("limit"), "limit", 10), whole(body.get("after") or None, "after", 0)
-    refusals = {
+    rules = {
         f"limit must be between 1 and {LONGEST_PAGE}": not 0 < limit <= LONGEST_PAGE,
         f"Paging through more than {MOST_RESULTS} results is not possible": after + limit > MOST_RESULTS,
         f"filterGroups must have at most {MOST_GROUPS} groups": len(groups) > MOST_GROUPS,
@@ -81,13 +81,13 @@ def _wanted(call: Call, kind: Kind, body: JsonObject) -> _Wanted:
         f"query must have at most {LONGEST_QUERY} characters": len(query) > LONGEST_QUERY,
         "At most one sort is supported": not isinstance(sorts, list) or len(sorts) > 1,
     }
-    for message, refused in refusals.items():
-        if refused:
+    for message, broken in rules.items():
+        if broken:
             raise invalid(f"There was a problem with the request. {message}.")
     tests = [[_test(call, kind, described) for described in filters] for filters in groups]
     name, descending = _sorting(kind, sorts)
     _defined(call, kind, name)
-    return _Wanted(tests, query.lower().split(), name, descending, limit, after)
+    return _SearchRequest(tests, query.lower().split(), name, descending, limit, after)
 
 
 def _sorting(kind: Kind, sorts: list[Any]) -> tuple[str, bool]:
@@ -99,7 +99,7 @@ def _sorting(kind: Kind, sorts: list[Any]) -> tuple[str, bool]:
     return text(sort, "propertyName"), sort.get("direction") == "DESCENDING"
 
 
-def _matches(kind: Kind, wanted: _Wanted, values: Mapping[str, str], record: Record) -> bool:
+def _matches(kind: Kind, wanted: _SearchRequest, values: Mapping[str, str], record: Record) -> bool:
     if wanted.query:
         shown = " ".join(values.get(name, "") for name in kind.searched).lower()
         if not all(word in shown for word in wanted.query):
@@ -107,7 +107,7 @@ def _matches(kind: Kind, wanted: _Wanted, values: Mapping[str, str], record: Rec
     return not wanted.groups or any(all(test(values, record) for test in group) for group in wanted.groups)
 
 
-def _sort(call: Call, kind: Kind, wanted: _Wanted, found: list[tuple[Record, Mapping[str, str]]]) -> None:
+def _sort(call: Call, kind: Kind, wanted: _SearchRequest, found: list[tuple[Record, Mapping[str, str]]]) -> None:
     comparable = _comparing(_defined(call, kind, wanted.sort))
     missing = float("-inf")
 
@@ -143,7 +143,7 @@ def _comparing(definition: Property) -> Callable[[str], Comparable | None]:
     """How values of a property are compared: numbers and moments by size, text in lower case."""
     if definition.type == "number":
         return _number
-    return _moment if definition.type in ("date", "datetime") else _lower
+    return _timestamp if definition.type in ("date", "datetime") else _lower
 
 
 def _parts(definition: Property) -> Callable[[str], list[Comparable | None]]:
@@ -161,7 +161,7 @@ def _number(value: str) -> float | None:
         return None
 
 
-def _moment(value: str) -> float | None:
+def _timestamp(value: str) -> float | None:
     return milliseconds(value) if value else None
 
 

@@ -10,7 +10,7 @@
 the domain or the position (from 0) of a company of the seed. Search sees seeded records at once.
 
 ``options`` are those of `hubspot.options`. ``stored``, which `as_seed` writes, holds a portal as it was
-(`hubspot.kept`); both are loaded first.
+(`hubspot.serialization`); both are loaded first.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from typing import Any
 from connectors.sandbox.core.control import ControlError, JsonObject
 from connectors.sandbox.hubspot.associations import TYPES, Node
 from connectors.sandbox.hubspot.definitions import define
-from connectors.sandbox.hubspot.errors import Refusal
-from connectors.sandbox.hubspot.kept import load_stored, stored_of
+from connectors.sandbox.hubspot.errors import RequestRejected
 from connectors.sandbox.hubspot.kinds import COMPANIES, Kind, custom_kind
-from connectors.sandbox.hubspot.moments import milliseconds
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.record import Source
-from connectors.sandbox.hubspot.writes import Problem, apply, check_unique, check_write
+from connectors.sandbox.hubspot.serialization import dump_portal, restore_dump
+from connectors.sandbox.hubspot.timestamps import milliseconds
+from connectors.sandbox.hubspot.writes import RecordRejected, apply, check_unique, check_write
 
 _IMPORT = Source("IMPORT", "seed")
 _PARTS = {"options", "stored", "objects", "owners", "properties", "records"}
@@ -39,7 +39,7 @@ def as_seed(portal: Portal) -> JsonObject:
 
     Credentials, calls counted against a limit, and what a lagging search does not see yet are left out.
     """
-    return {"options": portal.options.to_json(), "stored": stored_of(portal)}
+    return {"options": portal.options.to_json(), "stored": dump_portal(portal)}
 
 
 def load_seed(portal: Portal, seed: Mapping[str, Any]) -> None:
@@ -77,7 +77,7 @@ def _load_past(portal: Portal, seed: Mapping[str, Any]) -> None:
     try:
         portal.options = portal.options.changed(dict(seed.get("options", {})))
         if "stored" in seed:
-            load_stored(portal, seed["stored"])
+            restore_dump(portal, seed["stored"])
     except ControlError:
         raise
     except (KeyError, TypeError, AttributeError, ValueError) as problem:
@@ -107,8 +107,8 @@ class _Loading:
         for described in definitions:
             try:
                 define(self._portal, kind, described)
-            except Refusal as refusal:
-                raise ControlError(f"properties of {kind.name}: {refusal}") from None
+            except RequestRejected as rejection:
+                raise ControlError(f"properties of {kind.name}: {rejection}") from None
 
     def record(self, kind: Kind, place: int, entry: Mapping[str, Any]) -> None:
         where = f"{kind.name}[{place}]"
@@ -119,8 +119,8 @@ class _Loading:
         try:
             write = check_write(self._portal, kind, None, properties, "v3")
             check_unique(self._portal, write)
-        except Problem as problem:
-            raise ControlError(f"{where}: {problem.refusal(in_batch=False)}") from None
+        except RecordRejected as problem:
+            raise ControlError(f"{where}: {problem.rejection(in_batch=False)}") from None
         wanted = str(entry["id"]) if "id" in entry else None
         record, _ = apply(self._portal, write, created, _IMPORT, visible_ms=0, record_id=wanted)
         node = (kind.name, record.id)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Container, Mapping
 
 from connectors.sandbox.hubspot.addresses import OTHERS, PRIMARY, is_address, joined
 from connectors.sandbox.hubspot.errors import Violation
-from connectors.sandbox.hubspot.moments import milliseconds, stored_date, stored_datetime
 from connectors.sandbox.hubspot.schema import Property, Schema
+from connectors.sandbox.hubspot.timestamps import milliseconds, stored_date, stored_datetime
 
 LONGEST_TEXT = 65_536
 
@@ -33,7 +33,7 @@ def check_values(schema: Schema, values: Mapping[str, str], owners: Container[st
     for name, text in values.items():
         column = columns.get(name)
         if column is None:
-            violations.append(_refused(schema, name))
+            violations.append(_unwritable(schema, name))
         elif (known := column.seen.get(text)) is not None:
             stored[name] = known
         else:
@@ -76,7 +76,7 @@ def appended(current: str, added: str) -> str:
     return ";".join(chosen)
 
 
-def _refused(schema: Schema, name: str) -> Violation:
+def _unwritable(schema: Schema, name: str) -> Violation:
     if schema.get(name) is None:
         return Violation(name, "PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist')
     return Violation(name, "READ_ONLY_VALUE", f'"{name}" is a read only property; its value cannot be set.')
@@ -144,10 +144,10 @@ def _date(definition: Property) -> Check:
         stored = stored_date(text)
         if stored is not None:
             return stored
-        moment = milliseconds(text)
-        if moment is None:
+        timestamp = milliseconds(text)
+        if timestamp is None:
             return Violation(definition.name, "INVALID_LONG", f"{text} was not a valid long.")
-        seconds, millis = divmod(moment % 86_400_000, 1000)
+        seconds, millis = divmod(timestamp % 86_400_000, 1000)
         at = f"{seconds // 3600}:{seconds // 60 % 60}:{seconds % 60}.{millis}"
         return Violation(definition.name, "INVALID_DATE", f"{text} is at {at} UTC, not midnight!")
 

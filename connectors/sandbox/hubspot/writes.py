@@ -7,21 +7,21 @@ from dataclasses import dataclass
 
 from connectors.sandbox.hubspot.addresses import keep_each_once
 from connectors.sandbox.hubspot.associations import AssociationType, Node, type_with_id
-from connectors.sandbox.hubspot.derived import ALWAYS_ECHOED, NOT_ECHOED_ON_UPDATE, derive, forward_only
+from connectors.sandbox.hubspot.derived_properties import ALWAYS_ECHOED, NOT_ECHOED_ON_UPDATE, derive, forward_only
 from connectors.sandbox.hubspot.errors import (
     JsonObject,
-    Refusal,
+    RequestRejected,
     Violation,
     batch_error,
     invalid_values,
-    refuse,
+    rejected,
     values_message,
 )
 from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.record import Record, Source
-from connectors.sandbox.hubspot.records import echo
-from connectors.sandbox.hubspot.shapes import an_object, objects, text, whole
+from connectors.sandbox.hubspot.record_store import echo
+from connectors.sandbox.hubspot.request_body import an_object, objects, text, whole
 from connectors.sandbox.hubspot.values import appended, check_values
 
 STRICT = "2026-09"
@@ -30,7 +30,7 @@ STRICT = "2026-09"
 Link = tuple[Node, tuple[AssociationType, ...]]
 
 
-class Problem(Exception):
+class RecordRejected(Exception):
     """Why one record cannot be written."""
 
     def __init__(
@@ -46,17 +46,17 @@ class Problem(Exception):
         self.violations = violations
         self.context = context
 
-    def refusal(self, *, in_batch: bool) -> Refusal:
+    def rejection(self, *, in_batch: bool) -> RequestRejected:
         """As the answer to a whole call. A conflict in a batch does not say with whom (recorded)."""
         if self.violations:
             return invalid_values(self.violations)
         if self.category == "CONFLICT":
             message = self.message.partition(".")[0] if in_batch else self.message
-            return refuse(409, "CONFLICT", message)
+            return rejected(409, "CONFLICT", message)
         more = {"context": dict(self.context)} if self.context else {}
-        return refuse(400, self.category, self.message, **more)
+        return rejected(400, self.category, self.message, **more)
 
-    def traced(self, trace: str) -> JsonObject:
+    def for_result(self, trace: str) -> JsonObject:
         """As one error of a 207."""
         message = values_message(self.violations) if self.violations else self.message
         return batch_error(self.category, message, objectWriteTraceId=[trace], **(self.context or {}))
@@ -76,12 +76,12 @@ class Write:
 def check_write(
     portal: Portal, kind: Kind, record: Record | None, properties: Mapping[str, str], version: str
 ) -> Write:
-    """Judge the values of one record. Raises `Problem`."""
+    """Judge the values of one record. Raises `RecordRejected`."""
     contents = portal.contents
     schema = contents.schemas[kind.name]
     changes, violations = check_values(schema, properties, contents.owners)
     if violations:
-        raise Problem("VALIDATION_ERROR", violations=tuple(violations))
+        raise RecordRejected("VALIDATION_ERROR", violations=tuple(violations))
     before: Mapping[str, str] = {} if record is None else record.values
     if not schema.choices.isdisjoint(changes):
         for name in schema.choices & changes.keys():
@@ -98,7 +98,7 @@ def check_write(
 
 
 def check_unique(portal: Portal, write: Write) -> None:
-    """Refuse a value that another record holds. Raises `Problem`."""
+    """Refuse a value that another record holds. Raises `RecordRejected`."""
     store = portal.contents.records[write.kind.name]
     held = store.holder(write.changes, None if write.record is None else write.record.id)
     if held is None:
@@ -106,9 +106,9 @@ def check_unique(portal: Portal, write: Write) -> None:
     name, value, holder = held
     if write.kind is CONTACTS and name == "email" and write.record is None:
         message = f"Contact already exists. Existing ID: {holder}"
-        raise Problem("CONFLICT", message, context={"existingId": [holder]})
+        raise RecordRejected("CONFLICT", message, context={"existingId": [holder]})
     ours = write.record.id if write.record is not None else store.next_id
-    raise Problem("VALIDATION_ERROR", taken_message(portal, write.kind, name, value, ours, holder))
+    raise RecordRejected("VALIDATION_ERROR", taken_message(portal, write.kind, name, value, ours, holder))
 
 
 def taken_message(portal: Portal, kind: Kind, name: str, value: str, ours: str, holder: str) -> str:
@@ -121,7 +121,7 @@ def taken_message(portal: Portal, kind: Kind, name: str, value: str, ours: str, 
 
 
 def check_links(portal: Portal, kind: Kind, described: Mapping[str, object], version: str) -> tuple[Link, ...]:
-    """The inline associations of a new record. Raises `Problem` for a record or type that does not exist."""
+    """The inline associations of a new record. Raises `RecordRejected` for a record or type that does not exist."""
     links: list[Link] = []
     for item in objects(described, "associations"):
         target = text(an_object(item, "to"), "id")
@@ -130,14 +130,14 @@ def check_links(portal: Portal, kind: Kind, described: Mapping[str, object], ver
             found = [(other, type_with_id((kind.name, other), number)) for other in portal.contents.records]
             matches = [(other, known) for other, known in found if known is not None]
             if not matches:
-                raise Problem("VALIDATION_ERROR", f"No association type with id {number} from {kind.type_id}")
+                raise RecordRejected("VALIDATION_ERROR", f"No association type with id {number} from {kind.type_id}")
             other, known = matches[0]
             to_kind = portal.contents.kind(other)
             record = portal.contents.records[other].find(target)
             if record is None or to_kind is None:
-                raise Problem("VALIDATION_ERROR", f"{other} {target} does not exist and cannot be associated")
+                raise RecordRejected("VALIDATION_ERROR", f"{other} {target} does not exist and cannot be associated")
             if version == STRICT and not portal.options.may_associate(kind.name, other):
-                raise Problem("VALIDATION_ERROR", not_permitted(kind, to_kind))
+                raise RecordRejected("VALIDATION_ERROR", not_permitted(kind, to_kind))
             links.append(((other, record.id), (known,)))
     return tuple(links)
 
@@ -159,8 +159,8 @@ def apply(
     """Do a checked write: the record and the properties its answer shows."""
     kind, always = write.kind, ALWAYS_ECHOED.get(write.kind.name, ())
     if write.record is None:
-        record, told = _create(portal, write, at_ms, source, visible_ms, record_id)
-        shown = echo(record, kind, write.sent, (*told, *always))
+        record, derived_names = _create(portal, write, at_ms, source, visible_ms, record_id)
+        shown = echo(record, kind, write.sent, (*derived_names, *always))
         return record, {name: value or "" for name, value in shown.items()}
     record, changes = write.record, write.changes
     derived = derive(kind, record.values, changes, record.id, at_ms)
@@ -208,6 +208,6 @@ def _require_by_rule(portal: Portal, kind: Kind, new: bool, after: Mapping[str, 
                 raise _not_set(kind, missing)
 
 
-def _not_set(kind: Kind, missing: list[str]) -> Problem:
+def _not_set(kind: Kind, missing: list[str]) -> RecordRejected:
     message = f"Error creating {kind.singular.upper()}. Some required properties were not set."
-    return Problem("VALIDATION_ERROR", message, context={"properties": missing})
+    return RecordRejected("VALIDATION_ERROR", message, context={"properties": missing})

@@ -42,11 +42,11 @@ def access_to(kind: ObjectType, tables: dict[str, Table], user_id: str, denied: 
     for name, field in kind.fields.items():
         is_open = not field.custom or name in OPEN_FIELDS or person_fields.contact_field(name) in OPEN_FIELDS
         may_edit = is_open or granted.get(name.lower())
-        said = denied.get((kind.name, name)) or denied.get(("Contact", person_fields.contact_field(name)))
-        if (not is_open and name.lower() not in granted) or said == "hidden":
+        setting = denied.get((kind.name, name)) or denied.get(("Contact", person_fields.contact_field(name)))
+        if (not is_open and name.lower() not in granted) or setting == "hidden":
             continue
         visible[name] = field
-        if may_edit and said != "read_only":
+        if may_edit and setting != "read_only":
             editable.add(name)
     required = tuple(name for name, field in visible.items() if field.required)
     return Access(visible, {name.lower(): one for name, one in visible.items()}, frozenset(editable), required)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.sandbox.core.gate import Exchange
-from connectors.sandbox.salesforce.disturb import Disturbance
+from connectors.sandbox.core.exchange import Exchange
+from connectors.sandbox.salesforce.errors import RequestRejected, malformed, not_found
+from connectors.sandbox.salesforce.faults import RecordFaults
 from connectors.sandbox.salesforce.org import Org
-from connectors.sandbox.salesforce.refusal import Refused, malformed, not_found
 from connectors.sandbox.salesforce.schema import ObjectType
 from connectors.sandbox.salesforce.table import Journal
 from connectors.wire import compact_json, parse_json
@@ -23,7 +23,7 @@ Json = Any
 class Call:
     """``path`` is what follows ``/services/data/vNN.0``; header names are lower-case.
 
-    ``journal`` is set inside a transaction of several calls, ``disturbance`` when a fault acts on records.
+    ``journal`` is set inside a transaction of several calls, ``record_faults`` when a fault acts on records.
     """
 
     org: Org
@@ -36,7 +36,7 @@ class Call:
     raw: bytes
     headers: Mapping[str, str]
     journal: Journal | None = None
-    disturbance: Disturbance | None = None
+    record_faults: RecordFaults | None = None
 
     @property
     def base(self) -> str:
@@ -44,21 +44,21 @@ class Call:
         return f"/services/data/v{self.version}"
 
     def json(self) -> Json:
-        """The body. Raises `Refused` JSON_PARSER_ERROR."""
+        """The body. Raises `RequestRejected` JSON_PARSER_ERROR."""
         try:
             return parse_json(self.raw)
         except (ValueError, RecursionError) as problem:
             raise malformed(f"Unexpected character in the request body: {problem}") from None
 
     def body(self) -> dict[str, Json]:
-        """The body, which has to be a JSON object. Raises `Refused`."""
+        """The body, which has to be a JSON object. Raises `RequestRejected`."""
         given = self.json()
         if not isinstance(given, dict):
             raise malformed("The HTTP entity body is required to be a JSON object")
         return given
 
     def kind(self, name: str) -> ObjectType:
-        """The object named in the path. Raises `Refused` 404."""
+        """The object named in the path. Raises `RequestRejected` 404."""
         kind = self.org.catalogue.find(name)
         if kind is None:
             raise not_found()
@@ -66,7 +66,7 @@ class Call:
 
 
 @dataclass(slots=True)
-class Answer:
+class HttpResponse:
     """``body`` is JSON-able, or text when ``media`` is not JSON; None sends no body."""
 
     body: Json = None
@@ -75,7 +75,7 @@ class Answer:
     media: str = "application/json;charset=UTF-8"
 
 
-Handler = Callable[..., Answer]
+Handler = Callable[..., HttpResponse]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def resource(pattern: str, **methods: Handler) -> Resource:
     return Resource(re.compile(pattern + r"/?\Z"), methods)
 
 
-def dispatch(resources: Sequence[Resource], call: Call) -> Answer:
+def dispatch(resources: Sequence[Resource], call: Call) -> HttpResponse:
     """The answer to a call; a refusal becomes Salesforce's error list."""
     try:
         for one in resources:
@@ -101,11 +101,11 @@ def dispatch(resources: Sequence[Resource], call: Call) -> Answer:
             handler = one.methods.get("GET" if call.method == "HEAD" else call.method)
             if handler is None:
                 message = f"HTTP Method '{call.method}' not allowed. Allowed are {','.join(one.methods)}"
-                raise Refused("METHOD_NOT_ALLOWED", message, None, 405)
+                raise RequestRejected("METHOD_NOT_ALLOWED", message, None, 405)
             return handler(call, *found.groups())
         raise not_found()
-    except Refused as refused:
-        return Answer([refused.of_request()], refused.status)
+    except RequestRejected as rejection:
+        return HttpResponse([rejection.to_request_error()], rejection.status)
 
 
 def encode(body: Json, pretty: bool) -> bytes:

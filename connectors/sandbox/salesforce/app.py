@@ -13,17 +13,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from connectors.sandbox.core.control import control_routes
-from connectors.sandbox.core.gate import Exchange, Gate, Reply
+from connectors.sandbox.core.exchange import Exchange
+from connectors.sandbox.core.middleware import Middleware, RawResponse
 from connectors.sandbox.core.sim import Sim
-from connectors.sandbox.salesforce.api import Answer, Call, dispatch, encode
+from connectors.sandbox.salesforce.api import Call, HttpResponse, dispatch, encode
 from connectors.sandbox.salesforce.bulk import advance_jobs
 from connectors.sandbox.salesforce.controls import OrgControls
-from connectors.sandbox.salesforce.disturb import disturbance_of
+from connectors.sandbox.salesforce.errors import RequestRejected, not_found
+from connectors.sandbox.salesforce.faults import FAULT_KINDS, record_faults_of
+from connectors.sandbox.salesforce.latency import simulated_duration
 from connectors.sandbox.salesforce.oauth import OAuth, session_of
-from connectors.sandbox.salesforce.org import FAULT_KINDS, Accepted, Org
-from connectors.sandbox.salesforce.pace import hold
+from connectors.sandbox.salesforce.org import Accepted, Org
 from connectors.sandbox.salesforce.page import render_page
-from connectors.sandbox.salesforce.refusal import Refused, not_found
 from connectors.sandbox.salesforce.resources import RESOURCES
 from connectors.sandbox.salesforce.seed import load_seed
 
@@ -34,7 +35,7 @@ _ALWAYS = (
     (b"cache-control", b"no-cache,must-revalidate,max-age=0,no-store,private"),
     (b"vary", b"Accept-Encoding"),
 )
-_EXPIRED = Refused("INVALID_SESSION_ID", "Session expired or invalid", None, 401)
+_EXPIRED = RequestRejected("INVALID_SESSION_ID", "Session expired or invalid", None, 401)
 
 
 def open_org(
@@ -50,15 +51,15 @@ def open_org(
     sim = Sim(random_seed, kinds=FAULT_KINDS)
     org = Org(sim, Accepted(client_id, client_secret, username, public_key))
     load_seed(org, seed)
-    org.keep()
+    org.remember_start()
     return org
 
 
-def salesforce_app(org: Org) -> Gate:
+def salesforce_app(org: Org) -> Middleware:
     """The org as an ASGI app."""
     oauth = OAuth(org)
 
-    async def data(exchange: Exchange) -> Reply | None:
+    async def data(exchange: Exchange) -> RawResponse | None:
         return await _answer(org, exchange) if exchange.path.startswith("/services/data") else None
 
     async def page(_: Request) -> Response:
@@ -66,7 +67,7 @@ def salesforce_app(org: Org) -> Gate:
 
     async def nothing(_: Request) -> Response:
         return Response(
-            encode([not_found().of_request()], pretty=False), 404, media_type="application/json;charset=UTF-8"
+            encode([not_found().to_request_error()], pretty=False), 404, media_type="application/json;charset=UTF-8"
         )
 
     routes = [
@@ -79,48 +80,48 @@ def salesforce_app(org: Org) -> Gate:
         Route("/", page),
         Route("/services/{rest:path}", nothing, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
     ]
-    return Gate(Starlette(routes=routes), org.sim, faults_first=True, direct=data)
+    return Middleware(Starlette(routes=routes), org.sim, faults_first=True, direct=data)
 
 
-async def _answer(org: Org, exchange: Exchange) -> Reply:
+async def _answer(org: Org, exchange: Exchange) -> RawResponse:
     if exchange.path.partition("?")[0].rstrip("/") == "/services/data":
         return _reply(_versions(), exchange, ())
     try:
         call = _admit(org, exchange)
-    except Refused as refused:
-        return _reply(Answer([refused.of_request()], refused.status), exchange, _limit_header(org))
+    except RequestRejected as rejection:
+        return _reply(HttpResponse([rejection.to_request_error()], rejection.status), exchange, _limit_header(org))
     if org.jobs:
         advance_jobs(org)
-    async with hold(org, call) as busy:
-        answer = dispatch(RESOURCES, replace(call, disturbance=disturbance_of(exchange, busy)))
+    async with simulated_duration(org, call) as busy:
+        answer = dispatch(RESOURCES, replace(call, record_faults=record_faults_of(exchange, busy)))
     return _reply(answer, exchange, _limit_header(org))
 
 
 def _admit(org: Org, exchange: Exchange) -> Call:
-    """Session, quota and version, in this order. Raises `Refused`."""
+    """Session, quota and version, in this order. Raises `RequestRejected`."""
     kind = exchange.kind()
     if kind == "session_expire":
         org.sessions.clear()
     header = exchange.headers.get("authorization", "")
     if header and header.partition(" ")[0].lower() not in ("bearer", "oauth"):
-        raise Refused("INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE", None, 401)
+        raise RequestRejected("INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE", None, 401)
     session = session_of(org, header)
     if session is None:
         raise _EXPIRED
     if kind == "concurrent_limit":
         words = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
-        raise Refused("REQUEST_LIMIT_EXCEEDED", words, None, 403)
+        raise RequestRejected("REQUEST_LIMIT_EXCEEDED", words, None, 403)
     if kind == "quota_exhausted" or org.calls_used() >= org.options.daily_api_requests:
-        raise Refused("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", None, 403)
+        raise RequestRejected("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.", None, 403)
     org.use_call()
     if len(exchange.path) > _LONGEST_URI:
-        raise Refused("URI_TOO_LONG", "The length of the URI exceeds the 16,384 byte limit.", None, 414)
+        raise RequestRejected("URI_TOO_LONG", "The length of the URI exceeds the 16,384 byte limit.", None, 414)
     if exchange.head_length > _LONGEST_HEAD:
         message = "The combined length of the URI and headers exceeds the 16,384 byte limit."
-        raise Refused("REQUEST_HEADER_FIELDS_TOO_LARGE", message, None, 431)
+        raise RequestRejected("REQUEST_HEADER_FIELDS_TOO_LARGE", message, None, 431)
     found = _VERSIONED.match(exchange.path.partition("?")[0])
     if found is None or not OLDEST <= float(found.group(1)) <= NEWEST:
-        raise Refused("NOT_FOUND", "The requested resource does not exist", None, 404)
+        raise RequestRejected("NOT_FOUND", "The requested resource does not exist", None, 404)
     return Call(
         org=org,
         exchange=exchange,
@@ -134,15 +135,15 @@ def _admit(org: Org, exchange: Exchange) -> Call:
     )
 
 
-def _reply(answer: Answer, exchange: Exchange, more: Sequence[tuple[bytes, bytes]]) -> Reply:
+def _reply(answer: HttpResponse, exchange: Exchange, more: Sequence[tuple[bytes, bytes]]) -> RawResponse:
     headers = [*_ALWAYS, *more]
     headers += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers.items()]
     if answer.body is None:
-        return Reply(answer.status, headers)
+        return RawResponse(answer.status, headers)
     headers.append((b"content-type", answer.media.encode("latin-1")))
     if isinstance(answer.body, str):
-        return Reply(answer.status, headers, answer.body.encode())
-    return Reply(answer.status, headers, encode(answer.body, exchange.headers.get("x-prettyprint") == "1"))
+        return RawResponse(answer.status, headers, answer.body.encode())
+    return RawResponse(answer.status, headers, encode(answer.body, exchange.headers.get("x-prettyprint") == "1"))
 
 
 def _limit_header(org: Org) -> tuple[tuple[bytes, bytes]]:
@@ -152,13 +153,13 @@ def _limit_header(org: Org) -> tuple[tuple[bytes, bytes]]:
     return ((b"sforce-limit-info", f"api-usage={used}/{org.options.daily_api_requests}".encode()),)
 
 
-def _versions() -> Answer:
+def _versions() -> HttpResponse:
     names = {number: _season(number) for number in range(OLDEST, NEWEST + 1)}
     listed = [
         {"label": label, "url": f"/services/data/v{number}.0", "version": f"{number}.0"}
         for number, label in names.items()
     ]
-    return Answer(listed)
+    return HttpResponse(listed)
 
 
 def _season(number: int) -> str:

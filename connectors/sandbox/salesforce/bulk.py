@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.sandbox.salesforce import ids
-from connectors.sandbox.salesforce.api import Answer, Call
+from connectors.sandbox.salesforce.api import Call, HttpResponse
 from connectors.sandbox.salesforce.bulk_load import Load, csv_text, load
 from connectors.sandbox.salesforce.bulk_query import DELIMITERS, LINE_ENDINGS
-from connectors.sandbox.salesforce.disturb import Disturbance
+from connectors.sandbox.salesforce.errors import RequestRejected, not_found
+from connectors.sandbox.salesforce.faults import RecordFaults
 from connectors.sandbox.salesforce.org import Org
-from connectors.sandbox.salesforce.refusal import Refused, not_found
 from connectors.sandbox.salesforce.schema import ObjectType
 from connectors.sandbox.salesforce.write import Writer
 
@@ -44,24 +44,24 @@ class Job:
     queued_at: float = 0.0
     loaded: Load | None = None
     error: str | None = None
-    disturbance: Disturbance | None = None
+    record_faults: RecordFaults | None = None
 
 
-def create(call: Call) -> Answer:
+def create(call: Call) -> HttpResponse:
     """``POST /jobs/ingest``."""
     given = call.body()
     kind = call.org.catalogue.find(str(given.get("object")))
     if kind is None:
-        raise Refused("INVALIDENTITY", f"Unable to find object: {given.get('object')}", None)
+        raise RequestRejected("INVALIDENTITY", f"Unable to find object: {given.get('object')}", None)
     operation = given.get("operation")
     if operation not in _OPERATIONS:
-        raise Refused("INVALIDJOB", f"Unsupported operation: {operation}", None)
+        raise RequestRejected("INVALIDJOB", f"Unsupported operation: {operation}", None)
     key = given.get("externalIdFieldName")
     if operation == "upsert" and not (isinstance(key, str) and key):
-        raise Refused("INVALIDJOB", "ExternalIdFieldName is required for upsert operation", None)
+        raise RequestRejected("INVALIDJOB", "ExternalIdFieldName is required for upsert operation", None)
     line_ending, delimiter = str(given.get("lineEnding", "LF")), str(given.get("columnDelimiter", "COMMA"))
     if given.get("contentType", "CSV") != "CSV" or line_ending not in LINE_ENDINGS or delimiter not in DELIMITERS:
-        raise Refused("INVALIDJOB", "contentType, lineEnding or columnDelimiter is not supported", None)
+        raise RequestRejected("INVALIDJOB", "contentType, lineEnding or columnDelimiter is not supported", None)
     job = Job(
         id=call.org.new_id("750"),
         kind=kind,
@@ -75,22 +75,22 @@ def create(call: Call) -> Answer:
         modified=call.org.now(),
     )
     call.org.jobs[job.id] = job
-    return Answer(_described(job, {"contentUrl": _content_url(job)}, ends=True))
+    return HttpResponse(_described(job, {"contentUrl": _content_url(job)}, ends=True))
 
 
-def upload(call: Call, job_id: str) -> Answer:
+def upload(call: Call, job_id: str) -> HttpResponse:
     """``PUT /jobs/ingest/{id}/batches``: the CSV, once."""
     job = _job(call, job_id)
     if job.state != "Open" or job.upload is not None:
         raise _wrong_state("Data can be uploaded once and only while the job is Open", job)
     if len(call.raw) > _MOST_BYTES:
-        raise Refused("CLIENTINPUTERROR", "The upload exceeds the maximum size", None, 413)
+        raise RequestRejected("CLIENTINPUTERROR", "The upload exceeds the maximum size", None, 413)
     job.upload = call.raw
     call.exchange.records = max(0, call.raw.count(b"\n") - 1)
-    return Answer(None, 201)
+    return HttpResponse(None, 201)
 
 
-def change(call: Call, job_id: str) -> Answer:
+def change(call: Call, job_id: str) -> HttpResponse:
     """``PATCH /jobs/ingest/{id}`` with state UploadComplete or Aborted."""
     job = _job(call, job_id)
     state = call.body().get("state")
@@ -98,36 +98,36 @@ def change(call: Call, job_id: str) -> Answer:
         job.state = "Aborted"
     elif state == "UploadComplete" and job.state == "Open":
         if job.upload is None:
-            raise Refused("INVALIDJOB", "The job has no data", None)
+            raise RequestRejected("INVALIDJOB", "The job has no data", None)
         job.state, job.queued_at = "UploadComplete", call.org.sim.clock.timestamp()
-        job.disturbance = (
-            call.disturbance and call.disturbance.on_records()
+        job.record_faults = (
+            call.record_faults and call.record_faults.on_records()
         )  # a fault on records met now acts when the rows are applied
     else:
         raise _wrong_state(f"Cannot change the state to {state}", job)
     job.modified = call.org.now()
-    return Answer(_described(job))
+    return HttpResponse(_described(job))
 
 
-def read(call: Call, job_id: str) -> Answer:
+def read(call: Call, job_id: str) -> HttpResponse:
     """``GET /jobs/ingest/{id}``."""
     job = _job(call, job_id)
-    return Answer(_info(call.org, job))
+    return HttpResponse(_info(call.org, job))
 
 
-def list_jobs(call: Call) -> Answer:
+def list_jobs(call: Call) -> HttpResponse:
     """``GET /jobs/ingest``."""
     jobs = [_advance(call.org, job) for job in call.org.jobs.values()]
-    return Answer({"done": True, "records": [_described(job) for job in jobs], "nextRecordsUrl": None})
+    return HttpResponse({"done": True, "records": [_described(job) for job in jobs], "nextRecordsUrl": None})
 
 
-def delete(call: Call, job_id: str) -> Answer:
+def delete(call: Call, job_id: str) -> HttpResponse:
     """``DELETE /jobs/ingest/{id}``, once it is over."""
     job = _job(call, job_id)
     if job.state not in _TERMINAL:
         raise _wrong_state("Only a finished job can be deleted", job)
     del call.org.jobs[job.id]
-    return Answer(None, 204)
+    return HttpResponse(None, 204)
 
 
 def advance_jobs(org: Org) -> None:
@@ -136,27 +136,29 @@ def advance_jobs(org: Org) -> None:
         _advance(org, job)
 
 
-def successful(call: Call, job_id: str) -> Answer:
+def successful(call: Call, job_id: str) -> HttpResponse:
     """``GET /jobs/ingest/{id}/successfulResults``."""
     loaded = _results(call, job_id)
     rows = [(record_id, "true" if created else "false", *cells) for record_id, created, cells in loaded.applied]
     return _csv(("sf__Id", "sf__Created"), loaded, rows)
 
 
-def failed(call: Call, job_id: str) -> Answer:
+def failed(call: Call, job_id: str) -> HttpResponse:
     """``GET /jobs/ingest/{id}/failedResults``."""
     loaded = _results(call, job_id)
-    return _csv(("sf__Id", "sf__Error"), loaded, [(record_id, error, *row) for record_id, error, row in loaded.refused])
+    return _csv(
+        ("sf__Id", "sf__Error"), loaded, [(record_id, error, *row) for record_id, error, row in loaded.rejected]
+    )
 
 
-def unprocessed(call: Call, job_id: str) -> Answer:
+def unprocessed(call: Call, job_id: str) -> HttpResponse:
     """``GET /jobs/ingest/{id}/unprocessedrecords``: as uploaded, without columns of Salesforce's own."""
     loaded = _results(call, job_id)
     return _csv((), loaded, loaded.untouched)
 
 
-def _csv(own: tuple[str, ...], loaded: Load, rows: list[tuple[str, ...]]) -> Answer:
-    return Answer(csv_text(own, loaded.columns, rows), media="text/csv")
+def _csv(own: tuple[str, ...], loaded: Load, rows: list[tuple[str, ...]]) -> HttpResponse:
+    return HttpResponse(csv_text(own, loaded.columns, rows), media="text/csv")
 
 
 def _job(call: Call, job_id: str) -> Job:
@@ -181,7 +183,7 @@ def _advance(org: Org, job: Job) -> Job:
     if waited_ms < org.options.bulk_queue_ms:
         return job
     if job.loaded is None:
-        writer = Writer(org, job.user_id, disturbance=job.disturbance)
+        writer = Writer(org, job.user_id, record_faults=job.record_faults)
         job.loaded, job.error = load(writer, job.kind, job.operation, job.key, job.upload or b"", _shape(job))
         org.sim.counters["bulk_batches"] += -(-len(job.loaded) // _ROWS_PER_BATCH)
     if _chunks_done(org, job) * _ROWS_PER_CHUNK < len(job.loaded):
@@ -204,15 +206,15 @@ def _shape(job: Job) -> tuple[str, str]:
 
 def _info(org: Org, job: Job) -> dict[str, Any]:
     loaded = job.loaded or Load(columns=())
-    processed, refused = len(loaded.applied) + len(loaded.refused), len(loaded.refused)
+    processed, rejected = len(loaded.applied) + len(loaded.rejected), len(loaded.rejected)
     if job.state == "InProgress":
-        processed, refused = min(processed, _chunks_done(org, job) * _ROWS_PER_CHUNK), 0
+        processed, rejected = min(processed, _chunks_done(org, job) * _ROWS_PER_CHUNK), 0
     counted = {
         "jobType": "V2Ingest",
         "lineEnding": job.line_ending,
         "columnDelimiter": job.delimiter,
         "numberRecordsProcessed": processed,
-        "numberRecordsFailed": refused,
+        "numberRecordsFailed": rejected,
         "retries": 0,
         "totalProcessingTime": processed * 2,
         "apiActiveProcessingTime": processed,
@@ -247,5 +249,5 @@ def _content_url(job: Job) -> str:
     return f"services/data/v{job.version}/jobs/ingest/{job.id}/batches"
 
 
-def _wrong_state(message: str, job: Job) -> Refused:
-    return Refused("INVALIDJOBSTATE", f"{message}; the job is {job.state}", None)
+def _wrong_state(message: str, job: Job) -> RequestRejected:
+    return RequestRejected("INVALIDJOBSTATE", f"{message}; the job is {job.state}", None)

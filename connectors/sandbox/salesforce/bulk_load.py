@@ -13,8 +13,8 @@ from typing import Any
 
 from connectors.sandbox.salesforce.access import Access
 from connectors.sandbox.salesforce.checks import checked_id
+from connectors.sandbox.salesforce.errors import RequestRejected
 from connectors.sandbox.salesforce.org import Org
-from connectors.sandbox.salesforce.refusal import Refused
 from connectors.sandbox.salesforce.schema import ObjectType
 from connectors.sandbox.salesforce.values import RANK_TYPE
 from connectors.sandbox.salesforce.write import Writer
@@ -29,11 +29,11 @@ class Load:
 
     columns: Cells
     applied: list[tuple[str, bool, Cells]] = field(default_factory=list)
-    refused: list[tuple[str, str, Cells]] = field(default_factory=list)
+    rejected: list[tuple[str, str, Cells]] = field(default_factory=list)
     untouched: list[Cells] = field(default_factory=list)
 
     def __len__(self) -> int:
-        return len(self.applied) + len(self.refused)
+        return len(self.applied) + len(self.rejected)
 
 
 def load(
@@ -63,7 +63,7 @@ def load(
             break
         _apply_row(result, writer, kind, operation, key, cells)
     org.sim.random.shuffle(result.applied)
-    org.sim.random.shuffle(result.refused)
+    org.sim.random.shuffle(result.rejected)
     failed = "InternalServerError : The job was stopped before all of its rows were processed"
     return result, failed if result.untouched else None
 
@@ -81,12 +81,12 @@ def _apply_row(result: Load, writer: Writer, kind: ObjectType, operation: str, k
     }
     record_id = str(next((value for name, value in given.items() if name.lower() == "id"), "") or "")
     try:
-        if writer.disturbance:
-            writer.disturbance.next_record()
+        if writer.record_faults:
+            writer.record_faults.next_record()
         applied, created = _write(writer, kind, operation, key, given, record_id)
         result.applied.append((applied, created, cells))
-    except Refused as refused:
-        result.refused.append((record_id, _error(writer.org, kind, result.columns, given, refused), cells))
+    except RequestRejected as rejection:
+        result.rejected.append((record_id, _error(writer.org, kind, result.columns, given, rejection), cells))
 
 
 def _write(
@@ -98,10 +98,12 @@ def _write(
     if operation == "upsert" and key and key.lower() != "id":
         field = writer.org.access(kind).find(key)
         if field is None or not field.indexed:
-            raise Refused("INVALID_FIELD", f"Provided external ID field does not exist or is not accessible: {key}")
+            raise RequestRejected(
+                "INVALID_FIELD", f"Provided external ID field does not exist or is not accessible: {key}"
+            )
         return writer.upsert(kind, field, values, may_create=True)
     if not record_id:
-        raise Refused("MISSING_ARGUMENT", f"Id not specified in an {operation} call")
+        raise RequestRejected("MISSING_ARGUMENT", f"Id not specified in an {operation} call")
     target = checked_id(kind.fields["Id"].label, record_id)
     if operation == "delete":
         writer.delete(target)
@@ -128,9 +130,9 @@ def _unknown_column(access: Access, kind: ObjectType, columns: Cells) -> str | N
     return None
 
 
-def _error(org: Org, kind: ObjectType, columns: Cells, given: Mapping[str, Any], refused: Refused) -> str:
-    if refused.rank == RANK_TYPE and refused.fields:
-        name = refused.fields[0]
+def _error(org: Org, kind: ObjectType, columns: Cells, given: Mapping[str, Any], rejection: RequestRejected) -> str:
+    if rejection.rank == RANK_TYPE and rejection.fields:
+        name = rejection.fields[0]
         column = next(place for place, one in enumerate(columns) if one.lower() == name.lower())
         found = org.access(kind).find(name)
         xsd = _XSD.get(found.type if found else "", "xsd:double")
@@ -139,5 +141,5 @@ def _error(org: Org, kind: ObjectType, columns: Cells, given: Mapping[str, Any],
             f"INVALID_FIELD:Failed to deserialize field at col {column}. Due to, '{value}' is not a valid value for "
             f"the type {xsd}:{name} --"
         )
-    fields = ",".join(refused.fields or ())
-    return f"{refused.code}:{refused.message}:{fields} --" if fields else f"{refused.code}:{refused.message}:--"
+    fields = ",".join(rejection.fields or ())
+    return f"{rejection.code}:{rejection.message}:{fields} --" if fields else f"{rejection.code}:{rejection.message}:--"

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.sandbox.salesforce import ids, soql_run
-from connectors.sandbox.salesforce.api import Answer, Call
+from connectors.sandbox.salesforce.api import Call, HttpResponse
 from connectors.sandbox.salesforce.columns import column_name
+from connectors.sandbox.salesforce.errors import RequestRejected, not_found
 from connectors.sandbox.salesforce.org import Org
-from connectors.sandbox.salesforce.refusal import Refused, not_found
 from connectors.sandbox.salesforce.soql import Query, parse
 from connectors.sandbox.salesforce.soql_run import Found
 from connectors.sandbox.salesforce.table import Record
@@ -42,30 +42,30 @@ class QueryJob:
     found: Found | None = None
 
 
-def create(call: Call) -> Answer:
-    """``POST /jobs/query``. Raises `Refused` for a query that cannot run, as a real org does at once."""
+def create(call: Call) -> HttpResponse:
+    """``POST /jobs/query``. Raises `RequestRejected` for a query that cannot run, as a real org does at once."""
     given = call.body()
     operation = given.get("operation")
     if operation not in ("query", "queryAll"):
-        raise Refused("INVALIDJOB", f"Unsupported operation: {operation}", None)
+        raise RequestRejected("INVALIDJOB", f"Unsupported operation: {operation}", None)
     line_ending, delimiter = str(given.get("lineEnding", "LF")), str(given.get("columnDelimiter", "COMMA"))
     if given.get("contentType", "CSV") != "CSV" or line_ending not in LINE_ENDINGS or delimiter not in DELIMITERS:
-        raise Refused("INVALIDJOB", "contentType, lineEnding or columnDelimiter is not supported", None)
+        raise RequestRejected("INVALIDJOB", "contentType, lineEnding or columnDelimiter is not supported", None)
     query = parse(str(given.get("query") or ""))
     everything = operation == "queryAll"
     kind = soql_run.run(call.org, query, everything).kind.name
     if not query.paths:
-        raise Refused("API_ERROR", "count() is not supported by the Bulk API", None)
+        raise RequestRejected("API_ERROR", "count() is not supported by the Bulk API", None)
     now = call.org.sim.clock.timestamp()
     job = QueryJob(
         call.org.new_id("750"), query, kind, everything, line_ending, delimiter, call.version, call.user_id,
         call.org.now(), now,
     )  # fmt: skip
     call.org.query_jobs[job.id] = job
-    return Answer(_described(job))
+    return HttpResponse(_described(job))
 
 
-def read(call: Call, job_id: str) -> Answer:
+def read(call: Call, job_id: str) -> HttpResponse:
     """``GET /jobs/query/{id}``."""
     job = _job(call, job_id)
     processed = len(job.found.records) if job.found else 0
@@ -75,38 +75,40 @@ def read(call: Call, job_id: str) -> Answer:
         "retries": 0,
         "totalProcessingTime": processed,
     }
-    return Answer({**_described(job), **counted})
+    return HttpResponse({**_described(job), **counted})
 
 
-def list_jobs(call: Call) -> Answer:
+def list_jobs(call: Call) -> HttpResponse:
     """``GET /jobs/query``."""
     jobs = [_described(_advance(call.org, job)) for job in call.org.query_jobs.values()]
-    return Answer({"done": True, "records": jobs, "nextRecordsUrl": None})
+    return HttpResponse({"done": True, "records": jobs, "nextRecordsUrl": None})
 
 
-def change(call: Call, job_id: str) -> Answer:
+def change(call: Call, job_id: str) -> HttpResponse:
     """``PATCH /jobs/query/{id}`` with state Aborted."""
     job = _job(call, job_id)
     if call.body().get("state") != "Aborted" or job.state in _TERMINAL:
-        raise Refused("INVALIDJOBSTATE", f"Only an open job can be aborted; the job is {job.state}", None)
+        raise RequestRejected("INVALIDJOBSTATE", f"Only an open job can be aborted; the job is {job.state}", None)
     job.state = "Aborted"
-    return Answer(_described(job))
+    return HttpResponse(_described(job))
 
 
-def delete(call: Call, job_id: str) -> Answer:
+def delete(call: Call, job_id: str) -> HttpResponse:
     """``DELETE /jobs/query/{id}``, once it is over."""
     job = _job(call, job_id)
     if job.state not in _TERMINAL:
-        raise Refused("INVALIDJOBSTATE", f"Only a finished job can be deleted; the job is {job.state}", None)
+        raise RequestRejected("INVALIDJOBSTATE", f"Only a finished job can be deleted; the job is {job.state}", None)
     del call.org.query_jobs[job.id]
-    return Answer(None, 204)
+    return HttpResponse(None, 204)
 
 
-def results(call: Call, job_id: str) -> Answer:
+def results(call: Call, job_id: str) -> HttpResponse:
     """``GET /jobs/query/{id}/results?maxRecords=&locator=``: every cell quoted, no value as an empty one."""
     job = _job(call, job_id)
     if job.found is None:
-        raise Refused("INVALIDJOBSTATE", f"Results are available once the job is complete; it is {job.state}", None)
+        raise RequestRejected(
+            "INVALIDJOBSTATE", f"Results are available once the job is complete; it is {job.state}", None
+        )
     start, most = _number(call, "locator", 0), min(_number(call, "maxRecords", _MOST_RECORDS), _MOST_RECORDS)
     records = job.found.records[start : start + most]
     end = start + len(records)
@@ -114,7 +116,7 @@ def results(call: Call, job_id: str) -> Answer:
         "Sforce-Locator": str(end) if end < len(job.found.records) else "null",
         "Sforce-NumberOfRecords": str(len(records)),
     }
-    return Answer(_csv(call.org, job, job.found, records), headers=headers, media="text/csv")
+    return HttpResponse(_csv(call.org, job, job.found, records), headers=headers, media="text/csv")
 
 
 def _csv(org: Org, job: QueryJob, found: Found, records: list[Record]) -> str:
@@ -134,7 +136,7 @@ def _number(call: Call, name: str, otherwise: int) -> int:
     if not given or given == "null":
         return otherwise
     if not re.fullmatch(r"\d{1,9}", given):
-        raise Refused("INVALIDJOB", f"{name} is not a number: {given}", None)
+        raise RequestRejected("INVALIDJOB", f"{name} is not a number: {given}", None)
     return int(given)
 
 

@@ -1,4 +1,4 @@
-"""The checks a record passes once its values are known (`salesforce.intake`), in the order Salesforce makes them.
+"""The checks a record passes once its values are known (`salesforce.validation`), in the order Salesforce makes them.
 
 Owner and conversion, uniqueness, duplicate rules; validation rules follow in `salesforce.rules`.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.sandbox.salesforce import ids
+from connectors.sandbox.salesforce.errors import RequestRejected
 from connectors.sandbox.salesforce.org import Org
-from connectors.sandbox.salesforce.refusal import Refused
 from connectors.sandbox.salesforce.schema import ObjectType
 from connectors.sandbox.salesforce.table import Record, Table, fold
 
@@ -24,16 +24,16 @@ def check_saved(org: Org, kind: ObjectType, record: Record, before: Record | Non
         owner = org.record(owner_id)
         if owner is not None and owner.get("IsActive") is False:
             message = f"operation performed with inactive user [{owner_id}] as owner of {kind.label.lower()}"
-            raise Refused("INACTIVE_OWNER_OR_USER", message)
+            raise RequestRejected("INACTIVE_OWNER_OR_USER", message)
     if before is not None and before.get("IsConverted"):
-        raise Refused("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
+        raise RequestRejected("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
     if kind.name in ("Task", "Event"):
         who = org.record(record.get("WhoId")) if before is None or before.get("WhoId") != record.get("WhoId") else None
         if who is not None and who.get("IsConverted"):
-            raise Refused("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
+            raise RequestRejected("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead")
     if kind.name == "Task" and record.get("WhatId") and str(record.get("WhoId") or "").startswith("00Q"):
         message = "Related To ID: a task of a lead cannot be related to another record"
-        raise Refused("FIELD_INTEGRITY_EXCEPTION", message, ("WhatId",))
+        raise RequestRejected("FIELD_INTEGRITY_EXCEPTION", message, ("WhatId",))
 
 
 def check_unique(table: Table, record: Record, before: Record | None) -> None:
@@ -46,7 +46,7 @@ def check_unique(table: Table, record: Record, before: Record | None) -> None:
         for other in table.having(field, record[field.name]):
             if other != record["Id"]:
                 message = f"duplicate value found: {field.name} duplicates value on record with id: {other[:15]}"
-                raise Refused("DUPLICATE_VALUE", message)
+                raise RequestRejected("DUPLICATE_VALUE", message)
 
 
 def check_duplicate_rules(org: Org, table: Table, record: Record) -> None:
@@ -67,7 +67,7 @@ def check_duplicate_rules(org: Org, table: Table, record: Record) -> None:
             raise _duplicates(table.type.name, str(rule.get("name", "Duplicate rule")), found)
 
 
-def _duplicates(object: str, rule: str, found: list[str]) -> Refused:
+def _duplicates(object: str, rule: str, found: list[str]) -> RequestRejected:
     matches = [
         {
             "fieldDiffs": [],
@@ -95,12 +95,12 @@ def _duplicates(object: str, rule: str, found: list[str]) -> Refused:
         ],
     }
     # The misspelling is Salesforce's own; clients read it.
-    return Refused("DUPLICATES_DETECTED", "Use one of these records?", None, more={"duplicateResut": result})
+    return RequestRejected("DUPLICATES_DETECTED", "Use one of these records?", None, more={"duplicateResut": result})
 
 
 def checked_id(field_label: str, given: Any) -> str:
-    """An id from a path or a record, in 18 characters. Raises `Refused` when malformed."""
+    """An id from a path or a record, in 18 characters. Raises `RequestRejected` when malformed."""
     known = ids.canonical(given)
     if known is None:
-        raise Refused("MALFORMED_ID", f"{field_label}: id value of incorrect type: {given}", ("Id",))
+        raise RequestRejected("MALFORMED_ID", f"{field_label}: id value of incorrect type: {given}", ("Id",))
     return known

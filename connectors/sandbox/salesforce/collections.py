@@ -11,10 +11,10 @@ from itertools import groupby
 from typing import Any
 
 from connectors.sandbox.salesforce import ids
-from connectors.sandbox.salesforce.api import Answer, Call
+from connectors.sandbox.salesforce.api import Call, HttpResponse
 from connectors.sandbox.salesforce.checks import checked_id
-from connectors.sandbox.salesforce.refusal import ROLLED_BACK, Refused, malformed, not_found
-from connectors.sandbox.salesforce.rows import writer_for
+from connectors.sandbox.salesforce.errors import ROLLED_BACK, RequestRejected, malformed, not_found
+from connectors.sandbox.salesforce.records import writer_for
 from connectors.sandbox.salesforce.schema import Field, ObjectType
 from connectors.sandbox.salesforce.table import fold
 from connectors.sandbox.salesforce.write import Writer
@@ -27,7 +27,7 @@ Apply = Callable[[Writer, Any, int], Result]
 """Writes one record, with its place in the call."""
 
 
-def create(call: Call) -> Answer:
+def create(call: Call) -> HttpResponse:
     """``POST /composite/sobjects``."""
     given_records, together, kinds = _records(call)
 
@@ -37,7 +37,7 @@ def create(call: Call) -> Answer:
     return _each(call, given_records, together, apply)
 
 
-def update(call: Call) -> Answer:
+def update(call: Call) -> HttpResponse:
     """``PATCH /composite/sobjects``: each record carries its ``id``."""
     given_records, together, kinds = _records(call)
     named = [given.get("id") or given.get("Id") for given in given_records]
@@ -47,15 +47,15 @@ def update(call: Call) -> Answer:
         kind = _known(given, kinds[place])
         record_id = named[place]
         if not record_id:
-            raise Refused("MISSING_ARGUMENT", "Id not specified in an update call")
+            raise RequestRejected("MISSING_ARGUMENT", "Id not specified in an update call")
         if twice and ids.canonical(record_id) in twice:
-            raise Refused("DUPLICATE_VALUE", f"Duplicate id specified: {ids.canonical(record_id)}")
+            raise RequestRejected("DUPLICATE_VALUE", f"Duplicate id specified: {ids.canonical(record_id)}")
         return {"id": writer.update(kind, record_id, given, batch=True), "success": True, "errors": []}
 
     return _each(call, given_records, together, apply)
 
 
-def upsert(call: Call, object: str, key: str) -> Answer:
+def upsert(call: Call, object: str, key: str) -> HttpResponse:
     """``PATCH /composite/sobjects/T/{external id field}``: one object for the whole call."""
     kind = call.org.catalogue.find(object)
     field = call.org.access(kind).find(key) if kind else None
@@ -67,16 +67,16 @@ def upsert(call: Call, object: str, key: str) -> Answer:
 
     def apply(writer: Writer, given: Result, place: int) -> Result:
         if _known(given, kinds[place]) is not kind:
-            raise Refused("INVALID_FIELD", f"record type does not match request type: {kind.name}")
+            raise RequestRejected("INVALID_FIELD", f"record type does not match request type: {kind.name}")
         if folded[place] in twice:
-            raise Refused("DUPLICATE_VALUE", f"Duplicate external id specified: {_value_of(given, field.name)}")
+            raise RequestRejected("DUPLICATE_VALUE", f"Duplicate external id specified: {_value_of(given, field.name)}")
         record_id, created = writer.upsert(kind, field, _fields(given, keep_id=field.name == "Id"), may_create=True)
         return {**_success(record_id), "created": created}
 
     return _each(call, given_records, together, apply)
 
 
-def retrieve(call: Call, object: str) -> Answer:
+def retrieve(call: Call, object: str) -> HttpResponse:
     """``GET /composite/sobjects/T?ids=&fields=`` or POST of both: the records in order, null for one there is not."""
     kind = call.kind(object)
     given = call.body() if call.method == "POST" else {name: call.query.get(name, "") for name in ("ids", "fields")}
@@ -84,16 +84,18 @@ def retrieve(call: Call, object: str) -> Answer:
     if not wanted or not names:
         raise malformed("ids and fields have to be lists")
     if len(wanted) > _MOST_RETRIEVED:
-        raise Refused("EXCEEDED_ID_LIMIT", f"cannot retrieve more than {_MOST_RETRIEVED} records in this call", None)
+        raise RequestRejected(
+            "EXCEEDED_ID_LIMIT", f"cannot retrieve more than {_MOST_RETRIEVED} records in this call", None
+        )
     access = call.org.access(kind)
     if missing := [name for name in names if access.find(name) is None]:
-        raise Refused("INVALID_FIELD", f"No such column '{missing[0]}' on sobject of type {kind.name}", None)
+        raise RequestRejected("INVALID_FIELD", f"No such column '{missing[0]}' on sobject of type {kind.name}", None)
     fields = [field.name for name in names if (field := access.find(name))]
     records = call.org.tables[kind.name].records
     found = [records.get(ids.canonical(one) or "") for one in wanted]
     call.exchange.records = len(wanted)
     url = f"{call.base}/sobjects/{kind.name}/"
-    return Answer(
+    return HttpResponse(
         [
             {"attributes": {"type": kind.name, "url": url + one["Id"]}, **{name: one.get(name) for name in fields}}
             if one and not one["IsDeleted"]
@@ -108,11 +110,11 @@ def _listed(given: Any) -> list[str]:
     return [str(part).strip() for part in parts if str(part).strip()]
 
 
-def delete(call: Call) -> Answer:
+def delete(call: Call) -> HttpResponse:
     """``DELETE /composite/sobjects?ids=a,b&allOrNone=false``."""
     wanted = _listed(call.query.get("ids", ""))
     if not wanted:
-        raise Refused("REQUIRED_FIELD_MISSING", "At least 1 Id is required.", None)
+        raise RequestRejected("REQUIRED_FIELD_MISSING", "At least 1 Id is required.", None)
     _check_count(wanted)
 
     def apply(writer: Writer, given: str, _place: int) -> Result:
@@ -123,7 +125,7 @@ def delete(call: Call) -> Answer:
     return _each(call, wanted, call.query.get("allOrNone", "").lower() == "true", apply)
 
 
-def _each(call: Call, given: Sequence[Any], together: bool, apply: Apply) -> Answer:
+def _each(call: Call, given: Sequence[Any], together: bool, apply: Apply) -> HttpResponse:
     call.exchange.records = (call.exchange.records or 0) + len(given)
     writer = writer_for(call)
     start = writer.journal.mark()
@@ -131,22 +133,22 @@ def _each(call: Call, given: Sequence[Any], together: bool, apply: Apply) -> Ans
     failed = 0
     for place, one in enumerate(given):
         try:
-            if writer.disturbance:
-                writer.disturbance.next_record()
+            if writer.record_faults:
+                writer.record_faults.next_record()
             results.append(apply(writer, one, place))
-        except Refused as refused:
+        except RequestRejected as rejection:
             failed += 1
-            results.append({"success": False, "errors": [refused.of_record()]})
+            results.append({"success": False, "errors": [rejection.to_record_error()]})
     if together and failed:
         writer.journal.roll_back(start)
         results = [_undone(result) if result["success"] else result for result in results]
     call.exchange.note(failed=len(given) if together and failed else failed)
-    return Answer(results)
+    return HttpResponse(results)
 
 
 def _undone(result: Result) -> Result:
     kept = {"id": result["id"]} if not result.get("created", True) else {}
-    return {**kept, "success": False, "errors": [ROLLED_BACK.of_record()]}
+    return {**kept, "success": False, "errors": [ROLLED_BACK.to_record_error()]}
 
 
 def _success(record_id: str) -> Result:
@@ -160,16 +162,16 @@ def _records(call: Call) -> tuple[list[Result], bool, list[ObjectType | None]]:
     if not isinstance(records, list) or not all(isinstance(one, dict) for one in records):
         raise malformed("records has to be a list of objects")
     if not records:
-        raise Refused("REQUIRED_FIELD_MISSING", "At least 1 record is required", None)
+        raise RequestRejected("REQUIRED_FIELD_MISSING", "At least 1 record is required", None)
     _check_count(records)
     types = [_type_of(one) for one in records]
     if not all(types):
-        raise Refused("INVALID_FIELD", "attributes.type is required on every record", None)
+        raise RequestRejected("INVALID_FIELD", "attributes.type is required on every record", None)
     distinct = set(types)
     chunks = 1 if len(distinct) == 1 else sum(1 for _ in groupby(kind.lower() for kind in types))
     if chunks > _MOST_CHUNKS:
         message = f"record chunks limit reached. cannot process more than {_MOST_CHUNKS} chunks of the same type"
-        raise Refused("LIMIT_EXCEEDED", message, None)
+        raise RequestRejected("LIMIT_EXCEEDED", message, None)
     known = {name: call.org.catalogue.find(name) for name in distinct}
     return records, bool(body.get("allOrNone")), [known[name] for name in types]
 
@@ -190,12 +192,12 @@ def _type_of(given: Result) -> str:
 def _check_count(given: Sequence[Any]) -> None:
     if len(given) > _MOST_RECORDS:
         message = f"record limit reached. cannot submit more than {_MOST_RECORDS} records into this call"
-        raise Refused("EXCEEDED_ID_LIMIT", message, None)
+        raise RequestRejected("EXCEEDED_ID_LIMIT", message, None)
 
 
 def _known(given: Result, kind: ObjectType | None) -> ObjectType:
     if kind is None:
-        raise Refused("INVALID_TYPE", f"sObject type '{_type_of(given)}' is not supported.")
+        raise RequestRejected("INVALID_TYPE", f"sObject type '{_type_of(given)}' is not supported.")
     return kind
 
 

@@ -12,8 +12,8 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from connectors.sandbox.salesforce.api import Answer, Call, Handler, Resource, dispatch
-from connectors.sandbox.salesforce.refusal import Refused, malformed
+from connectors.sandbox.salesforce.api import Call, Handler, HttpResponse, Resource, dispatch
+from connectors.sandbox.salesforce.errors import RequestRejected, malformed
 from connectors.sandbox.salesforce.table import Journal
 
 _MOST_REQUESTS = 25
@@ -32,21 +32,21 @@ Json = Any
 def composite(resources: Sequence[Resource]) -> Handler:
     """The handler, answering its parts from these resources."""
 
-    def handle(call: Call) -> Answer:
+    def handle(call: Call) -> HttpResponse:
         body = call.body()
         parts = _parts(body)
         together = bool(body.get("allOrNone"))
         journal = Journal()
-        answers: dict[str, Answer] = {}
+        answers: dict[str, HttpResponse] = {}
         for part in parts:
             answers[part["referenceId"]] = _answer(resources, call, part, journal, answers)
         failed = [name for name, answer in answers.items() if _failed(answer)]
         if together and failed:
             journal.roll_back()
             for name in answers.keys() - set(failed):
-                answers[name] = Answer([_HALTED], 400)
+                answers[name] = HttpResponse([_HALTED], 400)
         shown = [_shown(name, answer) for name, answer in answers.items()]
-        return Answer({"compositeResponse": shown})
+        return HttpResponse({"compositeResponse": shown})
 
     return handle
 
@@ -57,10 +57,10 @@ def _parts(body: Mapping[str, Json]) -> list[dict[str, Json]]:
         raise malformed("compositeRequest has to be a list of requests with method, url and referenceId")
     if len(parts) > _MOST_REQUESTS:
         message = f"The number of requests {len(parts)} exceeds the limit of {_MOST_REQUESTS}"
-        raise Refused("LIMIT_EXCEEDED", message, None)
+        raise RequestRejected("LIMIT_EXCEEDED", message, None)
     if sum(bool(_HEAVY.match(part["url"])) for part in parts) > _MOST_HEAVY:
         message = f"The number of query and sObject Collections requests exceeds the limit of {_MOST_HEAVY}"
-        raise Refused("LIMIT_EXCEEDED", message, None)
+        raise RequestRejected("LIMIT_EXCEEDED", message, None)
     if len({part["referenceId"] for part in parts}) < len(parts):
         raise malformed("every request needs a referenceId of its own")
     return parts
@@ -73,16 +73,20 @@ def _is_request(part: Json) -> bool:
 
 
 def _answer(
-    resources: Sequence[Resource], call: Call, part: Mapping[str, Json], journal: Journal, answers: Mapping[str, Answer]
-) -> Answer:
+    resources: Sequence[Resource],
+    call: Call,
+    part: Mapping[str, Json],
+    journal: Journal,
+    answers: Mapping[str, HttpResponse],
+) -> HttpResponse:
     try:
         url = urlsplit(str(_filled(part["url"], answers)))
         found = _URL.match(url.path)
         if found is None:
-            raise Refused("NOT_FOUND", "The requested resource does not exist", None, 404)
+            raise RequestRejected("NOT_FOUND", "The requested resource does not exist", None, 404)
         raw = json.dumps(_filled(part["body"], answers)).encode() if "body" in part else b""
-    except Refused as refused:
-        return Answer([refused.of_request()], refused.status)
+    except RequestRejected as rejection:
+        return HttpResponse([rejection.to_request_error()], rejection.status)
     inner = replace(
         call,
         version=found.group(1),
@@ -96,7 +100,7 @@ def _answer(
     return dispatch(resources, inner)
 
 
-def _filled(value: Json, answers: Mapping[str, Answer]) -> Json:
+def _filled(value: Json, answers: Mapping[str, HttpResponse]) -> Json:
     """A value with every ``@{reference.path}`` replaced by what that answer holds."""
     if isinstance(value, dict):
         return {key: _filled(one, answers) for key, one in value.items()}
@@ -107,7 +111,7 @@ def _filled(value: Json, answers: Mapping[str, Answer]) -> Json:
     return _REFERENCE.sub(lambda found: str(_looked_up(found.group(1), found.group(2), answers)), value)
 
 
-def _looked_up(name: str, path: str, answers: Mapping[str, Answer]) -> Json:
+def _looked_up(name: str, path: str, answers: Mapping[str, HttpResponse]) -> Json:
     found: Json = answers[name].body if name in answers else None
     for key, index in _STEP.findall(path):
         try:
@@ -116,11 +120,11 @@ def _looked_up(name: str, path: str, answers: Mapping[str, Answer]) -> Json:
             found = None
     if found is None:
         message = f"Invalid reference specified. No value for {name}{path} found in {name}"
-        raise Refused("PROCESSING_HALTED", message, None)
+        raise RequestRejected("PROCESSING_HALTED", message, None)
     return found
 
 
-def _failed(answer: Answer) -> bool:
+def _failed(answer: HttpResponse) -> bool:
     if answer.status >= 400:
         return True
     return isinstance(answer.body, list) and any(
@@ -128,6 +132,6 @@ def _failed(answer: Answer) -> bool:
     )
 
 
-def _shown(name: str, answer: Answer) -> dict[str, Json]:
+def _shown(name: str, answer: HttpResponse) -> dict[str, Json]:
     headers = {key: value for key, value in answer.headers.items() if key == "Location"}
     return {"body": answer.body, "httpHeaders": headers, "httpStatusCode": answer.status, "referenceId": name}

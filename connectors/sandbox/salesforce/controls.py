@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from connectors.sandbox.core.control import ControlError, JsonObject
 from connectors.sandbox.salesforce.bulk import advance_jobs
-from connectors.sandbox.salesforce.human import act
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.seed import load_seed
+from connectors.sandbox.salesforce.ui_actions import perform
 
 
 class OrgControls:
@@ -35,8 +35,8 @@ class OrgControls:
         }
 
     def mutate(self, action: JsonObject) -> JsonObject:
-        """Do what a human did (`salesforce.human`)."""
-        return act(self._org, action)
+        """Do what a human did (`salesforce.ui_actions`)."""
+        return perform(self._org, action)
 
     def load(self, seed: JsonObject) -> None:
         """Add a seed; a reset takes it away again."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
-from connectors.sandbox.salesforce.api import Answer, Call
+from connectors.sandbox.salesforce.api import Call, HttpResponse
 from connectors.sandbox.salesforce.schema import NUMBER_TYPES, Field, ObjectType
 
 _SOAP = {
@@ -27,19 +27,19 @@ _SOAP = {
 _NO_LENGTH = NUMBER_TYPES | {"boolean", "date", "datetime"}
 
 
-def list_objects(call: Call) -> Answer:
+def list_objects(call: Call) -> HttpResponse:
     """``GET /sobjects``."""
     kinds = [_summary(call.base, kind) for kind in call.org.catalogue.types.values() if not kind.tooling]
     return _fresh(call, {"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": kinds})
 
 
-def basic_information(call: Call, object: str) -> Answer:
+def basic_information(call: Call, object: str) -> HttpResponse:
     """``GET /sobjects/T``."""
     kind = call.kind(object)
-    return Answer({"objectDescribe": _summary(call.base, kind), "recentItems": []})
+    return HttpResponse({"objectDescribe": _summary(call.base, kind), "recentItems": []})
 
 
-def describe(call: Call, object: str) -> Answer:
+def describe(call: Call, object: str) -> HttpResponse:
     """``GET /sobjects/T/describe``: only fields the caller may see."""
     kind = call.kind(object)
     access = call.org.access(kind)
@@ -82,13 +82,13 @@ def _master_record_type(base: str, kind: ObjectType) -> dict[str, Any]:
     }
 
 
-def _fresh(call: Call, body: dict[str, Any]) -> Answer:
+def _fresh(call: Call, body: dict[str, Any]) -> HttpResponse:
     changed = call.org.catalogue.changed
     tag = '"' + hashlib.sha256(f"{call.path}{call.org.catalogue.version}".encode()).hexdigest()[:8] + '"'
     headers = {"ETag": tag, "Last-Modified": format_datetime(changed.astimezone(UTC), usegmt=True)}
     if call.headers.get("if-none-match") == tag or _not_modified(call.headers.get("if-modified-since"), changed):
-        return Answer(None, 304, headers)
-    return Answer(body, headers=headers)
+        return HttpResponse(None, 304, headers)
+    return HttpResponse(body, headers=headers)
 
 
 def _not_modified(since: str | None, changed: datetime) -> bool:

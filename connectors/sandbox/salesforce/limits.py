@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from connectors.sandbox.salesforce.api import Answer, Call
+from connectors.sandbox.salesforce.api import Call, HttpResponse
 
 _BULK_BATCHES = 15_000
 
 
-def read(call: Call) -> Answer:
+def read(call: Call) -> HttpResponse:
     """``GET /limits``: what is left of today's quotas."""
     most = call.org.options.daily_api_requests
     batches = call.org.sim.counters["bulk_batches"]
-    return Answer(
+    return HttpResponse(
         {
             "DailyApiRequests": {"Max": most, "Remaining": max(0, most - call.org.calls_used())},
             "DailyBulkApiBatches": {"Max": _BULK_BATCHES, "Remaining": _BULK_BATCHES - batches},
@@ -23,14 +23,14 @@ def read(call: Call) -> Answer:
     )
 
 
-def index(call: Call) -> Answer:
+def index(call: Call) -> HttpResponse:
     """``GET /services/data/vNN.0``: the resources by name."""
     names = ("sobjects", "query", "queryAll", "limits", "composite", "jobs", "recent", "search", "tooling")
     host = call.headers.get("host", "127.0.0.1")
     who = f"http://{host}/id/{call.org.staff.organization}/{call.user_id}"
-    return Answer({**{name: f"{call.base}/{name}" for name in names}, "identity": who})
+    return HttpResponse({**{name: f"{call.base}/{name}" for name in names}, "identity": who})
 
 
-def recent(_call: Call) -> Answer:
+def recent(_call: Call) -> HttpResponse:
     """``GET /recent``: what the user looked at in the browser, which an integration user never did."""
-    return Answer([])
+    return HttpResponse([])

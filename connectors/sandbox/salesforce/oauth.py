@@ -17,7 +17,7 @@ import jwt
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from connectors.sandbox.core.gate import exchange_of
+from connectors.sandbox.core.exchange import exchange_of
 from connectors.sandbox.salesforce.identity import SOAP_FAULT, identity, userinfo
 from connectors.sandbox.salesforce.org import Org, Session
 
@@ -28,7 +28,7 @@ _LOGIN_HOSTS = ("https://login.salesforce.com", "https://test.salesforce.com")
 _TOKEN_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._"  # noqa: S105 - an alphabet
 
 
-class _LoginRefused(Exception):
+class _LoginRejected(Exception):
     def __init__(self, error: str, description: str) -> None:
         super().__init__(description)
         self.body = {"error": error, "error_description": description}
@@ -48,8 +48,8 @@ class OAuth:
         await asyncio.sleep(_LOGIN_MS * self._org.options.time_scale / 1000)
         try:
             self._grant(form, request)
-        except _LoginRefused as refused:
-            return JSONResponse(refused.body, 400)
+        except _LoginRejected as rejection:
+            return JSONResponse(rejection.body, 400)
         return JSONResponse(self._session(_base(request)), headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
 
     async def userinfo(self, request: Request) -> Response:
@@ -95,17 +95,17 @@ class OAuth:
         elif grant == "password":
             if not self._org.options.password:
                 words = "authentication failure - the username-password flow is blocked in this org"
-                raise _LoginRefused("invalid_grant", words)
+                raise _LoginRejected("invalid_grant", words)
             self._check_secret(form, request.headers.get("authorization", ""))
             self._check_password(form)
         elif grant == "refresh_token":  # none of these flows hands one out
-            raise _LoginRefused("invalid_grant", "expired access/refresh token")
+            raise _LoginRejected("invalid_grant", "expired access/refresh token")
         else:
-            raise _LoginRefused("unsupported_grant_type", "grant type not supported")
+            raise _LoginRejected("unsupported_grant_type", "grant type not supported")
         self._check_rate()
         user = self._org.tables["User"].records[self._org.staff.integration]
         if not user.get("IsActive"):
-            raise _LoginRefused("invalid_grant", "user is inactive")
+            raise _LoginRejected("invalid_grant", "user is inactive")
 
     def _check_secret(self, form: Mapping[str, str], header: str) -> None:
         client_id, secret = form.get("client_id", ""), form.get("client_secret", "")
@@ -115,34 +115,34 @@ class OAuth:
             except (binascii.Error, UnicodeDecodeError):
                 client_id = ""
         if client_id != self._org.accepted.client_id:
-            raise _LoginRefused("invalid_client_id", "client identifier invalid")
+            raise _LoginRejected("invalid_client_id", "client identifier invalid")
         if secret != self._org.accepted.client_secret:
-            raise _LoginRefused("invalid_client", "invalid client credentials")
+            raise _LoginRejected("invalid_client", "invalid client credentials")
 
     def _check_password(self, form: Mapping[str, str]) -> None:
         accepted = (self._org.accepted.username, self._org.options.password)
         if (form.get("username"), form.get("password")) != accepted:
-            raise _LoginRefused("invalid_grant", "authentication failure - Invalid Password")
+            raise _LoginRejected("invalid_grant", "authentication failure - Invalid Password")
 
     def _check_assertion(self, assertion: str, base: str) -> None:
         accepted = self._org.accepted
         try:
             claims = jwt.decode(assertion, options={"verify_signature": False})
         except jwt.InvalidTokenError:
-            raise _LoginRefused("invalid_grant", "invalid assertion") from None
+            raise _LoginRejected("invalid_grant", "invalid assertion") from None
         if claims.get("iss") != accepted.client_id:
-            raise _LoginRefused("invalid_client_id", "client identifier invalid")
+            raise _LoginRejected("invalid_client_id", "client identifier invalid")
         if claims.get("aud") not in (*_LOGIN_HOSTS, base):
-            raise _LoginRefused("invalid_grant", "audience is invalid")
+            raise _LoginRejected("invalid_grant", "audience is invalid")
         if accepted.public_key is None or claims.get("sub") != accepted.username:
-            raise _LoginRefused("invalid_grant", "user hasn't approved this consumer")
+            raise _LoginRejected("invalid_grant", "user hasn't approved this consumer")
         self._check_expiry(claims.get("exp"))
         try:
             jwt.decode(
                 assertion, accepted.public_key, algorithms=["RS256"], options={"verify_aud": False, "verify_exp": False}
             )
         except jwt.InvalidTokenError:
-            raise _LoginRefused("invalid_grant", "invalid assertion") from None
+            raise _LoginRejected("invalid_grant", "invalid assertion") from None
 
     def _check_expiry(self, exp: Any) -> None:
         try:
@@ -150,13 +150,13 @@ class OAuth:
         except (TypeError, ValueError):
             left = -1.0
         if not 0 < left <= _LONGEST_ASSERTION_S:
-            raise _LoginRefused("invalid_grant", "expired authorization code")
+            raise _LoginRejected("invalid_grant", "expired authorization code")
 
     def _check_rate(self) -> None:
         now = self._org.sim.clock.timestamp()
         self._org.logins = [at for at in self._org.logins if at > now - 3600]
         if len(self._org.logins) >= self._org.options.login_rate:
-            raise _LoginRefused("invalid_grant", "login rate exceeded")
+            raise _LoginRejected("invalid_grant", "login rate exceeded")
         self._org.logins.append(now)
 
     def _session(self, base: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ class Options:
     ``validation_rules``: ``{"object", "when": SOQL condition, "message", "field"}``; ``flows``: ``{"object",
     "field", "value"}`` is set by the org on every save. ``page_size`` caps query pages.
     ``password`` opens the username-password flow, which is blocked without one. ``person_accounts`` turns
-    them on, for good (`salesforce.person`).
+    them on, for good (`salesforce.person_accounts`).
     """
 
     daily_api_requests: int = 115_000

@@ -19,18 +19,6 @@ from connectors.sandbox.salesforce.table import Record, Table
 from connectors.sandbox.salesforce.values import stamp
 
 T = TypeVar("T")
-FAULT_KINDS = frozenset(
-    {
-        "session_expire",
-        "quota_exhausted",
-        "concurrent_limit",
-        "lock",
-        "record_error",
-        "wrap_lock_in_trigger",
-        "partial_then_drop",
-        "dup_race",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +64,7 @@ class Org:
         self._compiled_version = -1
         self._snapshot: _Snapshot | None = None
         self.staff = _staff(self)
-        self.keep()
+        self.remember_start()
 
     # ---------------------------------------------------------------- records
 
@@ -174,13 +162,13 @@ class Org:
         """Calls by hour since 1970, for `take_up_usage`."""
         return {str(hour): calls for hour, calls in self._usage.items()}
 
-    def take_up_usage(self, usage: Mapping[str, int]) -> None:
+    def resume_usage(self, usage: Mapping[str, int]) -> None:
         """Go on counting calls from there."""
         self._usage = Counter({int(hour): calls for hour, calls in usage.items()})
 
     # ---------------------------------------------------------------- back to the start
 
-    def keep(self) -> None:
+    def remember_start(self) -> None:
         """Remember everything as it is now, for `restore`."""
         self._snapshot = self.snapshot()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from connectors.sandbox.salesforce.errors import RequestRejected
 from connectors.sandbox.salesforce.org import Org
-from connectors.sandbox.salesforce.refusal import Refused
 from connectors.sandbox.salesforce.schema import ObjectType
 from connectors.sandbox.salesforce.table import Record
 
@@ -25,18 +25,18 @@ def check_permission(org: Org, kind: ObjectType, record: Record) -> None:
     for other in org.tables[kind.name].living():
         if key and other["Id"] != record["Id"] and [other.get(name) for name in key] == wanted:
             message = f"duplicate value found: <unknown> duplicates value on record with id: {other['Id'][:15]}"
-            raise Refused("DUPLICATE_VALUE", message)
+            raise RequestRejected("DUPLICATE_VALUE", message)
 
 
 def _check_field(org: Org, record: Record) -> None:
     target = org.catalogue.types.get(record["SobjectType"])
     if target is None:
         message = f"Object Type: bad value for restricted picklist field: {record['SobjectType']}"
-        raise Refused("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, ("SobjectType",))
+        raise RequestRejected("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, ("SobjectType",))
     owner, _, name = record["Field"].partition(".")
     field = target.find(name)
     if owner != target.name or field is None or not field.custom:
         message = f"Field Name: bad value for restricted picklist field: {record['Field']}"
-        raise Refused("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, ("Field",))
+        raise RequestRejected("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, ("Field",))
     if record["PermissionsEdit"] and not record["PermissionsRead"]:
-        raise Refused("FIELD_INTEGRITY_EXCEPTION", "Edit access needs read access", ("PermissionsEdit",))
+        raise RequestRejected("FIELD_INTEGRITY_EXCEPTION", "Edit access needs read access", ("PermissionsEdit",))

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from connectors.sandbox.salesforce import soql_run
-from connectors.sandbox.salesforce.api import Answer, Call
+from connectors.sandbox.salesforce.api import Call, HttpResponse
 from connectors.sandbox.salesforce.columns import column_metadata
+from connectors.sandbox.salesforce.errors import RequestRejected
 from connectors.sandbox.salesforce.org import Org
-from connectors.sandbox.salesforce.refusal import Refused
 from connectors.sandbox.salesforce.soql import parse
 from connectors.sandbox.salesforce.soql_run import Column, Found
 from connectors.sandbox.salesforce.table import Record
@@ -28,44 +28,44 @@ class _Cursor:
     made: float
 
 
-def query(call: Call) -> Answer:
+def query(call: Call) -> HttpResponse:
     """``GET /query?q=``: living records."""
     return _first_page(call, everything=False)
 
 
-def query_all(call: Call) -> Answer:
+def query_all(call: Call) -> HttpResponse:
     """``GET /queryAll?q=``: deleted and archived records too."""
     return _first_page(call, everything=True)
 
 
-def query_tooling(call: Call) -> Answer:
+def query_tooling(call: Call) -> HttpResponse:
     """``GET /tooling/query?q=``: what only the Tooling API knows."""
     return _first_page(call, everything=False, tooling=True)
 
 
-def search(_call: Call) -> Answer:
+def search(_call: Call) -> HttpResponse:
     """``GET /search?q=``: SOSL, which the sandbox does not speak and says so."""
-    raise Refused("MALFORMED_SEARCH", "this sandbox has no search; ask with SOQL instead", None)
+    raise RequestRejected("MALFORMED_SEARCH", "this sandbox has no search; ask with SOQL instead", None)
 
 
-def more(call: Call, locator: str, offset: str) -> Answer:
+def more(call: Call, locator: str, offset: str) -> HttpResponse:
     """``GET /query/{locator}-{offset}``: the next page."""
     cursor = call.org.pages.get(locator)
     if cursor is None or call.org.sim.clock.timestamp() - cursor.made > _LOCATOR_LIVES_S:
-        raise Refused("INVALID_QUERY_LOCATOR", "invalid query locator", None)
+        raise RequestRejected("INVALID_QUERY_LOCATOR", "invalid query locator", None)
     return _page(call, cursor, locator, int(offset))
 
 
-def _first_page(call: Call, everything: bool, tooling: bool = False) -> Answer:
+def _first_page(call: Call, everything: bool, tooling: bool = False) -> HttpResponse:
     text = call.query.get("q", "")
     if not text.strip():
-        raise Refused("MALFORMED_QUERY", "A query string has to be specified", None)
+        raise RequestRejected("MALFORMED_QUERY", "A query string has to be specified", None)
     parsed = parse(text)
     found = soql_run.run(call.org, parsed, everything, tooling)
     if call.query.get("columns") == "true":
-        return Answer(column_metadata(found))
+        return HttpResponse(column_metadata(found))
     if not parsed.paths:
-        return Answer({"totalSize": len(found.records), "done": True, "records": []})
+        return HttpResponse({"totalSize": len(found.records), "done": True, "records": []})
     cursor = _Cursor(found, _page_size(call), call.org.sim.clock.timestamp())
     locator = ""
     if len(found.records) > cursor.page:
@@ -74,7 +74,7 @@ def _first_page(call: Call, everything: bool, tooling: bool = False) -> Answer:
     return _page(call, cursor, locator, 0)
 
 
-def _page(call: Call, cursor: _Cursor, locator: str, offset: int) -> Answer:
+def _page(call: Call, cursor: _Cursor, locator: str, offset: int) -> HttpResponse:
     records = cursor.found.records
     end = offset + cursor.page
     body: dict[str, Any] = {"totalSize": len(records), "done": end >= len(records)}
@@ -83,7 +83,7 @@ def _page(call: Call, cursor: _Cursor, locator: str, offset: int) -> Answer:
     show = _renderer(call.org, call.base, cursor.found)
     body["records"] = [show(record) for record in records[offset:end]]
     call.exchange.note(rows=len(body["records"]))
-    return Answer(body)
+    return HttpResponse(body)
 
 
 def _page_size(call: Call) -> int:

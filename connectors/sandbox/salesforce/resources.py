@@ -6,11 +6,11 @@ from connectors.sandbox.salesforce import (
     bulk,
     bulk_query,
     collections,
-    composite_more,
+    composite_batch_tree,
     describe,
     limits,
     queries,
-    rows,
+    records,
     tooling,
 )
 from connectors.sandbox.salesforce.api import Resource, resource
@@ -18,19 +18,21 @@ from connectors.sandbox.salesforce.composite import composite
 
 _SINGLE: tuple[Resource, ...] = (
     resource(r"/composite/sobjects", POST=collections.create, PATCH=collections.update, DELETE=collections.delete),
-    resource(r"/composite/tree/(\w+)", POST=composite_more.tree),
+    resource(r"/composite/tree/(\w+)", POST=composite_batch_tree.tree),
     resource(r"/composite/sobjects/(\w+)", GET=collections.retrieve, POST=collections.retrieve),
     resource(r"/composite/sobjects/(\w+)/(\w+)", PATCH=collections.upsert),
     resource(r"/query", GET=queries.query),
     resource(r"/queryAll", GET=queries.query_all),
     resource(r"/query/(\w+)-(\d+)", GET=queries.more),
     resource(r"/sobjects", GET=describe.list_objects),
-    resource(r"/sobjects/(\w+)", GET=describe.basic_information, POST=rows.create),
+    resource(r"/sobjects/(\w+)", GET=describe.basic_information, POST=records.create),
     resource(r"/sobjects/(\w+)/describe", GET=describe.describe),
-    resource(r"/sobjects/(\w+)/updated", GET=rows.updated),
-    resource(r"/sobjects/(\w+)/deleted", GET=rows.deleted),
-    resource(r"/sobjects/(\w+)/(\w+)", GET=rows.read, PATCH=rows.update, DELETE=rows.delete),
-    resource(r"/sobjects/(\w+)/(\w+)/([^/]+)", GET=rows.read_by_key, PATCH=rows.upsert, DELETE=rows.delete_by_key),
+    resource(r"/sobjects/(\w+)/updated", GET=records.updated),
+    resource(r"/sobjects/(\w+)/deleted", GET=records.deleted),
+    resource(r"/sobjects/(\w+)/(\w+)", GET=records.read, PATCH=records.update, DELETE=records.delete),
+    resource(
+        r"/sobjects/(\w+)/(\w+)/([^/]+)", GET=records.read_by_key, PATCH=records.upsert, DELETE=records.delete_by_key
+    ),
     resource(r"/limits", GET=limits.read),
     resource(r"/recent", GET=limits.recent),
     resource(r"/search", GET=queries.search),
@@ -56,6 +58,6 @@ _SINGLE: tuple[Resource, ...] = (
 RESOURCES: tuple[Resource, ...] = (
     *_SINGLE,
     resource(r"/composite", POST=composite(_SINGLE)),
-    resource(r"/composite/batch", POST=composite_more.batch(_SINGLE)),
+    resource(r"/composite/batch", POST=composite_batch_tree.batch(_SINGLE)),
     resource(r"/tooling/composite", POST=composite(_SINGLE)),
 )

@@ -12,7 +12,7 @@
 ``_ref`` names a record, ``"@name"`` in a reference field means its id. An ``Id`` may be given. Custom
 fields of a seed are visible to the integration user. All is loaded, or nothing and `ControlError`.
 
-``stored``, which `as_seed` writes, holds an org as it was (`salesforce.kept`); it is loaded first.
+``stored``, which `as_seed` writes, holds an org as it was (`salesforce.serialization`); it is loaded first.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from connectors.sandbox.core.control import ControlError, JsonObject
 from connectors.sandbox.salesforce import ids
 from connectors.sandbox.salesforce.bulk import advance_jobs
 from connectors.sandbox.salesforce.custom_objects import add_custom_object
-from connectors.sandbox.salesforce.kept import load_stored, stored_of
+from connectors.sandbox.salesforce.errors import RequestRejected
 from connectors.sandbox.salesforce.org import Org
-from connectors.sandbox.salesforce.refusal import Refused
 from connectors.sandbox.salesforce.schema import ObjectType
+from connectors.sandbox.salesforce.serialization import dump_org, restore_dump
 from connectors.sandbox.salesforce.table import Record
 from connectors.sandbox.salesforce.tooling import add_custom_field
 from connectors.sandbox.salesforce.write import Writer
@@ -42,7 +42,7 @@ def as_seed(org: Org) -> JsonObject:
     Sessions, query pages, bulk jobs that are not due yet, and calls counted against the quota are left out.
     """
     advance_jobs(org)
-    return {"options": org.options.to_json(), "stored": stored_of(org)}
+    return {"options": org.options.to_json(), "stored": dump_org(org)}
 
 
 def load_seed(org: Org, seed: Mapping[str, Any]) -> None:
@@ -53,7 +53,7 @@ def load_seed(org: Org, seed: Mapping[str, Any]) -> None:
     try:
         org.set_options(seed.get("options", {}))
         if "stored" in seed:
-            load_stored(org, seed["stored"])
+            restore_dump(org, seed["stored"])
         for described in seed.get("custom_objects", []):
             add_custom_object(org, described)
         for field in seed.get("custom_fields", []):
@@ -61,7 +61,7 @@ def load_seed(org: Org, seed: Mapping[str, Any]) -> None:
         _load_records(org, seed.get("records", {}))
     except BaseException as problem:
         org.roll_back(before)
-        if isinstance(problem, Refused):
+        if isinstance(problem, RequestRejected):
             raise ControlError(f"seed: {problem.code}: {problem.message}") from None
         if isinstance(problem, KeyError | TypeError | AttributeError | ValueError) and not isinstance(
             problem, ControlError

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, TypeVar
 
-from connectors.sandbox.salesforce.refusal import Refused
-from connectors.sandbox.salesforce.soql_words import Token, refused_at, tokens, unescape
+from connectors.sandbox.salesforce.errors import RequestRejected
+from connectors.sandbox.salesforce.soql_words import Token, rejected_at, tokens, unescape
 from connectors.sandbox.salesforce.values import parse_moment, stamp
 
 _SIGNS = {"=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
@@ -89,12 +89,12 @@ class Query:
 
 
 def parse(text: str) -> Query:
-    """Read a whole query. Raises `Refused` MALFORMED_QUERY."""
+    """Read a whole query. Raises `RequestRejected` MALFORMED_QUERY."""
     return _Parser(text).query()
 
 
 def parse_condition(text: str) -> Condition:
-    """Read what stands after WHERE. Raises `Refused` MALFORMED_QUERY."""
+    """Read what stands after WHERE. Raises `RequestRejected` MALFORMED_QUERY."""
     parser = _Parser(text)
     return parser.whole(parser.condition)
 
@@ -119,7 +119,7 @@ class _Parser:
         offset = self._count() if self._taken("offset") else 0
         if offset > _MOST_SKIPPED:
             message = f"Maximum SOQL offset allowed is {_MOST_SKIPPED}"
-            raise Refused("NUMBER_OUTSIDE_VALID_RANGE", message, None)
+            raise RequestRejected("NUMBER_OUTSIDE_VALID_RANGE", message, None)
         query = Query(self._text, target.text, target.at, paths, where, order, limit, offset)
         return self.whole(lambda: query)
 
@@ -197,7 +197,7 @@ class _Parser:
         if token.kind == "number":
             return Literal("number", float(word))
         if token.kind in ("date", "datetime"):
-            return Literal(token.kind, self._moment(token))
+            return Literal(token.kind, self._datetime(token))
         if word in ("true", "false"):
             return Literal("boolean", word == "true")
         if word == "null":
@@ -209,7 +209,7 @@ class _Parser:
         self._next -= 1
         raise self._unexpected()
 
-    def _moment(self, token: Token) -> str:
+    def _datetime(self, token: Token) -> str:
         try:
             if token.kind == "date":
                 return date.fromisoformat(token.text).isoformat()
@@ -258,7 +258,7 @@ class _Parser:
         if not self._taken(word):
             raise self._unexpected()
 
-    def _unexpected(self) -> Refused:
+    def _unexpected(self) -> RequestRejected:
         token = self._peek()
         shown = "<EOF>" if token.kind == "end" else token.text
-        return refused_at(self._text, token.at, "MALFORMED_QUERY", f"unexpected token: '{shown}'")
+        return rejected_at(self._text, token.at, "MALFORMED_QUERY", f"unexpected token: '{shown}'")

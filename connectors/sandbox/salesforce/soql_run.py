@@ -9,11 +9,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from connectors.sandbox.salesforce import ids
+from connectors.sandbox.salesforce.errors import RequestRejected
 from connectors.sandbox.salesforce.org import Org
-from connectors.sandbox.salesforce.refusal import Refused
 from connectors.sandbox.salesforce.schema import NUMBER_TYPES, Field, ObjectType
 from connectors.sandbox.salesforce.soql import Compare, Condition, Literal, Path, Query
-from connectors.sandbox.salesforce.soql_words import refused_at
+from connectors.sandbox.salesforce.soql_words import rejected_at
 from connectors.sandbox.salesforce.table import Record, fold
 from connectors.sandbox.salesforce.values import stamp
 
@@ -50,7 +50,7 @@ class Found:
 
 
 def run(org: Org, query: Query, everything: bool, tooling: bool = False) -> Found:
-    """Find the records; ``everything`` includes deleted and archived ones (queryAll). Raises `Refused`."""
+    """Find the records; ``everything`` includes deleted and archived ones (queryAll). Raises `RequestRejected`."""
     kind = org.catalogue.find(query.object, tooling)
     if kind is None:
         raise _unknown_object(query)
@@ -69,7 +69,7 @@ def run(org: Org, query: Query, everything: bool, tooling: bool = False) -> Foun
 
 
 def resolve(org: Org, kind: ObjectType, path: Path, text: str = "") -> Column:
-    """The column a path names. Raises `Refused` for a field or parent that is not there or not visible."""
+    """The column a path names. Raises `RequestRejected` for a field or parent that is not there or not visible."""
     parents: list[Field] = []
     for relationship in path.names[:-1]:
         parent = kind.parent(relationship)
@@ -77,7 +77,7 @@ def resolve(org: Org, kind: ObjectType, path: Path, text: str = "") -> Column:
             message = f"Didn't understand relationship '{relationship}' in field path. " + _HINT.format(
                 what="relationship", after="custom relationship"
             ).replace("'__c'", "'__r'")
-            raise refused_at(text, path.at, "INVALID_FIELD", message)
+            raise rejected_at(text, path.at, "INVALID_FIELD", message)
         parents.append(parent)
         kind = org.catalogue.types[parent.reference_to[0]]
     name = path.names[-1]
@@ -86,12 +86,12 @@ def resolve(org: Org, kind: ObjectType, path: Path, text: str = "") -> Column:
     if field is None or (polymorphic and field.name not in _NAME_FIELDS):
         entity = "Name" if polymorphic else kind.name
         message = f"No such column '{name}' on entity '{entity}'. " + _HINT.format(what="field", after="custom field")
-        raise refused_at(text, path.at, "INVALID_FIELD", message)
+        raise rejected_at(text, path.at, "INVALID_FIELD", message)
     return Column(tuple(parents), field)
 
 
 def compile_condition(org: Org, kind: ObjectType, condition: Condition, text: str = "") -> Test:
-    """A test of one record. Raises `Refused` for unknown fields and literals of the wrong type."""
+    """A test of one record. Raises `RequestRejected` for unknown fields and literals of the wrong type."""
     if isinstance(condition, Compare):
         return _compile_comparison(org, kind, condition, text)
     tests = [compile_condition(org, kind, part, text) for part in condition.parts]
@@ -106,7 +106,7 @@ def _compile_comparison(org: Org, kind: ObjectType, compare: Compare, text: str)
     field, name = column.field, column.field.name
     if field.type == "textarea" and field.length > 255:
         message = f"field '{name}' can not be filtered in a query call"
-        raise refused_at(text, compare.path.at, "INVALID_FIELD", message)
+        raise rejected_at(text, compare.path.at, "INVALID_FIELD", message)
     ranges = [_range(org, field, literal, text, compare.path.at) for literal in compare.literals]
     holds = _operator(field, compare.op, ranges, compare.literals)
     if column.parents:
@@ -158,13 +158,13 @@ def _range(org: Org, field: Field, literal: Literal, text: str, at: int) -> tupl
         quotes = "should be enclosed in quotes" if wanted == "string" else "should not be enclosed in quotes"
         type_name = {"number": "double", "datetime": "dateTime"}.get(wanted, wanted)
         message = f"value of filter criterion for field '{field.name}' must be of type {type_name} and {quotes}"
-        raise refused_at(text, at, "INVALID_FIELD", message)
+        raise rejected_at(text, at, "INVALID_FIELD", message)
     value = literal.value
     if field.type in ("id", "reference"):
         value = ids.canonical(value) if value else None
         if value is None:
             message = f"invalid ID field: {literal.value}"
-            raise refused_at(text, at, "INVALID_QUERY_FILTER_OPERATOR", message)
+            raise rejected_at(text, at, "INVALID_QUERY_FILTER_OPERATOR", message)
     elif value == "":
         value = None
     return fold(field, value), fold(field, value)
@@ -246,10 +246,10 @@ def _check_twice(query: Query, columns: tuple[Column, ...]) -> None:
     for path, column in zip(query.paths, columns, strict=True):
         key = (*(parent.name for parent in column.parents), column.field.name)
         if key in seen:
-            raise refused_at(query.text, path.at, "INVALID_FIELD", f"duplicate field selected: {column.field.name}")
+            raise rejected_at(query.text, path.at, "INVALID_FIELD", f"duplicate field selected: {column.field.name}")
         seen.add(key)
 
 
-def _unknown_object(query: Query) -> Refused:
+def _unknown_object(query: Query) -> RequestRejected:
     message = f"sObject type '{query.object}' is not supported. " + _HINT.format(what="object", after="entity")
-    return refused_at(query.text, query.object_at, "INVALID_TYPE", message)
+    return rejected_at(query.text, query.object_at, "INVALID_TYPE", message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from connectors.sandbox.salesforce.refusal import Refused
+from connectors.sandbox.salesforce.errors import RequestRejected
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<string>'(?:\\.|[^'\\])*')"
@@ -38,7 +38,7 @@ class Token:
     at: int
 
 
-def refused_at(text: str, at: int, code: str, message: str) -> Refused:
+def rejected_at(text: str, at: int, code: str, message: str) -> RequestRejected:
     """A refusal that shows where in the query it is, the way Salesforce does."""
     line_start = text.rfind("\n", 0, at) + 1
     start = max(line_start, at - 32)
@@ -46,18 +46,18 @@ def refused_at(text: str, at: int, code: str, message: str) -> Refused:
     excerpt = text[start : min(at + 40, len(text) if line_end < 0 else line_end)]
     row, column = text.count("\n", 0, at) + 1, at - line_start + 1
     where = f"\n{excerpt}\n{' ' * (at - start)}^\nERROR at Row:{row}:Column:{column}\n"
-    return Refused(code, where + message, None)
+    return RequestRejected(code, where + message, None)
 
 
 def tokens(text: str) -> list[Token]:
-    """The words of a query and its end. Raises `Refused` MALFORMED_QUERY."""
+    """The words of a query and its end. Raises `RequestRejected` MALFORMED_QUERY."""
     found: list[Token] = []
     at, end = 0, len(text.rstrip())
     while at < end:
         match = _TOKEN.match(text, at)
         if match is None or match.lastgroup is None:
             start = at + len(text[at:]) - len(text[at:].lstrip())
-            raise refused_at(text, start, "MALFORMED_QUERY", f"unexpected token: '{text[start : start + 1]}'")
+            raise rejected_at(text, start, "MALFORMED_QUERY", f"unexpected token: '{text[start : start + 1]}'")
         found.append(Token(match.lastgroup, match.group(match.lastgroup), match.start(match.lastgroup)))
         at = match.end()
     return [*found, Token("end", "", end)]

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from connectors.sandbox.salesforce import ids
-from connectors.sandbox.salesforce.api import Answer, Call
+from connectors.sandbox.salesforce.api import Call, HttpResponse
 from connectors.sandbox.salesforce.catalogue import ACTIVITIES
+from connectors.sandbox.salesforce.errors import RequestRejected, not_found
 from connectors.sandbox.salesforce.org import Org
-from connectors.sandbox.salesforce.refusal import Refused, not_found
 from connectors.sandbox.salesforce.schema import Field, Option
 from connectors.sandbox.salesforce.table import Record
 
@@ -25,62 +25,62 @@ _LONGEST_NAME = 40
 Metadata = Mapping[str, Any]
 
 
-def create_field(call: Call) -> Answer:
+def create_field(call: Call) -> HttpResponse:
     """``POST /tooling/sobjects/CustomField`` with FullName and Metadata."""
     given = call.body()
     record_id = add_custom_field(call.org, given.get("FullName"), given.get("Metadata"), call.org.options.fls_granted)
     location = {"Location": f"{call.base}/tooling/sobjects/CustomField/{record_id}"}
-    return Answer({"id": record_id, "success": True, "errors": [], "warnings": [], "infos": []}, 201, location)
+    return HttpResponse({"id": record_id, "success": True, "errors": [], "warnings": [], "infos": []}, 201, location)
 
 
-def read_field(call: Call, record_id: str) -> Answer:
+def read_field(call: Call, record_id: str) -> HttpResponse:
     """``GET /tooling/sobjects/CustomField/{id}``."""
     record = _record(call, record_id)
     url = f"{call.base}/tooling/sobjects/CustomField/{record['Id']}"
     names = ("Id", "DeveloperName", "TableEnumOrId", "FullName", "NamespacePrefix", "Metadata")
     shown = {name: record.get(name) for name in names}
-    return Answer({"attributes": {"type": "CustomField", "url": url}, **shown})
+    return HttpResponse({"attributes": {"type": "CustomField", "url": url}, **shown})
 
 
-def change_field(call: Call, record_id: str) -> Answer:
+def change_field(call: Call, record_id: str) -> HttpResponse:
     """``PATCH /tooling/sobjects/CustomField/{id}`` with new Metadata."""
     record = _record(call, record_id)
     metadata = call.body().get("Metadata")
     put_custom_field(call.org, {**record, "Metadata": metadata})
-    return Answer(None, 204)
+    return HttpResponse(None, 204)
 
 
-def delete_field(call: Call, record_id: str) -> Answer:
+def delete_field(call: Call, record_id: str) -> HttpResponse:
     """``DELETE /tooling/sobjects/CustomField/{id}``."""
     record = _record(call, record_id)
     call.org.tables["CustomField"].put(record["Id"], None)
     call.org.drop_field(record["TableEnumOrId"], f"{record['DeveloperName']}__c")
-    return Answer(None, 204)
+    return HttpResponse(None, 204)
 
 
 def add_custom_field(org: Org, full_name: Any, metadata: Any, granted: bool) -> str:
-    """Add a field to an object; the id of its CustomField record. Raises `Refused`."""
+    """Add a field to an object; the id of its CustomField record. Raises `RequestRejected`."""
     named = _FULL_NAME.match(full_name) if isinstance(full_name, str) else None
     if named is None:
         message = f"Invalid fullName, must end in a custom suffix (e.g. __c): {full_name}"
-        raise Refused("FIELD_INTEGRITY_EXCEPTION", message, ("FullName",))
+        raise RequestRejected("FIELD_INTEGRITY_EXCEPTION", message, ("FullName",))
     owner, name = named.groups()
     owners = ACTIVITIES if owner == "Activity" else (owner,)
     if owner in ACTIVITIES or any(one not in org.catalogue.types for one in owners):
         hint = " (fields of Task and Event are made on Activity)" if owner in ACTIVITIES else ""
         message = f"Entity Enumeration Or ID: bad value for restricted picklist field: {owner}{hint}"
-        raise Refused("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, ("TableEnumOrId",))
+        raise RequestRejected("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, ("TableEnumOrId",))
     if len(name) > _LONGEST_NAME:
-        raise Refused(
+        raise RequestRejected(
             "STRING_TOO_LONG", f"Field Name: data value too large: {name} (max length=40)", ("DeveloperName",)
         )
     if org.catalogue.types[owners[0]].find(f"{name}__c"):
         message = f"There is already a field named {name} on {owner}."
-        raise Refused("DUPLICATE_DEVELOPER_NAME", message, ("DeveloperName",))
+        raise RequestRejected("DUPLICATE_DEVELOPER_NAME", message, ("DeveloperName",))
     field = _field(name, metadata)
     if unknown := [one for one in field.reference_to if one not in org.catalogue.types]:
         message = f"referenceTo value of '{unknown[0]}' does not resolve to a valid sObject type"
-        raise Refused("FIELD_INTEGRITY_EXCEPTION", message, ("ReferenceTo",))
+        raise RequestRejected("FIELD_INTEGRITY_EXCEPTION", message, ("ReferenceTo",))
     _check_external_ids(org, owners[0], field)
     org.add_field(owner, field)
     record_id = org.new_id("00N")
@@ -93,13 +93,13 @@ def add_custom_field(org: Org, full_name: Any, metadata: Any, granted: bool) -> 
 
 
 def put_custom_field(org: Org, record: Record) -> None:
-    """Add or replace the field a CustomField record describes, and the record. Raises `Refused`."""
+    """Add or replace the field a CustomField record describes, and the record. Raises `RequestRejected`."""
     org.add_field(record["TableEnumOrId"], custom_field(record))
     org.tables["CustomField"].put(record["Id"], record)
 
 
 def custom_field(record: Record) -> Field:
-    """The field a CustomField record describes. Raises `Refused`."""
+    """The field a CustomField record describes. Raises `RequestRejected`."""
     return _field(record["DeveloperName"], record["Metadata"])
 
 
@@ -125,10 +125,10 @@ def _field(name: str, metadata: Any) -> Field:
     make = _TYPES.get(metadata["type"])
     if make is None:
         message = f"Type: bad value for restricted picklist field: {metadata['type']}"
-        raise Refused("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, ("Metadata",))
+        raise RequestRejected("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, ("Metadata",))
     unique, external = bool(metadata.get("unique")), bool(metadata.get("externalId"))
     if (unique or external) and metadata["type"] not in ("Text", "Number", "Email"):
-        raise Refused("FIELD_INTEGRITY_EXCEPTION", f"{metadata['type']} cannot be unique or an external id", ())
+        raise RequestRejected("FIELD_INTEGRITY_EXCEPTION", f"{metadata['type']} cannot be unique or an external id", ())
     shape: dict[str, Any] = {
         "nillable": not metadata.get("required"),
         "description": metadata.get("inlineHelpText") or metadata.get("description") or "",
@@ -228,15 +228,15 @@ def _whole(metadata: Metadata, name: str, low: int, high: int) -> int:
     if value is None:
         raise _missing(name)
     if type(value) is not int or not low <= value <= high:
-        raise Refused("FIELD_INTEGRITY_EXCEPTION", f"{name} must be between {low} and {high}", (name,))
+        raise RequestRejected("FIELD_INTEGRITY_EXCEPTION", f"{name} must be between {low} and {high}", (name,))
     return value
 
 
 def _check_external_ids(org: Org, object: str, field: Field) -> None:
     used = sum(one.external_id for one in org.catalogue.types[object].fields.values())
     if field.external_id and used >= _MOST_EXTERNAL_IDS:
-        raise Refused("LIMIT_EXCEEDED", f"{object} has the most external id fields it may have", ())
+        raise RequestRejected("LIMIT_EXCEEDED", f"{object} has the most external id fields it may have", ())
 
 
-def _missing(name: str) -> Refused:
-    return Refused("REQUIRED_FIELD_MISSING", f"Required field is missing: {name}", (name,))
+def _missing(name: str) -> RequestRejected:
+    return RequestRejected("REQUIRED_FIELD_MISSING", f"Required field is missing: {name}", (name,))

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from connectors.sandbox.salesforce import ids
-from connectors.sandbox.salesforce.refusal import Refused
+from connectors.sandbox.salesforce.errors import RequestRejected
 from connectors.sandbox.salesforce.schema import TEXT_TYPES, Field
 
 RANK_TYPE, RANK_ID, RANK_RANGE, RANK_REQUIRED = 3, 4, 5, 6
@@ -24,7 +24,7 @@ _ZONE = re.compile(r"([+-]\d{2})(\d{2})\Z")
 
 
 def stored(field: Field, given: Any) -> Any:
-    """The stored form of ``given`` in ``field``. Raises `Refused` with the rank of the failed check.
+    """The stored form of ``given`` in ``field``. Raises `RequestRejected` with the rank of the failed check.
 
     An empty text is no value, as in Salesforce.
     """
@@ -59,7 +59,7 @@ def _text(field: Field, given: Any) -> str:
         raise _wrong_type(field, given, "string")
     if len(given) > field.length:
         message = f"{field.label}: data value too large: {given} (max length={field.length})"
-        raise Refused("STRING_TOO_LONG", message, (field.name,), rank=RANK_RANGE)
+        raise RequestRejected("STRING_TOO_LONG", message, (field.name,), rank=RANK_RANGE)
     # Half a surrogate pair is valid in JSON but in no UTF-8 answer.
     return str(given) if given.isascii() else str(given.encode("utf-8", "replace").decode())
 
@@ -67,7 +67,7 @@ def _text(field: Field, given: Any) -> str:
 def _email(field: Field, given: Any) -> str:
     if not isinstance(given, str) or not _EMAIL.match(given):
         message = f"{field.label}: invalid email address: {given}"
-        raise Refused("INVALID_EMAIL_ADDRESS", message, (field.name,), rank=RANK_RANGE)
+        raise RequestRejected("INVALID_EMAIL_ADDRESS", message, (field.name,), rank=RANK_RANGE)
     return _text(field, given)
 
 
@@ -96,7 +96,7 @@ def _number(field: Field, given: Any) -> float | int:
         raise _wrong_type(field, given, kind)
     if abs(number) >= limit:
         message = f"{field.label}: value outside of valid range on numeric field: {given}"
-        raise Refused("NUMBER_OUTSIDE_VALID_RANGE", message, (field.name,), rank=RANK_RANGE)
+        raise RequestRejected("NUMBER_OUTSIDE_VALID_RANGE", message, (field.name,), rank=RANK_RANGE)
     exact = number.quantize(Decimal(1).scaleb(-field.scale), rounding=ROUND_HALF_UP)
     return int(exact) if field.type == "int" else float(exact)
 
@@ -118,7 +118,7 @@ def _day(field: Field, given: Any) -> str:
         raise _wrong_type(field, given, "date") from None
 
 
-def _moment(field: Field, given: Any) -> str:
+def _datetime(field: Field, given: Any) -> str:
     try:
         return _stamp_of(given)
     except (ValueError, TypeError, OverflowError):
@@ -139,7 +139,7 @@ def _picklist(field: Field, given: Any) -> str:
         return known.value
     if field.restricted:
         message = f"{field.label}: bad value for restricted picklist field: {given}"
-        raise Refused("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, (field.name,), rank=RANK_RANGE)
+        raise RequestRejected("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", message, (field.name,), rank=RANK_RANGE)
     return text
 
 
@@ -151,7 +151,7 @@ def _reference(field: Field, given: Any) -> str:
     known = ids.canonical(given)
     if known is None:
         message = f"{field.label}: id value of incorrect type: {given}"
-        raise Refused("MALFORMED_ID", message, (field.name,), rank=RANK_ID)
+        raise RequestRejected("MALFORMED_ID", message, (field.name,), rank=RANK_ID)
     return known
 
 
@@ -164,7 +164,7 @@ _JACKSON = (  # what Salesforce's JSON parser calls what it met
 )
 
 
-def _wrong_type(field: Field, given: Any, kind: str) -> Refused:
+def _wrong_type(field: Field, given: Any, kind: str) -> RequestRejected:
     shown = {True: "true", False: "false"}[given] if isinstance(given, bool) else given
     met = next((word for type_, word in _JACKSON if isinstance(given, type_)), "VALUE_NULL")
     if isinstance(given, bool):
@@ -172,7 +172,7 @@ def _wrong_type(field: Field, given: Any, kind: str) -> Refused:
     message = (
         f"Cannot deserialize instance of {kind} from {met} value {shown} or request may be missing a required field"
     )
-    return Refused("JSON_PARSER_ERROR", message, (field.name,), rank=RANK_TYPE)
+    return RequestRejected("JSON_PARSER_ERROR", message, (field.name,), rank=RANK_TYPE)
 
 
 STORE: dict[str, Callable[[Field, Any], Any]] = {
@@ -181,7 +181,7 @@ STORE: dict[str, Callable[[Field, Any], Any]] = {
     **dict.fromkeys(("double", "currency", "percent", "int"), _number),
     "boolean": _boolean,
     "date": _day,
-    "datetime": _moment,
+    "datetime": _datetime,
     "picklist": _picklist,
     "multipicklist": _multipicklist,
     "reference": _reference,

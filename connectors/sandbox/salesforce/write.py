@@ -6,66 +6,68 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.sandbox.salesforce import ids, person
+from connectors.sandbox.salesforce import ids, person_accounts
+from connectors.sandbox.salesforce.automation import check_rules, run_flows
 from connectors.sandbox.salesforce.checks import CHECKED_WHOLE, check_duplicate_rules, check_saved, check_unique
-from connectors.sandbox.salesforce.derive import derived, touch_parents
-from connectors.sandbox.salesforce.disturb import Disturbance
-from connectors.sandbox.salesforce.intake import Intake, intake_of
+from connectors.sandbox.salesforce.derived_fields import derived, touch_parents
+from connectors.sandbox.salesforce.errors import RequestRejected
+from connectors.sandbox.salesforce.faults import RecordFaults
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.permissions import PERMISSION_OBJECTS, check_permission
 from connectors.sandbox.salesforce.person_fields import are_on
-from connectors.sandbox.salesforce.refusal import Refused
-from connectors.sandbox.salesforce.rules import check_rules
 from connectors.sandbox.salesforce.schema import Field, ObjectType
 from connectors.sandbox.salesforce.table import Journal, Record, Table
+from connectors.sandbox.salesforce.validation import RecordValidator, validator_for
 from connectors.sandbox.salesforce.values import stored
 
-_DELETED = Refused("ENTITY_IS_DELETED", "entity is deleted", status=404)
+_DELETED = RequestRejected("ENTITY_IS_DELETED", "entity is deleted", status=404)
 
 
 @dataclass(slots=True)
 class Writer:
-    """One user's writes in one transaction; each refused write leaves nothing behind. Raises `Refused`.
+    """One user's writes in one transaction; each refused write leaves nothing behind. Raises `RequestRejected`.
 
-    ``trusted`` writes (seed, org) may set read-only fields and see every field; ``human`` writes, made in
+    ``trusted`` writes (seed, org) may set read-only fields and see every field; ``ui_actions`` writes, made in
     the CRM's own pages, see every field. ``allow_duplicates`` overrides duplicate rules.
     """
 
     org: Org
     user_id: str
     trusted: bool = False
-    human: bool = False
+    from_ui: bool = False
     allow_duplicates: bool = False
-    disturbance: Disturbance | None = None
+    record_faults: RecordFaults | None = None
     journal: Journal = field(default_factory=Journal)
     now: str = field(init=False)
     _governed: bool = field(init=False)
     _persons: bool = field(init=False)
-    _update_intakes: dict[str, Intake] = field(init=False, default_factory=dict)
+    _update_validators: dict[str, RecordValidator] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.now = self.org.now()
         options = self.org.options
         self._persons = are_on(self.org.catalogue.types)
-        self._governed = bool(options.duplicate_rules or options.validation_rules or options.flows or self.disturbance)
+        self._governed = bool(
+            options.duplicate_rules or options.validation_rules or options.flows or self.record_faults
+        )
 
     def insert(
         self, kind: ObjectType, given: Mapping[str, Any], record_id: str | None = None, *, batch: bool = False
     ) -> str:
         """Create a record; its id. ``batch``: an ``id`` among the values is not meant."""
         self._check_createable(kind)
-        intake = self._intake(kind, creating=True)
-        changes = intake.accept(self.org, given, None, batch)
+        validator = self._validator(kind, creating=True)
+        changes = validator.validate(self.org, given, None, batch)
         record: Record = {
             "Id": record_id or self.org.new_id(kind.prefix),
             "IsDeleted": False,
             "CreatedDate": self.now,
             "CreatedById": self.user_id,
-            **intake.defaults,
+            **validator.defaults,
             **({"OwnerId": self.user_id} if "OwnerId" in kind.fields else {}),
             **{name: value for name, value in changes.items() if value is not None},
         }
-        if self.disturbance and self.disturbance.takes_race(kind, record):
+        if self.record_faults and self.record_faults.loses_race(kind, record):
             self._insert_as_other_client(kind, record)
         self.save(kind, record, None, changes)
         return str(record["Id"])
@@ -79,8 +81,8 @@ class Writer:
             target = _wrong_target(kind, known, record_id)
         elif before["IsDeleted"]:
             target = _DELETED
-        intake = self._update_intakes.get(kind.name) or self._intake(kind, creating=False)
-        changes = intake.accept(self.org, given, target, batch)
+        validator = self._update_validators.get(kind.name) or self._validator(kind, creating=False)
+        changes = validator.validate(self.org, given, target, batch)
         assert before is not None  # noqa: S101 - accept raises the target's refusal
         record = before.copy()  # copying a whole dict is far quicker than merging two
         record.update(changes)
@@ -95,16 +97,16 @@ class Writer:
         if wanted is None and key.name == "Id" and may_create:
             return self.insert(kind, rest), True
         if wanted is None:
-            raise Refused("MISSING_ARGUMENT", f"{key.name} not specified")
+            raise RequestRejected("MISSING_ARGUMENT", f"{key.name} not specified")
         found = self.org.tables[kind.name].having(key, wanted)
         if len(found) > 1:
             message = f"more than one record found for external id field: [{', '.join(found)}]"
-            raise Refused("DUPLICATE_EXTERNAL_ID", f"{key.name}: {message}")
+            raise RequestRejected("DUPLICATE_EXTERNAL_ID", f"{key.name}: {message}")
         if found:
             self.update(kind, found[0], rest)
             return found[0], False
         if key.name == "Id" or not may_create:
-            raise Refused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+            raise RequestRejected("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
         return self.insert(kind, given), True
 
     def delete(self, record_id: str) -> None:
@@ -112,15 +114,15 @@ class Writer:
         kind = self.org.catalogue.of_id(record_id)
         before = self.org.record(record_id)
         if kind is None or before is None:
-            raise Refused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+            raise RequestRejected("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
         if before["IsDeleted"]:
             raise _DELETED
         if not kind.deletable:
             message = f"entity type cannot be deleted: {kind.name}"
-            raise Refused("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
-        person.check_deletable(before)
-        if self.disturbance:
-            self.disturbance.before_save(before)
+            raise RequestRejected("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
+        person_accounts.check_deletable(before)
+        if self.record_faults:
+            self.record_faults.before_save(before)
         self._remove(kind, before)
         for child_kind, child in list(children_of(self.org, record_id)):
             self._remove(child_kind, child)
@@ -130,7 +132,7 @@ class Writer:
         """Check a whole record, work out what follows from it and store it."""
         org, name = self.org, kind.name
         if self._persons and name == "Account" and not self.trusted:
-            person.check_names(org, name, record, before, changes)
+            person_accounts.check_names(org, name, record, before, changes)
         if self._persons or name != "Account":
             record.update(derived(org, name, record, before))
         record["LastModifiedDate"] = record["SystemModstamp"] = self.now
@@ -141,17 +143,17 @@ class Writer:
         if before is None or not kind.unique_names.isdisjoint(changes):
             check_unique(table, record, before)
         if self._governed:
-            self._meet_the_org(kind, record, table)
+            self._apply_automation(kind, record, table)
         if name in PERMISSION_OBJECTS:
             check_permission(org, kind, record)
         self.journal.put(table, record["Id"], record)
         if self._persons:
-            person.follow(org, name, record, self.journal)
+            person_accounts.follow(org, name, record, self.journal)
         if name == "Task":
             touch_parents(org, name, [before, record], self.journal)
         if name in PERMISSION_OBJECTS or name == "User":
             org.catalogue.touch()
-            self._update_intakes.clear()
+            self._update_validators.clear()
 
     def _insert_as_other_client(self, kind: ObjectType, record: Record) -> None:
         """Create the same record as another client, which this transaction does not roll back."""
@@ -159,18 +161,16 @@ class Writer:
         theirs = {**record, "Id": self.org.new_id(kind.prefix), "CreatedById": admin}
         Writer(self.org, admin, trusted=True).save(kind, theirs, None, theirs)
 
-    def _meet_the_org(self, kind: ObjectType, record: Record, table: Table) -> None:
+    def _apply_automation(self, kind: ObjectType, record: Record, table: Table) -> None:
         """What this org was told to do with records: duplicate and validation rules, locks, flows."""
         options = self.org.options
-        if not self.trusted and not self.human:
+        if not self.trusted and not self.from_ui:
             if options.duplicate_rules and not self.allow_duplicates:
                 check_duplicate_rules(self.org, table, record)
             check_rules(self.org, kind, record)
-            if self.disturbance:
-                self.disturbance.before_save(record)
-        for flow in options.flows:
-            if flow["object"] == kind.name:
-                record[flow["field"]] = flow["value"]
+            if self.record_faults:
+                self.record_faults.before_save(record)
+        run_flows(self.org, kind, record)
 
     def _remove(self, kind: ObjectType, before: Record) -> None:
         gone = {**before, "IsDeleted": True, "LastModifiedDate": self.now, "SystemModstamp": self.now}
@@ -178,23 +178,25 @@ class Writer:
         if kind.name in PERMISSION_OBJECTS:
             self.org.catalogue.touch()
 
-    def _intake(self, kind: ObjectType, creating: bool) -> Intake:
-        limited = not (self.trusted or self.human)
-        intake = intake_of(self.org, kind, creating, limited=limited, trusted=self.trusted)
+    def _validator(self, kind: ObjectType, creating: bool) -> RecordValidator:
+        limited = not (self.trusted or self.from_ui)
+        validator = validator_for(self.org, kind, creating, limited=limited, trusted=self.trusted)
         if not creating:
-            self._update_intakes[kind.name] = intake
-        return intake
+            self._update_validators[kind.name] = validator
+        return validator
 
     def _check_createable(self, kind: ObjectType) -> None:
         if not kind.createable and not self.trusted:
             message = f"entity type cannot be inserted: {kind.label}"
-            raise Refused("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
+            raise RequestRejected("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
 
 
-def _wrong_target(kind: ObjectType, known: str, given: Any) -> Refused:
+def _wrong_target(kind: ObjectType, known: str, given: Any) -> RequestRejected:
     if not known.startswith(kind.prefix) or not known:
-        return Refused("MALFORMED_ID", f"{kind.fields['Id'].label}: id value of incorrect type: {given}", ("Id",))
-    return Refused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+        return RequestRejected(
+            "MALFORMED_ID", f"{kind.fields['Id'].label}: id value of incorrect type: {given}", ("Id",)
+        )
+    return RequestRejected("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
 
 
 def children_of(org: Org, record_id: str, deleted: bool = False) -> list[tuple[ObjectType, Record]]:

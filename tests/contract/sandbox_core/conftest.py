@@ -15,7 +15,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connectors.sandbox.core.control import ControlError, JsonObject, control_routes
-from connectors.sandbox.core.gate import Gate, exchange_of
+from connectors.sandbox.core.exchange import exchange_of
+from connectors.sandbox.core.middleware import Middleware
 from connectors.sandbox.core.server import HttpServer
 from connectors.sandbox.core.sim import Sim
 
@@ -83,7 +84,7 @@ def served() -> Iterator[Served]:
     crm = Counter()
     app = Starlette(routes=[*control_routes(crm), Route("/apply", crm.apply, methods=["POST"])])
     loop, up, stopping = asyncio.new_event_loop(), threading.Event(), asyncio.Event()
-    server = HttpServer(Gate(app, crm.sim, faults_first=True), 0)
+    server = HttpServer(Middleware(app, crm.sim, faults_first=True), 0)
 
     async def run() -> None:
         await server.start()

@@ -9,7 +9,7 @@ import sys
 from contextlib import contextmanager
 
 import pytest
-from kept_crms import ROOT, SEED, sandboxes, work_in_hubspot, work_in_salesforce
+from restarted_crms import ROOT, SEED, sandboxes, work_in_hubspot, work_in_salesforce
 
 from connectors.sandbox.core.control import ControlError
 from connectors.sandbox.serve import Credentials, running

@@ -9,7 +9,7 @@ import stat
 
 import pytest
 import requests
-from kept_crms import SEED, sandboxes, work_in_hubspot, work_in_salesforce
+from restarted_crms import SEED, sandboxes, work_in_hubspot, work_in_salesforce
 
 from connectors.sandbox.core.control import ControlError
 from connectors.sandbox.serve import running

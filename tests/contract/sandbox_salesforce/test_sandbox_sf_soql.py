@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from seeded_ids import ACME, CYCO, GLOBEX
 from simple_salesforce.format import format_soql
 
-from connectors.sandbox.salesforce.refusal import Refused
+from connectors.sandbox.salesforce.errors import RequestRejected
 from connectors.sandbox.salesforce.soql import Compare, parse, parse_condition
 
 
@@ -213,6 +213,6 @@ def test_any_text_is_either_a_query_or_malformed(text):
     problem = None
     try:
         query = parse(text)
-    except Refused as refused:
+    except RequestRejected as refused:
         problem = refused
     assert problem.code == "MALFORMED_QUERY" if problem else query.object

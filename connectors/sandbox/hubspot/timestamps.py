@@ -24,22 +24,22 @@ def milliseconds(text: str) -> int | None:
     if _DIGITS.match(text):
         return int(text)
     try:
-        moment = datetime.fromisoformat(text)
+        timestamp = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1000)
+    if timestamp.tzinfo is None:
+        timestamp = timestamp.replace(tzinfo=UTC)
+    return round(timestamp.timestamp() * 1000)
 
 
 @lru_cache(maxsize=4096)
 def stored_datetime(text: str) -> str | None:
     """The form a datetime property keeps; None when ``text`` is no moment or outside the years 1 to 9999."""
-    moment = milliseconds(text)
-    if moment is None:
+    timestamp = milliseconds(text)
+    if timestamp is None:
         return None
     try:
-        return iso(moment)
+        return iso(timestamp)
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -50,7 +50,7 @@ def stored_date(text: str) -> str | None:
     try:
         if _DATE.match(text):
             return date.fromisoformat(text).isoformat()
-        moment = milliseconds(text)
-        return None if moment is None or moment % DAY_MS else iso(moment)[:10]
+        timestamp = milliseconds(text)
+        return None if timestamp is None or timestamp % DAY_MS else iso(timestamp)[:10]
     except (ValueError, OverflowError, OSError):
         return None

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from connectors.sandbox.hubspot.errors import JsonObject, Refusal, invalid, invalid_json
+from connectors.sandbox.hubspot.errors import JsonObject, RequestRejected, invalid, invalid_json
 
 
 def text_of(value: Any) -> str | None:
@@ -20,7 +20,7 @@ def text_of(value: Any) -> str | None:
 
 
 def text(body: Mapping[str, Any], name: str) -> str:
-    """A scalar in a body as text; empty when absent. Raises `Refusal` for lists and objects."""
+    """A scalar in a body as text; empty when absent. Raises `RequestRejected` for lists and objects."""
     value = body.get(name)
     if value.__class__ is str:
         return value
@@ -31,7 +31,7 @@ def text(body: Mapping[str, Any], name: str) -> str:
 
 
 def whole(value: Any, name: str, usual: int) -> int:
-    """A whole number, not negative, in JSON or text; ``usual`` when absent. Raises `Refusal`."""
+    """A whole number, not negative, in JSON or text; ``usual`` when absent. Raises `RequestRejected`."""
     if value is None:
         return usual
     if value.__class__ is int and value >= 0:
@@ -42,7 +42,7 @@ def whole(value: Any, name: str, usual: int) -> int:
 
 
 def objects(body: Mapping[str, Any], name: str) -> list[JsonObject]:
-    """A list of objects in a body; empty when absent. Raises `Refusal`."""
+    """A list of objects in a body; empty when absent. Raises `RequestRejected`."""
     listed = body.get(name) or []
     if not isinstance(listed, list) or any(not isinstance(item, dict) for item in listed):
         raise _not_a("java.util.ArrayList", name)
@@ -50,7 +50,7 @@ def objects(body: Mapping[str, Any], name: str) -> list[JsonObject]:
 
 
 def an_object(body: Mapping[str, Any], name: str) -> JsonObject:
-    """An object in a body. Raises `Refusal` when it is absent or something else."""
+    """An object in a body. Raises `RequestRejected` when it is absent or something else."""
     if body.get(name) is None:
         raise not_set([name])
     found = body[name]
@@ -59,13 +59,13 @@ def an_object(body: Mapping[str, Any], name: str) -> JsonObject:
     return found
 
 
-def not_set(names: list[str]) -> Refusal:
+def not_set(names: list[str]) -> RequestRejected:
     """400 for a body that lacks something."""
     return invalid(f"Invalid input JSON on line 1, column 2. Some required fields were not set: [{', '.join(names)}]")
 
 
 def texts(body: Mapping[str, Any], name: str) -> list[str]:
-    """A list of texts in a body; empty when absent. Raises `Refusal`."""
+    """A list of texts in a body; empty when absent. Raises `RequestRejected`."""
     listed = body.get(name) or []
     if not isinstance(listed, list) or any(text_of(value) is None for value in listed):
         raise _not_a("java.util.ArrayList", name)
@@ -73,7 +73,7 @@ def texts(body: Mapping[str, Any], name: str) -> list[str]:
 
 
 def inputs_of(body: Mapping[str, Any], most: int) -> list[JsonObject]:
-    """The ``inputs`` of a batch, empty when absent. Raises `Refusal` when there are too many or other things."""
+    """The ``inputs`` of a batch; empty when absent. Raises `RequestRejected` for too many or for no objects."""
     inputs = objects(body, "inputs")
     if len(inputs) > most:
         raise invalid(f"The maximum number of inputs supported in a batch request is {most}. Received {len(inputs)}.")
@@ -81,7 +81,7 @@ def inputs_of(body: Mapping[str, Any], most: int) -> list[JsonObject]:
 
 
 def properties_of(item: Mapping[str, Any], raw: bytes) -> dict[str, str]:
-    """The ``properties`` of one record to write, as text. Raises `Refusal` for null, lists and objects."""
+    """The ``properties`` of one record to write, as text. Raises `RequestRejected` for null, lists and objects."""
     properties = an_object(item, "properties")
     for name, value in properties.items():
         if value.__class__ is not str:
@@ -103,5 +103,5 @@ def _scalar(name: str, value: Any, raw: bytes) -> str:
     )
 
 
-def _not_a(java: str, name: str) -> Refusal:
+def _not_a(java: str, name: str) -> RequestRejected:
     return invalid_json(2, f"Cannot deserialize value of type `{java}` for {name}")

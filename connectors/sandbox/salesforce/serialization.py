@@ -32,7 +32,7 @@ from connectors.sandbox.salesforce.tooling import custom_field, put_custom_field
 _PARTS = {"now", "records", "objects", "picklists", "denied", "numbers"}
 
 
-def stored_of(org: Org) -> JsonObject:
+def dump_org(org: Org) -> JsonObject:
     """Schema, permissions and records of an org, for `load_stored`."""
     past = org.snapshot()
     return {
@@ -45,7 +45,7 @@ def stored_of(org: Org) -> JsonObject:
     }
 
 
-def load_stored(org: Org, stored: Mapping[str, Any]) -> None:
+def restore_dump(org: Org, stored: Mapping[str, Any]) -> None:
     """Put everything back under its old id. KeyError, TypeError, ValueError when it is not what was written."""
     if unknown := set(stored) - _PARTS:
         raise ControlError(f"what is stored of an org is {', '.join(sorted(_PARTS))}, not {', '.join(sorted(unknown))}")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 from connectors.sandbox.hubspot.defaults import CLOSED_LOST, CLOSED_WON, STAGES
 from connectors.sandbox.hubspot.kinds import COMPANIES, CONTACTS, DEALS, TASKS, Kind
-from connectors.sandbox.hubspot.moments import iso
 from connectors.sandbox.hubspot.schema import Schema
+from connectors.sandbox.hubspot.timestamps import iso
 
 Values = dict[str, str]
 _PROBABILITY = {stage: probability for stage, _, probability in STAGES}

@@ -34,13 +34,13 @@ class Row(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What changed since it was last asked. ``anew``: forget all rows that were there before."""
+    """What changed since it was last asked. ``replace_all``: forget all rows that were there before."""
 
     rows: list[Row]
-    anew: bool = False
+    replace_all: bool = False
 
 
-class Lasting(Protocol):
+class ChangeTracker(Protocol):
     """The state of one CRM, as far as it is to outlast a kill."""
 
     def changes(self) -> Changes:
@@ -69,13 +69,13 @@ class StateFile:
 
     def write(self, crm: str, changes: Changes) -> None:
         """Make the changes last, all or none."""
-        if not changes.rows and not changes.anew:
+        if not changes.rows and not changes.replace_all:
             return
         put = [(crm, row.part, row.key, compact_json(row.value)) for row in changes.rows if row.value is not None]
         gone = [(crm, row.part, row.key) for row in changes.rows if row.value is None]
         self._db.execute("begin immediate")
         try:
-            if changes.anew:
+            if changes.replace_all:
                 self._db.execute("delete from state where crm = ?", (crm,))
             self._db.executemany("delete from state where crm = ? and part = ? and key = ?", gone)
             self._db.executemany(_PUT, put)

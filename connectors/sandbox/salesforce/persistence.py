@@ -1,4 +1,4 @@
-"""What changed in an org since it was last asked, in rows for `core.lasting`, and an org made of such rows.
+"""What changed in an org since it was last asked, in rows for `core.persistence`, and an org made of such rows.
 
 Records are a row each; so is every bulk job. Sessions and calls used are kept too, unlike in a seed: whoever was
 logged in still is after a restart.
@@ -11,17 +11,17 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from connectors.sandbox.core.control import JsonObject
-from connectors.sandbox.core.lasting import Changes, Row
+from connectors.sandbox.core.persistence import Changes, Row
 from connectors.sandbox.salesforce.bulk import Job
 from connectors.sandbox.salesforce.bulk_load import Load
-from connectors.sandbox.salesforce.kept import stored_of
 from connectors.sandbox.salesforce.org import Org, Session
+from connectors.sandbox.salesforce.serialization import dump_org
 
 _RECORDS = "records/"
 
 
-class LastingOrg:
-    """Satisfies `core.lasting.Lasting` for one org."""
+class OrgChangeTracker:
+    """Satisfies `core.persistence.ChangeTracker` for one org."""
 
     def __init__(self, org: Org) -> None:
         self._org = org
@@ -29,27 +29,27 @@ class LastingOrg:
         self._schema: JsonObject = {}
         self._version = -1
         self._rest: JsonObject = {}
-        self._anew = True
+        self._replace_all = True
 
     def changes(self) -> Changes:
         """Records that were stored or taken out, jobs that moved on, and the rest of the org when it changed."""
         org = self._org
-        anew, self._anew = self._anew or org.rolled_back, False
+        replace_all, self._replace_all = self._replace_all or org.rolled_back, False
         org.rolled_back = False
-        if anew:
+        if replace_all:
             self._jobs, self._rest = {}, {}
-        rows = [row for name in org.tables for row in self._records(name, anew)]
+        rows = [row for name in org.tables for row in self._records(name, replace_all)]
         rows += self._moved_jobs()
         rest = self._everything_else()
         if rest != self._rest:
             self._rest = rest
             # The moment goes along with other changes; alone it is none.
             rows.append(Row("rest", "", {**rest, "now": org.sim.clock.now().isoformat()}))
-        return Changes(rows, anew)
+        return Changes(rows, replace_all)
 
-    def _records(self, name: str, anew: bool) -> Iterable[Row]:
+    def _records(self, name: str, replace_all: bool) -> Iterable[Row]:
         table = self._org.tables[name]
-        touched = list(table.records) if anew else table.touched
+        touched = list(table.records) if replace_all else table.touched
         rows = [Row(_RECORDS + name, record_id, table.records.get(record_id)) for record_id in touched]
         table.touched = {}
         return rows
@@ -60,20 +60,16 @@ class LastingOrg:
             del self._jobs[gone]
             yield Row("jobs", gone, None)
         for job in jobs.values():
-            stands = (job.state, job.modified, job.upload is None, job.loaded is None)
-            if self._jobs.get(job.id) != stands:
-                self._jobs[job.id] = stands
-                upload = None if job.upload is None else job.upload.decode("latin-1")
-                kept = {one.name: getattr(job, one.name) for one in fields(job)}
-                loaded = asdict(job.loaded) if job.loaded else None
-                kept |= {"kind": job.kind.name, "upload": upload, "loaded": loaded, "disturbance": None}
-                yield Row("jobs", job.id, kept)
+            progress = (job.state, job.modified, job.upload is None, job.loaded is None)
+            if self._jobs.get(job.id) != progress:
+                self._jobs[job.id] = progress
+                yield Row("jobs", job.id, _dump_job(job))
 
     def _everything_else(self) -> JsonObject:
         org = self._org
         if self._version != org.catalogue.version:
             self._version = org.catalogue.version
-            stored = stored_of(org)
+            stored = dump_org(org)
             self._schema = {name: stored[name] for name in ("objects", "picklists", "denied")}
         return {
             **self._schema,
@@ -99,15 +95,21 @@ def seed_of(rows: Iterable[Row]) -> JsonObject | None:
     return {"options": rest["options"], "stored": {**stored, "records": records}}
 
 
-def take_up(org: Org, rows: Iterable[Row]) -> None:
+def resume(org: Org, rows: Iterable[Row]) -> None:
     """Go on with the sessions, the quota and the jobs of these rows."""
     now = org.sim.clock.timestamp()
     for row in rows:
         if row.part == "rest":
             org.sessions = {token: Session(user_id, now) for token, user_id in row.value["sessions"].items()}
-            org.take_up_usage(row.value["used"])
+            org.resume_usage(row.value["used"])
         elif row.part == "jobs":
             org.jobs[row.key] = _job(org, row.value)
+
+
+def _dump_job(job: Job) -> JsonObject:
+    dumped = {one.name: getattr(job, one.name) for one in fields(job) if one.name != "record_faults"}
+    upload = None if job.upload is None else job.upload.decode("latin-1")
+    return {**dumped, "kind": job.kind.name, "upload": upload, "loaded": asdict(job.loaded) if job.loaded else None}
 
 
 def _job(org: Org, given: JsonObject) -> Job:

@@ -23,15 +23,15 @@ from connectors.sandbox.core.control import ControlError, JsonObject
 from connectors.sandbox.hubspot.contents import Contents, PortalOwner
 from connectors.sandbox.hubspot.defaults import default_schema
 from connectors.sandbox.hubspot.kinds import KINDS, Kind, custom_kind, described_by
-from connectors.sandbox.hubspot.moments import iso, milliseconds
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.record import Record, Source
 from connectors.sandbox.hubspot.schema import Group, Property
+from connectors.sandbox.hubspot.timestamps import iso, milliseconds
 
 _PARTS = {"now", "objects", "owners", "groups", "properties", "records", "merged", "next_ids", "associations"}
 
 
-def stored_of(portal: Portal) -> JsonObject:
+def dump_portal(portal: Portal) -> JsonObject:
     """Definitions, people, records and associations of a portal, for `load_stored`."""
     contents = portal.contents
     return {
@@ -39,7 +39,7 @@ def stored_of(portal: Portal) -> JsonObject:
         **definitions_of(contents),
         **small_parts_of(contents),
         "records": {
-            name: [written(record) for record in store.by_id.values()] for name, store in contents.records.items()
+            name: [dump_record(record) for record in store.by_id.values()] for name, store in contents.records.items()
         },
         "associations": contents.associations.to_json(),
     }
@@ -70,7 +70,7 @@ def small_parts_of(contents: Contents) -> JsonObject:
     }
 
 
-def load_stored(portal: Portal, stored: Mapping[str, Any]) -> None:
+def restore_dump(portal: Portal, stored: Mapping[str, Any]) -> None:
     """Put everything back under its old id. KeyError, TypeError, ValueError when it is not what was written."""
     if unknown := set(stored) - _PARTS:
         known = ", ".join(sorted(_PARTS))
@@ -103,9 +103,9 @@ def _load_schema(contents: Contents, kind: Kind, groups: list[JsonObject], prope
             contents.records[kind.name].index(definition.name)
 
 
-def written(record: Record) -> JsonObject:
+def dump_record(record: Record) -> JsonObject:
     """One record with its history."""
-    written: JsonObject = {
+    dumped: JsonObject = {
         "id": record.id,
         "properties": record.values,
         "createdAt": iso(record.created_ms),
@@ -116,8 +116,8 @@ def written(record: Record) -> JsonObject:
         ],
     }
     if record.archived_ms is not None:
-        written["archivedAt"] = iso(record.archived_ms)
-    return written
+        dumped["archivedAt"] = iso(record.archived_ms)
+    return dumped
 
 
 def _record(described: Mapping[str, Any]) -> Record:
@@ -125,9 +125,9 @@ def _record(described: Mapping[str, Any]) -> Record:
     return Record(
         id=str(described["id"]),
         values=values,
-        created_ms=_moment(described["createdAt"]),
-        updated_ms=_moment(described["updatedAt"]),
-        archived_ms=_moment(described["archivedAt"]) if "archivedAt" in described else None,
+        created_ms=_timestamp(described["createdAt"]),
+        updated_ms=_timestamp(described["updatedAt"]),
+        archived_ms=_timestamp(described["archivedAt"]) if "archivedAt" in described else None,
         writes=[(int(one["at"]), Source(*one["source"]), one["values"]) for one in described["writes"]],
     )
 
@@ -139,8 +139,8 @@ def _owner(described: Mapping[str, Any]) -> PortalOwner:
         first_name=described["firstName"],
         last_name=described["lastName"],
         user_id=int(described["userIdIncludingInactive"]),
-        created_ms=_moment(described["createdAt"]),
-        updated_ms=_moment(described["updatedAt"]),
+        created_ms=_timestamp(described["createdAt"]),
+        updated_ms=_timestamp(described["updatedAt"]),
         archived=described["archived"],
     )
 
@@ -163,13 +163,13 @@ def _property(described: Mapping[str, Any]) -> Property:
         defined_by_hubspot=described.get("hubspotDefined", False),
         form_field=described["formField"],
         hint=described.get("numberDisplayHint"),
-        created_ms=_moment(described["createdAt"]),
-        updated_ms=_moment(described["updatedAt"]),
+        created_ms=_timestamp(described["createdAt"]),
+        updated_ms=_timestamp(described["updatedAt"]),
         archived=described["archived"],
     )
 
 
-def _moment(text: str) -> int:
+def _timestamp(text: str) -> int:
     found = milliseconds(text)
     if found is None:
         raise ValueError(f"{text!r} is not a moment")

@@ -10,26 +10,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from connectors.sandbox.salesforce.errors import RequestRejected
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.person_fields import FLAG, PREFIXED, SAME_NAME, are_on, contact_field
-from connectors.sandbox.salesforce.refusal import Refused
 from connectors.sandbox.salesforce.table import Journal, Record
 
 _ALIKE = ("Phone", "OwnerId", "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "SystemModstamp")
 
 
 def check_names(org: Org, object: str, record: Record, before: Record | None, given: Iterable[str]) -> None:
-    """A company has a name, a person a last name, and neither may have what the other has. Raises `Refused`."""
+    """A company has a name, a person a last name, and neither may have what the other has. Raises `RequestRejected`."""
     if object != "Account" or not are_on(org.catalogue.types):
         return
     person = is_person(record, before)
     wanted = "LastName" if person else "Name"
     if record.get(wanted) is None:
-        raise Refused("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{wanted}]", (wanted,))
+        raise RequestRejected("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{wanted}]", (wanted,))
     wrong = [name for name in given if (name == "Name") is person and (name == "Name" or _of_person(name))]
     if wrong:
         message = f"Account: bad field names on insert/update call: {', '.join(wrong)}"
-        raise Refused("INVALID_FIELD_FOR_INSERT_UPDATE", message, tuple(wrong))
+        raise RequestRejected("INVALID_FIELD_FOR_INSERT_UPDATE", message, tuple(wrong))
 
 
 def is_person(record: Record, before: Record | None) -> bool:
@@ -67,9 +67,9 @@ def derived_of(org: Org, record: Record, before: Record | None) -> Record:
 
 
 def check_deletable(record: Record) -> None:
-    """The contact of a person account goes only with its account. Raises `Refused`."""
+    """The contact of a person account goes only with its account. Raises `RequestRejected`."""
     if record["Id"].startswith("003") and record.get(FLAG):
-        raise Refused("INVALID_CROSS_REFERENCE_KEY", "cannot reference person contact")
+        raise RequestRejected("INVALID_CROSS_REFERENCE_KEY", "cannot reference person contact")
 
 
 def _of_person(name: str) -> bool:

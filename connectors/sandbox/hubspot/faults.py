@@ -26,28 +26,28 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from connectors.sandbox.core.exchange import Exchange
 from connectors.sandbox.core.faults import Fault
-from connectors.sandbox.core.gate import Exchange
 from connectors.sandbox.hubspot.auth import expired
 from connectors.sandbox.hubspot.call import Call
 from connectors.sandbox.hubspot.errors import (
     TOO_FEW_CREDENTIALS,
     JsonObject,
-    Refusal,
+    RequestRejected,
     Violation,
     burst_limit,
     daily_limit,
     locked,
     missing_scopes,
     not_found,
-    refuse,
+    rejected,
     secondly_limit,
 )
 from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.limits import WINDOW_S, Competitor
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.record import Source
-from connectors.sandbox.hubspot.writes import Problem, apply, check_unique, check_write
+from connectors.sandbox.hubspot.writes import RecordRejected, apply, check_unique, check_write
 
 FAULT_KINDS = frozenset(
     {
@@ -86,14 +86,14 @@ _MIGRATION_S = 86_400
 _OTHER_CLIENT = Source("INTEGRATION", "another-app")
 
 
-def refuse_at_the_gate(portal: Portal, exchange: Exchange) -> None:
-    """Raise the `Refusal` of a fault that answers instead of the API."""
+def raise_fault(portal: Portal, exchange: Exchange) -> None:
+    """Raise the `RequestRejected` of a fault that answers instead of the API."""
     fault = exchange.fault
     match fault.kind if fault else None:
         case "limit":
             raise _limited(portal, fault.args if fault else {})
         case "token_revoked":
-            raise refuse(401, "INVALID_AUTHENTICATION", TOO_FEW_CREDENTIALS)
+            raise rejected(401, "INVALID_AUTHENTICATION", TOO_FEW_CREDENTIALS)
         case "token_expired":
             raise expired(75, portal.now_ms() / 1000 - 75)
         case "competing_app":
@@ -102,7 +102,7 @@ def refuse_at_the_gate(portal: Portal, exchange: Exchange) -> None:
             portal.competitor = Competitor(int(args.get("rps", 1)), until)
 
 
-def speak_hubspot(portal: Portal, fault: Fault | None) -> None:
+def complete_status_fault(portal: Portal, fault: Fault | None) -> None:
     """Give a ``status`` or ``status_after`` fault that was armed without a body the one HubSpot sends."""
     if fault is None or fault.kind not in ("status", "status_after") or {"body", "text"} & fault.args.keys():
         return
@@ -110,16 +110,16 @@ def speak_hubspot(portal: Portal, fault: Fault | None) -> None:
     if status in _AT_THE_EDGE:
         fault.args = {**fault.args, "text": _EDGE.format(status=status, words=_AT_THE_EDGE[status])}
         return
-    refusal = _usual(portal, status)
+    rejection = _usual(portal, status)
     correlation_id = str(UUID(int=portal.sim.random.getrandbits(128), version=4))
-    headers = {"X-HubSpot-Correlation-Id": correlation_id, **refusal.headers, **fault.args.get("headers", {})}
-    fault.args = {**fault.args, "body": {**refusal.body, "correlationId": correlation_id}, "headers": headers}
+    headers = {"X-HubSpot-Correlation-Id": correlation_id, **rejection.headers, **fault.args.get("headers", {})}
+    fault.args = {**fault.args, "body": {**rejection.body, "correlationId": correlation_id}, "headers": headers}
 
 
-def _usual(portal: Portal, status: int) -> Refusal:
+def _usual(portal: Portal, status: int) -> RequestRejected:
     match status:
         case 401:
-            return refuse(401, "INVALID_AUTHENTICATION", TOO_FEW_CREDENTIALS)
+            return rejected(401, "INVALID_AUTHENTICATION", TOO_FEW_CREDENTIALS)
         case 403:
             return missing_scopes([])
         case 404:
@@ -130,31 +130,32 @@ def _usual(portal: Portal, status: int) -> Refusal:
             return burst_limit(portal.options.app_id)
         case 477:
             message = "This account is being migrated to another data center."
-            return Refusal(477, {"status": "error", "message": message}, {"Retry-After": str(_MIGRATION_S)})
+            return RequestRejected(477, {"status": "error", "message": message}, {"Retry-After": str(_MIGRATION_S)})
     words = "Service Unavailable" if status == 503 else "internal error"
-    return Refusal(status, {"status": "error", "message": words})
+    return RequestRejected(status, {"status": "error", "message": words})
 
 
-def _limited(portal: Portal, args: Mapping[str, Any]) -> Refusal:
+def _limited(portal: Portal, args: Mapping[str, Any]) -> RequestRejected:
     app_id = portal.options.app_id
     shapes = {"burst": burst_limit(app_id), "search": secondly_limit(), "daily": daily_limit(f"{app_id}-limit")}
-    refusal = shapes[args.get("which", "burst")]
+    rejection = shapes[args.get("which", "burst")]
     if "retry_after" in args:
-        refusal.headers["Retry-After"] = str(args["retry_after"])
-    return refusal
+        rejection.headers["Retry-After"] = str(args["retry_after"])
+    return rejection
 
 
 @dataclass(slots=True)
-class Mishap:
+class WriteFault:
     """What the fault of a writing call does to it, if it met one."""
 
     call: Call
     kind: str | None = None
     args: Mapping[str, Any] = field(default_factory=dict)
-    keep: int | None = None
+    fails_after: int | None = None
+    """The number of records that are written before the call fails."""
 
     @classmethod
-    def of(cls, call: Call) -> Mishap:
+    def of(cls, call: Call) -> WriteFault:
         """The mishap of this call; most often none."""
         fault = call.exchange.fault
         return cls(call, fault.kind, fault.args) if fault else cls(call)
@@ -165,33 +166,33 @@ class Mishap:
         return self.kind == "own_key_race"
 
     def before_write(self, call: Call, kind: Kind, items: Sequence[JsonObject]) -> None:
-        """Act before anything is checked. Raises `Refusal` 423 while the kind of object is locked."""
+        """Act before anything is checked. Raises `RequestRejected` 423 while the kind of object is locked."""
         if self.kind == "lock":
             call.portal.locks[kind.name] = call.at_ms + int(float(self.args.get("seconds", 2)) * 1000)
         if call.portal.locks.get(kind.name, 0) > call.at_ms:
             raise locked()
         if self.kind == "partial_apply":
-            self.keep = int(self.args.get("n", len(items) // 2))
+            self.fails_after = int(self.args.get("n", len(items) // 2))
         if self.races:
             self._race(kind, items)
 
     def poison(self, names: tuple[str, ...], properties: Mapping[str, str]) -> None:
-        """Refuse a record that the fault names. Raises `Problem`."""
+        """Refuse a record that the fault names. Raises `RecordRejected`."""
         if self.kind != "poison" or not {*names, *properties.values()} & {str(i) for i in self.args.get("ids", [])}:
             return
         field_name, value = next(iter(properties.items()))
         message = f"{value} was not one of the allowed options: []"
         violation = Violation(field_name, self.args.get("error", "INVALID_OPTION"), message)
-        raise Problem("VALIDATION_ERROR", violations=(violation,))
+        raise RecordRejected("VALIDATION_ERROR", violations=(violation,))
 
     def before_record(self, number: int) -> None:
         """Fail once enough records are written."""
-        if self.keep is not None and number >= self.keep:
+        if self.fails_after is not None and number >= self.fails_after:
             self._fail()
 
     def after_records(self, count: int) -> None:
         """Fail a call that had fewer records than were to be kept."""
-        if self.keep is not None and count <= self.keep:
+        if self.fails_after is not None and count <= self.fails_after:
             self._fail()
 
     def lose_results(self, results: list[JsonObject]) -> list[JsonObject]:
@@ -210,7 +211,9 @@ class Mishap:
     def _fail(self) -> None:
         if self.args.get("drop"):
             raise self.call.exchange.drop()
-        raise Refusal(int(self.args.get("status", 504)), {"status": "error", "message": "The request timed out."})
+        raise RequestRejected(
+            int(self.args.get("status", 504)), {"status": "error", "message": "The request timed out."}
+        )
 
     def _race(self, kind: Kind, items: Sequence[JsonObject]) -> None:
         portal, name = self.call.portal, self.args.get("property", "")

@@ -28,23 +28,23 @@ from typing import Any
 from connectors.sandbox.core.control import ControlError, JsonObject
 from connectors.sandbox.salesforce import ids
 from connectors.sandbox.salesforce.checks import check_unique
+from connectors.sandbox.salesforce.errors import RequestRejected
 from connectors.sandbox.salesforce.org import Org
-from connectors.sandbox.salesforce.refusal import Refused
 from connectors.sandbox.salesforce.schema import ObjectType
 from connectors.sandbox.salesforce.table import Record
 from connectors.sandbox.salesforce.write import Writer, children_of
 
 
-def act(org: Org, action: JsonObject) -> JsonObject:
+def perform(org: Org, action: JsonObject) -> JsonObject:
     """Carry out one action; what it did. Raises `ControlError`."""
     do = _ACTIONS.get(str(action.get("do")))
     if do is None:
         raise ControlError(f"nobody knows how to do {action.get('do')!r}; known: {', '.join(sorted(_ACTIONS))}")
-    writer = Writer(org, str(action.get("by") or org.staff.admin), human=True)
+    writer = Writer(org, str(action.get("by") or org.staff.admin), from_ui=True)
     try:
         return do(org, writer, action)
-    except Refused as refused:
-        raise ControlError(f"{refused.code}: {refused.message}") from None
+    except RequestRejected as rejection:
+        raise ControlError(f"{rejection.code}: {rejection.message}") from None
     except KeyError as missing:
         raise ControlError(f"{action['do']} needs {missing}") from None
 
@@ -138,16 +138,16 @@ def _convert_lead(org: Org, writer: Writer, action: JsonObject) -> JsonObject:
     kind, lead = _find(org, action["id"])
     if kind.name != "Lead" or lead["IsDeleted"] or lead.get("IsConverted"):
         raise ControlError(f"{lead['Id']} is no lead that can be converted")
-    human = {"LastName": lead["LastName"], "FirstName": lead.get("FirstName")}
+    person = {"LastName": lead["LastName"], "FirstName": lead.get("FirstName")}
     account, contact = action.get("account"), action.get("contact")
     owner = {"OwnerId": lead["OwnerId"]} if lead["OwnerId"].startswith("005") else {}  # a queue owns leads only
     if account is None and lead.get("Company"):
         account = writer.insert(org.catalogue.types["Account"], {"Name": lead["Company"], **owner})
     elif account is None:  # a lead without a company becomes a person account
-        account = writer.insert(org.catalogue.types["Account"], {**human, **owner, "PersonEmail": lead.get("Email")})
+        account = writer.insert(org.catalogue.types["Account"], {**person, **owner, "PersonEmail": lead.get("Email")})
     contact = contact or (org.record(account) or {}).get("PersonContactId")
     if contact is None:
-        values = {**human, "Email": lead.get("Email"), "AccountId": account, **owner}
+        values = {**person, "Email": lead.get("Email"), "AccountId": account, **owner}
         contact = writer.insert(org.catalogue.types["Contact"], values)
     trusted = Writer(org, writer.user_id, trusted=True)
     for name in ("Task", "Event"):

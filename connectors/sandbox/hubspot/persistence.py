@@ -1,4 +1,4 @@
-"""What changed in a portal since it was last asked, in rows for `core.lasting`, and a portal made of such rows.
+"""What changed in a portal since it was last asked, in rows for `core.persistence`, and a portal made of such rows.
 
 Records are a row each, and so are the associations of a record. Tokens given out and calls used are kept too,
 unlike in a seed: whoever was logged in still is after a restart.
@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from connectors.sandbox.core.control import JsonObject
-from connectors.sandbox.core.lasting import Changes, Row
+from connectors.sandbox.core.persistence import Changes, Row
 from connectors.sandbox.hubspot.contents import Contents
-from connectors.sandbox.hubspot.kept import definitions_of, small_parts_of, written
 from connectors.sandbox.hubspot.portal import Portal
+from connectors.sandbox.hubspot.serialization import definitions_of, dump_record, small_parts_of
 
 _RECORDS, _LINKS = "records/", "links/"
 
 
-class LastingPortal:
-    """Satisfies `core.lasting.Lasting` for one portal."""
+class PortalChangeTracker:
+    """Satisfies `core.persistence.ChangeTracker` for one portal."""
 
     def __init__(self, portal: Portal) -> None:
         self._portal = portal
@@ -29,10 +29,10 @@ class LastingPortal:
     def changes(self) -> Changes:
         """Records and associations that were touched, definitions when they changed, and the rest when it did."""
         contents = self._portal.contents
-        anew, self._contents = contents is not self._contents, contents
-        if anew:
+        replace_all, self._contents = contents is not self._contents, contents
+        if replace_all:
             self._versions, self._rest = [], {}
-        rows = [*self._records(anew), *self._links(anew)]
+        rows = [*self._records(replace_all), *self._links(replace_all)]
         versions = [schema.version for schema in contents.schemas.values()]
         if versions != self._versions:
             self._versions = versions
@@ -42,19 +42,19 @@ class LastingPortal:
             self._rest = rest
             # The moment goes along with other changes; alone it is none.
             rows.append(Row("rest", "", {**rest, "now": self._portal.sim.clock.now().isoformat()}))
-        return Changes(rows, anew)
+        return Changes(rows, replace_all)
 
-    def _records(self, anew: bool) -> Iterable[Row]:
+    def _records(self, replace_all: bool) -> Iterable[Row]:
         for name, store in self._portal.contents.records.items():
-            touched = list(store.by_id) if anew else list(store.touched)
+            touched = list(store.by_id) if replace_all else list(store.touched)
             store.touched.clear()
             for record_id in touched:
                 record = store.by_id.get(record_id)
-                yield Row(_RECORDS + name, record_id, written(record) if record else None)
+                yield Row(_RECORDS + name, record_id, dump_record(record) if record else None)
 
-    def _links(self, anew: bool) -> Iterable[Row]:
+    def _links(self, replace_all: bool) -> Iterable[Row]:
         links = self._portal.contents.associations
-        touched = {node: None for node, _, _ in links.all()} if anew else dict(links.touched)
+        touched = {node: None for node, _, _ in links.all()} if replace_all else dict(links.touched)
         links.touched.clear()
         for node in touched:
             yield Row(_LINKS + node[0], node[1], links.written(node) or None)
@@ -89,10 +89,10 @@ def seed_of(rows: Iterable[Row]) -> JsonObject | None:
     return {"options": rest["options"], "stored": {**stored, "records": every, "associations": links}}
 
 
-def take_up(portal: Portal, rows: Iterable[Row]) -> None:
+def resume(portal: Portal, rows: Iterable[Row]) -> None:
     """Go on with the credentials and the quota of these rows; a reset leads back to here."""
     for row in rows:
         if row.part == "rest":
-            portal.access.take_up(row.value["access"])
-            portal.limits.take_up(row.value["used"])
+            portal.access.resume(row.value["access"])
+            portal.limits.resume(row.value["used"])
             portal.remember_start()

@@ -10,7 +10,7 @@ from typing import Any
 
 
 @dataclass(slots=True)
-class Refused(Exception):
+class RequestRejected(Exception):
     """``status`` is the HTTP status when the refusal is the whole answer. ``fields`` None leaves the key out.
 
     ``rank`` orders the checks of one record: of several refusals the lowest rank is reported. ``record_id``
@@ -25,30 +25,30 @@ class Refused(Exception):
     record_id: str | None = None
     more: dict[str, Any] | None = None
 
-    def of_request(self) -> dict[str, Any]:
+    def to_request_error(self) -> dict[str, Any]:
         """One element of a whole request's error list."""
         shown: dict[str, Any] = {"message": self.message, "errorCode": self.code}
         if self.fields is not None and self.code != "JSON_PARSER_ERROR":
             shown["fields"] = list(self.fields)
         return {**shown, **(self.more or {})}
 
-    def of_record(self) -> dict[str, Any]:
+    def to_record_error(self) -> dict[str, Any]:
         """One element of ``errors`` in a per-record result."""
         code = "INVALID_FIELD" if self.code == "JSON_PARSER_ERROR" else self.code
         return {"statusCode": code, "message": self.message, "fields": list(self.fields or ())}
 
 
-def not_found(message: str = "The requested resource does not exist") -> Refused:
+def not_found(message: str = "The requested resource does not exist") -> RequestRejected:
     """The whole request is about something that is not there."""
-    return Refused("NOT_FOUND", message, None, 404)
+    return RequestRejected("NOT_FOUND", message, None, 404)
 
 
-def malformed(message: str) -> Refused:
+def malformed(message: str) -> RequestRejected:
     """The body is not what this resource takes."""
-    return Refused("JSON_PARSER_ERROR", message, None, 400)
+    return RequestRejected("JSON_PARSER_ERROR", message, None, 400)
 
 
-ROLLED_BACK = Refused(
+ROLLED_BACK = RequestRejected(
     "ALL_OR_NONE_OPERATION_ROLLED_BACK",
     "Record rolled back because not all records were valid and the request was using AllOrNone header",
 )

@@ -34,12 +34,12 @@ from connectors.sandbox.hubspot.defaults import CLOSED_LOST, CLOSED_WON
 from connectors.sandbox.hubspot.kinds import COMPANIES, CONTACTS, DEALS, TASKS, Kind
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.record import Record, Source
-from connectors.sandbox.hubspot.writes import Problem, apply, check_unique, check_write
+from connectors.sandbox.hubspot.writes import RecordRejected, apply, check_unique, check_write
 
 _PERSON = Source("CRM_UI", "userId:12000001", "12000001")
 
 
-def act(portal: Portal, action: JsonObject) -> JsonObject:
+def perform(portal: Portal, action: JsonObject) -> JsonObject:
     """Carry out one action. Raises `ControlError`."""
     name = str(action.get("action", ""))
     if name not in _ACTIONS:
@@ -48,8 +48,8 @@ def act(portal: Portal, action: JsonObject) -> JsonObject:
         return _ACTIONS[name](portal, action)
     except KeyError as missing:
         raise ControlError(f"{name} needs {missing}") from None
-    except Problem as problem:
-        raise ControlError(f"{name}: {problem.refusal(in_batch=False)}") from None
+    except RecordRejected as problem:
+        raise ControlError(f"{name}: {problem.rejection(in_batch=False)}") from None
 
 
 def _edit(portal: Portal, kind: Kind, record_id: str, properties: dict[str, str]) -> JsonObject:

@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from connectors.sandbox.hubspot.addresses import OTHERS, PRIMARY, addresses_in, joined, others_in
 from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
-from connectors.sandbox.hubspot.moments import iso
 from connectors.sandbox.hubspot.record import Record, Source, Values
+from connectors.sandbox.hubspot.timestamps import iso
 
 
 class RecordStore:

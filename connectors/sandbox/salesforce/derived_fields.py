@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from connectors.sandbox.salesforce import person
+from connectors.sandbox.salesforce import person_accounts
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.schema import Option
 from connectors.sandbox.salesforce.table import Journal, Record
@@ -62,7 +62,7 @@ def _opportunity(org: Org, record: Record, _: Record | None) -> Record:
     return {"IsClosed": bool(option and option.closed), "IsWon": bool(option and option.won)}
 
 
-def _human(_org: Org, record: Record, _: Record | None) -> Record:
+def _full_name(_org: Org, record: Record, _: Record | None) -> Record:
     parts = (record.get("FirstName"), record.get("LastName"))
     return {"Name": " ".join(part for part in parts if part)}
 
@@ -72,10 +72,10 @@ def _option(org: Org, object: str, field: str, value: Any) -> Option | None:
 
 
 _DERIVE: dict[str, Callable[[Org, Record, Record | None], Record]] = {
-    "Account": person.derived_of,
+    "Account": person_accounts.derived_of,
     "Task": _task,
     "Opportunity": _opportunity,
-    "Contact": _human,
-    "Lead": _human,
-    "User": _human,
+    "Contact": _full_name,
+    "Lead": _full_name,
+    "User": _full_name,
 }

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from connectors.sandbox.salesforce import ids
-from connectors.sandbox.salesforce.api import Answer, Call
-from connectors.sandbox.salesforce.refusal import Refused, not_found
+from connectors.sandbox.salesforce.api import Call, HttpResponse
+from connectors.sandbox.salesforce.errors import RequestRejected, not_found
 from connectors.sandbox.salesforce.schema import Field, ObjectType
 from connectors.sandbox.salesforce.table import Journal, Record
 from connectors.sandbox.salesforce.values import parse_moment, stamp
@@ -23,56 +23,56 @@ def writer_for(call: Call) -> Writer:
     """A writer as the caller, with the headers and faults of this call."""
     allow = "allowsave=true" in call.headers.get("sforce-duplicate-rule-header", "").lower().replace(" ", "")
     journal = Journal() if call.journal is None else call.journal
-    return Writer(call.org, call.user_id, allow_duplicates=allow, disturbance=call.disturbance, journal=journal)
+    return Writer(call.org, call.user_id, allow_duplicates=allow, record_faults=call.record_faults, journal=journal)
 
 
-def create(call: Call, object: str) -> Answer:
+def create(call: Call, object: str) -> HttpResponse:
     """``POST /sobjects/T``."""
     kind = call.kind(object)
     given = call.body()
     writer = _begin(call)
     record_id = writer.insert(kind, given)
     url = f"{call.base}/sobjects/{kind.name}/{record_id}"
-    return Answer({"id": record_id, "success": True, "errors": []}, 201, {"Location": url})
+    return HttpResponse({"id": record_id, "success": True, "errors": []}, 201, {"Location": url})
 
 
-def read(call: Call, object: str, record_id: str) -> Answer:
+def read(call: Call, object: str, record_id: str) -> HttpResponse:
     """``GET /sobjects/T/{id}?fields=A,B``."""
     kind = call.kind(object)
     record = _living(call, kind, record_id)
     tag = hashlib.sha256(f"{record['Id']}{record['SystemModstamp']}".encode()).digest()
     changed = format_datetime(parse_moment(record["SystemModstamp"]), usegmt=True)
     headers = {"ETag": f'"{b64encode(tag).decode()}"', "Last-Modified": changed}
-    return Answer(shown(call, kind, record), headers=headers)
+    return HttpResponse(shown(call, kind, record), headers=headers)
 
 
-def update(call: Call, object: str, record_id: str) -> Answer:
+def update(call: Call, object: str, record_id: str) -> HttpResponse:
     """``PATCH /sobjects/T/{id}``."""
     kind = call.kind(object)
     record = _living(call, kind, record_id)
     given = call.body()
     _begin(call).update(kind, record["Id"], given)
-    return Answer(None, 204)
+    return HttpResponse(None, 204)
 
 
-def delete(call: Call, object: str, record_id: str) -> Answer:
+def delete(call: Call, object: str, record_id: str) -> HttpResponse:
     """``DELETE /sobjects/T/{id}``."""
     kind = call.kind(object)
     record = _living(call, kind, record_id)
     _begin(call).delete(record["Id"])
-    return Answer(None, 204)
+    return HttpResponse(None, 204)
 
 
-def read_by_key(call: Call, object: str, key: str, value: str) -> Answer:
+def read_by_key(call: Call, object: str, key: str, value: str) -> HttpResponse:
     """``GET /sobjects/T/{external id field}/{value}``."""
     kind = call.kind(object)
     found = _by_key(call, kind, _key_field(call, kind, key), unquote(value))
     if not found:
         raise not_found()
-    return _several(call, kind, found) or Answer(shown(call, kind, call.org.tables[kind.name].records[found[0]]))
+    return _several(call, kind, found) or HttpResponse(shown(call, kind, call.org.tables[kind.name].records[found[0]]))
 
 
-def upsert(call: Call, object: str, key: str, value: str) -> Answer:
+def upsert(call: Call, object: str, key: str, value: str) -> HttpResponse:
     """``PATCH /sobjects/T/{external id field}/{value}?updateOnly=true``."""
     kind = call.kind(object)
     field = _key_field(call, kind, key)
@@ -80,23 +80,23 @@ def upsert(call: Call, object: str, key: str, value: str) -> Answer:
     given = call.body()
     if twice := [name for name in given if name.lower() in (field.name.lower(), "id")]:
         message = f"The {twice[0]} field should not be specified in the sobject data."
-        raise Refused("INVALID_FIELD", message, None)
+        raise RequestRejected("INVALID_FIELD", message, None)
     found = _by_key(call, kind, field, wanted)
     if several := _several(call, kind, found):
         return several
     writer = _begin(call)
     if found:
         writer.update(kind, found[0], given)
-        return Answer({"id": found[0], "success": True, "errors": [], "created": False})
+        return HttpResponse({"id": found[0], "success": True, "errors": [], "created": False})
     only = call.query.get("updateOnly", "").lower() == "true" and float(call.version) >= _UPDATE_ONLY_SINCE
     if only or field.name == "Id":
         raise not_found()
     record_id = writer.insert(kind, {**given, field.name: wanted})
     location = {"Location": f"{call.base}/sobjects/{kind.name}/{record_id}"}
-    return Answer({"id": record_id, "success": True, "errors": [], "created": True}, 201, location)
+    return HttpResponse({"id": record_id, "success": True, "errors": [], "created": True}, 201, location)
 
 
-def delete_by_key(call: Call, object: str, key: str, value: str) -> Answer:
+def delete_by_key(call: Call, object: str, key: str, value: str) -> HttpResponse:
     """``DELETE /sobjects/T/{external id field}/{value}``."""
     kind = call.kind(object)
     found = _by_key(call, kind, _key_field(call, kind, key), unquote(value))
@@ -105,25 +105,25 @@ def delete_by_key(call: Call, object: str, key: str, value: str) -> Answer:
     if several := _several(call, kind, found):
         return several
     _begin(call).delete(found[0])
-    return Answer(None, 204)
+    return HttpResponse(None, 204)
 
 
-def updated(call: Call, object: str) -> Answer:
+def updated(call: Call, object: str) -> HttpResponse:
     """``GET /sobjects/T/updated/?start=&end=``: ids changed between two moments."""
     kind = call.kind(object)
     start, end = _window(call)
     changed = [one["Id"] for one in call.org.tables[kind.name].living() if start <= one["SystemModstamp"] <= end]
-    return Answer({"ids": changed, "latestDateCovered": min(end, call.org.now())})
+    return HttpResponse({"ids": changed, "latestDateCovered": min(end, call.org.now())})
 
 
-def deleted(call: Call, object: str) -> Answer:
+def deleted(call: Call, object: str) -> HttpResponse:
     """``GET /sobjects/T/deleted/?start=&end=``: ids deleted between two moments, and when."""
     kind = call.kind(object)
     start, end = _window(call)
     records = call.org.tables[kind.name].records.values()
     gone = [one for one in records if one["IsDeleted"] and start <= one["SystemModstamp"] <= end]
     first = min((one["SystemModstamp"] for one in records if one["IsDeleted"]), default=start)
-    return Answer(
+    return HttpResponse(
         {
             "deletedRecords": [{"id": one["Id"], "deletedDate": one["SystemModstamp"]} for one in gone],
             "earliestDateAvailable": first,
@@ -136,7 +136,9 @@ def _window(call: Call) -> tuple[str, str]:
     try:
         start, end = (stamp(parse_moment(call.query[name].replace(" ", "+"))) for name in ("start", "end"))
     except (KeyError, ValueError, OverflowError):
-        raise Refused("INVALID_REPLICATION_DATE", "start and end have to be ISO 8601 times with a zone", None) from None
+        raise RequestRejected(
+            "INVALID_REPLICATION_DATE", "start and end have to be ISO 8601 times with a zone", None
+        ) from None
     return start, end
 
 
@@ -145,7 +147,7 @@ def shown(call: Call, kind: ObjectType, record: Record) -> dict[str, Any]:
     access = call.org.access(kind)
     names = list(access.visible)
     if wanted := call.query.get("fields"):
-        names = [field.name if (field := access.find(name.strip())) else _refuse(name) for name in wanted.split(",")]
+        names = [field.name if (field := access.find(name.strip())) else _reject(name) for name in wanted.split(",")]
     url = f"{call.base}/sobjects/{kind.name}/{record['Id']}"
     attributes = {"attributes": {"type": kind.name, "url": url}}
     return {**attributes, **{name: record.get(name) for name in names}}
@@ -154,8 +156,8 @@ def shown(call: Call, kind: ObjectType, record: Record) -> dict[str, Any]:
 def _begin(call: Call) -> Writer:
     call.exchange.records = (call.exchange.records or 0) + 1
     writer = writer_for(call)
-    if writer.disturbance:
-        writer.disturbance.next_record()
+    if writer.record_faults:
+        writer.record_faults.next_record()
     return writer
 
 
@@ -163,16 +165,16 @@ def _living(call: Call, kind: ObjectType, given: str) -> Record:
     record_id = ids.canonical(given)
     if record_id is None and given.startswith(kind.prefix) and ids.canonical(given[:15]) and len(given) in (15, 18):
         message = f"{kind.fields['Id'].label}: id value of incorrect type: {given}"
-        raise Refused("MALFORMED_ID", message, ("Id",))
+        raise RequestRejected("MALFORMED_ID", message, ("Id",))
     record = call.org.tables[kind.name].records.get(record_id) if record_id else None
     if record_id is None or not record_id.startswith(kind.prefix):
-        raise Refused(
+        raise RequestRejected(
             "NOT_FOUND", f"Provided external ID field does not exist or is not accessible: {given}", None, 404
         )
     if record is None:
         raise not_found()
     if record["IsDeleted"]:
-        raise Refused("ENTITY_IS_DELETED", "entity is deleted", (), 404)
+        raise RequestRejected("ENTITY_IS_DELETED", "entity is deleted", (), 404)
     return record
 
 
@@ -193,11 +195,11 @@ def _by_key(call: Call, kind: ObjectType, field: Field, value: str) -> list[str]
     return call.org.tables[kind.name].having(field, wanted)
 
 
-def _several(call: Call, kind: ObjectType, found: list[str]) -> Answer | None:
+def _several(call: Call, kind: ObjectType, found: list[str]) -> HttpResponse | None:
     if len(found) < 2:
         return None
-    return Answer([f"{call.base}/sobjects/{kind.name}/{record_id}" for record_id in found], 300)
+    return HttpResponse([f"{call.base}/sobjects/{kind.name}/{record_id}" for record_id in found], 300)
 
 
-def _refuse(name: str) -> str:
-    raise Refused("INVALID_FIELD", f"No such column '{name}'", None)
+def _reject(name: str) -> str:
+    raise RequestRejected("INVALID_FIELD", f"No such column '{name}'", None)

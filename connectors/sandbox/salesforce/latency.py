@@ -22,7 +22,7 @@ _MENTIONED = re.compile(rb'"(?:[Ii]d|WhatId|WhoId|AccountId)"\s*:\s*"([A-Za-z0-9
 
 
 @contextlib.asynccontextmanager
-async def hold(org: Org, call: Call) -> AsyncIterator[frozenset[str]]:
+async def simulated_duration(org: Org, call: Call) -> AsyncIterator[frozenset[str]]:
     """Take the time of a call, holding what it writes; yields the ids somebody else would not let go of."""
     scale = org.options.time_scale
     if scale <= 0:

@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-from connectors.sandbox.salesforce.api import Answer, Call, Handler, Resource, dispatch
-from connectors.sandbox.salesforce.refusal import Refused, malformed
-from connectors.sandbox.salesforce.rows import writer_for
+from connectors.sandbox.salesforce.api import Call, Handler, HttpResponse, Resource, dispatch
+from connectors.sandbox.salesforce.errors import RequestRejected, malformed
+from connectors.sandbox.salesforce.records import writer_for
 from connectors.sandbox.salesforce.schema import ObjectType
 
 _MOST_REQUESTS = 25
@@ -27,14 +27,14 @@ Json = Any
 def batch(resources: Sequence[Resource]) -> Handler:
     """``POST /composite/batch``: each request stands alone and counts as a call of its own."""
 
-    def handle(call: Call) -> Answer:
+    def handle(call: Call) -> HttpResponse:
         body = call.body()
         parts = body.get("batchRequests")
         if not isinstance(parts, list) or not parts or not all(_is_request(part) for part in parts):
             raise malformed("batchRequests has to be a list of requests with method and url")
         if len(parts) > _MOST_REQUESTS:
             message = f"The number of requests {len(parts)} exceeds the limit of {_MOST_REQUESTS}"
-            raise Refused("LIMIT_EXCEEDED", message, None)
+            raise RequestRejected("LIMIT_EXCEEDED", message, None)
         results: list[dict[str, Json]] = []
         failed = False
         for part in parts:
@@ -47,17 +47,17 @@ def batch(resources: Sequence[Resource]) -> Handler:
             results.append({"statusCode": answer.status, "result": answer.body})
         for _ in parts[1:]:
             call.org.use_call()
-        return Answer({"hasErrors": failed, "results": results})
+        return HttpResponse({"hasErrors": failed, "results": results})
 
     return handle
 
 
-def tree(call: Call, object: str) -> Answer:
+def tree(call: Call, object: str) -> HttpResponse:
     """``POST /composite/tree/T``: records with their children, all of them created or none."""
     kind = call.kind(object)
     nodes = list(_nodes(call, kind, call.body().get("records"), None, 1))
     if len(nodes) > _MOST_RECORDS:
-        raise Refused("EXCEEDED_ID_LIMIT", f"a tree has at most {_MOST_RECORDS} records", None)
+        raise RequestRejected("EXCEEDED_ID_LIMIT", f"a tree has at most {_MOST_RECORDS} records", None)
     if len({node.reference for node in nodes}) < len(nodes):
         raise malformed("every record needs a referenceId of its own")
     call.exchange.records = (call.exchange.records or 0) + len(nodes)
@@ -66,16 +66,16 @@ def tree(call: Call, object: str) -> Answer:
     made: dict[str, str] = {}
     for node in nodes:
         try:
-            if writer.disturbance:
-                writer.disturbance.next_record()
+            if writer.record_faults:
+                writer.record_faults.next_record()
             parent = {node.parent[0]: made[node.parent[1]]} if node.parent else {}
             made[node.reference] = writer.insert(node.kind, {**node.values, **parent}, batch=True)
-        except Refused as refused:
+        except RequestRejected as rejection:
             writer.journal.roll_back(start)
-            failure = {"referenceId": node.reference, "errors": [refused.of_record()]}
-            return Answer({"hasErrors": True, "results": [failure]}, 400)
+            failure = {"referenceId": node.reference, "errors": [rejection.to_record_error()]}
+            return HttpResponse({"hasErrors": True, "results": [failure]}, 400)
     results = [{"referenceId": reference, "id": record_id} for reference, record_id in made.items()]
-    return Answer({"hasErrors": False, "results": results}, 201)
+    return HttpResponse({"hasErrors": False, "results": results}, 201)
 
 
 class _Node(NamedTuple):
@@ -100,7 +100,7 @@ def _nodes(call: Call, kind: ObjectType, given: Json, parent: str | None, level:
             raise malformed("every record needs attributes with type and referenceId")
         mine = call.org.catalogue.find(named)
         if mine is None or (parent is None and mine is not kind):
-            raise Refused("INVALID_TYPE", f"sObject type '{named}' is not supported here.", None)
+            raise RequestRejected("INVALID_TYPE", f"sObject type '{named}' is not supported here.", None)
         below = {name: value for name, value in one.items() if isinstance(value, dict) and "records" in value}
         values = {name: value for name, value in one.items() if name not in below}
         yield _Node(mine, reference, values, (_field_to(mine, kind), parent) if parent else None)
@@ -112,18 +112,18 @@ def _field_to(child: ObjectType, parent: ObjectType) -> str:
     for field in child.fields.values():
         if parent.name in field.reference_to and field.createable and field.name != "OwnerId":
             return field.name
-    raise Refused("INVALID_FIELD", f"{child.name} has no parent {parent.name}", None)
+    raise RequestRejected("INVALID_FIELD", f"{child.name} has no parent {parent.name}", None)
 
 
 def _is_request(part: Json) -> bool:
     return isinstance(part, dict) and all(isinstance(part.get(name), str) for name in ("method", "url"))
 
 
-def _answer(resources: Sequence[Resource], call: Call, part: dict[str, Json]) -> Answer:
+def _answer(resources: Sequence[Resource], call: Call, part: dict[str, Json]) -> HttpResponse:
     url = urlsplit(part["url"])
     found = _URL.match(url.path)
     if found is None:
-        return Answer([{"message": "The requested resource does not exist", "errorCode": "NOT_FOUND"}], 404)
+        return HttpResponse([{"message": "The requested resource does not exist", "errorCode": "NOT_FOUND"}], 404)
     inner = replace(
         call,
         version=found.group(1),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from urllib.parse import parse_qs
 
 from connectors.sandbox.hubspot.auth import USER_ID
-from connectors.sandbox.hubspot.call import Answer, Call
+from connectors.sandbox.hubspot.call import Call, HttpResponse
 from connectors.sandbox.hubspot.errors import JsonObject
-from connectors.sandbox.hubspot.shapes import text
+from connectors.sandbox.hubspot.request_body import text
 
 
-def token_exchange(call: Call) -> Answer:
+def token_exchange(call: Call) -> HttpResponse:
     """200 with a new access token; the dated paths say more about it."""
     sent = _sent(call)
     given = call.portal.access.exchange(sent, call.at_ms / 1000, call.portal.sim.random)
@@ -20,20 +20,20 @@ def token_exchange(call: Call) -> Answer:
     return 200, {**given, **more, "scopes": sorted(call.portal.access.scopes)}
 
 
-def introspect(call: Call) -> Answer:
+def introspect(call: Call) -> HttpResponse:
     """200 with what a token stands for, for the app it was given to."""
     sent = _sent(call)
     token, app, options = sent.get("token", ""), call.portal.access.app_of(sent), call.portal.options
     known = {"active": True, "app_id": int(options.app_id), "client_id": app.client_id}
     if token == app.refresh_token:
-        about = call.portal.access.about_refresh_token(token, options.portal_id)
+        about = call.portal.access.describe_refresh_token(token, options.portal_id)
         return 200, {**about, **known, "token_use": "refresh_token"}
-    about = call.portal.access.about_token(token, call.at_ms / 1000, options.portal_id, int(options.app_id))
+    about = call.portal.access.describe_token(token, call.at_ms / 1000, options.portal_id, int(options.app_id))
     more = {"token_use": "access_token", "is_private_distribution": True, "signed_access_token": _signed(call)}
     return 200, {**about, **known, **more}
 
 
-def revoke(call: Call) -> Answer:
+def revoke(call: Call) -> HttpResponse:
     """204; an access token stops working."""
     sent = _sent(call)
     call.portal.access.app_of(sent)
@@ -41,16 +41,16 @@ def revoke(call: Call) -> Answer:
     return 204, None
 
 
-def access_token(call: Call) -> Answer:
+def access_token(call: Call) -> HttpResponse:
     """200 with what an OAuth access token stands for; the token is not logged."""
     token = _secret_in_path(call)
     options = call.portal.options
-    return 200, call.portal.access.about_token(token, call.at_ms / 1000, options.portal_id, int(options.app_id))
+    return 200, call.portal.access.describe_token(token, call.at_ms / 1000, options.portal_id, int(options.app_id))
 
 
-def refresh_token(call: Call) -> Answer:
+def refresh_token(call: Call) -> HttpResponse:
     """200 with what a refresh token stands for; the token is not logged."""
-    return 200, call.portal.access.about_refresh_token(_secret_in_path(call), call.portal.options.portal_id)
+    return 200, call.portal.access.describe_refresh_token(_secret_in_path(call), call.portal.options.portal_id)
 
 
 def _sent(call: Call) -> dict[str, str]:
@@ -84,7 +84,7 @@ def _signed(call: Call) -> JsonObject:
     }
 
 
-def token_info(call: Call) -> Answer:
+def token_info(call: Call) -> HttpResponse:
     """200 with what the shown private app token may do."""
     options = call.portal.options
     call.exchange.secret = True

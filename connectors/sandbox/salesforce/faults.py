@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from connectors.sandbox.core.exchange import Exchange
 from connectors.sandbox.core.faults import Fault
-from connectors.sandbox.core.gate import Exchange
-from connectors.sandbox.salesforce.refusal import Refused
+from connectors.sandbox.salesforce.errors import RequestRejected
 from connectors.sandbox.salesforce.schema import ObjectType
 from connectors.sandbox.salesforce.table import Record
 
-_KINDS = frozenset({"lock", "record_error", "wrap_lock_in_trigger", "partial_then_drop", "dup_race"})
+_RECORD_KINDS = frozenset({"lock", "record_error", "wrap_lock_in_trigger", "partial_then_drop", "dup_race"})
+FAULT_KINDS = _RECORD_KINDS | {"session_expire", "quota_exhausted", "concurrent_limit"}
 _NO_FAULT = Fault(0, "none", {})
 
 
-class Disturbance:
+class RecordFaults:
     """What an armed fault, or another request's locks, do to the records of one request.
 
     | kind | args | effect |
@@ -33,36 +34,38 @@ class Disturbance:
         self._index = -1
         self._raced = False
 
-    def on_records(self) -> Disturbance | None:
+    def on_records(self) -> RecordFaults | None:
         """The same for a job that applies records later, when there is no connection to cut."""
-        return self if self._fault.kind in _KINDS - {"partial_then_drop"} else None
+        return self if self._fault.kind in _RECORD_KINDS - {"partial_then_drop"} else None
 
     def next_record(self) -> None:
-        """Another record of the request begins. Raises `core.gate.Dropped` or `Refused`."""
+        """Another record of the request begins. Raises `core.exchange.ConnectionDropped` or `RequestRejected`."""
         self._index += 1
         args = self._fault.args
         if self._fault.kind == "partial_then_drop" and self._index >= int(args.get("k", 1)):
             raise self._exchange.drop()
-        if self._fault.kind == "record_error" and self._is_meant():
+        if self._fault.kind == "record_error" and self._is_selected():
             fields = tuple(args.get("fields", ()))
-            raise Refused(args.get("code", "UNKNOWN_EXCEPTION"), args.get("message", "An unexpected error"), fields)
+            raise RequestRejected(
+                args.get("code", "UNKNOWN_EXCEPTION"), args.get("message", "An unexpected error"), fields
+            )
 
     def before_save(self, record: Record) -> None:
-        """A record is about to be saved, which locks it and its parent. Raises `Refused`."""
+        """A record is about to be saved, which locks it and its parent. Raises `RequestRejected`."""
         record_id = record["Id"]
         held = (record_id, record.get("WhatId"), record.get("AccountId"))
         if self._busy.isdisjoint(held) and not self._is_locked(record_id):
             return
         words = f"unable to obtain exclusive access to this record or 1 records: {record_id}"
         if self._fault.kind != "wrap_lock_in_trigger":
-            raise Refused("UNABLE_TO_LOCK_ROW", words)
+            raise RequestRejected("UNABLE_TO_LOCK_ROW", words)
         message = (
             "SyncTrigger: execution of AfterUpdate caused by: System.DmlException: Update failed. First exception on "
             f"row 0 with id {record_id}; first error: UNABLE_TO_LOCK_ROW, {words}: []"
         )
-        raise Refused("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
+        raise RequestRejected("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message)
 
-    def takes_race(self, kind: ObjectType, record: Record) -> bool:
+    def loses_race(self, kind: ObjectType, record: Record) -> bool:
         """Whether another client creates this record a moment earlier: once, for a record with a unique value."""
         if self._fault.kind != "dup_race" or self._raced:
             return False
@@ -75,19 +78,19 @@ class Disturbance:
         ids = self._fault.args.get("ids")
         return record_id in ids if ids else self._by_chance()
 
-    def _is_meant(self) -> bool:
+    def _is_selected(self) -> bool:
         args: dict[str, Any] = dict(self._fault.args)
         if "index" in args or "indexes" in args:
             return self._index in (args.get("indexes") or [args.get("index")])
         return self._by_chance()
 
     def _by_chance(self) -> bool:
-        return self._fault.dice.random() * 100 < float(self._fault.args.get("percent", 100))
+        return self._fault.rng.random() * 100 < float(self._fault.args.get("percent", 100))
 
 
-def disturbance_of(exchange: Exchange, busy: frozenset[str]) -> Disturbance | None:
+def record_faults_of(exchange: Exchange, busy: frozenset[str]) -> RecordFaults | None:
     """What disturbs this request's records: a fault, or ids (``busy``) that another request holds."""
     fault = exchange.fault
-    if fault is not None and fault.kind not in _KINDS:
+    if fault is not None and fault.kind not in _RECORD_KINDS:
         fault = None
-    return Disturbance(fault, exchange, busy) if fault or busy else None
+    return RecordFaults(fault, exchange, busy) if fault or busy else None

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from connectors.sandbox.salesforce.access import Access, everything
+from connectors.sandbox.salesforce.errors import RequestRejected
 from connectors.sandbox.salesforce.org import Org
-from connectors.sandbox.salesforce.refusal import Refused
 from connectors.sandbox.salesforce.schema import Field, ObjectType
 from connectors.sandbox.salesforce.table import Record
 from connectors.sandbox.salesforce.values import RANK_ID, STORE, stored
@@ -27,7 +27,7 @@ class _Slot(NamedTuple):
     reference: bool
 
 
-class Intake:
+class RecordValidator:
     """Takes in records of one object for one user, who creates or updates them. ``trusted``: may write all."""
 
     def __init__(self, kind: ObjectType, access: Access, creating: bool, trusted: bool) -> None:
@@ -41,8 +41,10 @@ class Intake:
         self._slots["attributes"] = skipped
         self._batch_slots = {**self._slots, "Id": skipped, "id": skipped}
 
-    def accept(self, org: Org, given: Mapping[str, Any], target: Refused | None = None, batch: bool = False) -> Record:
-        """The stored values. Raises `Refused`.
+    def validate(
+        self, org: Org, given: Mapping[str, Any], target: RequestRejected | None = None, batch: bool = False
+    ) -> Record:
+        """The stored values. Raises `RequestRejected`.
 
         ``target``: what is wrong with the record's own id. ``batch``: the id among the values names the record.
         """
@@ -62,11 +64,11 @@ class Intake:
 
     def _take(
         self, org: Org, given: Mapping[str, Any], batch: bool, changes: Record
-    ) -> tuple[Refused | None, bool, bool]:
+    ) -> tuple[RequestRejected | None, bool, bool]:
         """Fill ``changes``; the first-ranking refusal, and whether references or empty values are among them."""
         slots = self._batch_slots if batch else self._slots
         blocked: list[str] = []
-        worst: Refused | None = None
+        worst: RequestRejected | None = None
         refers = cleared = False
         for key, value in given.items():
             try:
@@ -83,9 +85,9 @@ class Intake:
                         changes[name] = store(field, value)
                 elif writable is not None:
                     blocked.append(name)
-            except Refused as refused:
-                if worst is None or refused.rank < worst.rank:
-                    worst = refused
+            except RequestRejected as rejection:
+                if worst is None or rejection.rank < worst.rank:
+                    worst = rejection
         if blocked and (worst is None or worst.rank > _RANK_UNKNOWN):
             worst = _not_writable(blocked)
         return worst, refers, cleared
@@ -113,14 +115,14 @@ class Intake:
             missing = [name for name, value in changes.items() if value is None and not visible[name].nillable]
         if missing:
             message = f"Required fields are missing: [{', '.join(missing)}]"
-            raise Refused("REQUIRED_FIELD_MISSING", message, tuple(missing))
+            raise RequestRejected("REQUIRED_FIELD_MISSING", message, tuple(missing))
 
 
-def intake_of(org: Org, kind: ObjectType, creating: bool, *, limited: bool, trusted: bool) -> Intake:
+def validator_for(org: Org, kind: ObjectType, creating: bool, *, limited: bool, trusted: bool) -> RecordValidator:
     """What takes in records of an object; ``limited``: with what the integration user may see and change."""
 
-    def build() -> Intake:
-        return Intake(kind, org.access(kind) if limited else everything(kind), creating, trusted)
+    def build() -> RecordValidator:
+        return RecordValidator(kind, org.access(kind) if limited else everything(kind), creating, trusted)
 
     return org.compiled((kind.name, creating, limited, trusted), build)
 
@@ -128,9 +130,11 @@ def intake_of(org: Org, kind: ObjectType, creating: bool, *, limited: bool, trus
 _RANK_UNKNOWN = 1
 
 
-def no_such_column(kind: ObjectType, name: str) -> Refused:
+def no_such_column(kind: ObjectType, name: str) -> RequestRejected:
     """The refusal of an unknown or hidden field in a record."""
-    return Refused("INVALID_FIELD", f"No such column '{name}' on sobject of type {kind.name}", rank=_RANK_UNKNOWN)
+    return RequestRejected(
+        "INVALID_FIELD", f"No such column '{name}' on sobject of type {kind.name}", rank=_RANK_UNKNOWN
+    )
 
 
 def _id_by_key(org: Org, reference: Field, value: Mapping[str, Any]) -> str:
@@ -143,16 +147,16 @@ def _id_by_key(org: Org, reference: Field, value: Mapping[str, Any]) -> str:
     found = org.tables[target.name].having(key_field, stored(key_field, wanted))
     if len(found) != 1:
         message = f"Foreign key external ID: {wanted} not found for field {key} in entity {target.name}"
-        raise Refused("INVALID_FIELD", message, rank=RANK_ID)
+        raise RequestRejected("INVALID_FIELD", message, rank=RANK_ID)
     return found[0]
 
 
-def _not_writable(names: list[str]) -> Refused:
+def _not_writable(names: list[str]) -> RequestRejected:
     message = (
         f"Unable to create/update fields: {', '.join(names)}. Please check the security settings of this field and "
         "verify that it is read/write for your profile or permission set."
     )
-    return Refused("INVALID_FIELD_FOR_INSERT_UPDATE", message, tuple(names), rank=2)
+    return RequestRejected("INVALID_FIELD_FOR_INSERT_UPDATE", message, tuple(names), rank=2)
 
 
 def _check_references(org: Org, access: Access, changes: Record) -> None:
@@ -163,7 +167,7 @@ def _check_references(org: Org, access: Access, changes: Record) -> None:
         target = org.catalogue.of_id(value)
         if target is None or target.name not in field.reference_to:
             message = f"{field.label}: id value of incorrect type: {value}"
-            raise Refused("MALFORMED_ID", message, (name,))
+            raise RequestRejected("MALFORMED_ID", message, (name,))
         found = org.tables[target.name].records.get(value)
         if found is None or found["IsDeleted"]:
-            raise Refused("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+            raise RequestRejected("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
