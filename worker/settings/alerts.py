@@ -38,8 +38,11 @@ class WebhookChannel(Strict):
 
     kind: Literal["webhook"]
     url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$", examples=["https://alerts.example.com/plgsync"])]
+    """The address that alerts are posted to."""
     secret: SecretRef
+    """The key of the signature."""
     only: tuple[AlertKind, ...] = ()
+    """Send only these kinds; left out: everything."""
 
 
 class EmailChannel(Strict):
@@ -47,14 +50,21 @@ class EmailChannel(Strict):
 
     kind: Literal["email"]
     host: str
+    """The SMTP server."""
     port: Annotated[int, Field(ge=1, le=65535)] = 587
+    """Its port."""
     starttls: bool = True
     """Refuse to send when the server does not offer encryption. Switch off only for a server on the same machine."""
     user: str | None = None
+    """The login; left out: none."""
     password: SecretRef | None = None
+    """The password of ``user``."""
     from_: Mail = Field(alias="from")
+    """The sender."""
     to: Annotated[tuple[Mail, ...], Field(min_length=1)]
+    """The recipients."""
     only: tuple[AlertKind, ...] = ()
+    """Send only these kinds; left out: everything."""
 
     @model_validator(mode="after")
     def _signs_in_whole(self) -> EmailChannel:
@@ -86,6 +96,7 @@ class AlertSettings(Strict):
 
     version: Literal[1]
     channels: dict[str, Channel] = Field(default_factory=dict)
+    """Name: where alerts are sent."""
     when: Thresholds = Thresholds()
 
 

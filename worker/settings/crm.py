@@ -62,12 +62,14 @@ class Fallback(Strict):
     with_: str = Field(alias="with")
     """What we know of the account, such as ``account.domain``."""
     kind: Literal["exact", "domain", "email"] = "exact"
+    """How the two are compared: as they are, as domains of web addresses, or as e-mail addresses."""
 
 
 class AccountMatch(Strict):
     """Where accounts live in the CRM and how each is found."""
 
     object: CrmName
+    """The CRM object of accounts: ``Account``, ``Contact`` or ``Lead`` in Salesforce, ``companies`` in HubSpot."""
     match_field: CrmName
     """The CRM's unique field that holds our account id."""
     fallbacks: tuple[Fallback, ...] = ()
@@ -93,6 +95,7 @@ class CrmTasks(Strict):
     key_field: CrmName
     """The CRM's unique field on tasks that holds our key: with it no task is ever made twice."""
     enabled: bool = True
+    """``false``: write fields, create no CRM tasks here."""
     due_hour: Annotated[int, Field(ge=0, le=23)] = 9
     """The hour of the due date at which a task is due, where the CRM wants one."""
     at_least_once: StrictBool = False
@@ -120,11 +123,15 @@ class DestinationSettings(Strict):
 
     kind: str
     base_url: BaseUrl
+    """The CRM's address: ``https://`` and the host."""
     api_version: str
+    """The version of the CRM's API."""
     time_zone: ZoneText = "UTC"
+    """The zone of dates, unless the CRM names its own."""
     timeout: Annotated[int, Field(ge=1, le=100)] = 30
     """Seconds to wait for an answer."""
     auth: Strict
+    """How plgsync authenticates; the forms are below."""
     account: AccountMatch
     quota: Quota = Quota()
     tasks: CrmTasks | None = None
@@ -153,7 +160,9 @@ class ClientCredentials(Strict):
 
     method: Literal["client_credentials"]
     client_id: str
+    """The app's consumer key: ``env:NAME``, ``file:PATH``, or the key itself, which is no secret."""
     client_secret: SecretRef
+    """The app's consumer secret."""
 
 
 class Jwt(Strict):
@@ -161,9 +170,13 @@ class Jwt(Strict):
 
     method: Literal["jwt"]
     client_id: str
+    """The app's consumer key: ``env:NAME``, ``file:PATH``, or the key itself, which is no secret."""
     username: str
+    """The user that plgsync acts as."""
     private_key: SecretRef
+    """The key whose certificate the app holds."""
     login_url: BaseUrl | None = None
+    """Where tokens are issued. Left out: the org's own address."""
 
 
 class Session(Strict):
@@ -171,6 +184,7 @@ class Session(Strict):
 
     method: Literal["session"]
     session_id: SecretRef
+    """The session of a user who is logged in."""
 
 
 class SalesforceOptions(Strict):
@@ -210,6 +224,7 @@ class Guard(Strict):
     changed_share: Percent = 0.30
     """Of the records of a CRM that we know."""
     new_tasks: Annotated[int, Field(ge=0)] = 200
+    """In one CRM."""
     new_records: Annotated[int, Field(ge=0)] = 50
     """Where ``create_missing`` is on."""
     cleared_share: Percent = 0.05
@@ -224,6 +239,7 @@ class CrmSettings(Strict):
         Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")],
         Annotated[SalesforceSettings | HubspotSettings, Field(discriminator="kind")],
     ] = Field(default_factory=dict)
+    """Name: one CRM. Without a destination nothing is written anywhere."""
     queues: dict[str, tuple[Email, ...]] = Field(default_factory=dict)
     """Name: the people who share its tasks in turn."""
     guard: Guard = Guard()

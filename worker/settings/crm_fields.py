@@ -36,6 +36,7 @@ class CrmField(Strict):
     label: str | None = None
     """What people read in the CRM. Left out: our name in words."""
     description: str = ""
+    """What ``crm setup`` writes beside the field for people in the CRM."""
     length: Annotated[int, Field(ge=1, le=255)] | None = None
     """Of a text, in characters."""
     precision: Annotated[int, Field(ge=1, le=18)] | None = None

@@ -14,6 +14,7 @@ class Token(Strict):
 
     method: Literal["token"] = "token"
     token: SecretRef
+    """The service key or access token."""
 
 
 class OAuth(Strict):
@@ -23,7 +24,9 @@ class OAuth(Strict):
     client_id: str
     """From the app's Auth page; no secret, so it may stand here."""
     client_secret: SecretRef
+    """From the app's Auth page."""
     refresh_token: SecretRef
+    """From installing the app in the portal once."""
 
 
 def _token_unless_said(value: Any) -> Any:

@@ -54,6 +54,7 @@ class When(Strict):
     """What starts the playbook for an account."""
 
     enters: ConditionTree
+    """The playbook starts for an account when this becomes true."""
     for_: Annotated[DurationText | None, Field(alias="for")] = None
     """How long this has to hold without a break: hours, days or runs."""
 
@@ -106,7 +107,9 @@ class Goal(Strict):
     """What the playbook is meant to achieve, looked for within some time of each entry."""
 
     when: ConditionTree
+    """What the playbook is meant to achieve."""
     within: DurationText
+    """How long after each entry it is looked for."""
 
     @model_validator(mode="after")
     def _can_be_reached(self) -> Goal:
@@ -121,11 +124,13 @@ class Playbook(Strict):
     id: Annotated[str, AfterValidator(short_name), Field(max_length=60)]
     """State is kept under this id: a changed id is a new playbook."""
     name: Annotated[str, Field(min_length=1, max_length=120)]
+    """How people read the playbook."""
     owner: Annotated[str, AfterValidator(email)]
     """Whom to ask about this playbook."""
     mode: Annotated[Literal["off", "preview", "live"], BeforeValidator(_mode)] = "preview"
     """"off", preview (decides, but writes and sends nothing) or live."""
     level: Annotated[Literal["account"], BeforeValidator(_level)] = "account"
+    """What the playbook acts on: accounts."""
     audience: ConditionTree | None = None
     """Who the playbook is for at all. An account that stops being in the audience leaves."""
     when: When
@@ -134,10 +139,12 @@ class Playbook(Strict):
     repeat: Repeat = Repeat()
     limits: Limits = Limits()
     do: Annotated[tuple[Step, ...], AfterValidator(at_least_one)]
+    """The steps, in order."""
     goal: Goal | None = None
     holdout: Annotated[Percent, Field(le=0.5)] = 0.0
     """This share of the accounts gets no action, so that the others can be compared with it."""
     group: Annotated[None, BeforeValidator(_group)] = None
+    """Not available yet."""
 
     def conditions(self) -> Iterator[tuple[Loc, Condition]]:
         """Every condition with the place it stands at."""

@@ -129,6 +129,7 @@ class CreateTask(Strict):
     subject: TemplateText
     body: TemplateText = parse_template("")
     priority: Priority = "medium"
+    """The priority of the CRM task."""
     due: DurationText
     """Days (3d) or business days (1bd) from the day the task is made."""
     if_open_task: IfOpenTask = "skip"
@@ -149,6 +150,7 @@ class FieldsStep(Strict):
     """Set CRM fields of ours while the account is in the playbook."""
 
     set_fields: Annotated[dict[str, FieldValueText], Field(min_length=1)]
+    """Our name of a field of config/crm.yaml: its value. A field with ``from`` cannot be set here."""
 
 
 class TaskStep(Strict):
@@ -180,8 +182,11 @@ class BranchStep(Strict):
     """Go one way or the other. While the condition is unknown, nothing happens and it is asked again next run."""
 
     if_: Annotated[ConditionTree, Field(alias="if")]
+    """The condition."""
     then: Annotated[tuple[Step, ...], AfterValidator(at_least_one)]
+    """The steps while it is true."""
     else_: Annotated[tuple[Step, ...], Field(alias="else")] = ()
+    """The steps while it is false."""
 
 
 _FORM_OF = {"set_fields": "fields step", "create_task": "task step", "wait": "wait step", "if": "branch step"}

@@ -104,9 +104,13 @@ class Exclude(Strict):
     """
 
     internal: bool = True
+    """Leave out accounts with ``is_internal``."""
     deleted: bool = True
+    """Leave out accounts with a ``deleted_at`` in the past."""
     accounts: list[str | int] | None = None
+    """Ids of accounts to leave out."""
     domains: list[str] | None = None
+    """Domains of accounts to leave out."""
 
     @property
     def is_a_full_list(self) -> bool:

@@ -52,7 +52,9 @@ class Calendar(Strict):
     """Business days are Monday to Friday in this time zone, without the holidays."""
 
     zone: ZoneText = "UTC"
+    """The zone in which days begin and end."""
     holidays: tuple[Day, ...] = ()
+    """Days that are no business days."""
 
 
 class Schedule(Strict):
@@ -61,8 +63,11 @@ class Schedule(Strict):
     job: Job
     """``run`` computes and plans, ``deliver`` sends what waits, ``read_back`` asks the CRMs what people changed."""
     cron: CronText
+    """When it starts: minute, hour, day, month, weekday."""
     zone: ZoneText = "UTC"
+    """The time zone of ``cron``."""
     enabled: bool = True
+    """``false``: never starts."""
 
     def latest_slot(self, as_of: datetime) -> datetime | None:
         """The last moment up to and including ``as_of`` at which this was due, in UTC; None in 30 years.

@@ -56,7 +56,7 @@ class _Generator(GenerateJsonSchema):
         made = super().model_schema(schema)
         model: type[BaseModel] = schema["cls"]
         for name, meaning in _meanings(model).items():
-            made["properties"][model.model_fields[name].alias or name]["description"] = meaning
+            made["properties"][name.removesuffix("_")]["description"] = meaning  # from_ stands for "from"
         return made
 
     def encode_default(self, dft: Any) -> Any:

@@ -35,7 +35,9 @@ class BandSettings(Strict):
 
     red: Literal[0] = 0
     yellow: float = Field(default=40, gt=0, lt=100)
+    """The score at which yellow begins."""
     green: float = Field(default=70, gt=0, le=100)
+    """The score at which green begins."""
     gap: float = Field(default=10, ge=0, le=50)
     """Points above a threshold an account needs to climb over it."""
     hold: DurationText = Duration("runs", 2)
@@ -54,10 +56,13 @@ class Profile(Strict):
     """The parts of health for one kind of account. The first profile whose ``applies`` is true is taken."""
 
     name: str = Field(min_length=1, max_length=40)
+    """How people read the profile."""
     applies: ConditionTree | None = None
+    """The accounts of this profile. Left out: all that no earlier profile took."""
     scored: bool = True
     """False: accounts of this profile get no health score at all, such as your own test accounts."""
     parts: tuple[Part, ...] = ()
+    """What health is made of for these accounts."""
 
     @model_validator(mode="after")
     def _has_parts(self) -> Self:
@@ -71,11 +76,16 @@ class Cap(Strict):
     """A condition that alone keeps health down, whatever the parts say."""
 
     when: ConditionTree
+    """The cap holds while this is true."""
     at_most: int = Field(ge=0, le=100)
+    """The highest health score while it holds."""
     say: str = Field(min_length=1, max_length=80)
+    """How the cap reads among the reasons."""
 
 
 class HealthSettings(Strict):
+    """How healthy an account is: the weighted mean of the parts of its profile."""
+
     smoothing: Span = timedelta(days=7)
     """The published score is the mean of this many days."""
     min_coverage: Percent = 0.6
@@ -114,22 +124,30 @@ class Milestone(Strict):
     """One step of onboarding. Once done it stays done."""
 
     name: str = Field(min_length=1, max_length=60)
+    """How people read it; it is remembered under this name."""
     weight: float = Field(gt=0)
+    """Its share of the score."""
     required: bool = True
+    """Whether onboarding is complete only with it."""
     due_days: int = Field(ge=0)
     """Days after the account was created, counted in the account's own time zone."""
     done_when: ConditionTree
+    """The milestone is done once this has been true."""
     done_at: ExpressionText | None = None
     """When it was done, where a signal knows: a date, or how many days ago. Otherwise the first run that sees it."""
     applies_when: ConditionTree | None = None
+    """Where this is false the milestone does not exist for the account."""
 
 
 class OnboardingSettings(Strict):
+    """How far an account is in its onboarding: the weight of the milestones it has done."""
+
     stuck_after: Span = timedelta(days=7)
     """Stuck: a required milestone overdue by more than this, and nothing completed for as long."""
     dormant_when: ConditionTree | None = None
     """A stuck account of which this is true is dormant: nobody is there to be helped."""
     min_coverage: Percent = 0.6
+    """With less of the weight known there is no score."""
     milestones: tuple[Milestone, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -143,8 +161,11 @@ class ScoresSettings(Strict):
 
     version: Literal[1]
     health: HealthSettings | None = None
+    """The health score."""
     onboarding: OnboardingSettings | None = None
+    """The onboarding score."""
     pql: PqlSettings | None = None
+    """Product-qualified leads."""
 
 
 def needs(settings: ScoresSettings) -> set[Need]:

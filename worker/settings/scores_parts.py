@@ -43,8 +43,12 @@ Span = Annotated[
 
 
 class Step(Strict):
+    """One level of ``steps``."""
+
     at_least: NumberText
+    """The least value of the metric for this level."""
     points: float = Field(ge=0, le=100)
+    """The points at this level."""
 
 
 class PartNeeds(Strict):
@@ -64,12 +68,19 @@ class Part(Strict):
     """
 
     name: str = Field(min_length=1, max_length=60)
+    """How people read it; it is remembered under this name."""
     weight: float = Field(gt=0)
+    """Its share of the score."""
     metric: ExpressionText | None = None
+    """What is measured: a signal, a function, or one operator between two of them."""
     bad: NumberText | None = None
+    """The value that gives 0 points."""
     good: NumberText | None = None
+    """The value that gives 100 points."""
     steps: tuple[Step, ...] = ()
+    """The points of the highest level that the metric reaches; 0 below the first."""
     flag: ConditionTree | None = None
+    """A condition: true is 100 points, false is 0."""
     compare: Literal["previous"] | None = None
     """``previous``: the metric becomes its relative change against the account's own previous period."""
     previous: ExpressionText | None = None

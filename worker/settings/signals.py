@@ -59,10 +59,15 @@ class Comparison(Strict):
     """How a column of a row must compare. Several of them must all hold."""
 
     at_least: float | None = None
+    """The column is this number or more."""
     at_most: float | None = None
+    """The column is this number or less."""
     above: float | None = None
+    """The column is more than this number."""
     below: float | None = None
+    """The column is less than this number."""
     is_not: Scalar | list[Scalar] | None = None
+    """The column is neither this value nor one of these."""
     known: bool | None = None
     """``true``: only rows where the column has a value; ``false``: only rows where it has none."""
 
@@ -76,8 +81,11 @@ class Signal(Strict):
     label: str = Field(min_length=1)
     """What people read in reasons: "active users (28 days)"."""
     unit: Unit = "count"
+    """How people read the value."""
     from_: TableName | None = Field(default=None, alias="from")
+    """The table of config/product.yaml whose rows are measured."""
     measure: Measure | None = None
+    """What is measured of the rows; each measure is explained in docs/signals.md."""
     events: str | list[str] | None = None
     """Which events count: a list of names, or the name of one of ``event_lists``. Left out: all."""
     where: dict[str, RowTest] = Field(default_factory=dict)
