@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from connectors.base import Bucket, Permit, RateLimitStatus
+from connectors.clock import stopwatch
 
 MARGIN_S = 0.05
 """A call reaches the CRM at most this long after its time in the log; otherwise the log restamps it."""
@@ -107,7 +108,7 @@ class Windows(Protocol):
 class InProcess:
     """Logs in the memory of this process, for all its threads."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = stopwatch) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._logs: dict[str, SlidingWindowLog] = {}
@@ -149,7 +150,7 @@ class RateLimiter:
     def __init__(
         self,
         windows: Windows | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = stopwatch,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._windows = windows or InProcess(clock)

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection
 
 from connectors.base import SetupStep
+from connectors.clock import now
 from worker.alerts.alert_store import Message
 from worker.alerts.channels import NotSent, send
 from worker.alerts.conditions import FAILED as RUN_FAILED
@@ -29,7 +30,6 @@ from worker.reports.history import Effect, why
 from worker.reports.prometheus import metrics_text, serve_metrics
 from worker.reports.status import Status, status_of
 from worker.runtime.jobs import Jobs, open_jobs
-from worker.settings.clock import now
 from worker.settings.environment import project_dir
 from worker.settings.problems import Refused
 from worker.settings.project import load_project

@@ -7,9 +7,9 @@ from typing import Any
 
 from celery import Task, shared_task
 
+from connectors.clock import stopwatch
 from worker.delivery.stop import worker_stop
 from worker.runtime.jobs import open_jobs
-from worker.settings.clock import stopwatch
 from worker.store.schedules import DueJob
 
 _QUEUE_NAMES = {"run": "plgsync.compute", "deliver": "plgsync.deliver", "read_back": "plgsync.read_back"}

@@ -15,6 +15,7 @@ import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
 from connectors.base import AccessDenied, Bucket, Budget, Destination, QuotaExhausted, Unavailable, Usage
+from connectors.clock import now, stopwatch
 from connectors.hubspot import errors
 from connectors.hubspot.auth import credential
 from connectors.hubspot.limits import ASSOCIATIONS, BURST, SEARCH, rate_limit_status
@@ -92,7 +93,7 @@ class Client:
         self,
         destination: Destination,
         transport: Transport | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = stopwatch,
         sleep: Callable[[float], None] = time.sleep,
         budget: Budget | None = None,
         recall_zone: Callable[[], str | None] = lambda: None,
@@ -240,10 +241,10 @@ class Client:
         recall, self._recall_zone = self._recall_zone, None
         if recall is not None and (name := recall()):
             self.in_zone(name)
-        now = datetime.now(UTC)
-        tomorrow = now.astimezone(self.zone).date() + timedelta(days=1)
+        present = now()
+        tomorrow = present.astimezone(self.zone).date() + timedelta(days=1)
         midnight = datetime.combine(tomorrow, datetime.min.time(), self.zone).astimezone(UTC)
-        return midnight if self.zone_known else min(midnight, now + ASK_AGAIN)
+        return midnight if self.zone_known else min(midnight, present + ASK_AGAIN)
 
 
 def astray(answer: Answer, method: str, path: str) -> AccessDenied:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -36,6 +35,7 @@ from connectors.base import (
     UpdateTask,
     Usage,
 )
+from connectors.clock import unix_time
 from connectors.hubspot import batch, fallbacks, match, owners, people, read_back, setup, task_keys, tasks, write
 from connectors.hubspot.client import Client, TokenRefused
 from connectors.hubspot.describe import TASKS, Schema
@@ -60,7 +60,7 @@ class HubSpotConnector:
         destination: Destination,
         transport: Transport | None = None,
         journal: Journal | None = None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = unix_time,
         budget: Budget | None = None,
     ) -> None:
         for fallback in destination.fallbacks:

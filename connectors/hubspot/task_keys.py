@@ -13,13 +13,13 @@ names no objects), so setup tries, and the property itself tells which mode it i
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 from uuid import uuid4
 
 from connectors.base import CallFailed, CreateTask, Destination, Journal, Outcome
+from connectors.clock import unix_time
 from connectors.hubspot import search
 from connectors.hubspot.associations import associated
 from connectors.hubspot.client import Client
@@ -113,7 +113,7 @@ class Settling:
     do not end our waiting, nor ours its.
     """
 
-    def __init__(self, journal: Journal | None, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, journal: Journal | None, clock: Callable[[], float] = unix_time) -> None:
         self._journal = journal
         self._clock = clock
         self._here: str | None = None

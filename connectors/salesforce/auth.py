@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -11,6 +10,7 @@ import jwt
 import requests
 
 from connectors.base import AccessDenied, CallFailed, Destination, Unavailable
+from connectors.clock import unix_time
 from connectors.salesforce.errors import first_error, redact
 
 METHODS = {
@@ -96,7 +96,7 @@ class Tokens:
             "iss": self._secret("client_id"),
             "sub": self._secret("username"),
             "aud": _audience(login),
-            "exp": int(time.time()) + ASSERTION_SECONDS,
+            "exp": int(unix_time()) + ASSERTION_SECONDS,
         }
         try:
             key = self._secret("private_key").replace("\\n", "\n")  # one line, as environment files hold it

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from connectors.base import Journal
+from connectors.clock import unix_time
 
 NAME = "salesforce_bulk_job"
 UPLOADED = "uploaded"
@@ -34,7 +34,7 @@ class Notes:
     """The notes of one org."""
 
     journal: Journal
-    clock: Callable[[], float] = time.time
+    clock: Callable[[], float] = unix_time
 
     def job(self) -> Job | None:
         """The job that is under way or not yet told in full."""

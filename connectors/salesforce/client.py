@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -19,6 +18,7 @@ from simple_salesforce.exceptions import SalesforceError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from connectors.base import AccessDenied, Bucket, Budget, Destination, RateLimitStatus, Unavailable
+from connectors.clock import stopwatch
 from connectors.rate_limiter import RateLimiter
 from connectors.salesforce.auth import Tokens
 from connectors.salesforce.errors import Refused, Unanswered, failure, wrong_address
@@ -157,7 +157,7 @@ class Client:
 
         Salesforce's counter wavers between its servers, so the highest recent reading counts.
         """
-        recent = [(used, limit) for at, used, limit in self._usage if time.monotonic() - at < QUOTA_MEMORY_S]
+        recent = [(used, limit) for at, used, limit in self._usage if stopwatch() - at < QUOTA_MEMORY_S]
         if not recent:
             return None, None
         limit = recent[-1][1]
@@ -247,7 +247,7 @@ class Client:
     def _inspect(self, response: requests.Response) -> None:
         usage = _USAGE.search(response.headers.get("Sforce-Limit-Info", ""))
         if usage:
-            self._usage.append((time.monotonic(), int(usage[1]), int(usage[2])))
+            self._usage.append((stopwatch(), int(usage[1]), int(usage[2])))
             if self._line.permit:
                 self._budget.observe(
                     self._line.permit, RateLimitStatus(day_used=int(usage[1]), day_limit=int(usage[2]))

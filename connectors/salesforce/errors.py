@@ -8,14 +8,14 @@ api_rest/errorcodes.htm, and so on.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
 import structlog
 
 from connectors.base import AccessDenied, CallFailed, Outcome, QuotaExhausted, Unavailable
+from connectors.clock import now
 
 log = structlog.get_logger(__name__)
 
@@ -138,7 +138,7 @@ def failure(status: int, body: object) -> CallFailed | Unanswered:
     if code == "REQUEST_LIMIT_EXCEEDED":
         if message.lower().startswith("concurrent"):
             return Unavailable(f"Salesforce has too many long requests running: {words}", CONCURRENT_SECONDS)
-        until = datetime.fromtimestamp(time.time(), UTC) + QUOTA_PAUSE
+        until = now() + QUOTA_PAUSE
         return QuotaExhausted(f"Salesforce's daily request limit is used up: {words}", until)
     meaning = CALL_CODES.get(code)
     if 300 < status < 400:

@@ -4,7 +4,7 @@ import os
 import time
 from datetime import datetime, timedelta
 
-from worker.settings import clock
+from connectors import clock
 
 _OFF = timedelta(hours=float(os.environ["CHAOS_SKEW_H"]))
 _true_time, _true_now = time.time, clock.now

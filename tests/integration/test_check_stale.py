@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from connectors.clock import now
 from worker.demo.company import build_company
 from worker.reports.check import check_project
-from worker.settings.clock import now
 from worker.settings.shipped import write_project
 
 

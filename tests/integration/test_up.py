@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, func, select
 
+from connectors.clock import now
 from tests.integration.conftest import PLGSYNC, Stage
 from worker.demo.stage import SEED_FILE, build_stage, sandboxes
-from worker.settings.clock import now
 from worker.store.tables import metadata, outbox, schedule_slots
 
 pytestmark = pytest.mark.timeout(500)

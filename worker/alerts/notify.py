@@ -8,12 +8,12 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from connectors.clock import now, stopwatch
 from worker.alerts.alert_store import Message, claim_message, lock, note_failed, note_sent, update_book
 from worker.alerts.channels import NotSent, send
 from worker.alerts.conditions import find_conditions
 from worker.alerts.facts import gather
 from worker.settings.alerts import AlertSettings, Channel
-from worker.settings.clock import now, stopwatch
 from worker.settings.project import Project
 from worker.store.engine import transact
 

@@ -28,7 +28,7 @@ def moment_of(text: str | None) -> datetime:
     """What ``--as-of`` means, in UTC and whole seconds; without it, now."""
     from datetime import UTC, datetime
 
-    from worker.settings.clock import now
+    from connectors.clock import now
 
     if text is None:
         return now().replace(microsecond=0)

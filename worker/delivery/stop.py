@@ -5,7 +5,7 @@ from __future__ import annotations
 import mmap
 import time
 
-from worker.settings.clock import stopwatch
+from connectors.clock import stopwatch
 
 _LOOK_EVERY_S = 0.1
 

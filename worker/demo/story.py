@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +15,7 @@ from rich.console import Console
 from rich.rule import Rule
 from rich.text import Text
 
+from connectors.clock import now, stopwatch
 from worker.demo.company import Company
 from worker.demo.stage import SEED_FILE, build_stage, point_at, sandboxes
 from worker.pipeline import run as pipeline
@@ -23,7 +23,6 @@ from worker.pipeline.run import RunReport
 from worker.rendering.summary import render_report
 from worker.rendering.tasks import TaskCard, render_task_card
 from worker.runtime.jobs import Jobs, open_jobs
-from worker.settings.clock import now
 
 AS_OF = datetime(2026, 6, 30, 6, tzinfo=UTC)
 _SHOWN_TASKS = 3
@@ -33,14 +32,14 @@ _FIRST_DAYS = 4
 
 def run_demo(folder: Path, accounts: int, seed: int, console: Console) -> None:
     """Make the project in ``folder`` and run it: the first days, the same moment again, and one day later."""
-    started = time.monotonic()
+    started = stopwatch()
     console.print(Rule("1  a company and two CRMs", align="left"))
     company = build_stage(folder, accounts, seed, AS_OF)
     with sandboxes(folder / SEED_FILE) as crms:
         point_at(folder, crms)
         with open_jobs(folder) as jobs:
             _tell(console, company, jobs, crms)
-        console.print(f"\n{time.monotonic() - started:.1f} s in all")
+        console.print(f"\n{stopwatch() - started:.1f} s in all")
     _say_how_to_go_on(console, folder, company, crms)
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine
 from structlog.contextvars import bound_contextvars
 
 from connectors.base import Connector, Usage
+from connectors.clock import stopwatch
 from connectors.registry import connect
 from worker.delivery.budgets.budget import open_budget
 from worker.delivery.leases import give_back_leases
@@ -31,7 +32,6 @@ from worker.pipeline.compute import Computed, compute, iso, refuse_going_back
 from worker.planning.crm_view import load_view, save_view
 from worker.planning.guard import check_plan
 from worker.planning.read_crm import read_crm
-from worker.settings.clock import stopwatch
 from worker.settings.environment import shared_redis_url
 from worker.settings.project import Project
 from worker.store.engine import transact

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from connectors.base import CallFailed, Connector, FieldNeed, FieldSpec
+from connectors.clock import now
 from worker.pipeline.measure import fresh_volume, needs_of
 from worker.pipeline.run import connect_all
 from worker.rules.playbook_tests import TestResult, run_playbook_tests
 from worker.settings.base import Finding
-from worker.settings.clock import now
 from worker.settings.crm import DestinationSettings
 from worker.settings.environment import project_dir
 from worker.settings.problems import ConfigError, Problem

@@ -14,9 +14,9 @@ from typing import Any
 
 from celery import bootsteps
 
+from connectors.clock import stopwatch
 from worker.delivery.stop import worker_stop
 from worker.runtime.heartbeat import BEAT_EVERY_S, DEAD_AFTER_S, beat_while
-from worker.settings.clock import stopwatch
 from worker.settings.environment import heartbeat_file, stop_s
 
 _STUCK_AFTER_S = DEAD_AFTER_S / 2

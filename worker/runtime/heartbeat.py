@@ -10,6 +10,8 @@ from pathlib import Path
 
 import structlog
 
+from connectors.clock import now
+
 log = structlog.get_logger()
 
 BEAT_EVERY_S = 5.0
@@ -25,7 +27,7 @@ def beat(file: Path) -> None:
 def age_s(file: Path) -> float | None:
     """Seconds since the last beat, or None when there was none."""
     try:
-        return max(0.0, time.time() - file.stat().st_mtime)
+        return max(0.0, now().timestamp() - file.stat().st_mtime)
     except OSError:
         return None
 

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from connectors.base import Connector
+from connectors.clock import now
 from worker.alerts.facts import SETTINGS
 from worker.alerts.notify import raise_alerts
 from worker.delivery.stop import Stop
@@ -20,7 +21,6 @@ from worker.pipeline import run as pipeline
 from worker.pipeline.compute import BackInTime
 from worker.planning.guard import UnsafePlan
 from worker.runtime.job_result import Ending, note_failure
-from worker.settings.clock import now
 from worker.settings.environment import database_url, project_dir
 from worker.settings.problems import ConfigError
 from worker.settings.project import Project, load_alerts, load_project

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from connectors.clock import now
+
 
 class Clock:
     """Tells the time of the sandbox. Real until `freeze`; `advance` moves either kind forward."""
@@ -19,7 +21,7 @@ class Clock:
 
     def now(self) -> datetime:
         """The current moment, aware, in UTC."""
-        return self._frozen if self._frozen is not None else datetime.now(UTC) + self._shift
+        return self._frozen if self._frozen is not None else now() + self._shift
 
     def timestamp(self) -> float:
         """The current moment in seconds since 1970."""

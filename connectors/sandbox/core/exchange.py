@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.types import Scope
 
+from connectors.clock import stopwatch
 from connectors.sandbox.core.faults import Fault
 from connectors.sandbox.core.log import Entry, loggable
 from connectors.sandbox.core.server import CONNECTION, Connection
@@ -35,7 +35,7 @@ class Exchange:
         query = scope["query_string"].decode("latin-1")
         self.path: str = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
         self.at = sim.clock.now()
-        self._started = time.perf_counter()
+        self._started = stopwatch()
         self._raw_headers: list[tuple[bytes, bytes]] = scope["headers"]
         self._headers: dict[str, str] | None = None
         self._raw_query: bytes = scope["query_string"]
@@ -95,7 +95,7 @@ class Exchange:
             body=self.body,
             records=self.records,
             status=status,
-            duration_ms=(time.perf_counter() - self._started) * 1000,
+            duration_ms=(stopwatch() - self._started) * 1000,
             fault=self.kind(),
             notes=self.notes,
         )

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import structlog
 
+from connectors.clock import stopwatch
 from worker.delivery.stop import Stop
 from worker.runtime import heartbeat
 from worker.runtime.heartbeat import beat_while
-from worker.settings.clock import stopwatch
 
 
 class Process:

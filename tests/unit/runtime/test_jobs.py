@@ -15,10 +15,10 @@ import pytest
 import structlog
 from sqlalchemy import Engine, delete, select, text, update
 
+from connectors.clock import now
 from worker.alerts.alert_store import open_alerts
 from worker.delivery.stop import Stop
 from worker.runtime.jobs import Jobs, open_jobs
-from worker.settings.clock import now
 from worker.settings.environment import database_url
 from worker.settings.problems import ConfigError
 from worker.settings.project import Project, load_project

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from connectors.base import AccessDenied
-from worker.settings import clock, environment
+from worker.settings import environment
 
 
 def test_the_option_wins_over_the_environment_over_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -104,11 +103,6 @@ def test_a_missing_secret_is_for_the_admin_and_named_by_place(monkeypatch: pytes
     ]:
         with pytest.raises(AccessDenied, match=says):
             environment.secret(ref, tmp_path)()
-
-
-def test_now_is_aware_and_utc() -> None:
-    assert clock.now().utcoffset() == timedelta(0)
-    assert abs(clock.now() - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 @pytest.mark.parametrize(("given", "seconds"), [("", 3.0), ("0", 0.0), ("45", 45.0), ("600", 600.0)])

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from sqlalchemy import Engine
 
 from connectors.base import Bucket, Permit, RateLimitStatus
+from connectors.clock import now, stopwatch
 from connectors.rate_limiter import InProcess, RateLimiter, Windows
 from worker.delivery.budgets.day import Day
 from worker.delivery.budgets.purpose import purpose
-from worker.settings.clock import now, stopwatch
 from worker.settings.crm import Quota
 
 

@@ -7,8 +7,8 @@ import os
 import select
 from dataclasses import dataclass
 
+from connectors.clock import stopwatch
 from worker.delivery.stop import Stop
-from worker.settings.clock import stopwatch
 
 _SLICE_S = 0.2
 

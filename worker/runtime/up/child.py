@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Engine
 
+from connectors.clock import stopwatch
 from worker.delivery.leases import give_back_leases
 from worker.delivery.stop import Stop
 from worker.runtime.failures import describe_failure, explain_failure
@@ -21,7 +22,6 @@ from worker.runtime.jobs import make_ready, open_jobs
 from worker.runtime.up.bell import Bell
 from worker.runtime.up.parent import die_with_parent
 from worker.runtime.up.roles import JOBS, Role, owner_of
-from worker.settings.clock import stopwatch
 from worker.settings.environment import database_url
 from worker.settings.problems import ConfigError
 from worker.settings.project import load_project

@@ -11,11 +11,11 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from connectors.clock import stopwatch
 from connectors.sandbox.core.control import ControlError
 from connectors.sandbox.serve import Credentials, serve
 from worker.runtime.up.parent import die_with_parent
 from worker.runtime.up.supervisor import Child, child_command, end
-from worker.settings.clock import stopwatch
 from worker.settings.crm import ClientCredentials, DestinationSettings
 from worker.settings.crm_hubspot import Token
 from worker.settings.environment import CRM_URL, SecretMissing, secret, with_variables

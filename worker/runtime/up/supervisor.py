@@ -13,9 +13,9 @@ from typing import Any
 
 import structlog
 
+from connectors.clock import stopwatch
 from worker.delivery.stop import Stop
 from worker.runtime.heartbeat import BEAT_EVERY_S, DEAD_AFTER_S, Heartbeat
-from worker.settings.clock import stopwatch
 from worker.settings.environment import DEFAULT_STOP_S
 
 log = structlog.get_logger()

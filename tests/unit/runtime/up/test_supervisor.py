@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import structlog
 
+from connectors.clock import stopwatch
 from worker.delivery.stop import Stop
 from worker.runtime.heartbeat import beat
 from worker.runtime.up import supervisor
 from worker.runtime.up.bell import Bell
 from worker.runtime.up.supervisor import Child, child_command, end, supervise
-from worker.settings.clock import stopwatch
 
 SLEEPS = "import time; time.sleep(600)"
 STUBBORN = (
