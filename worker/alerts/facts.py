@@ -11,7 +11,7 @@ from worker.delivery.selection import depth
 from worker.settings.project import Project
 from worker.store.calls import DAY_S, calls_spent
 from worker.store.engine import db_now
-from worker.store.job_results import load_endings
+from worker.store.job_results import load_job_results
 from worker.store.tables import ledger, playbook_runs, runs
 
 BY_HAND = "plgsync run"
@@ -37,7 +37,7 @@ def gather(connection: Connection, project: Project | None) -> Facts:
 
 
 def _everything(connection: Connection) -> Facts:
-    endings = load_endings(connection)
+    endings = load_job_results(connection)
     return Facts(
         endings=tuple(Ended(row["name"], row["job"], row["at"], row["kind"], row["problem"]) for row in endings),
         committed_at=float(connection.execute(select(func.max(runs.c.committed_at))).scalar() or 0.0),

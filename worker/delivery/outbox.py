@@ -15,13 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Executable, case, select, update
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from worker.delivery.payload import payload_hash
 from worker.store.engine import database_time, db_now
 from worker.store.tables import outbox
-from worker.store.upsert import insert_missing
+from worker.store.upsert import insert_into, insert_missing
 
 NO_RECORD = "NO_RECORD"
 REASONS = "reasons"
@@ -128,7 +126,7 @@ def newest_wins(connection: Connection, *, once: bool = False) -> Executable:
 
     The same payload changes nothing unless it was sent before; with ``once`` a row that is done or dropped stays so.
     """
-    fresh = (postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert)(outbox)
+    fresh = insert_into(connection, outbox)
     in_flight = outbox.c.state == "leased"
     moved = {
         "account_id": fresh.excluded.account_id,

@@ -23,7 +23,7 @@ from worker.planning.owners import People
 from worker.settings.crm import CrmSettings, DestinationSettings
 from worker.store import crm as store
 from worker.store.crm import Record, TaskRow
-from worker.store.job_results import note_ending
+from worker.store.job_results import record_job_result
 from worker.store.ledger import unanswered_values
 
 
@@ -100,7 +100,7 @@ def load_view(connection: Connection, name: str, crm: CrmSettings, connector: Co
 
 def save_view(connection: Connection, view: CrmView) -> None:
     """Store what was read, in the run's own transaction, and whether it could be."""
-    note_ending(connection, view.name, "crm", view.problem_kind, view.problem)
+    record_job_result(connection, view.name, "crm", view.problem_kind, view.problem)
     if view.problem:
         return
     store.save_records(connection, view.name, view.changed.values())

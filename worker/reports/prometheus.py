@@ -14,7 +14,7 @@ from worker.delivery.selection import STANDINGS, depth
 from worker.settings.project import Project
 from worker.store.calls import DAY_S, calls_spent
 from worker.store.engine import database_time
-from worker.store.job_results import load_endings
+from worker.store.job_results import load_job_results
 from worker.store.tables import ledger, runs
 
 
@@ -81,7 +81,7 @@ class StoreCollector(Collector):
             "plgsync_job_last_good_timestamp_seconds", "When it last ended well.", labels=["name", "job"]
         )
         well = GaugeMetricFamily("plgsync_job_ok", "Whether it ended well the last time.", labels=["name", "job"])
-        for row in load_endings(connection):
+        for row in load_job_results(connection):
             well.add_metric([row["name"], row["job"]], 0 if row["kind"] else 1)
             if row["ok_at"] is not None:
                 ok.add_metric([row["name"], row["job"]], row["ok_at"])

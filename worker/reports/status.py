@@ -16,7 +16,7 @@ from worker.delivery.selection import depth
 from worker.settings.project import Project
 from worker.store.calls import DAY_S, READ, CallsSpent, calls_spent
 from worker.store.engine import database_time
-from worker.store.job_results import load_endings
+from worker.store.job_results import load_job_results
 from worker.store.tables import ledger, runs
 
 SCORES = "scores"
@@ -132,7 +132,7 @@ def _last_run(connection: Connection) -> Mapping[str, Any] | None:
 
 
 def _ran(connection: Connection, project: Project, at: float) -> Iterable[Ran]:
-    endings = {row["name"]: row for row in load_endings(connection)}
+    endings = {row["name"]: row for row in load_job_results(connection)}
     for name, schedule in project.schedule.schedules.items():
         row = endings.pop(name, None) or {"at": None, "ok_at": None, "kind": "", "problem": ""}
         following = schedule.next_slot(datetime.fromtimestamp(at, UTC)) if schedule.enabled else None

@@ -26,9 +26,9 @@ from worker.settings.problems import ConfigError
 from worker.settings.project import Project, load_alerts, load_project
 from worker.signals.errors import SourceError, StaleData
 from worker.store.engine import connect_store, database_moment, open_store
-from worker.store.job_results import load_endings, note_ending
+from worker.store.job_results import load_job_results, record_job_result
 from worker.store.lock import Busy, exclusive_run
-from worker.store.schedules import DueJob, finish, give_back, is_over, take_due
+from worker.store.schedules import DueJob, finish, is_over, release_slot, take_due
 from worker.store.state import load_playbook_texts
 
 log = structlog.get_logger()
@@ -110,7 +110,7 @@ def _tell_of_settings(root: Path, error: ConfigError) -> None:
     engine = _open_store(root)
     with engine.begin() as connection:
         problem = f"{len(error.problems)} problems in the settings, nothing runs; plgsync check shows them"
-        note_ending(connection, SETTINGS, "run", ConfigError.__name__, problem)
+        record_job_result(connection, SETTINGS, "run", ConfigError.__name__, problem)
     raise_alerts(engine, load_alerts(root), root, None)
     engine.dispose()
 
@@ -118,8 +118,8 @@ def _tell_of_settings(root: Path, error: ConfigError) -> None:
 def _settings_are_right(engine: Engine) -> None:
     """The settings can be read again, if they could not before."""
     with engine.begin() as connection:
-        if any(row["kind"] for row in load_endings(connection) if row["name"] == SETTINGS):
-            note_ending(connection, SETTINGS, "run")
+        if any(row["kind"] for row in load_job_results(connection) if row["name"] == SETTINGS):
+            record_job_result(connection, SETTINGS, "run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class Jobs:
         """Let jobs that could not be handed to anybody be due again at once."""
         for due in undone:
             with self.engine.begin() as connection:
-                give_back(connection, due)
+                release_slot(connection, due)
 
     def start(self, due: DueJob) -> None:
         """Do one due job here and now."""
@@ -191,7 +191,7 @@ class Jobs:
             log.info("not computed", reason=str(error))
             if due:
                 with self.engine.begin() as connection:
-                    give_back(connection, due, after_s=_BUSY_S)
+                    release_slot(connection, due, after_s=_BUSY_S)
         finally:
             self.watch()
 
@@ -251,7 +251,7 @@ class Jobs:
         finally:
             if ending.wanted:  # a database that is away has broken the work itself, and only hears of it later
                 with suppress(DBAPIError), self.engine.begin() as connection:
-                    note_ending(connection, name, job, ending.kind, ending.problem)
+                    record_job_result(connection, name, job, ending.kind, ending.problem)
 
     @contextmanager
     def _ending(self, due: DueJob | None, job: str) -> Iterator[Ending]:
@@ -274,7 +274,7 @@ class Jobs:
                 if ending.wanted:
                     finish(connection, due, trouble=ending.trouble)
                 else:
-                    give_back(connection, due)
+                    release_slot(connection, due)
 
 
 def _by_time(slot: tuple[str, datetime]) -> datetime:

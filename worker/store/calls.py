@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import Connection, case, delete, func, select
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from worker.store.engine import database_time
 from worker.store.tables import call_counts, quotas
+from worker.store.upsert import insert_into
 
 QUARTER_S = 900
 DAY_S = 86_400
@@ -128,7 +126,7 @@ def add_calls(
 ) -> None:
     """Count calls of ours for this quarter of an hour; what is older than 40 days is forgotten."""
     quarter = int(database_time(connection) // QUARTER_S)
-    insert = _insert(connection)(call_counts)
+    insert = insert_into(connection, call_counts)
     more = insert.on_conflict_do_update(
         index_elements=["destination", "quarter", "kind", "playbook_id"],
         set_={name: call_counts.c[name] + insert.excluded[name] for name in ("calls", "refused")},
@@ -153,7 +151,7 @@ def record_daily_quota(connection: Connection, destination: str, quota: DailyQuo
         "day_ends": quota.ends.timestamp() if quota.ends else None,
         "told_at": database_time(connection) - age_s,
     }
-    insert = _insert(connection)(quotas)
+    insert = insert_into(connection, quotas)
     same_day = quotas.c.day_ends.is_not_distinct_from(insert.excluded.day_ends)
     kept, new = quotas.c.day_used.is_not(None), insert.excluded.day_used.is_not(None)
     better = case(
@@ -173,7 +171,3 @@ def daily_quota(connection: Connection, destination: str) -> tuple[DailyQuota, f
         return None
     ends = datetime.fromtimestamp(row.day_ends, UTC) if row.day_ends else None
     return DailyQuota(row.day_limit, row.day_used, ends), database_time(connection) - row.told_at
-
-
-def _insert(connection: Connection) -> Any:
-    return postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert

@@ -1,4 +1,4 @@
-"""How jobs ended last: one row per schedule, per command and per CRM that was read."""
+"""The last result of each job: one row per schedule, per command and per CRM that was read."""
 
 from __future__ import annotations
 
@@ -6,26 +6,23 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.postgresql import insert as postgres_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from worker.store.engine import database_time
-from worker.store.tables import endings
+from worker.store.tables import job_results
+from worker.store.upsert import upsert
 
 
-def note_ending(connection: Connection, name: str, job: str, kind: str = "", problem: str = "") -> None:
-    """A job is over. ``kind`` names the error that ended it and is empty when all went well; ``problem`` is its words.
+def record_job_result(connection: Connection, name: str, job: str, kind: str = "", problem: str = "") -> None:
+    """Store the result of a job and replace the one before.
 
-    ``job`` says what was done: ``run``, ``deliver``, ``read_back``, or ``crm`` for one CRM being read.
+    ``kind`` names the error that ended the job and is empty after a success; ``problem`` is its message. ``job`` is
+    ``run``, ``deliver``, ``read_back``, or ``crm`` for the reading of one CRM.
     """
     at = database_time(connection)
-    row = {"name": name, "job": job, "at": at, "kind": kind, "problem": problem, "ok_at": None if kind else at}
-    fresh = (postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert)(endings)
-    names = ("job", "at", "kind", "problem") if kind else ("job", "at", "kind", "problem", "ok_at")
-    newest = {column: fresh.excluded[column] for column in names}
-    connection.execute(fresh.on_conflict_do_update(index_elements=["name"], set_=newest), [row])
+    row = {"name": name, "job": job, "at": at, "kind": kind, "problem": problem}
+    upsert(connection, job_results, [row if kind else {**row, "ok_at": at}])
 
 
-def load_endings(connection: Connection) -> Sequence[Mapping[str, Any]]:
-    """How everything ended last."""
-    return [dict(row) for row in connection.execute(select(endings).order_by(endings.c.name)).mappings()]
+def load_job_results(connection: Connection) -> Sequence[Mapping[str, Any]]:
+    """The last result of every job, by name."""
+    return [dict(row) for row in connection.execute(select(job_results).order_by(job_results.c.name)).mappings()]

@@ -102,7 +102,7 @@ def fail(connection: Connection, job: DueJob, error: str) -> None:
     )
 
 
-def give_back(connection: Connection, job: DueJob, *, after_s: float = 0.0) -> None:
+def release_slot(connection: Connection, job: DueJob, *, after_s: float = 0.0) -> None:
     """The job was not done: its slot is handed out again, ``after_s`` seconds from now at the earliest."""
     connection.execute(
         update(schedule_slots)
@@ -111,7 +111,7 @@ def give_back(connection: Connection, job: DueJob, *, after_s: float = 0.0) -> N
     )
 
 
-def give_back_all(connection: Connection, owner: str) -> int:
+def reclaim_slots(connection: Connection, owner: str) -> int:
     """Let the jobs of a dead owner be due again at once; only for an owner that is known to be alone."""
     freed = connection.execute(
         update(schedule_slots)

@@ -16,7 +16,7 @@ from sqlalchemy import MetaData, Table, func, insert, select, update
 from tests.unit.store.test_upgrades import revisions
 from worker.settings.schedule import Schedule
 from worker.store.engine import connect_store, database_time, open_store, transact, upgrade
-from worker.store.schedules import finish, give_back, take_due
+from worker.store.schedules import finish, release_slot, take_due
 from worker.store.tables import connector_journal, runs, schedule_slots
 from worker.store.upsert import upsert
 
@@ -65,7 +65,7 @@ def schedule(url: str, name: str, skew_s: int) -> None:
                         connection.execute(
                             update(runs).where(runs.c.id == begun["id"]).values(id=f"{job.token} undone")
                         )
-                        give_back(connection, job)
+                        release_slot(connection, job)
                         continue
                     ended = {"id": f"{job.token} ends", "as_of": job.slot, "config_version": job.schedule}
                     connection.execute(insert(runs).values(**ended, committed_at=database_time(connection)))

@@ -31,7 +31,7 @@ from sqlalchemy import Engine, select, update
 from worker.alerts.alert_store import QUIET_S, claim_message, open_alerts
 from worker.alerts.notify import raise_alerts
 from worker.settings.alerts import AlertSettings
-from worker.store.job_results import note_ending
+from worker.store.job_results import record_job_result
 from worker.store.tables import alert_messages, alerts
 
 SECRET = "s3cret-of-both-sides"
@@ -95,7 +95,7 @@ def settings(channels: dict[str, Any]) -> AlertSettings:
 def ends(store: Engine, kind: str = "", problem: str = "") -> None:
     """The daily run ends so."""
     with store.begin() as connection:
-        note_ending(connection, "daily", "run", kind, problem)
+        record_job_result(connection, "daily", "run", kind, problem)
 
 
 def look(store: Engine, told: AlertSettings, root: Path = Path()) -> None:

@@ -24,7 +24,7 @@ from worker.settings.problems import ConfigError
 from worker.settings.project import Project, load_project
 from worker.settings.shipped import write_project
 from worker.store.engine import database_time, open_store
-from worker.store.job_results import note_ending
+from worker.store.job_results import record_job_result
 from worker.store.lock import Busy, exclusive_run
 from worker.store.schedules import DueJob
 from worker.store.tables import schedule_slots
@@ -299,7 +299,7 @@ def test_settings_that_cannot_be_read_are_told_by_scheduled_jobs_until_they_are_
 
 def test_a_worker_that_is_told_to_end_leaves_what_is_to_tell_to_the_next(jobs: Jobs, project: Project) -> None:
     with jobs.engine.begin() as connection:
-        note_ending(connection, "daily", "run", "StaleData", "the source is empty")
+        record_job_result(connection, "daily", "run", "StaleData", "the source is empty")
     told_to_end = Jobs(project, jobs.engine, {}, stop=Stop())
     told_to_end.stop.ask()
     for one, expected in ((told_to_end, []), (jobs, ["daily"])):

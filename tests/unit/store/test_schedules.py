@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, update
 
 from worker.settings.schedule import Schedule
-from worker.store.schedules import DueJob, finish, give_back, is_over, take_due
+from worker.store.schedules import DueJob, finish, is_over, release_slot, take_due
 from worker.store.tables import schedule_slots
 
 DAILY = {"daily": Schedule.model_validate({"job": "run", "cron": "0 5 * * *"})}
@@ -113,7 +113,7 @@ def over(engine: Engine, job: DueJob) -> bool:
 
 def hand_back(engine: Engine, job: DueJob, after_s: float = 0.0) -> None:
     with engine.begin() as connection:
-        give_back(connection, job, after_s=after_s)
+        release_slot(connection, job, after_s=after_s)
 
 
 def test_a_scheduler_whose_clock_is_behind_does_not_repeat_a_slot(store: Engine) -> None:

@@ -27,7 +27,7 @@ from worker.settings.problems import ConfigError
 from worker.settings.project import load_project
 from worker.settings.schedule import Schedule
 from worker.store.engine import connect_store, database_moment
-from worker.store.schedules import LEASE_S, DueJob, give_back_all, take_due
+from worker.store.schedules import LEASE_S, DueJob, reclaim_slots, take_due
 from worker.telemetry.logs import log_for_machines
 
 log = structlog.get_logger()
@@ -69,7 +69,7 @@ class Worker:
         if not self.owner:
             return
         with self.engine.begin() as connection:
-            jobs = give_back_all(connection, self.owner)
+            jobs = reclaim_slots(connection, self.owner)
         rows = give_back_leases(self.engine, self.owner)
         if jobs or rows:
             log.info("taken back from a process that died", role=self.role, jobs=jobs, rows=rows)

@@ -11,7 +11,7 @@ from worker.store.tables.ledger import ledger
 from worker.store.tables.outbox import outbox
 from worker.store.tables.playbooks import decisions, memberships, playbook_runs, playbook_texts
 from worker.store.tables.runs import runs, source_volumes
-from worker.store.tables.schedules import endings, schedule_slots
+from worker.store.tables.schedules import job_results, schedule_slots
 from worker.store.tables.schema import metadata
 from worker.store.tables.scores import score_history, score_memory
 
@@ -26,7 +26,7 @@ __all__ = [
     "crm_tasks",
     "cursors",
     "decisions",
-    "endings",
+    "job_results",
     "ledger",
     "memberships",
     "metadata",

@@ -19,8 +19,8 @@ schedule_slots = Table(
     Column("last_good_at", Double),
 )
 
-endings = Table(
-    "endings",
+job_results = Table(
+    "endings",  # a rename would stop the workers of the version before
     metadata,
     Column("name", Text, primary_key=True),
     Column("job", Text, nullable=False),
