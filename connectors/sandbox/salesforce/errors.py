@@ -48,6 +48,17 @@ def malformed(message: str) -> RequestRejected:
     return RequestRejected("JSON_PARSER_ERROR", message, None, 400)
 
 
+def rejected_at(text: str, at: int, code: str, message: str) -> RequestRejected:
+    """A refusal that shows where in the query it is, the way Salesforce does."""
+    line_start = text.rfind("\n", 0, at) + 1
+    start = max(line_start, at - 32)
+    line_end = text.find("\n", at)
+    excerpt = text[start : min(at + 40, len(text) if line_end < 0 else line_end)]
+    row, column = text.count("\n", 0, at) + 1, at - line_start + 1
+    where = f"\n{excerpt}\n{' ' * (at - start)}^\nERROR at Row:{row}:Column:{column}\n"
+    return RequestRejected(code, where + message, None)
+
+
 ROLLED_BACK = RequestRejected(
     "ALL_OR_NONE_OPERATION_ROLLED_BACK",
     "Record rolled back because not all records were valid and the request was using AllOrNone header",

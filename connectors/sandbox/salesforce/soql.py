@@ -1,28 +1,68 @@
-"""Reads the part of SOQL the sandbox speaks and refuses everything else as MALFORMED_QUERY.
-
-    SELECT path, … | count()  FROM Object
-    [WHERE condition] [ORDER BY path [ASC|DESC] [NULLS FIRST|LAST], …] [LIMIT n] [OFFSET n]
+"""Parses the part of SOQL that the sandbox supports; rejects everything else as MALFORMED_QUERY.
 
 https://developer.salesforce.com/docs/atlas.en-us.soql_sosl.meta/soql_sosl/sforce_api_calls_soql_select.htm
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, TypeVar
+from functools import lru_cache
+from itertools import chain
+from typing import Any
 
-from connectors.sandbox.salesforce.errors import RequestRejected
-from connectors.sandbox.salesforce.soql_words import Token, rejected_at, tokens, unescape
+from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedToken, v_args
+
+from connectors.sandbox.salesforce.errors import RequestRejected, rejected_at
 from connectors.sandbox.salesforce.values import parse_moment, stamp
 
-_SIGNS = {"=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_DATE_WORDS = frozenset({"today", "yesterday", "tomorrow"})
-_DAY_COUNTS = frozenset({"last_n_days", "next_n_days", "n_days_ago"})
+_GRAMMAR = r"""
+query: _SELECT selection _FROM NAME [_WHERE condition] [_ORDER _BY orders] [_LIMIT INT] [_OFFSET INT]
+selection: _COUNT "(" ")" | path ("," path)*
+orders: order ("," order)*
+order: path [DIRECTION] [_NULLS NULLS_END]
+?condition: factor | factor (_AND factor)+ -> all_of | factor (_OR factor)+ -> any_of
+?factor: _NOT factor -> negation | "(" condition ")"
+    | path (SIGN | LIKE) literal -> comparison
+    | path IN "(" literals ")" -> membership
+literals: _item ("," _item)*
+_item: literal | strings
+strings: STRINGS
+path: NAME
+?literal: STRING -> string | NUMBER -> number | DATE -> day | DATETIME -> moment | BOOLEAN -> boolean | NULL -> null
+    | DAY -> named | DAYS ":" INT -> named
+
+STRINGS.2: /'(?:\\.|[^'\\])*'(?:\s*,\s*'(?:\\.|[^'\\])*')+/
+STRING: /'(?:\\.|[^'\\])*'/
+DATETIME.4: /\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:?\d{2})/
+DATE.3: /\d{4}-\d{2}-\d{2}/
+NUMBER.2: /[+-]?\d+(?:\.\d+)?/
+INT: /\d+/
+NAME: /[A-Za-z_]\w*(?:\.\w+)*/
+SIGN: /<=|>=|!=|<>|[=<>]/
+_COUNT.2: /count(?=\s*\(\s*\))/i
+%ignore /\s+/
+"""
+_KEYWORDS = {
+    **{f"_{word.upper()}": word for word in ("select", "from", "where", "and", "or", "order", "by", "nulls")},
+    "_LIMIT": "limit",
+    "_OFFSET": "offset",
+    "_NOT.2": "not",
+    "LIKE": "like",
+    "IN": r"(?:not\s+)?in",
+    "DIRECTION": "asc|desc",
+    "NULLS_END": "first|last",
+    "BOOLEAN": "true|false",
+    "NULL": "null",
+    "DAY": "today|yesterday|tomorrow",
+    "DAYS": "last_n_days|next_n_days|n_days_ago",
+}
+"""The terminals that are words; SOQL ignores their case."""
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "_": "\\_", "%": "\\%"}
+_STRING = re.compile(r"'(?:\\.|[^'\\])*'")
 _MOST_DAYS = 100_000
 _MOST_SKIPPED = 2000
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,177 +128,134 @@ class Query:
     offset: int
 
 
+@lru_cache(maxsize=256)
 def parse(text: str) -> Query:
-    """Read a whole query. Raises `RequestRejected` MALFORMED_QUERY."""
-    return _Parser(text).query()
+    """A whole query. Raises `RequestRejected` MALFORMED_QUERY."""
+    query: Query = _parse(text, "query")
+    return replace(query, text=text)
 
 
+@lru_cache(maxsize=256)
 def parse_condition(text: str) -> Condition:
-    """Read what stands after WHERE. Raises `RequestRejected` MALFORMED_QUERY."""
-    parser = _Parser(text)
-    return parser.whole(parser.condition)
+    """A condition as it follows WHERE. Raises `RequestRejected` MALFORMED_QUERY."""
+    condition: Condition = _parse(text, "condition")
+    return condition
 
 
-class _Parser:
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._tokens = list(tokens(text))
-        self._next = 0
+def _parse(text: str, start: str) -> Any:
+    try:
+        return _PARSER.parse(text, start)
+    except UnexpectedCharacters as problem:
+        at, unexpected = problem.pos_in_stream or 0, text[problem.pos_in_stream or 0]
+    except (UnexpectedToken, _InvalidMoment) as problem:
+        token: Token = problem.token
+        at, unexpected = token.start_pos or 0, str(token)
+        if token.type == "$END":
+            at, unexpected = len(text.rstrip()), "<EOF>"
+    raise rejected_at(text, at, "MALFORMED_QUERY", f"unexpected token: '{unexpected}'")
 
-    def query(self) -> Query:
-        self._keyword("select")
-        paths = self._selection()
-        self._keyword("from")
-        target = self._word()
-        where = self.condition() if self._taken("where") else None
-        order: tuple[Order, ...] = ()
-        if self._taken("order"):
-            self._keyword("by")
-            order = self._list(self._order)
-        limit = self._count() if self._taken("limit") else None
-        offset = self._count() if self._taken("offset") else 0
-        if offset > _MOST_SKIPPED:
-            message = f"Maximum SOQL offset allowed is {_MOST_SKIPPED}"
-            raise RequestRejected("NUMBER_OUTSIDE_VALID_RANGE", message, None)
-        query = Query(self._text, target.text, target.at, paths, where, order, limit, offset)
-        return self.whole(lambda: query)
 
-    def whole(self, part: Callable[[], T]) -> T:
-        """The part, which has to reach to the end of the text."""
-        read = part()
-        if self._peek().kind != "end":
-            raise self._unexpected()
-        return read
+class _InvalidMoment(Exception):
+    """A date or a datetime that the calendar does not have."""
 
-    def condition(self) -> Condition:
-        first = self._factor()
-        for word in ("and", "or"):
-            if self._peek().text.lower() == word:
-                parts = [first]
-                while self._taken(word):
-                    parts.append(self._factor())
-                if self._peek().text.lower() in ("and", "or"):  # mixing them needs brackets
-                    raise self._unexpected()
-                return Logic(word, tuple(parts))
-        return first
+    def __init__(self, token: Token) -> None:
+        super().__init__(token)
+        self.token = token
 
-    def _factor(self) -> Condition:
-        if self._taken("not"):
-            return Logic("not", (self._factor(),))
-        if self._taken("("):
-            inner = self.condition()
-            self._keyword(")")
-            return inner
-        return self._comparison()
 
-    def _comparison(self) -> Compare:
-        path = self._path()
-        token = self._peek()
-        op = _SIGNS.get(token.text) or token.text.lower()
-        if op in _SIGNS or op in ("like", "in"):
-            self._next += 1
-        elif self._taken("not"):
-            self._keyword("in")
-            op = "not in"
-        else:
-            raise self._unexpected()
-        if op not in ("in", "not in"):
-            return Compare(path, op, (self._literal(),))
-        self._keyword("(")
-        literals = self._list(self._literal)
-        self._keyword(")")
-        return Compare(path, op, literals)
+def _string(quoted: str) -> Literal:
+    text = quoted[1:-1]
+    if "\\" in text:
+        text = re.sub(r"\\(.)", lambda found: _ESCAPES.get(found.group(1), found.group(1)), text)
+    return Literal("string", text)
 
-    def _selection(self) -> tuple[Path, ...]:
-        ahead = [token.text.lower() for token in self._tokens[self._next : self._next + 3]]
-        if ahead == ["count", "(", ")"]:
-            self._next += 3
-            return ()
-        return self._list(self._path)
 
-    def _order(self) -> Order:
-        path = self._path()
-        descending = self._taken("desc")
-        if not descending:
-            self._taken("asc")
-        nulls_last = False
-        if self._taken("nulls"):
-            nulls_last = self._taken("last")
-            if not nulls_last:
-                self._keyword("first")
-        return Order(path, descending, nulls_last)
+@v_args(inline=True)
+class _Ast(Transformer[Token, Query]):
+    """Builds the query while lark parses; the name of each method is a rule or alias of the grammar."""
 
-    def _literal(self) -> Literal:
-        token = self._peek()
-        self._next += 1
-        word = token.text.lower()
-        if token.kind == "string":
-            return Literal("string", unescape(token.text[1:-1]))
-        if token.kind == "number":
-            return Literal("number", float(word))
-        if token.kind in ("date", "datetime"):
-            return Literal(token.kind, self._datetime(token))
-        if word in ("true", "false"):
-            return Literal("boolean", word == "true")
-        if word == "null":
-            return Literal("null", None)
-        if word in _DATE_WORDS:
-            return Literal("named", word)
-        if word in _DAY_COUNTS and self._taken(":"):
-            return Literal("named", word, min(self._count(), _MOST_DAYS))
-        self._next -= 1
-        raise self._unexpected()
+    def query(
+        self,
+        paths: tuple[Path, ...],
+        target: Token,
+        where: Condition | None,
+        order: tuple[Order, ...] | None,
+        limit: Token | None,
+        offset: Token | None,
+    ) -> Query:
+        if offset and int(offset) > _MOST_SKIPPED:
+            raise RequestRejected("NUMBER_OUTSIDE_VALID_RANGE", f"Maximum SOQL offset allowed is {_MOST_SKIPPED}", None)
+        return Query(
+            text="",
+            object=str(target),
+            object_at=target.start_pos or 0,
+            paths=paths,
+            where=where,
+            order=order or (),
+            limit=int(limit) if limit else None,
+            offset=int(offset or 0),
+        )
 
-    def _datetime(self, token: Token) -> str:
+    def selection(self, *paths: Path) -> tuple[Path, ...]:
+        return paths
+
+    def orders(self, *orders: Order) -> tuple[Order, ...]:
+        return orders
+
+    def literals(self, *items: Literal | list[Literal]) -> tuple[Literal, ...]:
+        return tuple(chain.from_iterable(item if isinstance(item, list) else [item] for item in items))
+
+    def strings(self, token: Token) -> list[Literal]:
+        return [_string(one) for one in _STRING.findall(token)]
+
+    def path(self, name: Token) -> Path:
+        return Path(tuple(name.split(".")), name.start_pos or 0)
+
+    def order(self, path: Path, direction: Token | None, nulls: Token | None) -> Order:
+        return Order(path, (direction or "").lower() == "desc", (nulls or "").lower() == "last")
+
+    def all_of(self, *parts: Condition) -> Logic:
+        return Logic("and", parts)
+
+    def any_of(self, *parts: Condition) -> Logic:
+        return Logic("or", parts)
+
+    def negation(self, part: Condition) -> Logic:
+        return Logic("not", (part,))
+
+    def comparison(self, path: Path, sign: Token, literal: Literal) -> Compare:
+        return Compare(path, "!=" if sign == "<>" else sign.lower(), (literal,))
+
+    def membership(self, path: Path, sign: Token, literals: tuple[Literal, ...]) -> Compare:
+        return Compare(path, " ".join(sign.lower().split()), literals)
+
+    def string(self, token: Token) -> Literal:
+        return _string(token)
+
+    def number(self, token: Token) -> Literal:
+        return Literal("number", float(token))
+
+    def boolean(self, token: Token) -> Literal:
+        return Literal("boolean", token.lower() == "true")
+
+    def null(self, _token: Token) -> Literal:
+        return Literal("null", None)
+
+    def named(self, word: Token, days: str = "0") -> Literal:
+        return Literal("named", word.lower(), min(int(days), _MOST_DAYS))
+
+    def day(self, token: Token) -> Literal:
         try:
-            if token.kind == "date":
-                return date.fromisoformat(token.text).isoformat()
-            return stamp(parse_moment(token.text))
+            return Literal("date", date.fromisoformat(token).isoformat())
+        except ValueError:
+            raise _InvalidMoment(token) from None
+
+    def moment(self, token: Token) -> Literal:
+        try:
+            return Literal("datetime", stamp(parse_moment(token)))
         except (ValueError, OverflowError):
-            self._next -= 1
-            raise self._unexpected() from None
+            raise _InvalidMoment(token) from None
 
-    def _path(self) -> Path:
-        word = self._word()
-        if word.text.endswith(".") or ".." in word.text or self._peek().text == "(":
-            raise self._unexpected()
-        return Path(tuple(word.text.split(".")), word.at)
 
-    def _count(self) -> int:
-        token = self._peek()
-        if token.kind != "number" or not token.text.isdigit():
-            raise self._unexpected()
-        self._next += 1
-        return int(token.text)
-
-    def _list(self, item: Callable[[], T]) -> tuple[T, ...]:
-        items = [item()]
-        while self._taken(","):
-            items.append(item())
-        return tuple(items)
-
-    def _word(self) -> Token:
-        token = self._peek()
-        if token.kind != "word":
-            raise self._unexpected()
-        self._next += 1
-        return token
-
-    def _peek(self) -> Token:
-        return self._tokens[self._next]
-
-    def _taken(self, word: str) -> bool:
-        token = self._peek()
-        if token.kind in ("word", "sign") and token.text.lower() == word:
-            self._next += 1
-            return True
-        return False
-
-    def _keyword(self, word: str) -> None:
-        if not self._taken(word):
-            raise self._unexpected()
-
-    def _unexpected(self) -> RequestRejected:
-        token = self._peek()
-        shown = "<EOF>" if token.kind == "end" else token.text
-        return rejected_at(self._text, token.at, "MALFORMED_QUERY", f"unexpected token: '{shown}'")
+_TERMINALS = "".join(rf"{name}: /(?:{words})(?![\w.])/i" + "\n" for name, words in _KEYWORDS.items())
+_PARSER = Lark(_GRAMMAR + _TERMINALS, start=["query", "condition"], parser="lalr", transformer=_Ast())

@@ -9,11 +9,10 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from connectors.sandbox.salesforce import ids
-from connectors.sandbox.salesforce.errors import RequestRejected
+from connectors.sandbox.salesforce.errors import RequestRejected, rejected_at
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.schema import NUMBER_TYPES, Field, ObjectType
 from connectors.sandbox.salesforce.soql import Compare, Condition, Literal, Path, Query
-from connectors.sandbox.salesforce.soql_words import rejected_at
 from connectors.sandbox.salesforce.table import Record, fold
 from connectors.sandbox.salesforce.values import stamp
 

@@ -23,6 +23,8 @@ def names(api, where, every=False):
         ("Name != 'Acme'", ["Cyco", "Globex"]),
         ("Name IN ('acme', 'Globex')", ["Acme", "Globex"]),
         ("Name NOT IN ('acme', 'Globex')", ["Cyco"]),
+        ("Name IN ('acme', null,'it\\'s' , 'Globex')", ["Acme", "Globex"]),
+        ("name not  in('acme')", ["Cyco", "Globex"]),
         ("Name LIKE 'a%e'", ["Acme"]),
         ("Name LIKE '_yco'", ["Cyco"]),
         ("Website = null", ["Cyco", "Globex"]),
@@ -147,6 +149,30 @@ def test_everything_else_is_malformed(api, soql):
     (error,) = answer.json()
     assert (answer.status_code, error["errorCode"]) == (400, "MALFORMED_QUERY")
     assert "unexpected token" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("soql", "at", "token"),
+    [
+        ("SELECT Id FROM Account a", (1, 24), "a"),
+        ("SELECT Id\nFROM Account\nWHERE Name = ", (3, 13), "<EOF>"),
+        ("SELECT Id FROM Account WHERE Name > 2026-13-01", (1, 37), "2026-13-01"),
+        ("SELECT Id FROM Account WHERE Name = 'a' AND Id = 'b' OR Id = 'c'", (1, 54), "OR"),
+        ("SELECT Id, * FROM Account", (1, 12), "*"),
+    ],
+)
+def test_the_first_word_that_does_not_fit_is_named_with_its_place(soql: str, at: tuple[int, int], token: str) -> None:
+    with pytest.raises(RequestRejected) as rejection:
+        parse(soql)
+    assert f"ERROR at Row:{at[0]}:Column:{at[1]}\nunexpected token: '{token}'" in rejection.value.message
+
+
+def test_words_of_the_language_may_name_fields_and_objects() -> None:
+    query = parse("SELECT Limit, From FROM Order WHERE Notes__c = 1 ORDER BY Desc DESC")
+    assert isinstance(query.where, Compare)
+    assert query.where.path.names == ("Notes__c",)
+    assert [path.names for path in query.paths] == [("Limit",), ("From",)]
+    assert (query.object, query.order[0].path.names, query.order[0].descending) == ("Order", ("Desc",), True)
 
 
 def test_an_unknown_object_is_refused_word_for_word(api):
