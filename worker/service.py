@@ -160,7 +160,18 @@ def try_channel(project: Path | None, name: str) -> None:
         raise Refused(f'config/alerts.yaml has no channel "{name}"{known}')
     moment = now()
     text = "This is a test of the channel; nothing is wrong."
-    message = Message(0, name, "start", RUN_FAILED, "test", text, moment.timestamp(), None, 0, "")
+    message = Message(
+        alert_id=0,
+        channel=name,
+        phase="start",
+        kind=RUN_FAILED,
+        subject="test",
+        text=text,
+        opened_at=moment.timestamp(),
+        recovered_at=None,
+        attempts=0,
+        lease_token="",
+    )
     try:
         send(channels[name], message, root, moment)
     except NotSent as error:

@@ -1,7 +1,7 @@
-"""The book of alerts: what is open, what has been told to whom, and what has still to be told.
+"""The alerts and their messages in the state database: which alerts are open, which messages are sent or due.
 
-Workers share it: opening and closing happen under one lock, and a message is leased before it is sent, so that one
-of them sends it. A message whose sending failed, or whose sender died, is due again later.
+Workers share these tables. One lock guards opening and closing. A worker leases a message before it sends it, so one
+worker sends it. A message is due again later when sending failed or the sender died.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Phase = Literal["start", "recovery"]
 
 LEASE_S = 120.0
 QUIET_S = 3600.0
-"""What comes back within an hour of its recovery is told only once that hour is over, if it is still there."""
+"""An alert that opens again within an hour of its recovery sends its message when that hour is over, if still open."""
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 60.0, 3600.0
-_LOCK = 7_352_190_116  # any constant: the Postgres advisory lock under which alerts open and close
+_LOCK = 7_352_190_116  # any constant: the Postgres advisory lock for opening and closing alerts
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message, leased to be sent. Times are seconds since 1970 on the database's clock."""
+    """One leased message. Times are seconds since 1970 on the database's clock."""
 
     alert_id: int
     channel: str
@@ -44,27 +44,27 @@ class Message:
 
 
 def lock(connection: Connection) -> None:
-    """Only one worker at a time compares what is with what is open; SQLite's transactions do that by themselves."""
+    """Take the lock for updating alerts. SQLite needs none: its write transactions exclude each other."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _LOCK})
 
 
-def update_book(connection: Connection, found: Iterable[Condition], channels: Mapping[str, Sequence[str]]) -> None:
-    """Open what is new, close what is over, and queue a message of each for every channel that wants its kind.
+def update_alerts(connection: Connection, found: Iterable[Condition], channels: Mapping[str, Sequence[str]]) -> None:
+    """Open an alert for each new condition, close alerts whose condition is gone, and queue the messages.
 
-    ``channels`` holds the kinds each wants; none means all. Call it under `lock`.
+    ``channels`` maps each channel to the kinds it receives; an empty list means all. Call it under `lock`.
     """
     at = database_time(connection)
-    now_wrong = {condition.key: condition for condition in found}
+    conditions = {condition.key: condition for condition in found}
     rows = connection.execute(select(alerts).where(alerts.c.open_key.is_not(None)).order_by(alerts.c.id)).mappings()
-    known = {row["open_key"]: row for row in rows}
-    for key, row in known.items():
-        if key not in now_wrong:
+    open_rows = {row["open_key"]: row for row in rows}
+    for key, row in open_rows.items():
+        if key not in conditions:
             _close(connection, row["id"], at)
-        elif row["text"] != now_wrong[key].text:
-            connection.execute(update(alerts).where(alerts.c.id == row["id"]).values(text=now_wrong[key].text))
-    for key in sorted(now_wrong.keys() - known.keys()):
-        _open(connection, now_wrong[key], at, channels)
+        elif row["text"] != conditions[key].text:
+            connection.execute(update(alerts).where(alerts.c.id == row["id"]).values(text=conditions[key].text))
+    for key in sorted(conditions.keys() - open_rows.keys()):
+        _open(connection, conditions[key], at, channels)
 
 
 def _open(connection: Connection, condition: Condition, at: float, channels: Mapping[str, Sequence[str]]) -> None:
@@ -79,16 +79,16 @@ def _open(connection: Connection, condition: Condition, at: float, channels: Map
 
 
 def _close(connection: Connection, alert_id: int, at: float) -> None:
-    """Over. Whoever has not been told of the start need not hear of its end, unless telling was tried and failed."""
+    """Close an alert and queue its recovery for every channel to which the start was sent or tried."""
     connection.execute(update(alerts).where(alerts.c.id == alert_id).values(open_key=None, recovered_at=at))
     starts = (alert_messages.c.alert_id == alert_id) & (alert_messages.c.phase == "start")
-    untold = starts & (alert_messages.c.state == "pending")
-    never_tried = untold & (alert_messages.c.attempts == 0) & alert_messages.c.lease_token.is_(None)
+    unsent = starts & (alert_messages.c.state == "pending")
+    never_tried = unsent & (alert_messages.c.attempts == 0) & alert_messages.c.lease_token.is_(None)
     connection.execute(delete(alert_messages).where(never_tried))
-    told = connection.execute(select(alert_messages.c.channel).where(starts).order_by(alert_messages.c.channel))
-    channels = list(told.scalars())
-    # One message then says from when until when it was: the recovery, which comes last.
-    connection.execute(delete(alert_messages).where(untold, alert_messages.c.lease_token.is_(None)))
+    tried = connection.execute(select(alert_messages.c.channel).where(starts).order_by(alert_messages.c.channel))
+    channels = list(tried.scalars())
+    # The recovery message names start and end, so a start that is still due is not needed.
+    connection.execute(delete(alert_messages).where(unsent, alert_messages.c.lease_token.is_(None)))
     _queue(connection, alert_id, channels, "recovery", at)
 
 
@@ -102,9 +102,9 @@ def _queue(connection: Connection, alert_id: int, channels: Iterable[str], phase
 
 
 def claim_message(connection: Connection, channels: Iterable[str]) -> Message | None:
-    """Lease the message that is due longest, for one of these channels, or None.
+    """Lease the message for one of these channels that has been due longest; None when no message is due.
 
-    A recovery waits while its start is being sent by another; a start that did not go out by then never does.
+    A recovery waits while another worker sends its start. A start that is still unsent at recovery is dropped.
     """
     token = secrets.token_hex(12)
     _drop_late_starts(connection)
@@ -134,8 +134,8 @@ def claim_message(connection: Connection, channels: Iterable[str]) -> Message | 
     found = connection.execute(due).one_or_none()
     if found is None:
         return None
-    here = _is(found.alert_id, found.channel, found.phase)
-    connection.execute(update(alert_messages).where(here).values(lease_token=token, due_at=db_now() + LEASE_S))
+    key = _row(found.alert_id, found.channel, found.phase)
+    connection.execute(update(alert_messages).where(key).values(lease_token=token, due_at=db_now() + LEASE_S))
     row = connection.execute(
         select(
             alerts.c.kind,
@@ -146,42 +146,44 @@ def claim_message(connection: Connection, channels: Iterable[str]) -> Message | 
             alert_messages.c.attempts,
         )
         .join(alerts, alerts.c.id == alert_messages.c.alert_id)
-        .where(here)
+        .where(key)
     ).mappings()
-    return Message(found.alert_id, found.channel, found.phase, lease_token=token, **row.one())
+    return Message(alert_id=found.alert_id, channel=found.channel, phase=found.phase, lease_token=token, **row.one())
 
 
 def _drop_late_starts(connection: Connection) -> None:
-    """Starts that are not out although it is over, and that nobody is sending: the recovery says it all."""
-    over = select(alerts.c.id).where(alerts.c.recovered_at.is_not(None))
-    at_rest = alert_messages.c.lease_token.is_(None) | (alert_messages.c.due_at <= db_now())
+    """Drop unsent, unleased starts of recovered alerts: the recovery message names the start as well."""
+    recovered = select(alerts.c.id).where(alerts.c.recovered_at.is_not(None))
+    unleased = alert_messages.c.lease_token.is_(None) | (alert_messages.c.due_at <= db_now())
     connection.execute(
         delete(alert_messages).where(
             alert_messages.c.phase == "start",
             alert_messages.c.state == "pending",
-            at_rest,
-            alert_messages.c.alert_id.in_(over),
+            unleased,
+            alert_messages.c.alert_id.in_(recovered),
         )
     )
 
 
-def note_sent(connection: Connection, message: Message) -> None:
-    """The message is out; it is never sent again."""
-    _settle(connection, message, state="sent", last_error="")
+def record_sent(connection: Connection, message: Message) -> None:
+    """Record that the message was sent; it is never sent again."""
+    _release_lease(connection, message, state="sent", last_error="")
 
 
-def note_failed(connection: Connection, message: Message, error: str) -> None:
-    """The message did not go out: it is due again in a minute, then in two, up to an hour."""
+def record_failed(connection: Connection, message: Message, error: str) -> None:
+    """Record that sending failed; the message is due again in one minute, then in two, up to an hour."""
     wait_s = min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**message.attempts)
-    _settle(connection, message, attempts=message.attempts + 1, due_at=db_now() + wait_s, last_error=error)
+    _release_lease(connection, message, attempts=message.attempts + 1, due_at=db_now() + wait_s, last_error=error)
 
 
-def _settle(connection: Connection, message: Message, **values: Any) -> None:
-    mine = _is(message.alert_id, message.channel, message.phase) & (alert_messages.c.lease_token == message.lease_token)
-    connection.execute(update(alert_messages).where(mine).values(**values, lease_token=None))
+def _release_lease(connection: Connection, message: Message, **values: Any) -> None:
+    leased = _row(message.alert_id, message.channel, message.phase) & (
+        alert_messages.c.lease_token == message.lease_token
+    )
+    connection.execute(update(alert_messages).where(leased).values(**values, lease_token=None))
 
 
-def _is(alert_id: int, channel: str, phase: str) -> Any:
+def _row(alert_id: int, channel: str, phase: str) -> Any:
     return (
         (alert_messages.c.alert_id == alert_id)
         & (alert_messages.c.channel == channel)
@@ -190,13 +192,13 @@ def _is(alert_id: int, channel: str, phase: str) -> Any:
 
 
 def open_alerts(connection: Connection) -> Sequence[Mapping[str, Any]]:
-    """What is open now, oldest first."""
+    """The open alerts, oldest first, as rows of the table ``alerts``."""
     rows = select(alerts).where(alerts.c.open_key.is_not(None)).order_by(alerts.c.id)
     return [dict(row) for row in connection.execute(rows).mappings()]
 
 
-def untold(connection: Connection) -> int:
-    """How many messages were tried and could not be sent so far."""
+def undelivered(connection: Connection) -> int:
+    """How many due messages failed at least once."""
     waiting = select(alert_messages.c.alert_id).where(
         alert_messages.c.state == "pending", alert_messages.c.attempts > 0
     )

@@ -1,4 +1,4 @@
-"""Sending one message: Slack-compatible webhook, signed webhook, mail. Raises `NotSent` with words for the operator."""
+"""Sends one message: Slack-compatible webhook, signed webhook or mail."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SIGNATURE_HEADER = "Plgsync-Signature"
 
 
 class NotSent(Exception):
-    """The message did not go out; the text says why and holds no secret."""
+    """The message was not sent. The text names the cause for the operator and holds no secret."""
 
 
 def send(channel: Channel, message: Message, root: Path, now: datetime) -> None:
@@ -41,12 +41,12 @@ def send(channel: Channel, message: Message, root: Path, now: datetime) -> None:
                 _post_signed(channel, message, root, now)
             case EmailChannel():
                 _mail(channel, message, root, now)
-    except AccessDenied as error:  # a secret that is not where the settings say
+    except AccessDenied as error:  # the secret cannot be read
         raise NotSent(str(error)) from None
 
 
 def text_of(message: Message) -> str:
-    """The message in words, beginning and end alike."""
+    """The message as text: a first line with kind and times, then the text of the condition."""
     since = _time(message.opened_at)
     if message.phase == "start":
         return f"plgsync: {KINDS[message.kind]} since {since}\n{message.text}"
@@ -54,7 +54,7 @@ def text_of(message: Message) -> str:
 
 
 def payload_of(message: Message) -> dict[str, Any]:
-    """The message as JSON; ``id`` is the same however often it is sent."""
+    """The message as JSON; ``id`` stays the same when the message is sent again."""
     return {
         "id": f"{message.alert_id}-{message.phase}",
         "phase": message.phase,
@@ -67,7 +67,7 @@ def payload_of(message: Message) -> dict[str, Any]:
 
 
 def sign(key: str, timestamp: str, body: bytes) -> str:
-    """``v1=`` and the HMAC-SHA256 over the time stamp, a dot and the body, in hex."""
+    """``v1=`` and the HMAC-SHA256 over timestamp, a dot and body, in hex."""
     return "v1=" + hmac.new(key.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
@@ -92,7 +92,7 @@ def _post(url: str, body: object, headers: Mapping[str, str] | None = None) -> N
             timeout=TIMEOUT_S,
             allow_redirects=False,
         )
-    except (requests.RequestException, ValueError) as error:  # its words would hold the address, which may be secret
+    except (requests.RequestException, ValueError) as error:  # its text holds the address, which may be secret
         raise NotSent(f"cannot be reached ({type(error).__name__})") from None
     if answer.status_code >= 300:
         raise NotSent(f"answered {answer.status_code}")

@@ -1,6 +1,7 @@
-"""What is worth a message, as of what the state database holds. Pure: facts in, conditions out.
+"""Which conditions raise an alert. Pure: facts from the state database in, conditions out.
 
-A condition's text holds counts and names of ours (destinations, schedules, playbooks), never a value of the data.
+The text of a condition holds counts and names from the settings (destinations, schedules, playbooks), never a value of
+the data.
 """
 
 from __future__ import annotations
@@ -22,22 +23,22 @@ KINDS: Mapping[str, str] = {
     FAILED: "a run failed",
     STALE: "stale data",
     GUARD: "the guard stopped a run",
-    REJECTED: "many records refused",
+    REJECTED: "many records rejected",
     DEAD: "dead letters",
     QUOTA: "quota short",
     DENIED: "access denied",
     PAUSED: "a playbook paused itself",
 }
-"""Each kind of condition and what a message calls it."""
+"""Each kind of condition and its name in messages."""
 
 _OF_ERROR = {"StaleData": STALE, "UnsafePlan": GUARD, "AccessDenied": DENIED}
-_WAITED_FOR = frozenset({"Busy", "QuotaExhausted", "Unavailable"})
-"""Endings after which the machine goes on by itself."""
+_RETRIED_LATER = frozenset({"Busy", "QuotaExhausted", "Unavailable"})
+"""Errors after which the next job tries again; they need no person."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """How one job ended last: ``kind`` names the error and is empty when all went well."""
+class LastResult:
+    """How one job ended last. ``kind`` is the name of the error, empty after success; ``at`` is seconds since 1970."""
 
     name: str
     job: str
@@ -48,7 +49,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What one CRM answered to the operations of the last day."""
+    """How many operations one CRM applied and rejected within the last day."""
 
     applied: int = 0
     rejected: int = 0
@@ -56,7 +57,7 @@ class Answers:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What one CRM said last of its day's calls."""
+    """The API calls of the day as one CRM reported them last."""
 
     left: int
     limit: int
@@ -64,13 +65,13 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything the conditions look at, by destination where not said otherwise.
+    """The inputs of all conditions.
 
-    ``waiting`` counts rows by (destination, standing); ``paused`` are playbooks; ``committed_at`` is when the newest
-    run was committed, by whatever schedule or command.
+    ``waiting`` counts outbox rows by (destination, state). ``answers`` and ``quotas`` are by destination. ``paused``
+    holds playbook ids. ``committed_at`` is the commit time of the newest run of any schedule or command.
     """
 
-    endings: tuple[Ended, ...] = ()
+    job_results: tuple[LastResult, ...] = ()
     committed_at: float = 0.0
     waiting: Mapping[tuple[str, str], int] = field(default_factory=dict)
     answers: Mapping[str, Answers] = field(default_factory=dict)
@@ -80,7 +81,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Something that is wrong now. ``subject`` is whose: a schedule, a destination, a playbook."""
+    """Something that is wrong now. ``subject`` names the schedule, destination or playbook it is about."""
 
     kind: str
     subject: str
@@ -92,20 +93,20 @@ class Condition:
 
 
 def find_conditions(facts: Facts, thresholds: Thresholds) -> list[Condition]:
-    """Everything that is wrong now, each once."""
-    found = [*_of_endings(facts), *_of_rows(facts, thresholds), *_of_answers(facts, thresholds)]
+    """All conditions that hold now, one per kind and subject."""
+    found = [*_of_job_results(facts), *_of_rows(facts, thresholds), *_of_answers(facts, thresholds)]
     found += [*_of_quotas(facts, thresholds), *_of_playbooks(facts)]
     return list({one.key: one for one in reversed(found)}.values())[::-1]
 
 
-def _of_endings(facts: Facts) -> Iterator[Condition]:
-    for ended in facts.endings:
-        mended = ended.job == "run" and facts.committed_at > ended.at
-        if not ended.kind or ended.kind in _WAITED_FOR or mended:
+def _of_job_results(facts: Facts) -> Iterator[Condition]:
+    for last in facts.job_results:
+        recovered = last.job == "run" and facts.committed_at > last.at
+        if not last.kind or last.kind in _RETRIED_LATER or recovered:
             continue
-        kind = _OF_ERROR.get(ended.kind, DENIED if ended.job == "crm" else FAILED)
-        what = f"{ended.name} could not be read" if ended.job == "crm" else f"{ended.name} ended early"
-        yield Condition(kind, ended.name, f"{what}: {ended.problem or ended.kind}")
+        kind = _OF_ERROR.get(last.kind, DENIED if last.job == "crm" else FAILED)
+        what = f"{last.name} could not be read" if last.job == "crm" else f"{last.name} ended early"
+        yield Condition(kind, last.name, f"{what}: {last.problem or last.kind}")
 
 
 def _of_rows(facts: Facts, thresholds: Thresholds) -> Iterator[Condition]:
@@ -123,9 +124,9 @@ def _of_rows(facts: Facts, thresholds: Thresholds) -> Iterator[Condition]:
 
 def _of_answers(facts: Facts, thresholds: Thresholds) -> Iterator[Condition]:
     for destination, answers in sorted(facts.answers.items()):
-        asked = answers.applied + answers.rejected
-        if asked >= thresholds.rejected_of_at_least and answers.rejected > thresholds.rejected_share * asked:
-            text = f"{destination} refused {answers.rejected} of {asked} writes within a day"
+        total = answers.applied + answers.rejected
+        if total >= thresholds.rejected_of_at_least and answers.rejected > thresholds.rejected_share * total:
+            text = f"{destination} rejected {answers.rejected} of {total} writes within a day"
             yield Condition(REJECTED, destination, text)
 
 
@@ -139,7 +140,7 @@ def _of_quotas(facts: Facts, thresholds: Thresholds) -> Iterator[Condition]:
 def _of_playbooks(facts: Facts) -> Iterable[Condition]:
     for playbook_id in sorted(facts.paused):
         text = (
-            f"playbook {playbook_id}: more than three times as many accounts match as usual; nobody was let in. "
+            f"playbook {playbook_id}: more than three times as many accounts match as usual; no account entered. "
             "Look at plgsync plan, then plgsync plan --resume --out plan.json and plgsync run --apply plan.json"
         )
         yield Condition(PAUSED, playbook_id, text)

@@ -1,4 +1,4 @@
-"""What the conditions look at, read from the state database."""
+"""Reads the facts of the alert conditions from the state database."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, func, select
 
-from worker.alerts.conditions import Answers, Ended, Facts, Quota
+from worker.alerts.conditions import Answers, Facts, LastResult, Quota
 from worker.delivery.selection import depth
 from worker.settings.project import Project
 from worker.store.calls import DAY_S, calls_spent
@@ -19,16 +19,16 @@ SETTINGS = "settings"
 JOBS = ("run", "deliver", "read_back")
 
 
-def gather(connection: Connection, project: Project | None) -> Facts:
-    """The facts as of now; what is no longer in the settings is left out, while these can be read."""
-    facts = _everything(connection)
+def load_facts(connection: Connection, project: Project | None) -> Facts:
+    """The facts as of now, without names that the settings of ``project`` no longer hold; None: all of them."""
+    facts = _load_all(connection)
     if project is None:
         return facts
     destinations, playbooks = set(project.crm.destinations), {one.id for one in project.playbooks}
     names = {*project.schedule.schedules, *destinations, *JOBS, BY_HAND, SETTINGS}
     return replace(
         facts,
-        endings=tuple(ended for ended in facts.endings if ended.name in names),
+        job_results=tuple(one for one in facts.job_results if one.name in names),
         waiting={key: count for key, count in facts.waiting.items() if key[0] in destinations},
         answers={name: answers for name, answers in facts.answers.items() if name in destinations},
         quotas={name: quota for name, quota in facts.quotas.items() if name in destinations},
@@ -36,10 +36,12 @@ def gather(connection: Connection, project: Project | None) -> Facts:
     )
 
 
-def _everything(connection: Connection) -> Facts:
-    endings = load_job_results(connection)
+def _load_all(connection: Connection) -> Facts:
+    job_results = load_job_results(connection)
     return Facts(
-        endings=tuple(Ended(row["name"], row["job"], row["at"], row["kind"], row["problem"]) for row in endings),
+        job_results=tuple(
+            LastResult(row["name"], row["job"], row["at"], row["kind"], row["problem"]) for row in job_results
+        ),
         committed_at=float(connection.execute(select(func.max(runs.c.committed_at))).scalar() or 0.0),
         waiting={(row["destination"], row["standing"]): row["rows"] for row in depth(connection)},
         answers=_answers(connection),
@@ -65,7 +67,7 @@ def _answers(connection: Connection) -> dict[str, Answers]:
 
 
 def _paused(connection: Connection) -> set[str]:
-    """The playbooks that let nobody in at their newest run."""
+    """The playbooks that paused themselves in their newest run."""
     newest = select(playbook_runs.c.playbook_id, func.max(playbook_runs.c.as_of).label("as_of"))
     last = newest.group_by(playbook_runs.c.playbook_id).subquery()
     rows = connection.execute(

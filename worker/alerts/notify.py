@@ -1,4 +1,4 @@
-"""Comparing what is with what was told, and telling the difference. Nothing that goes wrong here stops the work."""
+"""Opens and closes alerts and sends their messages. No failure in here stops the work that is alerted about."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from connectors.clock import now, stopwatch
-from worker.alerts.alert_store import Message, claim_message, lock, note_failed, note_sent, update_book
+from worker.alerts.alert_store import Message, claim_message, lock, record_failed, record_sent, update_alerts
 from worker.alerts.channels import NotSent, send
 from worker.alerts.conditions import find_conditions
-from worker.alerts.facts import gather
+from worker.alerts.facts import load_facts
 from worker.settings.alerts import AlertSettings, Channel
 from worker.settings.project import Project
 from worker.store.engine import transact
@@ -20,26 +20,26 @@ from worker.store.engine import transact
 log = structlog.get_logger()
 
 LONGEST_S = 30.0
-"""Sending ends after so long; what is left is sent by whoever watches next."""
+"""Sending stops after this many seconds; the next job sends the rest."""
 
 
 def raise_alerts(engine: Engine, settings: AlertSettings, root: Path, project: Project | None) -> None:
-    """Open and close alerts by what the state database holds, and send what is due on every channel.
+    """Open and close alerts by what the state database holds, and send the messages that are due.
 
-    ``project`` is None while its settings cannot be read.
+    ``project`` is None while its settings cannot be read. Database errors are logged, not raised.
     """
     try:
-        _look(engine, settings, project)
+        _update_alerts(engine, settings, project)
         _send_due(engine, settings, root)
     except SQLAlchemyError as error:
-        log.error("alerts not looked at", kind=type(error).__name__)
+        log.error("alerts not updated", kind=type(error).__name__)
 
 
-def _look(engine: Engine, settings: AlertSettings, project: Project | None) -> None:
+def _update_alerts(engine: Engine, settings: AlertSettings, project: Project | None) -> None:
     def compare(connection: Connection) -> None:
         lock(connection)
-        found = find_conditions(gather(connection, project), settings.when)
-        update_book(connection, found, {name: channel.only for name, channel in settings.channels.items()})
+        found = find_conditions(load_facts(connection, project), settings.when)
+        update_alerts(connection, found, {name: channel.only for name, channel in settings.channels.items()})
 
     transact(engine, compare)
 
@@ -54,15 +54,15 @@ def _send_due(engine: Engine, settings: AlertSettings, root: Path) -> None:
         error = _try(channels[message.channel], root, message)
         with engine.begin() as connection:
             if error is None:
-                note_sent(connection, message)
+                record_sent(connection, message)
             else:
-                note_failed(connection, message, error)
-        if error is not None:  # what else waits for this channel would wait for its time-out too
+                record_failed(connection, message, error)
+        if error is not None:  # its other messages would time out as well
             del channels[message.channel]
 
 
 def _try(channel: Channel, root: Path, message: Message) -> str | None:
-    """Send one message; answers why it did not go out."""
+    """Send one message; returns the cause when it was not sent."""
     where = {"channel": message.channel, "alert": message.kind, "subject": message.subject, "phase": message.phase}
     try:
         send(channel, message, root, now())

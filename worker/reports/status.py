@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, select
 
-from worker.alerts.alert_store import open_alerts, untold
+from worker.alerts.alert_store import open_alerts, undelivered
 from worker.alerts.conditions import find_conditions
-from worker.alerts.facts import gather
+from worker.alerts.facts import load_facts
 from worker.delivery.selection import depth
 from worker.settings.project import Project
 from worker.store.calls import DAY_S, READ, CallsSpent, calls_spent
@@ -197,12 +197,12 @@ def _calls(days: Mapping[str, CallsSpent], project: Project) -> Sequence[Calls]:
 
 
 def _needs_person(connection: Connection, project: Project, waiting: Sequence[Waiting]) -> Iterable[str]:
-    yield from (condition.text for condition in find_conditions(gather(connection, project), project.alerts.when))
+    yield from (condition.text for condition in find_conditions(load_facts(connection, project), project.alerts.when))
     for row in waiting:
         if row.standing == "parked":
             yield f"{row.destination} refused {row.rows} writes: plgsync outbox list --state parked says why"
     for file in sorted({problem.file for problem in project.refused}):
         instead = "its last good version runs" if file in project.held else "it is left out"
         yield f"{file} is wrong and {instead}: plgsync check --offline says why"
-    if count := untold(connection):
+    if count := undelivered(connection):
         yield f"{count} alerts could not be sent so far: plgsync alerts test NAME says why"

@@ -1,4 +1,4 @@
-"""One message at the start and one at recovery, over real HTTP and SMTP, whatever happens and whoever looks."""
+"""Each alert sends one message at its start and one at its recovery, over real HTTP and SMTP, from many workers."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ SECRET = "s3cret-of-both-sides"
 
 
 class Inbox:
-    """A real HTTP server that keeps what it was sent; ``answers`` are given in turn, then 200.
+    """A real HTTP server that keeps the requests; it answers with ``answers`` in turn, then 200.
 
-    ``meanwhile`` happens once while it has a message and has not answered yet.
+    It calls ``meanwhile`` once after it has read a message and before it answers.
     """
 
     def __init__(self) -> None:
@@ -93,13 +93,13 @@ def settings(channels: dict[str, Any]) -> AlertSettings:
 
 
 def ends(store: Engine, kind: str = "", problem: str = "") -> None:
-    """The daily run ends so."""
+    """The daily run ends with this result."""
     with store.begin() as connection:
         record_job_result(connection, "daily", "run", kind, problem)
 
 
-def look(store: Engine, told: AlertSettings, root: Path = Path()) -> None:
-    raise_alerts(store, told, root, None)
+def look(store: Engine, wanted: AlertSettings, root: Path = Path()) -> None:
+    raise_alerts(store, wanted, root, None)
 
 
 def make_due(store: Engine) -> None:
@@ -108,7 +108,7 @@ def make_due(store: Engine) -> None:
 
 
 def long_after(store: Engine) -> None:
-    """What has recovered has done so more than an hour ago."""
+    """Every recovery happened more than an hour ago."""
     with store.begin() as connection:
         connection.execute(update(alerts).values(recovered_at=alerts.c.recovered_at - QUIET_S - 1))
 
@@ -132,7 +132,7 @@ def test_one_message_at_the_start_and_one_at_recovery(store: Engine, inbox: Inbo
     assert [text.split(" ")[1] for text in inbox.texts()] == ["stale", "recovered,"]
 
 
-def test_what_flaps_is_told_twice_within_an_hour_and_no_more(store: Engine, inbox: Inbox, slack: AlertSettings) -> None:
+def test_a_flapping_condition_sends_two_messages_an_hour(store: Engine, inbox: Inbox, slack: AlertSettings) -> None:
     for _ in range(5):
         ends(store, "UnsafePlan", "too much")
         look(store, slack)
@@ -161,17 +161,17 @@ def test_many_workers_at_once_send_one_message(store: Engine, inbox: Inbox, slac
         ends(store)
 
 
-def test_a_channel_that_is_down_loses_nothing_and_stops_nobody(
+def test_a_channel_that_is_down_loses_no_message_and_delays_no_other_channel(
     store: Engine, inbox: Inbox, slack: AlertSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SECRET", SECRET)
-    both = {"down": {"kind": "webhook", "url": "http://127.0.0.1:9/x", "secret": "env:SECRET"}}
-    told = AlertSettings(version=1, channels={**slack.channels, **settings(both).channels})
+    down = {"down": {"kind": "webhook", "url": "http://127.0.0.1:9/x", "secret": "env:SECRET"}}
+    both = AlertSettings(version=1, channels={**slack.channels, **settings(down).channels})
     inbox.answers = [503, 302, 429]
     ends(store, "SourceError")
     for _ in range(4):
-        look(store, told)
-        look(store, told)  # not due yet: it is not hammered
+        look(store, both)
+        look(store, both)  # not due yet
         make_due(store)
     assert len(inbox.texts()) == 1
     with store.begin() as connection:
@@ -180,7 +180,9 @@ def test_a_channel_that_is_down_loses_nothing_and_stops_nobody(
     assert "cannot be reached" in left[0]["last_error"]
 
 
-def test_a_start_that_never_went_out_is_told_with_the_end(store: Engine, inbox: Inbox, slack: AlertSettings) -> None:
+def test_a_start_that_could_not_be_sent_is_named_by_the_recovery(
+    store: Engine, inbox: Inbox, slack: AlertSettings
+) -> None:
     inbox.answers = [500]
     ends(store, "SourceError")
     look(store, slack)
@@ -190,25 +192,25 @@ def test_a_start_that_never_went_out_is_told_with_the_end(store: Engine, inbox: 
     assert only.startswith("plgsync: recovered, a run failed from ")
 
 
-@pytest.mark.parametrize(("answer", "heard"), [(200, ["stale", "recovered,"]), (503, ["recovered,"])])
-def test_what_is_over_while_its_start_is_being_sent_is_never_told_in_the_wrong_order(
-    store: Engine, inbox: Inbox, slack: AlertSettings, answer: int, heard: list[str]
+@pytest.mark.parametrize(("answer", "subjects"), [(200, ["stale", "recovered,"]), (503, ["recovered,"])])
+def test_a_recovery_while_the_start_is_being_sent_follows_the_start(
+    store: Engine, inbox: Inbox, slack: AlertSettings, answer: int, subjects: list[str]
 ) -> None:
-    def is_over() -> None:
+    def recovers() -> None:
         ends(store)
         look(store, slack)
 
-    inbox.answers, inbox.meanwhile = [answer], is_over
+    inbox.answers, inbox.meanwhile = [answer], recovers
     ends(store, "StaleData", "the newest event is 3 days old")
     for _ in range(3):
         look(store, slack)
         make_due(store)
-    assert [text.split(" ")[1] for text in inbox.texts()] == heard
+    assert [text.split(" ")[1] for text in inbox.texts()] == subjects
     with store.begin() as connection:
         assert set(connection.execute(select(alert_messages.c.state)).scalars()) == {"sent"}
 
 
-def test_a_start_whose_sender_died_is_not_sent_once_it_is_over(
+def test_a_start_whose_sender_died_is_not_sent_after_recovery(
     store: Engine, inbox: Inbox, slack: AlertSettings
 ) -> None:
     ends(store, "StaleData", "old")
@@ -216,10 +218,10 @@ def test_a_start_whose_sender_died_is_not_sent_once_it_is_over(
     look(store, slack)
     make_due(store)
     with store.begin() as connection:
-        assert claim_message(connection, ["ops"]) is not None, "leased, and never heard of again"
+        assert claim_message(connection, ["ops"]) is not None, "leased by a worker that dies"
     ends(store)
     look(store, slack)
-    assert inbox.got == [], "it may be going out just now"
+    assert inbox.got == [], "the dead worker's lease still holds"
     make_due(store)
     look(store, slack)
     look(store, slack)
@@ -235,7 +237,7 @@ def test_a_worker_that_dies_while_sending_leaves_the_message_to_the_next(
         connection.execute(
             alert_messages.insert().values(alert_id=1, channel="ops", phase="start", state="pending", due_at=0.0)
         )
-        assert claim_message(connection, ["ops"]) is not None, "leased, and never heard of again"
+        assert claim_message(connection, ["ops"]) is not None, "leased by a worker that dies"
     look(store, slack)
     assert inbox.got == []
     make_due(store)
@@ -251,11 +253,13 @@ def test_a_webhook_is_signed_as_documented(store: Engine, inbox: Inbox, monkeypa
     expected = hmac.new(SECRET.encode(), headers["Plgsync-Timestamp"].encode() + b"." + body, hashlib.sha256)
     assert hmac.compare_digest(headers["Plgsync-Signature"], "v1=" + expected.hexdigest())
     assert abs(int(headers["Plgsync-Timestamp"]) - datetime.now(UTC).timestamp()) < 300
-    said = json.loads(body)
-    assert (said["id"], said["phase"], said["kind"], said["subject"]) == ("1-start", "start", "guard_tripped", "daily")
+    sent = json.loads(body)
+    assert (sent["id"], sent["phase"], sent["kind"], sent["subject"]) == ("1-start", "start", "guard_tripped", "daily")
 
 
-def test_a_channel_hears_only_what_it_wants(store: Engine, inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_channel_receives_only_the_kinds_it_names(
+    store: Engine, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("HOOK", inbox.url)
     ends(store, "UnsafePlan", "too much")
     look(store, settings({"ops": {"kind": "slack", "url": "env:HOOK", "only": ["stale_data"]}}))
@@ -263,12 +267,12 @@ def test_a_channel_hears_only_what_it_wants(store: Engine, inbox: Inbox, monkeyp
 
 
 class Letters:
-    """What an SMTP server took."""
+    """The mails that an SMTP server accepted."""
 
     def __init__(self) -> None:
         self.got: list[Any] = []
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - the server calls it so
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         self.got.append(envelope)
         return "250 OK"
 
@@ -309,7 +313,7 @@ def test_a_mail_goes_to_everybody_named(store: Engine, post_office: tuple[int, L
     assert "the newest event is 3 days old" in read.get_content()
 
 
-def test_a_mail_server_without_encryption_is_refused(store: Engine, post_office: tuple[int, Letters]) -> None:
+def test_no_mail_is_sent_to_a_server_without_encryption(store: Engine, post_office: tuple[int, Letters]) -> None:
     port, letters = post_office
     ends(store, "StaleData", "old")
     look(store, mail(port))
@@ -335,7 +339,7 @@ def certificate_of_localhost(folder: Path) -> Path:
     return folder / "mail.pem"
 
 
-def test_mail_is_encrypted_and_signed_in_and_the_server_is_verified(
+def test_mail_is_encrypted_with_login_and_a_verified_server(
     sqlite_store: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     certificate = certificate_of_localhost(tmp_path)
@@ -352,7 +356,7 @@ def test_mail_is_encrypted_and_signed_in_and_the_server_is_verified(
     with mail_server(letters, tls_context=context, require_starttls=True, authenticator=authenticator) as port:
         ends(sqlite_store, "StaleData", "old")
         look(sqlite_store, mail(port, **signed_in))
-        assert (letters.got, asked) == ([], []), "nobody vouches for this server"
+        assert (letters.got, asked) == ([], []), "no known authority signed this server's certificate"
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         make_due(sqlite_store)
         look(sqlite_store, mail(port, **signed_in))
