@@ -160,7 +160,7 @@ def test_without_the_extra_a_run_goes_on_and_says_once_that_nothing_is_traced(
     missing = "sys.modules['opentelemetry'] = None"
     done = run_alone(stage, {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}, before=missing)
     said: list[dict[str, Any]] = [json.loads(line) for line in done.stderr.splitlines()]
-    assert [line["reason"] for line in said if line["event"] == "nothing is traced"] == [
+    assert [line["reason"] for line in said if line["event"] == "tracing is off"] == [
         "OpenTelemetry is not installed; install plgsync[otel]"
     ]
     assert len(stage.results()["hubspot"]["fields"]) > 40

@@ -229,7 +229,7 @@ def deliver_all(
                 delivery = patiently(total=delivery)
             delivering.note(**delivery.outcomes)
             if delivery.stopped and not delivery.underway:
-                delivering.fails(delivery.stopped_by)
+                delivering.fail(delivery.stopped_by)
             return delivery
 
     return _side_by_side(one, connectors.values(), stop)

@@ -40,7 +40,7 @@ def read_crm(view: CrmView, accounts: Mapping[str, Fields]) -> None:
         _read_crm(view, accounts)
         reading.note(calls=view.connector.usage().calls - before, changed=len(view.changed), deals=len(view.deal_facts))
         if view.problem:
-            reading.fails(view.problem_kind)
+            reading.fail(view.problem_kind)
 
 
 def _read_crm(view: CrmView, accounts: Mapping[str, Fields]) -> None:

@@ -1,4 +1,4 @@
-"""Logging: one line a stage, ids and counts, never a value, a token or a person."""
+"""Logging: one line per stage with ids and counts, never a value, a token or a person."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from worker.telemetry.tracing import name_trace
 
 
 def log_for_people() -> None:
-    """For commands, which say themselves what went wrong: nothing below a crash is logged."""
+    """Logging of commands: critical errors only, because a command prints its own errors."""
     structlog.configure(
         processors=[structlog.processors.add_log_level, structlog.dev.ConsoleRenderer(colors=False)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
@@ -20,9 +20,9 @@ def log_for_people() -> None:
 
 
 def log_for_machines() -> None:
-    """For workers: every stage as one JSON line on stderr, with its time in UTC and what it belongs to.
+    """Logging of workers: one JSON line per stage on stderr, with its UTC time and the ids bound to the context.
 
-    What libraries have to say goes the same way from a warning on, without its arguments: these may hold values.
+    Libraries' records from level warning on are logged likewise, without their arguments, which may hold values.
     """
     structlog.configure(
         processors=[
@@ -37,15 +37,15 @@ def log_for_machines() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     root = logging.getLogger()
-    root.handlers = [_FromLibraries()]
+    root.handlers = [_LibraryHandler()]
     root.setLevel(logging.WARNING)
 
 
-class _FromLibraries(logging.Handler):
-    """A library's line as one of ours: who said it and its pattern, such as ``Retrying in %s seconds``."""
+class _LibraryHandler(logging.Handler):
+    """Logs a library's record with its logger and its pattern, such as ``Retrying in %s seconds``."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log the pattern, and the kind of the error behind it."""
+        """Log the pattern and the class of the error."""
         kind = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
         pattern = record.msg if isinstance(record.msg, str) and record.args else record.name
         structlog.get_logger().log(

@@ -1,4 +1,4 @@
-"""OpenTelemetry, imported only where traces are wanted. The library reads its own variables and does the sending."""
+"""Traces by OpenTelemetry, imported only when tracing is on. The library reads its variables and sends the spans."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import Link, Span, SpanContext, SpanKind, TraceFlags, get_current_span
 
 _FLUSH_S = 2.0
-"""A collector that is away must not hold up a process that is told to end."""
+"""The longest time for which an unreachable collector delays the end of a process."""
 
-_beginning: ContextVar[str | None] = ContextVar("beginning", default=None)
-"""The run whose trace begins at this moment."""
+_starting_run: ContextVar[str | None] = ContextVar("starting_run", default=None)
+"""The run whose trace starts with the span that is being made."""
 
 
 class Traces:
-    """A provider of our own: what else in this process may be instrumented neither sees nor sends our spans."""
+    """A tracer provider of its own: other instrumentation in this process neither sees nor sends these spans."""
 
     def __init__(self) -> None:
-        # A collector that is away is said in the logs of workers, and is nothing to the person at a command.
+        # Workers log an unreachable collector; a command prints nothing about it.
         logging.getLogger("opentelemetry").addHandler(logging.NullHandler())
-        named = OTELResourceDetector().detect().attributes
-        of_service = {SERVICE_NAME: "plgsync", SERVICE_VERSION: version("plgsync"), **named}
+        environment = OTELResourceDetector().detect().attributes
+        service = {SERVICE_NAME: "plgsync", SERVICE_VERSION: version("plgsync"), **environment}
         self._provider = TracerProvider(
-            resource=Resource.create(of_service), id_generator=_Ids(), shutdown_on_exit=False
+            resource=Resource.create(service), id_generator=_RunIdGenerator(), shutdown_on_exit=False
         )
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("plgsync")
@@ -42,56 +42,56 @@ class Traces:
 
     @contextmanager
     def start(self, name: str, run_id: str | None, *, calls_out: bool, runs: Iterable[str]) -> Iterator[Span]:
-        """A span; the first of a run begins the run's own trace. No error is recorded: its words may hold values."""
-        around = get_current_span().get_span_context()
-        begins = _beginning.set(None if around.is_valid else run_id)
+        """A span; the first span of a run starts its trace. Errors are not recorded: their text may hold values."""
+        parent = get_current_span().get_span_context()
+        token = _starting_run.set(None if parent.is_valid else run_id)
         try:
             started = self._tracer.start_as_current_span(
                 name,
                 kind=SpanKind.CLIENT if calls_out else SpanKind.INTERNAL,
-                links=[Link(root) for root in map(_root_of, runs) if root.trace_id != around.trace_id],
+                links=[Link(root) for root in map(_root_of, runs) if root.trace_id != parent.trace_id],
                 record_exception=False,
                 set_status_on_exception=False,
             )
             span = started.__enter__()
         finally:
-            _beginning.reset(begins)
+            _starting_run.reset(token)
         try:
             yield span
         finally:
             started.__exit__(None, None, None)
 
     def current(self) -> dict[str, str]:
-        """The ids of the span that we are in, as they are written."""
-        inside = get_current_span().get_span_context()
-        if not inside.is_valid:
+        """The ids of the current span in hex; empty outside a span."""
+        current = get_current_span().get_span_context()
+        if not current.is_valid:
             return {}
-        return {"trace_id": f"{inside.trace_id:032x}", "span_id": f"{inside.span_id:016x}"}
+        return {"trace_id": f"{current.trace_id:032x}", "span_id": f"{current.span_id:016x}"}
 
     def close(self) -> None:
-        """Send what is left."""
+        """Send the spans that are left, for two seconds at most."""
         atexit.unregister(self.close)
-        with suppress(RuntimeError):  # Python 3.12.0 starts no thread so late
+        with suppress(RuntimeError):  # Python 3.12.0 starts no thread at exit
             closing = Thread(target=self._provider.shutdown, daemon=True)
             closing.start()
             closing.join(_FLUSH_S)
 
 
 def _root_of(run_id: str) -> SpanContext:
-    """Where the trace of a run begins: made from the run's id, so that whoever delivers later knows it too."""
+    """The root span of a run, derived from the id of the run: a later delivery in any process links to it."""
     digest = hashlib.sha256(run_id.encode()).digest()
     return SpanContext(
         int.from_bytes(digest[:16]), int.from_bytes(digest[16:24]), is_remote=True, trace_flags=TraceFlags(1)
     )
 
 
-class _Ids(RandomIdGenerator):
-    """Random, but for the first span of a run."""
+class _RunIdGenerator(RandomIdGenerator):
+    """Random ids, except for the first span of a run."""
 
     def generate_trace_id(self) -> int:
-        run_id = _beginning.get()
+        run_id = _starting_run.get()
         return _root_of(run_id).trace_id if run_id else super().generate_trace_id()
 
     def generate_span_id(self) -> int:
-        run_id = _beginning.get()
+        run_id = _starting_run.get()
         return _root_of(run_id).span_id if run_id else super().generate_span_id()

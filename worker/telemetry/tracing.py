@@ -1,6 +1,6 @@
-"""Traces: one span a stage, of ids and counts; never a value, a token, an address or a person.
+"""Traces: one span per stage with ids and counts, never a value, a token, an address or a person.
 
-Off unless the standard variables of OpenTelemetry name a collector; then nothing of it is imported.
+Tracing is on when the standard variables of OpenTelemetry name a collector; else OpenTelemetry is not imported.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-Fact = str | int | list[str]
+Attribute = str | int | list[str]
 
-_ABOUT = ("run_id", "destination", "playbook")
-"""What of the logging context a span belongs to as well."""
+_CONTEXT_KEYS = ("run_id", "destination", "playbook")
+"""The keys of the logging context that a span carries too."""
 
 
 class Span:
-    """Something that is going on. Where nothing is traced, what it is told goes nowhere."""
+    """One span. While tracing is off, its methods do nothing."""
 
     def __init__(self, traced: OtelSpan | None = None) -> None:
         self._traced = traced
 
-    def note(self, **facts: Fact) -> None:
-        """Keep ids, names or counts."""
+    def note(self, **attributes: Attribute) -> None:
+        """Set ids, names or counts as attributes."""
         if self._traced:
-            self._traced.set_attributes({f"plgsync.{name}": fact for name, fact in facts.items()})
+            self._traced.set_attributes({f"plgsync.{name}": value for name, value in attributes.items()})
 
-    def fails(self, kind: str) -> None:
-        """It does not come out well; ``kind`` is the name of an error or a code, never its words."""
+    def fail(self, kind: str) -> None:
+        """Mark the span as failed; ``kind`` is the name of an error or a code, never its text."""
         if self._traced:
             from opentelemetry.trace import StatusCode
 
@@ -50,62 +50,67 @@ class Span:
 _UNTRACED = Span()
 _lock = threading.Lock()
 _traces: Traces | None = None
-_looked = False
+_opened = False
 
 
 @contextmanager
 def span(
-    name: str, *, calls_out: bool = False, runs: Iterable[str] = (), fine: type[Exception] | None = None, **facts: Fact
+    name: str,
+    *,
+    calls_out: bool = False,
+    runs: Iterable[str] = (),
+    fine: type[Exception] | None = None,
+    **attributes: Attribute,
 ) -> Iterator[Span]:
-    """What happens in here, with what the log lines of this moment belong to.
+    """A span around the block, with the ids that the logging context holds.
 
-    ``calls_out``: another system is asked. ``runs`` are the runs it goes back to, whose traces it is linked with.
-    An error that leaves it marks it as failed, unless it is of the kind ``fine``.
+    ``calls_out``: the block calls another system. ``runs``: the span links to the traces of these runs.
+    An error that leaves the block marks the span as failed, unless it is an instance of ``fine``.
     """
     traces = _open()
     if traces is None:
         yield _UNTRACED
         return
     bound = structlog.contextvars.get_contextvars()
-    about = {key: bound[key] for key in _ABOUT if key in bound}
-    with traces.start(name, about.get("run_id"), calls_out=calls_out, runs=runs) as traced:
+    context = {key: bound[key] for key in _CONTEXT_KEYS if key in bound}
+    with traces.start(name, context.get("run_id"), calls_out=calls_out, runs=runs) as traced:
         one = Span(traced)
-        one.note(**about, **facts)
+        one.note(**context, **attributes)
         try:
             yield one
         except BaseException as error:
             if fine is None or not isinstance(error, fine):
-                one.fails(type(error).__name__)
+                one.fail(type(error).__name__)
             raise
 
 
 def flush() -> None:
-    """Send what this process has not sent yet, for two seconds at most; nothing more is sent afterwards."""
+    """Send the unsent spans of this process, for two seconds at most, and end tracing."""
     if _traces is not None:
         _traces.close()
 
 
 def name_trace(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A structlog processor: log lines name the span that they were written in."""
+    """A structlog processor: adds the ids of the current span to a log line."""
     if _traces is not None:
         event.update(_traces.current())
     return event
 
 
 def _open() -> Traces | None:
-    """This process's traces, made at its first span: what a pool process is forked from has none."""
-    global _traces, _looked
-    if _looked:
+    """The traces of this process, made at its first span, so that each forked pool process makes its own."""
+    global _traces, _opened
+    if _opened:
         return _traces
     with _lock:
-        if not _looked and traces_wanted():
+        if not _opened and traces_wanted():
             try:
                 from worker.telemetry.otel import Traces
 
                 _traces = Traces()
             except ImportError:
-                log.warning("nothing is traced", reason="OpenTelemetry is not installed; install plgsync[otel]")
-            except Exception as error:  # noqa: BLE001 - a variable of OpenTelemetry's that it cannot use stops no work
-                log.warning("nothing is traced", reason="a variable OTEL_... is wrong", error=type(error).__name__)
-        _looked = True
+                log.warning("tracing is off", reason="OpenTelemetry is not installed; install plgsync[otel]")
+            except Exception as error:  # noqa: BLE001 - an invalid OTEL_ variable must not stop the work
+                log.warning("tracing is off", reason="a variable OTEL_... is wrong", error=type(error).__name__)
+        _opened = True
     return _traces

@@ -23,4 +23,4 @@ def test_a_wrong_variable_stops_no_work_and_is_said_once() -> None:
         [sys.executable, "-c", CODE], env={**os.environ, **wrong}, capture_output=True, text=True, timeout=60
     )
     assert done.stdout.strip().splitlines()[-1] == "worked", done.stderr
-    assert (done.stdout + done.stderr).count("nothing is traced") == 1
+    assert (done.stdout + done.stderr).count("tracing is off") == 1
