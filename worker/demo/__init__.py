@@ -1,1 +1,1 @@
-"""A believable company to try everything on: product data and two CRMs, made from a seed."""
+"""The demo: product data of a made-up company and the records of two CRMs, generated from a seed."""

@@ -1,4 +1,4 @@
-"""Events of one account: the everyday by workdays and weekends, and what happened once."""
+"""Generates the events of one account: everyday use by workdays and weekends, and single events."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from random import Random
 from worker.demo.life import LAST_DAY, Life, Member, level
 
 HISTORY_DAYS = 365
-# People have their days: Mondays and Thursdays, say. On those they nearly always come, on others rarely.
+# Each member has weekdays of its own, such as Mondays and Thursdays: probability of use on these and on other days.
 _OWN_DAY, _OTHER_WORKDAY, _WEEKEND = 0.88, 0.08, 0.02
 _LATE = 0.01
 
-# Each as often as it is listed.
+# The share of each event is the number of its entries.
 _EVERYDAY = (
     *["Report Viewed"] * 9,
     *["Dashboard Shared"] * 3,
@@ -20,16 +20,16 @@ _EVERYDAY = (
     *["Export Created"] * 3,
     *["Filter Saved"] * 2,
 )
-# What comes on top once somebody has built a first report, and once the account is all set up.
+# More events after the first report, and after the last milestone.
 _MAKING = ("Report Created",) * 4
 _FEEDING = ("Data Imported",) * 2
 
 Event = tuple[str, str, int, int, int]
-"""(user id, name, day, second of the day, seconds until it arrived)."""
+"""(user id, name, day, second of the day, seconds until it arrives)."""
 
 
 def events(life: Life, chance: Random, weekday_of_day_0: int) -> Iterator[Event]:
-    """Every event of the account's last year and the days after as_of, in no particular order."""
+    """All events of the account within the year before as_of and the days after it, in no particular order."""
     first = max(life.created, -HISTORY_DAYS)
     last = LAST_DAY if life.deleted is None else life.deleted
     busy = {day: level(life.curve, day) for day in range(first, last + 1)}
@@ -43,7 +43,7 @@ def events(life: Life, chance: Random, weekday_of_day_0: int) -> Iterator[Event]
 
 
 def _week(member: Member, chance: Random) -> list[float]:
-    """How likely the member comes on each weekday, Monday first."""
+    """The probability that the member uses the product on each weekday, Monday first."""
     own = chance.sample(range(5), min(5, round(member.rate * 5)))
     return [_OWN_DAY if day in own else _OTHER_WORKDAY if day < 5 else _WEEKEND for day in range(7)]
 

@@ -1,4 +1,4 @@
-"""Builds the demo company's product data: one DuckDB file, the same for the same seed."""
+"""Builds the product data of the demo company: one DuckDB file, the same for the same seed."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _EVENTS = "event_id TEXT, account_id TEXT, user_id TEXT, name TEXT, occurred_at 
 
 @dataclass(frozen=True, slots=True)
 class Company:
-    """The demo company: where its data lies and who its accounts are, in the order of their ids."""
+    """The demo company: the file of its data, and its accounts in the order of their ids."""
 
     path: Path
     as_of: datetime
@@ -46,11 +46,11 @@ class Company:
 
 
 def build_company(path: Path, accounts: int = 300, seed: int = 7, *, as_of: datetime) -> Company:
-    """Writes the DuckDB file at ``path``, replacing one that is there, and returns who is in it.
+    """Write the DuckDB file at ``path``, in place of an earlier one, and return its accounts.
 
-    About ``accounts`` accounts over the twelve months before ``as_of`` (aware) and a few days after it, so that
-    a later run sees news; whoever reads the file as of a moment must not look past it. The same arguments
-    always give the same rows. Raises OSError when the file cannot be written.
+    The file holds about ``accounts`` accounts over the twelve months before ``as_of`` (aware) and a few days after
+    it, so that a later run finds new data; a reader as of a moment must ignore later rows. The same arguments always
+    give the same rows. Raises OSError when the file cannot be written.
     """
     lives = tuple(_lives(accounts, seed))
     when = Calendar(as_of.astimezone(UTC))
@@ -94,8 +94,8 @@ def _lives(accounts: int, seed: int) -> Iterator[Life]:
 
 
 def _chance(seed: int, what: str) -> Random:
-    """Its own chance for everything, so that changing one account leaves the others as they are."""
-    return Random(f"{seed}/{what}")  # noqa: S311 - a story, not a secret
+    """A random generator per purpose, so that a change to one account leaves the others unchanged."""
+    return Random(f"{seed}/{what}")  # noqa: S311 - sample data, not a secret
 
 
 def _cast(accounts: int) -> list[tuple[Persona, int, int]]:
@@ -110,7 +110,7 @@ def _cast(accounts: int) -> list[tuple[Persona, int, int]]:
 
 
 def _owner(chance: Random, team: tuple[str, ...], share: float) -> str | None:
-    """Somebody of the team, rarely the colleague who has left, and sometimes nobody."""
+    """A member of the team, rarely the colleague who has left, sometimes None."""
     roll = chance.random()
     if roll > share:
         return None
@@ -118,7 +118,7 @@ def _owner(chance: Random, team: tuple[str, ...], share: float) -> str | None:
 
 
 def _event_lines(lives: Iterable[Life], seed: int, when: Calendar) -> Iterator[str]:
-    """CSV by hand: none of these texts needs quotes, and there are some hundred thousand of them."""
+    """CSV lines without the csv module: no text needs quotes, and several hundred thousand lines are written."""
     days = {day: when.date(day).isoformat() for day in range(-1_100, LAST_DAY + 4)}
     clock = [f"{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}" for second in range(86_400)]
     number = 0

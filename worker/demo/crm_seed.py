@@ -1,4 +1,4 @@
-"""What both sandbox CRMs hold before the demo begins: most of our accounts, and some nobody told us about."""
+"""The first records of both sandbox CRMs: most accounts of the product, and companies it does not know."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from worker.demo.names import companies
 from worker.demo.staff import SELLERS, STAFF
 
 _STRANGERS = 24
-"""Companies that are in the CRMs only."""
+"""Companies that only the CRMs hold."""
 
 _IN_CRM = {"paying": 0.98, "other": 0.88}
 _SITES = ("https://www.{}", "https://{}/", "http://{}", "www.{}", "{}")
@@ -47,7 +47,7 @@ _DEALS = (
     ("hobby", 3, "Closed Lost", "closedlost"),
 )
 _TWICE = "ripening"
-"""One account of this persona is in both CRMs twice, as happens after a trade fair."""
+"""One account of this persona has two records in both CRMs, as a trade fair may leave behind."""
 
 _REF = {colleague.email: colleague.ref for colleague in STAFF}
 
@@ -55,12 +55,12 @@ _REF = {colleague.email: colleague.ref for colleague in STAFF}
 def crm_seed(company: Company, seed: int) -> dict[str, Any]:
     """The seed file of both sandboxes: ``{"salesforce": {...}, "hubspot": {...}}``, the same for the same company.
 
-    Owners are the colleagues whom accounts and queues name, one of them inactive. Neither CRM has our ids yet:
-    accounts are found by their domains, one of which two records share.
+    Owners are the colleagues whom accounts and queues name, one of them inactive. Neither CRM holds account ids yet:
+    records match by domain, and two records share one domain.
     """
     people = [life for life in company.accounts if not life.internal]
     strangers = _strangers(company, seed)
-    chance = Random(f"{seed}/crm")  # noqa: S311 - a story, not a secret
+    chance = Random(f"{seed}/crm")  # noqa: S311 - sample data, not a secret
     doubled = next((life for life in people if life.persona == _TWICE), people[0])
     deals = list(_deals(people, doubled))
     involved = {life.account_id for life, _, _ in deals} | {doubled.account_id}
@@ -71,7 +71,7 @@ def crm_seed(company: Company, seed: int) -> dict[str, Any]:
 
 
 def _known(people: Sequence[Life], involved: set[str], chance: Random) -> list[Life]:
-    """Who made it into one CRM: nearly every customer, most others, and everybody in a deal."""
+    """The accounts that one CRM holds: nearly every paying one, most others, and every one with a deal."""
     known = []
     for life in people:
         paying = life.plan is not None and life.plan.plan in {"pro", "enterprise"}
@@ -90,7 +90,7 @@ def _deals(people: Sequence[Life], doubled: Life) -> Iterator[tuple[Life, str, s
 
 def _strangers(company: Company, seed: int) -> list[tuple[str, str, str]]:
     taken = {life.domain for life in company.accounts}
-    made = companies(Random(f"{seed}/strangers"))  # noqa: S311 - a story, not a secret
+    made = companies(Random(f"{seed}/strangers"))  # noqa: S311 - sample data, not a secret
     found: list[tuple[str, str, str]] = []
     while len(found) < _STRANGERS:
         name, domain, industry = next(made)
@@ -100,7 +100,7 @@ def _strangers(company: Company, seed: int) -> list[tuple[str, str, str]]:
 
 
 def _owner_ref(life: Life, chance: Random) -> str:
-    """Every record has an owner, also where our product data names none."""
+    """The owner of a record: that of the product data, else a random seller."""
     return f"@{_REF[life.owner or chance.choice(SELLERS)]}"
 
 

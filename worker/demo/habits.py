@@ -1,4 +1,4 @@
-"""What lives are put together from: people, plans, milestones, opinions and troubles."""
+"""The parts of an account's life: members, plans, milestones, survey answers, tickets and single events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ROLES = ("analyst", "manager", "engineer", "marketer", "finance")
 
 
 def gather(life: Life, chance: Random, number: int, *, until: int = 0, rate: float = 0.45, roles: int = 1) -> None:
-    """``number`` members, the founder first, the others joining between the start and ``until``."""
+    """Add ``number`` members: the founder first, the others join between the first day and ``until``."""
     span = max(1, until - life.created)
     joins = sorted([life.created] + [life.created + int(span * chance.random() ** 1.5) for _ in range(number - 1)])
     kinds = chance.sample(_ROLES, roles)
@@ -39,13 +39,13 @@ def gather(life: Life, chance: Random, number: int, *, until: int = 0, rate: flo
 
 
 def reach(life: Life, chance: Random, reached: int, by: tuple[int, ...] = (2, 5, 9, 12)) -> None:
-    """The first ``reached`` milestones, each around its day."""
+    """Set the first ``reached`` milestones, each near its day of ``by``."""
     for name, day in list(zip(_MILESTONES, by, strict=True))[:reached]:
         life.milestones[name] = min(LAST_DAY, life.created + max(0, day + chance.randint(-2, 1)))
 
 
 def trial(life: Life, then: str | None, seats: int = FREE_SEATS, days: int = TRIAL_DAYS) -> None:
-    """A trial from the first day, and after it the plan ``then`` (None: nothing more)."""
+    """Add a trial from the first day, and after it the plan ``then`` (None: no plan)."""
     end = life.created + days
     life.terms.append(Term("trial", life.created, end, TRIAL_SEATS))
     if then == "free":
@@ -55,7 +55,7 @@ def trial(life: Life, then: str | None, seats: int = FREE_SEATS, days: int = TRI
 
 
 def paid(life: Life, plan: str, seats: int, start: int, *, cancelled: int | None = None) -> None:
-    """Annual terms one after another; a cancelled account's last term still runs to its end or stops at once."""
+    """Add annual terms from ``start`` on; the last one ends on the day ``cancelled``."""
     while start <= LAST_DAY:
         end = start + 365
         if cancelled is not None and cancelled < end:
@@ -66,7 +66,7 @@ def paid(life: Life, plan: str, seats: int, start: int, *, cancelled: int | None
 
 
 def answer(life: Life, chance: Random, mean: float, share: float = 0.55) -> None:
-    """NPS answers of the last year, most of them by those who like to answer."""
+    """Add NPS answers of the last 300 days; each member answers with half the probability ``share``."""
     for index, member in enumerate(life.members):
         if chance.random() < share / 2:
             day = chance.randint(max(member.joined, -300), 0)
@@ -74,19 +74,19 @@ def answer(life: Life, chance: Random, mean: float, share: float = 0.55) -> None
 
 
 def ask_for_help(life: Life, chance: Random, number: int, urgent: float = 0.1) -> None:
-    """``number`` tickets, some of them urgent, each closed within a week."""
+    """Add ``number`` tickets, a share ``urgent`` of them urgent, each closed within a week."""
     for _ in range(number):
         opened = chance.randint(max(life.created, -200), LAST_DAY)
         life.tickets.append((opened, opened + chance.randint(0, 6), "urgent" if chance.random() < urgent else "normal"))
 
 
 def look_at_prices(life: Life, chance: Random, times: int, within: int = 6) -> None:
-    """The founder or the second member opens the pricing page, ``times`` times within so many days."""
+    """The founder or the second member opens the pricing page ``times`` times in the last ``within`` days."""
     for _ in range(times):
         life.happenings.append(Happening(-chance.randint(0, within), "Pricing Viewed", chance.randrange(2)))
 
 
 def hit_the_limit(life: Life, chance: Random, people: int, times: int, within: int = 12) -> None:
-    """The first ``people`` members run into a limit, in turn."""
+    """The first ``people`` members reach a limit in turn, ``times`` times in the last ``within`` days."""
     for n in range(times):
         life.happenings.append(Happening(-chance.randint(0, within), "Limit Reached", n % max(1, people)))

@@ -1,4 +1,4 @@
-"""The life of one demo account: who joined when, which plan it had, how busy it was. Days count from as_of, day 0."""
+"""The life of one demo account: members, plans and level of activity by day. Day 0 is the day of as_of."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 LAST_DAY = 4
-"""The story goes on for some days after as_of, so that moving on brings news."""
+"""Data goes on for this many days after as_of, so that a later run finds new data."""
 
 Curve = tuple[tuple[int, float], ...]
 """Points of (day, level of activity), joined by straight lines; flat outside."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Member:
-    """One user of an account. ``rate`` is the share of workdays it comes on at level 1, ``busy`` about
-    how many things it does then."""
+    """One user of an account.
+
+    ``rate`` is the share of workdays with use at level 1, ``busy`` the mean number of events on such a day.
+    """
 
     user_id: str
     given: str
@@ -33,7 +35,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A stretch on one plan. ``end`` is None for open-ended ones and may lie in the future; ``cancelled`` is a day."""
+    """A term of one plan. ``end`` is None for an open-ended term and may lie in the future; ``cancelled`` is a day."""
 
     plan: str
     start: int
@@ -45,16 +47,16 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """Something that a member did on one day, besides the everyday."""
+    """One event of a member on one day, apart from everyday use."""
 
     day: int
     event: str
     member: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Life:
-    """Everything one account does; rows are made of it later."""
+    """Everything that the rows of one account are made of."""
 
     account_id: str
     name: str
@@ -69,9 +71,9 @@ class Life:
     csm: str | None
     internal: bool = False
     start_known: bool = True
-    """False: taken over from an older system, without the day it began."""
+    """False: migrated from an older system without its first day."""
     seats_agreed: bool = True
-    """False: a contract on a handshake, for which nobody wrote down how many seats."""
+    """False: an old contract without a number of seats."""
     deleted: int | None = None
     members: list[Member] = field(default_factory=list)
     terms: list[Term] = field(default_factory=list)
@@ -83,7 +85,7 @@ class Life:
     tickets: list[tuple[int, int | None, str]] = field(default_factory=list)
     """(opened, closed, severity)."""
     late_invoice: int | None = None
-    """The day an invoice fell due that nobody paid."""
+    """The due day of an invoice that stays unpaid."""
 
     @property
     def plan(self) -> Term | None:
@@ -93,7 +95,7 @@ class Life:
 
 
 def level(curve: Sequence[tuple[int, float]], day: int) -> float:
-    """How busy the account is on ``day``."""
+    """The level of activity on ``day``."""
     if day <= curve[0][0]:
         return curve[0][1]
     for (start, low), (end, high) in pairwise(curve):

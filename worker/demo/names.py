@@ -1,4 +1,4 @@
-"""Names of companies and people that belong to nobody. Domains end in .example, which can never be registered."""
+"""Made-up names of companies and people. Domains end in .example, which cannot be registered (RFC 2606)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _FAMILY = _words(
 
 
 def companies(chance: Random) -> Iterator[tuple[str, str, str]]:
-    """Endless (name, domain, industry), no name twice."""
+    """Endless (name, domain, industry), each name once."""
     taken: set[str] = set()
     for attempt in count():
         industry = chance.choice(INDUSTRIES)

@@ -1,4 +1,4 @@
-"""The kinds of accounts a product-led company has, and the life each of them leads."""
+"""The kinds of accounts that a product-led company has: each function fills the life of one account."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Persona = Callable[[Life, Random], None]
 
 
 def activating(life: Life, chance: Random) -> None:
-    """A trial that works out: milestones in time, colleagues join."""
+    """A successful trial: milestones in time, colleagues join."""
     gather(life, chance, chance.randint(3, 7), until=min(LAST_DAY, life.created + 20), rate=0.6)
     reach(life, chance, 4)
     life.curve = ((life.created, 0.7), (life.created + 14, 1.1))
@@ -46,7 +46,7 @@ def activating(life: Life, chance: Random) -> None:
 
 
 def stalling(life: Life, chance: Random) -> None:
-    """A trial that began well and then got stuck: people still come by, nothing moves."""
+    """A trial that stalled after a good start: members still use it, no milestone follows."""
     gather(life, chance, chance.randint(1, 4), until=life.created + 8, rate=0.5)
     reach(life, chance, chance.choice((0, 1, 1, 2, 2)))
     life.curve = ((life.created, 0.9), (life.created + 7, 0.45))
@@ -55,7 +55,7 @@ def stalling(life: Life, chance: Random) -> None:
 
 
 def stuck_now(life: Life, chance: Random) -> None:
-    """Invited and imported in time, still comes by every day, and is about to miss the third step for good."""
+    """Invited and imported in time, used every day, about to miss the third milestone."""
     gather(life, chance, chance.randint(2, 4), until=life.created + 8, rate=0.7)
     reach(life, chance, 2, by=(2, 5, 9, 12))
     life.curve = ((life.created, 0.9),)
@@ -63,7 +63,7 @@ def stuck_now(life: Life, chance: Random) -> None:
 
 
 def vanishing(life: Life, chance: Random) -> None:
-    """Signed up, looked around, never came back."""
+    """Signed up and stopped within days."""
     gather(life, chance, chance.randint(1, 2), until=life.created + 2, rate=0.5)
     reach(life, chance, chance.choice((0, 0, 1)), by=(1, 2, 3, 4))
     life.curve = ((life.created, 0.9), (life.created + 3, 0.0))
@@ -71,7 +71,7 @@ def vanishing(life: Life, chance: Random) -> None:
 
 
 def slow(life: Life, chance: Random) -> None:
-    """Gets there, but late: the last milestone is only days old and the next is overdue."""
+    """Late: the last milestone is days old and the next one is overdue."""
     gather(life, chance, chance.randint(2, 4), until=life.created + 10, rate=0.5)
     life.milestones[INVITED] = life.created + chance.randint(2, 5)
     life.milestones[IMPORTED] = min(-1, max(life.created + 6, -chance.randint(1, 5)))
@@ -91,7 +91,7 @@ def fresh(life: Life, chance: Random) -> None:
 
 
 def hobby(life: Life, chance: Random) -> None:
-    """Free and content: one to three people, a little every week."""
+    """Free, one to three members, light use every week."""
     gather(life, chance, chance.randint(1, 3), until=life.created + 40, rate=0.35)
     reach(life, chance, 4)
     life.curve = ((life.created, 0.7), (-20, chance.uniform(0.5, 0.8)))
@@ -99,7 +99,7 @@ def hobby(life: Life, chance: Random) -> None:
 
 
 def ripening(life: Life, chance: Random) -> None:
-    """Free, fits, uses every seat, and somebody keeps opening the pricing page."""
+    """Free, fits the ideal customer, uses every seat, opens the pricing page often."""
     gather(life, chance, chance.choice((4, 5, 5)), until=min(-20, life.created + 60), rate=0.75)
     reach(life, chance, 4)
     life.curve = ((life.created, 0.6), (-40, 0.8), (-5, 1.3))
@@ -110,7 +110,7 @@ def ripening(life: Life, chance: Random) -> None:
 
 
 def asking(life: Life, chance: Random) -> None:
-    """Asked to talk to sales this week, perhaps only later today."""
+    """Asked to talk to sales this week, perhaps later on day 0."""
     gather(life, chance, chance.randint(2, 5), until=-10, rate=0.6)
     reach(life, chance, 4)
     life.curve = ((life.created, 0.6), (0, 1.0))
@@ -120,7 +120,7 @@ def asking(life: Life, chance: Random) -> None:
 
 
 def quiet(life: Life, chance: Random) -> None:
-    """Free, and nobody has been there for months."""
+    """Free, without use for months."""
     gather(life, chance, chance.randint(1, 2), until=life.created + 10, rate=0.4)
     reach(life, chance, chance.choice((1, 2, 2)), by=(2, 4, 8, 12))
     life.curve = ((life.created, 0.6), (life.created + 30, 0.1), (life.created + 40, 0.0))
@@ -139,7 +139,7 @@ def _customer(life: Life, chance: Random, people: int, seats: int, roles: int = 
 
 
 def steady(life: Life, chance: Random) -> None:
-    """Pays, uses, stays."""
+    """Paying, with steady use."""
     people = chance.randint(5, 14)
     _customer(life, chance, people, round(people / chance.uniform(0.55, 0.8)))
     life.curve = ((life.created, 0.6), (life.created + 60, chance.uniform(0.9, 1.1)))
@@ -147,7 +147,7 @@ def steady(life: Life, chance: Random) -> None:
 
 
 def growing(life: Life, chance: Random) -> None:
-    """Grows into its seat limit: new colleagues every month, and lately the limit is in the way."""
+    """Grows towards its seat limit: new members every month, who now reach the limit."""
     seats = chance.choice((8, 10, 12, 15, 20))
     people = seats - chance.randint(0, max(1, seats // 10))
     _customer(life, chance, people, seats)
@@ -160,7 +160,7 @@ def growing(life: Life, chance: Random) -> None:
 
 
 def outgrowing(life: Life, chance: Random) -> None:
-    """Had seats to spare until these days, when a few new colleagues take the last ones."""
+    """Had spare seats until this week, when new members take the last ones."""
     seats = chance.choice((10, 12, 14))
     _customer(life, chance, seats - 1, seats)
     newcomers = seats // 4
@@ -174,7 +174,7 @@ def outgrowing(life: Life, chance: Random) -> None:
 
 
 def new_team(life: Life, chance: Random) -> None:
-    """A second and third department has begun to use the product."""
+    """A second and a third department start to use the product."""
     people = chance.randint(8, 14)
     _customer(life, chance, people, round(people / 0.65), roles=3)
     for member in life.members[people // 2 :]:
@@ -184,7 +184,7 @@ def new_team(life: Life, chance: Random) -> None:
 
 
 def fading(life: Life, chance: Random) -> None:
-    """Less every week: the champion went, the others follow."""
+    """Declining use: the champion left and the others follow."""
     people = chance.randint(5, 12)
     _customer(life, chance, people, round(people / chance.uniform(0.6, 0.9)))
     turn = -chance.randint(40, 75)
@@ -197,7 +197,7 @@ def fading(life: Life, chance: Random) -> None:
 
 
 def solo(life: Life, chance: Random) -> None:
-    """Looks fine, but one person does nearly everything."""
+    """Steady use, nearly all of it by one member."""
     people = chance.randint(5, 8)
     _customer(life, chance, people, people + 1, rate=0.08)
     life.members[0].rate, life.members[0].busy = 0.9, 6.0
@@ -206,13 +206,13 @@ def solo(life: Life, chance: Random) -> None:
 
 
 def late_payer(life: Life, chance: Random) -> None:
-    """Uses the product well and does not pay for it."""
+    """Steady use with an unpaid invoice."""
     steady(life, chance)
     life.late_invoice = -chance.choice((13, 14, 15, 16, 17, 25, 40))
 
 
 def comeback(life: Life, chance: Random) -> None:
-    """Was nearly gone for two months, and is back."""
+    """Nearly without use for months, then active again."""
     people = chance.randint(5, 10)
     _customer(life, chance, people, round(people / 0.75))
     away = -chance.randint(110, 160)
@@ -222,7 +222,7 @@ def comeback(life: Life, chance: Random) -> None:
 
 
 def churned(life: Life, chance: Random) -> None:
-    """Faded out and cancelled."""
+    """Declined and cancelled."""
     people = chance.randint(3, 8)
     cancelled = -chance.randint(5, 150)
     gather(life, chance, people, until=life.created + 60)
@@ -241,7 +241,7 @@ def renewing(life: Life, chance: Random) -> None:
 
 
 def handshake(life: Life, chance: Random) -> None:
-    """An old contract in which nobody wrote down the seats, so too little is known for a health score."""
+    """An old contract without seats, so that too little is known for a health score."""
     steady(life, chance)
     life.start_known = chance.random() < 0.4
     life.seats_agreed = False

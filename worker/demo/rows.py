@@ -1,4 +1,4 @@
-"""The rows of every table but events, out of the lives of all accounts."""
+"""Makes the rows of every table except events from the lives of all accounts."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _JOINED_SECOND = 31_500
 
 
 class Calendar:
-    """Turns the story's days into moments. Day 0 is the UTC day of as_of."""
+    """Turns days of a life into timestamps. Day 0 is the UTC day of as_of."""
 
     def __init__(self, as_of: datetime) -> None:
-        self._zero = datetime(as_of.year, as_of.month, as_of.day)  # noqa: DTZ001 - the file's clock has no zone: UTC
+        self._zero = datetime(as_of.year, as_of.month, as_of.day)  # noqa: DTZ001 - timestamps of the file are UTC without a zone
 
     def at(self, day: int | None, second: int = 0) -> datetime | None:
-        """The moment, without a zone as DuckDB stores it, or None for no day."""
+        """The timestamp in UTC without a zone, as DuckDB stores it; None for no day."""
         return None if day is None else self._zero + timedelta(days=day, seconds=second)
 
     def date(self, day: int) -> date:
@@ -33,7 +33,7 @@ class Calendar:
 
     @property
     def weekday(self) -> int:
-        """Of day 0, Monday is 0."""
+        """The weekday of day 0; Monday is 0."""
         return self._zero.weekday()
 
 
@@ -68,7 +68,7 @@ def memberships(lives: Sequence[Life], when: Calendar) -> Iterator[Row]:
 
 
 def invites(lives: Sequence[Life], when: Calendar) -> Iterator[Row]:
-    """One accepted invite for every member who was not first, and a few nobody answered."""
+    """One accepted invite for every member who joined after the first invite, and one open invite per account."""
     for life in lives:
         first = life.milestones.get(INVITED)
         if first is None:
@@ -106,7 +106,7 @@ def subscriptions(lives: Sequence[Life], when: Calendar) -> Iterator[Row]:
 
 
 def invoices(lives: Sequence[Life], when: Calendar) -> Iterator[Row]:
-    """A monthly invoice while a paid term runs, paid some days after it is due; except the one that is not."""
+    """Monthly invoices of paid terms, paid within days of their due day; from ``late_invoice`` on they stay unpaid."""
     for life in lives:
         number = 0
         for term in life.terms:
@@ -137,7 +137,7 @@ def tickets(lives: Sequence[Life], when: Calendar) -> Iterator[Row]:
 
 
 def usage_limits(lives: Sequence[Life], _: Calendar) -> Iterator[Row]:
-    """Seats as they stand on day 0."""
+    """Used and contracted seats on day 0."""
     for life in lives:
         if life.plan is not None and life.seats_agreed:
             used = sum(m.joined <= 0 and (m.left is None or m.left > 0) for m in life.members)

@@ -1,4 +1,4 @@
-"""The people of the demo company's own sales and customer success teams."""
+"""The sales and customer success teams of the demo company."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Colleague:
-    """Someone who owns records in the CRMs. ``ref`` is a word to point at the person with."""
+    """An owner of records in the CRMs. ``ref`` is the reference of the person in the seed file."""
 
     ref: str
     email: str

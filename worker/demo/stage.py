@@ -1,4 +1,4 @@
-"""The demo's stage: a project folder like a user's own, and the two sandbox CRMs it talks to."""
+"""Prepares the demo: a project folder like that of a user, and the two sandbox CRMs it writes to."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STOP_S = 10.0
 
 
 def build_stage(folder: Path, accounts: int, seed: int, as_of: datetime) -> Company:
-    """A project in ``folder`` with a company's data in it, and beside it what the CRMs hold at first.
+    """Write a project with the data of a company into ``folder``, and the seed file of the CRMs.
 
     Replaces an earlier demo there; raises `Refused` when the folder holds anything else.
     """
@@ -35,10 +35,10 @@ def build_stage(folder: Path, accounts: int, seed: int, as_of: datetime) -> Comp
 
 
 def make_room(folder: Path) -> None:
-    """Replace an earlier demo; never touch a folder that holds anything else."""
+    """Make ``folder`` an empty demo folder; raises `Refused` when it holds anything but an earlier demo."""
     if folder.exists() and any(folder.iterdir()):
         if not (folder / _MARK).exists():
-            raise Refused(f"{folder} is not empty and no demo of ours; choose another folder with --dir")
+            raise Refused(f"{folder} is not empty and holds no demo; choose another folder with --dir")
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARK).touch()
@@ -46,11 +46,11 @@ def make_room(folder: Path) -> None:
 
 @contextmanager
 def sandboxes(seed_file: Path, ports: Mapping[str, int] | None = None) -> Iterator[dict[str, dict[str, str]]]:
-    """Both sandbox CRMs in a process of their own; when it ends, ``seed_file`` holds them as they are then."""
+    """Run both sandbox CRMs in a process of their own; at its end it writes their records to ``seed_file``."""
     chosen = [word for name, port in (ports or {}).items() for word in (f"--{name}-port", str(port))]
     errors = seed_file.with_name("sandbox.log")
     with errors.open("w", encoding="utf-8") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+        process = subprocess.Popen(  # noqa: S603 - a module of this project, no shell
             [sys.executable, "-m", "connectors.sandbox", "--seed", str(seed_file), "--keep", *chosen],
             stdout=subprocess.PIPE,
             stderr=log,
@@ -67,9 +67,9 @@ def sandboxes(seed_file: Path, ports: Mapping[str, int] | None = None) -> Iterat
 
 
 def point_at(folder: Path, crms: Mapping[str, Mapping[str, str]]) -> None:
-    """Write addresses and credentials into the project's own files; nothing else tells it from a real one.
+    """Write addresses and credentials of the CRMs into the files of the project; all else is as in a real project.
 
-    The playbooks go live and act on accounts that match already, so that the first days have a story.
+    The playbooks go live and act on accounts that match already, so that the first days show tasks.
     """
     secrets = folder / ".plgsync"
     secrets.mkdir(mode=0o700, exist_ok=True)

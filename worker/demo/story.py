@@ -1,4 +1,4 @@
-"""The demo: a made-up company, two sandbox CRMs, and the main job on them, told in five short acts."""
+"""Runs the demo in five steps: a made-up company, two sandbox CRMs, and the main job on them."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ from worker.runtime.jobs import Jobs, open_jobs
 AS_OF = datetime(2026, 6, 30, 6, tzinfo=UTC)
 _SHOWN_TASKS = 3
 _FIRST_DAYS = 4
-"""Playbooks ask that something holds for up to three days, so nothing much happens on the first."""
+"""Conditions of playbooks hold for up to three days before they act, so the first day alone shows little."""
 
 
 def run_demo(folder: Path, accounts: int, seed: int, console: Console) -> None:
-    """Make the project in ``folder`` and run it: the first days, the same moment again, and one day later."""
+    """Make the project in ``folder`` and run it: the first days, the same day again, and one day later."""
     started = stopwatch()
     console.print(Rule("1  a company and two CRMs", align="left"))
     company = build_stage(folder, accounts, seed, AS_OF)
     with sandboxes(folder / SEED_FILE) as crms:
         point_at(folder, crms)
         with open_jobs(folder) as jobs:
-            _tell(console, company, jobs, crms)
+            _run_steps(console, company, jobs, crms)
         console.print(f"\n{stopwatch() - started:.1f} s in all")
-    _say_how_to_go_on(console, folder, company, crms)
+    _print_next_steps(console, folder, company, crms)
 
 
-def _tell(console: Console, company: Company, jobs: Jobs, crms: Mapping[str, Mapping[str, str]]) -> None:
+def _run_steps(console: Console, company: Company, jobs: Jobs, crms: Mapping[str, Mapping[str, str]]) -> None:
     _introduce(console, company, jobs)
     console.print(Rule("2  the fields our results need", align="left"))
     for name, connector in jobs.connectors.items():
@@ -86,7 +86,7 @@ def _print_traffic(console: Console, report: RunReport) -> None:
 
 
 def _show_top_tasks(console: Console, reports: Sequence[RunReport], crms: Mapping[str, Mapping[str, str]]) -> None:
-    """The three best PQL tasks, read back from the Salesforce sandbox as it holds them now."""
+    """Print the three highest-ranked PQL tasks as the Salesforce sandbox holds them now."""
     wanted = [
         change
         for report in reports
@@ -119,7 +119,7 @@ def _state(url: str) -> dict[str, list[dict[str, Any]]]:
     return objects
 
 
-def _say_how_to_go_on(console: Console, folder: Path, company: Company, crms: Mapping[str, Mapping[str, str]]) -> None:
+def _print_next_steps(console: Console, folder: Path, company: Company, crms: Mapping[str, Mapping[str, str]]) -> None:
     console.print(Rule("go on", align="left"))
     called = Path(sys.argv[0])
     plgsync = str(called) if called.name == "plgsync" and not shutil.which("plgsync") else "plgsync"
