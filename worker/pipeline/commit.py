@@ -29,7 +29,7 @@ def commit_run(connection: Connection, project: Project, computed: Computed, run
     for view in computed.views:
         save_view(connection, view)
     for playbook_id, playbook_run in computed.playbooks.items():
-        state.save_memberships(connection, playbook_id, playbook_run.memberships)
+        state.save_enrollments(connection, playbook_id, playbook_run.enrollments)
         state.save_playbook_run(connection, playbook_id, as_of, playbook_run.counts)
         state.save_decisions(connection, run_id, _decision_rows(playbook_run))
     withdraw_tasks(connection, _why_withdrawn(project, computed))
@@ -45,9 +45,9 @@ def _why_withdrawn(project: Project, computed: Computed) -> Callable[[str, str],
             return "" if project.left_out else "the playbook is gone"
         if modes[playbook_id] != "live":
             return f"the playbook is not live any more (mode: {modes[playbook_id]})"
-        earlier = computed.memberships.get(playbook_id, {}).get(account_id)
-        membership = computed.playbooks[playbook_id].memberships.get(account_id, earlier)
-        return "the account left the playbook before delivery" if membership and membership.phase == "out" else ""
+        earlier = computed.enrollments.get(playbook_id, {}).get(account_id)
+        enrollment = computed.playbooks[playbook_id].enrollments.get(account_id, earlier)
+        return "the account left the playbook before delivery" if enrollment and enrollment.phase == "out" else ""
 
     return why
 

@@ -20,7 +20,7 @@ from worker.planning.plan import Plan
 from worker.planning.read_crm import read_crm
 from worker.rules.actions import MakeTask
 from worker.rules.context import PlaybookRun
-from worker.rules.enrollment import Membership
+from worker.rules.enrollment import Enrollment
 from worker.scores import Scored, ScoreMemory
 from worker.settings.problems import Problem
 from worker.settings.project import Project
@@ -44,7 +44,7 @@ class Computed:
     accounts: dict[str, dict[str, Value]]
     scored: dict[str, Scored]
     playbooks: dict[str, PlaybookRun]
-    memberships: dict[str, dict[str, Membership]]
+    enrollments: dict[str, dict[str, Enrollment]]
     views: list[CrmView]
     plan: Plan
     volume: tuple[int, int]
@@ -69,7 +69,7 @@ def compute(
         refuse_going_back(connection, as_of)
         previous_volume = state.last_volume(connection)
         memories = {a: ScoreMemory.from_json(m) for a, m in state.load_memories(connection).items()}
-        memberships = state.load_memberships(connection)
+        enrollments = state.load_enrollments(connection)
         counts = {p.id: state.load_playbook_counts(connection, p.id, iso(as_of)) for p in project.playbooks}
         views = [
             load_view(connection, name, project.crm, connectors[name], iso(as_of)[:10])
@@ -82,44 +82,44 @@ def compute(
         with bound_contextvars(destination=view.name):
             read_crm(view, measured.now)
     with span("score"):
-        facts = CrmFacts(views, pql_playbooks(project), memberships)
+        facts = CrmFacts(views, pql_playbooks(project), enrollments)
         fields = {account_id: {**row, **facts.fields(account_id)} for account_id, row in measured.now.items()}
         scored = score(project, fields, measured, memories, as_of)
     with span("decide") as deciding:
-        runs = decide_all(project, fields, memberships, views, counts, as_of, resume=resume)
+        runs = decide_all(project, fields, enrollments, views, counts, as_of, resume=resume)
         deciding.note(playbooks=list(runs), decisions=sum(len(one.decisions) for one in runs.values()))
     with span("plan") as planning:
-        desired = _desired(project, fields, runs, memberships)
+        desired = _desired(project, fields, runs, enrollments)
         plan = make_plan(views, desired, iso(as_of), project.config_version, resumed=resume)
         planning.note(records=len(plan.records), tasks=len(plan.tasks))
     volume = (measured.volume.accounts, measured.volume.events)
-    return Computed(as_of, fields, scored, runs, memberships, views, plan, volume, project.refused, project.held)
+    return Computed(as_of, fields, scored, runs, enrollments, views, plan, volume, project.refused, project.held)
 
 
 def _desired(
     project: Project,
     fields: Mapping[str, Fields],
     runs: Mapping[str, PlaybookRun],
-    memberships: Mapping[str, Mapping[str, Membership]],
+    enrollments: Mapping[str, Mapping[str, Enrollment]],
 ) -> Desired:
     """What the decisions want of the CRMs.
 
     A playbook that is not live makes and closes no tasks. What a playbook has set stays set while its file is
     refused or it is off; when its file is gone, so is what it set.
     """
-    present = {playbook.id for playbook in project.playbooks} if not project.left_out else set(memberships)
+    present = {playbook.id for playbook in project.playbooks} if not project.left_out else set(enrollments)
     live = {playbook.id for playbook in project.playbooks if playbook.mode == "live"}
     current = {
         playbook_id: {
-            **memberships.get(playbook_id, {}),
-            **(runs[playbook_id].memberships if playbook_id in runs else {}),
+            **enrollments.get(playbook_id, {}),
+            **(runs[playbook_id].enrollments if playbook_id in runs else {}),
         }
         for playbook_id in present | runs.keys()
     }
     set_fields: dict[str, dict[str, Value]] = {}
     for of_accounts in current.values():
-        for account_id, membership in of_accounts.items():
-            set_fields.setdefault(account_id, {}).update(membership.fields_set)
+        for account_id, enrollment in of_accounts.items():
+            set_fields.setdefault(account_id, {}).update(enrollment.fields_set)
     actions = (action for run in runs.values() for decision in run.decisions for action in decision.actions)
     tasks = [action for action in actions if isinstance(action, MakeTask)]
     left = frozenset((p, a) for p in live for a, m in current.get(p, {}).items() if m.phase == "out")

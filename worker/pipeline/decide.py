@@ -11,7 +11,7 @@ from worker.language.values import Fields
 from worker.planning.crm_view import CrmView
 from worker.rules.context import PlaybookRun, RunContext
 from worker.rules.decide import decide
-from worker.rules.enrollment import Membership
+from worker.rules.enrollment import Enrollment
 from worker.settings.playbook import Assignee
 from worker.settings.project import Project
 
@@ -19,7 +19,7 @@ from worker.settings.project import Project
 def decide_all(
     project: Project,
     fields: Mapping[str, Fields],
-    memberships: Mapping[str, Mapping[str, Membership]],
+    enrollments: Mapping[str, Mapping[str, Enrollment]],
     views: Sequence[CrmView],
     history: Mapping[str, Sequence[Mapping[str, Any]]],
     as_of: datetime,
@@ -40,7 +40,7 @@ def decide_all(
         playbook.id: decide(
             playbook,
             fields,
-            memberships.get(playbook.id, {}),
+            enrollments.get(playbook.id, {}),
             RunContext(
                 as_of,
                 project.schedule.calendar,

@@ -9,7 +9,7 @@ from worker.language.values import Fields, tidy
 from worker.pipeline.compute import Computed
 from worker.planning.plan import NewRecord, RecordChange, TaskChange
 from worker.rules.actions import MakeTask
-from worker.rules.enrollment import Membership
+from worker.rules.enrollment import Enrollment
 from worker.settings.project import Project
 
 MATCH_FIELD = "account id"
@@ -74,11 +74,11 @@ class RunReasons:
 
 def _setters(computed: Computed) -> Mapping[tuple[str, str], tuple[str, str]]:
     """By account and our field: the playbook that sets it, and what matched when the account entered."""
-    current: dict[tuple[str, str], Membership] = {}
-    for playbook_id, members in computed.memberships.items():
+    current: dict[tuple[str, str], Enrollment] = {}
+    for playbook_id, members in computed.enrollments.items():
         current |= {(playbook_id, account_id): one for account_id, one in members.items()}
     for playbook_id, run in computed.playbooks.items():
-        current |= {(playbook_id, account_id): one for account_id, one in run.memberships.items()}
+        current |= {(playbook_id, account_id): one for account_id, one in run.enrollments.items()}
     return {
         (account_id, name): (playbook_id, one.matched)
         for (playbook_id, account_id), one in current.items()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from worker.language.values import Value
 from worker.planning.crm_view import CrmView
-from worker.rules.enrollment import Membership
+from worker.rules.enrollment import Enrollment
 from worker.store.crm import TaskRow
 
 _MOST_ADVANCED_FIRST = ("completed", "in_progress", "open", "deleted")
@@ -18,17 +18,17 @@ class CrmFacts:
     """The views of all CRMs, indexed once for a run.
 
     ``pql_playbooks`` are the playbooks whose tasks tell whether a rep works a PQL (``crm.task_status``);
-    ``memberships`` say by playbook and account which entry is the newest.
+    ``enrollments`` say by playbook and account which entry is the newest.
     """
 
     def __init__(
         self,
         views: Sequence[CrmView],
         pql_playbooks: frozenset[str],
-        memberships: Mapping[str, Mapping[str, Membership]],
+        enrollments: Mapping[str, Mapping[str, Enrollment]],
     ) -> None:
         self._views = views
-        self._memberships = memberships
+        self._enrollments = enrollments
         self._open = {
             view.name: {deal.record_id for deal in view.deals.values() if deal.open and not deal.deleted}
             for view in views
@@ -84,9 +84,9 @@ class CrmFacts:
 
     def _entered(self, row: TaskRow) -> datetime:
         """When the entry began that a task is of."""
-        membership = self._memberships.get(row.playbook_id, {}).get(row.account_id)
-        since = membership.entry - row.entry if membership else 0
-        entries = membership.entries if membership else ()
+        enrollment = self._enrollments.get(row.playbook_id, {}).get(row.account_id)
+        since = enrollment.entry - row.entry if enrollment else 0
+        entries = enrollment.entries if enrollment else ()
         return entries[-1 - since] if 0 <= since < len(entries) else datetime.min.replace(tzinfo=UTC)
 
 

@@ -64,7 +64,7 @@ def explain(
     """
     with engine.begin() as connection:
         memories = state.load_memories(connection)
-        memberships = state.load_memberships(connection)
+        enrollments = state.load_enrollments(connection)
         views = [
             load_view(connection, name, project.crm, connectors[name], f"{as_of:%Y-%m-%d}")
             for name in project.crm.destinations
@@ -73,7 +73,7 @@ def explain(
     memory = ScoreMemory.from_json(memories[account_id]) if account_id in memories else ScoreMemory()
     if memory.as_of is not None and memory.as_of > as_of:
         memory = ScoreMemory()
-    crm = CrmFacts(views, pql_playbooks(project), memberships).fields(account_id)
+    crm = CrmFacts(views, pql_playbooks(project), enrollments).fields(account_id)
     fields = {account_id: {**measured.now[account_id], **crm}}
     scored = score(project, fields, measured, {account_id: memory}, as_of)[account_id]
     crms = standings(engine, views, account_id)
@@ -84,7 +84,7 @@ def explain(
         fields[account_id],
         scored,
         tuple(
-            explain_playbook(playbook, fields[account_id], memberships.get(playbook.id, {}).get(account_id), as_of)
+            explain_playbook(playbook, fields[account_id], enrollments.get(playbook.id, {}).get(account_id), as_of)
             for playbook in project.playbooks
         ),
         crms,

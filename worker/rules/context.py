@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from worker.rules.actions import Action
-from worker.rules.enrollment import Event, Membership
+from worker.rules.enrollment import Enrollment, Event
 from worker.settings.playbook_steps import Assignee
 from worker.settings.schedule import Calendar
 
@@ -49,7 +49,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class PlaybookRun:
-    """One run of one playbook. ``memberships`` holds only those to be stored anew.
+    """One run of one playbook. ``enrollments`` holds only those to be stored anew.
 
     ``counts`` has one number per event and per phase and, among others, ``blocked_missing`` (not decided because
     something is unknown; ``blocked`` says what), ``repeat`` (too soon to enter again) and ``preview`` (tasks not
@@ -57,7 +57,7 @@ class PlaybookRun:
     """
 
     decisions: tuple[Decision, ...]
-    memberships: Mapping[str, Membership]
+    enrollments: Mapping[str, Enrollment]
     counts: Mapping[str, int]
     blocked: Mapping[str, int]
     paused: str | None = None

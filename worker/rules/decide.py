@@ -14,7 +14,7 @@ from worker.rules.because import failed_text, matched_text, missing_names
 from worker.rules.breaker import why_to_pause
 from worker.rules.context import PlaybookRun, RunContext
 from worker.rules.decision_log import NEW, Verdicts
-from worker.rules.enrollment import Arm, Membership
+from worker.rules.enrollment import Arm, Enrollment
 from worker.rules.program import Branch, compile_steps
 from worker.rules.rank import rank_of
 from worker.rules.steps import Progress, Scene, go_on
@@ -27,21 +27,21 @@ _GONE = "no longer in the product data"
 def decide(
     playbook: Playbook,
     accounts: Mapping[str, Fields],
-    memberships: Mapping[str, Membership],
+    enrollments: Mapping[str, Enrollment],
     context: RunContext,
 ) -> PlaybookRun:
     """Run one playbook as of one moment. Nothing given is changed, so this serves previews as well.
 
     Applying the result and deciding again as of the same moment does nothing more. Raises ValueError when a
-    membership has been decided on as of a later moment. ``accounts`` are all there are: an account that has a
-    membership and is not among them no longer exists, and leaves.
+    enrollment has been decided on as of a later moment. ``accounts`` are all there are: an account that has a
+    enrollment and is not among them no longer exists, and leaves.
     """
     if playbook.mode == "off":
         return PlaybookRun((), {}, {}, {})
-    run = _Run(playbook, accounts, memberships, context)
+    run = _Run(playbook, accounts, enrollments, context)
     for account_id in sorted(accounts):
         run.observe(account_id)
-    for account_id in sorted(memberships.keys() - accounts.keys()):
+    for account_id in sorted(enrollments.keys() - accounts.keys()):
         run.miss(account_id)
     run.admit()
     return run.result()
@@ -52,7 +52,7 @@ class _Candidate:
     """An account that is to enter if there is room."""
 
     account_id: str
-    membership: Membership
+    enrollment: Enrollment
     rank: float
     fresh: bool
 
@@ -64,13 +64,13 @@ class _Run:
         self,
         playbook: Playbook,
         accounts: Mapping[str, Fields],
-        memberships: Mapping[str, Membership],
+        enrollments: Mapping[str, Enrollment],
         context: RunContext,
     ) -> None:
         self._playbook, self._accounts, self._context = playbook, accounts, context
         self._live = playbook.mode == "live"
         # What a preview remembered ends when the playbook goes live; what was live survives a preview unchanged.
-        self._before = {a: m for a, m in memberships.items() if m.live or not self._live}
+        self._before = {a: m for a, m in enrollments.items() if m.live or not self._live}
         self._first = not (any(m.live for m in self._before.values()) or any(map(self._counts_here, context.history)))
         self._first &= self._live or not self._before
         self._verdicts = Verdicts(playbook.id, self._before, context.as_of, live=self._live)
@@ -87,90 +87,90 @@ class _Run:
 
     def observe(self, account_id: str) -> None:
         """Move one account as far as it can move by itself; those that are to enter become candidates."""
-        membership, as_of = self._before.get(account_id, NEW), self._context.as_of
-        if membership.last_as_of is not None and membership.last_as_of > as_of:
-            raise ValueError(f"playbook {self._playbook.id} has decided as of {membership.last_as_of}, after {as_of}")
-        done = membership.last_as_of == as_of
-        if done and membership.phase in {"in", "out"}:
+        enrollment, as_of = self._before.get(account_id, NEW), self._context.as_of
+        if enrollment.last_as_of is not None and enrollment.last_as_of > as_of:
+            raise ValueError(f"playbook {self._playbook.id} has decided as of {enrollment.last_as_of}, after {as_of}")
+        done = enrollment.last_as_of == as_of
+        if done and enrollment.phase in {"in", "out"}:
             return
         fields = self._accounts[account_id]
         truths = transitions.look(self._playbook, fields)
-        if transitions.goal_reached(membership, self._playbook, fields, as_of):
+        if transitions.goal_reached(enrollment, self._playbook, fields, as_of):
             because = matched_text(self._playbook.goal.when, fields) if self._playbook.goal else ""
-            membership = replace(membership, goal_at=as_of, last_as_of=as_of)
+            enrollment = replace(enrollment, goal_at=as_of, last_as_of=as_of)
             self._verdicts.happened(account_id, "goal", because)
-        if membership.phase == "in":
-            self._inside(account_id, membership, truths)
+        if enrollment.phase == "in":
+            self._inside(account_id, enrollment, truths)
         else:
-            self._outside(account_id, membership, truths)
+            self._outside(account_id, enrollment, truths)
 
-    def _inside(self, account_id: str, membership: Membership, truths: Truths) -> None:
+    def _inside(self, account_id: str, enrollment: Enrollment, truths: Truths) -> None:
         as_of, fields = self._context.as_of, self._accounts[account_id]
         if truths.ends:
             self._verdicts.happened(
-                account_id, "left", self._why_left(truths, fields), self._closing(account_id, membership)
+                account_id, "left", self._why_left(truths, fields), self._closing(account_id, enrollment)
             )
-            self._verdicts.keep(account_id, transitions.leave(membership, truths, as_of))
+            self._verdicts.keep(account_id, transitions.leave(enrollment, truths, as_of))
             return
-        progress = go_on(self._scene(account_id), membership)
+        progress = go_on(self._scene(account_id), enrollment)
         if progress.unknown:
-            self._verdicts.block(self._unknown_branch(progress.membership, fields))
+            self._verdicts.block(self._unknown_branch(progress.enrollment, fields))
         if progress.stopped:
             self._verdicts.happened(account_id, "stopped", "the steps were edited; this account cannot go on in them")
         if progress.moved:
             self._verdicts.happened(account_id, "stepped", "the wait is over", progress.actions)
             self._note_open(account_id, progress)
-        now = progress.membership
-        self._verdicts.keep(account_id, now if now == membership else replace(now, last_as_of=as_of))
+        now = progress.enrollment
+        self._verdicts.keep(account_id, now if now == enrollment else replace(now, last_as_of=as_of))
 
     def miss(self, account_id: str) -> None:
         """Let an account out that the product data no longer has; its untouched tasks are closed."""
-        membership = self._before.get(account_id, NEW)
-        if membership.phase == "out":
+        enrollment = self._before.get(account_id, NEW)
+        if enrollment.phase == "out":
             return
-        if membership.phase == "in":
-            self._verdicts.happened(account_id, "left", _GONE, self._closing(account_id, membership))
-        elif membership.phase == "queued":
+        if enrollment.phase == "in":
+            self._verdicts.happened(account_id, "left", _GONE, self._closing(account_id, enrollment))
+        elif enrollment.phase == "queued":
             self._verdicts.happened(account_id, "dropped", _GONE)
-        self._verdicts.keep(account_id, transitions.vanish(membership, self._context.as_of))
+        self._verdicts.keep(account_id, transitions.vanish(enrollment, self._context.as_of))
 
-    def _closing(self, account_id: str, membership: Membership) -> tuple[CloseTasks, ...]:
-        closes = self._closes and membership.arm == "treated" and membership.entry > 0
-        return (CloseTasks(self._playbook.id, account_id, membership.entry),) if closes else ()
+    def _closing(self, account_id: str, enrollment: Enrollment) -> tuple[CloseTasks, ...]:
+        closes = self._closes and enrollment.arm == "treated" and enrollment.entry > 0
+        return (CloseTasks(self._playbook.id, account_id, enrollment.entry),) if closes else ()
 
-    def _outside(self, account_id: str, membership: Membership, truths: Truths) -> None:
+    def _outside(self, account_id: str, enrollment: Enrollment, truths: Truths) -> None:
         as_of, fields = self._context.as_of, self._accounts[account_id]
-        if truths.starts is None and membership.armed and self._may_ever(membership):
+        if truths.starts is None and enrollment.armed and self._may_ever(enrollment):
             self._verdicts.block(self._unknown_start(fields))
         if self._first and truths.starts is True and self._playbook.repeat.already_matching == "ignore":
             self._verdicts.happened(account_id, "already_matching", matched_text(self._playbook.when.enters, fields))
-            self._verdicts.keep(account_id, transitions.note(membership, as_of))
+            self._verdicts.keep(account_id, transitions.note(enrollment, as_of))
             return
-        if not self._may_ever(membership):
-            self._verdicts.keep(account_id, membership)
+        if not self._may_ever(enrollment):
+            self._verdicts.keep(account_id, enrollment)
             return
-        now = transitions.approach(membership, truths, as_of)
-        if membership.phase == "queued" and now.phase == "out":
+        now = transitions.approach(enrollment, truths, as_of)
+        if enrollment.phase == "queued" and now.phase == "out":
             self._verdicts.happened(account_id, "dropped", "no longer matches")
         self._verdicts.keep(account_id, now)
         if truths.starts is True:
             self._consider(account_id, now)
 
-    def _consider(self, account_id: str, membership: Membership) -> None:
+    def _consider(self, account_id: str, enrollment: Enrollment) -> None:
         """Make an account that matches a candidate, unless it is too soon."""
-        if membership.phase == "pending":
-            if not transitions.has_held(membership, self._playbook.when.for_):
+        if enrollment.phase == "pending":
+            if not transitions.has_held(enrollment, self._playbook.when.for_):
                 return
-            if not transitions.may_enter_again(membership, self._playbook.repeat, self._context.as_of):
+            if not transitions.may_enter_again(enrollment, self._playbook.repeat, self._context.as_of):
                 self._verdicts.too_soon()
                 return
-        elif membership.phase != "queued":
+        elif enrollment.phase != "queued":
             return
-        rank, fresh = self._rank(self._accounts[account_id]), membership.phase == "pending"
-        self._candidates.append(_Candidate(account_id, membership, rank, fresh))
+        rank, fresh = self._rank(self._accounts[account_id]), enrollment.phase == "pending"
+        self._candidates.append(_Candidate(account_id, enrollment, rank, fresh))
 
-    def _may_ever(self, membership: Membership) -> bool:
-        return not (self._playbook.repeat.once and membership.entries)
+    def _may_ever(self, enrollment: Enrollment) -> bool:
+        return not (self._playbook.repeat.once and enrollment.entries)
 
     # -------------------------------------------------------------------- all candidates together
 
@@ -187,7 +187,7 @@ class _Run:
                 self._verdicts.note(account_id, "matched")
             if in_holdout(self._playbook, account_id):
                 self._enter(candidate, "held_out")
-            elif room.take(self._owners_on_entry(account_id, candidate.membership)):
+            elif room.take(self._owners_on_entry(account_id, candidate.enrollment)):
                 self._enter(candidate, "treated")
             else:
                 self._wait_for_room(candidate)
@@ -202,34 +202,34 @@ class _Run:
     def _taken_before(self) -> Iterator[Counter[str]]:
         """The tasks, by person, of each account that an earlier run as of this very moment let in."""
         as_of = self._context.as_of
-        for account_id, membership in self._before.items():
-            if membership.entered_at == as_of and membership.arm == "treated" and account_id in self._accounts:
-                yield self._owners_on_entry(account_id, membership)
+        for account_id, enrollment in self._before.items():
+            if enrollment.entered_at == as_of and enrollment.arm == "treated" and account_id in self._accounts:
+                yield self._owners_on_entry(account_id, enrollment)
 
-    def _owners_on_entry(self, account_id: str, membership: Membership) -> Counter[str]:
-        entered = transitions.enter(membership, "treated", self._program.version, "", self._context.as_of)
+    def _owners_on_entry(self, account_id: str, enrollment: Enrollment) -> Counter[str]:
+        entered = transitions.enter(enrollment, "treated", self._program.version, "", self._context.as_of)
         return owners_of(go_on(self._scene(account_id), entered).actions, self._context)
 
     def _enter(self, candidate: _Candidate, arm: Arm) -> None:
         account_id, as_of = candidate.account_id, self._context.as_of
         matched = matched_text(self._playbook.when.enters, self._accounts[account_id])
-        entered = transitions.enter(candidate.membership, arm, self._program.version, matched, as_of)
+        entered = transitions.enter(candidate.enrollment, arm, self._program.version, matched, as_of)
         progress = go_on(self._scene(account_id), entered)
         self._verdicts.happened(account_id, "entered" if arm == "treated" else "held_out", matched, progress.actions)
         self._note_open(account_id, progress)
         if progress.unknown:
-            self._verdicts.block(self._unknown_branch(progress.membership, self._accounts[account_id]))
-        self._verdicts.keep(account_id, progress.membership)
+            self._verdicts.block(self._unknown_branch(progress.enrollment, self._accounts[account_id]))
+        self._verdicts.keep(account_id, progress.enrollment)
 
     def _wait_for_room(self, candidate: _Candidate) -> None:
         account_id, as_of = candidate.account_id, self._context.as_of
-        if transitions.has_waited_too_long(candidate.membership, as_of):
+        if transitions.has_waited_too_long(candidate.enrollment, as_of):
             self._verdicts.happened(account_id, "expired", "no room under the limits for 7 days")
-            self._verdicts.keep(account_id, transitions.expire(candidate.membership, as_of))
+            self._verdicts.keep(account_id, transitions.expire(candidate.enrollment, as_of))
             return
         if candidate.fresh:
             self._verdicts.happened(account_id, "queued", "no room under the limits")
-        self._verdicts.keep(account_id, transitions.queue(candidate.membership, as_of))
+        self._verdicts.keep(account_id, transitions.queue(candidate.enrollment, as_of))
 
     # -------------------------------------------------------------------- what it takes, and why
 
@@ -255,8 +255,8 @@ class _Run:
         names = set(missing_names(self._playbook.when.enters, fields))
         return names | set(missing_names(self._playbook.audience, fields) if self._playbook.audience else ())
 
-    def _unknown_branch(self, membership: Membership, fields: Fields) -> set[str]:
-        branch = self._program.instructions[membership.step]
+    def _unknown_branch(self, enrollment: Enrollment, fields: Fields) -> set[str]:
+        branch = self._program.instructions[enrollment.step]
         return set(missing_names(branch.condition, fields)) if isinstance(branch, Branch) else set()
 
     def _why_left(self, truths: Truths, fields: Fields) -> str:

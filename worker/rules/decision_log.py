@@ -9,20 +9,20 @@ from datetime import datetime
 
 from worker.rules.actions import Action, MakeTask
 from worker.rules.context import Decision, PlaybookRun
-from worker.rules.enrollment import Event, Membership
+from worker.rules.enrollment import Enrollment, Event
 
-NEW = Membership()
+NEW = Enrollment()
 """An account that the playbook has never seen."""
 
-_NO_ONE = Membership(live=False)
+_NO_ONE = Enrollment(live=False)
 
 
 class Verdicts:
     """The decisions on all accounts as of one moment. ``before`` is where the accounts stood until now."""
 
-    def __init__(self, playbook_id: str, before: Mapping[str, Membership], as_of: datetime, *, live: bool) -> None:
+    def __init__(self, playbook_id: str, before: Mapping[str, Enrollment], as_of: datetime, *, live: bool) -> None:
         self._playbook_id, self._before, self._as_of, self._live = playbook_id, before, as_of, live
-        self._after: dict[str, Membership] = {}
+        self._after: dict[str, Enrollment] = {}
         self._decisions: list[Decision] = []
         self._events: dict[str, list[Event]] = {}
         self._blocked: Counter[str] = Counter()
@@ -50,39 +50,39 @@ class Verdicts:
         """An account matches again, and sooner than it may enter again."""
         self._counts["repeat"] += 1
 
-    def keep(self, account_id: str, membership: Membership) -> None:
+    def keep(self, account_id: str, enrollment: Enrollment) -> None:
         """Where an account stands from now on."""
-        self._after[account_id] = membership
+        self._after[account_id] = enrollment
 
     def result(self, accounts: Iterable[str], paused: str | None) -> PlaybookRun:
         """Everything decided on these accounts, with what has to be stored anew."""
-        changed: dict[str, Membership] = {}
-        for account_id, membership in self._after.items():
+        changed: dict[str, Enrollment] = {}
+        for account_id, enrollment in self._after.items():
             before = self._before.get(account_id, NEW)
             events = tuple(self._events.get(account_id, ()))
-            if membership != before or events:
+            if enrollment != before or events:
                 kept = before.last_events if before.last_as_of == self._as_of else ()
-                now = replace(membership, last_events=(*kept, *events), last_as_of=self._as_of)
+                now = replace(enrollment, last_events=(*kept, *events), last_as_of=self._as_of)
                 changed[account_id] = now if self._live else _without_effects(now)
         self._count(accounts, changed, paused)
         stored = {a: m for a, m in changed.items() if self._live or not self._before.get(a, _NO_ONE).live}
         return PlaybookRun(tuple(self._decisions), stored, dict(self._counts), dict(self._blocked), paused)
 
-    def _count(self, accounts: Iterable[str], changed: Mapping[str, Membership], paused: str | None) -> None:
+    def _count(self, accounts: Iterable[str], changed: Mapping[str, Enrollment], paused: str | None) -> None:
         counts = self._counts
         for account_id in changed.keys() | accounts:
-            membership = changed.get(account_id) or self._before.get(account_id)
-            if membership is None:
+            enrollment = changed.get(account_id) or self._before.get(account_id)
+            if enrollment is None:
                 continue
-            if membership.last_as_of == self._as_of:
-                counts.update(event for event in membership.last_events if event != "queued")
-            if membership.phase != "out":
-                counts["inside" if membership.phase == "in" else membership.phase] += 1
+            if enrollment.last_as_of == self._as_of:
+                counts.update(event for event in enrollment.last_events if event != "queued")
+            if enrollment.phase != "out":
+                counts["inside" if enrollment.phase == "in" else enrollment.phase] += 1
         counts["pending"] -= counts["repeat"]
         counts["live"] = int(self._live)
         counts["paused"] = int(paused is not None)
 
 
-def _without_effects(membership: Membership) -> Membership:
+def _without_effects(enrollment: Enrollment) -> Enrollment:
     """What a preview remembers: where an account stands, but nothing that would be sent."""
-    return replace(membership, live=False, fields_set={})
+    return replace(enrollment, live=False, fields_set={})

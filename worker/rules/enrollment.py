@@ -35,7 +35,7 @@ Json: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Membership:
+class Enrollment:
     """One account in one playbook. ``entry`` counts the entries so far; times are aware UTC.
 
     ``armed`` says that ``enters`` has been seen false since the last entry, so that becoming true is news.
@@ -67,7 +67,7 @@ class Membership:
     last_events: tuple[Event, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """What JSON can hold; only what differs from a membership that never was anything."""
+        """What JSON can hold; only what differs from an enrollment that never was anything."""
         shown: dict[str, Any] = {}
         for entry in fields(self):
             value = getattr(self, entry.name)
@@ -76,13 +76,13 @@ class Membership:
         return shown
 
     @classmethod
-    def from_json(cls, shown: Json) -> Membership:
-        """The membership that `to_json` showed; names that this version does not know are left out."""
+    def from_json(cls, shown: Json) -> Enrollment:
+        """The enrollment that `to_json` showed; names that this version does not know are left out."""
         known = {entry.name for entry in fields(cls)}
         return cls(**{name: _from_json(name, value) for name, value in shown.items() if name in known})
 
 
-_NEW = Membership()
+_NEW = Enrollment()
 _TIMES = frozenset({"last_as_of", "pending_since", "queued_since", "entered_at", "left_at", "next_step_at", "goal_at"})
 
 

@@ -10,7 +10,7 @@ from worker.language.condition import Trace
 from worker.language.values import Fields, tidy
 from worker.rules import transitions
 from worker.rules.because import missing_names
-from worker.rules.enrollment import Membership
+from worker.rules.enrollment import Enrollment
 from worker.settings.playbook import Playbook
 
 
@@ -33,9 +33,9 @@ class Explanation:
     missing: tuple[str, ...]
 
 
-def explain(playbook: Playbook, fields: Fields, membership: Membership | None, as_of: datetime) -> Explanation:
-    """Ask every condition as of one moment; ``membership`` is what the last run remembered, if anything."""
-    member = membership or Membership()
+def explain(playbook: Playbook, fields: Fields, enrollment: Enrollment | None, as_of: datetime) -> Explanation:
+    """Ask every condition as of one moment; ``enrollment`` is what the last run remembered, if anything."""
+    member = enrollment or Enrollment()
     truths = transitions.look(playbook, fields)
     conditions = [playbook.when.enters, *([playbook.audience] if playbook.audience else [])]
     missing = {name for one in conditions for name in missing_names(one, fields)} if truths.starts is None else set()
@@ -53,7 +53,7 @@ def explain(playbook: Playbook, fields: Fields, membership: Membership | None, a
     )
 
 
-def _standing(playbook: Playbook, member: Membership, starts: Truth, as_of: datetime) -> str:
+def _standing(playbook: Playbook, member: Enrollment, starts: Truth, as_of: datetime) -> str:
     match member.phase:
         case "in":
             return _inside(member)
@@ -70,7 +70,7 @@ def _standing(playbook: Playbook, member: Membership, starts: Truth, as_of: date
     return "outside"
 
 
-def _inside(member: Membership) -> str:
+def _inside(member: Enrollment) -> str:
     if member.arm == "noted":
         return "inside since before the playbook went live: nothing is done"
     since = f"inside since {tidy(member.entered_at)} (entry {member.entry})"
@@ -82,7 +82,7 @@ def _inside(member: Membership) -> str:
     return f"{since}; {'all steps done' if member.step < 0 else 'a branch is unknown'}{goal}"
 
 
-def _pending(playbook: Playbook, member: Membership, as_of: datetime) -> str:
+def _pending(playbook: Playbook, member: Enrollment, as_of: datetime) -> str:
     long = playbook.when.for_
     if not transitions.has_held(member, long):
         so_far = f"{member.runs_true} runs" if long and long.kind == "runs" else _hours(member.held_s)

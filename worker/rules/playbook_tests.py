@@ -12,7 +12,7 @@ from worker.language.values import Fields, Value, tidy
 from worker.rules.actions import CloseTasks, MakeTask
 from worker.rules.context import Decision, PlaybookRun, RunContext
 from worker.rules.decide import decide
-from worker.rules.enrollment import Membership
+from worker.rules.enrollment import Enrollment
 from worker.rules.explain import explain
 from worker.rules.playbook_test_file import (
     Expected,
@@ -82,7 +82,7 @@ class _Story:
         self._accounts: dict[str, dict[str, Value]] = {
             name: {**tests.usual, **facts} for name, facts in test.accounts.items()
         }
-        self._memberships: dict[str, Membership] = {}
+        self._enrollments: dict[str, Enrollment] = {}
         self._open: dict[str, set[str]] = {}
         self._history: list[Mapping[str, int]] = []
         self._made: dict[date, Counter[str]] = {}
@@ -112,8 +112,8 @@ class _Story:
             tasks_today=self._made.get(as_of.date(), {}),
             history=self._history,
         )
-        result = decide(self._playbook, self._accounts, self._memberships, context)
-        self._memberships.update(result.memberships)
+        result = decide(self._playbook, self._accounts, self._enrollments, context)
+        self._enrollments.update(result.enrollments)
         self._history.append(result.counts)
         today = self._made.setdefault(as_of.date(), Counter())
         for task in (action for one in result.decisions for action in one.actions if isinstance(action, MakeTask)):
@@ -143,7 +143,7 @@ class _Story:
 
     def _compare(self, account_id: str, expected: Expected, result: PlaybookRun, as_of: datetime) -> Iterator[str]:
         decisions = [one for one in result.decisions if one.account_id == account_id]
-        member = self._memberships.get(account_id, Membership())
+        member = self._enrollments.get(account_id, Enrollment())
         events: list[str] = [one.event for one in decisions]
         if expected.events is not None and events != expected.events:
             yield f"expected {_listed(expected.events)} to happen, but {_listed(events)} did"

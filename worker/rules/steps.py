@@ -11,7 +11,7 @@ from worker.language.values import Fields, Value
 from worker.rules import program as steps
 from worker.rules.actions import Action, Contact, MakeTask, SetField, task_key_of
 from worker.rules.business_days import add_days, local_day, moment_after
-from worker.rules.enrollment import Membership
+from worker.rules.enrollment import Enrollment
 from worker.rules.program import Program
 from worker.settings.playbook import Playbook
 from worker.settings.playbook_steps import CreateTask
@@ -34,9 +34,9 @@ class Scene:
     open_tasks: Collection[str]
     rank: Callable[[Fields], float]
 
-    def text_fields(self, membership: Membership) -> Fields:
+    def text_fields(self, enrollment: Enrollment) -> Fields:
         """The account's fields and what texts may use besides."""
-        extra: dict[str, Value] = {"playbook.name": self.playbook.name, "playbook.matched": membership.matched or None}
+        extra: dict[str, Value] = {"playbook.name": self.playbook.name, "playbook.matched": enrollment.matched or None}
         return {**self.fields, **extra}
 
 
@@ -44,7 +44,7 @@ class Scene:
 class Progress:
     """How far an account got: what is to be done, tasks that are open already, and whether a branch is unknown."""
 
-    membership: Membership
+    enrollment: Enrollment
     actions: tuple[Action, ...] = ()
     already_open: bool = False
     stopped: bool = False
@@ -56,50 +56,50 @@ class Progress:
         return bool(self.actions) or self.already_open
 
 
-def go_on(scene: Scene, membership: Membership) -> Progress:
+def go_on(scene: Scene, enrollment: Enrollment) -> Progress:
     """Take every step that is due. Taking them again with the result changes nothing."""
-    step = membership.step
-    if step < 0 or (membership.next_step_at is not None and scene.as_of < membership.next_step_at):
-        return Progress(membership)
-    if membership.config_hash != scene.program.version:
+    step = enrollment.step
+    if step < 0 or (enrollment.next_step_at is not None and scene.as_of < enrollment.next_step_at):
+        return Progress(enrollment)
+    if enrollment.config_hash != scene.program.version:
         if not scene.program.can_resume_at(step):
-            return Progress(replace(membership, step=-1, next_step_at=None), stopped=True)
-        membership = replace(membership, config_hash=scene.program.version)
-    return _take(scene, membership)
+            return Progress(replace(enrollment, step=-1, next_step_at=None), stopped=True)
+        enrollment = replace(enrollment, config_hash=scene.program.version)
+    return _take(scene, enrollment)
 
 
-def _take(scene: Scene, membership: Membership) -> Progress:
+def _take(scene: Scene, enrollment: Enrollment) -> Progress:
     instructions = scene.program.instructions
     actions: list[Action] = []
-    fields_set = dict(membership.fields_set)
+    fields_set = dict(enrollment.fields_set)
     already_open = False
-    step = membership.step
+    step = enrollment.step
     while step < len(instructions):
         instruction = instructions[step]
         step += 1
         match instruction:
             case steps.Fields():
-                values = [(name, _value_of(scene, membership, value)) for name, value in instruction.values]
+                values = [(name, _value_of(scene, enrollment, value)) for name, value in instruction.values]
                 fields_set.update(values)
                 actions += [SetField(name, value) for name, value in values]
             case steps.Task():
                 if instruction.task.if_open_task == "skip" and _open_key(scene, instruction.task) in scene.open_tasks:
                     already_open = True
                 else:
-                    actions.append(_make_task(scene, membership, instruction.task))
+                    actions.append(_make_task(scene, enrollment, instruction.task))
             case steps.Wait():
                 due = moment_after(scene.calendar, scene.as_of, instruction.duration)
-                now = replace(membership, step=step, next_step_at=due, fields_set=fields_set)
+                now = replace(enrollment, step=step, next_step_at=due, fields_set=fields_set)
                 return Progress(now, tuple(actions), already_open)
             case steps.Branch():
                 truth = instruction.condition.run(scene.fields)
                 if truth is None:
-                    now = replace(membership, step=step - 1, next_step_at=None, fields_set=fields_set)
+                    now = replace(enrollment, step=step - 1, next_step_at=None, fields_set=fields_set)
                     return Progress(now, tuple(actions), already_open, unknown=True)
                 step = step if truth else instruction.otherwise
             case steps.Jump():
                 step = instruction.to
-    now = replace(membership, step=-1, next_step_at=None, fields_set=fields_set)
+    now = replace(enrollment, step=-1, next_step_at=None, fields_set=fields_set)
     return Progress(now, tuple(actions), already_open)
 
 
@@ -107,18 +107,18 @@ def _open_key(scene: Scene, task: CreateTask) -> str:
     return f"{scene.playbook.id}/{task.key}"
 
 
-def _value_of(scene: Scene, membership: Membership, value: Template | bool | float) -> Value:
-    return value.value(scene.text_fields(membership)) if isinstance(value, Template) else value
+def _value_of(scene: Scene, enrollment: Enrollment, value: Template | bool | float) -> Value:
+    return value.value(scene.text_fields(enrollment)) if isinstance(value, Template) else value
 
 
-def _make_task(scene: Scene, membership: Membership, task: CreateTask) -> MakeTask:
-    fields = scene.text_fields(membership)
+def _make_task(scene: Scene, enrollment: Enrollment, task: CreateTask) -> MakeTask:
+    fields = scene.text_fields(enrollment)
     return MakeTask(
-        key=task_key_of(scene.playbook.id, scene.account_id, membership.entry, task.key),
+        key=task_key_of(scene.playbook.id, scene.account_id, enrollment.entry, task.key),
         task_key=task.key,
         account_id=scene.account_id,
         playbook_id=scene.playbook.id,
-        entry=membership.entry,
+        entry=enrollment.entry,
         to=task.to,
         if_no_owner=task.if_no_owner,
         subject=shorten(" ".join(task.subject.render(fields).split()), LONGEST_SUBJECT),

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from worker.language.compare import Truth
 from worker.language.units import Duration
 from worker.language.values import Fields
-from worker.rules.enrollment import Arm, Membership
+from worker.rules.enrollment import Arm, Enrollment
 from worker.settings.playbook import Playbook, Repeat
 
 QUEUE_EXPIRES_AFTER = timedelta(days=7)
@@ -45,102 +45,102 @@ def look(playbook: Playbook, fields: Fields) -> Truths:
     return Truths(audience, enters, None if enters is None else not enters)
 
 
-def approach(membership: Membership, truths: Truths, as_of: datetime) -> Membership:
+def approach(enrollment: Enrollment, truths: Truths, as_of: datetime) -> Enrollment:
     """Move an account that is not inside: its clock runs while it matches, stops while that is unknown, and starts
     anew once it is false.
     """
     match truths.starts:
         case False:
-            return _not_matching(membership, as_of)
+            return _not_matching(enrollment, as_of)
         case None:
-            return _unknown(membership, as_of)
-    if membership.phase == "pending":
-        return _still_matching(membership, as_of)
-    if membership.phase == "out" and membership.armed:
-        return replace(membership, phase="pending", pending_since=as_of, last_as_of=as_of, last_truth=True, runs_true=1)
-    return membership
+            return _unknown(enrollment, as_of)
+    if enrollment.phase == "pending":
+        return _still_matching(enrollment, as_of)
+    if enrollment.phase == "out" and enrollment.armed:
+        return replace(enrollment, phase="pending", pending_since=as_of, last_as_of=as_of, last_truth=True, runs_true=1)
+    return enrollment
 
 
-def _not_matching(membership: Membership, as_of: datetime) -> Membership:
-    if membership.phase == "out":
-        return membership if membership.armed else replace(membership, armed=True, last_as_of=as_of)
-    return replace(_without_clocks(membership), phase="out", armed=True, last_as_of=as_of)
+def _not_matching(enrollment: Enrollment, as_of: datetime) -> Enrollment:
+    if enrollment.phase == "out":
+        return enrollment if enrollment.armed else replace(enrollment, armed=True, last_as_of=as_of)
+    return replace(_without_clocks(enrollment), phase="out", armed=True, last_as_of=as_of)
 
 
-def _unknown(membership: Membership, as_of: datetime) -> Membership:
-    if membership.phase != "pending" or membership.last_truth is None:
-        return membership
-    return replace(membership, last_truth=None, last_as_of=as_of)
+def _unknown(enrollment: Enrollment, as_of: datetime) -> Enrollment:
+    if enrollment.phase != "pending" or enrollment.last_truth is None:
+        return enrollment
+    return replace(enrollment, last_truth=None, last_as_of=as_of)
 
 
-def _still_matching(membership: Membership, as_of: datetime) -> Membership:
-    since = membership.last_as_of or as_of
-    if as_of <= since and membership.last_truth is True:
-        return membership
-    gained = int((as_of - since).total_seconds()) if membership.last_truth is True else 0
+def _still_matching(enrollment: Enrollment, as_of: datetime) -> Enrollment:
+    since = enrollment.last_as_of or as_of
+    if as_of <= since and enrollment.last_truth is True:
+        return enrollment
+    gained = int((as_of - since).total_seconds()) if enrollment.last_truth is True else 0
     return replace(
-        membership,
-        held_s=membership.held_s + gained,
-        runs_true=membership.runs_true + 1,
+        enrollment,
+        held_s=enrollment.held_s + gained,
+        runs_true=enrollment.runs_true + 1,
         last_truth=True,
         last_as_of=as_of,
     )
 
 
-def has_held(membership: Membership, long: Duration | None) -> bool:
+def has_held(enrollment: Enrollment, long: Duration | None) -> bool:
     """Whether a pending account has matched for long enough."""
     if long is None:
         return True
     if long.kind == "runs":
-        return membership.runs_true >= long.n
-    return membership.held_s >= long.n * (3_600 if long.kind == "hours" else 86_400)
+        return enrollment.runs_true >= long.n
+    return enrollment.held_s >= long.n * (3_600 if long.kind == "hours" else 86_400)
 
 
-def may_enter_again(membership: Membership, repeat: Repeat, as_of: datetime) -> bool:
+def may_enter_again(enrollment: Enrollment, repeat: Repeat, as_of: datetime) -> bool:
     """Whether an entry now would keep to ``repeat``."""
-    if not membership.entries:
+    if not enrollment.entries:
         return True
     if repeat.once:
         return False
-    if repeat.wait is not None and as_of - membership.entries[-1] < _span(repeat.wait):
+    if repeat.wait is not None and as_of - enrollment.entries[-1] < _span(repeat.wait):
         return False
     if repeat.at_most is None:
         return True
     since = as_of - timedelta(days=repeat.at_most.days)
-    return sum(1 for entry in membership.entries if entry > since) < repeat.at_most.n
+    return sum(1 for entry in enrollment.entries if entry > since) < repeat.at_most.n
 
 
-def note(membership: Membership, as_of: datetime) -> Membership:
+def note(enrollment: Enrollment, as_of: datetime) -> Enrollment:
     """Take an account that matched before the playbook began as one inside, for which nothing is done."""
-    return replace(_without_clocks(membership), phase="in", arm="noted", armed=False, last_as_of=as_of)
+    return replace(_without_clocks(enrollment), phase="in", arm="noted", armed=False, last_as_of=as_of)
 
 
-def queue(membership: Membership, as_of: datetime) -> Membership:
+def queue(enrollment: Enrollment, as_of: datetime) -> Enrollment:
     """Let a matching account wait for room."""
-    if membership.phase == "queued":
-        return membership
-    return replace(_without_clocks(membership), phase="queued", queued_since=as_of, last_as_of=as_of)
+    if enrollment.phase == "queued":
+        return enrollment
+    return replace(_without_clocks(enrollment), phase="queued", queued_since=as_of, last_as_of=as_of)
 
 
-def has_waited_too_long(membership: Membership, as_of: datetime) -> bool:
+def has_waited_too_long(enrollment: Enrollment, as_of: datetime) -> bool:
     """Whether a queued account has been queued for 7 days."""
-    return membership.queued_since is not None and as_of - membership.queued_since >= QUEUE_EXPIRES_AFTER
+    return enrollment.queued_since is not None and as_of - enrollment.queued_since >= QUEUE_EXPIRES_AFTER
 
 
-def expire(membership: Membership, as_of: datetime) -> Membership:
+def expire(enrollment: Enrollment, as_of: datetime) -> Enrollment:
     """Give up waiting for room; the account can come back once ``enters`` has been false."""
-    return replace(_without_clocks(membership), phase="out", armed=False, last_as_of=as_of)
+    return replace(_without_clocks(enrollment), phase="out", armed=False, last_as_of=as_of)
 
 
-def enter(membership: Membership, arm: Arm, version: str, matched: str, as_of: datetime) -> Membership:
+def enter(enrollment: Enrollment, arm: Arm, version: str, matched: str, as_of: datetime) -> Enrollment:
     """Let an account in, at the first step of the program of ``version``."""
     return replace(
-        _without_clocks(membership),
+        _without_clocks(enrollment),
         phase="in",
         armed=False,
         last_as_of=as_of,
-        entry=membership.entry + 1,
-        entries=(*membership.entries, as_of)[-_MOST_ENTRIES_KEPT:],
+        entry=enrollment.entry + 1,
+        entries=(*enrollment.entries, as_of)[-_MOST_ENTRIES_KEPT:],
         entered_at=as_of,
         left_at=None,
         arm=arm,
@@ -153,10 +153,10 @@ def enter(membership: Membership, arm: Arm, version: str, matched: str, as_of: d
     )
 
 
-def leave(membership: Membership, truths: Truths, as_of: datetime) -> Membership:
+def leave(enrollment: Enrollment, truths: Truths, as_of: datetime) -> Enrollment:
     """Let an account out. What was set for it is set no longer, and the steps to come are not taken."""
     return replace(
-        membership,
+        enrollment,
         phase="out",
         armed=truths.starts is False and (truths.enters is False or truths.audience is False),
         last_as_of=as_of,
@@ -168,25 +168,25 @@ def leave(membership: Membership, truths: Truths, as_of: datetime) -> Membership
     )
 
 
-def vanish(membership: Membership, as_of: datetime) -> Membership:
+def vanish(enrollment: Enrollment, as_of: datetime) -> Enrollment:
     """Let an account out that no longer exists; should it come back, ``enters`` has to become true anew."""
-    out = replace(_without_clocks(membership), phase="out", armed=membership.phase != "in", last_as_of=as_of)
-    if membership.phase != "in":
+    out = replace(_without_clocks(enrollment), phase="out", armed=enrollment.phase != "in", last_as_of=as_of)
+    if enrollment.phase != "in":
         return out
     return replace(out, left_at=as_of, step=-1, next_step_at=None, fields_set={}, matched="")
 
 
-def _without_clocks(membership: Membership) -> Membership:
-    return replace(membership, pending_since=None, held_s=0, runs_true=0, last_truth=None, queued_since=None)
+def _without_clocks(enrollment: Enrollment) -> Enrollment:
+    return replace(enrollment, pending_since=None, held_s=0, runs_true=0, last_truth=None, queued_since=None)
 
 
 def _span(duration: Duration) -> timedelta:
     return timedelta(hours=duration.n) if duration.kind == "hours" else timedelta(days=duration.n)
 
 
-def goal_reached(membership: Membership, playbook: Playbook, fields: Fields, as_of: datetime) -> bool:
+def goal_reached(enrollment: Enrollment, playbook: Playbook, fields: Fields, as_of: datetime) -> bool:
     """Whether the goal is met now, for the first time, and soon enough after the last entry."""
-    if playbook.goal is None or membership.entered_at is None or membership.goal_at is not None:
+    if playbook.goal is None or enrollment.entered_at is None or enrollment.goal_at is not None:
         return False
-    in_time = membership.entered_at < as_of <= membership.entered_at + _span(playbook.goal.within)
+    in_time = enrollment.entered_at < as_of <= enrollment.entered_at + _span(playbook.goal.within)
     return in_time and playbook.goal.when.run(fields) is True

@@ -1,4 +1,4 @@
-"""What a run remembers for the next: score memory and history, playbook memberships, source volumes, runs."""
+"""What a run remembers for the next: score memory and history, playbook enrollments, source volumes, runs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from worker.rules.enrollment import Membership
+from worker.rules.enrollment import Enrollment
 from worker.store.engine import db_now
 from worker.store.tables import (
     decisions,
-    memberships,
+    enrollments,
     playbook_runs,
     playbook_texts,
     runs,
@@ -50,18 +50,18 @@ def save_history(connection: Connection, rows: Iterable[Json]) -> None:
     upsert(connection, score_history, rows)
 
 
-def load_memberships(connection: Connection) -> dict[str, dict[str, Membership]]:
-    """Playbook id → account id → membership."""
-    found: dict[str, dict[str, Membership]] = {}
-    for playbook_id, account_id, state in connection.execute(select(memberships)):
-        found.setdefault(playbook_id, {})[account_id] = Membership.from_json(state)
+def load_enrollments(connection: Connection) -> dict[str, dict[str, Enrollment]]:
+    """Playbook id → account id → enrollment."""
+    found: dict[str, dict[str, Enrollment]] = {}
+    for playbook_id, account_id, state in connection.execute(select(enrollments)):
+        found.setdefault(playbook_id, {})[account_id] = Enrollment.from_json(state)
     return found
 
 
-def save_memberships(connection: Connection, playbook_id: str, changed: Mapping[str, Membership]) -> None:
-    """Replace the memberships of these accounts in one playbook."""
+def save_enrollments(connection: Connection, playbook_id: str, changed: Mapping[str, Enrollment]) -> None:
+    """Replace the enrollments of these accounts in one playbook."""
     rows = [{"playbook_id": playbook_id, "account_id": a, "state": m.to_json()} for a, m in changed.items()]
-    upsert(connection, memberships, rows)
+    upsert(connection, enrollments, rows)
 
 
 def load_playbook_texts(connection: Connection) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 from worker.language.values import Value
 from worker.rules.context import Decision, PlaybookRun, RunContext
 from worker.rules.decide import decide
-from worker.rules.enrollment import Membership
+from worker.rules.enrollment import Enrollment
 from worker.settings.playbook import Assignee, Playbook
 from worker.settings.schedule import Calendar
 
@@ -36,7 +36,7 @@ def make_playbook(**changes: Any) -> Playbook:
 
 
 class Stage:
-    """Runs a playbook over days and keeps its memberships as JSON in between, as the store does."""
+    """Runs a playbook over days and keeps its enrollments as JSON in between, as the store does."""
 
     def __init__(self, *, before: bool = True, **changes: Any) -> None:
         self.playbook = make_playbook(**changes)
@@ -44,13 +44,13 @@ class Stage:
         self.history: list[Mapping[str, int]] = [{"live": 1}] if before else []
         self.last = PlaybookRun((), {}, {}, {})
 
-    def memberships(self) -> dict[str, Membership]:
-        return {account: Membership.from_json(shown) for account, shown in self.stored.items()}
+    def enrollments(self) -> dict[str, Enrollment]:
+        return {account: Enrollment.from_json(shown) for account, shown in self.stored.items()}
 
     def run(self, days: float, accounts: Mapping[str, Mapping[str, Value]], **context: Any) -> PlaybookRun:
         """One run so many days after the start; what it decides is stored."""
         run = self.try_run(days, accounts, **context)
-        self.stored.update({account: member.to_json() for account, member in run.memberships.items()})
+        self.stored.update({account: member.to_json() for account, member in run.enrollments.items()})
         self.history.append(run.counts)
         self.last = run
         return run
@@ -58,10 +58,10 @@ class Stage:
     def try_run(self, days: float, accounts: Mapping[str, Mapping[str, Value]], **context: Any) -> PlaybookRun:
         as_of = START + timedelta(days=days)
         context = {"calendar": Calendar(), "owner_of": by_fields(accounts), "history": self.history, **context}
-        return decide(self.playbook, accounts, self.memberships(), RunContext(as_of, **context))
+        return decide(self.playbook, accounts, self.enrollments(), RunContext(as_of, **context))
 
     def phase(self, account: str = "acme") -> str:
-        return self.memberships().get(account, Membership()).phase
+        return self.enrollments().get(account, Enrollment()).phase
 
 
 def by_fields(accounts: Mapping[str, Mapping[str, Value]]) -> Callable[[str, Assignee], str | None]:

@@ -145,7 +145,7 @@ def test_an_account_that_no_longer_exists_leaves_and_its_task_is_closed() -> Non
     assert events(run.decisions) == [("acme", "left")]
     assert run.decisions[0].actions == (CloseTasks("flags", "acme", 1),)
     assert (run.counts["left"], run.counts["inside"]) == (1, 1)
-    gone = on.memberships()["acme"]
+    gone = on.enrollments()["acme"]
     assert (gone.phase, gone.fields_set, gone.left_at) == ("out", {}, START + timedelta(days=1))
     assert on.run(2, {"beta": YES}).decisions == ()
     assert acme(on.run(40, {"acme": YES, "beta": YES})) == [], "it comes back as it was: that is no news"
@@ -171,9 +171,9 @@ def test_fields_are_held_from_entry_until_leaving() -> None:
     run = on.run(0, {"acme": flags(n=3)})
     assert run.decisions[0].actions == (SetField("why", "e is true"), SetField("score", 3), SetField("flag", True))
     on.run(1, {"acme": flags(n=9)})
-    assert on.memberships()["acme"].fields_set == {"why": "e is true", "score": 3, "flag": True}
+    assert on.enrollments()["acme"].fields_set == {"why": "e is true", "score": 3, "flag": True}
     on.run(2, {"acme": flags(l=True)})
-    assert on.memberships()["acme"].fields_set == {}
+    assert on.enrollments()["acme"].fields_set == {}
 
 
 # ---------------------------------------------------------------------------- entering again
@@ -420,7 +420,7 @@ def test_the_goal_is_noted_once_also_after_leaving_but_only_in_time() -> None:
     on.run(0, {"acme": YES})
     on.run(1, {"acme": flags(e=False, l=True, won=False)})
     assert acme(on.run(30, {"acme": flags(e=False, won=True)})) == ["goal"]
-    assert on.memberships()["acme"].goal_at == START + timedelta(days=30)
+    assert on.enrollments()["acme"].goal_at == START + timedelta(days=30)
     assert acme(on.run(31, {"acme": flags(e=False, won=True)})) == []
     late = Stage(**GOAL)
     late.run(0, {"acme": YES})
@@ -435,7 +435,7 @@ def test_held_out_accounts_are_followed_but_nothing_is_done_for_them() -> None:
     assert 240 < len(held) < 360
     assert all(not one.actions for one in held)
     assert {one.account_id for one in held} == {a for a in accounts if in_holdout(on.playbook, a)}
-    member = on.memberships()[held[0].account_id]
+    member = on.enrollments()[held[0].account_id]
     assert (member.arm, member.phase, member.fields_set) == ("held_out", "in", {})
     assert ("a0", "goal") in events(on.run(5, {a: flags(won=True) for a in accounts}).decisions)
 
@@ -461,7 +461,7 @@ def test_a_preview_decides_but_holds_everything_back() -> None:
     assert run.decisions[0].actions == ()
     assert [type(action) for action in run.decisions[0].withheld] == [SetField, MakeTask]
     assert run.counts["preview"] == 1
-    assert on.memberships()["acme"].fields_set == {}
+    assert on.enrollments()["acme"].fields_set == {}
 
 
 def test_going_live_after_a_preview_is_a_first_run() -> None:

@@ -46,7 +46,7 @@ def test_only_what_would_change_the_answer_is_missing() -> None:
 
 
 def standing(on: Stage, day: float, **facts: Value) -> str:
-    member = on.memberships().get("acme")
+    member = on.enrollments().get("acme")
     return explain(on.playbook, flags(**facts), member, START + timedelta(days=day)).standing  # type: ignore[arg-type]
 
 

@@ -14,7 +14,7 @@ from playbook_stage import START, TASK, Stage, flags
 from worker.language.values import Value
 from worker.rules.actions import MakeTask
 from worker.rules.context import PlaybookRun
-from worker.rules.enrollment import Membership
+from worker.rules.enrollment import Enrollment
 
 ACCOUNTS = ("acme", "beta", "gamma")
 TRUTH = st.sampled_from([True, True, False, None])
@@ -149,14 +149,14 @@ def test_no_run_goes_beyond_its_limits_and_only_those_inside_hold_fields(
             firsts = [action for one in entered for action in one.actions if isinstance(action, MakeTask)]
             owners = Counter(accounts[task.account_id]["owner"] for task in firsts)
             assert all(count <= limits.per_owner.n for owner, count in owners.items() if owner)
-        for member in on.memberships().values():
+        for member in on.enrollments().values():
             assert member.phase == "in" or not member.fields_set
             assert member.arm == "treated" or not member.fields_set
 
 
 @given(
     st.builds(
-        Membership,
+        Enrollment,
         phase=st.sampled_from(["out", "pending", "queued", "in"]),
         live=st.booleans(),
         armed=st.booleans(),
@@ -182,11 +182,11 @@ def test_no_run_goes_beyond_its_limits_and_only_those_inside_hold_fields(
         last_events=st.lists(st.sampled_from(["entered", "left"]), max_size=2).map(tuple),
     )
 )
-def test_a_membership_survives_json(member: Membership) -> None:
-    back = Membership.from_json(json.loads(json.dumps(member.to_json())))
+def test_a_enrollment_survives_json(member: Enrollment) -> None:
+    back = Enrollment.from_json(json.loads(json.dumps(member.to_json())))
     assert back == member
     assert [type(value) for value in back.fields_set.values()] == [type(value) for value in member.fields_set.values()]
 
 
-def test_a_membership_of_a_later_version_is_read_as_far_as_it_is_known() -> None:
-    assert Membership.from_json({"phase": "in", "invented": 3}) == Membership(phase="in")
+def test_a_enrollment_of_a_later_version_is_read_as_far_as_it_is_known() -> None:
+    assert Enrollment.from_json({"phase": "in", "invented": 3}) == Enrollment(phase="in")

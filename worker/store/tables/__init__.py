@@ -9,7 +9,7 @@ from worker.store.tables.budgets import call_counts, call_windows, quotas
 from worker.store.tables.crm import connector_journal, crm_deals, crm_records, crm_tasks, cursors, snapshot
 from worker.store.tables.ledger import ledger
 from worker.store.tables.outbox import outbox
-from worker.store.tables.playbooks import decisions, memberships, playbook_runs, playbook_texts
+from worker.store.tables.playbooks import decisions, enrollments, playbook_runs, playbook_texts
 from worker.store.tables.runs import runs, source_volumes
 from worker.store.tables.schedules import job_results, schedule_slots
 from worker.store.tables.schema import metadata
@@ -26,9 +26,9 @@ __all__ = [
     "crm_tasks",
     "cursors",
     "decisions",
+    "enrollments",
     "job_results",
     "ledger",
-    "memberships",
     "metadata",
     "outbox",
     "playbook_runs",

@@ -6,7 +6,7 @@ from sqlalchemy import Column, Index, PrimaryKeyConstraint, Table, Text
 
 from worker.store.tables.schema import Json, Serial, metadata
 
-memberships = Table(
+enrollments = Table(
     "memberships",
     metadata,
     Column("playbook_id", Text, nullable=False),
