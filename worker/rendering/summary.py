@@ -128,16 +128,16 @@ def _playbooks(reports: Sequence[RunReport]) -> Table:
             str(totals["entered"]),
             str(totals["left"]),
             str(run.counts.get("inside", 0)),
-            _held_back(run.counts, run.blocked) or "–",
+            _not_entered(run.counts, run.blocked) or "–",
         )
     return table
 
 
-_HELD = {
+_NOT_ENTERED = {
     "already_matching": "matched before it went live",
     "pending": "waiting for “for”",
     "queued": "over a limit",
-    "held_out": "held out",
+    "holdout": "held out",
     "already_open": "task open",
     "repeat": "too soon again",
     "preview": "preview only",
@@ -145,8 +145,8 @@ _HELD = {
 }
 
 
-def _held_back(counts: Mapping[str, int], blocked: Mapping[str, int]) -> str:
-    parts = [f"{counts[key]} {words}" for key, words in _HELD.items() if counts.get(key)]
+def _not_entered(counts: Mapping[str, int], blocked: Mapping[str, int]) -> str:
+    parts = [f"{counts[key]} {words}" for key, words in _NOT_ENTERED.items() if counts.get(key)]
     if counts.get("blocked_missing"):
         names = ", ".join(name for name, _ in Counter(blocked).most_common(2))
         parts.append(f"{counts['blocked_missing']} missing data ({names})")

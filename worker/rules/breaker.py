@@ -10,7 +10,7 @@ TIMES_USUAL = 3
 ALWAYS_FINE = 10
 
 
-def why_to_pause(matched: int, history: Sequence[Mapping[str, int]]) -> str | None:
+def pause_reason(matched: int, history: Sequence[Mapping[str, int]]) -> str | None:
     """The reason to let nobody in, or None.
 
     Usual is the median of earlier runs that were not paused; fewer than 5 of them, or up to 10 accounts, never

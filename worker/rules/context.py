@@ -12,7 +12,7 @@ from worker.settings.playbook_steps import Assignee
 from worker.settings.schedule import Calendar
 
 
-def nobody(account_id: str, assignee: Assignee) -> str | None:  # noqa: ARG001 - the shape of `RunContext.owner_of`
+def no_owner(account_id: str, assignee: Assignee) -> str | None:  # noqa: ARG001 - the shape of `RunContext.owner_of`
     """For when it is not known who would get a task."""
     return None
 
@@ -28,7 +28,7 @@ class RunContext:
 
     as_of: datetime
     calendar: Calendar
-    owner_of: Callable[[str, Assignee], str | None] = nobody
+    owner_of: Callable[[str, Assignee], str | None] = no_owner
     open_tasks: Mapping[str, Collection[str]] = field(default_factory=dict)
     tasks_today: Mapping[str, int] = field(default_factory=dict)
     history: Sequence[Mapping[str, int]] = ()

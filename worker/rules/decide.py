@@ -10,15 +10,15 @@ from worker.language.values import Fields
 from worker.rules import transitions
 from worker.rules.actions import CloseTasks
 from worker.rules.admission import Room, in_holdout, owners_of
-from worker.rules.because import failed_text, matched_text, missing_names
-from worker.rules.breaker import why_to_pause
+from worker.rules.breaker import pause_reason
 from worker.rules.context import PlaybookRun, RunContext
-from worker.rules.decision_log import NEW, Verdicts
-from worker.rules.enrollment import Arm, Enrollment
+from worker.rules.decision_log import NEW, DecisionLog
+from worker.rules.enrollment import Enrollment, Variant
 from worker.rules.program import Branch, compile_steps
 from worker.rules.rank import rank_of
-from worker.rules.steps import Progress, Scene, go_on
-from worker.rules.transitions import Truths
+from worker.rules.reasons import failed_text, matched_text, missing_names
+from worker.rules.steps import StepContext, StepResult, run_steps
+from worker.rules.transitions import ConditionResults
 from worker.settings.playbook import Playbook
 
 _GONE = "no longer in the product data"
@@ -73,7 +73,7 @@ class _Run:
         self._before = {a: m for a, m in enrollments.items() if m.live or not self._live}
         self._first = not (any(m.live for m in self._before.values()) or any(map(self._counts_here, context.history)))
         self._first &= self._live or not self._before
-        self._verdicts = Verdicts(playbook.id, self._before, context.as_of, live=self._live)
+        self._log = DecisionLog(playbook.id, self._before, context.as_of, live=self._live)
         self._candidates: list[_Candidate] = []
         self._paused: str | None = None
         self._program = compile_steps(playbook.do)
@@ -94,34 +94,32 @@ class _Run:
         if done and enrollment.phase in {"in", "out"}:
             return
         fields = self._accounts[account_id]
-        truths = transitions.look(self._playbook, fields)
+        results = transitions.evaluate(self._playbook, fields)
         if transitions.goal_reached(enrollment, self._playbook, fields, as_of):
             because = matched_text(self._playbook.goal.when, fields) if self._playbook.goal else ""
             enrollment = replace(enrollment, goal_at=as_of, last_as_of=as_of)
-            self._verdicts.happened(account_id, "goal", because)
+            self._log.record(account_id, "goal", because)
         if enrollment.phase == "in":
-            self._inside(account_id, enrollment, truths)
+            self._inside(account_id, enrollment, results)
         else:
-            self._outside(account_id, enrollment, truths)
+            self._outside(account_id, enrollment, results)
 
-    def _inside(self, account_id: str, enrollment: Enrollment, truths: Truths) -> None:
+    def _inside(self, account_id: str, enrollment: Enrollment, results: ConditionResults) -> None:
         as_of, fields = self._context.as_of, self._accounts[account_id]
-        if truths.ends:
-            self._verdicts.happened(
-                account_id, "left", self._why_left(truths, fields), self._closing(account_id, enrollment)
-            )
-            self._verdicts.keep(account_id, transitions.leave(enrollment, truths, as_of))
+        if results.ends:
+            self._log.record(account_id, "left", self._why_left(results, fields), self._closing(account_id, enrollment))
+            self._log.set_enrollment(account_id, transitions.leave(enrollment, results, as_of))
             return
-        progress = go_on(self._scene(account_id), enrollment)
-        if progress.unknown:
-            self._verdicts.block(self._unknown_branch(progress.enrollment, fields))
-        if progress.stopped:
-            self._verdicts.happened(account_id, "stopped", "the steps were edited; this account cannot go on in them")
-        if progress.moved:
-            self._verdicts.happened(account_id, "stepped", "the wait is over", progress.actions)
-            self._note_open(account_id, progress)
-        now = progress.enrollment
-        self._verdicts.keep(account_id, now if now == enrollment else replace(now, last_as_of=as_of))
+        result = run_steps(self._step_context(account_id), enrollment)
+        if result.unknown:
+            self._log.block(self._unknown_branch(result.enrollment, fields))
+        if result.stopped:
+            self._log.record(account_id, "stopped", "the steps were edited; this account cannot go on in them")
+        if result.moved:
+            self._log.record(account_id, "stepped", "the wait is over", result.actions)
+            self._note_open(account_id, result)
+        now = result.enrollment
+        self._log.set_enrollment(account_id, now if now == enrollment else replace(now, last_as_of=as_of))
 
     def miss(self, account_id: str) -> None:
         """Let an account out that the product data no longer has; its untouched tasks are closed."""
@@ -129,40 +127,40 @@ class _Run:
         if enrollment.phase == "out":
             return
         if enrollment.phase == "in":
-            self._verdicts.happened(account_id, "left", _GONE, self._closing(account_id, enrollment))
+            self._log.record(account_id, "left", _GONE, self._closing(account_id, enrollment))
         elif enrollment.phase == "queued":
-            self._verdicts.happened(account_id, "dropped", _GONE)
-        self._verdicts.keep(account_id, transitions.vanish(enrollment, self._context.as_of))
+            self._log.record(account_id, "dropped", _GONE)
+        self._log.set_enrollment(account_id, transitions.remove(enrollment, self._context.as_of))
 
     def _closing(self, account_id: str, enrollment: Enrollment) -> tuple[CloseTasks, ...]:
-        closes = self._closes and enrollment.arm == "treated" and enrollment.entry > 0
+        closes = self._closes and enrollment.variant == "treated" and enrollment.entry > 0
         return (CloseTasks(self._playbook.id, account_id, enrollment.entry),) if closes else ()
 
-    def _outside(self, account_id: str, enrollment: Enrollment, truths: Truths) -> None:
+    def _outside(self, account_id: str, enrollment: Enrollment, results: ConditionResults) -> None:
         as_of, fields = self._context.as_of, self._accounts[account_id]
-        if truths.starts is None and enrollment.armed and self._may_ever(enrollment):
-            self._verdicts.block(self._unknown_start(fields))
-        if self._first and truths.starts is True and self._playbook.repeat.already_matching == "ignore":
-            self._verdicts.happened(account_id, "already_matching", matched_text(self._playbook.when.enters, fields))
-            self._verdicts.keep(account_id, transitions.note(enrollment, as_of))
+        if results.starts is None and enrollment.can_retrigger and self._may_ever(enrollment):
+            self._log.block(self._unknown_start(fields))
+        if self._first and results.starts is True and self._playbook.repeat.already_matching == "ignore":
+            self._log.record(account_id, "already_matching", matched_text(self._playbook.when.enters, fields))
+            self._log.set_enrollment(account_id, transitions.enroll_as_baseline(enrollment, as_of))
             return
         if not self._may_ever(enrollment):
-            self._verdicts.keep(account_id, enrollment)
+            self._log.set_enrollment(account_id, enrollment)
             return
-        now = transitions.approach(enrollment, truths, as_of)
+        now = transitions.update_pending(enrollment, results, as_of)
         if enrollment.phase == "queued" and now.phase == "out":
-            self._verdicts.happened(account_id, "dropped", "no longer matches")
-        self._verdicts.keep(account_id, now)
-        if truths.starts is True:
+            self._log.record(account_id, "dropped", "no longer matches")
+        self._log.set_enrollment(account_id, now)
+        if results.starts is True:
             self._consider(account_id, now)
 
     def _consider(self, account_id: str, enrollment: Enrollment) -> None:
         """Make an account that matches a candidate, unless it is too soon."""
         if enrollment.phase == "pending":
-            if not transitions.has_held(enrollment, self._playbook.when.for_):
+            if not transitions.matched_long_enough(enrollment, self._playbook.when.for_):
                 return
             if not transitions.may_enter_again(enrollment, self._playbook.repeat, self._context.as_of):
-                self._verdicts.too_soon()
+                self._log.too_soon()
                 return
         elif enrollment.phase != "queued":
             return
@@ -177,66 +175,66 @@ class _Run:
     def admit(self) -> None:
         """Let candidates in by rank as far as the limits allow; queue the others, or hold all when too many match."""
         fresh = sum(1 for candidate in self._candidates if candidate.fresh)
-        self._paused = None if self._context.approved or self._first else self._why_to_pause(fresh)
+        self._paused = None if self._context.approved or self._first else self._pause_reason(fresh)
         if self._paused:
             return
         room = Room(self._playbook, self._context, self._taken_before())
         for candidate in sorted(self._candidates, key=lambda one: (-one.rank, one.account_id)):
             account_id = candidate.account_id
             if candidate.fresh:
-                self._verdicts.note(account_id, "matched")
+                self._log.count_event(account_id, "matched")
             if in_holdout(self._playbook, account_id):
-                self._enter(candidate, "held_out")
+                self._enter(candidate, "holdout")
             elif room.take(self._owners_on_entry(account_id, candidate.enrollment)):
                 self._enter(candidate, "treated")
             else:
                 self._wait_for_room(candidate)
 
-    def _why_to_pause(self, fresh: int) -> str | None:
+    def _pause_reason(self, fresh: int) -> str | None:
         seen = sum(
             1 for m in self._before.values() if m.last_as_of == self._context.as_of and "matched" in m.last_events
         )
         history = [counts for counts in self._context.history if self._counts_here(counts)]
-        return why_to_pause(fresh + seen, history)
+        return pause_reason(fresh + seen, history)
 
     def _taken_before(self) -> Iterator[Counter[str]]:
         """The tasks, by person, of each account that an earlier run as of this very moment let in."""
         as_of = self._context.as_of
         for account_id, enrollment in self._before.items():
-            if enrollment.entered_at == as_of and enrollment.arm == "treated" and account_id in self._accounts:
+            if enrollment.entered_at == as_of and enrollment.variant == "treated" and account_id in self._accounts:
                 yield self._owners_on_entry(account_id, enrollment)
 
     def _owners_on_entry(self, account_id: str, enrollment: Enrollment) -> Counter[str]:
         entered = transitions.enter(enrollment, "treated", self._program.version, "", self._context.as_of)
-        return owners_of(go_on(self._scene(account_id), entered).actions, self._context)
+        return owners_of(run_steps(self._step_context(account_id), entered).actions, self._context)
 
-    def _enter(self, candidate: _Candidate, arm: Arm) -> None:
+    def _enter(self, candidate: _Candidate, variant: Variant) -> None:
         account_id, as_of = candidate.account_id, self._context.as_of
         matched = matched_text(self._playbook.when.enters, self._accounts[account_id])
-        entered = transitions.enter(candidate.enrollment, arm, self._program.version, matched, as_of)
-        progress = go_on(self._scene(account_id), entered)
-        self._verdicts.happened(account_id, "entered" if arm == "treated" else "held_out", matched, progress.actions)
-        self._note_open(account_id, progress)
-        if progress.unknown:
-            self._verdicts.block(self._unknown_branch(progress.enrollment, self._accounts[account_id]))
-        self._verdicts.keep(account_id, progress.enrollment)
+        entered = transitions.enter(candidate.enrollment, variant, self._program.version, matched, as_of)
+        result = run_steps(self._step_context(account_id), entered)
+        self._log.record(account_id, "entered" if variant == "treated" else "holdout", matched, result.actions)
+        self._note_open(account_id, result)
+        if result.unknown:
+            self._log.block(self._unknown_branch(result.enrollment, self._accounts[account_id]))
+        self._log.set_enrollment(account_id, result.enrollment)
 
     def _wait_for_room(self, candidate: _Candidate) -> None:
         account_id, as_of = candidate.account_id, self._context.as_of
         if transitions.has_waited_too_long(candidate.enrollment, as_of):
-            self._verdicts.happened(account_id, "expired", "no room under the limits for 7 days")
-            self._verdicts.keep(account_id, transitions.expire(candidate.enrollment, as_of))
+            self._log.record(account_id, "expired", "no room under the limits for 7 days")
+            self._log.set_enrollment(account_id, transitions.expire(candidate.enrollment, as_of))
             return
         if candidate.fresh:
-            self._verdicts.happened(account_id, "queued", "no room under the limits")
-        self._verdicts.keep(account_id, transitions.queue(candidate.enrollment, as_of))
+            self._log.record(account_id, "queued", "no room under the limits")
+        self._log.set_enrollment(account_id, transitions.queue(candidate.enrollment, as_of))
 
     # -------------------------------------------------------------------- what it takes, and why
 
-    def _scene(self, account_id: str) -> Scene:
+    def _step_context(self, account_id: str) -> StepContext:
         context = self._context
         open_tasks = context.open_tasks.get(account_id, ())
-        return Scene(
+        return StepContext(
             self._playbook,
             self._program,
             account_id,
@@ -247,9 +245,9 @@ class _Run:
             self._rank,
         )
 
-    def _note_open(self, account_id: str, progress: Progress) -> None:
-        if progress.already_open:
-            self._verdicts.note(account_id, "already_open")
+    def _note_open(self, account_id: str, result: StepResult) -> None:
+        if result.already_open:
+            self._log.count_event(account_id, "already_open")
 
     def _unknown_start(self, fields: Fields) -> set[str]:
         names = set(missing_names(self._playbook.when.enters, fields))
@@ -259,9 +257,9 @@ class _Run:
         branch = self._program.instructions[enrollment.step]
         return set(missing_names(branch.condition, fields)) if isinstance(branch, Branch) else set()
 
-    def _why_left(self, truths: Truths, fields: Fields) -> str:
+    def _why_left(self, results: ConditionResults, fields: Fields) -> str:
         playbook = self._playbook
-        if truths.audience is False and playbook.audience is not None:
+        if results.audience is False and playbook.audience is not None:
             return f"not in the audience: {failed_text(playbook.audience, fields)}"
         if playbook.leaves is None:
             return failed_text(playbook.when.enters, fields)
@@ -269,4 +267,4 @@ class _Run:
 
     def result(self) -> PlaybookRun:
         """Everything decided, with what has to be stored anew."""
-        return self._verdicts.result(self._accounts, self._paused)
+        return self._log.result(self._accounts, self._paused)

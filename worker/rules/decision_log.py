@@ -17,7 +17,7 @@ NEW = Enrollment()
 _NO_ONE = Enrollment(live=False)
 
 
-class Verdicts:
+class DecisionLog:
     """The decisions on all accounts as of one moment. ``before`` is where the accounts stood until now."""
 
     def __init__(self, playbook_id: str, before: Mapping[str, Enrollment], as_of: datetime, *, live: bool) -> None:
@@ -28,16 +28,16 @@ class Verdicts:
         self._blocked: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
 
-    def happened(self, account_id: str, event: Event, because: str, actions: tuple[Action, ...] = ()) -> None:
+    def record(self, account_id: str, event: Event, because: str, actions: tuple[Action, ...] = ()) -> None:
         """Something happened to an account; of a preview the actions are withheld."""
-        self.note(account_id, event)
+        self.count_event(account_id, event)
         if self._live:
             self._decisions.append(Decision(self._playbook_id, account_id, event, because, actions))
         else:
             self._counts["preview"] += sum(1 for action in actions if isinstance(action, MakeTask))
             self._decisions.append(Decision(self._playbook_id, account_id, event, because, withheld=actions))
 
-    def note(self, account_id: str, event: Event) -> None:
+    def count_event(self, account_id: str, event: Event) -> None:
         """Count an event that is no decision of its own."""
         self._events.setdefault(account_id, []).append(event)
 
@@ -50,7 +50,7 @@ class Verdicts:
         """An account matches again, and sooner than it may enter again."""
         self._counts["repeat"] += 1
 
-    def keep(self, account_id: str, enrollment: Enrollment) -> None:
+    def set_enrollment(self, account_id: str, enrollment: Enrollment) -> None:
         """Where an account stands from now on."""
         self._after[account_id] = enrollment
 

@@ -12,14 +12,14 @@ from worker.language.values import Value, as_utc
 Phase = Literal["out", "pending", "queued", "in"]
 """``pending`` waits for the end of ``for`` or of ``repeat.wait``, ``queued`` for room under the limits."""
 
-Arm = Literal["", "treated", "held_out", "noted"]
-"""``noted``: matched before the playbook went live, so it counts as inside and nothing is done."""
+Variant = Literal["", "treated", "holdout", "baseline"]
+"""``baseline``: matched before the playbook went live, so it counts as inside and nothing is done."""
 
 Event = Literal[
     "already_matching",  # matched before the playbook went live
     "matched",  # is to enter, as far as the conditions are concerned
     "entered",
-    "held_out",  # entered, but belongs to the part that nothing is done for
+    "holdout",  # entered, but belongs to the part that nothing is done for
     "queued",  # no room under the limits
     "expired",  # queued for too long
     "dropped",  # stopped matching while queued
@@ -38,26 +38,26 @@ Json: TypeAlias = Mapping[str, Any]
 class Enrollment:
     """One account in one playbook. ``entry`` counts the entries so far; times are aware UTC.
 
-    ``armed`` says that ``enters`` has been seen false since the last entry, so that becoming true is news.
-    ``held_s`` is for how many seconds ``enters`` has held without a break, times of unknown left out.
+    ``can_retrigger`` says that ``enters`` has been seen false since the last entry, so that becoming true is news.
+    ``matched_s`` is for how many seconds ``enters`` has held without a break, times of unknown left out.
     ``matched`` is why it entered, for the texts of later steps.
     ``step`` is the next instruction, ``next_step_at`` when it is due; ``step`` is -1 when all is done.
     """
 
     phase: Phase = "out"
     live: bool = True
-    armed: bool = True
+    can_retrigger: bool = True
     last_as_of: datetime | None = None
     last_truth: bool | None = None
     pending_since: datetime | None = None
-    held_s: int = 0
+    matched_s: int = 0
     runs_true: int = 0
     queued_since: datetime | None = None
     entry: int = 0
     entries: tuple[datetime, ...] = ()
     entered_at: datetime | None = None
     left_at: datetime | None = None
-    arm: Arm = ""
+    variant: Variant = ""
     step: int = -1
     next_step_at: datetime | None = None
     goal_at: datetime | None = None
@@ -77,12 +77,15 @@ class Enrollment:
 
     @classmethod
     def from_json(cls, shown: Json) -> Enrollment:
-        """The enrollment that `to_json` showed; names that this version does not know are left out."""
+        """The enrollment that `to_json` wrote. Old names are read as today's; names of a later version are left out."""
         known = {entry.name for entry in fields(cls)}
-        return cls(**{name: _from_json(name, value) for name, value in shown.items() if name in known})
+        today = {_OLD_NAMES.get(name, name): value for name, value in shown.items()}
+        return cls(**{name: _from_json(name, value) for name, value in today.items() if name in known})
 
 
 _NEW = Enrollment()
+_OLD_NAMES = {"arm": "variant", "armed": "can_retrigger", "held_s": "matched_s"}
+_OLD_VARIANTS = {"held_out": "holdout", "noted": "baseline"}
 _TIMES = frozenset({"last_as_of", "pending_since", "queued_since", "entered_at", "left_at", "next_step_at", "goal_at"})
 
 
@@ -100,7 +103,9 @@ def _from_json(name: str, value: Any) -> Any:
     if name == "entries":
         return tuple(_time_from_json(one) for one in value)
     if name == "last_events":
-        return tuple(value)
+        return tuple(_OLD_VARIANTS.get(event, event) for event in value)
+    if name == "variant":
+        return _OLD_VARIANTS.get(value, value)
     return _time_from_json(value) if name in _TIMES and value is not None else value
 
 

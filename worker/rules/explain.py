@@ -9,8 +9,8 @@ from worker.language.compare import Truth
 from worker.language.condition import Trace
 from worker.language.values import Fields, tidy
 from worker.rules import transitions
-from worker.rules.because import missing_names
 from worker.rules.enrollment import Enrollment
+from worker.rules.reasons import missing_names
 from worker.settings.playbook import Playbook
 
 
@@ -36,9 +36,9 @@ class Explanation:
 def explain(playbook: Playbook, fields: Fields, enrollment: Enrollment | None, as_of: datetime) -> Explanation:
     """Ask every condition as of one moment; ``enrollment`` is what the last run remembered, if anything."""
     member = enrollment or Enrollment()
-    truths = transitions.look(playbook, fields)
+    results = transitions.evaluate(playbook, fields)
     conditions = [playbook.when.enters, *([playbook.audience] if playbook.audience else [])]
-    missing = {name for one in conditions for name in missing_names(one, fields)} if truths.starts is None else set()
+    missing = {name for one in conditions for name in missing_names(one, fields)} if results.starts is None else set()
     return Explanation(
         playbook.id,
         playbook.name,
@@ -46,9 +46,9 @@ def explain(playbook: Playbook, fields: Fields, enrollment: Enrollment | None, a
         playbook.audience.trace(fields) if playbook.audience else None,
         playbook.when.enters.trace(fields),
         playbook.leaves.trace(fields) if playbook.leaves else None,
-        truths.starts,
+        results.starts,
         member.phase,
-        _standing(playbook, member, truths.starts, as_of),
+        _standing(playbook, member, results.starts, as_of),
         tuple(sorted(missing)),
     )
 
@@ -63,7 +63,7 @@ def _standing(playbook: Playbook, member: Enrollment, starts: Truth, as_of: date
             return f"queued since {tidy(member.queued_since)}: no room under the limits"
     if starts is True and playbook.repeat.once and member.entries:
         return f"outside; it was inside from {tidy(member.entries[-1])} and may enter only once"
-    if starts is True and not member.armed:
+    if starts is True and not member.can_retrigger:
         return "outside; it matches, but has not stopped matching since it was last inside or queued"
     if member.left_at is not None:
         return f"outside since {tidy(member.left_at)}"
@@ -71,10 +71,10 @@ def _standing(playbook: Playbook, member: Enrollment, starts: Truth, as_of: date
 
 
 def _inside(member: Enrollment) -> str:
-    if member.arm == "noted":
+    if member.variant == "baseline":
         return "inside since before the playbook went live: nothing is done"
     since = f"inside since {tidy(member.entered_at)} (entry {member.entry})"
-    if member.arm == "held_out":
+    if member.variant == "holdout":
         return f"{since}, held out: nothing is done"
     goal = f"; goal reached {tidy(member.goal_at)}" if member.goal_at else ""
     if member.next_step_at is not None:
@@ -84,8 +84,8 @@ def _inside(member: Enrollment) -> str:
 
 def _pending(playbook: Playbook, member: Enrollment, as_of: datetime) -> str:
     long = playbook.when.for_
-    if not transitions.has_held(member, long):
-        so_far = f"{member.runs_true} runs" if long and long.kind == "runs" else _hours(member.held_s)
+    if not transitions.matched_long_enough(member, long):
+        so_far = f"{member.runs_true} runs" if long and long.kind == "runs" else _hours(member.matched_s)
         return f"matches since {tidy(member.pending_since)}: {so_far} of {long} so far"
     if not transitions.may_enter_again(member, playbook.repeat, as_of):
         return f"matches, but it is too soon after {tidy(member.entries[-1])} to enter again"

@@ -22,11 +22,10 @@ _ALWAYS_ALLOWED = frozenset(
     {"account.owner_email", "account.csm_email", "pql.score", "health.score", "onboarding.score", "mrr"}
 )
 
-Happening = Literal[
+ExpectedEvent = Literal[
     "nothing",
     "already_matching",
     "entered",
-    "held_out",
     "queued",
     "expired",
     "dropped",
@@ -84,7 +83,7 @@ class ExpectedTask(Strict):
 class Expected(Strict):
     """What a run must bring for one account; what is not given is not looked at."""
 
-    happens: Happening | tuple[Happening, ...] | None = None
+    happens: ExpectedEvent | tuple[ExpectedEvent, ...] | None = None
     """Everything that happens in this run, in order, or: nothing."""
     phase: Phase | None = None
     """Where the account stands afterwards: out, pending, queued or in."""

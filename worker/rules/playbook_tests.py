@@ -68,13 +68,13 @@ def run_playbook_tests(playbook: Playbook, document: Document) -> list[TestResul
             test.name,
             document.file,
             document.position(("tests", index))[0],
-            tuple(_Story(tested, tests, test).failures()),
+            tuple(_TestRunner(tested, tests, test).failures()),
         )
         for index, test in enumerate(tests.tests)
     ]
 
 
-class _Story:
+class _TestRunner:
     """One test on its way from run to run."""
 
     def __init__(self, playbook: Playbook, tests: PlaybookTests, test: PlaybookTest) -> None:

@@ -22,7 +22,7 @@ _LONGEST_BODY = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class StepContext:
     """Everything that the steps of one account in one run can see."""
 
     playbook: Playbook
@@ -41,7 +41,7 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class StepResult:
     """How far an account got: what is to be done, tasks that are open already, and whether a branch is unknown."""
 
     enrollment: Enrollment
@@ -56,20 +56,20 @@ class Progress:
         return bool(self.actions) or self.already_open
 
 
-def go_on(scene: Scene, enrollment: Enrollment) -> Progress:
+def run_steps(context: StepContext, enrollment: Enrollment) -> StepResult:
     """Take every step that is due. Taking them again with the result changes nothing."""
     step = enrollment.step
-    if step < 0 or (enrollment.next_step_at is not None and scene.as_of < enrollment.next_step_at):
-        return Progress(enrollment)
-    if enrollment.config_hash != scene.program.version:
-        if not scene.program.can_resume_at(step):
-            return Progress(replace(enrollment, step=-1, next_step_at=None), stopped=True)
-        enrollment = replace(enrollment, config_hash=scene.program.version)
-    return _take(scene, enrollment)
+    if step < 0 or (enrollment.next_step_at is not None and context.as_of < enrollment.next_step_at):
+        return StepResult(enrollment)
+    if enrollment.config_hash != context.program.version:
+        if not context.program.can_resume_at(step):
+            return StepResult(replace(enrollment, step=-1, next_step_at=None), stopped=True)
+        enrollment = replace(enrollment, config_hash=context.program.version)
+    return _take(context, enrollment)
 
 
-def _take(scene: Scene, enrollment: Enrollment) -> Progress:
-    instructions = scene.program.instructions
+def _take(context: StepContext, enrollment: Enrollment) -> StepResult:
+    instructions = context.program.instructions
     actions: list[Action] = []
     fields_set = dict(enrollment.fields_set)
     already_open = False
@@ -79,54 +79,57 @@ def _take(scene: Scene, enrollment: Enrollment) -> Progress:
         step += 1
         match instruction:
             case steps.Fields():
-                values = [(name, _value_of(scene, enrollment, value)) for name, value in instruction.values]
+                values = [(name, _value_of(context, enrollment, value)) for name, value in instruction.values]
                 fields_set.update(values)
                 actions += [SetField(name, value) for name, value in values]
             case steps.Task():
-                if instruction.task.if_open_task == "skip" and _open_key(scene, instruction.task) in scene.open_tasks:
+                if (
+                    instruction.task.if_open_task == "skip"
+                    and _open_key(context, instruction.task) in context.open_tasks
+                ):
                     already_open = True
                 else:
-                    actions.append(_make_task(scene, enrollment, instruction.task))
+                    actions.append(_make_task(context, enrollment, instruction.task))
             case steps.Wait():
-                due = moment_after(scene.calendar, scene.as_of, instruction.duration)
+                due = moment_after(context.calendar, context.as_of, instruction.duration)
                 now = replace(enrollment, step=step, next_step_at=due, fields_set=fields_set)
-                return Progress(now, tuple(actions), already_open)
+                return StepResult(now, tuple(actions), already_open)
             case steps.Branch():
-                truth = instruction.condition.run(scene.fields)
+                truth = instruction.condition.run(context.fields)
                 if truth is None:
                     now = replace(enrollment, step=step - 1, next_step_at=None, fields_set=fields_set)
-                    return Progress(now, tuple(actions), already_open, unknown=True)
+                    return StepResult(now, tuple(actions), already_open, unknown=True)
                 step = step if truth else instruction.otherwise
             case steps.Jump():
                 step = instruction.to
     now = replace(enrollment, step=-1, next_step_at=None, fields_set=fields_set)
-    return Progress(now, tuple(actions), already_open)
+    return StepResult(now, tuple(actions), already_open)
 
 
-def _open_key(scene: Scene, task: CreateTask) -> str:
-    return f"{scene.playbook.id}/{task.key}"
+def _open_key(context: StepContext, task: CreateTask) -> str:
+    return f"{context.playbook.id}/{task.key}"
 
 
-def _value_of(scene: Scene, enrollment: Enrollment, value: Template | bool | float) -> Value:
-    return value.value(scene.text_fields(enrollment)) if isinstance(value, Template) else value
+def _value_of(context: StepContext, enrollment: Enrollment, value: Template | bool | float) -> Value:
+    return value.value(context.text_fields(enrollment)) if isinstance(value, Template) else value
 
 
-def _make_task(scene: Scene, enrollment: Enrollment, task: CreateTask) -> MakeTask:
-    fields = scene.text_fields(enrollment)
+def _make_task(context: StepContext, enrollment: Enrollment, task: CreateTask) -> MakeTask:
+    fields = context.text_fields(enrollment)
     return MakeTask(
-        key=task_key_of(scene.playbook.id, scene.account_id, enrollment.entry, task.key),
+        key=task_key_of(context.playbook.id, context.account_id, enrollment.entry, task.key),
         task_key=task.key,
-        account_id=scene.account_id,
-        playbook_id=scene.playbook.id,
+        account_id=context.account_id,
+        playbook_id=context.playbook.id,
         entry=enrollment.entry,
         to=task.to,
         if_no_owner=task.if_no_owner,
         subject=shorten(" ".join(task.subject.render(fields).split()), LONGEST_SUBJECT),
         body=task.body.render(fields, cut=_LONGEST_BODY).strip(),
         priority=task.priority,
-        due=add_days(scene.calendar, local_day(scene.calendar, scene.as_of), task.due),
+        due=add_days(context.calendar, local_day(context.calendar, context.as_of), task.due),
         if_open_task=task.if_open_task,
         close_when_leaves=task.close_when_leaves,
-        rank=scene.rank(scene.fields),
-        contact=Contact(task.contact, scene.fields.get(task.contact)) if task.contact else None,
+        rank=context.rank(context.fields),
+        contact=Contact(task.contact, context.fields.get(task.contact)) if task.contact else None,
     )

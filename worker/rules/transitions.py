@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from worker.language.compare import Truth
 from worker.language.units import Duration
 from worker.language.values import Fields
-from worker.rules.enrollment import Arm, Enrollment
+from worker.rules.enrollment import Enrollment, Variant
 from worker.settings.playbook import Playbook, Repeat
 
 QUEUE_EXPIRES_AFTER = timedelta(days=7)
@@ -16,7 +16,7 @@ _MOST_ENTRIES_KEPT = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Truths:
+class ConditionResults:
     """How an account answers the conditions of a playbook as of one moment."""
 
     audience: Truth
@@ -36,35 +36,35 @@ class Truths:
         return self.audience is False or self.leaves is True
 
 
-def look(playbook: Playbook, fields: Fields) -> Truths:
+def evaluate(playbook: Playbook, fields: Fields) -> ConditionResults:
     """Ask the conditions. Without ``leaves``, an account leaves when ``enters`` is false."""
     audience = True if playbook.audience is None else playbook.audience.run(fields)
     enters = playbook.when.enters.run(fields)
     if playbook.leaves is not None:
-        return Truths(audience, enters, playbook.leaves.run(fields))
-    return Truths(audience, enters, None if enters is None else not enters)
+        return ConditionResults(audience, enters, playbook.leaves.run(fields))
+    return ConditionResults(audience, enters, None if enters is None else not enters)
 
 
-def approach(enrollment: Enrollment, truths: Truths, as_of: datetime) -> Enrollment:
+def update_pending(enrollment: Enrollment, results: ConditionResults, as_of: datetime) -> Enrollment:
     """Move an account that is not inside: its clock runs while it matches, stops while that is unknown, and starts
     anew once it is false.
     """
-    match truths.starts:
+    match results.starts:
         case False:
             return _not_matching(enrollment, as_of)
         case None:
             return _unknown(enrollment, as_of)
     if enrollment.phase == "pending":
         return _still_matching(enrollment, as_of)
-    if enrollment.phase == "out" and enrollment.armed:
+    if enrollment.phase == "out" and enrollment.can_retrigger:
         return replace(enrollment, phase="pending", pending_since=as_of, last_as_of=as_of, last_truth=True, runs_true=1)
     return enrollment
 
 
 def _not_matching(enrollment: Enrollment, as_of: datetime) -> Enrollment:
     if enrollment.phase == "out":
-        return enrollment if enrollment.armed else replace(enrollment, armed=True, last_as_of=as_of)
-    return replace(_without_clocks(enrollment), phase="out", armed=True, last_as_of=as_of)
+        return enrollment if enrollment.can_retrigger else replace(enrollment, can_retrigger=True, last_as_of=as_of)
+    return replace(_without_clocks(enrollment), phase="out", can_retrigger=True, last_as_of=as_of)
 
 
 def _unknown(enrollment: Enrollment, as_of: datetime) -> Enrollment:
@@ -80,20 +80,20 @@ def _still_matching(enrollment: Enrollment, as_of: datetime) -> Enrollment:
     gained = int((as_of - since).total_seconds()) if enrollment.last_truth is True else 0
     return replace(
         enrollment,
-        held_s=enrollment.held_s + gained,
+        matched_s=enrollment.matched_s + gained,
         runs_true=enrollment.runs_true + 1,
         last_truth=True,
         last_as_of=as_of,
     )
 
 
-def has_held(enrollment: Enrollment, long: Duration | None) -> bool:
+def matched_long_enough(enrollment: Enrollment, long: Duration | None) -> bool:
     """Whether a pending account has matched for long enough."""
     if long is None:
         return True
     if long.kind == "runs":
         return enrollment.runs_true >= long.n
-    return enrollment.held_s >= long.n * (3_600 if long.kind == "hours" else 86_400)
+    return enrollment.matched_s >= long.n * (3_600 if long.kind == "hours" else 86_400)
 
 
 def may_enter_again(enrollment: Enrollment, repeat: Repeat, as_of: datetime) -> bool:
@@ -110,9 +110,9 @@ def may_enter_again(enrollment: Enrollment, repeat: Repeat, as_of: datetime) -> 
     return sum(1 for entry in enrollment.entries if entry > since) < repeat.at_most.n
 
 
-def note(enrollment: Enrollment, as_of: datetime) -> Enrollment:
+def enroll_as_baseline(enrollment: Enrollment, as_of: datetime) -> Enrollment:
     """Take an account that matched before the playbook began as one inside, for which nothing is done."""
-    return replace(_without_clocks(enrollment), phase="in", arm="noted", armed=False, last_as_of=as_of)
+    return replace(_without_clocks(enrollment), phase="in", variant="baseline", can_retrigger=False, last_as_of=as_of)
 
 
 def queue(enrollment: Enrollment, as_of: datetime) -> Enrollment:
@@ -129,22 +129,22 @@ def has_waited_too_long(enrollment: Enrollment, as_of: datetime) -> bool:
 
 def expire(enrollment: Enrollment, as_of: datetime) -> Enrollment:
     """Give up waiting for room; the account can come back once ``enters`` has been false."""
-    return replace(_without_clocks(enrollment), phase="out", armed=False, last_as_of=as_of)
+    return replace(_without_clocks(enrollment), phase="out", can_retrigger=False, last_as_of=as_of)
 
 
-def enter(enrollment: Enrollment, arm: Arm, version: str, matched: str, as_of: datetime) -> Enrollment:
+def enter(enrollment: Enrollment, variant: Variant, version: str, matched: str, as_of: datetime) -> Enrollment:
     """Let an account in, at the first step of the program of ``version``."""
     return replace(
         _without_clocks(enrollment),
         phase="in",
-        armed=False,
+        can_retrigger=False,
         last_as_of=as_of,
         entry=enrollment.entry + 1,
         entries=(*enrollment.entries, as_of)[-_MOST_ENTRIES_KEPT:],
         entered_at=as_of,
         left_at=None,
-        arm=arm,
-        step=0 if arm == "treated" else -1,
+        variant=variant,
+        step=0 if variant == "treated" else -1,
         next_step_at=None,
         goal_at=None,
         fields_set={},
@@ -153,12 +153,12 @@ def enter(enrollment: Enrollment, arm: Arm, version: str, matched: str, as_of: d
     )
 
 
-def leave(enrollment: Enrollment, truths: Truths, as_of: datetime) -> Enrollment:
+def leave(enrollment: Enrollment, results: ConditionResults, as_of: datetime) -> Enrollment:
     """Let an account out. What was set for it is set no longer, and the steps to come are not taken."""
     return replace(
         enrollment,
         phase="out",
-        armed=truths.starts is False and (truths.enters is False or truths.audience is False),
+        can_retrigger=results.starts is False and (results.enters is False or results.audience is False),
         last_as_of=as_of,
         left_at=as_of,
         step=-1,
@@ -168,16 +168,16 @@ def leave(enrollment: Enrollment, truths: Truths, as_of: datetime) -> Enrollment
     )
 
 
-def vanish(enrollment: Enrollment, as_of: datetime) -> Enrollment:
+def remove(enrollment: Enrollment, as_of: datetime) -> Enrollment:
     """Let an account out that no longer exists; should it come back, ``enters`` has to become true anew."""
-    out = replace(_without_clocks(enrollment), phase="out", armed=enrollment.phase != "in", last_as_of=as_of)
+    out = replace(_without_clocks(enrollment), phase="out", can_retrigger=enrollment.phase != "in", last_as_of=as_of)
     if enrollment.phase != "in":
         return out
     return replace(out, left_at=as_of, step=-1, next_step_at=None, fields_set={}, matched="")
 
 
 def _without_clocks(enrollment: Enrollment) -> Enrollment:
-    return replace(enrollment, pending_since=None, held_s=0, runs_true=0, last_truth=None, queued_since=None)
+    return replace(enrollment, pending_since=None, matched_s=0, runs_true=0, last_truth=None, queued_since=None)
 
 
 def _span(duration: Duration) -> timedelta:

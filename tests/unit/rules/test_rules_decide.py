@@ -40,7 +40,7 @@ def test_entering_makes_the_task_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("long", "truths", "days"),
+    ("long", "results", "days"),
     [
         ("24h", "TT", 1),
         ("3d", "TTTT", 3),
@@ -52,10 +52,12 @@ def test_entering_makes_the_task_once() -> None:
         ("2 runs", "TFTT", 3),
     ],
 )
-def test_for_runs_while_true_stops_while_unknown_and_starts_anew_after_false(long: str, truths: str, days: int) -> None:
+def test_for_runs_while_true_stops_while_unknown_and_starts_anew_after_false(
+    long: str, results: str, days: int
+) -> None:
     on = Stage(when={"enters": "e is true", "for": long})
     entered = []
-    for day, truth in enumerate(truths):
+    for day, truth in enumerate(results):
         fields = flags(e={"T": True, "F": False, "U": None}[truth])
         if "entered" in acme(on.run(day, {"acme": fields})):
             entered.append(day)
@@ -431,17 +433,17 @@ def test_held_out_accounts_are_followed_but_nothing_is_done_for_them() -> None:
     on = Stage(holdout="30%", do=[{"set_fields": {"x": 1}}, {"create_task": TASK}], **GOAL)
     accounts = {f"a{n}": YES for n in range(1000)}
     run = on.run(0, accounts)
-    held = [one for one in run.decisions if one.event == "held_out"]
+    held = [one for one in run.decisions if one.event == "holdout"]
     assert 240 < len(held) < 360
     assert all(not one.actions for one in held)
     assert {one.account_id for one in held} == {a for a in accounts if in_holdout(on.playbook, a)}
     member = on.enrollments()[held[0].account_id]
-    assert (member.arm, member.phase, member.fields_set) == ("held_out", "in", {})
+    assert (member.variant, member.phase, member.fields_set) == ("holdout", "in", {})
     assert ("a0", "goal") in events(on.run(5, {a: flags(won=True) for a in accounts}).decisions)
 
 
-def test_the_same_account_is_always_in_the_same_arm() -> None:
-    """Known answers: a new release must not move accounts between the arms of a running playbook."""
+def test_the_same_account_is_always_in_the_same_variant() -> None:
+    """Known answers: a new release must not move accounts between the variants of a running playbook."""
     playbook = make_playbook(holdout="50%")
     assert "".join("x" if in_holdout(playbook, f"acc-{n}") else "." for n in range(16)) == ".x...x..xxxx.xxx"
 

@@ -11,10 +11,10 @@ from playbook_stage import START, Stage, flags, make_playbook
 from worker.language.condition import parse_condition
 from worker.language.units import parse_duration
 from worker.language.values import Value
-from worker.rules.because import failed_text, matched_text, missing_names
 from worker.rules.business_days import add_days, moment_after
 from worker.rules.explain import explain
 from worker.rules.rank import rank_of
+from worker.rules.reasons import failed_text, matched_text, missing_names
 from worker.settings.schedule import Calendar
 
 CONDITION = parse_condition(

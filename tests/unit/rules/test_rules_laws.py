@@ -53,8 +53,8 @@ def playbooks(draw: st.DrawFn) -> dict[str, Any]:
 def facts() -> st.SearchStrategy[dict[str, dict[str, Value]]]:
     owners = st.sampled_from(["ann@example.com", "bob@example.com", None])
     usual = st.sampled_from([(True, True, False), (True, False, True)])  # matching, and leaving
-    truths = st.one_of(usual, usual, st.tuples(TRUTH, TRUTH, TRUTH))
-    one = st.builds(lambda three, b, owner: flags(*three, b=b, owner=owner), truths, TRUTH, owners)
+    results = st.one_of(usual, usual, st.tuples(TRUTH, TRUTH, TRUTH))
+    one = st.builds(lambda three, b, owner: flags(*three, b=b, owner=owner), results, TRUTH, owners)
     return st.fixed_dictionaries(dict.fromkeys(ACCOUNTS, one))
 
 
@@ -119,7 +119,7 @@ def test_entries_keep_to_the_repeat_limits(
     for gap, accounts in course:
         hours += gap
         for one in on.run(hours / 24, accounts).decisions:
-            if one.event in {"entered", "held_out"}:
+            if one.event in {"entered", "holdout"}:
                 entries[one.account_id].append(START + timedelta(hours=hours))
     repeat = on.playbook.repeat
     for times in entries.values():
@@ -151,7 +151,7 @@ def test_no_run_goes_beyond_its_limits_and_only_those_inside_hold_fields(
             assert all(count <= limits.per_owner.n for owner, count in owners.items() if owner)
         for member in on.enrollments().values():
             assert member.phase == "in" or not member.fields_set
-            assert member.arm == "treated" or not member.fields_set
+            assert member.variant == "treated" or not member.fields_set
 
 
 @given(
@@ -159,9 +159,9 @@ def test_no_run_goes_beyond_its_limits_and_only_those_inside_hold_fields(
         Enrollment,
         phase=st.sampled_from(["out", "pending", "queued", "in"]),
         live=st.booleans(),
-        armed=st.booleans(),
+        can_retrigger=st.booleans(),
         last_truth=st.sampled_from([True, False, None]),
-        held_s=st.integers(0, 10**9),
+        matched_s=st.integers(0, 10**9),
         entries=st.lists(st.datetimes(timezones=st.just(UTC)), max_size=3).map(tuple),
         next_step_at=st.none() | st.datetimes(timezones=st.just(UTC)),
         step=st.integers(-1, 9),
@@ -182,11 +182,18 @@ def test_no_run_goes_beyond_its_limits_and_only_those_inside_hold_fields(
         last_events=st.lists(st.sampled_from(["entered", "left"]), max_size=2).map(tuple),
     )
 )
-def test_a_enrollment_survives_json(member: Enrollment) -> None:
+def test_an_enrollment_survives_json(member: Enrollment) -> None:
     back = Enrollment.from_json(json.loads(json.dumps(member.to_json())))
     assert back == member
     assert [type(value) for value in back.fields_set.values()] == [type(value) for value in member.fields_set.values()]
 
 
-def test_a_enrollment_of_a_later_version_is_read_as_far_as_it_is_known() -> None:
+def test_an_enrollment_of_a_later_version_is_read_as_far_as_it_is_known() -> None:
     assert Enrollment.from_json({"phase": "in", "invented": 3}) == Enrollment(phase="in")
+
+
+def test_an_enrollment_stored_under_the_old_names_is_read() -> None:
+    stored = {"arm": "held_out", "armed": False, "held_s": 7, "last_events": ["matched", "held_out"]}
+    read = Enrollment(variant="holdout", can_retrigger=False, matched_s=7, last_events=("matched", "holdout"))
+    assert Enrollment.from_json(stored) == read
+    assert Enrollment.from_json({"arm": "noted"}).variant == "baseline"
