@@ -1,1 +1,1 @@
-"""HubSpot, spoken to through hubspot-api-client as a transport only: no typed decoding, no hidden retries."""
+"""HubSpot, with hubspot-api-client as the transport: no typed models, no hidden retries."""

@@ -1,4 +1,4 @@
-"""Ties between records: default associations, which are idempotent and outside the burst limit."""
+"""Associations between records: default ones, which are idempotent and outside the burst limit."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ TASK_TO_COMPANY = 192
 """Type id of the same file."""
 
 
-def tie_to_company(company_id: str) -> list[dict[str, object]]:
-    """The inline association of a new task: it is made with the task or not at all."""
+def company_association(company_id: str) -> list[dict[str, object]]:
+    """The inline association of a new task: HubSpot creates it together with the task, or neither."""
     kind = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": TASK_TO_COMPANY}
     return [{"to": {"id": company_id}, "types": [kind]}]
 
@@ -30,9 +30,9 @@ def tie_to_company(company_id: str) -> list[dict[str, object]]:
 def associate(
     client: Client, one: str, other: str, pairs: Mapping[str, tuple[str, str]], *, optional: bool = False
 ) -> dict[str, Outcome]:
-    """Tie record to record; one outcome per key, whose ``record_id`` is the first of its pair.
+    """Associate the records of each pair; one outcome per key, whose ``record_id`` is the first of its pair.
 
-    An ``optional`` tie that HubSpot refuses for good, because the other record is gone, is done without.
+    An ``optional`` association counts as applied when HubSpot rejects it permanently, because the other record is gone.
     """
     outcomes: dict[str, Outcome] = {}
     for part in chunks(list(pairs.items()), MOST_WRITTEN):
@@ -50,10 +50,10 @@ def _associate(
     except NoAnswer as lost:
         return {key: Outcome(key, "unknown", first, "no_answer", str(lost)) for key, (first, _) in pairs.items()}
     if answer.ok:
-        return _told(pairs, answer.body, optional)
+        return _outcomes(pairs, answer.body, optional)
     if not optional or errors.effect(answer.status, answer.body) != "answer":
-        reason = errors.refusal(answer.body).reason
-        return {key: Outcome(key, "retry", first, "not_tied", reason) for key, (first, _) in pairs.items()}
+        reason = errors.rejection(answer.body).reason
+        return {key: Outcome(key, "retry", first, "not_associated", reason) for key, (first, _) in pairs.items()}
     if len(pairs) == 1:
         return {key: Outcome(key, "applied", first) for key, (first, _) in pairs.items()}
     outcomes: dict[str, Outcome] = {}
@@ -62,42 +62,42 @@ def _associate(
     return outcomes
 
 
-def _told(pairs: Mapping[str, tuple[str, str]], body: Mapping[str, Any], optional: bool) -> dict[str, Outcome]:
-    results, refused = body.get("results") or [], body.get("errors") or []
-    tied = {(_id(result, "from"), _id(result, "to")) for result in results}
-    gone = {str(name) for error in refused for names in (error.get("context") or {}).values() for name in names}
-    # A merged company answers under its surviving id, so pairs only tell who failed when somebody did.
-    complete = not refused and len(results) >= len(pairs)
+def _outcomes(pairs: Mapping[str, tuple[str, str]], body: Mapping[str, Any], optional: bool) -> dict[str, Outcome]:
+    results, failed = body.get("results") or [], body.get("errors") or []
+    associated_pairs = {(_id(result, "from"), _id(result, "to")) for result in results}
+    gone = {str(name) for error in failed for names in (error.get("context") or {}).values() for name in names}
+    # A merged company answers under its surviving id, so the ids are compared only when a pair has failed.
+    complete = not failed and len(results) >= len(pairs)
     return {
         key: Outcome(key, "applied", pair[0])
-        if complete or pair in tied or (optional and pair[1] in gone)
-        else Outcome(key, "retry", pair[0], "not_tied")
+        if complete or pair in associated_pairs or (optional and pair[1] in gone)
+        else Outcome(key, "retry", pair[0], "not_associated")
         for key, pair in pairs.items()
     }
 
 
 def associated(client: Client, one: str, other: str, ids: Sequence[str]) -> dict[str, list[str]]:
-    """The ids of the ``other`` records each id is tied to, a primary company first."""
-    ties: dict[str, list[Mapping[str, Any]]] = {}
+    """The ids of the ``other`` records that each id is associated with, a primary company first."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
     asked = [{"id": name} for name in ids]
     while asked:
         part, asked = asked[:MOST_READ], asked[MOST_READ:]
         answer = client.read("POST", f"{client.paths.associations}/{one}/{other}/batch/read", {"inputs": part})
         if not answer.ok:
-            raise AccessDenied(f"HubSpot refuses to read associations of {one}: {errors.refusal(answer.body).reason}")
+            raise AccessDenied(f"HubSpot rejects reading associations of {one}: {errors.rejection(answer.body).reason}")
         for result in answer.body.get("results") or []:
-            ties.setdefault(_id(result, "from"), []).extend(result.get("to") or [])
+            found.setdefault(_id(result, "from"), []).extend(result.get("to") or [])
             after = ((result.get("paging") or {}).get("next") or {}).get("after")
-            if after:  # a record with hundreds of ties tells them a page at a time
+            if after:  # a record with hundreds of associations has several pages
                 asked.append({"id": _id(result, "from"), "after": str(after)})
     return {
-        name: [str(tie.get("toObjectId")) for tie in sorted(found, key=lambda tie: not _primary(tie))]
-        for name, found in ties.items()
+        name: [str(one.get("toObjectId")) for one in sorted(links, key=lambda one: not _primary(one))]
+        for name, links in found.items()
     }
 
 
-def _primary(tie: Mapping[str, Any]) -> bool:
-    return any(kind.get("typeId") in PRIMARY_COMPANIES for kind in tie.get("associationTypes") or [])
+def _primary(link: Mapping[str, Any]) -> bool:
+    return any(kind.get("typeId") in PRIMARY_COMPANIES for kind in link.get("associationTypes") or [])
 
 
 def _id(result: Mapping[str, Any], end: str) -> str:

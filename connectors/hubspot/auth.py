@@ -1,4 +1,4 @@
-"""Credentials: a static bearer string read again when HubSpot refuses it, or OAuth refreshed before it ends."""
+"""Credentials: a static token, read again when HubSpot rejects it, or OAuth, renewed before it expires."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any, Protocol
 
 from connectors.base import AccessDenied, Secret
 
-RENEW_BEFORE_END_S = 300.0
+RENEW_BEFORE_EXPIRY_S = 300.0
 
 Login = Callable[[Mapping[str, str]], Mapping[str, Any]]
-"""Sends a form to HubSpot's token endpoint and gives back its JSON. Raises the failures of `connectors.base`."""
+"""Sends a form to HubSpot's token endpoint and returns its JSON. Raises the errors of `connectors.base`."""
 
 
 class Credential(Protocol):
-    """What gives the bearer string of a call. Safe to share between threads."""
+    """The source of the bearer token of a call. Safe to share between threads."""
 
     def token(self) -> str:
         """The token to send."""
 
-    def renew(self, refused: str) -> str | None:
-        """Another token than the refused one, or None when there is no other."""
+    def renew(self, rejected: str) -> str | None:
+        """A token other than the rejected one, or None when there is no other."""
 
 
 class StaticToken:
@@ -39,22 +39,22 @@ class StaticToken:
                 self._token = self._read()
             return self._token
 
-    def renew(self, refused: str) -> str | None:
-        """What the source has now; threads refused at the same time read it once."""
+    def renew(self, rejected: str) -> str | None:
+        """What the source has now; threads whose token is rejected at the same time read it once."""
         with self._lock:
-            if self._token == refused:
+            if self._token == rejected:
                 self._token = self._read()
-            return self._token if self._token != refused else None
+            return self._token if self._token != rejected else None
 
     def _read(self) -> str:
         return _secret(self._secret, "token")
 
 
 class OAuthToken:
-    """The access token of a marketplace app, renewed five minutes before it ends.
+    """The access token of a marketplace app, renewed five minutes before it expires.
 
-    HubSpot tells to go by ``expires_in``, not by 401
-    (https://developers.hubspot.com/docs/api/usage-details); one 401 still renews it once.
+    HubSpot's documentation says to go by ``expires_in``, not by 401
+    (https://developers.hubspot.com/docs/api/usage-details); a 401 still renews it once.
     """
 
     def __init__(self, auth: Mapping[str, Secret], login: Login, clock: Callable[[], float]) -> None:
@@ -66,31 +66,31 @@ class OAuthToken:
         self._renew_at = 0.0
 
     def token(self) -> str:
-        """The token to send; threads that find it ending wait for one login."""
+        """The token to send; threads that find it about to expire wait for one login."""
         with self._lock:
             if not self._token or self._clock() >= self._renew_at:
                 self._renew()
             return self._token
 
-    def renew(self, refused: str) -> str | None:
+    def renew(self, rejected: str) -> str | None:
         """A fresh token, unless another thread has just fetched one."""
         with self._lock:
-            if self._token == refused:
+            if self._token == rejected:
                 self._renew()
-            return self._token if self._token != refused else None
+            return self._token if self._token != rejected else None
 
     def _renew(self) -> None:
         secrets = {name: _secret(secret, name) for name, secret in self._auth.items()}
         answer = self._login({"grant_type": "refresh_token", **secrets})
         self._token = str(answer["access_token"])
-        self._renew_at = self._clock() + max(float(answer.get("expires_in") or 0) - RENEW_BEFORE_END_S, 1.0)
+        self._renew_at = self._clock() + max(float(answer.get("expires_in") or 0) - RENEW_BEFORE_EXPIRY_S, 1.0)
 
 
 def credential(auth: Mapping[str, str | Secret], login: Login, clock: Callable[[], float]) -> Credential:
     """The credential of a destination. Raises `ValueError` when the settings cannot work.
 
-    ``method: token`` with ``token``; ``method: oauth`` with ``client_id``, ``client_secret`` and
-    ``refresh_token``. All of them secrets, but the client id may be plain text.
+    ``method: token`` with ``token``; ``method: oauth`` with ``client_id``, ``client_secret`` and ``refresh_token``.
+    All of them are secrets; the client id may be plain text.
     """
     method = auth.get("method", "token")
     if method == "token":

@@ -1,4 +1,4 @@
-"""One portal's calls: API versions, pacing, tokens, counting, and the failures of a whole call."""
+"""Calls to one portal: API versions, rate limits, tokens, counting, and the errors of a whole call."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from connectors.clock import now, stopwatch
 from connectors.hubspot import errors
 from connectors.hubspot.auth import credential
 from connectors.hubspot.limits import ASSOCIATIONS, BURST, SEARCH, rate_limit_status
-from connectors.hubspot.transport import Answer, HubSpotTransport, NoAnswer, NotSent, Transport
+from connectors.hubspot.transport import HttpResponse, HubSpotTransport, NoAnswer, NotSent, Transport
 from connectors.rate_limiter import RateLimiter
 
 log = structlog.get_logger(__name__)
@@ -29,12 +29,12 @@ LONGEST_WAIT_S = 20.0
 BLIP_S = 0.5
 RETRY_AFTER_S = 30.0
 ASK_AGAIN = timedelta(hours=1)
-"""So long at most is a used up quota believed while the portal's time zone, and so the end of its day, is not known."""
+"""The longest pause for a used-up quota while the portal's time zone, and so the end of its day, is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where each family of calls lives in one API version."""
+    """The path of each family of calls in one API version."""
 
     objects: str
     properties: str
@@ -70,12 +70,12 @@ VERSIONS: Mapping[str, Paths] = {
 }
 
 
-class TokenRefused(AccessDenied):
-    """HubSpot takes none of the tokens our source has."""
+class TokenRejected(AccessDenied):
+    """HubSpot rejects every token that our source has."""
 
 
-class _Again(Exception):
-    """This call may be sent again after ``seconds``; when there is no more time, ``instead`` is raised."""
+class _Retry(Exception):
+    """This call may be sent again after ``seconds``; the last attempt raises ``instead``."""
 
     def __init__(self, seconds: float, instead: Exception) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class _Again(Exception):
 
 
 class Client:
-    """Calls to one HubSpot portal: paced, counted, with a token; its failures are those of `connectors.base`.
+    """Calls to one HubSpot portal: rate limited, counted, with a token. Raises the errors of `connectors.base`.
 
     Safe to share between threads.
     """
@@ -96,7 +96,7 @@ class Client:
         clock: Callable[[], float] = stopwatch,
         sleep: Callable[[float], None] = time.sleep,
         budget: Budget | None = None,
-        recall_zone: Callable[[], str | None] = lambda: None,
+        load_zone: Callable[[], str | None] = lambda: None,
     ) -> None:
         if destination.api_version not in VERSIONS:
             raise ValueError(
@@ -105,7 +105,7 @@ class Client:
         self.paths = VERSIONS[destination.api_version]
         self.zone = ZoneInfo(destination.time_zone)
         self.zone_known = False
-        self._recall_zone: Callable[[], str | None] | None = recall_zone
+        self._load_zone: Callable[[], str | None] | None = load_zone
         self._auth = credential(destination.auth, self._login, clock)
         self._transport = transport or HubSpotTransport(destination.base_url, destination.timeout_s)
         self._sleep = sleep
@@ -114,40 +114,40 @@ class Client:
         self._calls = 0
         self._write_calls = 0
 
-    def read(self, method: str, path: str, body: object = None, query: Mapping[str, str] | None = None) -> Answer:
-        """An answer to a call that changes nothing; blips are bridged. 4xx about the request come back as answers."""
+    def read(self, method: str, path: str, body: object = None, query: Mapping[str, str] | None = None) -> HttpResponse:
+        """The answer to a call that changes nothing; bridges short outages. A 4xx about the request is an answer."""
         return self._call(method, path, body, query or {}, writes=False)
 
-    def write(self, method: str, path: str, body: object) -> Answer:
-        """An answer to a call that may change records, sent at most once unless HubSpot surely ignored it.
+    def write(self, method: str, path: str, body: object) -> HttpResponse:
+        """The answer to a call that may change records; sent again only if HubSpot certainly applied nothing.
 
         Raises `NoAnswer` when it may have been applied.
         """
         return self._call(method, path, body, {}, writes=True)
 
-    def in_zone(self, name: str) -> None:
-        """The portal's own time zone. HubSpot has zones of its own making; then ours stands in."""
+    def set_zone(self, name: str) -> None:
+        """Take the portal's time zone. HubSpot has zone names of its own; then the configured zone stays."""
         with suppress(ZoneInfoNotFoundError, ValueError):
             self.zone = ZoneInfo(name)
             self.zone_known = True
 
     def usage(self) -> Usage:
-        """Calls on the wire so far."""
+        """Calls sent so far."""
         with self._lock:
             return Usage(self._calls, self._write_calls)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._transport.close()
         self._budget.close()
 
-    def _call(self, method: str, path: str, body: object, query: Mapping[str, str], writes: bool) -> Answer:
+    def _call(self, method: str, path: str, body: object, query: Mapping[str, str], writes: bool) -> HttpResponse:
         def wait(state: RetryCallState) -> float:
             error = state.outcome.exception() if state.outcome else None
-            return error.seconds if isinstance(error, _Again) else 0.0
+            return error.seconds if isinstance(error, _Retry) else 0.0
 
         attempts = Retrying(
-            retry=retry_if_exception_type(_Again),
+            retry=retry_if_exception_type(_Retry),
             stop=stop_after_attempt(ATTEMPTS) | stop_before_delay(LONGEST_WAIT_S),
             wait=wait,
             sleep=self._sleep,
@@ -155,23 +155,25 @@ class Client:
         )
         try:
             return attempts(self._once, method, path, body, query, writes)
-        except _Again as last:
+        except _Retry as last:
             raise last.instead from None
 
-    def _once(self, method: str, path: str, body: object, query: Mapping[str, str], writes: bool) -> Answer:
+    def _once(self, method: str, path: str, body: object, query: Mapping[str, str], writes: bool) -> HttpResponse:
         token = self._auth.token()
         answer = self._send(method, path, body, query, token, writes)
         if answer.status == 401:
             token_again = self._auth.renew(token)
             if token_again is None:
-                raise TokenRefused("HubSpot refuses the token (401); its source has no other one")
+                raise TokenRejected("HubSpot rejects the token (401); its source has no other one")
             log.info("hubspot token renewed")
             answer = self._send(method, path, body, query, token_again, writes)
         if not answer.ok:
-            self._judge(answer, method, path, writes)
+            self._raise_for_effect(answer, method, path, writes)
         return answer
 
-    def _send(self, method: str, path: str, body: object, query: Mapping[str, str], token: str, writes: bool) -> Answer:
+    def _send(
+        self, method: str, path: str, body: object, query: Mapping[str, str], token: str, writes: bool
+    ) -> HttpResponse:
         bucket = self._bucket(path)
         permit = self._budget.acquire(bucket)
         with self._lock:
@@ -180,11 +182,11 @@ class Client:
         try:
             answer = self._transport.send(method, path, query, body, token)
         except NotSent as error:
-            raise _Again(BLIP_S, Unavailable(f"HubSpot cannot be reached ({error})", RETRY_AFTER_S)) from None
+            raise _Retry(BLIP_S, Unavailable(f"HubSpot cannot be reached ({error})", RETRY_AFTER_S)) from None
         except NoAnswer as error:
             if writes:
                 raise
-            raise _Again(BLIP_S, Unavailable(f"HubSpot does not answer ({error})", RETRY_AFTER_S)) from None
+            raise _Retry(BLIP_S, Unavailable(f"HubSpot does not answer ({error})", RETRY_AFTER_S)) from None
         self._budget.observe(permit, rate_limit_status(bucket, answer.headers, self._midnight()))
         return answer
 
@@ -203,14 +205,14 @@ class Client:
         if answer.status == 429 or answer.status >= 500:
             raise Unavailable(f"HubSpot's login answered {answer.status}", RETRY_AFTER_S)
         if not answer.ok or "access_token" not in answer.body:
-            raise TokenRefused(f"HubSpot's login answered {answer.status}: {errors.refused_login(answer.body)}")
+            raise TokenRejected(f"HubSpot's login answered {answer.status}: {errors.login_advice(answer.body)}")
         return dict(answer.body)
 
-    def _judge(self, answer: Answer, method: str, path: str, writes: bool) -> None:
+    def _raise_for_effect(self, answer: HttpResponse, method: str, path: str, writes: bool) -> None:
         what = f"HubSpot answered {answer.status} to {method} {path}"
         match errors.effect(answer.status, answer.body):
             case "token":
-                raise TokenRefused("HubSpot refuses the token (401), also the one just read from its source")
+                raise TokenRejected("HubSpot rejects the token (401), also the one just read from its source")
             case "denied":
                 scopes = ", ".join(errors.missing_scopes(answer.body))
                 raise AccessDenied(f"{what}: missing scope {scopes}" if scopes else f"{what}: not allowed")
@@ -220,42 +222,42 @@ class Client:
                 seconds = _retry_after(answer.headers, 1.0, 60.0)
                 log.info("hubspot rate limit", path=path, wait_s=seconds)
                 self._budget.pause(self._bucket(path), seconds)
-                raise _Again(seconds, Unavailable(f"{what}: rate limit", seconds))
-            case "park":
+                raise _Retry(seconds, Unavailable(f"{what}: rate limit", seconds))
+            case "migrating":
                 raise Unavailable(f"{what}: the portal is being moved", _retry_after(answer.headers, 600.0, 86_400.0))
             case "down":
-                raise _Again(BLIP_S, Unavailable(what, RETRY_AFTER_S))
+                raise _Retry(BLIP_S, Unavailable(what, RETRY_AFTER_S))
             case "uncertain" if writes:
                 raise NoAnswer(what)
             case "uncertain":
-                raise _Again(BLIP_S, Unavailable(what, RETRY_AFTER_S))
+                raise _Retry(BLIP_S, Unavailable(what, RETRY_AFTER_S))
             case "locked" if not writes:
-                raise _Again(BLIP_S, Unavailable(f"{what}: locked", RETRY_AFTER_S))
-            case "astray":
-                raise astray(answer, method, path)
+                raise _Retry(BLIP_S, Unavailable(f"{what}: locked", RETRY_AFTER_S))
+            case "wrong_address":
+                raise wrong_address(answer, method, path)
         if answer.status == 404 and answer.body is None:
-            raise astray(answer, method, path)
+            raise wrong_address(answer, method, path)
 
     def _midnight(self) -> datetime:
-        """The daily count starts anew at midnight in the portal's time zone; where that is not known, ask earlier."""
-        recall, self._recall_zone = self._recall_zone, None
-        if recall is not None and (name := recall()):
-            self.in_zone(name)
+        """When HubSpot resets the daily count: midnight in the portal's zone, or an hour from now if it is unknown."""
+        load, self._load_zone = self._load_zone, None
+        if load is not None and (name := load()):
+            self.set_zone(name)
         present = now()
         tomorrow = present.astimezone(self.zone).date() + timedelta(days=1)
         midnight = datetime.combine(tomorrow, datetime.min.time(), self.zone).astimezone(UTC)
         return midnight if self.zone_known else min(midnight, present + ASK_AGAIN)
 
 
-def astray(answer: Answer, method: str, path: str) -> AccessDenied:
-    """The failure of a call that went where HubSpot does not take it."""
+def wrong_address(answer: HttpResponse, method: str, path: str) -> AccessDenied:
+    """The error of a call to an address that HubSpot does not know."""
     return AccessDenied(
         f"HubSpot answered {answer.status} to {method} {path}: check base_url and api_version of this destination"
     )
 
 
 def _retry_after(headers: Mapping[str, str], default_s: float, longest_s: float) -> float:
-    """HubSpot's own wait. Its pages give seconds in one place and milliseconds in another."""
+    """HubSpot's ``Retry-After``. Its pages give seconds in one place and milliseconds in another."""
     seconds = default_s
     with suppress(ValueError):
         seconds = float(headers.get("Retry-After", default_s))

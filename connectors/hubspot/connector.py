@@ -37,7 +37,7 @@ from connectors.base import (
 )
 from connectors.clock import unix_time
 from connectors.hubspot import batch, fallbacks, match, owners, people, read_back, setup, task_keys, tasks, write
-from connectors.hubspot.client import Client, TokenRefused
+from connectors.hubspot.client import Client, TokenRejected
 from connectors.hubspot.describe import TASKS, Schema
 from connectors.hubspot.portal import Portal, read_portal
 from connectors.hubspot.task_making import TaskMaker
@@ -47,9 +47,9 @@ log = structlog.get_logger(__name__)
 
 COMPANY_TYPE = "0-2"
 PORTAL = "portal"
-"""In the journal: where the portal's records are, so that links need no call."""
+"""In the journal: the web address of the portal's records, so that links need no call."""
 ZONE = "zone"
-"""In the journal: the portal's time zone, so that who only writes knows when the portal's day ends."""
+"""In the journal: the portal's time zone, so that a process that only writes knows when the portal's day ends."""
 
 
 class HubSpotConnector:
@@ -67,11 +67,11 @@ class HubSpotConnector:
             fallbacks.check(destination.object, fallback.field)
         self._destination = destination
         self._journal = journal
-        self._client = Client(destination, transport, budget=budget, recall_zone=partial(self._recall, ZONE))
+        self._client = Client(destination, transport, budget=budget, load_zone=partial(self._load, ZONE))
         self._schema = Schema(self._client)
-        self._settling = task_keys.Settling(journal, clock)
+        self._cooldown = task_keys.LostAnswerCooldown(journal, clock)
         self._portal: Portal | None = None
-        self._kept: task_keys.Keeping | None = None
+        self._task_key: task_keys.TaskKey | None = None
 
     @property
     def name(self) -> str:
@@ -81,9 +81,9 @@ class HubSpotConnector:
         return batch.SIZE
 
     def fewest_calls(self, operation: type[Operation], count: int) -> int:
-        if operation is CreateTask and self._kept is not None and self._kept.mode != "unique":
-            return -(-count // batch.SIZE) if self._kept.mode == "looked_for" else count
-        calls = 2 if operation is CreateTask else 1  # tasks are made, then associated with their companies
+        if operation is CreateTask and self._task_key is not None and self._task_key.mode != "unique":
+            return -(-count // batch.SIZE) if self._task_key.mode == "looked_for" else count
+        calls = 2 if operation is CreateTask else 1  # tasks are created, then associated with their companies
         return -(-count // batch.SIZE) * calls
 
     def check(self) -> Health:
@@ -117,7 +117,7 @@ class HubSpotConnector:
             except CallFailed as failed:
                 if not outcomes:
                     raise
-                log.warning("hubspot stopped in mid-write", answered=len(outcomes), problem=type(failed).__name__)
+                log.warning("hubspot write stopped early", answered=len(outcomes), problem=type(failed).__name__)
                 break
         if any(outcome.code == "PROPERTY_DOESNT_EXIST" for outcome in outcomes.values()):
             self._schema.forget()
@@ -130,8 +130,8 @@ class HubSpotConnector:
         return setup.setup(self._client, self._schema, self._destination, needs, dry_run)
 
     def record_url(self, record_id: str) -> str:
-        known = self._recall(PORTAL) if self._portal is None else None
-        return f"{known or self._read_portal().home}/record/{COMPANY_TYPE}/{record_id}"
+        stored = self._load(PORTAL) if self._portal is None else None
+        return f"{stored or self._read_portal().home}/record/{COMPANY_TYPE}/{record_id}"
 
     def usage(self) -> Usage:
         return self._client.usage()
@@ -148,35 +148,37 @@ class HubSpotConnector:
         if records:
             return write.create_records(self._client, self._schema, self._destination, records)
         try:
-            self._kept = task_keys.keeping(self._destination, self._schema)
-            return self._write_tasks(operations, self._kept)
+            self._task_key = task_keys.task_key(self._destination, self._schema)
+            return self._write_tasks(operations, self._task_key)
         except task_keys.NoTaskKey as problem:
             return {
                 one.key: Outcome(one.key, "rejected", code="NO_TASK_KEY", reason=str(problem)) for one in operations
             }
 
-    def _write_tasks(self, operations: Sequence[Operation], kept: task_keys.Keeping) -> dict[str, Outcome]:
+    def _write_tasks(self, operations: Sequence[Operation], task_key: task_keys.TaskKey) -> dict[str, Outcome]:
         created = [one for one in operations if isinstance(one, CreateTask)]
         if created:
-            maker = TaskMaker(self._client, self._destination, kept, self._settling, self._read_portal())
+            maker = TaskMaker(self._client, self._destination, task_key, self._cooldown, self._read_portal())
             return maker.make(created)
         updated = [one for one in operations if isinstance(one, UpdateTask)]
         if updated:
-            return tasks.update_tasks(self._client, updated, kept.key)
-        return tasks.close_tasks(self._client, [one for one in operations if isinstance(one, CloseTask)], kept.key)
+            return tasks.update_tasks(self._client, updated, task_key.property)
+        return tasks.close_tasks(
+            self._client, [one for one in operations if isinstance(one, CloseTask)], task_key.property
+        )
 
     def _read_portal(self) -> Portal:
         if self._portal is None:
             self._portal = read_portal(self._client)
-            self._remember(PORTAL, self._portal.home)
+            self._store(PORTAL, self._portal.home)
             if self._client.zone_known:
-                self._remember(ZONE, self._portal.zone.key)
+                self._store(ZONE, self._portal.zone.key)
         return self._portal
 
-    def _recall(self, name: str) -> str | None:
+    def _load(self, name: str) -> str | None:
         return None if self._journal is None else self._journal.read(name)
 
-    def _remember(self, name: str, text: str) -> None:
+    def _store(self, name: str, text: str) -> None:
         if self._journal is not None and self._journal.read(name) != text:
             self._journal.write(name, text)
 
@@ -204,14 +206,14 @@ class HubSpotConnector:
         if self._destination.tasks is None:
             return ""
         try:
-            return task_keys.promise(self._destination, task_keys.keeping(self._destination, self._schema))
-        except (task_keys.NoTaskKey, AccessDenied):  # told as a problem
+            return task_keys.promise(self._destination, task_keys.task_key(self._destination, self._schema).mode)
+        except (task_keys.NoTaskKey, AccessDenied):  # reported as a problem
             return ""
 
     def _key_field_problem(self) -> str | None:
         try:
             if self._destination.tasks is not None:
-                task_keys.keeping(self._destination, self._schema)
+                task_keys.task_key(self._destination, self._schema)
         except task_keys.NoTaskKey as problem:
             return str(problem)
         return None
@@ -230,9 +232,9 @@ def _check_operations(destination: Destination, operations: Sequence[Operation])
     if len({type(one) for one in operations}) > 1:
         raise ValueError("one call takes operations of one class")
     about_records = [one for one in operations if isinstance(one, UpdateFields | CreateRecord)]
-    strange = {one.object for one in about_records} - {"account", destination.object}
-    if strange:
-        raise ValueError(f"fields are written to {destination.object} only, not to {', '.join(sorted(strange))}")
+    other = {one.object for one in about_records} - {"account", destination.object}
+    if other:
+        raise ValueError(f"fields are written to {destination.object} only, not to {', '.join(sorted(other))}")
     if len({one.key for one in operations}) < len(operations):
         raise ValueError("an operation key appears twice in one call")
     records = [_record(destination, one) for one in operations if not isinstance(one, CreateTask)]
@@ -247,10 +249,10 @@ def _record(destination: Destination, operation: UpdateFields | CreateRecord | U
 
 
 def _problem(probe: Callable[[], str | None]) -> str | None:
-    """What a probe found; a part we may not read is a problem to show."""
+    """The problem that a probe found; missing access is one too."""
     try:
         return probe()
-    except TokenRefused:
+    except TokenRejected:
         raise
     except AccessDenied as denied:
         return str(denied)

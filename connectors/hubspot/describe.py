@@ -1,4 +1,4 @@
-"""HubSpot's properties as the fields every connector speaks of."""
+"""HubSpot's properties as the field specs that every connector reports."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _CHOICES: Mapping[str, FieldType] = {"checkbox": "multi_enum", "booleancheckbox"
 
 
 class Schema:
-    """The fields of each object, read once (a company's are some 400 KB) until told to forget them."""
+    """The fields of each object, read once until `forget` (those of companies are some 400 KB)."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -50,9 +50,9 @@ class Schema:
             return self._known[object]
 
     def unique(self, object: str, name: str) -> FieldSpec | None:
-        """A property that addresses records, or what there is of it; read anew when it is not as it should be.
+        """A property that should address records; None when there is none.
 
-        Setup may have made it since, in another process.
+        Reads the schema again when the property is missing or not unique: setup may have created it in another process.
         """
         spec = self.fields(object).get(name)
         if spec is None or not spec.unique:
@@ -61,12 +61,12 @@ class Schema:
         return spec
 
     def forget(self) -> None:
-        """Read anew at the next question."""
+        """Read the properties again when they are next needed."""
         with self._lock:
             self._known.clear()
 
     def canonical(self, object: str, values: Mapping[str, str | None], names: Sequence[str]) -> dict[str, Scalar]:
-        """HubSpot's texts as canonical values, of those names that HubSpot has."""
+        """The canonical values of HubSpot's texts, for the names that HubSpot has."""
         specs = self.fields(object) if names else {}
         return {name: canonical(specs[name], values.get(name)) for name in names if name in specs}
 
@@ -75,12 +75,12 @@ def properties(client: Client, object: str) -> list[Mapping[str, Any]]:
     """HubSpot's own description of every property of the object."""
     answer = client.read("GET", f"{client.paths.properties}/{object}")
     if not answer.ok:
-        raise AccessDenied(f"HubSpot refuses to describe {object}: {errors.refusal(answer.body).reason}")
+        raise AccessDenied(f"HubSpot rejects describing {object}: {errors.rejection(answer.body).reason}")
     return list(answer.body.get("results") or [])
 
 
 def field_spec(described: Mapping[str, Any]) -> FieldSpec:
-    """One property. HubSpot checks enumerations always and gives numbers no scale."""
+    """One property. HubSpot always validates enumerations, and its numbers have no scale."""
     kind = _type(described)
     options = tuple(str(option.get("value")) for option in described.get("options") or [])
     changes = described.get("modificationMetadata") or {}
@@ -97,12 +97,12 @@ def field_spec(described: Mapping[str, Any]) -> FieldSpec:
 
 
 def canonical(spec: FieldSpec, stored: str | None) -> Scalar:
-    """A stored text in the form the pipeline compares; one that does not fit its own type stays as it is."""
+    """A stored text in the form that the pipeline compares; one that does not fit its type stays as it is."""
     if stored is None or stored == "":
         return None
     if spec.type in ("date", "datetime") and stored.lstrip("-").isdigit():
         stored = datetime.fromtimestamp(int(stored) / 1000, UTC).isoformat()
-        stored = stored[:10] if spec.type == "date" else stored  # a day is kept as midnight UTC
+        stored = stored[:10] if spec.type == "date" else stored  # HubSpot stores a day as midnight UTC
     try:
         return coerce.coerce(spec, stored)
     except coerce.Invalid:

@@ -1,7 +1,7 @@
-"""What each of HubSpot's answers means for us, with the vendor's page beside each line.
+"""The meaning of each of HubSpot's answers, with the vendor's page beside each line.
 
-Messages of HubSpot embed the values that were refused, so a reason is never the message itself: known
-codes are told in HubSpot's words without the value, others with everything we sent taken out.
+HubSpot's messages contain the rejected values, so a reason is never the message itself. Known codes have HubSpot's
+words without the value; for other codes every value that we sent is removed from the message.
 """
 
 from __future__ import annotations
@@ -21,18 +21,21 @@ _BATCHES = "https://developers.hubspot.com/docs/api-reference/error-handling#mul
 _LOGIN = "https://developers.hubspot.com/docs/guides/api/app-management/oauth-tokens"
 _OBJECTS = "https://developers.hubspot.com/docs/guides/api/crm/understanding-the-crm"
 
-BEGINNING = 12
-"""So many letters of a long text in a message are taken for that text."""
+EXCERPT_LENGTH = 12
+"""HubSpot shortens long texts in its messages: this many characters of a text that we sent identify it."""
 
-Effect = Literal["token", "denied", "quota", "too_fast", "park", "locked", "uncertain", "down", "answer", "astray"]
-"""``answer``: the body says it all. ``down``: HubSpot was not reached, nothing was applied.
+Effect = Literal[
+    "token", "denied", "quota", "too_fast", "migrating", "locked", "uncertain", "down", "answer", "wrong_address"
+]
+"""``answer``: the body is about the records. ``down``: HubSpot was not reached, nothing was applied.
 
-``astray``: whoever answered does not know such a call, so it is no word about any record.
+``migrating``: the portal is being moved. ``wrong_address``: the server does not know the call, so its answer is not
+about a record.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class AnswerRule:
     """Answers with one of these statuses whose body names ``word`` (any body when empty) have this effect."""
 
     statuses: frozenset[int]
@@ -41,39 +44,39 @@ class Line:
     page: str
 
 
-def _line(statuses: Iterable[int], word: str, effect: Effect, page: str) -> Line:
-    return Line(frozenset(statuses), word, effect, page)
+def _rule(statuses: Iterable[int], word: str, effect: Effect, page: str) -> AnswerRule:
+    return AnswerRule(frozenset(statuses), word, effect, page)
 
 
-CALLS: tuple[Line, ...] = (
-    _line([401], "", "token", "https://developers.hubspot.com/docs/api/usage-details"),
-    _line([403], "", "denied", _HANDLING),
-    _line([429], "DAILY", "quota", _LIMITS),
-    _line([429], "", "too_fast", _LIMITS),
-    _line([477], "", "park", _HANDLING),  # the portal is being moved; Retry-After is in seconds, up to a day
-    _line([423], "", "locked", _HANDLING),
-    _line([500, 502, 503, 504, 521, 523, 524], "", "uncertain", _HANDLING),
-    _line([522, 525, 526], "", "down", _HANDLING),  # no connection or no TLS to HubSpot behind its proxy
-    _line([408], "", "uncertain", _HANDLING),
-    _line([400, 404, 409, 413, 414, 422], "", "answer", _HANDLING),
+CALLS: tuple[AnswerRule, ...] = (
+    _rule([401], "", "token", "https://developers.hubspot.com/docs/api/usage-details"),
+    _rule([403], "", "denied", _HANDLING),
+    _rule([429], "DAILY", "quota", _LIMITS),
+    _rule([429], "", "too_fast", _LIMITS),
+    _rule([477], "", "migrating", _HANDLING),  # the portal is being moved; Retry-After is in seconds, up to a day
+    _rule([423], "", "locked", _HANDLING),
+    _rule([500, 502, 503, 504, 521, 523, 524], "", "uncertain", _HANDLING),
+    _rule([522, 525, 526], "", "down", _HANDLING),  # no connection or no TLS to HubSpot behind its proxy
+    _rule([408], "", "uncertain", _HANDLING),
+    _rule([400, 404, 409, 413, 414, 422], "", "answer", _HANDLING),
 )
 
 LOGINS: Mapping[str, tuple[str, str]] = {
-    # The token endpoint tells its codes in ``status``.
-    "BAD_REFRESH_TOKEN": ("the refresh token is refused: install the app again and store the new one", _LOGIN),
-    "BAD_CLIENT_ID": ("the client id or secret is refused: compare it with the app's Auth page", _LOGIN),
-    "BAD_CLIENT_SECRET": ("the client secret is refused: compare it with the app's Auth page", _LOGIN),
+    # The token endpoint has its codes in ``status``.
+    "BAD_REFRESH_TOKEN": ("the refresh token is rejected: install the app again and store the new one", _LOGIN),
+    "BAD_CLIENT_ID": ("the client id or secret is rejected: compare it with the app's Auth page", _LOGIN),
+    "BAD_CLIENT_SECRET": ("the client secret is rejected: compare it with the app's Auth page", _LOGIN),
     "BAD_GRANT_TYPE": ("the app may not sign in with a refresh token: compare its kind with the README", _LOGIN),
     "": ("install the app again and store its new refresh token", _LOGIN),
 }
-"""What an admin does about a refused login, with the vendor's page; the last for codes nobody documented."""
+"""What an admin does about a rejected login, with the vendor's page; the last line is for undocumented codes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why HubSpot refused one record, fit for logs: no value of the record is in it.
+class Rejection:
+    """Why HubSpot rejected one record; safe to log, because it contains no value of the record.
 
-    A code we do not know (``known`` false) is for good too: whoever reads it decides, and it is worth a line here.
+    An unknown code (``known`` false) is permanent too; it should get a line in `RECORDS`.
     """
 
     code: str
@@ -86,7 +89,7 @@ class Refusal:
 @dataclass(frozen=True, slots=True)
 class _Code:
     words: str
-    """Empty: HubSpot's own, with everything taken out that we sent."""
+    """Empty: HubSpot's message without the values that we sent."""
     page: str
     status: Status = "rejected"
     stale: bool = False
@@ -123,8 +126,8 @@ RECORDS: Mapping[str, _Code] = {
 
 _UNKNOWN = _Code("", "")
 
-TOLD_BY_WORDS: Mapping[str, str] = {
-    # For these HubSpot has no code of its own, only words.
+CODES_BY_WORDS: Mapping[str, str] = {
+    # For these HubSpot has no code, only words.
     "already has that value": "UNIQUE_VALUE",
     "required properties were not set": "REQUIRED_PROPERTIES",
     "Duplicate IDs found": "DUPLICATE_IDS",
@@ -136,60 +139,60 @@ TOLD_BY_WORDS: Mapping[str, str] = {
 
 
 def effect(status: int, body: object) -> Effect:
-    """What an answer that is not a success means; a status nobody documented is uncertain from 500 on, else astray."""
+    """What an answer other than success means; any undocumented status is uncertain from 500 on, else wrong."""
     word = _policy(body)
-    for line in CALLS:
-        if status in line.statuses and line.word in ("", word):
-            return line.effect
-    return "uncertain" if status >= 500 else "astray"
+    for rule in CALLS:
+        if status in rule.statuses and rule.word in ("", word):
+            return rule.effect
+    return "uncertain" if status >= 500 else "wrong_address"
 
 
 def about_records(status: int, body: object) -> bool:
-    """Whether a batch was refused as a whole for what is in it; a 404 only where it says that a record is gone."""
-    return status != 404 or refusal(body).code == "OBJECT_NOT_FOUND"
+    """Whether a batch was rejected because of its records; a 404 only where it says that a record is gone."""
+    return status != 404 or rejection(body).code == "OBJECT_NOT_FOUND"
 
 
 def missing_scopes(body: object) -> tuple[str, ...]:
-    """The scopes a 403 asks for, wherever HubSpot put them."""
+    """The scopes that a 403 asks for, from any of the places where HubSpot names them."""
     found: list[str] = []
     for part in (_mapping(body), *_errors(body)):
         found += [name for name in context(part, "requiredGranularScopes") if name not in found]
     return tuple(found)
 
 
-def refusal(error: object, sent: Collection[str] = ()) -> Refusal:
-    """The verdict on one error: an item of a 207's ``errors`` or the body of a 4xx. ``sent`` are our values."""
+def rejection(error: object, sent: Collection[str] = ()) -> Rejection:
+    """What one error means: an item of a 207's ``errors`` or the body of a 4xx. ``sent`` are our values."""
     body = _mapping(error)
     message = str(body.get("message") or "")
     details = _property_errors(body, message)
     code = _code(body, message, details)
     known = RECORDS.get(code, _UNKNOWN)
     if details and code == details[0][0]:
-        told = "; ".join(dict.fromkeys(_detail(code_, name, words, sent) for code_, name, words in details))
+        reason = "; ".join(dict.fromkeys(_detail(code_, name, words, sent) for code_, name, words in details))
     else:
-        told = _told(code, (known.words or redact(message, sent)) + _names(body, code))
-    return Refusal(code, told, known.status, known.stale, known=known is not _UNKNOWN)
+        reason = _worded(code, (known.words or redact(message, sent)) + _names(body, code))
+    return Rejection(code, reason, known.status, known.stale, known=known is not _UNKNOWN)
 
 
-def refused_login(body: object) -> str:
-    """What an admin does about a login that HubSpot refuses."""
+def login_advice(body: object) -> str:
+    """What an admin does about a login that HubSpot rejects."""
     code = str(_mapping(body).get("status") or "")
     return LOGINS.get(code, LOGINS[""])[0]
 
 
 def redact(message: str, sent: Collection[str]) -> str:
-    """``message`` without any value we sent, and without anything that looks like a person, a value or a token."""
+    """``message`` without the values that we sent, e-mail addresses, tokens and other values."""
     for value in sorted((value for value in sent if value), key=len, reverse=True):
         message = re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", "…", message, flags=re.IGNORECASE)
-        if len(value) > BEGINNING and (start := message.lower().find(value[:BEGINNING].lower())) >= 0:
-            message = message[:start] + "…"  # HubSpot shows the beginning of long texts
+        if len(value) > EXCERPT_LENGTH and (start := message.lower().find(value[:EXCERPT_LENGTH].lower())) >= 0:
+            message = message[:start] + "…"  # HubSpot shows only the start of long texts
     for pattern in (r"value=[^}]*", r"[\w.+-]+@[\w-]+\.[\w.-]+", r"\bpat-[\w-]+", r"Bearer \S+"):
         message = re.sub(pattern, "…", message)
     return message[:300]
 
 
 def unique_field_missing(body: object) -> bool:
-    """Whether HubSpot refuses to address records by a property because that is not a unique one."""
+    """Whether HubSpot rejects a property as the address of records because it is not unique."""
     message = str(_mapping(body).get("message") or "")
     return "non-unique" in message
 
@@ -201,14 +204,14 @@ def context(body: object, name: str) -> list[str]:
 
 
 def _code(body: Mapping[str, Any], message: str, details: Sequence[tuple[str, str, str]]) -> str:
-    for words, code in TOLD_BY_WORDS.items():
+    for words, code in CODES_BY_WORDS.items():
         if words in message:
             return code
     return details[0][0] if details else str(body.get("category") or body.get("errorType") or "UNKNOWN")
 
 
 def _property_errors(body: Mapping[str, Any], message: str) -> list[tuple[str, str, str]]:
-    """(code, property, message) of each refused property; HubSpot embeds them as JSON in its message."""
+    """(code, property, message) of each rejected property; HubSpot embeds them as JSON in its message."""
     start = message.find("[{")
     if start >= 0:
         try:
@@ -218,12 +221,12 @@ def _property_errors(body: Mapping[str, Any], message: str) -> list[tuple[str, s
         found = [_mapping(item) for item in listed]
         if found:
             return [(str(i.get("error") or ""), str(i.get("name") or ""), str(i.get("message") or "")) for i in found]
-    told = []
+    named = []
     for item in _errors(body):
         names = context(item, "propertyName") or [""]
         if item.get("code"):
-            told.append((str(item["code"]), names[0], str(item.get("message") or "")))
-    return told
+            named.append((str(item["code"]), names[0], str(item.get("message") or "")))
+    return named
 
 
 def _detail(code: str, name: str, message: str, sent: Collection[str]) -> str:
@@ -232,18 +235,18 @@ def _detail(code: str, name: str, message: str, sent: Collection[str]) -> str:
     options = re.search(r"allowed options: \[.*]", message)
     if code == "INVALID_OPTION" and options:
         words = f"… was not one of the {redact(options.group(), sent)}"
-    return _told(code, f"{name}: {words}" if name else words)
+    return _worded(code, f"{name}: {words}" if name else words)
 
 
 def _names(body: Mapping[str, Any], code: str) -> str:
-    """Which properties, or which other record: names and ids only."""
+    """The properties or the other record that an error names: names and ids only."""
     if code == "REQUIRED_PROPERTIES" and (names := context(body, "properties")):
         return f": {', '.join(names)}"
     holder = re.search(r"\. (\d+) already has that value", str(body.get("message") or ""))
     return f" (record {holder.group(1)})" if code == "UNIQUE_VALUE" and holder else ""
 
 
-def _told(code: str, words: str) -> str:
+def _worded(code: str, words: str) -> str:
     return f"{code}: {words}" if words else code
 
 

@@ -1,7 +1,7 @@
 """Which company record belongs to which account: stored id, then match field, then the fallbacks in order.
 
-A company is never guessed: two hits, two accounts on one company, or a company that carries another
-account's id are said so, not resolved.
+A match is never a guess: two hits, two accounts with one company, or a company with the id of another account are
+reported as ambiguous.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DOMAIN_STARTS = ("", "www.")
 
 @dataclass(slots=True)
 class _Search:
-    """Who is still to be found, and what was found so far."""
+    """The keys to match, and what is found so far."""
 
     keys: Mapping[str, MatchKey]
     found: dict[str, tuple[str, Record]] = field(default_factory=dict)
@@ -88,8 +88,8 @@ def _by_fallback(
     hits = {account: candidates[value] for account, value in asked.items() if value in candidates}
     claims = Counter(record.id for records in hits.values() for record in records)
     for account, records in hits.items():
-        sure = len(records) == 1 and claims[records[0].id] == 1 and records[0].id not in taken
-        if sure and (records[0].properties.get(destination.match_field) or account) == account:
+        certain = len(records) == 1 and claims[records[0].id] == 1 and records[0].id not in taken
+        if certain and (records[0].properties.get(destination.match_field) or account) == account:
             state.found[account] = (fallback.field, records[0])
         else:
             state.ambiguous[account] = (fallback.field, tuple(sorted(record.id for record in records)))
@@ -101,9 +101,9 @@ def _candidates(
     if fallback.field == CONTACT_EMAIL:
         return _companies_of_contacts(client, destination, values, wanted)
     by_value: dict[str, list[Record]] = {}
-    spelled = [one for value in sorted(values) for one in spellings(fallback, value)]
+    texts = [one for value in sorted(values) for one in spellings(fallback, value)]
     seen: set[str] = set()
-    for part in chunks(spelled):
+    for part in chunks(texts):
         found = search.every(
             client, destination.object, [search.is_in(fallback.field, part)], [*wanted, fallback.field]
         )
@@ -117,7 +117,7 @@ def _candidates(
 def _companies_of_contacts(
     client: Client, destination: Destination, addresses: set[str], wanted: Sequence[str]
 ) -> dict[str, list[Record]]:
-    """The primary companies of the contacts with these addresses; a contact without a company leads nowhere."""
+    """The primary companies of the contacts with these addresses; a contact without a company has none."""
     found = holders(client, addresses)
     contacts = [contact.id for records in found.values() for contact in records]
     homes = primary_companies(client, destination.object, contacts)
@@ -134,7 +134,7 @@ def _value(key: MatchKey, fallback: MatchField) -> str | None:
 
 
 def normal(kind: str, value: str | None) -> str:
-    """The form in which values of this kind are compared; empty when there is nothing to compare."""
+    """The form in which values of this kind are compared; empty when there is no value."""
     text = (value or "").strip().lower()
     if kind != "domain":
         return text
@@ -143,9 +143,9 @@ def normal(kind: str, value: str | None) -> str:
 
 
 def spellings(fallback: MatchField, value: str) -> list[str]:
-    """The texts under which a normalised value may stand in the CRM: search compares whole texts only.
+    """The texts that a normalised value may have in the CRM: search compares whole texts only.
 
-    ``domain`` is kept bare by HubSpot's own pages; other fields, such as ``website``, hold whole addresses.
+    HubSpot's own pages store a bare domain in ``domain``; other fields, such as ``website``, have whole addresses.
     """
     if fallback.kind != "domain":
         return [value]

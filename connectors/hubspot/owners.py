@@ -25,7 +25,7 @@ def _pages(client: Client, archived: bool) -> Iterator[Mapping[str, Any]]:
         query = {"limit": str(PAGE), "archived": "true" if archived else "false"} | ({"after": after} if after else {})
         answer = client.read("GET", f"{client.paths.owners}", None, query)
         if not answer.ok:
-            raise AccessDenied(f"HubSpot refuses to list owners: {errors.refusal(answer.body).reason}")
+            raise AccessDenied(f"HubSpot rejects listing owners: {errors.rejection(answer.body).reason}")
         yield from answer.body.get("results") or []
         after = str(((answer.body.get("paging") or {}).get("next") or {}).get("after") or "")
         if not after:

@@ -1,8 +1,9 @@
-"""Contacts by e-mail address: the human a task can name.
+"""Contacts by e-mail address: the person that a task can name.
 
-Asked by ``email`` first, a hundred a call and strongly consistent; then, for those nobody has as the primary address,
-the secondary ones are searched (``hs_additional_emails``: https://github.com/HubSpot/hubspot-api-nodejs/issues/24).
-Search lags behind, which costs a late hit, never a wrong one: a hit counts only if it has the address now.
+Contacts are read by ``email`` first, a hundred per call and strongly consistent. For addresses that are no contact's
+primary one, the secondary ones are searched (``hs_additional_emails``:
+https://github.com/HubSpot/hubspot-api-nodejs/issues/24). Search lags behind writes, so a hit may come late but is never
+wrong: it counts only if the contact has the address now.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ _SHOWN = (EMAIL, OTHER_EMAILS)
 def people(client: Client, companies: str, emails: Sequence[str]) -> list[Person]:
     """One person per address, in order, with the primary company; a merged contact is its survivor."""
     found = holders(client, emails)
-    sure = [records[0].id for records in found.values() if len(records) == 1]
-    homes = primary_companies(client, companies, sure)
+    single = [records[0].id for records in found.values() if len(records) == 1]
+    homes = primary_companies(client, companies, single)
     return [_person(email, found.get(_normal(email), []), homes) for email in emails]
 
 
 def holders(client: Client, emails: Iterable[str]) -> dict[str, list[Record]]:
-    """The contacts that have each of these addresses, by address in lower case; those of nobody are left out."""
+    """The contacts that have each of these addresses, by address in lower case; an address without one is left out."""
     asked = list(dict.fromkeys(address for address in map(_normal, emails) if _is_address(address)))
     found = _by_address(read_holders(client, CONTACTS, asked, EMAIL, _SHOWN)) if asked else {}
     for part in chunks([address for address in asked if address not in found]):

@@ -1,4 +1,4 @@
-"""The HubSpot account itself: its number, its time zone, its web address and what is left of its quota."""
+"""The HubSpot account: its id, its time zone, its web address and what is left of its quota."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from connectors.hubspot.limits import whole
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """One HubSpot account. Daily numbers are of the whole account and None when HubSpot does not say."""
+    """One HubSpot account. Daily numbers are of the whole account and None when HubSpot does not send them."""
 
     id: str
     zone: ZoneInfo
@@ -22,18 +22,18 @@ class Portal:
 
     @property
     def home(self) -> str:
-        """Where people see the portal's records."""
+        """The web address of the portal's records."""
         return f"{self.address}/contacts/{self.id}"
 
 
 def read_portal(client: Client) -> Portal:
-    """Ask HubSpot who it is. Tells the client the zone in which the daily quota ends."""
+    """Read the portal. Gives the client the time zone in which the daily quota ends."""
     answer = client.read("GET", client.paths.account)
     if not answer.ok:
         raise AccessDenied(f"HubSpot answered {answer.status} to {client.paths.account}")
     details = answer.body
     if details.get("timeZone"):
-        client.in_zone(str(details["timeZone"]))
+        client.set_zone(str(details["timeZone"]))
     host = str(details.get("uiDomain") or "app.hubspot.com")
     return Portal(
         id=str(details.get("portalId")),

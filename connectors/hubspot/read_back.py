@@ -1,14 +1,14 @@
-"""What humans changed: deals, companies and our tasks, each from where the last reading ended.
+"""What people changed: deals, companies and our tasks, each since the last read.
 
-A cursor holds HubSpot's own modification time, never our clock. Reading starts a minute before it, because
-search lags behind writes, and the cursor remembers what of that minute was already told.
+A cursor has HubSpot's own modification time, never our clock. Reading starts a minute before it, because search lags
+behind writes, and the cursor has the changes of that minute that are already reported.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -39,18 +39,20 @@ _TASK_STATUSES: Mapping[str, Literal["open", "in_progress", "completed", "delete
 
 @dataclass(slots=True)
 class _Stream:
-    """Where one stream ended: the newest change, what was told of its last minute, and deals still open."""
+    """The position in one stream: the newest change, the reported changes of its last minute, and open deals."""
 
     at: str = ""
-    told: dict[str, str] = field(default_factory=dict)
+    reported: dict[str, str] = field(default_factory=dict)
     open: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, cursor: Cursor, name: str) -> _Stream:
-        return cls(**json.loads(cursor[name])) if name in cursor else cls()
+    def from_json(cls, cursor: Cursor, name: str) -> _Stream:
+        stored = json.loads(cursor.get(name, "{}"))
+        return cls(stored.get("at", ""), stored.get("told", {}), stored.get("open", {}))
 
-    def text(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+    def to_json(self) -> str:
+        stored = {"at": self.at, "told": self.reported, "open": self.open}
+        return json.dumps(stored, sort_keys=True, separators=(",", ":"))
 
 
 def read_back(
@@ -61,12 +63,12 @@ def read_back(
     fields: Sequence[str],
     tasks: Mapping[str, str],
 ) -> ReadBack:
-    """The facts since a cursor and the cursor behind them."""
-    companies, deals = _Stream.of(since, "companies"), _Stream.of(since, DEALS)
+    """The facts since a cursor, and the cursor to read from next time."""
+    companies, deals = _Stream.from_json(since, "companies"), _Stream.from_json(since, DEALS)
     facts: list[CrmFact] = [*_deal_facts(client, destination, deals)]
     facts += _company_facts(client, schema, destination, companies, fields)
     facts += _task_facts(client, tasks)
-    return ReadBack(facts, {"companies": companies.text(), DEALS: deals.text()})
+    return ReadBack(facts, {"companies": companies.to_json(), DEALS: deals.to_json()})
 
 
 # ---------------------------------------------------------------------------- companies
@@ -75,7 +77,7 @@ def read_back(
 def _company_facts(
     client: Client, schema: Schema, destination: Destination, stream: _Stream, fields: Sequence[str]
 ) -> list[RecordFact]:
-    first, start, told = not stream.at, _start(stream), stream.told
+    first, start, reported = not stream.at, _start(stream), stream.reported
     changed = [record.id for record in _changed(client, destination.object, stream, ())]
     if first or not changed:
         return []
@@ -83,7 +85,7 @@ def _company_facts(
     records = read_batch(client, destination.object, changed, wanted, history=[*wanted, destination.match_field])
     facts = [RecordFact(gone, None, {}, deleted=True) for gone in changed if gone not in records]
     for record in records.values():
-        since = _moment(told[record.id]) + TICK if record.id in told else start
+        since = _moment(reported[record.id]) + TICK if record.id in reported else start
         if _changed_by_others(record, wanted, destination.match_field, since):
             values = schema.canonical(destination.object, record.properties, fields)
             facts.append(RecordFact(record.id, record.properties.get(OWNER) or None, values))
@@ -91,7 +93,7 @@ def _company_facts(
 
 
 def _changed_by_others(record: Record, fields: Iterable[str], match_field: str, since: datetime) -> bool:
-    """Whether somebody else than the app that put our account id on the record set a field from ``since`` on."""
+    """Whether anyone but the app that set our account id on the record set a field from ``since`` on."""
     stamped = record.history.get(match_field) or [{}]
     us = (BY_AN_APP, stamped[0].get("sourceId"))
     return any(
@@ -111,7 +113,7 @@ def _deal_facts(client: Client, destination: Destination, stream: _Stream) -> li
     if first:
         still_open = search.every(client, DEALS, [search.compare(CLOSED, "EQ", "false")], _DEAL_FIELDS)
         changed = {record.id: record for record in still_open}
-    # Deleted deals are in no search. Open ones we know are read by id, which also outruns search's lag.
+    # Search does not find deleted deals. Known open deals are read by id, which is also ahead of search.
     unseen = [known for known in stream.open if known not in changed]
     now = read_batch(client, DEALS, unseen, _DEAL_FIELDS)
     changed |= {record.id: record for record in now.values() if not _open(record)}
@@ -148,7 +150,7 @@ def _amount(record: Record) -> float | None:
 
 
 def _task_facts(client: Client, tasks: Mapping[str, str]) -> list[TaskFact]:
-    """All of them: by id, a hundred a call, which is strongly consistent; a deleted one is not found."""
+    """A fact per task, read by id: a hundred per call, strongly consistent; a deleted task is not found."""
     records = read_batch(client, TASKS, tasks.values(), [STATUS, OWNER, COMPLETED_AT])
     return [_task_fact(key, task_id, records.get(task_id)) for key, task_id in tasks.items()]
 
@@ -157,7 +159,7 @@ def _task_fact(key: str, task_id: str, record: Record | None) -> TaskFact:
     if record is None:
         return TaskFact(key, task_id, "deleted")
     status = _TASK_STATUSES.get(str(record.properties.get(STATUS)), "in_progress")
-    # While a task is open HubSpot may keep its due date there.
+    # While a task is open, HubSpot may have its due date in this property.
     completed = record.properties.get(COMPLETED_AT) if status == "completed" else None
     return TaskFact(
         key, task_id, status, record.properties.get(OWNER) or None, _moment(completed) if completed else None
@@ -168,7 +170,7 @@ def _task_fact(key: str, task_id: str, record: Record | None) -> TaskFact:
 
 
 def _changed(client: Client, object: str, stream: _Stream, fields: Sequence[str]) -> list[Record]:
-    """Records modified since the stream's end and not told yet; moves the stream's end."""
+    """Records modified since the position and not reported yet; moves the position."""
     since = [search.compare(CHANGED, "GTE", _stamp(_start(stream)))] if stream.at else []
     found, complete = search.newest(client, object, since, [*fields, CHANGED])
     if not found:
@@ -177,10 +179,10 @@ def _changed(client: Client, object: str, stream: _Stream, fields: Sequence[str]
     if not complete and (stream.at or _moment(_modified(found[-1])) >= end - OVERLAP):
         start = since or [search.compare(CHANGED, "GTE", _stamp(end - OVERLAP))]
         found = list(search.every(client, object, start, [*fields, CHANGED]))
-    told = stream.told
-    stream.told = {r.id: _modified(r) for r in found if _moment(_modified(r)) >= end - OVERLAP}
+    reported = stream.reported
+    stream.reported = {r.id: _modified(r) for r in found if _moment(_modified(r)) >= end - OVERLAP}
     stream.at = end.isoformat()
-    return [record for record in found if told.get(record.id) != _modified(record)]
+    return [record for record in found if reported.get(record.id) != _modified(record)]
 
 
 def _start(stream: _Stream) -> datetime:

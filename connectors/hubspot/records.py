@@ -1,4 +1,4 @@
-"""Reading records by id or unique property, a hundred a call: strongly consistent, unlike search."""
+"""Reading records by id or unique property, a hundred per call: strongly consistent, unlike search."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from connectors.base import AccessDenied, CallFailed, Unavailable
 from connectors.hubspot import errors
 from connectors.hubspot.batch import SIZE, chunks
 from connectors.hubspot.client import RETRY_AFTER_S, Client
-from connectors.hubspot.transport import Answer
+from connectors.hubspot.transport import HttpResponse
 
 SIZE_WITH_HISTORY = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record as HubSpot answered it; ``history`` only when asked for, newest first."""
+    """One record as HubSpot returned it; ``history`` only when requested, newest first."""
 
     id: str
     properties: Mapping[str, str | None]
@@ -33,9 +33,9 @@ def read_batch(
     id_property: str = "",
     history: Sequence[str] = (),
 ) -> dict[str, Record]:
-    """The records that exist, by the id asked for; a merged record is found under its old id too.
+    """The existing records by the requested id; a merged record is found under its old id too.
 
-    Strongly consistent and outside search's limit of five calls a second.
+    Strongly consistent, and outside search's limit of five calls per second.
     """
     found: dict[str, Record] = {}
     asked = list(dict.fromkeys(ids))
@@ -47,9 +47,9 @@ def read_batch(
 def read_holders(
     client: Client, object: str, values: Sequence[str], id_property: str, properties: Sequence[str]
 ) -> list[Record]:
-    """The records HubSpot finds by one of its own unique properties, whatever value it shows there now.
+    """The records that HubSpot finds by one of its own unique properties, whatever value the property has now.
 
-    A contact found by one of its addresses shows another one when that is its primary.
+    A contact found by a secondary address has its primary address in the property.
     """
     answers = [_ask(client, object, part, properties, id_property, ()) for part in chunks(values)]
     return [record_of(result) for answer in answers for result in answer.body.get("results") or []]
@@ -70,30 +70,30 @@ def _read_part(
         found[str(record.properties.get(id_property)) if id_property else record.id] = record
     asked = {one: found[one] for one in ids if one in found}
     missing = _missing(answer)
-    untold = [one for one in ids if one not in asked and one not in missing]
+    unreported = [one for one in ids if one not in asked and one not in missing]
     if id_property:
-        _all_told(object, untold, strangers=len(found) - len(asked))
+        _check_complete(object, unreported, strangers=len(found) - len(asked))
         return asked
-    for one in untold:
+    for one in unreported:
         record_found = _read_merged(client, object, one, properties)
         if record_found is not None:
             asked[one] = record_found
     return asked
 
 
-def _missing(answer: Answer) -> set[str]:
-    """The ids HubSpot says are not there; those of any other error may well be."""
-    told = [one for one in answer.body.get("errors") or [] if errors.refusal(one).code == "OBJECT_NOT_FOUND"]
-    return {name for error in told for name in errors.context(error, "ids")}
+def _missing(answer: HttpResponse) -> set[str]:
+    """The ids that HubSpot says do not exist; the records of other errors may exist."""
+    absent = [one for one in answer.body.get("errors") or [] if errors.rejection(one).code == "OBJECT_NOT_FOUND"]
+    return {name for error in absent for name in errors.context(error, "ids")}
 
 
-def _all_told(object: str, untold: Sequence[str], strangers: int) -> None:
-    """Raise `Unavailable` where records may be there without HubSpot saying so: an upsert would write over them.
+def _check_complete(object: str, unreported: Sequence[str], strangers: int) -> None:
+    """Raise `Unavailable` where HubSpot left out records that may exist: an upsert would overwrite them.
 
-    A record that was found by a value and shows another one was told of.
+    ``strangers`` are records that were found by a value and have another one now; they count as reported.
     """
-    if len(untold) > strangers:
-        raise Unavailable(f"HubSpot answered for a part of the {object} it was asked for only", RETRY_AFTER_S)
+    if len(unreported) > strangers:
+        raise Unavailable(f"HubSpot answered for only a part of the requested {object}", RETRY_AFTER_S)
 
 
 def _ask(
@@ -103,7 +103,7 @@ def _ask(
     properties: Sequence[str],
     id_property: str,
     history: Sequence[str],
-) -> Answer:
+) -> HttpResponse:
     body: dict[str, Any] = {
         "inputs": [{"id": one} for one in ids],
         "properties": sorted({*properties, id_property} - {""}),
@@ -118,13 +118,13 @@ def _ask(
 
 
 def _read_merged(client: Client, object: str, id: str, properties: Sequence[str]) -> Record | None:
-    """The survivor of a merge, which a batch answers under an id nobody asked for."""
+    """The survivor of a merge, which a batch returns under an id that was not requested."""
     answer = client.read("GET", f"{client.paths.objects}/{object}/{id}", None, {"properties": ",".join(properties)})
     return record_of(answer.body) if answer.ok else None
 
 
 def list_archived(client: Client, object: str, properties: Sequence[str]) -> Iterator[list[Record]]:
-    """Every deleted record HubSpot still has, a page at a time."""
+    """Every deleted record that HubSpot still has, page by page."""
     query = {"archived": "true", "limit": str(SIZE), "properties": ",".join(properties)}
     while True:
         answer = client.read("GET", f"{client.paths.objects}/{object}", None, query)
@@ -142,8 +142,8 @@ def record_of(result: Mapping[str, Any]) -> Record:
     return Record(str(result["id"]), result.get("properties") or {}, result.get("propertiesWithHistory") or {})
 
 
-def _unreadable(answer: Answer, object: str, id_property: str) -> CallFailed:
+def _unreadable(answer: HttpResponse, object: str, id_property: str) -> CallFailed:
     if errors.unique_field_missing(answer.body) or id_property:
         return AccessDenied(f"{id_property} is not a unique property of HubSpot {object}: run plgsync crm setup")
-    verdict = errors.refusal(answer.body)
-    return AccessDenied(f"HubSpot refuses to read {object}: {verdict.reason}")
+    rejection = errors.rejection(answer.body)
+    return AccessDenied(f"HubSpot rejects reading {object}: {rejection.reason}")

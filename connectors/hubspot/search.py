@@ -1,4 +1,4 @@
-"""Questions to HubSpot's search: five calls a second, seconds behind the writes, never proof of absence."""
+"""HubSpot's search: five calls per second, seconds behind writes, never a proof of absence."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def is_in(field: str, values: Sequence[str]) -> Filter:
 
 
 def compare(field: str, operator: str, value: str) -> Filter:
-    """One comparison in HubSpot's words: EQ, GT, GTE."""
+    """One comparison with one of HubSpot's operators: EQ, GT, GTE."""
     return {"propertyName": field, "operator": operator, "value": value}
 
 
 def newest(
     client: Client, object: str, filters: Sequence[Filter], properties: Sequence[str]
 ) -> tuple[list[Record], bool]:
-    """The last modified records first, one page, and whether that is all there is."""
+    """One page, the last modified records first, and whether these are all records."""
     sort = {"propertyName": "hs_lastmodifieddate", "direction": "DESCENDING"}
     found, total = _page(client, object, filters, properties, sort)
     return found, total <= len(found)
@@ -37,8 +37,8 @@ def newest(
 def every(client: Client, object: str, filters: Sequence[Filter], properties: Sequence[str]) -> Iterator[Record]:
     """All records, by id.
 
-    Each page starts behind the last id instead of at an offset: nothing is skipped when records change
-    meanwhile, and HubSpot's limit of 10,000 results does not apply.
+    Each page starts after the last id instead of at an offset: no record is skipped when records change meanwhile, and
+    HubSpot's limit of 10,000 results does not apply.
     """
     sort = {"propertyName": "hs_object_id", "direction": "ASCENDING"}
     after: list[Filter] = []
@@ -61,6 +61,6 @@ def _page(
     }
     answer = client.read("POST", f"{client.paths.objects}/{object}/search", body)
     if not answer.ok:
-        raise AccessDenied(f"HubSpot refuses to search {object}: {errors.refusal(answer.body).reason}")
+        raise AccessDenied(f"HubSpot rejects searching {object}: {errors.rejection(answer.body).reason}")
     found = [record_of(result) for result in answer.body.get("results") or []]
     return found, int(answer.body.get("total") or 0)

@@ -1,7 +1,7 @@
-"""The properties this project needs: made when missing, then read back, because HubSpot ignores some flags.
+"""Creates the properties that this project needs, then reads them back, because HubSpot ignores some flags.
 
-A PATCH of ``hasUniqueValue`` is answered with 200 and changes nothing, so what was made is looked at
-again, and what is wrong is left to a person with words on what to click.
+HubSpot answers a PATCH of ``hasUniqueValue`` with 200 and changes nothing. So setup reads what it created, and reports
+what is wrong with the clicks that a person needs.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def setup(
     dry_run: bool,
     sleep: Callable[[float], None] = time.sleep,
 ) -> list[SetupStep]:
-    """How each need stands, in order; what is missing is made unless ``dry_run``. Safe to repeat."""
+    """The state of each need, in order; creates what is missing unless ``dry_run``. Safe to repeat."""
     schema.forget()
     described = {name: properties(client, name) for name in {_object(destination, need) for need in needs}}
     specs = {name: {spec.name: spec for spec in map(field_spec, found)} for name, found in described.items()}
@@ -65,7 +65,7 @@ def _object(destination: Destination, need: FieldNeed) -> str:
 
 
 def _group(client: Client, object: str, described: Sequence[Mapping[str, Any]]) -> str:
-    """A property group of our own; where that is refused, the group of the object's first property."""
+    """A property group of our own; where HubSpot rejects it, the group of the object's first property."""
     if any(one.get("groupName") == GROUP for one in described):
         return GROUP
     try:
@@ -78,31 +78,33 @@ def _group(client: Client, object: str, described: Sequence[Mapping[str, Any]]) 
 
 
 def _create(client: Client, object: str, group: str, need: FieldNeed, sleep: Callable[[float], None]) -> SetupStep:
-    refusal = _post(client, object, _body(need, group))
-    if refusal and need.unique and object == TASKS:
-        # Whether tasks take unique properties is found out by trying; a plain one is the next best (`task_keys`).
-        refusal = _post(client, object, _body(replace(need, unique=False), group))
-    if refusal:
-        return SetupStep(need, "todo", f"{refusal}; {_click(need, object)}")
+    problem = _post(client, object, _body(need, group))
+    if problem and need.unique and object == TASKS:
+        # Whether a portal allows unique properties on tasks shows only here; a plain one is second best (`task_keys`).
+        problem = _post(client, object, _body(replace(need, unique=False), group))
+    if problem:
+        return SetupStep(need, "todo", f"{problem}; {_click(need, object)}")
     spec = _read(client, object, need.name, sleep)
     if spec is None:
-        return SetupStep(need, "todo", f"made, but HubSpot does not show it yet: run again; or {_click(need, object)}")
+        return SetupStep(
+            need, "todo", f"created, but HubSpot does not show it yet: run again; or {_click(need, object)}"
+        )
     return _compare(need, object, spec, "created")
 
 
 def _post(client: Client, object: str, body: Mapping[str, object]) -> str:
-    """Why HubSpot will not make a property; empty when it did, or may have: that is seen by reading it."""
+    """Why HubSpot rejects a property; empty when it created it, or may have: reading it shows which."""
     try:
         answer = client.write("POST", f"{client.paths.properties}/{object}", body)
     except AccessDenied as denied:
         return str(denied)
     except NoAnswer:
         return ""
-    return "" if answer.ok or answer.status == 409 else errors.refusal(answer.body).reason
+    return "" if answer.ok or answer.status == 409 else errors.rejection(answer.body).reason
 
 
 def _read(client: Client, object: str, name: str, sleep: Callable[[float], None]) -> FieldSpec | None:
-    """A property just made; HubSpot shows it within a second."""
+    """A property just created; HubSpot shows it within a second."""
     for attempt in range(READ_ATTEMPTS):
         if attempt:
             sleep(READABLE_AFTER_S)

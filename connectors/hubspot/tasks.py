@@ -1,4 +1,4 @@
-"""CRM tasks: what stands in one, and hands off what a human has touched."""
+"""The content of CRM tasks, and changes only to tasks that no person has changed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LEFT_ALONE = "left_alone"
 
 
 def task_properties(one: CreateTask, key: str, due_hour: int, zone: ZoneInfo) -> dict[str, str]:
-    """A new task; ``key`` is the property that holds our key, if there is one."""
+    """The properties of a new task; ``key`` is the property for our key, empty where there is none."""
     properties = {
         SUBJECT: one.subject,
         BODY: rich_text(one.body),
@@ -35,12 +35,12 @@ def task_properties(one: CreateTask, key: str, due_hour: int, zone: ZoneInfo) ->
         "hs_task_type": "TODO",
     }
     if key:
-        properties[key] = one.key  # also where it addresses: its echo is how the answer is joined
+        properties[key] = one.key  # also where it is the address: the answer repeats it, which joins the result
     return properties | ({OWNER: one.owner_id} if one.owner_id else {})
 
 
 def update_tasks(client: Client, operations: Sequence[UpdateTask], key: str) -> dict[str, Outcome]:
-    """New subject and body for tasks that are still ours; the others are left alone."""
+    """Set subject and body of tasks that no person has changed; the others stay as they are."""
     records = _with_history(client, operations, key, [SUBJECT, BODY])
     inputs = [
         Input(one.key, one.task_id, {SUBJECT: one.subject, BODY: rich_text(one.body)})
@@ -51,7 +51,7 @@ def update_tasks(client: Client, operations: Sequence[UpdateTask], key: str) -> 
 
 
 def close_tasks(client: Client, operations: Sequence[CloseTask], key: str) -> dict[str, Outcome]:
-    """Complete the tasks that nobody has touched since we made them; the others are left alone."""
+    """Complete the tasks that no person has changed; the others stay as they are."""
     watched = [SUBJECT, BODY, STATUS, DUE, OWNER]
     records = _with_history(client, operations, key, watched)
     inputs = [
@@ -63,7 +63,7 @@ def close_tasks(client: Client, operations: Sequence[CloseTask], key: str) -> di
 
 
 def rich_text(body: str) -> str:
-    """Plain text as HubSpot's task notes show it: they are HTML, where a line end means nothing."""
+    """Plain text as HubSpot's task notes show it: notes are HTML, which ignores line breaks."""
     return html.escape(body, quote=False).replace("\n", "<br>")
 
 
@@ -81,9 +81,9 @@ def _with_history(
 
 
 def _still_ours(record: Record | None, key: str, watched: Sequence[str], statuses: frozenset[str]) -> bool:
-    """Whether the task is in one of the statuses and no watched property was last set by somebody else.
+    """Whether the task has one of the statuses, and we were the last to set each watched property.
 
-    We are whoever set the key, or, where there is none, whoever wrote the first subject.
+    We are the author of the key, or, where there is none, of the first subject.
     """
     if record is None or record.properties.get(STATUS) not in statuses:
         return False
@@ -93,7 +93,7 @@ def _still_ours(record: Record | None, key: str, watched: Sequence[str], statuse
 
 
 def _authors(record: Record, name: str) -> list[tuple[str, str]]:
-    """Who set a property, newest first."""
+    """The authors of a property, newest first."""
     return [(str(one.get("sourceType")), str(one.get("sourceId"))) for one in record.history.get(name) or []]
 
 

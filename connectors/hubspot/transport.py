@@ -1,7 +1,7 @@
-"""Bytes to HubSpot and back, through hubspot-api-client.
+"""Sends requests to HubSpot through hubspot-api-client.
 
-Its own retries are off (they re-send a create after a lost answer), every call has a timeout (it has none
-by itself) and its typed models are never built (they cost ten times the JSON parsing).
+Its retries are off (they send a create again after a lost answer), every call has a timeout (by default it has none),
+and its typed models are not used (they cost ten times the JSON parsing).
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from connectors.wire import parse_json
 
 CONNECT_TIMEOUT_S = 3.05
 NO_TUNNEL = "Tunnel connection failed"
-"""What Python's ``http.client`` says when a proxy answers a CONNECT with anything but success."""
+"""The text of ``http.client`` when a proxy answers a CONNECT with anything but success."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One HTTP answer; ``body`` is its parsed JSON, or None when it has none (HTML of a proxy, 204)."""
+class HttpResponse:
+    """One HTTP response; ``body`` is its parsed JSON, or None when it has none (HTML of a proxy, 204)."""
 
     status: int
     headers: Mapping[str, str]
@@ -35,12 +35,12 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        """Whether HubSpot accepted the call as a whole; single records may still be refused (207)."""
+        """Whether HubSpot accepted the call as a whole; it may still have rejected single records (207)."""
         return 200 <= self.status < 300
 
 
 class NoAnswer(Exception):
-    """The request was sent and no usable answer came back: it may have been applied."""
+    """The request was sent without a usable answer: it may have been applied."""
 
 
 class NotSent(Exception):
@@ -48,41 +48,43 @@ class NotSent(Exception):
 
 
 class Transport(Protocol):
-    """What carries one request; raises `NoAnswer` or `NotSent`, never anything else."""
+    """Sends one request; raises `NoAnswer` or `NotSent`, never anything else."""
 
-    def send(self, method: str, path: str, query: Mapping[str, str], body: object, token: str) -> Answer: ...
+    def send(self, method: str, path: str, query: Mapping[str, str], body: object, token: str) -> HttpResponse: ...
 
-    def login(self, path: str, form: Mapping[str, str]) -> Answer: ...
+    def login(self, path: str, form: Mapping[str, str]) -> HttpResponse: ...
 
     def close(self) -> None: ...
 
 
 class HubSpotTransport:
-    """hubspot-api-client's generic ``ApiClient``, built once: each access to an api object opens a new pool."""
+    """hubspot-api-client's generic ``ApiClient``, built once: each access to an API object opens a new pool."""
 
     def __init__(self, base_url: str, timeout_s: float) -> None:
-        """Proxies and certificates of the environment are looked up once, here, as ``requests`` understands them.
+        """Reads proxies and certificates of the environment once, as ``requests`` does.
 
         Raises `ValueError` for a kind of proxy that cannot be used.
         """
-        # A redirect comes back as the answer it is: followed it would lose the body, refused it would look unanswered.
-        client = HubSpot(host=base_url.rstrip("/"), retry=urllib3.Retry(0, redirect=False), **_surroundings(base_url))
+        # A redirect is an answer: followed, it would lose the body; forbidden, it would look like no answer.
+        client = HubSpot(
+            host=base_url.rstrip("/"), retry=urllib3.Retry(0, redirect=False), **_environment_settings(base_url)
+        )
         self._api = client.crm.objects.batch_api.api_client
         self._timeout = (CONNECT_TIMEOUT_S, timeout_s)
 
-    def send(self, method: str, path: str, query: Mapping[str, str], body: object, token: str) -> Answer:
+    def send(self, method: str, path: str, query: Mapping[str, str], body: object, token: str) -> HttpResponse:
         headers = {"Accept": "application/json", "Content-Type": "application/json", "Authorization": f"Bearer {token}"}
         return self._request(method, path, headers, query_params=list(query.items()), body=body)
 
-    def login(self, path: str, form: Mapping[str, str]) -> Answer:
+    def login(self, path: str, form: Mapping[str, str]) -> HttpResponse:
         headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
         return self._request("POST", path, headers, post_params=list(form.items()))
 
     def close(self) -> None:
         self._api.rest_client.pool_manager.clear()
 
-    def _request(self, method: str, path: str, headers: dict[str, str], **content: Any) -> Answer:
-        # `ApiClient.call_api` is this plus a walk through the whole body in Python, which costs more than JSON itself.
+    def _request(self, method: str, path: str, headers: dict[str, str], **content: Any) -> HttpResponse:
+        # `ApiClient.call_api` does this and walks through the whole body in Python, which costs more than JSON itself.
         try:
             response = self._api.request(
                 method,
@@ -92,28 +94,28 @@ class HubSpotTransport:
                 _request_timeout=self._timeout,
                 **content,
             )
-            return _answer(response.status, response.headers, response.data)
+            return _response(response.status, response.headers, response.data)
         except ApiException as error:
             if not error.status:
                 raise NotSent("TLS to HubSpot failed") from None
-            return _answer(error.status, error.headers or {}, error.body or b"")
+            return _response(error.status, error.headers or {}, error.body or b"")
         except MaxRetryError as error:
-            if why := _unsent(error.reason):
+            if why := _not_sent_reason(error.reason):
                 raise NotSent(why) from None
             raise NoAnswer(type(error.reason).__name__) from None
         except (HTTPError, OSError) as error:
             raise NoAnswer(type(error).__name__) from None
 
 
-def _surroundings(url: str) -> dict[str, Any]:
-    """The SDK's settings for the proxy and the certificates that the environment names for this address."""
+def _environment_settings(url: str) -> dict[str, Any]:
+    """The SDK's settings for the proxy and the certificates of the environment, for this address."""
     with requests.Session() as session:
         found = session.merge_environment_settings(url, {}, None, None, None)
     settings: dict[str, Any] = {"ssl_ca_cert": found["verify"]} if isinstance(found["verify"], str) else {}
-    named = select_proxy(url, found["proxies"])
-    if not named:
+    address = select_proxy(url, found["proxies"])
+    if not address:
         return settings
-    proxy = named if "://" in named else f"http://{named}"
+    proxy = address if "://" in address else f"http://{address}"
     kind = proxy.partition("://")[0]
     if kind not in ("http", "https"):
         raise ValueError(f"HubSpot cannot be reached through a {kind} proxy: name one of http or leave the host out")
@@ -122,26 +124,26 @@ def _surroundings(url: str) -> dict[str, Any]:
     return settings | {"proxy": proxy, "proxy_headers": headers}
 
 
-def _unsent(reason: Exception | None) -> str:
-    """Why nothing of the request left; empty where it may have."""
-    # `ProxyError` alone says nothing: urllib3 also wraps an answer in it that a proxy lost after it had the request.
+def _not_sent_reason(reason: Exception | None) -> str:
+    """Why no part of the request was sent; empty where it may have been."""
+    # `ProxyError` alone is not enough: urllib3 raises it also when a proxy has the request and loses the answer.
     cause = reason.original_error if isinstance(reason, ProxyError) else reason
-    told = () if cause is None else (cause, *cause.args)
-    if any(isinstance(one, SSLCertVerificationError) for one in told):
-        return "its certificate is not trusted: check base_url, and REQUESTS_CA_BUNDLE where a proxy has one of its own"
-    refused = any(isinstance(one, OSError) and str(one).startswith(NO_TUNNEL) for one in told)
-    if not refused and not isinstance(cause, NewConnectionError | ConnectTimeoutError):
+    causes = () if cause is None else (cause, *cause.args)
+    if any(isinstance(one, SSLCertVerificationError) for one in causes):
+        return "its certificate is not trusted: check base_url, and REQUESTS_CA_BUNDLE where a proxy has its own one"
+    no_tunnel = any(isinstance(one, OSError) and str(one).startswith(NO_TUNNEL) for one in causes)
+    if not no_tunnel and not isinstance(cause, NewConnectionError | ConnectTimeoutError):
         return ""
-    if refused or isinstance(reason, ProxyError):
-        return "the proxy that HTTPS_PROXY or HTTP_PROXY names lets nothing through: check it, and NO_PROXY"
+    if no_tunnel or isinstance(reason, ProxyError):
+        return "the proxy of HTTPS_PROXY or HTTP_PROXY opens no connection: check it, and NO_PROXY"
     return type(cause).__name__
 
 
-def _answer(status: int, headers: Mapping[str, str], data: bytes) -> Answer:
+def _response(status: int, headers: Mapping[str, str], data: bytes) -> HttpResponse:
     try:
         body = parse_json(data) if data else None
     except ValueError:
         body = None
     if 200 <= status < 300 and status != 204 and not isinstance(body, dict):
         raise NoAnswer("the answer is cut off or not JSON")
-    return Answer(status, headers, body)
+    return HttpResponse(status, headers, body)

@@ -9,7 +9,7 @@ import pytest
 
 from connectors.base import Unavailable
 from connectors.hubspot.connector import HubSpotConnector
-from connectors.hubspot.transport import Answer, HubSpotTransport
+from connectors.hubspot.transport import HttpResponse, HubSpotTransport
 from tests.contract.connectors.drive import companies, statuses, task
 from tests.contract.connectors.harness_hubspot import HubSpotCrm, start
 
@@ -22,7 +22,7 @@ class Faltering(HubSpotTransport):
 
     failures = 1
 
-    def send(self, method: str, path: str, query: Mapping[str, str], body: object, token: str) -> Answer:
+    def send(self, method: str, path: str, query: Mapping[str, str], body: object, token: str) -> HttpResponse:
         answer = super().send(method, path, query, body, token)
         if not self.failures or not path.endswith("tasks/batch/read"):
             return answer

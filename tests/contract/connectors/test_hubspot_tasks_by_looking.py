@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from connectors.base import CloseTask, CreateTask, Outcome, TaskSettings, Unavailable, Underway, UpdateTask
 from connectors.hubspot.connector import HubSpotConnector
-from connectors.hubspot.task_keys import ASKED_AT, GIVEN_UP_AFTER_S
+from connectors.hubspot.task_keys import GIVEN_UP_AFTER_S, REQUESTED_AT
 from tests.contract.connectors.drive import companies, keys_of_tasks, statuses, task
 from tests.contract.connectors.faults_hubspot import KEY_FIELD
 from tests.contract.connectors.harness import Company
@@ -99,7 +99,7 @@ def test_setup_makes_a_plain_key_says_so_and_a_second_time_changes_nothing(runni
     [key] = [need for need in running_portal.needs() if need.object == "task"]
     first, second = (running_portal.hubspot().setup([key], dry_run=False)[0] for _ in range(2))
     assert (first.status, second.status) == ("created", "exists")
-    assert "looked for before it is made" in first.detail == second.detail
+    assert "searches for each task before it creates it" in first.detail == second.detail
 
 
 def test_check_says_which_promise_holds(portal: Portal) -> None:
@@ -183,7 +183,7 @@ def test_nothing_is_made_again_before_hubspot_has_given_up_even_after_a_crash(po
     assert not any(call.write for call in portal.calls())
     portal.now += GIVEN_UP_AFTER_S
     assert statuses(portal.hubspot().write(operations)) == ["applied"] * 3
-    assert ASKED_AT not in portal.notes
+    assert REQUESTED_AT not in portal.notes
     assert len(portal.tasks()) == 3
 
 
@@ -270,7 +270,7 @@ def test_the_operators_word_makes_tasks_without_a_key_and_check_repeats_it(runni
     made = hubspot.write([task(record, n) for n in range(3)])
     assert statuses(made) == ["applied"] * 3
     assert {(seen.id, seen.record_id) for seen in running_portal.tasks()} == {(one.record_id, record) for one in made}
-    assert "made again" in " ".join(hubspot.check().notes)
+    assert "created again" in " ".join(hubspot.check().notes)
 
 
 def test_at_least_once_is_what_it_says(running_portal: Portal) -> None:

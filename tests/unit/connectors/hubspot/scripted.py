@@ -9,7 +9,7 @@ from typing import Any
 
 from connectors.base import Destination, TaskSettings
 from connectors.hubspot.client import Client
-from connectors.hubspot.transport import Answer
+from connectors.hubspot.transport import HttpResponse
 from tests.conftest import SHARED
 
 RECORDED = SHARED / "crm" / "recorded" / "hubspot"
@@ -24,7 +24,7 @@ class Sent:
     token: str
 
 
-Reply = Answer | Exception | Callable[[Sent], Answer]
+Reply = HttpResponse | Exception | Callable[[Sent], HttpResponse]
 
 
 @dataclass
@@ -34,14 +34,14 @@ class Wire:
     replies: list[Reply]
     sent: list[Sent] = field(default_factory=list)
 
-    def send(self, method: str, path: str, query: Mapping[str, str], body: Any, token: str) -> Answer:
+    def send(self, method: str, path: str, query: Mapping[str, str], body: Any, token: str) -> HttpResponse:
         self.sent.append(Sent(method, path, dict(query), body, token))
         reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
         if isinstance(reply, Exception):
             raise reply
-        return reply if isinstance(reply, Answer) else reply(self.sent[-1])
+        return reply if isinstance(reply, HttpResponse) else reply(self.sent[-1])
 
-    def login(self, path: str, form: Mapping[str, str]) -> Answer:
+    def login(self, path: str, form: Mapping[str, str]) -> HttpResponse:
         return self.send("POST", path, {}, dict(form), "")
 
     def close(self) -> None: ...
@@ -82,11 +82,11 @@ def client(*replies: Reply, clock: Clock | None = None, **changes: Any) -> tuple
     return Client(destination(**changes), wire, clock, clock.sleep), wire
 
 
-def answer(status: int = 200, body: Any = None, **headers: str) -> Answer:
-    return Answer(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
+def answer(status: int = 200, body: Any = None, **headers: str) -> HttpResponse:
+    return HttpResponse(status, {name.replace("_", "-"): value for name, value in headers.items()}, body)
 
 
-def done(*results: Mapping[str, Any], errors: list[Any] | None = None) -> Answer:
+def done(*results: Mapping[str, Any], errors: list[Any] | None = None) -> HttpResponse:
     body: dict[str, Any] = {"status": "COMPLETE", "results": list(results)}
     return answer(207, body | {"numErrors": len(errors), "errors": errors}) if errors else answer(200, body)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from connectors.base import AccessDenied, Unavailable
 from connectors.hubspot.batch import Input, write_batch
 from connectors.hubspot.records import list_archived, read_batch
-from connectors.hubspot.transport import Answer
+from connectors.hubspot.transport import HttpResponse
 from tests.unit.connectors.hubspot.scripted import RECORDED, Sent, answer, client, done, recorded
 
 with_recordings = pytest.mark.skipif(not RECORDED.exists(), reason="the recorded answers are not here")
@@ -27,7 +27,7 @@ def echo(one: dict, traced: bool = False) -> dict:
 
 @given(st.permutations(range(12)), st.sets(st.integers(0, 11)), st.sets(st.integers(0, 11)), st.booleans())
 def test_each_input_gets_its_own_outcome_whatever_the_order(order, refused, dropped, traced):
-    def reply(sent: Sent) -> Answer:
+    def reply(sent: Sent) -> HttpResponse:
         asked = sent.body["inputs"]
         results = [echo(asked[n], traced) for n in order if n not in refused | dropped]
         bad = [
@@ -77,7 +77,7 @@ def test_a_cheerful_empty_answer_is_unknown():
 
 
 def test_a_whole_refusal_is_halved_until_the_bad_record_stands_alone():
-    def reply(sent: Sent) -> Answer:
+    def reply(sent: Sent) -> HttpResponse:
         asked = sent.body["inputs"]
         if any(one["id"] == "1013" for one in asked):
             return answer(400, {"category": "VALIDATION_ERROR", "message": "Invalid input JSON"})
@@ -92,12 +92,12 @@ def test_a_whole_refusal_is_halved_until_the_bad_record_stands_alone():
 
 @with_recordings
 def test_records_that_hubspot_names_are_taken_out_of_the_batch():
-    refusal = recorded("batch_update_contacts_err-duplicate-ids.json")
+    rejection = recorded("batch_update_contacts_err-duplicate-ids.json")
 
-    def reply(sent: Sent) -> Answer:
+    def reply(sent: Sent) -> HttpResponse:
         asked = sent.body["inputs"]
         named = any(one["id"] == "123456" for one in asked)
-        return answer(400, refusal) if named and len(asked) > 1 else done(*map(echo, asked))
+        return answer(400, rejection) if named and len(asked) > 1 else done(*map(echo, asked))
 
     hubspot, wire = client(reply)
     several = [*inputs(10), Input("named", "123456", {"score": "1"})]

@@ -84,7 +84,7 @@ def test_a_missing_scope_is_named():
 
 def test_a_used_up_day_ends_at_the_portals_midnight():
     hubspot, wire = client(answer(429, {"policyName": "DAILY"}))
-    hubspot.in_zone("Asia/Kathmandu")
+    hubspot.set_zone("Asia/Kathmandu")
     with pytest.raises(QuotaExhausted) as caught:
         hubspot.write("POST", "/x", {})
     assert hubspot.zone.key == "Asia/Kathmandu"
@@ -97,7 +97,7 @@ def test_a_used_up_day_ends_at_the_portals_midnight():
 @pytest.mark.parametrize("told", ["", "Mars/Olympus_Mons"])
 def test_a_used_up_day_is_asked_about_again_within_the_hour_where_its_end_is_not_known(told):
     hubspot, _ = client(answer(429, {"policyName": "DAILY"}))
-    hubspot.in_zone(told)
+    hubspot.set_zone(told)
     with pytest.raises(QuotaExhausted) as caught:
         hubspot.write("POST", "/x", {})
     assert caught.value.until <= datetime.now(UTC) + ASK_AGAIN

@@ -21,7 +21,7 @@ with_recordings = pytest.mark.skipif(not RECORDED.exists(), reason="the recorded
         (429, {"policyName": "TEN_SECONDLY_ROLLING", "errorType": "RATE_LIMIT"}, "too_fast"),
         (429, {"message": "You have reached your secondly limit.", "category": "RATE_LIMITS"}, "too_fast"),
         (429, None, "too_fast"),
-        (477, None, "park"),
+        (477, None, "migrating"),
         (423, {}, "locked"),
         (502, None, "uncertain"),
         (524, None, "uncertain"),
@@ -38,9 +38,9 @@ with_recordings = pytest.mark.skipif(not RECORDED.exists(), reason="the recorded
         (404, None, "answer"),
         (409, {"category": "CONFLICT"}, "answer"),
         (414, None, "answer"),
-        (418, None, "astray"),
-        (302, None, "astray"),
-        (405, None, "astray"),
+        (418, None, "wrong_address"),
+        (302, None, "wrong_address"),
+        (405, None, "wrong_address"),
         (408, None, "uncertain"),
         (413, None, "answer"),
     ],
@@ -64,7 +64,7 @@ def test_a_missing_scope_is_named_wherever_it_stands():
 
 @with_recordings
 def test_refused_properties_are_told_by_code_and_name():
-    verdict = errors.refusal(recorded("batch_update_contacts_err-many-invalid-properties.json"))
+    verdict = errors.rejection(recorded("batch_update_contacts_err-many-invalid-properties.json"))
     assert verdict.code == "PROPERTY_DOESNT_EXIST"
     assert verdict.reason.count("first000name") == 1
     assert "last000name" in verdict.reason
@@ -74,12 +74,12 @@ def test_refused_properties_are_told_by_code_and_name():
 @with_recordings
 def test_a_record_that_is_gone_is_stale():
     [error] = recorded("batch_update_contacts_err-partial-success.json")["errors"]
-    verdict = errors.refusal(error)
+    verdict = errors.rejection(error)
     assert (verdict.code, verdict.status, verdict.stale) == ("OBJECT_NOT_FOUND", "rejected", True)
 
 
 def test_an_unknown_code_is_rejected_and_shown():
-    verdict = errors.refusal({"category": "BRAND_NEW", "message": "no such luck"})
+    verdict = errors.rejection({"category": "BRAND_NEW", "message": "no such luck"})
     assert (verdict.code, verdict.status, verdict.reason) == ("BRAND_NEW", "rejected", "BRAND_NEW: no such luck")
     assert not verdict.known
 
@@ -119,24 +119,24 @@ def test_an_unknown_code_is_rejected_and_shown():
     ],
 )
 def test_every_code_of_the_vendors_pages_is_known(body, code, status):
-    verdict = errors.refusal(body)
+    verdict = errors.rejection(body)
     assert (verdict.code, verdict.status, verdict.known) == (code, status, True)
 
 
 def test_what_is_missing_is_named():
     body = {"message": "Error creating TASK. Some required properties were not set.", "category": "VALIDATION_ERROR"}
-    verdict = errors.refusal(body | {"context": {"properties": ["hs_timestamp"]}})
+    verdict = errors.rejection(body | {"context": {"properties": ["hs_timestamp"]}})
     assert verdict.reason == "REQUIRED_PROPERTIES: required properties were not set: hs_timestamp"
 
 
 def test_the_record_that_has_the_value_is_named():
-    verdict = errors.refusal({"message": "Cannot set X{value=acct-7} on 5. 612 already has that value."})
+    verdict = errors.rejection({"message": "Cannot set X{value=acct-7} on 5. 612 already has that value."})
     assert verdict.reason == "UNIQUE_VALUE: another record already has that value (record 612)"
 
 
 def test_the_beginning_of_a_long_text_is_not_told_either():
     sent = {"Call Ann about her seats, she is unhappy"}
-    verdict = errors.refusal({"category": "BRAND_NEW", "message": "'Call Ann about her se' is odd"}, sent)
+    verdict = errors.rejection({"category": "BRAND_NEW", "message": "'Call Ann about her se' is odd"}, sent)
     assert "Ann" not in verdict.reason
 
 
@@ -151,15 +151,15 @@ def test_the_beginning_of_a_long_text_is_not_told_either():
     ],
 )
 def test_a_refused_login_says_what_an_admin_does(code, says):
-    assert says in errors.refused_login({"status": code, "message": "refused: hush-123"})
-    assert "hush" not in errors.refused_login({"status": code, "message": "refused: hush-123"})
+    assert says in errors.login_advice({"status": code, "message": "refused: hush-123"})
+    assert "hush" not in errors.login_advice({"status": code, "message": "refused: hush-123"})
 
 
 def test_a_value_taken_by_another_record_is_told_without_it():
     message = (
         "Cannot set PropertyValueCoordinates{portalId=1, propertyName=x, value=acct-77} on 5. 6 already has that value."
     )
-    verdict = errors.refusal({"category": "VALIDATION_ERROR", "message": message})
+    verdict = errors.rejection({"category": "VALIDATION_ERROR", "message": message})
     assert verdict.code == "UNIQUE_VALUE"
     assert "acct-77" not in verdict.reason
 
@@ -169,7 +169,7 @@ def test_allowed_options_are_told_but_not_the_one_refused():
         '[{"isValid":false,"message":"Secret Band was not one of the allowed options: [a, b]",'
         '"error":"INVALID_OPTION","name":"band"}]'
     )
-    verdict = errors.refusal(
+    verdict = errors.rejection(
         {"category": "VALIDATION_ERROR", "message": f"Property values were not valid: {detail}"}, {"Secret Band"}
     )
     assert verdict.reason == "INVALID_OPTION: band: … was not one of the allowed options: [a, b]"
@@ -182,7 +182,9 @@ def test_allowed_options_are_told_but_not_the_one_refused():
 )
 def test_no_reason_ever_holds_a_value_that_was_sent(value, code, message):
     told = message.replace("{}", value)
-    verdict = errors.refusal({"errors": [{"code": code, "message": told, "context": {"propertyName": ["p"]}}]}, {value})
+    verdict = errors.rejection(
+        {"errors": [{"code": code, "message": told, "context": {"propertyName": ["p"]}}]}, {value}
+    )
     assert value not in verdict.reason.replace(code, "").replace(
         errors.RECORDS[code].words if code in errors.RECORDS else "", ""
     )

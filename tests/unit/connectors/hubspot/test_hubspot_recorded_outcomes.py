@@ -94,7 +94,7 @@ def test_a_recorded_batch_that_succeeded_in_part_blames_the_right_ones():
 def test_a_recorded_create_that_met_a_record_is_a_conflict_for_that_one():
     body = recorded("batch_create_contacts_err-partial-success.json")
     [trace] = [name for error in body["errors"] for name in error["context"]["objectWriteTraceId"]]
-    verdict = errors.refusal(body["errors"][0])
+    verdict = errors.rejection(body["errors"][0])
     assert trace
     assert (verdict.code, verdict.status, verdict.known) == ("CONFLICT", "rejected", True)
     assert "171591000198" not in verdict.reason
@@ -120,7 +120,7 @@ def test_a_recorded_refusal_of_a_whole_batch_is_halved_down_to_each_record():
     ],
 )
 def test_every_recorded_refusal_has_its_code(name, code):
-    verdict = errors.refusal(recorded(name))
+    verdict = errors.rejection(recorded(name))
     assert (verdict.code, verdict.status, verdict.known) == (code, "rejected", True)
 
 

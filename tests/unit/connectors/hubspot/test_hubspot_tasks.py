@@ -75,9 +75,9 @@ def test_a_tie_that_was_lost_is_made_good_by_the_next_attempt(portal, hubspot: C
 
 def test_a_refused_tie_is_tried_again_and_never_makes_a_second_task(portal, hubspot: Connector):
     operations = [task(record) for record in add(portal, 2)]
-    refusal = {"kind": "status", "args": {"status": 403}, "match": {"path_regex": "associate/default"}}
-    portal._control("faults", refusal)
-    assert {(outcome.status, outcome.code) for outcome in hubspot.write(operations)} == {("retry", "not_tied")}
+    rejection = {"kind": "status", "args": {"status": 403}, "match": {"path_regex": "associate/default"}}
+    portal._control("faults", rejection)
+    assert {(outcome.status, outcome.code) for outcome in hubspot.write(operations)} == {("retry", "not_associated")}
     assert {outcome.status for outcome in hubspot.write(operations)} == {"applied"}
     assert len(portal.tasks()) == 2
 

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager, suppress
 
 import pytest
 
-from connectors.hubspot.transport import Answer, HubSpotTransport, NoAnswer, NotSent
+from connectors.hubspot.transport import HttpResponse, HubSpotTransport, NoAnswer, NotSent
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-HubSpot-RateLimit-Max: 190\r\n"
 
@@ -54,7 +54,7 @@ def _request(connection: socket.socket) -> bytes:
     return head + b"\r\n\r\n" + body
 
 
-def send(url: str) -> Answer:
+def send(url: str) -> HttpResponse:
     transport = HubSpotTransport(url, 2.0)
     try:
         return transport.send("POST", "/crm/v3/objects/companies/batch/update", {}, {"inputs": []}, "pat-x")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from connectors.base import Connector, UpdateFields
-from connectors.hubspot.batch import wire
+from connectors.hubspot.batch import property_text
 from connectors.registry import connect
 from tests.contract.connectors.harness import Company
 from tests.contract.connectors.harness_hubspot import HubSpotCrm
@@ -94,4 +94,4 @@ def test_only_companies_are_written(hubspot: Connector):
     [(None, ""), (True, "true"), (False, "false"), (3.0, "3"), (0.25, "0.25"), (" text ", "text"), (0, "0")],
 )
 def test_values_travel_as_text_and_nothing_clears(value, sent):
-    assert wire(value) == sent
+    assert property_text(value) == sent
