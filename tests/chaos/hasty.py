@@ -10,7 +10,7 @@ from connectors.base import Outcome
 from tests.chaos import inline
 from worker.delivery import send
 from worker.delivery.leases import Entry
-from worker.delivery.record_outcomes import settle
+from worker.delivery.record_outcomes import record_outcomes
 
 _careful = send.claim
 
@@ -18,7 +18,7 @@ _careful = send.claim
 def _claim(engine: Engine, destination: str, kind: str, limit: int, **options: Any) -> list[Entry]:
     entries = _careful(engine, destination, kind, limit, **options)
     if kind == "task_create":
-        settle(engine, entries, [Outcome(entry.key, "applied") for entry in entries])
+        record_outcomes(engine, entries, [Outcome(entry.key, "applied") for entry in entries])
     return entries
 
 

@@ -22,7 +22,7 @@ _RENEWALS = 3
 
 
 @contextmanager
-def holding(engine: Engine, entries: Sequence[Entry]) -> Iterator[None]:
+def lease_renewal(engine: Engine, entries: Sequence[Entry]) -> Iterator[None]:
     """Renew the leases of a batch until it is left; a row that was lost meanwhile stays with whoever has it.
 
     One batch may be many calls, each tried more than once: a search, a read, a write, ties between records.

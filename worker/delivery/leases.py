@@ -60,7 +60,7 @@ def claim(engine: Engine, destination: str, kind: str, limit: int, *, owner: str
     worker and is leased alone; after `CRASHES_BEFORE_DEAD` claims it is dead and a person looks at it.
     """
     with engine.begin() as connection:
-        _bury_crashers(connection, destination)
+        _dead_letter_poison_rows(connection, destination)
         token = f"{owner}{secrets.token_hex(12)}"
         for suspects in (False, True):
             rows = _lease(connection, destination, kind, 1 if suspects else limit, token, suspects)
@@ -81,10 +81,10 @@ def count_due(engine: Engine, destination: str, kind: str) -> int:
         return int(connection.execute(due).scalar_one())
 
 
-def _bury_crashers(connection: Connection, destination: str) -> None:
+def _dead_letter_poison_rows(connection: Connection, destination: str) -> None:
     """Rows that kill their workers are dead; what became of them in the CRM stays unknown, and is said so."""
     reason = f"sent {CRASHES_BEFORE_DEAD} times, and each time the worker died before the answer"
-    buried = connection.execute(
+    poisoned = connection.execute(
         update(outbox)
         .where(
             outbox.c.destination == destination,
@@ -100,7 +100,7 @@ def _bury_crashers(connection: Connection, destination: str) -> None:
         )
         .returning(*_columns())
     ).mappings()
-    record_effects(connection, [effect_of(Entry(**row), "unknown", "CRASHED", reason) for row in buried.all()])
+    record_effects(connection, [effect_of(Entry(**row), "unknown", "CRASHED", reason) for row in poisoned.all()])
 
 
 def _columns() -> list[Any]:
@@ -204,7 +204,7 @@ def possible_values(attempted: Any) -> list[Any]:
     return attempted if isinstance(attempted, list) else [attempted]
 
 
-def give_back_leases(engine: Engine, owner: str) -> int:
+def reclaim_leases(engine: Engine, owner: str) -> int:
     """End the leases of a dead owner at once; only for an owner that is known to be alone (the run lock)."""
     with engine.begin() as connection:
         freed = connection.execute(

@@ -25,7 +25,7 @@ _CRM_IS_UP_S = 60.0
 _NEWEST = 1000
 
 
-def settle(engine: Engine, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> dict[str, str]:
+def record_outcomes(engine: Engine, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> dict[str, str]:
     """Write down one outcome per entry; answers what was written down, by key.
 
     An entry whose lease was lost meanwhile is passed over (``fenced``): whoever holds it now reports for it. What was
@@ -58,7 +58,7 @@ def settle(engine: Engine, entries: Sequence[Entry], outcomes: Sequence[Outcome]
     return transact(engine, write_down)
 
 
-def put_back(
+def release(
     engine: Engine, entries: Sequence[Entry], code: str, reason: str, wait_s: float, *, sent: bool = False
 ) -> None:
     """The whole call failed: the entries wait, and nothing counts as an attempt.
@@ -75,7 +75,7 @@ def put_back(
     transact(engine, write_down)
 
 
-def hold_back(engine: Engine, destination: str, kinds: Collection[str], code: str, reason: str, wait_s: float) -> None:
+def defer(engine: Engine, destination: str, kinds: Collection[str], code: str, reason: str, wait_s: float) -> None:
     """Everything else of these kinds that is due waits as long, and says why."""
     with engine.begin() as connection:
         connection.execute(
@@ -162,7 +162,7 @@ def _send_newest_again(connection: Connection, entry: Entry) -> None:
 
 
 def _still_in_doubt(entry: Entry, refused: Collection[str] = ()) -> dict[str, Any] | None:
-    """Fields that an earlier payload sent without an answer and this one did not settle."""
+    """Fields that an earlier payload sent without an answer and this one left open."""
     if entry.kind != "fields" or entry.attempted is None:
         return None
     written = entry.payload["values"].keys() - set(refused)

@@ -17,10 +17,10 @@ from structlog.contextvars import bound_contextvars
 
 from connectors.base import AccessDenied, CallFailed, Connector, Outcome, QuotaExhausted, Unavailable, Underway
 from worker.delivery.budgets.purpose import spending_on
-from worker.delivery.lease_renewal import holding
+from worker.delivery.lease_renewal import lease_renewal
 from worker.delivery.leases import Entry, claim, count_due, seconds_to_next
 from worker.delivery.payload import KINDS, OPERATIONS, Kind, to_operation
-from worker.delivery.record_outcomes import hold_back, put_back, settle
+from worker.delivery.record_outcomes import defer, record_outcomes, release
 from worker.delivery.selection import QUOTA
 from worker.telemetry.tracing import span
 
@@ -100,20 +100,20 @@ def _deliver_kind(
         if not entries:
             return True
         try:
-            with holding(engine, entries):
+            with lease_renewal(engine, entries):
                 outcomes = _write(connector, kind, entries)
         except CallFailed as failure:
             halt = _halt(failure, now())
             delivery.stopped, delivery.underway = halt.words, isinstance(failure, Underway)
             delivery.stopped_by = halt.code
             reason = halt.words if halt.code == QUOTA else str(failure)
-            put_back(engine, entries, halt.code, reason, halt.wait_s, sent=delivery.underway)
+            release(engine, entries, halt.code, reason, halt.wait_s, sent=delivery.underway)
             if halt.code == QUOTA:
-                hold_back(engine, connector.name, KINDS[KINDS.index(kind) :], halt.code, reason, halt.wait_s)
+                defer(engine, connector.name, KINDS[KINDS.index(kind) :], halt.code, reason, halt.wait_s)
             return halt.others_go_on
-        noted = settle(engine, entries, outcomes)
+        noted = record_outcomes(engine, entries, outcomes)
         _add(delivery, kind, Counter(noted.values()))
-        _say(connector.name, kind, entries, noted)
+        _log_batch(connector.name, kind, entries, noted)
     return False
 
 
@@ -161,7 +161,7 @@ def _halt(failure: CallFailed, now: datetime) -> _Halt:
             return _Halt("CALL_FAILED", str(failure), _DENIED_WAIT_S)
 
 
-def _say(destination: str, kind: str, entries: Sequence[Entry], noted: Mapping[str, str]) -> None:
+def _log_batch(destination: str, kind: str, entries: Sequence[Entry], noted: Mapping[str, str]) -> None:
     """One line per run and playbook whose operations were in the batch; a batch may hold what several runs queued."""
     groups: dict[tuple[str, str], Counter[str]] = {}
     for entry in entries:

@@ -24,7 +24,7 @@ from connectors.base import Connector, Usage
 from connectors.clock import stopwatch
 from connectors.registry import connect
 from worker.delivery.budgets.budget import open_budget
-from worker.delivery.leases import give_back_leases
+from worker.delivery.leases import reclaim_leases
 from worker.delivery.send import Delivery, deliver_patiently, fewest_write_calls
 from worker.delivery.stop import Stop
 from worker.pipeline.commit import commit_run
@@ -106,7 +106,7 @@ def run(
     run_id = new_run_id()
     with exclusive_run(engine), bound_contextvars(run_id=run_id), span("run"):
         if engine.dialect.name == "sqlite":
-            give_back_leases(engine, INLINE_OWNER)
+            reclaim_leases(engine, INLINE_OWNER)
         before = {name: connector.usage() for name, connector in connectors.items()}
         report = compute_and_commit(
             project, engine, connectors, as_of, first_run=first_run, approved=approved, run_id=run_id

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, select, update
 
 from tests.unit.delivery.scripted import ScriptedConnector
-from worker.delivery.lease_renewal import holding
+from worker.delivery.lease_renewal import lease_renewal
 from worker.delivery.leases import claim
 from worker.delivery.outbox import NewFields, queue_fields
 from worker.delivery.send import deliver
@@ -60,14 +60,14 @@ def test_what_somebody_else_has_taken_over_is_not_taken_back(store: Engine) -> N
         taken = update(outbox).where(outbox.c.record_id == "001B").values(lease_token="another's", due_at=7.0)
         connection.execute(taken)
     first = lease_end(store, "001A")
-    with holding(store, entries):
+    with lease_renewal(store, entries):
         until(lambda: lease_end(store, "001A") > first)
     assert lease_end(store, "001B") == 7.0
 
 
 def test_what_is_left_is_not_held_any_longer(store: Engine) -> None:
     put(store, "001A")
-    with holding(store, claim(store, "crm", "fields", 1)):
+    with lease_renewal(store, claim(store, "crm", "fields", 1)):
         pass
     with store.begin() as connection:
         connection.execute(update(outbox).values(due_at=0.0))

@@ -15,9 +15,9 @@ from sqlalchemy import Engine, delete, update
 from connectors.base import AccessDenied, CallFailed, Outcome, QuotaExhausted, Unavailable, Underway
 from tests.unit.delivery.scripted import ScriptedConnector
 from worker.delivery.backlog import drop_rows, parked_fields, retry_rows, uncertain_fields
-from worker.delivery.leases import CRASHES_BEFORE_ALONE, CRASHES_BEFORE_DEAD, claim, give_back_leases
+from worker.delivery.leases import CRASHES_BEFORE_ALONE, CRASHES_BEFORE_DEAD, claim, reclaim_leases
 from worker.delivery.outbox import NO_RECORD, NewFields, NewTask, queue_fields, queue_tasks, withdraw_tasks
-from worker.delivery.record_outcomes import MOST_ATTEMPTS, settle
+from worker.delivery.record_outcomes import MOST_ATTEMPTS, record_outcomes
 from worker.delivery.send import Delivery, deliver, deliver_patiently
 from worker.store.crm import load_snapshot, load_tasks, load_written
 from worker.store.tables import crm_tasks, ledger, outbox, snapshot
@@ -104,7 +104,7 @@ def test_an_answer_to_an_older_payload_leaves_the_newer_one_waiting(
     put_fields(store, fields("001A", Health=40))
     entries = claim(store, "crm", "fields", 100)
     put_fields(store, fields("001A", Health=55))
-    settle(store, entries, [Outcome(entries[0].key, "applied")])
+    record_outcomes(store, entries, [Outcome(entries[0].key, "applied")])
 
     assert rows()["fields:crm:001A"]["state"] == "pending"
     with store.begin() as connection:
@@ -121,7 +121,7 @@ def test_a_late_answer_under_a_lost_lease_changes_nothing(store: Engine, rows: R
     assert [entry.id for entry in taken_over] == [entry.id for entry in frozen]
     held = rows()
 
-    assert settle(store, frozen, [Outcome(frozen[0].key, "rejected")]) == {frozen[0].key: "fenced"}
+    assert record_outcomes(store, frozen, [Outcome(frozen[0].key, "rejected")]) == {frozen[0].key: "fenced"}
     assert rows() == held
 
 
@@ -136,7 +136,7 @@ def test_values_that_a_late_worker_may_have_put_back_are_replaced_by_the_newest_
     assert crm.records == {"001A": {"Health": 55}}
 
     crm.records["001A"]["Health"] = 40  # the frozen worker's request arrives at last
-    assert settle(store, frozen, [Outcome(frozen[0].key, "applied")]) == {frozen[0].key: "fenced"}
+    assert record_outcomes(store, frozen, [Outcome(frozen[0].key, "applied")]) == {frozen[0].key: "fenced"}
     deliver(store, crm, now=now)
     assert crm.records == {"001A": {"Health": 55}}
 
@@ -149,8 +149,8 @@ def test_a_late_answer_is_made_good_even_while_the_newer_values_are_under_way(
     put_fields(store, fields("001A", Health=55), run_id="r2")
     make_due(store)
     newer = claim(store, "crm", "fields", 100)
-    assert settle(store, frozen, [Outcome(frozen[0].key, "applied")]) == {frozen[0].key: "fenced"}
-    assert settle(store, newer, [Outcome(newer[0].key, "applied")]) == {newer[0].key: "applied"}
+    assert record_outcomes(store, frozen, [Outcome(frozen[0].key, "applied")]) == {frozen[0].key: "fenced"}
+    assert record_outcomes(store, newer, [Outcome(newer[0].key, "applied")]) == {newer[0].key: "applied"}
     deliver(store, crm, now=now)
     assert crm.records == {"001A": {"Health": 55}}
     deliver(store, crm, now=now)
@@ -207,7 +207,7 @@ def test_of_a_record_whose_field_is_refused_the_written_ones_are_ours_and_only_t
     deliver(store, crm, now=now)
     put_fields(store, fields("001A", score=75, stage="subscriber"))
     make_due(store)
-    settle(store, claim(store, "crm", "fields", 1), [STEP_BACK])
+    record_outcomes(store, claim(store, "crm", "fields", 1), [STEP_BACK])
     with store.begin() as connection:
         assert load_written(connection, "crm") == {"001A": {"score": 75}}
         assert uncertain_fields(connection, "crm") == {"001A": {"stage": ["lead"]}}
@@ -223,7 +223,7 @@ def test_a_field_refused_while_newer_values_wait_leaves_those_as_they_are(store:
     put_fields(store, fields("001A", score=75, stage="subscriber"))
     entries = claim(store, "crm", "fields", 1)
     put_fields(store, fields("001A", score=80, stage="subscriber"))
-    settle(store, entries, [STEP_BACK])
+    record_outcomes(store, entries, [STEP_BACK])
     row = rows()["fields:crm:001A"]
     assert (row["state"], row["payload"]["values"]) == ("pending", {"score": 80, "stage": "subscriber"})
     with store.begin() as connection:
@@ -235,8 +235,8 @@ def test_values_that_a_late_worker_wrote_beside_a_refused_one_are_replaced_too(s
     late = claim(store, "crm", "fields", 1)
     put_fields(store, fields("001A", score=80))
     make_due(store)
-    settle(store, claim(store, "crm", "fields", 1), [Outcome("001A", "applied")])
-    assert settle(store, late, [STEP_BACK]) == {"001A": "fenced"}
+    record_outcomes(store, claim(store, "crm", "fields", 1), [Outcome("001A", "applied")])
+    assert record_outcomes(store, late, [STEP_BACK]) == {"001A": "fenced"}
     assert rows()["fields:crm:001A"]["state"] == "pending"
 
 
@@ -244,7 +244,7 @@ def test_fields_sent_without_an_answer_are_uncertain_until_answered(store: Engin
     crm.script = lambda _operation: "applied_unheard"
     put_fields(store, fields("001A", Health=40, Band="red"))
     entries = claim(store, "crm", "fields", 1)
-    settle(store, entries, [Outcome("001A", "unknown")])
+    record_outcomes(store, entries, [Outcome("001A", "unknown")])
     with store.begin() as connection:
         assert uncertain_fields(connection, "crm") == {"001A": {"Health": [40], "Band": ["red"]}}
         assert load_snapshot(connection, "crm") == {}
@@ -326,7 +326,7 @@ def test_leases_of_a_dead_inline_run_end_at_once_and_nobody_elses(store: Engine,
     put_tasks(store, task("ours"), task("theirs"))
     claim(store, "crm", "task_create", 1, owner="inline:")
     claim(store, "crm", "task_create", 1)
-    assert give_back_leases(store, "inline:") == 1
+    assert reclaim_leases(store, "inline:") == 1
     assert sorted(row["state"] for row in rows().values()) == ["leased", "pending"]
 
 
@@ -335,7 +335,7 @@ def test_a_task_whose_account_left_is_withdrawn_unless_it_may_exist(
 ) -> None:
     put_tasks(store, task("maybe-sent"))
     entries = claim(store, "crm", "task_create", 1)
-    settle(store, entries, [Outcome("maybe-sent", "unknown")])
+    record_outcomes(store, entries, [Outcome("maybe-sent", "unknown")])
     put_tasks(store, task("never-sent"), task("unmatched", record_id=None))
     withdraw(store)
 
@@ -427,7 +427,9 @@ def test_fields_withdrawn_while_in_doubt_are_still_in_doubt(store: Engine, crm: 
 
 def test_a_record_that_comes_back_gets_the_same_fields_again(store: Engine, crm: ScriptedConnector, rows: Rows) -> None:
     put_fields(store, fields("001A", Health=40))
-    settle(store, claim(store, "crm", "fields", 1), [Outcome("001A", "rejected", code="GONE", stale_record=True)])
+    record_outcomes(
+        store, claim(store, "crm", "fields", 1), [Outcome("001A", "rejected", code="GONE", stale_record=True)]
+    )
     assert rows() == {}
     put_fields(store, fields("001A", Health=40))
     deliver(store, crm, now=now)
@@ -436,7 +438,9 @@ def test_a_record_that_comes_back_gets_the_same_fields_again(store: Engine, crm:
 
 def test_a_task_whose_record_is_gone_waits_for_the_account_to_be_matched(store: Engine, rows: Rows) -> None:
     put_tasks(store, task("k1"))
-    settle(store, claim(store, "crm", "task_create", 1), [Outcome("k1", "rejected", code="GONE", stale_record=True)])
+    record_outcomes(
+        store, claim(store, "crm", "task_create", 1), [Outcome("k1", "rejected", code="GONE", stale_record=True)]
+    )
     row = rows()["task_create:crm:k1"]
     assert (row["state"], row["record_id"], row["last_code"]) == ("parked", None, NO_RECORD)
 

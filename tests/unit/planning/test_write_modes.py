@@ -15,7 +15,7 @@ from sqlalchemy import Engine, delete, select, update
 from connectors.base import FieldSpec, Scalar
 from tests.unit.planning.whole_crm import KEY, WholeCrm
 from worker.delivery.backlog import retry_rows, waiting_rows
-from worker.delivery.leases import give_back_leases
+from worker.delivery.leases import reclaim_leases
 from worker.delivery.send import deliver
 from worker.planning.crm_view import load_view, save_view
 from worker.planning.enqueue import queue_plan
@@ -169,7 +169,7 @@ def test_what_a_killed_worker_had_sent_is_ours_however_late_it_is_applied(
     with pytest.raises(Killed):
         story.run(if_ours="1")
     if given_back:
-        assert give_back_leases(story.store, "") == 1
+        assert reclaim_leases(story.store, "") == 1
     story.crm.script = lambda _operation: "applied"
     if sent_again:
         story.run(if_ours="1")

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import Engine
 
 from connectors.clock import stopwatch
-from worker.delivery.leases import give_back_leases
+from worker.delivery.leases import reclaim_leases
 from worker.delivery.stop import Stop
 from worker.runtime.failures import describe_failure, explain_failure
 from worker.runtime.heartbeat import DEAD_AFTER_S, beat_while
@@ -70,7 +70,7 @@ class Worker:
             return
         with self.engine.begin() as connection:
             jobs = reclaim_slots(connection, self.owner)
-        rows = give_back_leases(self.engine, self.owner)
+        rows = reclaim_leases(self.engine, self.owner)
         if jobs or rows:
             log.info("taken back from a process that died", role=self.role, jobs=jobs, rows=rows)
 
