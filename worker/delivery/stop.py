@@ -1,4 +1,4 @@
-"""A wish to end, known to a process and to every process it has forked, and looked at between two steps."""
+"""A request to stop working, shared by a process and every process that it forks."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ import time
 
 from connectors.clock import stopwatch
 
-_LOOK_EVERY_S = 0.1
+_POLL_EVERY_S = 0.1
 
 
-class Stop:
-    """Asked once, in a signal handler if need be; whoever works looks at `asked` and ends at the next good moment.
+class CancelToken:
+    """Cancelled once, also from a signal handler; work checks `cancelled` between two steps and then ends.
 
-    One byte of shared memory and no lock: a handler may run while any lock is held, and Celery's pool processes,
-    forked before, see what the process above them was told.
+    It is one byte of shared memory without a lock: a signal handler may run while any lock is taken, and the
+    processes of Celery's pool, which were forked earlier, see that their parent process was cancelled.
     """
 
     def __init__(self) -> None:
         self._shared = mmap.mmap(-1, 1)
 
-    def ask(self) -> None:
-        """Say that work should end."""
+    def cancel(self) -> None:
+        """Ask all work that checks this token to end."""
         self._shared[0] = 1
 
     @property
-    def asked(self) -> bool:
+    def cancelled(self) -> bool:
         return self._shared[0] == 1
 
     def wait(self, seconds: float) -> None:
-        """Sleep, but no longer than until asked."""
+        """Sleep for ``seconds``, or until the token is cancelled."""
         until = stopwatch() + seconds
-        while not self.asked and (left := until - stopwatch()) > 0:
-            time.sleep(min(left, _LOOK_EVERY_S))
+        while not self.cancelled and (left := until - stopwatch()) > 0:
+            time.sleep(min(left, _POLL_EVERY_S))
 
 
-worker_stop = Stop()
-"""That of the Celery worker which this process is, or was forked from."""
+worker_stop = CancelToken()
+"""The token of the Celery worker that this process is, or was forked from."""

@@ -26,7 +26,7 @@ from connectors.registry import connect
 from worker.delivery.budgets.budget import open_budget
 from worker.delivery.leases import reclaim_leases
 from worker.delivery.send import Delivery, deliver_patiently, fewest_write_calls
-from worker.delivery.stop import Stop
+from worker.delivery.stop import CancelToken
 from worker.pipeline.commit import commit_run
 from worker.pipeline.compute import Computed, compute, iso, refuse_going_back
 from worker.planning.crm_view import load_view, save_view
@@ -111,7 +111,7 @@ def run(
         report = compute_and_commit(
             project, engine, connectors, as_of, first_run=first_run, approved=approved, run_id=run_id
         )
-        report.deliveries = deliver_all(engine, connectors, now=now, stop=Stop(), owner=INLINE_OWNER)
+        report.deliveries = deliver_all(engine, connectors, now=now, stop=CancelToken(), owner=INLINE_OWNER)
     report.fewest_write_calls = {
         one.destination: fewest_write_calls(connectors[one.destination], one.applied) for one in report.deliveries
     }
@@ -193,7 +193,7 @@ def deliver_all(
     connectors: Mapping[str, Connector],
     *,
     now: Callable[[], datetime],
-    stop: Stop,
+    stop: CancelToken,
     owner: str = "",
     at_most_s: float = math.inf,
     wait: Callable[[float], None] | None = None,
@@ -208,7 +208,7 @@ def deliver_all(
     pause = wait or stop.wait
 
     def go_on() -> bool:
-        return not stop.asked and stopwatch() - started < at_most_s
+        return not stop.cancelled and stopwatch() - started < at_most_s
 
     bridging, quiet = set(connectors), threading.Event()
     look_again_in = wait or quiet.wait  # which ends at once when nobody bridges any more
@@ -236,7 +236,7 @@ def deliver_all(
 
 
 def _side_by_side(
-    deliver_one: Callable[[Connector], Delivery], connectors: Collection[Connector], stop: Stop
+    deliver_one: Callable[[Connector], Delivery], connectors: Collection[Connector], stop: CancelToken
 ) -> list[Delivery]:
     if not connectors:
         return []
@@ -246,7 +246,7 @@ def _side_by_side(
         deliveries.extend(pool.submit(copy_context().run, deliver_one, connector) for connector in connectors)
         futures.wait(deliveries)
     except KeyboardInterrupt:
-        stop.ask()
+        stop.cancel()
         futures.wait(deliveries)
         raise
     finally:

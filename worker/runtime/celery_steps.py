@@ -60,8 +60,8 @@ class HeedSignals(bootsteps.StartStopStep):  # type: ignore[misc] # celery ships
 
 def _ask_first(then: Any, patience_s: float) -> Any:
     def handle(number: int, frame: Any) -> None:
-        if not worker_stop.asked:
-            worker_stop.ask()
+        if not worker_stop.cancelled:
+            worker_stop.cancel()
             threading.Thread(target=_cut_off, args=(patience_s,), name="cut off", daemon=True).start()
         then(number, frame)
 

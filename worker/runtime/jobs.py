@@ -16,7 +16,7 @@ from connectors.base import Connector
 from connectors.clock import now
 from worker.alerts.facts import SETTINGS
 from worker.alerts.notify import raise_alerts
-from worker.delivery.stop import Stop
+from worker.delivery.stop import CancelToken
 from worker.pipeline import run as pipeline
 from worker.pipeline.compute import BackInTime
 from worker.planning.guard import UnsafePlan
@@ -57,14 +57,14 @@ def make_ready(project: Path) -> None:
 def open_jobs(
     project: Path | None = None,
     *,
-    stop: Stop | None = None,
+    stop: CancelToken | None = None,
     owner: str = "",
     tell: bool = False,
     due: DueJob | None = None,
 ) -> Iterator[Jobs]:
     """The jobs of one project, with its settings freshly read; connections are closed afterwards.
 
-    Once ``stop`` is asked for, deliveries end after the batch under way. Every lease is marked with ``owner``.
+    Once ``stop`` is cancelled, deliveries end after the batch under way. Every lease is marked with ``owner``.
     Of a playbook whose file is wrong the version that ran last keeps running.
     ``tell``: nobody looks on, so settings that cannot be read are told to the channels of config/alerts.yaml.
     ``due`` is the job it is opened for: what prevents that is kept with its slot, which comes again.
@@ -94,7 +94,7 @@ def open_jobs(
         engine.dispose()
         raise
     try:
-        yield Jobs(settings, engine, connectors, stop or Stop(), owner)
+        yield Jobs(settings, engine, connectors, stop or CancelToken(), owner)
     finally:
         for connector in connectors.values():
             connector.close()
@@ -129,7 +129,7 @@ class Jobs:
     project: Project
     engine: Engine
     connectors: Mapping[str, Connector]
-    stop: Stop = field(default_factory=Stop)
+    stop: CancelToken = field(default_factory=CancelToken)
     owner: str = ""
 
     def take_due(self) -> list[DueJob]:
@@ -234,7 +234,7 @@ class Jobs:
 
         A worker that is told to end leaves it to whoever watches next.
         """
-        if self.stop.asked:
+        if self.stop.cancelled:
             return
         raise_alerts(self.engine, self.project.alerts, self.project.root, self.project)
 

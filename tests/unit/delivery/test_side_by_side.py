@@ -16,7 +16,7 @@ from sqlalchemy import Engine, select, update
 from connectors.base import CallFailed, Unavailable
 from tests.unit.delivery.scripted import ScriptedConnector
 from worker.delivery.outbox import NewFields, queue_fields
-from worker.delivery.stop import Stop
+from worker.delivery.stop import CancelToken
 from worker.pipeline.run import deliver_all
 from worker.store.tables import outbox
 
@@ -67,7 +67,7 @@ def test_what_is_queued_while_one_is_away_reaches_the_other_before_it_is_back(st
         make_due(store)
 
     away.script, healthy.script = answer, applied
-    ended = deliver_all(store, {"away": away, "healthy": healthy}, now=now, stop=Stop(), wait=wait)
+    ended = deliver_all(store, {"away": away, "healthy": healthy}, now=now, stop=CancelToken(), wait=wait)
     assert seen == [True, True]
     assert set(away.records) == {"001A"}
     assert [(one.destination, one.stopped) for one in ended] == [("away", ""), ("healthy", "")]
@@ -79,18 +79,18 @@ def test_one_that_breaks_is_no_reason_to_look_again_for_ever(store: Engine) -> N
     put(store, "healthy", "501")
     broken.script = lambda _operation: 1 / 0  # type: ignore[assignment,return-value]
     with pytest.raises(ZeroDivisionError):
-        deliver_all(store, {"broken": broken, "healthy": healthy}, now=now, stop=Stop(), wait=lambda _s: None)
+        deliver_all(store, {"broken": broken, "healthy": healthy}, now=now, stop=CancelToken(), wait=lambda _s: None)
     assert set(healthy.records) == {"501"}
 
 
 def test_ctrl_c_ends_with_the_batch_under_way(sqlite_store: Engine) -> None:
-    crm, stop = ScriptedConnector("crm", batch=1), Stop()
+    crm, stop = ScriptedConnector("crm", batch=1), CancelToken()
     put(sqlite_store, "crm", "001A")
     put(sqlite_store, "crm", "001B")
 
     def answer(_operation: object) -> str:
         os.kill(os.getpid(), signal.SIGINT)
-        until(lambda: stop.asked)
+        until(lambda: stop.cancelled)
         return "applied"
 
     crm.script = answer
@@ -115,7 +115,7 @@ def test_who_is_told_to_end_at_once_does_not_wait_for_an_answer(sqlite_store: En
     before = signal.signal(signal.SIGUSR2, lambda *_: sys.exit(0))
     try:
         with pytest.raises(SystemExit):
-            deliver_all(sqlite_store, {"slow": slow}, now=now, stop=Stop())
+            deliver_all(sqlite_store, {"slow": slow}, now=now, stop=CancelToken())
     finally:
         answered.set()
         signal.signal(signal.SIGUSR2, before)

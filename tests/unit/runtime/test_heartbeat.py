@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from connectors.clock import stopwatch
-from worker.delivery.stop import Stop
+from worker.delivery.stop import CancelToken
 from worker.runtime import heartbeat
 from worker.runtime.heartbeat import beat_while
 
@@ -39,7 +39,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
     deadline = stopwatch() + 60
     while not holds():
         assert stopwatch() < deadline, "the heartbeat's thread has ended"
-        Stop().wait(0.01)
+        CancelToken().wait(0.01)
 
 
 def test_a_heartbeat_goes_on_after_its_disk_took_none(tmp_path: Path, process: Process) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, delete, select, text, update
 
 from connectors.clock import now
 from worker.alerts.alert_store import open_alerts
-from worker.delivery.stop import Stop
+from worker.delivery.stop import CancelToken
 from worker.runtime.jobs import Jobs, open_jobs
 from worker.settings.environment import database_url
 from worker.settings.problems import ConfigError
@@ -300,8 +300,8 @@ def test_settings_that_cannot_be_read_are_told_by_scheduled_jobs_until_they_are_
 def test_a_worker_that_is_told_to_end_leaves_what_is_to_tell_to_the_next(jobs: Jobs, project: Project) -> None:
     with jobs.engine.begin() as connection:
         record_job_result(connection, "daily", "run", "StaleData", "the source is empty")
-    told_to_end = Jobs(project, jobs.engine, {}, stop=Stop())
-    told_to_end.stop.ask()
+    told_to_end = Jobs(project, jobs.engine, {}, stop=CancelToken())
+    told_to_end.stop.cancel()
     for one, expected in ((told_to_end, []), (jobs, ["daily"])):
         one.watch()
         with jobs.engine.begin() as connection:

@@ -8,7 +8,7 @@ import select
 from dataclasses import dataclass
 
 from connectors.clock import stopwatch
-from worker.delivery.stop import Stop
+from worker.delivery.stop import CancelToken
 
 _SLICE_S = 0.2
 
@@ -33,10 +33,10 @@ class Bell:
         with contextlib.suppress(BlockingIOError):  # full: it has rung often enough
             os.write(self.ring_end, b".")
 
-    def rings_within(self, seconds: float, stop: Stop) -> bool:
+    def rings_within(self, seconds: float, stop: CancelToken) -> bool:
         """Wait until it rings, time is up, or the process should end; answers whether it rang."""
         until = stopwatch() + seconds
-        while not stop.asked and (left := until - stopwatch()) > 0:
+        while not stop.cancelled and (left := until - stopwatch()) > 0:
             if select.select([self.hear], [], [], min(left, _SLICE_S))[0]:
                 with contextlib.suppress(BlockingIOError):
                     return bool(os.read(self.hear, 4096))

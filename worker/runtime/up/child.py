@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from connectors.clock import stopwatch
 from worker.delivery.leases import reclaim_leases
-from worker.delivery.stop import Stop
+from worker.delivery.stop import CancelToken
 from worker.runtime.failures import describe_failure, explain_failure
 from worker.runtime.heartbeat import DEAD_AFTER_S, beat_while
 from worker.runtime.jobs import make_ready, open_jobs
@@ -40,7 +40,7 @@ _KILLED_BY_THEN_S = DEAD_AFTER_S + 10.0
 class Worker:
     """Looks every two seconds what is due, and at once when the bell rings."""
 
-    def __init__(self, role: Role, project: Path, engine: Engine, bell: Bell, stop: Stop) -> None:
+    def __init__(self, role: Role, project: Path, engine: Engine, bell: Bell, stop: CancelToken) -> None:
         self.role, self.project, self.engine, self.bell, self.stop = role, project, engine, bell, stop
         self.owner = owner_of(role) if engine.dialect.name == "sqlite" else ""
         self._schedules: dict[str, Schedule] = {}
@@ -51,7 +51,7 @@ class Worker:
         """Go on until told to stop. What a predecessor had begun goes on first."""
         self._take_back()
         woken = True
-        while not self.stop.asked:
+        while not self.stop.cancelled:
             self._safely(self._do_due)
             if woken and self.role == "deliver":
                 self._safely(self._deliver)
@@ -91,7 +91,7 @@ class Worker:
                 self._do(due)
                 if due.job == "run":
                     self.bell.ring()
-            if self.stop.asked:
+            if self.stop.cancelled:
                 return
 
     def _do(self, due: DueJob) -> None:
@@ -140,7 +140,7 @@ def main() -> None:
     chosen = parser.parse_args()
     die_with_parent(chosen.parent)
     log_for_machines()
-    stop = Stop()
+    stop = CancelToken()
     _heed_signals(chosen.role, stop)
     try:
         make_ready(chosen.project)
@@ -156,11 +156,11 @@ def main() -> None:
         raise SystemExit(1) from None
 
 
-def _heed_signals(role: Role, stop: Stop) -> None:
+def _heed_signals(role: Role, stop: CancelToken) -> None:
     """SIGTERM ends a delivery after the batch under way, and a run, of which nothing is kept yet, where it stands."""
 
     def end(*_: Any) -> None:
-        stop.ask()
+        stop.cancel()
         if role == "compute":
             sys.exit(0)
 

@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from connectors.clock import stopwatch
-from worker.delivery.stop import Stop
+from worker.delivery.stop import CancelToken
 from worker.runtime.heartbeat import BEAT_EVERY_S, DEAD_AFTER_S, Heartbeat
 from worker.settings.environment import DEFAULT_STOP_S
 
@@ -85,12 +85,12 @@ def child_command(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments, "--parent", str(os.getpid())]
 
 
-def supervise(children: Sequence[Child], heartbeat: Path, stop: Stop, stop_s: float = DEFAULT_STOP_S) -> None:
+def supervise(children: Sequence[Child], heartbeat: Path, stop: CancelToken, stop_s: float = DEFAULT_STOP_S) -> None:
     """Keep every child running until SIGTERM or SIGINT, then end them all; who works has ``stop_s`` seconds for it."""
     before = {number: signal.signal(number, _asks(stop)) for number in (signal.SIGTERM, signal.SIGINT)}
     ours, beaten = Heartbeat(heartbeat), float("-inf")
     try:
-        while not stop.asked:
+        while not stop.cancelled:
             for child in children:
                 _look_after(child)
             if stopwatch() - beaten > BEAT_EVERY_S:
@@ -103,8 +103,8 @@ def supervise(children: Sequence[Child], heartbeat: Path, stop: Stop, stop_s: fl
             signal.signal(number, handler)
 
 
-def _asks(stop: Stop) -> Any:
-    return lambda *_: stop.ask()
+def _asks(stop: CancelToken) -> Any:
+    return lambda *_: stop.cancel()
 
 
 def _look_after(child: Child) -> None:

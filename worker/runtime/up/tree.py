@@ -9,7 +9,7 @@ from pathlib import Path
 
 import structlog
 
-from worker.delivery.stop import Stop
+from worker.delivery.stop import CancelToken
 from worker.runtime.jobs import make_ready
 from worker.runtime.up.bell import Bell
 from worker.runtime.up.lock import hold_tree_lock, state_folder
@@ -57,7 +57,7 @@ def bring_up(option: Path | None, sandbox: SandboxOptions | None) -> None:
         log.info("sandbox CRMs", variables=str(folder / "sandbox.env"))
     children += _workers(root, heartbeats, lock, with_variables(variables))
     log.info("up", project=str(root), state=str(folder), heartbeats=str(heartbeats))
-    supervise(children, heartbeats / SUPERVISOR, Stop(), patience_s)
+    supervise(children, heartbeats / SUPERVISOR, CancelToken(), patience_s)
     os.close(lock)
 
 

@@ -13,7 +13,7 @@ import pytest
 import structlog
 
 from connectors.clock import stopwatch
-from worker.delivery.stop import Stop
+from worker.delivery.stop import CancelToken
 from worker.runtime.heartbeat import beat
 from worker.runtime.up import supervisor
 from worker.runtime.up.bell import Bell
@@ -34,13 +34,13 @@ def supervise_until(
     true: Callable[[], bool], children: list[Child], folder: Path, *, stop_s: float = 60.0
 ) -> list[dict[str, object]]:
     """Supervise until something is true; answers what was logged. Nothing is left running."""
-    stop = Stop()
+    stop = CancelToken()
 
     def watch() -> None:
         deadline = stopwatch() + 60
         while not true() and stopwatch() < deadline:
             stop.wait(0.02)
-        stop.ask()
+        stop.cancel()
 
     watcher = threading.Thread(target=watch)
     with structlog.testing.capture_logs() as said:
@@ -142,7 +142,7 @@ def test_even_a_stopped_child_is_gone_with_its_parent(tmp_path: Path) -> None:
     deadline = stopwatch() + 30
     while status.exists() and "(zombie)" not in status.read_text():
         assert stopwatch() < deadline
-        Stop().wait(0.05)
+        CancelToken().wait(0.05)
 
 
 def test_a_child_knows_who_started_it() -> None:
@@ -150,7 +150,7 @@ def test_a_child_knows_who_started_it() -> None:
 
 
 def test_a_bell_is_heard_by_who_comes_later_and_never_blocks_who_rings() -> None:
-    bell, stop = Bell.hang(), Stop()
+    bell, stop = Bell.hang(), CancelToken()
     for _ in range(100_000):
         bell.ring()
     assert bell.rings_within(0.0, stop) is False, "no time to listen"
@@ -160,5 +160,5 @@ def test_a_bell_is_heard_by_who_comes_later_and_never_blocks_who_rings() -> None
     bell.ring()
     assert bell.rings_within(5.0, stop)
     assert not bell.rings_within(0.01, stop)
-    stop.ask()
+    stop.cancel()
     assert not bell.rings_within(600.0, stop)
