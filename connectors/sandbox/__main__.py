@@ -1,8 +1,8 @@
 """``python -m connectors.sandbox [--salesforce-port N] [--hubspot-port N] [--seed FILE [--keep]] [--state FILE]``.
 
 Runs both sandbox CRMs. Writes one JSON line with URLs and credentials to stdout once both accept connections,
-and stops on SIGTERM. With ``--keep`` the next start with the same seed file goes on where this one stopped; with
-``--state`` it goes on even when this one was killed.
+and stops on SIGTERM. With ``--keep`` the next start from the same seed file continues where this one stopped. With
+``--state`` the next start continues even after a kill.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument(
         "--keep", action="store_true", help="on stop, write both CRMs and the credentials back to the seed file"
     )
-    parser.add_argument("--state", type=Path, help="SQLite file that holds both CRMs at every moment")
+    parser.add_argument("--state", type=Path, help="SQLite file that stores every change of both CRMs at once")
     chosen = parser.parse_args()
     if chosen.keep and chosen.seed is None:
         parser.error("--keep needs --seed FILE")

@@ -1,4 +1,4 @@
-"""Runs the sandbox CRMs: both in one process, on two ports of 127.0.0.1, until told to stop."""
+"""Runs the sandbox CRMs: both in one process, on two ports of 127.0.0.1, until a signal."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Addresses = dict[str, dict[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the sandboxes accept. ``salesforce_public_key`` (PEM) turns the JWT bearer flow on."""
+    """The credentials that the sandboxes accept. ``salesforce_public_key`` (PEM) turns the JWT bearer flow on."""
 
     salesforce_client_id: str
     salesforce_client_secret: str
@@ -41,7 +41,7 @@ class Credentials:
 
     @classmethod
     def of_seed(cls, given: Mapping[str, Any]) -> Credentials:
-        """Those a seed names, and fresh ones for the rest. Raises `ControlError` for anything else."""
+        """The credentials of a seed, and new ones for those it leaves out. Raises `ControlError`."""
         known = cls.generate()
         for name, value in given.items():
             if name not in asdict(known):
@@ -52,7 +52,7 @@ class Credentials:
 
     @classmethod
     def generate(cls) -> Credentials:
-        """Fresh random credentials."""
+        """New random credentials."""
         return cls(
             salesforce_client_id=f"3MVG9sandbox.{secrets.token_hex(16)}",
             salesforce_client_secret=secrets.token_hex(24),
@@ -61,7 +61,7 @@ class Credentials:
 
 
 def _no_callback(_: Addresses) -> None:
-    """Nobody waits to hear that the sandboxes are up."""
+    """The default ``on_ready``."""
 
 
 def serve(
@@ -78,23 +78,23 @@ def serve(
     """Run until SIGTERM or SIGINT; returns within a second of either.
 
     Port 0 picks a free port, None leaves that CRM out. ``seed`` is the seed file's content: ``{"salesforce":
-    {...}, "hubspot": {...}, "credentials": {...}}``; it is loaded whole or refused with `ControlError`. Its
+    {...}, "hubspot": {...}, "credentials": {...}}``; it is loaded whole, or `ControlError` is raised. Its
     credentials (the names of `Credentials`) are accepted unless ``credentials`` are given. ``on_ready`` is
     called once both accept connections. Raises OSError when a port is taken.
 
-    ``keep``: on the signal, write a seed with both CRMs as they are then, and the credentials, to that file,
-    readable by its owner only, so that the next start goes on from there. A CRM left out keeps its part of
-    ``seed``. Not kept: sessions, faults, log, counters, quotas and credentials changed while running.
+    ``keep``: on the signal, write a seed with the current state of both CRMs and the credentials to that file,
+    readable by its owner only; the next start continues from it. A CRM that does not run keeps its part of
+    ``seed``. Not written: sessions, faults, log, counters, quotas and credentials changed while running.
 
-    ``state``: an SQLite file that holds both CRMs at every moment (`core.persistence`), so that they can be killed.
-    What it holds goes before ``seed`` and its credentials; a reset leads back to the last start.
+    ``state``: an SQLite file that stores every change of both CRMs (`core.persistence`), so that a kill loses nothing.
+    Its content takes precedence over ``seed`` and its credentials; a reset restores the state of the last start.
     """
     seed = seed or {}
     file = StateFile(state) if state else None
     chosen = _credentials(file, credentials, seed)
     crms = _open(salesforce_port, hubspot_port, seed, chosen, random_seed, file)
     gc.collect()
-    gc.freeze()  # the seeded records stay: looking through them for garbage again and again costs answers time
+    gc.freeze()  # the seeded records stay for the whole run; garbage collection would scan them again and again
     asyncio.run(_run(crms, on_ready, asyncio.Event()))
     if file:
         file.close()
@@ -113,7 +113,7 @@ def running(
     random_seed: int = 1,
     state: Path | None = None,
 ) -> Iterator[Addresses]:
-    """The sandboxes in a thread of this process for the length of a ``with``; arguments as for `serve`."""
+    """Run the sandboxes in a thread of this process inside a ``with`` block; arguments as for `serve`."""
     seed = seed or {}
     file = StateFile(state) if state else None
     chosen = _credentials(file, credentials, seed)
@@ -152,7 +152,7 @@ class _Crm:
 
 
 def _credentials(file: StateFile | None, given: Credentials | None, seed: Mapping[str, Any]) -> Credentials:
-    """Those the state file holds, else those given, else the seed's; a state file holds them from then on."""
+    """The credentials of the state file, else ``given``, else those of the seed; then stored in the state file."""
     held = file.rows("credentials") if file else []
     if held:
         return Credentials(**held[0].value)

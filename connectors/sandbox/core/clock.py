@@ -1,4 +1,4 @@
-"""The sandbox's time: the machine's, shifted, or standing still until a test moves it."""
+"""The clock of a sandbox: real time, shifted time, or frozen until a test advances it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from connectors.clock import now
 
 
 class Clock:
-    """Tells the time of the sandbox. Real until `freeze`; `advance` moves either kind forward."""
+    """The time of the sandbox. It follows the machine until `freeze`; `advance` moves it forward in both cases."""
 
     def __init__(self, frozen_at: datetime | None = None) -> None:
         self._frozen = frozen_at
@@ -16,23 +16,23 @@ class Clock:
 
     @property
     def manual(self) -> bool:
-        """Whether time stands still between two calls of `advance`."""
+        """Whether the clock is frozen between two calls of `advance`."""
         return self._frozen is not None
 
     def now(self) -> datetime:
-        """The current moment, aware, in UTC."""
+        """The current time, aware, in UTC."""
         return self._frozen if self._frozen is not None else now() + self._shift
 
     def timestamp(self) -> float:
-        """The current moment in seconds since 1970."""
+        """The current time in seconds since 1970."""
         return self.now().timestamp()
 
     def freeze(self, at: datetime | None = None) -> None:
-        """Stand still at ``at``, or at the current moment."""
+        """Freeze the clock at ``at``, or at the current time."""
         self._frozen = (at or self.now()).astimezone(UTC)
 
     def advance(self, seconds: float) -> None:
-        """Move forward by ``seconds``; negative is refused with ValueError, because a CRM never goes back."""
+        """Move forward by ``seconds``; ValueError when negative, because the time of a CRM never goes back."""
         if seconds < 0:
             raise ValueError("the clock only moves forward")
         if self._frozen is not None:
@@ -41,7 +41,7 @@ class Clock:
             self._shift += timedelta(seconds=seconds)
 
     def catch_up(self, moment: datetime) -> None:
-        """Move forward to ``moment``, unless it is past already."""
+        """Move forward to ``moment`` if it is in the future."""
         self.advance(max(0.0, (moment - self.now()).total_seconds()))
 
     def run(self) -> None:

@@ -1,18 +1,18 @@
-"""The control API below ``/__sim``: tests arm faults, play a human, move the clock, read state and log.
+"""The control API below ``/__sim``: tests arm faults, act as users, move the clock, read state and log.
 
 | request | body or query | answer |
 |---|---|---|
-| ``GET /__sim/state`` | ``?object=Task`` | everything, or one kind of record, as the CRM holds it now, and counters |
+| ``GET /__sim/state`` | ``?object=Task`` | all current records, or one kind; counters |
 | ``GET /__sim/log`` | ``?method=&path=REGEX&since=NUMBER&limit=&bodies=1`` | ``{"total", "matched", "entries"}`` |
 | ``GET /__sim/faults`` | | every armed fault with how often it fired |
 | ``POST /__sim/faults`` | one fault, a list, or ``{"clear": true}`` | the armed faults (`core.faults`) |
-| ``POST /__sim/mutate`` | what a human did; a list is applied in order | one answer each |
+| ``POST /__sim/mutate`` | one UI action or a list, applied in order | one answer each |
 | ``POST /__sim/clock`` | ``{"advance_s": 60}``, ``{"freeze": true | TIME}``, ``{"run": true}`` | now, manual |
-| ``POST /__sim/reset`` | ``{}`` or ``{"only": ["log", "faults"]}`` | all back to the seed, or only log and faults |
+| ``POST /__sim/reset`` | ``{}`` or ``{"only": ["log", "faults"]}`` | restores the start; or clears log, faults |
 | ``POST /__sim/seed`` | a seed, as in the seed file | loads it, all or nothing |
 | ``POST /__sim/config`` | options of this CRM | the options as they stand now |
 
-A request that cannot be understood is answered 400 ``{"error": "..."}``. Nothing here counts as a call.
+An invalid request is answered 400 ``{"error": "..."}``. No request to this API counts as a call.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ JsonObject = dict[str, Any]
 
 
 class ControlError(ValueError):
-    """A control request that cannot be carried out; the message says why."""
+    """An invalid control request, seed or option; the message says why."""
 
 
 class Controlled(Protocol):
-    """The state of one sandbox CRM, as far as the control API needs it."""
+    """What the control API needs of one sandbox CRM."""
 
     sim: Sim
 
@@ -46,16 +46,16 @@ class Controlled(Protocol):
         """``{"objects": {kind: [records]}, ...}``, all kinds or only one. Raises `ControlError`."""
 
     def mutate(self, action: JsonObject) -> JsonObject:
-        """Do one thing a human would do in the CRM's own pages. Raises `ControlError`."""
+        """Carry out one action of a user in the CRM's own pages. Raises `ControlError`."""
 
     def load(self, seed: JsonObject) -> None:
         """Add the records of a seed, all or none. Raises `ControlError`."""
 
     def restore(self) -> None:
-        """Records and settings as they were when the sandbox was started with its seed."""
+        """Restore records and settings to the state at the start."""
 
     def configure(self, options: JsonObject) -> JsonObject:
-        """Change options and answer all of them. Raises `ControlError`."""
+        """Change options; returns all of them. Raises `ControlError`."""
 
 
 def control_routes(crm: Controlled) -> list[Route]:

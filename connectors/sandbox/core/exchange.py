@@ -16,13 +16,13 @@ from connectors.sandbox.core.sim import Sim
 
 
 class ConnectionDropped(Exception):
-    """The connection was closed on purpose; there is nobody left to answer."""
+    """A fault closed the connection, or the client did; no answer is sent."""
 
 
 class Exchange:
     """One request on its way through a sandbox CRM.
 
-    Handlers may set ``records`` and ``secret`` (a body with credentials is not logged) and add notes.
+    Handlers may set ``records`` and ``secret`` (the body holds credentials and is not logged) and add notes.
     """
 
     def __init__(self, sim: Sim, scope: Scope, body: bytes) -> None:
@@ -64,28 +64,28 @@ class Exchange:
 
     @property
     def fault(self) -> Fault | None:
-        """The armed fault this request meets. Faults are looked at (and used up) when first asked for."""
+        """The armed fault that fires on this request. The first access matches, and uses up, the armed faults."""
         if not self._met:
             self._met = True
             self._fault = self.sim.faults.next_for(self.method, self.path)
         return self._fault
 
     def kind(self) -> str | None:
-        """The kind of the fault met so far, without looking for one."""
+        """The kind of the fault that has fired, without matching the armed faults."""
         return self._fault.kind if self._fault else None
 
     def note(self, **notes: Any) -> None:
-        """Remember something about this request for the log."""
+        """Add notes about this request to the log."""
         self.notes.update(notes)
 
     def drop(self) -> ConnectionDropped:
-        """Close the TCP connection now; the result is to be raised."""
+        """Close the TCP connection now; the caller raises the result."""
         rst = bool(self._fault and self._fault.args.get("rst"))
         self.connection.cut(rst)
         return ConnectionDropped()
 
     def entry(self, status: int | None) -> Entry:
-        """The log's view of the finished exchange."""
+        """The log entry of the finished exchange."""
         return Entry(
             number=self.number,
             at=self.at,

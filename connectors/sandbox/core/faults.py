@@ -1,21 +1,21 @@
-"""Failures armed on purpose, each met by chosen requests.
+"""Faults: failures that a test arms for chosen requests.
 
 A fault is ``{"kind", "args", "match": {"method", "path_regex", "nth" | "every" | "probability", "seed"},
-"times"}``. Of the armed faults the first that matches and fires answers; one request meets at most one
-fault. ``times`` defaults to 1, or to no end for ``every`` and ``probability``; ``null`` means no end.
+"times"}``. The first armed fault that matches fires, at most one per request. ``times`` defaults to 1, or to no
+limit for ``every`` and ``probability``; ``null`` means no limit.
 
-Kinds every sandbox knows:
+Kinds of every sandbox:
 
 | kind | args | effect |
 |---|---|---|
-| ``status`` | status, body, headers, text | answers so, without applying |
-| ``status_after`` | the same | applies, then answers so |
-| ``delay`` | ms | answers as usual, later |
-| ``hold`` | | answers as usual once the faults are cleared; applies nothing if the client gave up before |
-| ``hold_after`` | | applies, then the same |
+| ``status`` | status, body, headers, text | sends this answer, applies nothing |
+| ``status_after`` | the same | applies, then sends this answer |
+| ``delay`` | ms | answers as usual after the delay |
+| ``hold`` | | answers as usual once the faults are cleared; applies nothing if the client closes the connection first |
+| ``hold_after`` | | applies, then answers once the faults are cleared |
 | ``drop_before`` | rst | closes the connection without applying |
 | ``drop_after`` | rst | applies everything, then closes the connection without an answer |
-| ``hang`` | max_s (60) | never answers, applies nothing; closes when the client gives up or at max_s |
+| ``hang`` | max_s (60) | never answers, applies nothing; closes the connection after max_s or when the client does |
 | ``hang_after`` | max_s (60) | the same after applying |
 | ``truncate`` | bytes | applies, announces the full length, sends only ``bytes`` and closes |
 | ``bad_json`` | | applies, answers with a body that is not JSON |
@@ -50,12 +50,12 @@ _MATCH_KEYS = {"method", "path_regex", "nth", "every", "probability", "seed"}
 
 
 class InvalidFault(ValueError):
-    """A fault description that cannot be understood; the message says what is wrong."""
+    """An invalid fault description; the message says what is invalid."""
 
 
 @dataclass(slots=True)
 class Fault:
-    """One armed fault and how often it was met; ``held`` requests wait until it is ``cleared``.
+    """One armed fault and how often it fired; ``held`` requests wait until it is ``cleared``.
 
     ``path`` is searched in path and query string.
     """
@@ -76,7 +76,7 @@ class Fault:
     cleared: asyncio.Event = field(default_factory=asyncio.Event)
 
     def fires_on(self, method: str, path: str) -> bool:
-        """Whether this request sets the fault off; counts the request."""
+        """Whether the fault fires on this request; counts the request."""
         if self.times is not None and self.fired >= self.times:
             return False
         if self.method and self.method != method:
@@ -94,7 +94,7 @@ class Fault:
         return True
 
     def to_json(self) -> dict[str, Any]:
-        """How the fault stands now, for the control API."""
+        """The fault and its counts, for the control API."""
         return {
             "id": self.id,
             "kind": self.kind,
@@ -107,7 +107,7 @@ class Fault:
 
 
 class Faults:
-    """The armed faults of one sandbox, first armed first met."""
+    """The armed faults of one sandbox, in the order they were armed."""
 
     def __init__(self, kinds: frozenset[str], rng: random.Random) -> None:
         self._kinds = COMMON_KINDS | kinds
@@ -122,17 +122,17 @@ class Faults:
         return fault
 
     def next_for(self, method: str, path: str) -> Fault | None:
-        """The fault this request meets, or None."""
+        """The fault that fires on this request, or None."""
         return next((fault for fault in self._armed if fault.fires_on(method, path)), None)
 
     def disarm(self) -> None:
-        """Forget every fault, and let go of the requests they hold."""
+        """Remove every fault and continue the requests they hold."""
         for fault in self._armed:
             fault.cleared.set()
         self._armed.clear()
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Every fault armed since the last `disarm`, spent ones included."""
+        """Every fault armed since the last `disarm`, used-up ones included."""
         return [fault.to_json() for fault in self._armed]
 
     def _parse(self, described: Mapping[str, Any]) -> Fault:

@@ -1,4 +1,4 @@
-"""Every request a sandbox answered, for tests that count calls and look at what was sent."""
+"""The request log of a sandbox, for tests that count calls and read what a client sent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NEVER_LOGGED = {"authorization", "proxy-authorization", "cookie", "x-api-key"}
 
 @dataclass(slots=True)
 class Entry:
-    """One request. ``status`` is None when no answer was given; ``records`` when the app did not say."""
+    """One request. ``status`` is None when no answer was sent; ``records`` is None when the app did not set it."""
 
     number: int
     at: datetime
@@ -33,7 +33,7 @@ class Entry:
     notes: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self, with_body: bool) -> dict[str, Any]:
-        """The entry for the control API; the body as text when it is asked for and still kept."""
+        """The entry for the control API; the body as text with ``with_body``, unless it was dropped."""
         shown: dict[str, Any] = {
             "number": self.number,
             "at": self.at.isoformat(timespec="milliseconds"),
@@ -53,7 +53,7 @@ class Entry:
 
 
 class RequestLog:
-    """The last requests, oldest first. Old bodies are dropped before old entries are."""
+    """The last requests, oldest first. Old bodies are dropped before old entries."""
 
     def __init__(self) -> None:
         self._entries: deque[Entry] = deque(maxlen=ENTRIES_KEPT)
@@ -62,7 +62,7 @@ class RequestLog:
         self.total = 0
 
     def add(self, entry: Entry, secret: bool) -> None:
-        """Keep one finished exchange; of a ``secret`` one (a login) the body is not kept."""
+        """Store one finished exchange; without the body when it is ``secret`` (a login)."""
         self.total += 1
         self._entries.append(entry)
         if secret:
@@ -73,7 +73,7 @@ class RequestLog:
             self._drop_old_bodies()
 
     def find(self, method: str | None = None, path_regex: str | None = None, since: int = 0) -> Iterator[Entry]:
-        """The kept entries after number ``since`` that match, oldest first."""
+        """The stored entries after number ``since`` that match, oldest first."""
         pattern = re.compile(path_regex) if path_regex else None
         for entry in self._entries:
             if entry.number <= since or (method and entry.method != method.upper()):
@@ -82,7 +82,7 @@ class RequestLog:
                 yield entry
 
     def clear(self) -> None:
-        """Forget every entry and start counting at zero."""
+        """Remove every entry and start counting at zero."""
         self._entries.clear()
         self._with_body.clear()
         self._body_bytes = 0

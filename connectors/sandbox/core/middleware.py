@@ -1,4 +1,4 @@
-"""The outermost layer of a sandbox CRM: opens, disturbs, answers and logs each request."""
+"""The outermost layer of a sandbox CRM: reads each request, applies faults to it, answers and logs it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNLOGGED = ("/__sim", "/favicon.ico")
 
 
 async def response_before(exchange: Exchange) -> Response | None:
-    """Play a fault that acts before anything is applied: its answer, or None to go on.
+    """Apply a fault that acts before the request does: its response, or None to continue.
 
     Raises `ConnectionDropped` when the connection was closed.
     """
@@ -41,7 +41,7 @@ async def response_before(exchange: Exchange) -> Response | None:
 
 
 class RawResponse:
-    """A finished answer, held back so that a fault can still change or swallow it. Header names are lower-case."""
+    """A finished response that a fault can still change or suppress. Header names are lower-case."""
 
     __slots__ = ("body", "headers", "status")
 
@@ -52,11 +52,11 @@ class RawResponse:
 
     @classmethod
     def of(cls, response: Response) -> RawResponse:
-        """The same answer as a Starlette response."""
+        """The content of a Starlette response."""
         return cls(response.status_code, response.raw_headers, bytes(response.body))
 
     async def collect(self, message: MutableMapping[str, Any]) -> None:
-        """Take in what an ASGI app sends."""
+        """Collect what an ASGI app sends."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
             self.headers = list(message.get("headers", []))
@@ -65,11 +65,11 @@ class RawResponse:
 
 
 DirectHandler = Callable[[Exchange], Awaitable[RawResponse | None]]
-"""Answers a request without an ASGI app in between, or None when the app shall answer it."""
+"""Answers a request without the ASGI app; None passes the request to the app."""
 
 
 class Middleware:
-    """An ASGI app around a sandbox CRM's own app; see `connectors.sandbox.core`."""
+    """ASGI middleware around the app of a sandbox CRM; see `connectors.sandbox.core`."""
 
     def __init__(self, app: ASGIApp, sim: Sim, *, faults_first: bool, direct: DirectHandler | None = None) -> None:
         self._app = app
@@ -78,7 +78,7 @@ class Middleware:
         self._direct = direct
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; a request that is not HTTP goes to the app as it is."""
+        """Answer one request; pass one that is not HTTP to the app unchanged."""
         if scope["type"] != "http" or scope["path"] == "/" or scope["path"].startswith(_UNLOGGED):
             await self._app(scope, receive, self._persisting(send))
             return
@@ -104,8 +104,8 @@ class Middleware:
         return persist_and_send
 
     async def _answer(self, exchange: Exchange, scope: Scope) -> RawResponse:
-        if self._faults_first and exchange.fault and (refusal := await response_before(exchange)):
-            return RawResponse.of(refusal)
+        if self._faults_first and exchange.fault and (early := await response_before(exchange)):
+            return RawResponse.of(early)
         try:
             answer = await self._direct(exchange) if self._direct else None
             if answer is None:
@@ -157,7 +157,7 @@ async def _read(scope: Scope, receive: Receive) -> bytes:
     try:
         return gzip.decompress(bytes(body))
     except (OSError, EOFError, zlib.error):
-        return bytes(body)  # the app refuses it as what it is: not JSON
+        return bytes(body)  # the app rejects it as invalid JSON
 
 
 def _replay(body: bytes) -> Receive:

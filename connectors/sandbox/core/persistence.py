@@ -1,8 +1,8 @@
-"""An SQLite file that holds the sandboxes' state as it is, so that they can be killed and started again.
+"""An SQLite file that stores the current state of the sandboxes, so that a kill loses no answered request.
 
-A CRM hands over what changed in small rows (part, key, value). All rows of one request are written in one
-transaction before the request is answered: what a client was told is there after a kill. The file is readable
-by its owner only, because credentials and sessions are in it.
+A CRM reports its changes as small rows (part, key, value). All rows of one request are written in one
+transaction before the request is answered: whatever a client got an answer for survives a kill. Only the owner
+can read the file, because it holds credentials and sessions.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ on conflict (crm, part, key) do update set value = excluded.value where value <>
 
 
 class Row(NamedTuple):
-    """``value`` is JSON-able; None takes the row away."""
+    """``value`` is JSON-able; None deletes the row."""
 
     part: str
     key: str
@@ -34,27 +34,27 @@ class Row(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What changed since it was last asked. ``replace_all``: forget all rows that were there before."""
+    """The changes since the last call of `ChangeTracker.changes`. ``replace_all``: delete all earlier rows first."""
 
     rows: list[Row]
     replace_all: bool = False
 
 
 class ChangeTracker(Protocol):
-    """The state of one CRM, as far as it is to outlast a kill."""
+    """Reports the changes of one CRM's state."""
 
     def changes(self) -> Changes:
-        """What changed since the last call; at the first call everything."""
+        """The changes since the last call; at the first call the whole state."""
 
 
 class StateFile:
-    """The rows of all CRMs in one file. Raises `ControlError` when the file is something else."""
+    """The rows of all CRMs in one file. Raises `ControlError` when the file is not a state file."""
 
     def __init__(self, path: Path) -> None:
         path.touch(mode=0o600)
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         try:
-            # A kill of this process loses nothing that was given to the system; a power cut may.
+            # A kill of this process loses nothing that was handed to the operating system; a power cut may.
             self._db.execute("pragma journal_mode = wal")
             self._db.execute("pragma synchronous = off")
             self._db.execute(_TABLE)
@@ -63,12 +63,12 @@ class StateFile:
             raise ControlError(f"{path} does not hold the state of sandboxes: {problem}") from None
 
     def rows(self, crm: str) -> list[Row]:
-        """Everything of one CRM, in the order it first came to be; empty when nothing was kept yet."""
+        """All rows of one CRM in the order of their creation; empty for a new file."""
         found = self._db.execute("select part, key, value from state where crm = ? order by rowid", (crm,))
         return [Row(part, key, parse_json(value)) for part, key, value in found]
 
     def write(self, crm: str, changes: Changes) -> None:
-        """Make the changes last, all or none."""
+        """Write the changes, all or none."""
         if not changes.rows and not changes.replace_all:
             return
         put = [(crm, row.part, row.key, compact_json(row.value)) for row in changes.rows if row.value is not None]
@@ -85,5 +85,5 @@ class StateFile:
             raise
 
     def close(self) -> None:
-        """Nothing is written from now on."""
+        """Close the file."""
         self._db.close()

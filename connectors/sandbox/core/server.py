@@ -1,8 +1,8 @@
-"""HTTP/1.1 over loopback for several ASGI apps in one event loop, with connections that can be cut.
+"""HTTP/1.1 over loopback for several ASGI apps in one event loop, with connections that a fault can close.
 
-uvicorn's httptools protocol does the HTTP; it takes a head of any length, because a CRM answers 414 itself.
-uvicorn's `Server` is not used because two of them fight over signals and wait for keep-alive connections
-when they stop.
+uvicorn's httptools protocol handles the HTTP. It accepts a head of any length, because the CRM itself answers 414.
+uvicorn's `Server` is not used: two of them in one process both install signal handlers, and each waits for
+keep-alive connections when it stops.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Connection:
         self.transport: asyncio.Transport | None = None
 
     def cut(self, rst: bool = False) -> None:
-        """Close at once, without sending what is still buffered; with ``rst`` as a connection reset."""
+        """Close at once without sending what is buffered; ``rst`` sends a TCP reset."""
         if self.transport is None:
             return
         if rst:
@@ -43,13 +43,13 @@ class Connection:
         self.transport.abort()
 
     def finish(self) -> None:
-        """Close once everything written so far was sent."""
+        """Close after everything written so far is sent."""
         if self.transport is not None:
             self.transport.close()
 
 
 class _Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 with the connection handed to the app."""
+    """uvicorn's HTTP/1.1 protocol that passes its connection to the app."""
 
     def __init__(self, config: Config, state: ServerState, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(config, state, {}, loop)
@@ -66,8 +66,8 @@ class _Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - narrows uvicorn's own signature
         self._connection.transport = transport
-        # asyncio sets this itself only for sockets made with an explicit protocol number, which ours are not;
-        # without it every answer on a kept-alive connection waits 40 ms for an ACK.
+        # asyncio sets this only for sockets with an explicit protocol number, which these do not have; without it
+        # every answer on a keep-alive connection waits 40 ms for an ACK.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().connection_made(transport)
 
@@ -96,7 +96,7 @@ class HttpServer:
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
     async def start(self) -> None:
-        """Accept connections from now on."""
+        """Start to accept connections."""
         loop = asyncio.get_running_loop()
         self._config.load()
         self._date_task = asyncio.create_task(self._refresh_date_header())

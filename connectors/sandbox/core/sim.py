@@ -1,4 +1,4 @@
-"""What one running sandbox CRM has besides its records: time, dice, faults, log, counters."""
+"""The state of one running sandbox CRM besides its records: clock, random numbers, faults, log, counters."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from connectors.sandbox.core.log import RequestLog
 
 
 class Sim:
-    """The machinery of one sandbox CRM. The same ``seed`` and the same requests give the same answers.
+    """Clock, faults, log and counters of one sandbox CRM. The same ``seed`` and requests give the same answers.
 
     ``kinds`` are the kinds of fault only this CRM knows, on top of `faults.COMMON_KINDS`.
-    ``persist`` is called after every request, before its answer is sent, to make changes last.
-    ``counters`` is free for the CRM to count in; it is shown by ``GET /__sim/state``.
+    ``persist`` is called after every request, before its answer is sent, to store the changes.
+    ``counters`` is for the CRM to count in; ``GET /__sim/state`` shows it.
     """
 
     def __init__(self, seed: int = 1, clock: Clock | None = None, kinds: frozenset[str] = frozenset()) -> None:
@@ -32,7 +32,7 @@ class Sim:
         self.persist: Callable[[], None] = _not_persisted
 
     def rewind(self) -> None:
-        """Dice, faults, log and counters as at the start; the clock stays, because time does not go back."""
+        """Reset random numbers, faults, log and counters; the clock stays, because time does not go back."""
         self.random.seed(self.seed)
         self.faults.disarm()
         self.log.clear()
@@ -41,4 +41,4 @@ class Sim:
 
 
 def _not_persisted() -> None:
-    """Nobody keeps what changed."""
+    """The default ``persist``: changes are lost at the end of the process."""

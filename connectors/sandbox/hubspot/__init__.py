@@ -2,17 +2,17 @@
 
 | I want to know … | open |
 |---|---|
-| which paths exist, in what order a request is judged | ``routes.py``, ``app.py`` |
-| what a batch call does when some records are bad | ``batch.py`` |
-| when a body as a whole is refused | ``request_body.py`` |
-| which values a property takes, and the words of a refusal | ``values.py``, ``errors.py`` |
-| what search sees and when | ``search.py`` |
+| which paths exist, in which order a request is checked | ``routes.py``, ``app.py`` |
+| what a batch call does when some records are invalid | ``batch.py`` |
+| when a whole body is rejected | ``request_body.py`` |
+| which values a property accepts, and the error messages | ``values.py``, ``errors.py`` |
+| which changes search finds, and when | ``search.py`` |
 | rate windows and their headers | ``limits.py`` |
 | tokens and scopes | ``auth.py``, ``oauth.py`` |
 | a contact's e-mail addresses | ``addresses.py`` |
-| how one record remembers what it was | ``record.py`` |
-| what a state file holds | ``persistence.py`` |
-| what a person in HubSpot's own pages can do here | ``ui_actions.py`` |
+| how a record stores its history | ``record.py`` |
+| what is stored in a state file, what in a seed | ``persistence.py``, ``serialization.py`` |
+| which actions of a user in HubSpot's pages are modelled | ``ui_actions.py`` |
 | the form of a seed | ``seed.py`` |
-| failures only HubSpot has | ``faults.py`` |
+| faults that only HubSpot has | ``faults.py`` |
 """

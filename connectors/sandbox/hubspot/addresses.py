@@ -1,7 +1,7 @@
-"""The e-mail addresses of a contact: one primary, any number of others, each held by one contact only.
+"""The e-mail addresses of a contact: one primary, any number of others; each belongs to one contact only.
 
 ``idProperty=email`` finds a contact by any of them, and a new contact with any of them conflicts. Writing one of a
-contact's other addresses into ``email`` makes it the primary one; the old primary stays as another.
+contact's other addresses into ``email`` makes it the primary one; the old primary becomes another address.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def addresses_in(values: Mapping[str, str]) -> list[str]:
 
 
 def keep_each_once(before: Mapping[str, str], changes: dict[str, str]) -> None:
-    """Make a contact's addresses, as they will be after ``changes``, differ; a promoted one trades places."""
+    """Extend ``changes`` so that a contact has each address once; a new primary one swaps places with the old."""
     if PRIMARY not in changes and OTHERS not in changes:
         return
     primary, was = changes.get(PRIMARY, before.get(PRIMARY, "")), before.get(PRIMARY, "")
@@ -45,5 +45,5 @@ def keep_each_once(before: Mapping[str, str], changes: dict[str, str]) -> None:
 
 
 def joined(addresses: Iterable[str]) -> str:
-    """Addresses as one value, each once."""
+    """Addresses joined to one value, each once."""
     return ";".join(dict.fromkeys(addresses))

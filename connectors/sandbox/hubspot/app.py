@@ -1,7 +1,7 @@
-"""The HubSpot sandbox as an ASGI app, and the order in which a request is judged.
+"""The HubSpot sandbox as an ASGI app, and the order in which it checks a request.
 
-Path, credential, day, window, armed fault, scope, JSON and shape, each record, effect; the first that refuses
-answers. What is refused before the fault is not counted against any limit.
+Path, credential, daily limit, rate window, armed fault, scope, JSON and body, each record, effect. The first check
+that fails answers. A request rejected before the fault does not count against any limit.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from connectors.wire import compact_json
 _NO_SUCH_PAGE = b"<!DOCTYPE html><html><head><title>404</title></head><body><h1>Page not found</h1></body></html>"
 _HTML = (b"content-type", b"text/html; charset=utf-8")
 _JSON = (b"content-type", b"application/json;charset=utf-8")
-_ANONYMOUS = Caller("nobody", oauth=True)
+_ANONYMOUS = Caller("anonymous", oauth=True)
 
 
 def open_portal(seed: dict[str, Any], *, random_seed: int, token: str) -> Portal:
-    """A portal with the records of ``seed`` that accepts ``token``. Raises `ControlError` for a bad seed."""
+    """A portal with the records of ``seed`` that accepts ``token``. Raises `ControlError` for an invalid seed."""
     portal = Portal(Sim(random_seed, kinds=FAULT_KINDS), token)
     load_seed(portal, seed)
     portal.remember_start()

@@ -1,4 +1,4 @@
-"""Which record is associated with which, by association type, always in both directions."""
+"""The associations between records by association type, always stored in both directions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Node = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class AssociationType:
-    """One of HubSpot's own association types, and the id of the same thing seen from the other side."""
+    """An association type that HubSpot defines, and the id of its reverse direction."""
 
     id: int
     reverse: int
@@ -44,7 +44,7 @@ TYPES: Mapping[tuple[str, str], tuple[AssociationType, ...]] = {
     **_both_ways(TASKS, CONTACTS, 204, 203),
     **_both_ways(TASKS, DEALS, 216, 215),
 }
-"""Association types by (from, to); the first is the plain one."""
+"""Association types by (from, to); the first has no label."""
 
 
 def type_with_id(pair: tuple[str, str], type_id: int) -> AssociationType | None:
@@ -58,10 +58,10 @@ class Associations:
     def __init__(self) -> None:
         self._links: dict[Node, dict[Node, set[int]]] = {}
         self.touched: dict[Node, None] = {}
-        """Records whose associations are not what they were since somebody emptied this."""
+        """Records whose associations changed since the change tracker last cleared this."""
 
     def associate(self, a: Node, b: Node, types: tuple[AssociationType, ...]) -> None:
-        """Associate two records; again changes nothing."""
+        """Associate two records; a repetition changes nothing."""
         self.touched |= {a: None, b: None}
         for kind in types:
             if kind.primary:
@@ -70,7 +70,7 @@ class Associations:
             self._links.setdefault(b, {}).setdefault(a, set()).add(kind.reverse)
 
     def put(self, a: Node, b: Node, type_ids: Iterable[int]) -> None:
-        """Set one direction of an association just as `all` tells it."""
+        """Set one direction of an association, in the form that `all` yields."""
         self._links.setdefault(a, {})[b] = set(type_ids)
 
     def to_json(self) -> list[JsonObject]:
@@ -81,7 +81,7 @@ class Associations:
         ]
 
     def associate_plainly(self, a: Node, b: Node) -> tuple[AssociationType, ...]:
-        """Associate two records without a label, as primary where ``a`` or ``b`` has no primary one yet."""
+        """Associate two records without a label, and as primary if the record has no primary company yet."""
         plain, *labelled = TYPES[a[0], b[0]]
         one_side = a if b[0] == COMPANIES.name else b
         primary = [kind for kind in labelled if kind.primary and not self._has_primary(one_side)]
@@ -111,7 +111,7 @@ class Associations:
         return sorted(found, key=lambda pair: int(pair[0]))
 
     def move(self, loser: Node, survivor: Node) -> None:
-        """Give a merged record's associations to the survivor."""
+        """Move the associations of a merged record to the survivor."""
         for other, ids in list(self._links.get(loser, {}).items()):
             kinds = [type_with_id((loser[0], other[0]), number) for number in ids]
             self.forget(loser, other)
@@ -125,7 +125,7 @@ class Associations:
         self._links.pop(node, None)
 
     def written(self, node: Node) -> list[JsonObject]:
-        """Every association of a record, in the words of `to_json`."""
+        """Every association of a record, in the form of `to_json`."""
         linked = self._links.get(node, {})
         return [{"to": {"type": b[0], "id": b[1]}, "typeIds": sorted(ids)} for b, ids in linked.items()]
 

@@ -1,4 +1,4 @@
-"""Who is calling: static tokens (private apps, service keys) and OAuth apps, and what they may do."""
+"""Authentication: static tokens (private apps, service keys), OAuth apps and their scopes."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ class OAuthApp:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An accepted credential. ``app`` is what its rate window is kept under."""
+    """An accepted credential. ``app`` is the key of its rate window."""
 
     app: str
     oauth: bool
 
 
 class Access:
-    """The credentials a portal accepts."""
+    """The credentials that a portal accepts."""
 
     def __init__(self, token: str) -> None:
         self.tokens = {token}
@@ -54,7 +54,7 @@ class Access:
         self._issued: dict[str, float] = {}
 
     def caller(self, authorization: str | None, at: float) -> Caller:
-        """Who shows this ``Authorization`` header; `RequestRejected` 401 when nobody may."""
+        """The caller of this ``Authorization`` header. Raises `RequestRejected` 401."""
         scheme, _, token = (authorization or "").partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token or self.revoked:
@@ -69,11 +69,11 @@ class Access:
         return Caller("oauth", oauth=True)
 
     def expire(self) -> None:
-        """Make every access token given out so far too old."""
+        """Expire every access token issued so far."""
         self._issued = dict.fromkeys(self._issued, 0.0)
 
     def exchange(self, sent: Mapping[str, str], at: float, rng: Random) -> JsonObject:
-        """Answer the token endpoint. Raises `RequestRejected` with its own kind of body."""
+        """Answer the token endpoint. Raises `RequestRejected` with the body of that endpoint."""
         if sent.get("grant_type") != "refresh_token":
             raise _token_rejected("BAD_GRANT_TYPE", "missing or unknown grant type")
         app = self.app_of(sent)
@@ -96,11 +96,11 @@ class Access:
         return app
 
     def revoke(self, token: str) -> None:
-        """Forget an access token; one nobody knows is no matter."""
+        """Remove an access token; an unknown one is ignored."""
         self._issued.pop(token, None)
 
     def to_json(self) -> JsonObject:
-        """All of it, for `take_up`."""
+        """The whole state, for `resume`."""
         return {
             "tokens": sorted(self.tokens),
             "scopes": sorted(self.scopes),
@@ -110,20 +110,20 @@ class Access:
         }
 
     def resume(self, held: JsonObject) -> None:
-        """Accept what was accepted."""
+        """Restore the state that `to_json` returned."""
         self.tokens, self.scopes = set(held["tokens"]), frozenset(held["scopes"])
         self.oauth = OAuthApp(**held["oauth"]) if held["oauth"] else None
         self.revoked, self._issued = held["revoked"], dict(held["issued"])
 
     def describe_token(self, token: str, at: float, portal_id: int, app_id: int) -> JsonObject:
-        """What is known of an access token given out. `RequestRejected` 404 for any other."""
+        """The description of an issued access token. Raises `RequestRejected` 404 for any other."""
         if token not in self._issued:
             raise not_found("Access token not found")
         left = max(0, int(self._issued[token] + LIFETIME_S - at))
         return {"token": token, **self._grant(portal_id), "app_id": app_id, "expires_in": left}
 
     def describe_refresh_token(self, token: str, portal_id: int) -> JsonObject:
-        """What is known of the refresh token. `RequestRejected` 404 for any other."""
+        """The description of the refresh token. Raises `RequestRejected` 404 for any other."""
         if self.oauth is None or token != self.oauth.refresh_token:
             raise not_found("Refresh token not found")
         return {"token": token, **self._grant(portal_id), "client_id": self.oauth.client_id}
@@ -157,7 +157,7 @@ class Access:
 
 
 def expired(seconds_ago: int, at: float) -> RequestRejected:
-    """401 for a token that ended ``seconds_ago``, at the moment ``at``; the wording is as reported in
+    """401 for a token that expired ``seconds_ago``, at time ``at``; the wording is as reported in
     airbytehq/airbyte#74726 and, for days, HubSpot/hubspot-api-php#363."""
     ago = f"{seconds_ago // 86_400} day(s)" if seconds_ago >= 86_400 else f"{seconds_ago} second(s)"
     message = f"The OAuth token used to make this call expired {ago} ago."

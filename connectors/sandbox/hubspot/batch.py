@@ -1,7 +1,7 @@
-"""Batch calls on records: what one bad record does to its neighbours.
+"""Batch calls on records: what one invalid record does to the others.
 
-With a distinct ``objectWriteTraceId`` on every input, bad records are reported one by one (207) and the others
-written; without, one bad record refuses the whole call.
+With a distinct ``objectWriteTraceId`` on every input, invalid records are reported one by one (207) and the others
+are written. Without, one invalid record rejects the whole call.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class _Input:
     id: str = ""
     id_property: str = ""
     implicit: bool = False
-    """Whether the addressing value was added by us: the answer does not show it."""
+    """Whether the sandbox added the addressing value: the answer then does not show it."""
     record: Record | None = None
     key: tuple[str, str] = ("", "")
-    """(property, value) it is addressed by."""
+    """(property, value) that addresses the record."""
 
 
 def batch_create(call: Call) -> HttpResponse:
@@ -120,7 +120,7 @@ def _inputs(call: Call) -> tuple[list[_Input], bool]:
 
 
 def _address(call: Call, kind: Kind, inputs: Sequence[_Input], *, archived: bool = False, once: bool = True) -> None:
-    """Find the record of each input. Refuses properties that are not unique and, with ``once``, ids named twice."""
+    """Find the record of each input. Rejects properties that are not unique and, with ``once``, repeated ids."""
     store = call.store(kind)
     seen: set[tuple[str, str]] = set()
     for given in inputs:
@@ -178,7 +178,7 @@ def _write(
 def _checked_one_by_one(
     call: Call, kind: Kind, inputs: list[_Input], errors: list[JsonObject], fault: WriteFault
 ) -> Iterable[tuple[_Input, Write]]:
-    """Each write is checked when its turn comes, because an earlier one may have taken its unique value."""
+    """Checks each write just before it is applied, because an earlier one may have taken its unique value."""
     for given in inputs:
         try:
             write = _check(call, kind, given, fault)
@@ -192,7 +192,7 @@ def _checked_one_by_one(
 def _checked_together(
     call: Call, kind: Kind, inputs: list[_Input], _errors: list[JsonObject], fault: WriteFault
 ) -> Iterable[tuple[_Input, Write]]:
-    """All writes are checked before the first is applied."""
+    """Checks all writes before the first is applied."""
     checked: list[tuple[_Input, Write]] = []
     violations: list[Violation] = []
     first: RecordRejected | None = None

@@ -1,4 +1,4 @@
-"""One API call as a handler sees it: who, what path, which query and body."""
+"""One API call as a handler gets it: path variables, query and body."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from connectors.wire import parse_json
 _FRACTION = re.compile(rb'":\s*-?(?:\d{18}|\d+[.eE])')
 
 Query = Mapping[str, list[str]]
-"""Values of every parameter, in the order they came."""
+"""Values of every parameter, in the order sent."""
 HttpResponse = tuple[int, JsonObject | None]
 Handler = Callable[["Call"], HttpResponse]
 
 
 @dataclass(slots=True)
 class Call:
-    """One call that passed the gates. ``params`` are the path's variables, ``version`` is v3, v4 or a date."""
+    """One authenticated call. ``params`` are the path's variables, ``version`` is v3, v4 or a date."""
 
     portal: Portal
     exchange: Exchange
@@ -38,7 +38,7 @@ class Call:
     at_ms: int
     _body: JsonObject | None = field(default=None)
 
-    # ---------------------------------------------------------------- what is asked for
+    # ---------------------------------------------------------------- the request
 
     def kind(self, param: str = "type") -> Kind:
         """The kind of object the path names. Raises `RequestRejected`."""
@@ -77,7 +77,7 @@ class Call:
         """A query parameter that is ``true`` or ``false``."""
         return (self.asked(param) or "").lower() == "true"
 
-    # ---------------------------------------------------------------- where things are
+    # ---------------------------------------------------------------- the portal
 
     def store(self, kind: Kind) -> RecordStore:
         """The records of a kind."""
@@ -88,17 +88,17 @@ class Call:
         return self.portal.contents.schemas[kind.name]
 
     def known_names(self, kind: Kind, wanted: list[str]) -> tuple[str, ...]:
-        """Those of the wanted properties that exist; the kind's usual ones when none are wanted."""
+        """The existing ones of the wanted properties; the default ones of the kind when ``wanted`` is empty."""
         properties = self.schema(kind).properties
         return tuple(name for name in wanted or kind.shown if name in properties and not properties[name].archived)
 
     def read_echo(self, kind: Kind, record: Record, known: tuple[str, ...]) -> JsonObject:
-        """A record as reading answers it; ``known`` from `known_names`."""
+        """The JSON of a record in a read; ``known`` comes from `known_names`."""
         return self.portal.shown(kind, record, echo(record, kind, known))
 
 
 def _loaded(raw: bytes) -> Any:
-    """The document; where a number is long or has a fraction or an exponent, all of them as the text sent."""
+    """The parsed document. If a number is long or has a fraction or an exponent, all numbers are the text sent."""
     try:
         return json.loads(raw, parse_int=str, parse_float=str) if _FRACTION.search(raw) else parse_json(raw)
     except ValueError as broken:

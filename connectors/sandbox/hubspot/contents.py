@@ -1,4 +1,4 @@
-"""Everything a portal remembers: records, definitions, people, associations. Copied as a whole for a reset."""
+"""The data of a portal: records, definitions, people, associations. A reset restores a copy of all of it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class PortalOwner:
 
 
 class Contents:
-    """The data of a portal. Built new, it is an empty portal with HubSpot's own properties."""
+    """The data of a portal. A new one is empty but for the properties that HubSpot defines."""
 
     def __init__(self) -> None:
         self.kinds: tuple[Kind, ...] = KINDS
@@ -64,7 +64,7 @@ class Contents:
         self.associations = Associations()
 
     def kind(self, name: str) -> Kind | None:
-        """The kind meant by a plural, a singular or a type id, in any case; None when there is none."""
+        """The kind with this plural, singular or type id, in upper or lower case; None when there is none."""
         return self._by_name.get(name.lower())
 
     def add_kind(self, kind: Kind) -> None:
@@ -77,7 +77,7 @@ class Contents:
         self.records[kind.name] = RecordStore(kind, _FIRST_CUSTOM_ID)
 
     def add_owner(self, email: str, first_name: str, last_name: str, at_ms: int, owner_id: str | None) -> PortalOwner:
-        """A new person; ValueError when the id is taken or not a number."""
+        """Add a person; ValueError when the id is taken or not a number."""
         chosen = owner_id or str(max([_FIRST_OWNER, *(int(known) + 1 for known in self.owners)]))
         if not chosen.isdecimal() or chosen in self.owners:
             raise ValueError(f"owner id {chosen!r} is taken or not a number")
@@ -86,15 +86,15 @@ class Contents:
         return self.owners[chosen]
 
     def set_owner_active(self, owner_id: str, active: bool, at_ms: int) -> None:
-        """Archive a person, or bring them back; records keep pointing at them. Raises KeyError."""
+        """Archive or reactivate a person; records keep their reference. Raises KeyError."""
         self.owners[owner_id] = replace(self.owners[owner_id], archived=not active, updated_ms=at_ms)
 
     def delete(self, kind: Kind, record: Record) -> None:
-        """Remove a record and its associations for good."""
+        """Delete a record and its associations permanently."""
         self.records[kind.name].delete(record)
         self.associations.forget_record((kind.name, record.id))
 
     def merge(self, kind: Kind, survivor: Record, loser: Record, at_ms: int, source: Source) -> None:
-        """Merge two records of one kind; values and associations go to the survivor."""
+        """Merge two records of one kind; values and associations move to the survivor."""
         self.records[kind.name].merge(survivor, loser, at_ms, source)
         self.associations.move((kind.name, loser.id), (kind.name, survivor.id))

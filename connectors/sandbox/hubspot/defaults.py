@@ -1,4 +1,4 @@
-"""The properties and groups every portal has from the start, and the default deal pipeline."""
+"""The properties and groups of a new portal, and the default deal pipeline."""
 
 from __future__ import annotations
 

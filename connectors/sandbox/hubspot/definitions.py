@@ -97,7 +97,7 @@ def delete_property(call: Call) -> HttpResponse:
 
 
 def batch_create(call: Call) -> HttpResponse:
-    """201, or 207 with an error for every name that exists; nothing is made when another one is wrong."""
+    """201, or 207 with an error for every name that exists; nothing is created when another one is invalid."""
     kind = call.kind()
     made: list[JsonObject] = []
     errors: list[JsonObject] = []
@@ -187,7 +187,7 @@ def _known_group(schema: Schema, name: str) -> str:
 
 
 def order_of(described: Mapping[str, Any], usual: int) -> int:
-    """Where a definition is shown; -1 leaves it to HubSpot. Raises `RequestRejected`."""
+    """The ``displayOrder``; -1 leaves the order to HubSpot. Raises `RequestRejected`."""
     return (
         usual
         if str(described.get("displayOrder", "")) == "-1"
@@ -223,7 +223,7 @@ def _hint(described: Mapping[str, Any]) -> str | None:
 
 
 def require(body: Mapping[str, Any], names: tuple[str, ...]) -> None:
-    """Refuse a body that lacks one of ``names``. Raises `RequestRejected`."""
+    """Raise `RequestRejected` when a body lacks one of ``names``."""
     if missing := [name for name in names if not text(body, name)]:
         raise not_set(missing)
 
@@ -236,7 +236,7 @@ def _found(call: Call, archived: bool) -> Property:
 
 
 def _readable(call: Call, definition: Property) -> bool:
-    """A new definition can be read a moment after it was made."""
+    """Whether the option ``property_lag`` has passed since the creation."""
     return definition.created_ms + call.portal.options.property_lag * 1000 <= call.at_ms
 
 
@@ -262,7 +262,7 @@ def _batch_answer(call: Call, ok: int, results: list[JsonObject], errors: list[J
 
 
 def _plain(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A definition with its text booleans as booleans."""
+    """A definition with booleans in place of ``"true"`` and ``"false"``."""
     words = {"true": True, "false": False}
     flags = ("hasUniqueValue", "hidden", "formField")
     return {

@@ -1,4 +1,4 @@
-"""What HubSpot itself fills in or changes when a record is written."""
+"""The values that HubSpot itself sets when a record is written."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ ALWAYS_ECHOED: Mapping[str, tuple[str, ...]] = {
         "lifecyclestage",
     )
 }
-"""Properties an answer to a write shows although nobody sent them, by kind (recorded in 2025)."""
+"""Properties that the answer to a write shows although the client did not send them, by kind (recorded in 2025)."""
 NOT_ECHOED_ON_UPDATE = frozenset({"hs_full_name_or_email"})
-"""Derived values an update changes without showing them (recorded)."""
+"""Derived values that an update changes but does not show (recorded)."""
 
 
 def forward_only(schema: Schema, before: Mapping[str, str], changes: Values) -> None:
-    """Silently drop a lifecycle stage that lies before the stored one."""
+    """Silently drop a lifecycle stage that comes before the stored one."""
     wanted, stored = changes.get("lifecyclestage"), before.get("lifecyclestage")
     if wanted and stored:
         order = schema.properties["lifecyclestage"].allowed
@@ -92,7 +92,7 @@ def _task(before: Mapping[str, str], changes: Mapping[str, str], derived: Values
 _TRIGGERS = frozenset(
     {"hubspot_owner_id", "email", "firstname", "lastname", "dealstage", "hs_task_status", "hs_timestamp"}
 )
-"""Without a change of one of these nothing follows for a record that exists."""
+"""For an existing record, values are derived only when one of these changes."""
 
 
 def _truth(value: bool) -> str:

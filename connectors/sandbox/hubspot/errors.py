@@ -1,4 +1,4 @@
-"""Refusals in HubSpot's words. The recorded answers decide where they and the documentation differ."""
+"""HubSpot's error answers. Where recorded answers and the documentation differ, the recorded ones decide."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NOT_GRANTED = (
 
 
 class RequestRejected(Exception):
-    """The whole call is refused with ``status``. ``body`` lacks only its correlation id."""
+    """The whole call is rejected with ``status``. ``body`` lacks only its correlation id."""
 
     def __init__(self, status: int, body: JsonObject, headers: dict[str, str] | None = None) -> None:
         super().__init__(body.get("message", ""))
@@ -31,23 +31,23 @@ class RequestRejected(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One property value that cannot be stored."""
+    """One invalid property value."""
 
     name: str
     code: str
     message: str
 
     def in_message(self) -> JsonObject:
-        """As HubSpot embeds it into the text of an error."""
+        """The form inside the message of an error."""
         return {"isValid": False, "message": self.message, "error": self.code, "name": self.name}
 
     def in_errors(self) -> JsonObject:
-        """As an element of ``errors``."""
+        """The form of an element of ``errors``."""
         return {"message": self.message, "code": self.code, "context": {"propertyName": [self.name]}}
 
 
 def rejected(status: int, category: str, message: str, **more: Any) -> RequestRejected:
-    """A refusal with HubSpot's usual body."""
+    """A rejection with HubSpot's usual body."""
     return RequestRejected(status, {"status": "error", "message": message, "category": category, **more})
 
 
@@ -62,7 +62,7 @@ def not_found(message: str = "resource not found", **more: Any) -> RequestReject
 
 
 def invalid_json(column: int, what: str) -> RequestRejected:
-    """400 for a body that does not fit what the call expects."""
+    """400 for a body that the call cannot read."""
     return invalid(f"Invalid input JSON on line 1, column {column}: {what}")
 
 
@@ -76,7 +76,7 @@ def invalid_values(violations: Sequence[Violation]) -> RequestRejected:
     """400 for the whole call because of property values.
 
     ``errors`` is shorter than the list in the message when the last one repeats an earlier one, as recorded:
-    a client that counts them counts wrong.
+    their number is not the number of invalid values.
     """
     errors = [violation.in_errors() for violation in violations]
     if len(errors) > 1 and errors[-1] in errors[:-1]:
@@ -135,5 +135,5 @@ def daily_limit(request_id: str) -> RequestRejected:
 
 
 def locked() -> RequestRejected:
-    """423 while other writes hold the records."""
+    """423 while other writes lock the records."""
     return rejected(423, "LOCKED", "The resource is currently locked. Please wait 2 seconds before trying again.")

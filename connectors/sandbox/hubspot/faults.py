@@ -1,20 +1,20 @@
-"""Failures only HubSpot has; armed like every fault, over ``POST /__sim/faults``.
+"""Faults that only HubSpot has; armed like every fault, over ``POST /__sim/faults``.
 
-The common ``status`` and ``status_after``, armed without a body, answer with HubSpot's own: JSON of its API (423, 429,
+The common ``status`` and ``status_after`` without a body answer with HubSpot's body: JSON of its API (423, 429,
 477 with Retry-After, 500, 503, …) or a page of the network in front of it (502, 504, 521 to 526).
 
-| kind | args | effect on the request that meets it |
+| kind | args | effect on the request it fires on |
 |---|---|---|
-| ``limit`` | which: burst, search or daily; retry_after | 429 in that shape; nothing is applied |
+| ``limit`` | which: burst, search or daily; retry_after | 429 in that form; nothing is applied |
 | ``token_revoked`` | | 401 INVALID_AUTHENTICATION |
 | ``token_expired`` | | 401 EXPIRED_AUTHENTICATION |
-| ``lock`` | seconds (2) | 423 for this and every later write to the same kind of object until the time is over |
+| ``lock`` | seconds (2) | 423 for this and every later write to the same kind of object until then |
 | ``partial_apply`` | n (half), status (504) or drop | the first n records are written, then the call fails |
-| ``poison`` | ids, error (INVALID_OPTION) | records with these ids, trace ids or values are refused |
-| ``drop_result``, ``dup_result`` | n (1) | all is written, n results are missing or appear twice |
-| ``unfinished`` | status (PENDING) | all is written, the answer says it is not and has no results |
+| ``poison`` | ids, error (INVALID_OPTION) | records with these ids, trace ids or values are rejected |
+| ``drop_result``, ``dup_result`` | n (1) | everything is written; n results are missing or appear twice |
+| ``unfinished`` | status (PENDING) | everything is written; the answer has this status and no results |
 | ``own_key_race`` | property, n (1) | another client writes the same records a moment earlier |
-| ``search_lag`` | seconds | this search sees the state of that long ago |
+| ``search_lag`` | seconds | this search finds the state of so many seconds ago |
 | ``competing_app`` | rps (1), seconds (10) | from now on another app takes that many calls per second from the window |
 | ``headers_missing`` | | the answer has no rate headers |
 """
@@ -81,13 +81,13 @@ _AT_THE_EDGE = {
     525: "SSL handshake failed",
     526: "Invalid SSL certificate",
 }
-"""Statuses answered by the network in front of HubSpot, which knows no JSON."""
+"""Statuses of the network in front of HubSpot, which answers HTML."""
 _MIGRATION_S = 86_400
 _OTHER_CLIENT = Source("INTEGRATION", "another-app")
 
 
 def raise_fault(portal: Portal, exchange: Exchange) -> None:
-    """Raise the `RequestRejected` of a fault that answers instead of the API."""
+    """Raise `RequestRejected` for a fault that answers in place of the API."""
     fault = exchange.fault
     match fault.kind if fault else None:
         case "limit":
@@ -103,7 +103,7 @@ def raise_fault(portal: Portal, exchange: Exchange) -> None:
 
 
 def complete_status_fault(portal: Portal, fault: Fault | None) -> None:
-    """Give a ``status`` or ``status_after`` fault that was armed without a body the one HubSpot sends."""
+    """Add HubSpot's body to a ``status`` or ``status_after`` fault that has none."""
     if fault is None or fault.kind not in ("status", "status_after") or {"body", "text"} & fault.args.keys():
         return
     status = int(fault.args.get("status", 503))
@@ -146,7 +146,7 @@ def _limited(portal: Portal, args: Mapping[str, Any]) -> RequestRejected:
 
 @dataclass(slots=True)
 class WriteFault:
-    """What the fault of a writing call does to it, if it met one."""
+    """The effect of the fault that fired on a writing call, if any."""
 
     call: Call
     kind: str | None = None
@@ -156,17 +156,17 @@ class WriteFault:
 
     @classmethod
     def of(cls, call: Call) -> WriteFault:
-        """The mishap of this call; most often none."""
+        """The fault of this call; most calls have none."""
         fault = call.exchange.fault
         return cls(call, fault.kind, fault.args) if fault else cls(call)
 
     @property
     def races(self) -> bool:
-        """Whether another client has just written some of the records."""
+        """Whether another client writes some of the records first."""
         return self.kind == "own_key_race"
 
     def before_write(self, call: Call, kind: Kind, items: Sequence[JsonObject]) -> None:
-        """Act before anything is checked. Raises `RequestRejected` 423 while the kind of object is locked."""
+        """Apply the fault before any check. Raises `RequestRejected` 423 while the kind of object is locked."""
         if self.kind == "lock":
             call.portal.locks[kind.name] = call.at_ms + int(float(self.args.get("seconds", 2)) * 1000)
         if call.portal.locks.get(kind.name, 0) > call.at_ms:
@@ -177,7 +177,7 @@ class WriteFault:
             self._race(kind, items)
 
     def poison(self, names: tuple[str, ...], properties: Mapping[str, str]) -> None:
-        """Refuse a record that the fault names. Raises `RecordRejected`."""
+        """Raise `RecordRejected` for a record that the fault names."""
         if self.kind != "poison" or not {*names, *properties.values()} & {str(i) for i in self.args.get("ids", [])}:
             return
         field_name, value = next(iter(properties.items()))
@@ -186,24 +186,24 @@ class WriteFault:
         raise RecordRejected("VALIDATION_ERROR", violations=(violation,))
 
     def before_record(self, number: int) -> None:
-        """Fail once enough records are written."""
+        """Fail when record ``number`` is the first that must not be written."""
         if self.fails_after is not None and number >= self.fails_after:
             self._fail()
 
     def after_records(self, count: int) -> None:
-        """Fail a call that had fewer records than were to be kept."""
+        """Fail a call of no more records than the fault lets through."""
         if self.fails_after is not None and count <= self.fails_after:
             self._fail()
 
     def lose_results(self, results: list[JsonObject]) -> list[JsonObject]:
-        """The results the answer shows."""
+        """The results that the answer shows."""
         n = int(self.args.get("n", 1))
         if self.kind == "drop_result":
             return results[n:]
         return results + results[:n] if self.kind == "dup_result" else results
 
     def unfinish(self, body: JsonObject) -> JsonObject:
-        """The body of an answer, not yet complete if that is the mishap."""
+        """The body of an answer; without results for the fault ``unfinished``."""
         if self.kind != "unfinished":
             return body
         return {**body, "status": str(self.args.get("status", "PENDING")), "results": []}

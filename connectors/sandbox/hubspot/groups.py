@@ -1,4 +1,4 @@
-"""Calls on the groups property definitions are shown in."""
+"""Calls on the groups of property definitions."""
 
 from __future__ import annotations
 

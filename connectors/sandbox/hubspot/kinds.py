@@ -1,4 +1,4 @@
-"""The kinds of object a portal holds, by every name HubSpot accepts for them.
+"""The kinds of object in a portal, by every name that HubSpot accepts for them.
 
 Every portal has `KINDS`; a seed may add custom ones (`custom_kind`).
 """
@@ -12,9 +12,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Kind:
-    """One kind of object. ``created`` and ``modified`` name the properties that hold those moments.
+    """One kind of object. ``created`` and ``modified`` name the properties that hold those times.
 
-    Two kinds are equal only when they are the same one, which makes them quick to look up by.
+    Kinds compare by identity, which makes them fast dictionary keys.
     """
 
     name: str
@@ -23,13 +23,13 @@ class Kind:
     created: str
     modified: str
     shown: tuple[str, ...]
-    """Properties answered when a request names none."""
+    """Properties that an answer shows when a request names none."""
     searched: tuple[str, ...]
-    """Properties a search's free-text ``query`` looks into."""
+    """Properties that the free-text ``query`` of a search covers."""
     required: tuple[str, ...] = ()
     required_any: tuple[str, ...] = ()
     scope: str = "contacts"
-    """The middle of ``crm.objects.<scope>.read``; tasks go with contacts."""
+    """The middle of ``crm.objects.<scope>.read``; tasks use the scope of contacts."""
 
     def __deepcopy__(self, _memo: object) -> Kind:
         return self
@@ -104,7 +104,7 @@ def custom_kind(described: Mapping[str, Any]) -> Kind:
 
 
 def described_by(kind: Kind) -> dict[str, Any]:
-    """A custom object in the words `custom_kind` understands."""
+    """A custom object in the form that `custom_kind` reads."""
     return {
         "name": kind.name,
         "singular": kind.singular,

@@ -11,20 +11,20 @@ from zoneinfo import ZoneInfo
 from connectors.sandbox.hubspot.errors import JsonObject, RequestRejected, burst_limit, daily_limit, secondly_limit
 
 Bucket = Literal["core", "search", "association", "open"]
-"""Which limits a path falls under: search and association batches are exempt from the ten seconds, logins from all."""
+"""The limits of a path: search and association batches are exempt from the ten seconds, logins from all."""
 
 WINDOW_S = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Competitor:
-    """Another app that takes ``rps`` calls per second from the window until ``until_ms``."""
+    """Another app that uses ``rps`` calls per second of the window until ``until_ms``."""
 
     rps: int = 0
     until_ms: int = 0
 
     def takes(self, at_ms: int) -> int:
-        """Calls of the window that are gone."""
+        """Calls of the window that the other app uses."""
         return self.rps * WINDOW_S if at_ms < self.until_ms else 0
 
 
@@ -39,11 +39,11 @@ class Limits:
         self.used_today = 0
 
     def usage(self) -> JsonObject:
-        """The portal's day and the calls of it, for `take_up`."""
+        """The portal's day and its calls, for `resume`."""
         return {"day": self._day, "used": self.used_today}
 
     def resume(self, usage: JsonObject) -> None:
-        """Go on counting from there."""
+        """Continue with the counts of `usage`."""
         self._day, self.used_today = str(usage["day"]), int(usage["used"])
 
     def rejection(
@@ -60,7 +60,7 @@ class Limits:
     ) -> RequestRejected | None:
         """The 429 this call gets, or None after counting it.
 
-        ``day`` names the portal's current day; ``others`` is what other apps took from the window. A refused
+        ``day`` names the portal's current day; ``foreign_calls`` is what other apps used of the window. A rejected
         call is not counted.
         """
         if day != self._day:
@@ -85,7 +85,7 @@ class Limits:
     def headers(
         self, bucket: Bucket, app: str, at: float, plan_max: int, daily: int | None, foreign_calls: int
     ) -> list[tuple[str, str]]:
-        """The rate headers of an answer. ``daily`` is None for OAuth apps, which are not told.
+        """The rate headers of an answer. ``daily`` is None for OAuth apps, whose answers lack it.
 
         Search answers carry only the daily pair (recorded).
         """
@@ -120,5 +120,5 @@ class Limits:
 
 
 def portal_day(at: datetime, zone: str) -> str:
-    """The date it is in the portal."""
+    """The date in the portal's time zone."""
     return at.astimezone(ZoneInfo(zone)).date().isoformat()

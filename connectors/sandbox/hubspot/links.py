@@ -1,4 +1,4 @@
-"""Calls on associations: one pair, batches, labels; the older v3 answers where a path asks for them."""
+"""Calls on associations: one pair, batches, labels; v3 paths answer in the older form."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def dissociate(call: Call) -> HttpResponse:
 
 
 def list_associated(call: Call) -> HttpResponse:
-    """200 with a page of associated records of one kind; ``after`` is the id to go on from."""
+    """200 with a page of associated records of one kind; ``after`` is the first id of the page."""
     kind, other = call.kind(), call.kind("to")
     node = _node(call, kind, call.params["id"])
     if node is None:
@@ -66,7 +66,7 @@ def labels(call: Call) -> HttpResponse:
 
 
 def types_v3(call: Call) -> HttpResponse:
-    """200 with the association types by their old names."""
+    """200 with the association types by their v3 names."""
     pair = _kinds(call)
     name = f"{call.kind().singular}_to_{call.kind('to').singular}"
     return 200, {"results": [{"id": str(known.id), "name": name} for known in TYPES[pair]]}

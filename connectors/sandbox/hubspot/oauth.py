@@ -1,4 +1,4 @@
-"""Calls that give out tokens or tell what they stand for. Their bodies and tokens are not logged."""
+"""Calls that issue or describe tokens. Their bodies and tokens are not logged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from connectors.sandbox.hubspot.request_body import text
 
 
 def token_exchange(call: Call) -> HttpResponse:
-    """200 with a new access token; the dated paths say more about it."""
+    """200 with a new access token; the dated paths describe it in more detail."""
     sent = _sent(call)
     given = call.portal.access.exchange(sent, call.at_ms / 1000, call.portal.sim.random)
     if call.version == "v1":
@@ -21,7 +21,7 @@ def token_exchange(call: Call) -> HttpResponse:
 
 
 def introspect(call: Call) -> HttpResponse:
-    """200 with what a token stands for, for the app it was given to."""
+    """200 with the description of a token, for the app it was issued to."""
     sent = _sent(call)
     token, app, options = sent.get("token", ""), call.portal.access.app_of(sent), call.portal.options
     known = {"active": True, "app_id": int(options.app_id), "client_id": app.client_id}
@@ -42,14 +42,14 @@ def revoke(call: Call) -> HttpResponse:
 
 
 def access_token(call: Call) -> HttpResponse:
-    """200 with what an OAuth access token stands for; the token is not logged."""
+    """200 with the description of an OAuth access token; the token is not logged."""
     token = _secret_in_path(call)
     options = call.portal.options
     return 200, call.portal.access.describe_token(token, call.at_ms / 1000, options.portal_id, int(options.app_id))
 
 
 def refresh_token(call: Call) -> HttpResponse:
-    """200 with what a refresh token stands for; the token is not logged."""
+    """200 with the description of a refresh token; the token is not logged."""
     return 200, call.portal.access.describe_refresh_token(_secret_in_path(call), call.portal.options.portal_id)
 
 
@@ -85,7 +85,7 @@ def _signed(call: Call) -> JsonObject:
 
 
 def token_info(call: Call) -> HttpResponse:
-    """200 with what the shown private app token may do."""
+    """200 with the scopes of the private app token of this call."""
     options = call.portal.options
     call.exchange.secret = True
     return 200, {

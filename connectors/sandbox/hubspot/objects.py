@@ -18,7 +18,7 @@ LONGEST_PAGE_WITH_HISTORY = 50
 
 
 def list_records(call: Call) -> HttpResponse:
-    """A page of records, oldest first; ``after`` is the id to go on from."""
+    """A page of records, oldest first; ``after`` is the first id of the page."""
     kind, store = call.kind(), call.store(call.kind())
     history = call.names("propertiesWithHistory")
     most = LONGEST_PAGE_WITH_HISTORY if history else LONGEST_PAGE
@@ -53,7 +53,7 @@ def create_record(call: Call) -> HttpResponse:
 
 
 def get_record(call: Call) -> HttpResponse:
-    """200 with the record, its history and associations as asked for."""
+    """200 with the record, and its history and associations when requested."""
     kind = call.kind()
     record = _found(call, kind, archived=call.flag("archived"))
     names = call.known_names(kind, call.names("properties"))
@@ -87,7 +87,7 @@ def delete_record(call: Call) -> HttpResponse:
 
 
 def merge_records(call: Call) -> HttpResponse:
-    """200 with the survivor; the other id answers as the survivor from now on."""
+    """200 with the survivor; from now on the other id finds the survivor."""
     kind, body = call.kind(), call.body()
     store = call.store(kind)
     survivor = store.find(text(body, "primaryObjectId"))
@@ -99,7 +99,7 @@ def merge_records(call: Call) -> HttpResponse:
 
 
 def gdpr_delete(call: Call) -> HttpResponse:
-    """204; the contact is gone for good, also from the archive and from search."""
+    """204; the contact is deleted permanently, also from the archive and from search."""
     if call.kind() is not CONTACTS:
         raise not_found()
     store, body = call.store(CONTACTS), call.body()

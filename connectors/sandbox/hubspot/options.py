@@ -1,4 +1,4 @@
-"""What can be chosen about a portal, at the start or over ``POST /__sim/config``."""
+"""The options of a portal, set by a seed or over ``POST /__sim/config``."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How this portal behaves.
+    """The behaviour of this portal.
 
     ``plan_max`` calls per ten seconds, ``search_max`` searches per second, ``daily`` calls per day of ``time_zone``;
-    ``search_lag`` seconds until search sees a write; ``echo_trace``: answers repeat ``objectWriteTraceId``;
-    ``task_unique``: tasks take unique properties; ``unique_ignored``: kinds of object that take the flag and drop it;
+    ``search_lag`` seconds until search finds a write; ``echo_trace``: answers repeat ``objectWriteTraceId``;
+    ``task_unique``: tasks accept unique properties; ``unique_ignored``: kinds of object that ignore the flag;
     ``retry_after``: 429 carries Retry-After in ``s`` or ``ms``;
-    ``competing_rps``: calls per second another app takes from the window; ``headers``: rate headers are sent;
+    ``competing_rps``: calls per second that another app uses of the window; ``headers``: rate headers are sent;
     enforced on the 2026-09 paths only: ``required_on_create``: ``{"companies": ["industry"]}``, ``association_denied``:
     ``[["tasks", "companies"]]`` (in that direction or the other) and
     ``conditional_required``: ``{"deals": [{"when": {"dealstage": "closedlost"}, "require": ["closed_lost_reason"]}]}``;

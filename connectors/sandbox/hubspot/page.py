@@ -1,4 +1,4 @@
-"""The page at ``/``: tasks, companies and contacts as a person sees them in HubSpot."""
+"""The page at ``/``: tasks, companies and contacts as a user sees them in HubSpot."""
 
 from __future__ import annotations
 

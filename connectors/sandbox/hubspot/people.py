@@ -48,7 +48,7 @@ def get_owner(call: Call) -> HttpResponse:
 
 
 def list_pipelines(call: Call) -> HttpResponse:
-    """200 with the one pipeline deals have."""
+    """200 with the only pipeline of deals."""
     return 200, {"results": [_pipeline(call)]}
 
 
@@ -83,7 +83,7 @@ def account_details(call: Call) -> HttpResponse:
 
 
 def daily_usage(call: Call) -> HttpResponse:
-    """200 with the calls private apps made today."""
+    """200 with the number of calls that private apps made today."""
     options, limits = call.portal.options, call.portal.limits
     usage = {
         "name": "private-apps-api-calls-daily",
@@ -96,7 +96,7 @@ def daily_usage(call: Call) -> HttpResponse:
 
 
 def list_schemas(call: Call) -> HttpResponse:
-    """200 with the custom objects; 403 in its own form for a token that may not see them (recorded)."""
+    """200 with the custom objects; 403 in its own form for a token without the scope (recorded)."""
     if SCHEMAS_SCOPE not in call.portal.access.scopes:
         context = {"requiredGranularScopes": ["custom-object-read"], "links": ["https://developers.hubspot.com/scopes"]}
         raise rejected(403, "MISSING_SCOPES", "One or more of the following scopes are required.", context=context)

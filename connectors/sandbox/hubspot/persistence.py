@@ -1,7 +1,7 @@
-"""What changed in a portal since it was last asked, in rows for `core.persistence`, and a portal made of such rows.
+"""The changes of a portal as rows for `core.persistence`, and a portal restored from such rows.
 
-Records are a row each, and so are the associations of a record. Tokens given out and calls used are kept too,
-unlike in a seed: whoever was logged in still is after a restart.
+Each record is one row; the associations of a record are another. Unlike a seed, the rows also hold issued tokens
+and the calls used: a client stays logged in over a restart.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class PortalChangeTracker:
         self._rest: JsonObject = {}
 
     def changes(self) -> Changes:
-        """Records and associations that were touched, definitions when they changed, and the rest when it did."""
+        """Changed records, associations and definitions, and the rest of the state when it changed."""
         contents = self._portal.contents
         replace_all, self._contents = contents is not self._contents, contents
         if replace_all:
@@ -40,7 +40,7 @@ class PortalChangeTracker:
         rest = self._everything_else()
         if rest != self._rest:
             self._rest = rest
-            # The moment goes along with other changes; alone it is none.
+            # The time is stored with other changes only; alone it is no change.
             rows.append(Row("rest", "", {**rest, "now": self._portal.sim.clock.now().isoformat()}))
         return Changes(rows, replace_all)
 
@@ -70,7 +70,7 @@ class PortalChangeTracker:
 
 
 def seed_of(rows: Iterable[Row]) -> JsonObject | None:
-    """The seed of a portal that is to be as these rows say; None when there are none."""
+    """The seed of the portal that these rows describe; None when there are no rows."""
     records: dict[str, list[JsonObject]] = {}
     links: list[JsonObject] = []
     rest: JsonObject = {}
@@ -90,7 +90,7 @@ def seed_of(rows: Iterable[Row]) -> JsonObject | None:
 
 
 def resume(portal: Portal, rows: Iterable[Row]) -> None:
-    """Go on with the credentials and the quota of these rows; a reset leads back to here."""
+    """Restore the credentials and the quota of these rows; a reset returns to this state."""
     for row in rows:
         if row.part == "rest":
             portal.access.resume(row.value["access"])

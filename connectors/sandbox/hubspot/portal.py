@@ -1,4 +1,4 @@
-"""One HubSpot portal: the state that the control API, the handlers and the page at ``/`` work on."""
+"""One HubSpot portal: the state behind the control API, the handlers and the page at ``/``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ACCESS_OPTIONS = {"token", "scopes", "token_revoked", "oauth"}
 class Portal:
     """The state of the sandbox. ``contents`` is replaced as a whole by `seed.load_seed` and `restore`.
 
-    ``source`` is who writes through the API.
+    ``source`` is the source of writes through the API.
     """
 
     def __init__(self, sim: Sim, token: str) -> None:
@@ -36,20 +36,20 @@ class Portal:
         self._start = (copy.deepcopy(self.contents), self.options, copy.deepcopy(self.access))
 
     def now_ms(self) -> int:
-        """The portal's time."""
+        """The current time of the portal, in milliseconds since 1970."""
         return int(self.sim.clock.timestamp() * 1000)
 
     def foreign_calls(self) -> int:
-        """Calls of the window that other apps have taken."""
+        """Calls of the window that other apps have used."""
         return self.options.competing_rps * WINDOW_S + self.competitor.takes(self.now_ms())
 
     def shuffle(self, results: list[JsonObject]) -> None:
-        """Put the results of a batch into another order, as HubSpot does; which one the seed decides."""
+        """Reorder the results of a batch at random, as HubSpot does; reproducible by the random seed."""
         rng = self.sim.random.random
         results.sort(key=lambda _result: rng())
 
     def shown(self, kind: Kind, record: Record, properties: dict[str, Any]) -> JsonObject:
-        """A record as every answer shows it, with these properties."""
+        """The JSON of a record in every answer, with these properties."""
         shown: JsonObject = {
             "id": record.id,
             "properties": properties,
@@ -63,20 +63,20 @@ class Portal:
         return shown
 
     def remember_start(self) -> None:
-        """Make the state as it is now the one `restore` goes back to."""
+        """Make the current state the one that `restore` returns to."""
         self._start = (copy.deepcopy(self.contents), self.options, copy.deepcopy(self.access))
 
     def restore(self) -> None:
-        """Records, options and credentials as they were at the start; rate windows are empty."""
+        """Restore records, options and credentials of the start; empty the rate windows."""
         contents, self.options, access = self._start
         self.contents, self.access = copy.deepcopy(contents), copy.deepcopy(access)
         self.limits = Limits(self.options.app_id)
         self.locks, self.competitor = {}, Competitor()
 
     def configure(self, options: JsonObject) -> JsonObject:
-        """Change `Options`, credentials (`Access.configure`) and what is left of the day.
+        """Change `Options`, credentials (`Access.configure`) and the calls used today.
 
-        ``daily_used`` calls are taken from today; ``expire_tokens`` ends every OAuth token given out.
+        ``daily_used`` sets the calls used today; ``expire_tokens`` expires every issued OAuth token.
         """
         wanted = dict(options)
         used = wanted.pop("daily_used", None)

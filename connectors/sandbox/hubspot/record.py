@@ -1,4 +1,4 @@
-"""One record: its values, who wrote them, and what a lagging search still sees of it."""
+"""One record: its values, the source of each, and the older values that a lagging search finds."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from connectors.sandbox.hubspot.timestamps import iso
 Values = dict[str, str]
 
 _WRITES_KEPT = 128
-"""Writes to a record until the older half becomes one: the last value of each property, at the last moment.
+"""Writes stored per record. Beyond, the older half becomes one write with the last value of each property.
 
-So far back does a history go, and can a search lag.
+It limits how far back a history and a search lag can go.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Who wrote a value. ``user_id`` is set for a person."""
+    """The source of a write. ``user_id`` is set for a user of the pages."""
 
     type: str
     id: str
@@ -39,9 +39,9 @@ Written = tuple[int, Source, Mapping[str, str]]
 
 @dataclass(slots=True)
 class Record:
-    """One record. ``writes`` lead to ``values``; search sees the record from ``visible_ms`` on.
+    """One record. ``writes`` add up to ``values``; search finds the record from ``visible_ms`` on.
 
-    A value that was cleared is kept as an empty text; one that was never set is absent (recorded).
+    A cleared value is stored as an empty text; one that was never set is absent (recorded).
     """
 
     id: str
@@ -53,7 +53,7 @@ class Record:
     writes: list[Written] = field(default_factory=list)
 
     def seen_at(self, ms: int) -> Mapping[str, str] | None:
-        """The values a search goes by that lags behind at ``ms``; None when there was no record then."""
+        """The values that search saw at ``ms``; None when it did not see the record then."""
         if self.visible_ms > ms or (self.archived_ms is not None and self.archived_ms <= ms):
             return None
         if len(self.writes) < 2 or self.writes[-1][0] <= ms:
@@ -75,9 +75,9 @@ class Record:
         return found
 
     def set(self, changes: Mapping[str, str], modified: str, at_ms: int, source: Source) -> None:
-        """Store changed values; ``modified`` names the property that holds the moment of the last change.
+        """Store changed values; ``modified`` names the property with the time of the last change.
 
-        Writing the values a record has leaves that moment alone (recorded in 2025).
+        Writing unchanged values does not change that time (recorded in 2025).
         """
         values = self.values
         if changes.items() <= values.items():

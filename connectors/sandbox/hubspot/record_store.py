@@ -1,4 +1,4 @@
-"""The records of one kind: how they are found, which values only one of them holds, merges."""
+"""The records of one kind: lookup, unique values, merges."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RecordStore:
         self._unique: dict[str, dict[str, str]] = {}
         self._last_id = first_id - 1
         self.touched: dict[str, None] = {}
-        """Ids of the records that are not what they were since somebody emptied this."""
+        """Ids of the records that changed since the change tracker last cleared this."""
 
     # ---------------------------------------------------------------- finding
 
@@ -48,17 +48,17 @@ class RecordStore:
 
     @property
     def merged(self) -> Mapping[str, str]:
-        """The ids of merged records and what they answer as."""
+        """The ids of merged records and the id of each survivor."""
         return self._merged
 
     # ---------------------------------------------------------------- unique properties
 
     def index(self, name: str) -> None:
-        """Hold values of ``name`` unique from now on."""
+        """Make values of ``name`` unique from now on."""
         self._unique[name] = {value: r.id for r in self.living() for value in self._held(name, r.values)}
 
     def forget_index(self, name: str) -> None:
-        """Let records share values of ``name`` again."""
+        """Allow records to share values of ``name`` again."""
         self._unique.pop(name, None)
 
     def is_unique(self, name: str) -> bool:
@@ -66,7 +66,7 @@ class RecordStore:
         return name in self._unique
 
     def holder(self, changes: Mapping[str, str], of: str | None) -> tuple[str, str, str] | None:
-        """(property, value, record id) of the first unique value in ``changes`` another record holds."""
+        """(property, value, record id) of the first unique value in ``changes`` that another record has."""
         for name, index in self._unique.items():
             for value in self._held(name, changes):
                 if (held := index.get(value)) is not None and held != of:
@@ -74,14 +74,14 @@ class RecordStore:
         return None
 
     def unique_values(self, changes: Mapping[str, str]) -> list[tuple[str, str]]:
-        """(property, value) of everything in ``changes`` that only one record may hold."""
+        """(property, value) of every unique value in ``changes``."""
         return [(name, value) for name in self._unique for value in self._held(name, changes)]
 
     # ---------------------------------------------------------------- changing
 
     @property
     def next_id(self) -> str:
-        """The id the next new record gets."""
+        """The id of the next new record."""
         return str(self._last_id + 1)
 
     def new_id(self, wanted: str | None = None) -> str:
@@ -95,7 +95,7 @@ class RecordStore:
         return wanted
 
     def create(self, record_id: str, values: Values, at_ms: int, source: Source, visible_ms: int | None) -> Record:
-        """Add a record. ``visible_ms``: the moment search sees it from, if not ``at_ms``."""
+        """Add a record. ``visible_ms``: the time from which search finds it, if not ``at_ms``."""
         text = iso(at_ms)
         dated = {self.kind.created: text, self.kind.modified: text, **values, "hs_object_id": record_id}
         kept = {name: value for name, value in dated.items() if value}
@@ -123,7 +123,7 @@ class RecordStore:
         self.touched[record.id] = None
 
     def restore(self, record: Record, at_ms: int) -> None:
-        """Bring an archived record back, as far as nobody took its unique values."""
+        """Restore an archived record; ValueError when another record has one of its unique values."""
         if taken := self.holder(record.values, record.id):
             raise ValueError(f"{taken[0]} of {record.id} is now held by {taken[2]}")
         record.archived_ms, record.updated_ms = None, at_ms
@@ -131,13 +131,13 @@ class RecordStore:
         self._claim(record, self._unique)
 
     def delete(self, record: Record) -> None:
-        """Remove a record for good, as if it had never been."""
+        """Delete a record permanently."""
         self._release(record, self._unique)
         del self.by_id[record.id]
         self.touched[record.id] = None
 
     def merge(self, survivor: Record, loser: Record, at_ms: int, source: Source) -> None:
-        """Fill the survivor's empty properties from the loser, whose id answers as the survivor from now on."""
+        """Fill the survivor's empty properties from the loser, whose id finds the survivor from now on."""
         self._release(loser, self._unique)
         own = {self.kind.created, self.kind.modified, "hs_object_id", "hs_merged_object_ids", "hs_all_contact_vids"}
         filled = {n: v for n, v in loser.values.items() if n not in own and not survivor.values.get(n)}
@@ -154,7 +154,7 @@ class RecordStore:
         self.update(survivor, filled, at_ms, source)
 
     def reinstate(self, records: Iterable[Record], merged: Mapping[str, str], next_id: int) -> None:
-        """Put back what a store once held, archived records and merges included; new ids begin at ``next_id``."""
+        """Restore dumped records, archived ones and merges included; new ids start at ``next_id``."""
         self.by_id.update((record.id, record) for record in records)
         self._merged.update(merged)
         self._last_id = max(self._last_id, next_id - 1)
@@ -186,9 +186,9 @@ class RecordStore:
 
 
 def echo(record: Record, kind: Kind, names: tuple[str, ...], more: tuple[str, ...] = ()) -> dict[str, str | None]:
-    """The ``properties`` of an answer: ``names``, ``more`` of those that have a value, and the three always there.
+    """The ``properties`` of an answer: ``names``, those of ``more`` that have a value, and three that every answer has.
 
-    Of ``names`` those without a value are null.
+    ``names`` without a value are null.
     """
     values, order = record.values, _ordered(kind, names, more)
     try:

@@ -1,4 +1,4 @@
-"""What a body has to look like before any record in it is judged; everything else is a 400 for the whole call."""
+"""Reads the fields of a request body; a field of the wrong type rejects the whole call with 400."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from connectors.sandbox.hubspot.errors import JsonObject, RequestRejected, inval
 
 
 def text_of(value: Any) -> str | None:
-    """A JSON scalar as the text HubSpot takes it for; None for null, lists and objects."""
+    """A JSON scalar as HubSpot's text for it; None for null, lists and objects."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):

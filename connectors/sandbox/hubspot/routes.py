@@ -1,6 +1,6 @@
-"""Which path is answered by what, in every family of versions HubSpot serves.
+"""The handler of each path, in every family of versions that HubSpot serves.
 
-``/crm/v3/objects/...`` and ``/crm/objects/2026-03/...`` are the same; so are ``/crm/v4/associations/...`` and
+``/crm/v3/objects/...`` and ``/crm/objects/2026-03/...`` are equivalent; so are ``/crm/v4/associations/...`` and
 ``/crm/associations/2026-03/...``. Only paths that begin with ``/crm/v3`` answer associations in the old form.
 """
 
@@ -56,7 +56,7 @@ class Found:
     params: Mapping[str, str]
 
     def scopes(self, kind: Kind | None) -> tuple[str, ...]:
-        """Any one of these scopes is enough for the ``kind`` of the path; none are needed when empty."""
+        """The scopes of which one is enough for the ``kind`` of the path; empty when none is required."""
         if self.family == "owners":
             return ("crm.objects.owners.read",)
         if self.family == "pipelines":

@@ -1,4 +1,4 @@
-"""Property definitions of one kind of object: what exists, what it takes, how HubSpot describes it."""
+"""The property definitions of one kind of object and their JSON."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Property:
         return shown
 
     def to_dated_json(self) -> JsonObject:
-        """As reading one or all answers it: the full object and when it was made."""
+        """The form in reads: the full object with its times."""
         dated = {"createdAt": iso(self.created_ms), "updatedAt": iso(self.updated_ms), "archived": self.archived}
         return {**self.to_json(), **dated}
 
@@ -100,12 +100,12 @@ class Group:
         return self
 
     def to_json(self) -> JsonObject:
-        """As HubSpot answers it."""
+        """The group in HubSpot's answers."""
         return {"name": self.name, "label": self.label, "displayOrder": self.display_order, "archived": False}
 
 
 class Schema:
-    """The properties of one kind of object; ``writable`` are those a call may set."""
+    """The properties of one kind of object; ``writable`` are those that a call may set."""
 
     def __init__(self, properties: Mapping[str, Property], groups: Mapping[str, Group]) -> None:
         self.properties = dict(properties)
@@ -114,10 +114,10 @@ class Schema:
         self.choices = self._choices()
         self._prepared: dict[str, Any] = {}
         self.version = 0
-        """Grows with every change of a definition or a group."""
+        """Increases with every change of a definition or a group."""
 
     def prepared(self, prepare: Callable[[Schema], dict[str, Prepared]]) -> dict[str, Prepared]:
-        """What ``prepare`` makes of this schema, made once until a definition changes."""
+        """The result of ``prepare`` for this schema, cached until a definition changes."""
         if not self._prepared:
             self._prepared = prepare(self)
         return self._prepared
@@ -130,7 +130,7 @@ class Schema:
         return {each.name: each for each in known if not (each.archived or each.read_only or each.calculated)}
 
     def _choices(self) -> frozenset[str]:
-        """Names of the properties a value can be appended to."""
+        """Names of the properties that a value can be appended to."""
         return frozenset(name for name, known in self.properties.items() if known.type == "enumeration")
 
     def get(self, name: str) -> Property | None:
@@ -143,7 +143,7 @@ class Schema:
         return [definition for definition in self.properties.values() if definition.archived == archived]
 
     def unique_names(self) -> list[str]:
-        """Names of the custom properties that hold a value once."""
+        """Names of the properties with unique values."""
         return [name for name, known in self.properties.items() if known.unique and not known.archived]
 
     def put(self, definition: Property) -> None:
@@ -163,7 +163,7 @@ class Schema:
         self.version += 1
 
     def archive(self, name: str, at_ms: int) -> None:
-        """Archive one definition; records keep its values out of sight."""
+        """Archive one definition; records keep its values but do not show them."""
         self.put(replace(self.properties[name], archived=True, updated_ms=at_ms))
 
 

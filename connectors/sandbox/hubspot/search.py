@@ -1,7 +1,7 @@
-"""Search: an index of a few seconds ago decides what is found; the answer shows the values of now.
+"""Search: an index that lags a few seconds finds the records; the answer shows their current values.
 
-That is how it was recorded: a company found by a domain it no longer has, and a total of 2 with no results after
-both were archived.
+Recorded: a company found by a domain that it no longer has, and a total of 2 with no results after both were
+archived.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class _SearchRequest:
 
 
 def search(call: Call) -> HttpResponse:
-    """200 with a page of the records that matched ``search_lag`` seconds ago, less those archived since."""
+    """200 with a page of the records that matched ``search_lag`` seconds ago, without those archived since."""
     kind, body = call.kind(), call.body()
     wanted = _wanted(call, kind, body)
     lag, fault = call.portal.options.search_lag, call.exchange.fault
@@ -140,14 +140,14 @@ def _defined(call: Call, kind: Kind, name: str) -> Property:
 
 
 def _comparing(definition: Property) -> Callable[[str], Comparable | None]:
-    """How values of a property are compared: numbers and moments by size, text in lower case."""
+    """The comparable form of values of a property: numbers and times by size, text in lower case."""
     if definition.type == "number":
         return _number
     return _timestamp if definition.type in ("date", "datetime") else _lower
 
 
 def _parts(definition: Property) -> Callable[[str], list[Comparable | None]]:
-    """What a value is equal to: of a multi-select every choice as well as the whole."""
+    """The forms that a value equals: for a multi-select each choice and the whole value."""
     comparable = _comparing(definition)
     if definition.field_type == "checkbox":
         return lambda value: [comparable(each) for each in {value, *value.split(";")} if each]

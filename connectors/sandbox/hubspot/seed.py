@@ -6,11 +6,11 @@
 ``"records": {"companies": [{"_ref": "acme", "id", "createdAt", "properties": {...}}],``
 ``"deals": [{"properties": {...}, "company": "acme.com" or 0, "associations": ["@acme"]}]}}``
 
-``_ref`` names something; ``"@name"`` stands for its id in property values and associations. ``company`` is
-the domain or the position (from 0) of a company of the seed. Search sees seeded records at once.
+``_ref`` names an entry; ``"@name"`` stands for its id in property values and associations. ``company`` is
+the domain or the position (from 0) of a company of the seed. Search finds seeded records at once.
 
-``options`` are those of `hubspot.options`. ``stored``, which `as_seed` writes, holds a portal as it was
-(`hubspot.serialization`); both are loaded first.
+``options`` are those of `hubspot.options`. ``stored``, which `as_seed` writes, is a dump of a portal
+(`hubspot.serialization`). Both are loaded first.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _PARTS = {"options", "stored", "objects", "owners", "properties", "records"}
 
 
 def as_seed(portal: Portal) -> JsonObject:
-    """The portal as it is now, as a seed: loaded into a new portal it gives the same records under the same ids.
+    """The current portal as a seed: a new portal loads the same records with the same ids.
 
-    Credentials, calls counted against a limit, and what a lagging search does not see yet are left out.
+    It leaves out credentials, calls counted against a limit, and the lag of search.
     """
     return {"options": portal.options.to_json(), "stored": dump_portal(portal)}
 
@@ -81,7 +81,7 @@ def _load_past(portal: Portal, seed: Mapping[str, Any]) -> None:
     except ControlError:
         raise
     except (KeyError, TypeError, AttributeError, ValueError) as problem:
-        raise ControlError(f"seed: not the shape of a seed ({problem})") from None
+        raise ControlError(f"seed: invalid form ({problem})") from None
 
 
 class _Loading:
@@ -115,7 +115,7 @@ class _Loading:
         properties = {name: self._value(where, value) for name, value in entry.get("properties", {}).items()}
         created = milliseconds(str(entry["createdAt"])) if "createdAt" in entry else self._portal.now_ms()
         if created is None:
-            raise ControlError(f"{where}: createdAt is not a moment")
+            raise ControlError(f"{where}: createdAt is not a time")
         try:
             write = check_write(self._portal, kind, None, properties, "v3")
             check_unique(self._portal, write)

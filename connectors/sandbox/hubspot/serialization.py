@@ -1,4 +1,4 @@
-"""A portal as it stands, written down and put back exactly: the ``stored`` part of a seed.
+"""Dumps a whole portal to JSON and restores it exactly: the ``stored`` part of a seed.
 
 ::
 
@@ -8,9 +8,9 @@
      "merged": {"companies": {"17": "12"}}, "next_ids": {"companies": 18},
      "associations": [{"from": {"type", "id"}, "to": {"type", "id"}, "typeIds": [...]}]}
 
-``objects`` are the custom ones. Owners, groups, properties and associations are in the words of the API;
-properties and groups are those a new portal does not have like this. ``writes`` is a record's history, in
-milliseconds since 1970. Nothing of it is checked, derived or stamped again; search sees all of it at once.
+``objects`` are the custom ones. Owners, groups, properties and associations have the form of the API;
+properties and groups are those that differ from a new portal. ``writes`` is a record's history, in
+milliseconds since 1970. Restoring does not check, derive or stamp values again; search finds all records at once.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PARTS = {"now", "objects", "owners", "groups", "properties", "records", "merged
 
 
 def dump_portal(portal: Portal) -> JsonObject:
-    """Definitions, people, records and associations of a portal, for `load_stored`."""
+    """Definitions, people, records and associations of a portal, for `restore_dump`."""
     contents = portal.contents
     return {
         "now": portal.sim.clock.now().isoformat(),
@@ -46,7 +46,7 @@ def dump_portal(portal: Portal) -> JsonObject:
 
 
 def definitions_of(contents: Contents) -> JsonObject:
-    """Custom objects, and the groups and properties a new portal does not have like this."""
+    """Custom objects, and the groups and properties that differ from a new portal."""
     new = {kind.name: default_schema(kind) for kind in contents.kinds}
     return {
         "objects": [described_by(kind) for kind in contents.kinds if kind not in KINDS],
@@ -62,7 +62,7 @@ def definitions_of(contents: Contents) -> JsonObject:
 
 
 def small_parts_of(contents: Contents) -> JsonObject:
-    """People, merges and the ids that come next."""
+    """People, merges and the next ids."""
     return {
         "owners": [owner.to_json() for owner in contents.owners.values()],
         "merged": {name: dict(store.merged) for name, store in contents.records.items()},
@@ -71,10 +71,10 @@ def small_parts_of(contents: Contents) -> JsonObject:
 
 
 def restore_dump(portal: Portal, stored: Mapping[str, Any]) -> None:
-    """Put everything back under its old id. KeyError, TypeError, ValueError when it is not what was written."""
+    """Restore everything with its old id. KeyError, TypeError or ValueError for an invalid dump."""
     if unknown := set(stored) - _PARTS:
         known = ", ".join(sorted(_PARTS))
-        raise ControlError(f"what is stored of a portal is {known}, not {', '.join(sorted(unknown))}")
+        raise ControlError(f"a stored portal has {known}, not {', '.join(sorted(unknown))}")
     contents = portal.contents
     for described in stored["owners"]:
         owner = _owner(described)
@@ -172,5 +172,5 @@ def _property(described: Mapping[str, Any]) -> Property:
 def _timestamp(text: str) -> int:
     found = milliseconds(text)
     if found is None:
-        raise ValueError(f"{text!r} is not a moment")
+        raise ValueError(f"{text!r} is not a time")
     return found

@@ -1,4 +1,4 @@
-"""Moments as HubSpot writes and reads them: milliseconds since 1970 inside, ISO 8601 with ``Z`` outside."""
+"""Times as HubSpot writes and reads them: milliseconds since 1970 inside, ISO 8601 with ``Z`` outside."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def iso(ms: int) -> str:
 
 
 def milliseconds(text: str) -> int | None:
-    """The moment of an ISO date or datetime or of epoch milliseconds; None when it is neither."""
+    """Milliseconds since 1970 of an ISO date, a datetime or epoch milliseconds; None for other text."""
     if _DIGITS.match(text):
         return int(text)
     try:
@@ -34,7 +34,7 @@ def milliseconds(text: str) -> int | None:
 
 @lru_cache(maxsize=4096)
 def stored_datetime(text: str) -> str | None:
-    """The form a datetime property keeps; None when ``text`` is no moment or outside the years 1 to 9999."""
+    """The stored form of a datetime property; None for other text or outside the years 1 to 9999."""
     timestamp = milliseconds(text)
     if timestamp is None:
         return None
@@ -46,7 +46,7 @@ def stored_datetime(text: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def stored_date(text: str) -> str | None:
-    """The form a date property keeps; None when ``text`` is no date or has a time part."""
+    """The stored form of a date property; None when ``text`` is no date or has a time part."""
     try:
         if _DATE.match(text):
             return date.fromisoformat(text).isoformat()

@@ -1,4 +1,4 @@
-"""What a person does in HubSpot's own pages, over ``POST /__sim/mutate``.
+"""Actions of a user in HubSpot's own pages, over ``POST /__sim/mutate``.
 
 | action | with |
 |---|---|
@@ -7,19 +7,19 @@
 | ``edit`` | type, id, properties |
 | ``create`` | type, properties, company (record id) |
 | ``archive``, ``restore`` | type, id |
-| ``delete`` | type, id: gone for good, from the archive too |
-| ``change_owner`` | type, id, owner (owner id, empty for nobody) |
+| ``delete`` | type, id: permanent, also from the archive |
+| ``change_owner`` | type, id, owner (owner id, empty for no owner) |
 | ``add_address`` | id, email: one more address of a contact |
 | ``merge`` | type, survivor, loser |
 | ``add_owner`` | email, firstName, lastName |
 | ``deactivate_owner``, ``reactivate_owner`` | id |
 | ``archive_property`` | type, name |
-| ``rename_option`` | type, name, from, label: what people see; with ``to`` the internal value changes and records \
+| ``rename_option`` | type, name, from, label: the visible text; with ``to`` the internal value changes and records \
 keep the old one |
-| ``take_scope``, ``give_scope`` | scope: what the app may do |
+| ``take_scope``, ``give_scope`` | scope: a scope of the app |
 | ``associate``, ``dissociate`` | type, id, to_type, to_id |
 
-``{"action": ..., ...}`` is answered with the record, owner or definition as it is now.
+The answer to ``{"action": ..., ...}`` is the changed record, owner or definition.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a property takes: HubSpot's rules in HubSpot's order, and the form a value is stored in."""
+"""The values that a property accepts, checked in HubSpot's order, and their stored form."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ LONGEST_TEXT = 65_536
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?\Z")
 
 _SEEN, _LONGEST_SEEN = 4096, 64
-"""How many values of a property are remembered as good, and how long they may be."""
+"""The number of valid values cached per property, and their longest length."""
 
 Checked = tuple[dict[str, str], list[Violation]]
 Check = Callable[[str, Container[str]], "str | Violation"]
-"""From a value that is not empty, and the ids of the owners, to the form it is stored in."""
+"""Turns a value that is not empty, given the ids of the owners, into its stored form."""
 
 
 def check_values(schema: Schema, values: Mapping[str, str], owners: Container[str]) -> Checked:
-    """Stored forms of the values that can be stored, and every violation of the others.
+    """The stored forms of the valid values, and a violation for each of the others.
 
     A value of ``;a;b`` (append to a multi-select) keeps its leading semicolon; see `appended`.
     """
@@ -46,9 +46,9 @@ def check_values(schema: Schema, values: Mapping[str, str], owners: Container[st
 
 
 class Column:
-    """The check of one property. ``seen`` has values that were good, and what they are stored as.
+    """The check of one property. ``seen`` maps valid values to their stored forms.
 
-    What was good once stays good: options change only with the definition, and owners never go away.
+    A valid value stays valid: options change only with the definition, and owners are never removed.
     """
 
     __slots__ = ("_check", "seen")
@@ -58,7 +58,7 @@ class Column:
         self.seen = {"": ""}
 
     def judge(self, text: str, owners: Container[str]) -> str | Violation:
-        """The form a value is stored in, or why it cannot be."""
+        """The stored form of a value, or its violation."""
         outcome = self._check(text, owners)
         if isinstance(outcome, str) and len(text) <= _LONGEST_SEEN:
             if len(self.seen) >= _SEEN:

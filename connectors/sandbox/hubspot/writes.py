@@ -1,4 +1,4 @@
-"""Creating and changing one record: everything a single call, a batch, a seed and a person have in common."""
+"""Creates and changes one record, for single calls, batches, seeds and UI actions alike."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from connectors.sandbox.hubspot.request_body import an_object, objects, text, wh
 from connectors.sandbox.hubspot.values import appended, check_values
 
 STRICT = "2026-09"
-"""The version on which the rules of a portal's admins bind the API too."""
+"""The version that enforces the rules of a portal's admins for API calls too."""
 
 Link = tuple[Node, tuple[AssociationType, ...]]
 
 
 class RecordRejected(Exception):
-    """Why one record cannot be written."""
+    """The reason why HubSpot rejects one record."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class RecordRejected(Exception):
         self.context = context
 
     def rejection(self, *, in_batch: bool) -> RequestRejected:
-        """As the answer to a whole call. A conflict in a batch does not say with whom (recorded)."""
+        """The rejection of a whole call. A conflict in a batch does not name the other record (recorded)."""
         if self.violations:
             return invalid_values(self.violations)
         if self.category == "CONFLICT":
@@ -57,7 +57,7 @@ class RecordRejected(Exception):
         return rejected(400, self.category, self.message, **more)
 
     def for_result(self, trace: str) -> JsonObject:
-        """As one error of a 207."""
+        """One error of a 207."""
         message = values_message(self.violations) if self.violations else self.message
         return batch_error(self.category, message, objectWriteTraceId=[trace], **(self.context or {}))
 
@@ -76,7 +76,7 @@ class Write:
 def check_write(
     portal: Portal, kind: Kind, record: Record | None, properties: Mapping[str, str], version: str
 ) -> Write:
-    """Judge the values of one record. Raises `RecordRejected`."""
+    """Check the values of one record. Raises `RecordRejected`."""
     contents = portal.contents
     schema = contents.schemas[kind.name]
     changes, violations = check_values(schema, properties, contents.owners)
@@ -98,7 +98,7 @@ def check_write(
 
 
 def check_unique(portal: Portal, write: Write) -> None:
-    """Refuse a value that another record holds. Raises `RecordRejected`."""
+    """Raise `RecordRejected` for a unique value that another record has."""
     store = portal.contents.records[write.kind.name]
     held = store.holder(write.changes, None if write.record is None else write.record.id)
     if held is None:
@@ -112,7 +112,7 @@ def check_unique(portal: Portal, write: Write) -> None:
 
 
 def taken_message(portal: Portal, kind: Kind, name: str, value: str, ours: str, holder: str) -> str:
-    """HubSpot's words for a unique value that another record has."""
+    """HubSpot's message for a unique value that another record has."""
     return (
         f"Cannot set PropertyValueCoordinates{{portalId={portal.options.portal_id}, "
         f"objectTypeId=ObjectTypeId{{legacyObjectType={kind.singular.upper()}}}, propertyName={name}, "
@@ -143,7 +143,7 @@ def check_links(portal: Portal, kind: Kind, described: Mapping[str, object], ver
 
 
 def not_permitted(one: Kind, other: Kind) -> str:
-    """The words for an association the app's user may not make."""
+    """HubSpot's message for an association that the app's user may not create."""
     return f"You do not have permission to associate {one.singular.upper()} with {other.singular.upper()}"
 
 
@@ -156,7 +156,7 @@ def apply(
     visible_ms: int | None = None,
     record_id: str | None = None,
 ) -> tuple[Record, JsonObject]:
-    """Do a checked write: the record and the properties its answer shows."""
+    """Apply a checked write; returns the record and the properties that the answer shows."""
     kind, always = write.kind, ALWAYS_ECHOED.get(write.kind.name, ())
     if write.record is None:
         record, derived_names = _create(portal, write, at_ms, source, visible_ms, record_id)

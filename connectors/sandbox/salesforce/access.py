@@ -1,7 +1,7 @@
 """Field-level security: which fields the integration user may see and change.
 
-Standard fields and the sandbox's own keys are open to everybody. Any other custom field is visible only
-through a FieldPermissions record of a permission set the user has, its profile's included.
+Standard fields and the sandbox's own keys are visible to every user. Any other custom field is visible only
+through a FieldPermissions record of a permission set of the user or of the user's profile.
 https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_fieldpermissions.htm
 """
 
@@ -18,7 +18,7 @@ OPEN_FIELDS = frozenset({"Sync_Ext__c", "Sync_Key__c"})
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What one user may see of one object, and which of it change."""
+    """The fields of one object that one user may see, and those the user may change."""
 
     visible: dict[str, Field]
     lower: dict[str, Field]
@@ -26,12 +26,12 @@ class Access:
     required: tuple[str, ...]
 
     def find(self, name: str) -> Field | None:
-        """The visible field of this name, whatever its case."""
+        """The visible field of this name, in upper or lower case."""
         return self.visible.get(name) or self.lower.get(name.lower())
 
 
 def access_to(kind: ObjectType, tables: dict[str, Table], user_id: str, denied: dict[tuple[str, str], str]) -> Access:
-    """What the user may see of an object. ``denied`` maps (object, field) to ``hidden`` or ``read_only``."""
+    """The access of a user to an object. ``denied`` maps (object, field) to ``hidden`` or ``read_only``."""
     granted = _granted(kind.name, tables, user_id)
     if kind.name == "Account":  # a person account's X__pc is the contact's X__c
         granted |= {
@@ -53,7 +53,7 @@ def access_to(kind: ObjectType, tables: dict[str, Table], user_id: str, denied: 
 
 
 def everything(kind: ObjectType) -> Access:
-    """What somebody sees whom field-level security does not concern."""
+    """The access of a user without field-level security."""
     required = tuple(name for name, field in kind.fields.items() if field.required)
     return Access(kind.fields, kind.lower, frozenset(kind.fields), required)
 

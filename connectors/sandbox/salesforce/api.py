@@ -1,4 +1,4 @@
-"""One call of the REST API and its answer, whether it came over HTTP or inside a Composite request."""
+"""One call of the REST API, sent over HTTP or inside a Composite request, and its answer."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Call:
             raise malformed(f"Unexpected character in the request body: {problem}") from None
 
     def body(self) -> dict[str, Json]:
-        """The body, which has to be a JSON object. Raises `RequestRejected`."""
+        """The body, which must be a JSON object. Raises `RequestRejected`."""
         given = self.json()
         if not isinstance(given, dict):
             raise malformed("The HTTP entity body is required to be a JSON object")
@@ -67,7 +67,7 @@ class Call:
 
 @dataclass(slots=True)
 class HttpResponse:
-    """``body`` is JSON-able, or text when ``media`` is not JSON; None sends no body."""
+    """``body`` is a JSON value, or text when ``media`` is not JSON; None sends no body."""
 
     body: Json = None
     status: int = 200
@@ -80,7 +80,7 @@ Handler = Callable[..., HttpResponse]
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One path of the API and what its methods do. Groups of the pattern become arguments after the call."""
+    """One path of the API and the handler of each method. Groups of the pattern become arguments after the call."""
 
     pattern: re.Pattern[str]
     methods: Mapping[str, Handler]
@@ -92,7 +92,7 @@ def resource(pattern: str, **methods: Handler) -> Resource:
 
 
 def dispatch(resources: Sequence[Resource], call: Call) -> HttpResponse:
-    """The answer to a call; a refusal becomes Salesforce's error list."""
+    """The answer to a call; a rejection becomes Salesforce's error list."""
     try:
         for one in resources:
             found = one.pattern.match(call.path)
@@ -109,7 +109,7 @@ def dispatch(resources: Sequence[Resource], call: Call) -> HttpResponse:
 
 
 def encode(body: Json, pretty: bool) -> bytes:
-    """JSON as Salesforce sends it: compact unless ``X-PrettyPrint: 1`` asked otherwise."""
+    """JSON as Salesforce sends it: compact, or indented with ``X-PrettyPrint: 1``."""
     if pretty:
         return json.dumps(body, ensure_ascii=False, indent=2).encode("utf-8", "replace")
     return compact_json(body)

@@ -1,4 +1,4 @@
-"""The Salesforce sandbox as a web app: logins, the REST API, the control API and a page to look at."""
+"""The Salesforce sandbox as an ASGI app: logins, the REST API, the control API and the page at ``/``."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def open_org(
     public_key: str | None = None,
     random_seed: int = 1,
 ) -> Org:
-    """A new org holding the records of a seed (`salesforce.seed`). Raises `ControlError`, loading nothing."""
+    """A new org with the records of a seed (`salesforce.seed`). Raises `ControlError` for an invalid seed."""
     sim = Sim(random_seed, kinds=FAULT_KINDS)
     org = Org(sim, Accepted(client_id, client_secret, username, public_key))
     load_seed(org, seed)
@@ -98,7 +98,7 @@ async def _answer(org: Org, exchange: Exchange) -> RawResponse:
 
 
 def _admit(org: Org, exchange: Exchange) -> Call:
-    """Session, quota and version, in this order. Raises `RequestRejected`."""
+    """Check session, quota and version, in this order. Raises `RequestRejected`."""
     kind = exchange.kind()
     if kind == "session_expire":
         org.sessions.clear()

@@ -1,4 +1,4 @@
-"""Bulk API 2.0 ingest: the life of a job, from its creation to its three result files.
+"""Bulk API 2.0 ingest: a job from its creation to its three result files.
 
 https://developer.salesforce.com/docs/atlas.en-us.api_asynch.meta/api_asynch/bulk_api_2_0_ingest.htm
 """
@@ -27,7 +27,7 @@ _TERMINAL = frozenset({"JobComplete", "Failed", "Aborted"})
 
 @dataclass(slots=True)
 class Job:
-    """One ingest job. ``queued_at`` is when UploadComplete was said, in seconds since 1970."""
+    """One ingest job. ``queued_at`` is the time of UploadComplete, in seconds since 1970."""
 
     id: str
     kind: ObjectType
@@ -102,7 +102,7 @@ def change(call: Call, job_id: str) -> HttpResponse:
         job.state, job.queued_at = "UploadComplete", call.org.sim.clock.timestamp()
         job.record_faults = (
             call.record_faults and call.record_faults.on_records()
-        )  # a fault on records met now acts when the rows are applied
+        )  # a fault on records that fires here acts when the rows are applied
     else:
         raise _wrong_state(f"Cannot change the state to {state}", job)
     job.modified = call.org.now()
@@ -122,7 +122,7 @@ def list_jobs(call: Call) -> HttpResponse:
 
 
 def delete(call: Call, job_id: str) -> HttpResponse:
-    """``DELETE /jobs/ingest/{id}``, once it is over."""
+    """``DELETE /jobs/ingest/{id}`` of a finished job."""
     job = _job(call, job_id)
     if job.state not in _TERMINAL:
         raise _wrong_state("Only a finished job can be deleted", job)
@@ -131,7 +131,7 @@ def delete(call: Call, job_id: str) -> HttpResponse:
 
 
 def advance_jobs(org: Org) -> None:
-    """Bring every job to where it is by now."""
+    """Advance every job to the current time."""
     for job in org.jobs.values():
         _advance(org, job)
 
@@ -152,7 +152,7 @@ def failed(call: Call, job_id: str) -> HttpResponse:
 
 
 def unprocessed(call: Call, job_id: str) -> HttpResponse:
-    """``GET /jobs/ingest/{id}/unprocessedrecords``: as uploaded, without columns of Salesforce's own."""
+    """``GET /jobs/ingest/{id}/unprocessedrecords``: as uploaded, without additional columns."""
     loaded = _results(call, job_id)
     return _csv((), loaded, loaded.untouched)
 
@@ -171,12 +171,12 @@ def _job(call: Call, job_id: str) -> Job:
 def _results(call: Call, job_id: str) -> Load:
     job = _job(call, job_id)
     if job.state not in _TERMINAL:
-        raise _wrong_state("Results are available once the job is over", job)
+        raise _wrong_state("Results are available once the job is finished", job)
     return job.loaded or Load(columns=())
 
 
 def _advance(org: Org, job: Job) -> Job:
-    """Bring the job to where it is by now: queued, in progress chunk by chunk, or over."""
+    """Advance the job to the current time: queued, in progress chunk by chunk, or finished."""
     if job.state not in ("UploadComplete", "InProgress"):
         return job
     waited_ms = (org.sim.clock.timestamp() - job.queued_at) * 1000

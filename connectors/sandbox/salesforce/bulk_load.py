@@ -1,6 +1,6 @@
 """Reads the CSV of a Bulk 2.0 job and applies its rows.
 
-A blank cell is ignored, ``#N/A`` clears the field. Results come shuffled, as their order is not promised.
+A blank cell is ignored, ``#N/A`` clears the field. Results are shuffled, because the API does not guarantee an order.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Cells = tuple[str, ...]
 
 @dataclass(slots=True)
 class Load:
-    """What became of the rows: applied (id, created, cells), refused (id, error, cells) and never touched."""
+    """The rows by result: applied (id, created, cells), rejected (id, error, cells) and not processed."""
 
     columns: Cells
     applied: list[tuple[str, bool, Cells]] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Load:
 def load(
     writer: Writer, kind: ObjectType, operation: str, key: str | None, upload: bytes, shape: tuple[str, str]
 ) -> tuple[Load, str | None]:
-    """Apply an upload; what became of it and, when the job failed, why. ``shape`` is line end and delimiter."""
+    """Apply an upload; returns its rows and, when the job failed, the error. ``shape`` is line end and delimiter."""
     org = writer.org
     ending, delimiter = shape
     text = upload.decode("utf-8-sig", "replace")
@@ -69,7 +69,7 @@ def load(
 
 
 def csv_text(own: Sequence[str], columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A result file: Salesforce's own headers quoted, the uploaded ones as they were, every cell quoted."""
+    """A result file: Salesforce's headers quoted, the uploaded headers unchanged, every cell quoted."""
     head = ",".join([*(f'"{name}"' for name in own), *columns])
     lines = [",".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in rows]
     return "\n".join([head, *lines]) + "\n"
@@ -113,7 +113,7 @@ def _write(
 
 
 def _nested(given: Mapping[str, Any]) -> dict[str, Any]:
-    """``Account.Sync_Ext__c`` as a parent named by its external id."""
+    """Turn a column ``Account.Sync_Ext__c`` into a reference to the parent by its external id."""
     values: dict[str, Any] = {}
     for name, value in given.items():
         parent, dot, rest = name.partition(".")

@@ -1,4 +1,4 @@
-"""Bulk API 2.0 query jobs: a SOQL query whose result is fetched as CSV, part by part.
+"""Bulk API 2.0 query jobs: a client fetches the result of a SOQL query as CSV, in parts.
 
 https://developer.salesforce.com/docs/atlas.en-us.api_asynch.meta/api_asynch/queries.htm
 """
@@ -26,7 +26,7 @@ _TERMINAL = frozenset({"JobComplete", "Aborted"})
 
 @dataclass(slots=True)
 class QueryJob:
-    """One query job. ``made_at`` in seconds since 1970; ``found`` once it is complete."""
+    """One query job. ``made_at`` in seconds since 1970; ``found`` is set when it is complete."""
 
     id: str
     query: Query
@@ -94,7 +94,7 @@ def change(call: Call, job_id: str) -> HttpResponse:
 
 
 def delete(call: Call, job_id: str) -> HttpResponse:
-    """``DELETE /jobs/query/{id}``, once it is over."""
+    """``DELETE /jobs/query/{id}`` of a finished job."""
     job = _job(call, job_id)
     if job.state not in _TERMINAL:
         raise RequestRejected("INVALIDJOBSTATE", f"Only a finished job can be deleted; the job is {job.state}", None)
@@ -103,7 +103,7 @@ def delete(call: Call, job_id: str) -> HttpResponse:
 
 
 def results(call: Call, job_id: str) -> HttpResponse:
-    """``GET /jobs/query/{id}/results?maxRecords=&locator=``: every cell quoted, no value as an empty one."""
+    """``GET /jobs/query/{id}/results?maxRecords=&locator=``: every cell quoted; a missing value is an empty cell."""
     job = _job(call, job_id)
     if job.found is None:
         raise RequestRejected(

@@ -1,4 +1,4 @@
-"""The org's schema as it stands now: standard objects, custom fields, and when it last changed."""
+"""The org's current schema: standard objects, custom fields, and the time of the last change."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ACTIVITIES = ("Task", "Event")
 
 
 class Catalogue:
-    """Objects by name. ``version`` grows with every change of schema or permission."""
+    """Objects by name. ``version`` increases with every change of schema or permission."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -30,40 +30,40 @@ class Catalogue:
         self.touch()
 
     def copy(self) -> dict[str, ObjectType]:
-        """The schema as it is now, for `replace` later."""
+        """A copy of the current schema, for `replace`."""
         return {name: one.copy() for name, one in self.types.items()}
 
     def touch(self) -> None:
-        """Note that schema or permissions changed, so that describes are sent anew."""
+        """Record a change of schema or permissions, which makes cached describes stale."""
         self.version += 1
         now = self._clock.now().replace(microsecond=0)
-        # HTTP dates have whole seconds: two changes within one second still get two dates.
+        # HTTP dates have whole seconds; this gives two changes within one second two dates.
         self.changed = max(now, self.changed + timedelta(seconds=1))
 
     def find(self, name: str, tooling: bool = False) -> ObjectType | None:
-        """The object of this name, whatever its case, in the data API or the Tooling API."""
+        """The object of this name, in upper or lower case, in the data API or the Tooling API."""
         exact = self._names.get(name.lower())
         return self.types[exact] if exact and self.types[exact].tooling is tooling else None
 
     def of_id(self, record_id: str) -> ObjectType | None:
-        """The object whose key prefix this id has."""
+        """The object with the key prefix of this id."""
         name = self._prefixes.get(record_id[:3])
         return self.types[name] if name else None
 
     def remove(self, object: str, name: str) -> None:
-        """Take a field away."""
+        """Remove a field."""
         for owner, shown in self.owners(object, name):
             self.types[owner].drop(shown)
         self.touch()
 
     def owners(self, object: str, name: str) -> list[tuple[str, str]]:
-        """Where a custom field is found, and under which name: of Activity on Task and Event, of Contact on persons."""
+        """(object, name) of a custom field wherever it appears: Activity on Task and Event, Contact on persons."""
         if object == "Contact" and person_fields.are_on(self.types):
             return [(object, name), ("Account", person_fields.account_field(name))]
         return [(owner, name) for owner in (ACTIVITIES if object == "Activity" else (object,))]
 
     def put(self, object: str, field: Field) -> list[ObjectType]:
-        """Add or replace a field; one of Activity appears on Task and Event. The objects that have it now."""
+        """Add or replace a field; one of Activity appears on Task and Event. Returns the objects that have it."""
         names = ACTIVITIES if object == "Activity" else (object,)
         changed = [self.types[name] for name in names]
         for one in changed:

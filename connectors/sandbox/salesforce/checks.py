@@ -1,6 +1,6 @@
-"""The checks a record passes once its values are known (`salesforce.validation`), in the order Salesforce makes them.
+"""The checks of a whole record after those of its values (`salesforce.validation`), in Salesforce's order.
 
-Owner and conversion, uniqueness, duplicate rules; validation rules follow in `salesforce.rules`.
+Owner and conversion, uniqueness, duplicate rules; validation rules follow in `salesforce.automation`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from connectors.sandbox.salesforce.schema import ObjectType
 from connectors.sandbox.salesforce.table import Record, Table, fold
 
 CHECKED_WHOLE = frozenset({"Task", "Event", "Lead"})
-"""Objects whose every save needs `check_saved`; of others only one that sets the owner does."""
+"""Objects that need `check_saved` on every save; others need it only when the owner is set."""
 
 
 def check_saved(org: Org, kind: ObjectType, record: Record, before: Record | None) -> None:
-    """The checks that need the whole record: its owner, a converted lead, what a task may refer to."""
+    """Check the owner, a converted lead, and the references of a task. Raises `RequestRejected`."""
     owner_id = record.get("OwnerId")
     if owner_id and (before is None or before.get("OwnerId") != owner_id):
         owner = org.record(owner_id)
@@ -37,7 +37,7 @@ def check_saved(org: Org, kind: ObjectType, record: Record, before: Record | Non
 
 
 def check_unique(table: Table, record: Record, before: Record | None) -> None:
-    """No other living record has the value of a unique field."""
+    """Check that no other record has the value of a unique field. Raises `RequestRejected`."""
     for field in table.type.unique:
         if record.get(field.name) is None:
             continue
@@ -50,7 +50,7 @@ def check_unique(table: Table, record: Record, before: Record | None) -> None:
 
 
 def check_duplicate_rules(org: Org, table: Table, record: Record) -> None:
-    """No configured duplicate rule finds a record with the same values."""
+    """Check that no duplicate rule finds a record with the same values. Raises `RequestRejected`."""
     for rule in org.options.duplicate_rules:
         if rule["object"] != table.type.name:
             continue
@@ -94,7 +94,7 @@ def _duplicates(object: str, rule: str, found: list[str]) -> RequestRejected:
             }
         ],
     }
-    # The misspelling is Salesforce's own; clients read it.
+    # Salesforce misspells this key, and clients read it.
     return RequestRejected("DUPLICATES_DETECTED", "Use one of these records?", None, more={"duplicateResut": result})
 
 

@@ -24,7 +24,7 @@ _MOST_CHUNKS = 10
 _MOST_RETRIEVED = 2000
 Result = dict[str, Any]
 Apply = Callable[[Writer, Any, int], Result]
-"""Writes one record, with its place in the call."""
+"""Writes one record, given its position in the call."""
 
 
 def create(call: Call) -> HttpResponse:
@@ -77,7 +77,7 @@ def upsert(call: Call, object: str, key: str) -> HttpResponse:
 
 
 def retrieve(call: Call, object: str) -> HttpResponse:
-    """``GET /composite/sobjects/T?ids=&fields=`` or POST of both: the records in order, null for one there is not."""
+    """``GET /composite/sobjects/T?ids=&fields=`` or POST of both: the records in order, null for a missing one."""
     kind = call.kind(object)
     given = call.body() if call.method == "POST" else {name: call.query.get(name, "") for name in ("ids", "fields")}
     wanted, names = (_listed(given.get(part)) for part in ("ids", "fields"))
@@ -156,7 +156,7 @@ def _success(record_id: str) -> Result:
 
 
 def _records(call: Call) -> tuple[list[Result], bool, list[ObjectType | None]]:
-    """The records, whether they belong together, and the object of each, None for one there is not."""
+    """The records, ``allOrNone``, and the object of each record (None when it does not exist)."""
     body = call.body()
     records = body.get("records")
     if not isinstance(records, list) or not all(isinstance(one, dict) for one in records):
@@ -177,7 +177,7 @@ def _records(call: Call) -> tuple[list[Result], bool, list[ObjectType | None]]:
 
 
 def _repeated(keys: Sequence[Any]) -> set[Any]:
-    """The keys that are there more than once."""
+    """The keys that occur more than once."""
     if len(set(keys)) == len(keys):
         return set()
     return {key for key, times in Counter(keys).items() if times > 1 and key is not None}

@@ -1,6 +1,6 @@
-"""``/query?columns=true``: the columns of a query instead of its records, as command-line tools ask for them.
+"""``/query?columns=true``: the columns of a query instead of its records, as command-line tools request it.
 
-The answer's keys are those the tools read; Salesforce does not document them.
+The keys are those that the tools read; Salesforce does not document them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from connectors.sandbox.salesforce.soql_run import Column, Found
 
 
 def column_metadata(found: Found) -> dict[str, Any]:
-    """What the query selects; a parent is one column with those of its fields that are selected."""
+    """The selected columns; a parent is one column with its selected fields."""
     return {
         "columnMetadata": _described([(column.parents, column.field) for column in found.columns]),
         "entityName": found.kind.name,

@@ -1,4 +1,4 @@
-"""``POST /composite``: up to 25 requests in one call, each may use the answers before it.
+"""``POST /composite``: up to 25 requests in one call; each may refer to earlier answers.
 
 https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_composite.htm
 """
@@ -30,7 +30,7 @@ Json = Any
 
 
 def composite(resources: Sequence[Resource]) -> Handler:
-    """The handler, answering its parts from these resources."""
+    """The handler; these resources answer its parts."""
 
     def handle(call: Call) -> HttpResponse:
         body = call.body()
@@ -101,7 +101,7 @@ def _answer(
 
 
 def _filled(value: Json, answers: Mapping[str, HttpResponse]) -> Json:
-    """A value with every ``@{reference.path}`` replaced by what that answer holds."""
+    """A value with every ``@{reference.path}`` replaced by the value in that answer."""
     if isinstance(value, dict):
         return {key: _filled(one, answers) for key, one in value.items()}
     if isinstance(value, list):

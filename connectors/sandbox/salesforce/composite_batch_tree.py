@@ -1,4 +1,4 @@
-"""The composite resources that are no transaction of calls: ``/composite/batch`` and ``/composite/tree/T``.
+"""The composite resources ``/composite/batch`` and ``/composite/tree/T``.
 
 https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_batch.htm
 https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_sobject_tree.htm
@@ -25,7 +25,7 @@ Json = Any
 
 
 def batch(resources: Sequence[Resource]) -> Handler:
-    """``POST /composite/batch``: each request stands alone and counts as a call of its own."""
+    """``POST /composite/batch``: each request is independent and counts as one call."""
 
     def handle(call: Call) -> HttpResponse:
         body = call.body()
@@ -79,7 +79,7 @@ def tree(call: Call, object: str) -> HttpResponse:
 
 
 class _Node(NamedTuple):
-    """``parent`` is the field that refers to it and its reference id."""
+    """``parent`` is the field that refers to the parent, and the reference id of the parent."""
 
     kind: ObjectType
     reference: str

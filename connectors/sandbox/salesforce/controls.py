@@ -17,7 +17,7 @@ class OrgControls:
         self._org = org
 
     def state(self, object: str | None) -> JsonObject:
-        """Records as stored, deleted ones included; empty fields are left out."""
+        """Records as stored, deleted ones included; without empty fields."""
         if object is not None and object not in self._org.tables:
             raise ControlError(f"there is no object {object}")
         advance_jobs(self._org)
@@ -35,18 +35,18 @@ class OrgControls:
         }
 
     def mutate(self, action: JsonObject) -> JsonObject:
-        """Do what a human did (`salesforce.ui_actions`)."""
+        """Carry out an action of a user in the org's pages (`salesforce.ui_actions`)."""
         return perform(self._org, action)
 
     def load(self, seed: JsonObject) -> None:
-        """Add a seed; a reset takes it away again."""
+        """Add a seed; a reset removes it again."""
         load_seed(self._org, seed)
 
     def restore(self) -> None:
-        """Everything as when the sandbox was started."""
+        """Restore the state of the start."""
         self._org.restore()
 
     def configure(self, options: JsonObject) -> JsonObject:
-        """Change options; a reset brings the seed's back."""
+        """Change options; a reset restores those of the seed."""
         self._org.set_options(options)
         return self._org.options.to_json()

@@ -1,4 +1,4 @@
-"""Objects of the org's own, such as ``Subscription__c``: made by a seed, since no API of the sandbox makes them.
+"""Custom objects such as ``Subscription__c``; only a seed creates them, no API of the sandbox does.
 
 ::
 
@@ -43,7 +43,7 @@ def add_custom_object(org: Org, given: Mapping[str, Any]) -> ObjectType:
 
 
 def custom_objects(org: Org) -> list[dict[str, str]]:
-    """The custom objects of an org, in the order and the form `add_custom_object` takes them."""
+    """The custom objects of an org, in order, in the form of `add_custom_object`."""
     return [
         {"FullName": one.name, "label": one.label, "pluralLabel": one.plural}
         for one in org.catalogue.types.values()

@@ -1,4 +1,4 @@
-"""What Salesforce works out itself when a record is saved: status flags, names, parents of activities."""
+"""The fields that Salesforce derives when a record is saved: status flags, names, parents of activities."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from connectors.sandbox.salesforce.table import Journal, Record
 
 
 def derived(org: Org, object: str, record: Record, before: Record | None) -> Record:
-    """The fields of ``record`` that follow from its others."""
+    """The derived fields of ``record``."""
     derive = _DERIVE.get(object)
     return derive(org, record, before) if derive else {}
 
 
 def touch_parents(org: Org, object: str, records: Iterable[Record | None], journal: Journal) -> None:
-    """After a task was saved or deleted: its account's ``LastActivityDate``."""
+    """Update ``LastActivityDate`` of the account of a saved or deleted task."""
     if object != "Task":
         return
     accounts = {record["AccountId"] for record in records if record and record.get("AccountId")}

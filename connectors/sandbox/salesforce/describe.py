@@ -1,6 +1,6 @@
-"""What the org says about its objects: the global list and the describe of one object.
+"""The descriptions of objects: the global list and the describe of one object.
 
-Keys and defaults follow answers recorded from real orgs.
+Keys and defaults are those of answers recorded from real orgs.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def basic_information(call: Call, object: str) -> HttpResponse:
 
 
 def describe(call: Call, object: str) -> HttpResponse:
-    """``GET /sobjects/T/describe``: only fields the caller may see."""
+    """``GET /sobjects/T/describe``: only fields visible to the caller."""
     kind = call.kind(object)
     access = call.org.access(kind)
     fields = [_field(field, field.name in access.editable) for field in access.visible.values()]
@@ -49,7 +49,7 @@ def describe(call: Call, object: str) -> HttpResponse:
 
 
 def _children(call: Call, kind: ObjectType) -> list[dict[str, Any]]:
-    """Every field that refers to this object; relationships to people are not named."""
+    """Every field that refers to this object; relationships to users have no name."""
     return [
         {
             "cascadeDelete": child.name in ("Contact", "Opportunity", "Task", "Event") and kind.name == "Account",
@@ -69,7 +69,7 @@ def _children(call: Call, kind: ObjectType) -> list[dict[str, Any]]:
 
 
 def _master_record_type(base: str, kind: ObjectType) -> dict[str, Any]:
-    """The record type of an object that has none of its own."""
+    """The record type of an object without record types."""
     return {
         "active": True,
         "available": True,

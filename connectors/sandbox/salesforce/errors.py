@@ -1,6 +1,6 @@
-"""A request or a record Salesforce refuses, with its code and its words.
+"""Salesforce's rejections of requests and records.
 
-Inside a list of results the code is called ``statusCode``; in the error list of a whole request ``errorCode``.
+The code is called ``statusCode`` in a list of results and ``errorCode`` in the error list of a whole request.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any
 
 @dataclass(slots=True)
 class RequestRejected(Exception):
-    """``status`` is the HTTP status when the refusal is the whole answer. ``fields`` None leaves the key out.
+    """A rejection with Salesforce's code and message. ``fields`` None leaves the key out.
 
-    ``rank`` orders the checks of one record: of several refusals the lowest rank is reported. ``record_id``
-    is the id a per-record result still carries; ``more`` are further keys of a whole request's error.
+    ``status`` is the HTTP status when the rejection is the whole answer. ``rank`` orders the checks of one record:
+    the lowest rank is reported. ``more`` are further keys of a whole request's error.
     """
 
     code: str
@@ -22,7 +22,6 @@ class RequestRejected(Exception):
     fields: tuple[str, ...] | None = ()
     status: int = 400
     rank: int = 0
-    record_id: str | None = None
     more: dict[str, Any] | None = None
 
     def to_request_error(self) -> dict[str, Any]:
@@ -39,17 +38,17 @@ class RequestRejected(Exception):
 
 
 def not_found(message: str = "The requested resource does not exist") -> RequestRejected:
-    """The whole request is about something that is not there."""
+    """404 for a whole request."""
     return RequestRejected("NOT_FOUND", message, None, 404)
 
 
 def malformed(message: str) -> RequestRejected:
-    """The body is not what this resource takes."""
+    """400 for an invalid body."""
     return RequestRejected("JSON_PARSER_ERROR", message, None, 400)
 
 
 def rejected_at(text: str, at: int, code: str, message: str) -> RequestRejected:
-    """A refusal that shows where in the query it is, the way Salesforce does."""
+    """A rejection that shows its position in the query as Salesforce does."""
     line_start = text.rfind("\n", 0, at) + 1
     start = max(line_start, at - 32)
     line_end = text.find("\n", at)

@@ -1,4 +1,4 @@
-"""Faults that only Salesforce has, acting on single records of a write."""
+"""Faults that only Salesforce has, and their effect on single records of a write."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _NO_FAULT = Fault(0, "none", {})
 
 
 class RecordFaults:
-    """What an armed fault, or another request's locks, do to the records of one request.
+    """The effect of a fault, or of another request's locks, on the records of one request.
 
     | kind | args | effect |
     |---|---|---|
     | ``lock`` | ids or percent (100) | these records answer UNABLE_TO_LOCK_ROW |
     | ``wrap_lock_in_trigger`` | the same | the same, wrapped as a trigger's CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY |
-    | ``record_error`` | index, indexes or percent; code, message, fields | these records are refused so |
+    | ``record_error`` | index, indexes or percent; code, message, fields | these records are rejected with this error |
     | ``partial_then_drop`` | k | the first k records are applied, then the connection closes |
-    | ``dup_race`` | | another client has just made a record with the same unique values as the first create |
+    | ``dup_race`` | | another client creates a record with the same unique values just before the first create |
     """
 
     def __init__(self, fault: Fault | None, exchange: Exchange, busy: frozenset[str]) -> None:
@@ -35,11 +35,11 @@ class RecordFaults:
         self._raced = False
 
     def on_records(self) -> RecordFaults | None:
-        """The same for a job that applies records later, when there is no connection to cut."""
+        """The faults for a job that applies its records later, without a connection to close."""
         return self if self._fault.kind in _RECORD_KINDS - {"partial_then_drop"} else None
 
     def next_record(self) -> None:
-        """Another record of the request begins. Raises `core.exchange.ConnectionDropped` or `RequestRejected`."""
+        """Start the next record of the request. Raises `core.exchange.ConnectionDropped` or `RequestRejected`."""
         self._index += 1
         args = self._fault.args
         if self._fault.kind == "partial_then_drop" and self._index >= int(args.get("k", 1)):
@@ -51,7 +51,7 @@ class RecordFaults:
             )
 
     def before_save(self, record: Record) -> None:
-        """A record is about to be saved, which locks it and its parent. Raises `RequestRejected`."""
+        """Lock a record and its parent before it is saved. Raises `RequestRejected`."""
         record_id = record["Id"]
         held = (record_id, record.get("WhatId"), record.get("AccountId"))
         if self._busy.isdisjoint(held) and not self._is_locked(record_id):
@@ -89,7 +89,7 @@ class RecordFaults:
 
 
 def record_faults_of(exchange: Exchange, busy: frozenset[str]) -> RecordFaults | None:
-    """What disturbs this request's records: a fault, or ids (``busy``) that another request holds."""
+    """The faults for the records of this request: an armed one, or ids (``busy``) that another request locks."""
     fault = exchange.fault
     if fault is not None and fault.kind not in _RECORD_KINDS:
         fault = None

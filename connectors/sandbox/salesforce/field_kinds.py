@@ -1,4 +1,4 @@
-"""Short words for the fields of standard objects, so that `objects` reads like a list."""
+"""Functions that build the fields of the standard objects (`salesforce.objects`)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def checkbox(name: str, **more: Any) -> Field:
 
 
 def number(name: str, precision: int = 18, scale: int = 0, **more: Any) -> Field:
-    """A number; digits altogether and after the point."""
+    """A number with its total digits and the digits after the point."""
     return field(name, more.pop("type", "double"), precision=precision, scale=scale, **more)
 
 
@@ -57,17 +57,17 @@ def whole(name: str, **more: Any) -> Field:
 
 
 def date(name: str, **more: Any) -> Field:
-    """A day."""
+    """A date."""
     return field(name, "date", **more)
 
 
 def datetime(name: str, **more: Any) -> Field:
-    """A moment."""
+    """A date with time."""
     return field(name, "datetime", **more)
 
 
 def ref(name: str, *targets: str, relationship: str | None = None, **more: Any) -> Field:
-    """A reference to one of some objects."""
+    """A reference to a record of one of the ``targets``."""
     known = relationship or (name[:-2] if name.endswith("Id") else None)
     return field(name, "reference", length=18, reference_to=targets, relationship=known, **more)
 
@@ -84,7 +84,7 @@ def address(prefix: str) -> list[Field]:
 
 
 def system(label: str) -> list[Field]:
-    """What every object has."""
+    """The system fields of every object."""
     read_only: dict[str, Any] = {**SYSTEM, "nillable": False, "defaulted": True}
     return [
         field("Id", "id", label=f"{label} ID", length=18, id_lookup=True, **read_only),
@@ -98,10 +98,10 @@ def system(label: str) -> list[Field]:
 
 
 def owner(*targets: str) -> Field:
-    """Who owns the record."""
+    """The owner of the record."""
     return ref("OwnerId", *(targets or ("User",)), label="Owner ID", nillable=False, defaulted=True)
 
 
 def key(name: str) -> Field:
-    """An external id that is unique."""
+    """A unique external id."""
     return text(name, 80, external_id=True, unique=True, id_lookup=True, custom=True)

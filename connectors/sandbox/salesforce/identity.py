@@ -1,4 +1,4 @@
-"""Who a token belongs to, as ``/services/oauth2/userinfo`` and the identity URL of a login say it."""
+"""The user of a token in ``/services/oauth2/userinfo`` and at the identity URL of a login."""
 
 from __future__ import annotations
 

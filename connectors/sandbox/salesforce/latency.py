@@ -1,7 +1,7 @@
-"""Simulated durations and the row locks a write holds meanwhile.
+"""Simulated durations of calls, and the row locks of a write during that time.
 
-The base durations are assumed, not measured; all are multiplied by the option ``time_scale`` (0: no waiting,
-and so no locks either).
+The base durations are assumed, not measured; all are multiplied by the option ``time_scale`` (0: no waiting
+and no locks).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MENTIONED = re.compile(rb'"(?:[Ii]d|WhatId|WhoId|AccountId)"\s*:\s*"([A-Za-z0-9
 
 @contextlib.asynccontextmanager
 async def simulated_duration(org: Org, call: Call) -> AsyncIterator[frozenset[str]]:
-    """Take the time of a call, holding what it writes; yields the ids somebody else would not let go of."""
+    """Wait for the duration of a call with its records locked; yields the ids that another call still locks."""
     scale = org.options.time_scale
     if scale <= 0:
         yield frozenset()

@@ -8,7 +8,7 @@ _BULK_BATCHES = 15_000
 
 
 def read(call: Call) -> HttpResponse:
-    """``GET /limits``: what is left of today's quotas."""
+    """``GET /limits``: the remaining quotas of today."""
     most = call.org.options.daily_api_requests
     batches = call.org.sim.counters["bulk_batches"]
     return HttpResponse(
@@ -32,5 +32,5 @@ def index(call: Call) -> HttpResponse:
 
 
 def recent(_call: Call) -> HttpResponse:
-    """``GET /recent``: what the user looked at in the browser, which an integration user never did."""
+    """``GET /recent``: the records viewed in the browser; none for an integration user."""
     return HttpResponse([])

@@ -1,4 +1,4 @@
-"""Logins: client credentials, JWT bearer, and who a token belongs to.
+"""Logins by client credentials, JWT bearer or password, and the user of a token.
 
 https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_jwt_flow.htm
 """
@@ -53,14 +53,14 @@ class OAuth:
         return JSONResponse(self._session(_base(request)), headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
 
     async def userinfo(self, request: Request) -> Response:
-        """``GET /services/oauth2/userinfo``: who the bearer is."""
+        """``GET /services/oauth2/userinfo``: the user of the token."""
         session = session_of(self._org, request.headers.get("authorization", ""))
         if session is None:
             return PlainTextResponse("Bad_OAuth_Token", 403)
         return JSONResponse(userinfo(self._org, session.user_id, _base(request)))
 
     async def identity(self, request: Request) -> Response:
-        """``GET /id/{organization}/{user}``: the URL a login calls ``id``."""
+        """``GET /id/{organization}/{user}``: the URL in ``id`` of a login."""
         header = request.headers.get("authorization", "") or f"Bearer {request.query_params.get('oauth_token', '')}"
         session = session_of(self._org, header)
         if session is None:
@@ -71,7 +71,7 @@ class OAuth:
         return JSONResponse(identity(self._org, session.user_id, _base(request)))
 
     async def soap(self, request: Request) -> Response:
-        """``POST /services/Soap/...``: ``login()`` as a new org answers it, which is never with a session."""
+        """``POST /services/Soap/...``: ``login()``, which a new org always rejects."""
         exchange_of(request).secret = True
         words = "SOAP API login() is disabled by default in this org."
         fault = SOAP_FAULT.format(code="INVALID_OPERATION", words=words)
@@ -98,7 +98,7 @@ class OAuth:
                 raise _LoginRejected("invalid_grant", words)
             self._check_secret(form, request.headers.get("authorization", ""))
             self._check_password(form)
-        elif grant == "refresh_token":  # none of these flows hands one out
+        elif grant == "refresh_token":  # none of these flows issues one
             raise _LoginRejected("invalid_grant", "expired access/refresh token")
         else:
             raise _LoginRejected("unsupported_grant_type", "grant type not supported")
@@ -179,7 +179,7 @@ class OAuth:
 
 
 def session_of(org: Org, header: str) -> Session | None:
-    """The live session of an Authorization header; being used keeps it alive."""
+    """The live session of an Authorization header; each use extends it."""
     scheme, _, token = header.partition(" ")
     session = org.sessions.get(token.strip()) if scheme.lower() in ("bearer", "oauth") else None
     now = org.sim.clock.timestamp()

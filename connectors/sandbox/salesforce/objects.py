@@ -1,6 +1,6 @@
-"""The standard objects of a new org, as far as the sandbox has them.
+"""The standard objects of a new org, as far as the sandbox models them.
 
-Names, types, lengths and flags are those of the public object reference; the wording is ours.
+Names, types, lengths and flags are those of the public object reference; the wording is not.
 https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/
 """
 
@@ -44,7 +44,7 @@ def _object(name: str, prefix: str, fields: list[Field], plural: str | None = No
 
 
 def standard_objects() -> dict[str, ObjectType]:
-    """Every object of a new org by name; each call makes fresh ones."""
+    """Every object of a new org by name; each call creates new ones."""
     every = [*_people_and_companies(), *_activities(), *_administration()]
     return {one.name: one for one in every}
 

@@ -1,4 +1,4 @@
-"""What can be set about an org, at the start or later over ``POST /__sim/config``."""
+"""The options of an org, set by a seed or over ``POST /__sim/config``."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from connectors.sandbox.core.control import ControlError
 class Options:
     """Durations in seconds unless the name says ms; every simulated delay is multiplied by ``time_scale``.
 
-    ``fls_granted``: whether a field made through the Tooling API is visible at once; in a real org it is
+    ``fls_granted``: whether a field created through the Tooling API is visible at once; in a real org it is
     not, until a permission set grants it. ``duplicate_rules``: ``{"object", "fields", "name"}``;
     ``validation_rules``: ``{"object", "when": SOQL condition, "message", "field"}``; ``flows``: ``{"object",
-    "field", "value"}`` is set by the org on every save. ``page_size`` caps query pages.
+    "field", "value"}``: the org sets it on every save. ``page_size`` caps query pages.
     ``password`` opens the username-password flow, which is blocked without one. ``person_accounts`` turns
-    them on, for good (`salesforce.person_accounts`).
+    them on permanently (`salesforce.person_accounts`).
     """
 
     daily_api_requests: int = 115_000

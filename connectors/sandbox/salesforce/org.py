@@ -1,4 +1,4 @@
-"""The org: schema, records, people, sessions and settings. Everything a request may read or change."""
+"""The org: schema, records, people, sessions and settings. The state that requests read and change."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class _Snapshot:
 
 
 class Org:
-    """One Salesforce org in memory; used from one thread, like the event loop it lives in."""
+    """One Salesforce org in memory; used only from the thread of its event loop."""
 
     def __init__(self, sim: Sim, accepted: Accepted) -> None:
         self.sim = sim
@@ -57,7 +57,7 @@ class Org:
         self.query_jobs: dict[str, Any] = {}
         self.locked: set[str] = set()
         self.unlocked = asyncio.Condition()
-        self.rolled_back = False  # set by every `roll_back`, for whoever keeps track of changes
+        self.rolled_back = False  # set by every `roll_back`, for the change tracker
         self._usage: Counter[int] = Counter()
         self._numbers: Counter[str] = Counter()
         self._compiled: dict[Hashable, Any] = {}
@@ -69,19 +69,19 @@ class Org:
     # ---------------------------------------------------------------- records
 
     def new_id(self, prefix: str) -> str:
-        """An id nobody has."""
+        """An unused id."""
         while True:
             self._numbers[prefix] += 1
             made = ids.make_id(prefix, self._numbers[prefix])
-            if self.record(made) is None:  # a seed may have chosen ids of its own
+            if self.record(made) is None:  # a seed may have chosen its own ids
                 return made
 
     def numbers(self) -> dict[str, int]:
-        """How many ids of each key prefix were given out."""
+        """The number of ids issued per key prefix."""
         return dict(self._numbers)
 
     def skip_ids(self, numbers: Mapping[str, int]) -> None:
-        """Never give out the first so many ids of these key prefixes."""
+        """Never issue the first ``number`` ids of these key prefixes."""
         for prefix, number in numbers.items():
             self._numbers[prefix] = max(self._numbers[prefix], int(number))
 
@@ -91,25 +91,25 @@ class Org:
         return self.tables[kind.name].records.get(record_id or "") if kind else None
 
     def now(self) -> str:
-        """The current moment as records store it."""
+        """The current time in the form of records."""
         return stamp(self.sim.clock.now())
 
     # ---------------------------------------------------------------- schema and permissions
 
     def add_object(self, kind: ObjectType) -> None:
-        """Add an object nobody had so far."""
+        """Add a new object."""
         self.catalogue.replace({**self.catalogue.types, kind.name: kind})
         self.tables[kind.name] = Table(kind)
 
     def add_field(self, object: str, field: Field) -> list[str]:
-        """Add a custom field, unseen until it is granted. The objects that have it now."""
+        """Add a custom field, invisible until it is granted; returns the objects that have it."""
         changed = self.catalogue.put(object, field)
         for kind in changed:
             self.tables[kind.name].index(field)
         return [kind.name for kind in changed]
 
     def drop_field(self, object: str, name: str) -> None:
-        """Take a custom field and its values away."""
+        """Remove a custom field and its values."""
         owners = self.catalogue.owners(object, name)
         self.catalogue.remove(object, name)
         for owner, shown in owners:
@@ -119,7 +119,7 @@ class Org:
                 self.tables[owner].put(record_id, {key: value for key, value in record.items() if key != shown})
 
     def set_options(self, given: Mapping[str, Any]) -> None:
-        """Change options. Raises `ControlError`, changing none."""
+        """Change options. Raises `ControlError`; then none is changed."""
         chosen = self.options.changed(dict(given))
         if chosen.person_accounts and not person_fields.are_on(self.catalogue.types):
             for owner, field in person_fields.turn_on(self.catalogue.types):
@@ -132,11 +132,11 @@ class Org:
         self.options = chosen
 
     def access(self, kind: ObjectType) -> Access:
-        """What the integration user may see and change of an object."""
+        """The access of the integration user to an object."""
         return self.compiled(kind.name, lambda: access_to(kind, self.tables, self.staff.integration, self.denied))
 
     def compiled(self, key: Hashable, build: Callable[[], T]) -> T:
-        """What ``build`` makes of the current schema and permissions, kept until either changes."""
+        """The result of ``build`` for the current schema and permissions, cached until either changes."""
         if self._compiled_version != self.catalogue.version:
             self._compiled.clear()
             self._compiled_version = self.catalogue.version
@@ -163,17 +163,17 @@ class Org:
         return {str(hour): calls for hour, calls in self._usage.items()}
 
     def resume_usage(self, usage: Mapping[str, int]) -> None:
-        """Go on counting calls from there."""
+        """Continue with the counts of `usage`."""
         self._usage = Counter({int(hour): calls for hour, calls in usage.items()})
 
     # ---------------------------------------------------------------- back to the start
 
     def remember_start(self) -> None:
-        """Remember everything as it is now, for `restore`."""
+        """Make the current state the one that `restore` returns to."""
         self._snapshot = self.snapshot()
 
     def restore(self) -> None:
-        """Everything as it was at the last `keep`; nobody is logged in any more."""
+        """Return to the state of the last `remember_start`; all sessions end."""
         if self._snapshot is not None:
             self.roll_back(self._snapshot)
         self.sessions.clear()
@@ -185,7 +185,7 @@ class Org:
         self._usage.clear()
 
     def snapshot(self) -> _Snapshot:
-        """All that `roll_back` needs. Cheap: stored records never change in place."""
+        """The state for `roll_back`. Cheap, because stored records never change in place."""
         return _Snapshot(
             types=self.catalogue.copy(),
             records={name: dict(table.records) for name, table in self.tables.items()},
@@ -209,7 +209,7 @@ class Org:
 
 @dataclass(slots=True)
 class Session:
-    """A login: who it is and when it was last used, in seconds since 1970."""
+    """A login: its user and its last use, in seconds since 1970."""
 
     user_id: str
     used: float
@@ -217,7 +217,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """Ids of what every org starts with: the organization, its admin (the human) and the integration user."""
+    """The ids in every new org: the organization, its admin and the integration user."""
 
     organization: str
     admin: str

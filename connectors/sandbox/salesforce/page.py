@@ -1,4 +1,4 @@
-"""The org as a person would see it: accounts with their custom fields, and the task list."""
+"""The page at ``/``: accounts with their custom fields, and tasks, as a user sees them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MOST_ROWS = 500
 
 
 def render_page(org: Org) -> str:
-    """The whole page as HTML; everything that comes from a record is escaped."""
+    """The whole page as HTML; every value of a record is escaped."""
     accounts = sorted(org.tables["Account"].living(), key=lambda one: str(one.get("Name", "")).lower())
     tasks = sorted(
         org.tables["Task"].living(), key=lambda one: (bool(one.get("IsClosed")), one.get("ActivityDate") or "9999")
@@ -56,7 +56,7 @@ def _accounts(org: Org, accounts: Sequence[Record]) -> str:
 
 
 def _worth_showing(field: Field, accounts: Iterable[Record]) -> bool:
-    """Ours, and the sandbox's own key only where somebody uses it."""
+    """Whether to show a custom field; the sandbox's own key only if an account has one."""
     return field.custom and (not field.name.startswith("Sync_Ext__") or any(one.get(field.name) for one in accounts))
 
 
@@ -86,7 +86,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _cell(field: Field, value: Any) -> str:
-    """A value the way the CRM's own pages show a field of this type."""
+    """A value as Salesforce's pages show it."""
     if value is None:
         return "<td></td>"
     if field.type == "boolean":

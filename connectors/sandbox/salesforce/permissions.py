@@ -1,4 +1,4 @@
-"""What Salesforce checks about permission records, which decide what the integration user sees."""
+"""The checks of permission records, which decide what the integration user sees."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NATURAL_KEYS = {
 
 
 def check_permission(org: Org, kind: ObjectType, record: Record) -> None:
-    """Refuse what would not be a permission: an unknown field, an edit without a read, the same grant twice."""
+    """Reject an invalid permission: an unknown field, edit without read, the same grant twice."""
     if kind.name == "FieldPermissions":
         _check_field(org, record)
     if kind.name == "PermissionSet":

@@ -1,7 +1,7 @@
-"""What changed in an org since it was last asked, in rows for `core.persistence`, and an org made of such rows.
+"""The changes of an org as rows for `core.persistence`, and an org restored from such rows.
 
-Records are a row each; so is every bulk job. Sessions and calls used are kept too, unlike in a seed: whoever was
-logged in still is after a restart.
+Each record and each bulk job is one row. Unlike a seed, the rows also hold sessions and the calls used: a client
+stays logged in over a restart.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class OrgChangeTracker:
         self._replace_all = True
 
     def changes(self) -> Changes:
-        """Records that were stored or taken out, jobs that moved on, and the rest of the org when it changed."""
+        """Changed and removed records, jobs that progressed, and the rest of the org when it changed."""
         org = self._org
         replace_all, self._replace_all = self._replace_all or org.rolled_back, False
         org.rolled_back = False
@@ -43,7 +43,7 @@ class OrgChangeTracker:
         rest = self._everything_else()
         if rest != self._rest:
             self._rest = rest
-            # The moment goes along with other changes; alone it is none.
+            # The time is stored with other changes only; alone it is no change.
             rows.append(Row("rest", "", {**rest, "now": org.sim.clock.now().isoformat()}))
         return Changes(rows, replace_all)
 
@@ -81,7 +81,7 @@ class OrgChangeTracker:
 
 
 def seed_of(rows: Iterable[Row]) -> JsonObject | None:
-    """The seed of an org that is to be as these rows say; None when there are none."""
+    """The seed of the org that these rows describe; None when there are no rows."""
     records: dict[str, list[Any]] = {}
     rest: JsonObject | None = None
     for row in rows:
@@ -96,7 +96,7 @@ def seed_of(rows: Iterable[Row]) -> JsonObject | None:
 
 
 def resume(org: Org, rows: Iterable[Row]) -> None:
-    """Go on with the sessions, the quota and the jobs of these rows."""
+    """Restore the sessions, the quota and the jobs of these rows."""
     now = org.sim.clock.timestamp()
     for row in rows:
         if row.part == "rest":

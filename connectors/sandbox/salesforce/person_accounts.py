@@ -1,8 +1,8 @@
-"""Person accounts: an account that is a human being, and the contact Salesforce keeps behind it.
+"""Person accounts: an account that is a person, and the contact that Salesforce maintains with it.
 
-Both records show the same person: the account has the contact's fields as ``PersonEmail``, ``X__pc`` and so on,
-and a change of one is a change of both, with the same timestamps. An account created with a last name is a
-person account, one created with a name a company; which of the two it is stays so.
+Both records show the same person: the account has the contact's fields as ``PersonEmail``, ``X__pc`` and so on.
+A change of one changes both, with the same timestamps. An account created with a last name is a person account,
+one created with a name is a company; this never changes.
 https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_account.htm
 """
 
@@ -19,7 +19,7 @@ _ALIKE = ("Phone", "OwnerId", "CreatedDate", "CreatedById", "LastModifiedDate", 
 
 
 def check_names(org: Org, object: str, record: Record, before: Record | None, given: Iterable[str]) -> None:
-    """A company has a name, a person a last name, and neither may have what the other has. Raises `RequestRejected`."""
+    """Check that a company has a name, a person a last name, and no fields of the other kind."""
     if object != "Account" or not are_on(org.catalogue.types):
         return
     person = is_person(record, before)
@@ -33,12 +33,12 @@ def check_names(org: Org, object: str, record: Record, before: Record | None, gi
 
 
 def is_person(record: Record, before: Record | None) -> bool:
-    """Whether an account about to be saved is a person."""
+    """Whether an account to be saved is a person."""
     return bool(before[FLAG]) if before is not None and FLAG in before else record.get("LastName") is not None
 
 
 def follow(org: Org, object: str, record: Record, journal: Journal) -> None:
-    """After a person account or its contact was saved: the other of the two, made if it is not there yet."""
+    """Update the other record after a person account or its contact was saved; create it if it is missing."""
     if object == "Account" and record.get(FLAG):
         shadow = org.record(record["PersonContactId"]) or {
             "Id": record["PersonContactId"],
@@ -56,7 +56,7 @@ def follow(org: Org, object: str, record: Record, journal: Journal) -> None:
 
 
 def derived_of(org: Org, record: Record, before: Record | None) -> Record:
-    """What follows from an account being a person: its name and the contact behind it."""
+    """The derived fields of a person account: its name and its contact."""
     if not are_on(org.catalogue.types):
         return {}
     if not is_person(record, before):
@@ -67,7 +67,7 @@ def derived_of(org: Org, record: Record, before: Record | None) -> Record:
 
 
 def check_deletable(record: Record) -> None:
-    """The contact of a person account goes only with its account. Raises `RequestRejected`."""
+    """Check that the contact of a person account is not deleted alone. Raises `RequestRejected`."""
     if record["Id"].startswith("003") and record.get(FLAG):
         raise RequestRejected("INVALID_CROSS_REFERENCE_KEY", "cannot reference person contact")
 
@@ -77,7 +77,7 @@ def _of_person(name: str) -> bool:
 
 
 def _pairs(org: Org) -> list[tuple[str, str]]:
-    """Every field both records have: its name on the account and on the contact."""
+    """Every field that both records have: its name on the account and on the contact."""
     custom = [name for name in org.catalogue.types["Account"].fields if name.endswith("__pc")]
     return [
         *((name, name) for name in (*SAME_NAME, *_ALIKE)),

@@ -24,21 +24,21 @@ def are_on(types: Mapping[str, ObjectType]) -> bool:
 
 
 def turn_on(types: Mapping[str, ObjectType]) -> list[tuple[str, Field]]:
-    """The fields an org gets with person accounts, each with its object. Nobody can turn them off again."""
+    """The fields that person accounts add to an org, each with its object. They cannot be turned off again."""
     contact = types["Contact"].fields
     flag = checkbox(FLAG, label="Is Person Account", **SYSTEM)
     made = [("Account", flag), ("Contact", flag), ("Account", ref("PersonContactId", "Contact", **SYSTEM))]
     made += [("Account", replace(contact[name], nillable=True)) for name in SAME_NAME]
     made += [("Account", _shown_on_account(contact[name], f"Person{name}")) for name in PREFIXED]
     made += [("Account", on_account(one)) for one in contact.values() if one.custom]
-    # A person has no company name, nor has a lead who will become one.
+    # A person has no company name, nor has a lead that converts to a person.
     made.append(("Account", replace(types["Account"].fields["Name"], defaulted=True)))
     made.append(("Lead", replace(types["Lead"].fields["Company"], nillable=True)))
     return made
 
 
 def on_account(field: Field) -> Field:
-    """A custom field of contacts as the accounts that are persons show it: ``X__c`` as ``X__pc``."""
+    """A custom field of contacts as it appears on person accounts: ``X__c`` as ``X__pc``."""
     return _shown_on_account(field, account_field(field.name))
 
 
@@ -48,7 +48,7 @@ def account_field(name: str) -> str:
 
 
 def contact_field(name: str) -> str:
-    """The contact's name of an account's ``X__pc``; of any other field nothing."""
+    """The contact's name of an account's ``X__pc``; empty for any other field."""
     return name.removesuffix("__pc") + "__c" if name.endswith("__pc") else ""
 
 

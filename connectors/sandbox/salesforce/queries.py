@@ -39,13 +39,13 @@ def query_all(call: Call) -> HttpResponse:
 
 
 def query_tooling(call: Call) -> HttpResponse:
-    """``GET /tooling/query?q=``: what only the Tooling API knows."""
+    """``GET /tooling/query?q=``: objects of the Tooling API."""
     return _first_page(call, everything=False, tooling=True)
 
 
 def search(_call: Call) -> HttpResponse:
-    """``GET /search?q=``: SOSL, which the sandbox does not speak and says so."""
-    raise RequestRejected("MALFORMED_SEARCH", "this sandbox has no search; ask with SOQL instead", None)
+    """``GET /search?q=``: SOSL, which the sandbox does not support."""
+    raise RequestRejected("MALFORMED_SEARCH", "this sandbox does not support SOSL; use SOQL", None)
 
 
 def more(call: Call, locator: str, offset: str) -> HttpResponse:
@@ -106,7 +106,7 @@ def _renderer(org: Org, base: str, found: Found) -> Callable[[Record], dict[str,
 
 
 def _nested(org: Org, base: str, record: Record, columns: Sequence[tuple[Column, int]]) -> dict[str, Any]:
-    """One record; each column with the number of parents already gone through."""
+    """The JSON of one record; each column with the number of parents already resolved."""
     kind = org.catalogue.of_id(record["Id"])
     name = kind.name if kind else ""
     shown: dict[str, Any] = {"attributes": {"type": name, "url": f"{base}/sobjects/{name}/{record['Id']}"}}

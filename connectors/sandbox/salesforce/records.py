@@ -20,7 +20,7 @@ _UPDATE_ONLY_SINCE = 61.0
 
 
 def writer_for(call: Call) -> Writer:
-    """A writer as the caller, with the headers and faults of this call."""
+    """A writer for the caller, with the headers and faults of this call."""
     allow = "allowsave=true" in call.headers.get("sforce-duplicate-rule-header", "").lower().replace(" ", "")
     journal = Journal() if call.journal is None else call.journal
     return Writer(call.org, call.user_id, allow_duplicates=allow, record_faults=call.record_faults, journal=journal)
@@ -109,7 +109,7 @@ def delete_by_key(call: Call, object: str, key: str, value: str) -> HttpResponse
 
 
 def updated(call: Call, object: str) -> HttpResponse:
-    """``GET /sobjects/T/updated/?start=&end=``: ids changed between two moments."""
+    """``GET /sobjects/T/updated/?start=&end=``: ids changed between two times."""
     kind = call.kind(object)
     start, end = _window(call)
     changed = [one["Id"] for one in call.org.tables[kind.name].living() if start <= one["SystemModstamp"] <= end]
@@ -117,7 +117,7 @@ def updated(call: Call, object: str) -> HttpResponse:
 
 
 def deleted(call: Call, object: str) -> HttpResponse:
-    """``GET /sobjects/T/deleted/?start=&end=``: ids deleted between two moments, and when."""
+    """``GET /sobjects/T/deleted/?start=&end=``: ids deleted between two times, and when."""
     kind = call.kind(object)
     start, end = _window(call)
     records = call.org.tables[kind.name].records.values()
@@ -143,7 +143,7 @@ def _window(call: Call) -> tuple[str, str]:
 
 
 def shown(call: Call, kind: ObjectType, record: Record) -> dict[str, Any]:
-    """A whole record as the caller may see it, empty fields as null."""
+    """The fields of a record that the caller may see; empty ones are null."""
     access = call.org.access(kind)
     names = list(access.visible)
     if wanted := call.query.get("fields"):

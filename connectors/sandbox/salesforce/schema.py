@@ -1,4 +1,4 @@
-"""What an object and its fields are: the part of Salesforce's metadata that the REST API shows."""
+"""Objects and their fields: the part of Salesforce's metadata that the REST API shows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NUMBER_TYPES = frozenset({"double", "currency", "percent", "int"})
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One picklist value. ``closed`` and ``won`` say what a Task status or a deal stage means."""
+    """One picklist value. ``closed`` and ``won`` are the meaning of a Task status or a deal stage."""
 
     value: str
     active: bool = True
@@ -24,9 +24,9 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field. ``required`` means: must be given on create, because it is neither nillable nor defaulted.
+    """One field. ``required``: a create needs it, because it is neither nillable nor defaulted.
 
-    ``length`` in characters, ``precision`` in digits altogether, ``scale`` in digits after the point.
+    ``length`` is in characters, ``precision`` in total digits, ``scale`` in digits after the point.
     """
 
     name: str
@@ -52,23 +52,23 @@ class Field:
     reference_to: tuple[str, ...] = ()
     relationship: str | None = None
     description: str = ""
-    limit: int = field(init=False, compare=False, repr=False)  # a number is smaller, whatever its sign
+    limit: int = field(init=False, compare=False, repr=False)  # the absolute value of a number is smaller
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "limit", 10 ** max(0, (self.precision or 18) - self.scale))
 
     @property
     def required(self) -> bool:
-        """Whether a create without a value for it is refused."""
+        """Whether a create needs a value for it."""
         return self.createable and not self.nillable and not self.defaulted
 
     @property
     def indexed(self) -> bool:
-        """Whether records can be found by it without looking at all of them."""
+        """Whether an index finds records by it."""
         return self.unique or self.external_id or self.id_lookup
 
     def option(self, value: str) -> Option | None:
-        """The active picklist option of this value, whatever its case."""
+        """The active picklist option of this value, in upper or lower case."""
         for option in self.options:
             if option.value == value and option.active:
                 return option
@@ -89,7 +89,7 @@ class ObjectType:
     createable: bool = True
     deletable: bool = True
     feed: bool = True
-    tooling: bool = False  # known to the Tooling API only
+    tooling: bool = False  # visible to the Tooling API only
     lower: dict[str, Field] = field(default_factory=dict)
     unique: tuple[Field, ...] = ()
     unique_names: frozenset[str] = frozenset()
@@ -98,7 +98,7 @@ class ObjectType:
         self._sort_out()
 
     def find(self, name: str) -> Field | None:
-        """The field of this name; Salesforce does not mind the case."""
+        """The field of this name, in upper or lower case."""
         return self.fields.get(name) or self.lower.get(name.lower())
 
     def put(self, one: Field) -> None:
@@ -107,7 +107,7 @@ class ObjectType:
         self._sort_out()
 
     def drop(self, name: str) -> None:
-        """Take a field away."""
+        """Remove a field."""
         self.fields.pop(name, None)
         self._sort_out()
 
@@ -117,7 +117,7 @@ class ObjectType:
         return next((one for one in self.fields.values() if (one.relationship or "").lower() == wanted), None)
 
     def without_custom_fields(self) -> ObjectType:
-        """An independent copy as the object was when it was made."""
+        """An independent copy without custom fields."""
         return replace(self, fields={name: one for name, one in self.fields.items() if not one.custom})
 
     def copy(self) -> ObjectType:

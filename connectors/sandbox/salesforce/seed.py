@@ -1,4 +1,4 @@
-"""Loads the records an org starts with.
+"""The ``salesforce`` part of a seed file: the initial state of an org.
 
 ::
 
@@ -10,9 +10,9 @@
      "options": {...}}
 
 ``_ref`` names a record, ``"@name"`` in a reference field means its id. An ``Id`` may be given. Custom
-fields of a seed are visible to the integration user. All is loaded, or nothing and `ControlError`.
+fields of a seed are visible to the integration user. The seed is loaded whole, or `ControlError` is raised.
 
-``stored``, which `as_seed` writes, holds an org as it was (`salesforce.serialization`); it is loaded first.
+``stored``, which `as_seed` writes, is a dump of an org (`salesforce.serialization`); it is loaded first.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ _PARTS = ("records", "custom_objects", "custom_fields", "options", "stored")
 
 
 def as_seed(org: Org) -> JsonObject:
-    """The org as it is now, as a seed: loaded into a new org it gives the same records under the same ids.
+    """The current org as a seed: a new org loads the same records with the same ids.
 
-    Sessions, query pages, bulk jobs that are not due yet, and calls counted against the quota are left out.
+    It leaves out sessions, query pages, unfinished bulk jobs, and calls counted against the quota.
     """
     advance_jobs(org)
     return {"options": org.options.to_json(), "stored": dump_org(org)}
 
 
 def load_seed(org: Org, seed: Mapping[str, Any]) -> None:
-    """Add everything of a seed to the org. Raises `ControlError`, with the org as it was."""
+    """Add a seed to the org, all or nothing. Raises `ControlError`."""
     if unknown := set(seed) - set(_PARTS):
         raise ControlError(f"a Salesforce seed has {', '.join(_PARTS)}, not {', '.join(sorted(unknown))}")
     before = org.snapshot()
@@ -66,7 +66,7 @@ def load_seed(org: Org, seed: Mapping[str, Any]) -> None:
         if isinstance(problem, KeyError | TypeError | AttributeError | ValueError) and not isinstance(
             problem, ControlError
         ):
-            raise ControlError(f"seed: not the shape of a seed ({problem})") from None
+            raise ControlError(f"seed: invalid form ({problem})") from None
         raise
 
 

@@ -1,4 +1,4 @@
-"""An org as it stands, written down and put back exactly: the ``stored`` part of a seed.
+"""Dumps a whole org to JSON and restores it exactly: the ``stored`` part of a seed.
 
 ::
 
@@ -9,9 +9,9 @@
      "denied": {"Account.Health_Score__c": "hidden"},
      "numbers": {"001": 17}}
 
-Records are those of every object, people, permissions, custom fields and deleted ones included, with all
-that the org ever worked out for them; ``picklists`` those whose values people changed; ``numbers`` how many
-ids of each key prefix were given out. Nothing of it is checked, defaulted or stamped again.
+``records`` are those of every object with their derived fields, including people, permissions, custom fields and
+deleted records; ``picklists`` are those with changed values; ``numbers`` is the number of ids issued per key
+prefix. Restoring does not check, default or stamp values again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PARTS = {"now", "records", "objects", "picklists", "denied", "numbers"}
 
 
 def dump_org(org: Org) -> JsonObject:
-    """Schema, permissions and records of an org, for `load_stored`."""
+    """Schema, permissions and records of an org, for `restore_dump`."""
     past = org.snapshot()
     return {
         "now": org.sim.clock.now().isoformat(),
@@ -46,9 +46,9 @@ def dump_org(org: Org) -> JsonObject:
 
 
 def restore_dump(org: Org, stored: Mapping[str, Any]) -> None:
-    """Put everything back under its old id. KeyError, TypeError, ValueError when it is not what was written."""
+    """Restore everything with its old id. KeyError, TypeError or ValueError for an invalid dump."""
     if unknown := set(stored) - _PARTS:
-        raise ControlError(f"what is stored of an org is {', '.join(sorted(_PARTS))}, not {', '.join(sorted(unknown))}")
+        raise ControlError(f"a stored org has {', '.join(sorted(_PARTS))}, not {', '.join(sorted(unknown))}")
     for described in stored.get("objects", []):
         add_custom_object(org, described)
     records = stored["records"]

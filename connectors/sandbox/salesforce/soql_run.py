@@ -1,4 +1,4 @@
-"""Answers parsed queries from the org's records, seeing only what the integration user may see."""
+"""Runs parsed queries on the records and fields that the integration user may see."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HINT = (
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A selected or compared field: the parents on the way and the field at the end."""
+    """A selected or compared field: the parents on its path and the field."""
 
     parents: tuple[Field, ...]
     field: Field
@@ -41,7 +41,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Every record a query finds, in order, and the columns it asks for."""
+    """Every record that a query finds, in order, and the selected columns."""
 
     kind: ObjectType
     columns: tuple[Column, ...]
@@ -68,7 +68,7 @@ def run(org: Org, query: Query, everything: bool, tooling: bool = False) -> Foun
 
 
 def resolve(org: Org, kind: ObjectType, path: Path, text: str = "") -> Column:
-    """The column a path names. Raises `RequestRejected` for a field or parent that is not there or not visible."""
+    """The column a path names. Raises `RequestRejected` for a field or parent that does not exist or is not visible."""
     parents: list[Field] = []
     for relationship in path.names[:-1]:
         parent = kind.parent(relationship)
@@ -147,7 +147,7 @@ def _operator(
 
 
 def _range(org: Org, field: Field, literal: Literal, text: str, at: int) -> tuple[Any, Any]:
-    """The values a literal stands for, from, to (excluded); the same twice for a single value."""
+    """The range of a literal: start and end (excluded); the same value twice for a single value."""
     if literal.kind == "null":
         return None, None
     wanted = _literal_kind(field)

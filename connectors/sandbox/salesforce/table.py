@@ -1,7 +1,7 @@
-"""The records of one object, findable by id and by every indexed field.
+"""The records of one object, indexed by id and by every indexed field.
 
-A stored record is never changed in place: an update stores a new dict. So whoever holds an old one (a
-journal, a snapshot, a query locator) holds the past.
+A stored record never changes in place: an update stores a new dict. A reference to an old dict (in a journal, a
+snapshot, a query locator) keeps the old values.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ class Table:
     def __init__(self, type: ObjectType) -> None:
         self.type = type
         self.records: dict[str, Record] = {}
-        self.touched: dict[str, None] = {}  # ids stored or taken out since somebody last emptied it, in that order
+        self.touched: dict[str, None] = {}  # ids put or removed since the change tracker last cleared it, in order
         self._indexes: dict[str, dict[Any, dict[str, None]]] = {}
         for one in type.fields.values():
             self.index(one)
 
     def index(self, field: Field) -> None:
-        """Make records findable by this field, if it is one Salesforce indexes."""
+        """Index records by this field, if Salesforce indexes it."""
         if not field.indexed or field.name == "Id":
             return
         self._indexes[field.name] = {}
@@ -34,7 +34,7 @@ class Table:
             self._enter(field.name, record_id, record)
 
     def put(self, record_id: str, record: Record | None) -> Record | None:
-        """Store a record, or take it out with None; the record that was there before."""
+        """Store a record, or remove it with None; returns the previous record."""
         before = self.records.get(record_id)
         moved = before is None or record is None or before["IsDeleted"] != record["IsDeleted"]
         for name in self._indexes:
@@ -80,18 +80,18 @@ class Table:
 
 
 def fold(field: Field, value: Any) -> Any:
-    """A value as it is compared for uniqueness: text without regard to case unless the field minds it."""
+    """The form of a value that is compared: text in lower case unless the field is case-sensitive."""
     return value.lower() if isinstance(value, str) and not field.case_sensitive else value
 
 
 class Journal:
-    """What a transaction changed, so that it can be undone."""
+    """The changes of a transaction, for a rollback."""
 
     def __init__(self) -> None:
         self._before: list[tuple[Table, str, Record | None]] = []
 
     def put(self, table: Table, record_id: str, record: Record | None) -> None:
-        """Store a record and remember what was there."""
+        """Store a record and remember the previous one."""
         self._before.append((table, record_id, table.put(record_id, record)))
 
     def mark(self) -> int:

@@ -1,7 +1,7 @@
-"""Custom fields made through the Tooling API.
+"""Custom fields created through the Tooling API.
 
-A new field is there at once, but nobody sees it until a permission set grants it, as in a real org (option
-``fls_granted`` grants it to the integration user's profile at once).
+A new field exists at once, but is visible only when a permission set grants it, as in a real org. The option
+``fls_granted`` grants it to the integration user's profile at once.
 https://developer.salesforce.com/docs/atlas.en-us.api_tooling.meta/api_tooling/tooling_api_objects_customfield.htm
 """
 
@@ -59,7 +59,7 @@ def delete_field(call: Call, record_id: str) -> HttpResponse:
 
 
 def add_custom_field(org: Org, full_name: Any, metadata: Any, granted: bool) -> str:
-    """Add a field to an object; the id of its CustomField record. Raises `RequestRejected`."""
+    """Add a field to an object; returns the id of its CustomField record. Raises `RequestRejected`."""
     named = _FULL_NAME.match(full_name) if isinstance(full_name, str) else None
     if named is None:
         message = f"Invalid fullName, must end in a custom suffix (e.g. __c): {full_name}"
@@ -93,13 +93,13 @@ def add_custom_field(org: Org, full_name: Any, metadata: Any, granted: bool) -> 
 
 
 def put_custom_field(org: Org, record: Record) -> None:
-    """Add or replace the field a CustomField record describes, and the record. Raises `RequestRejected`."""
+    """Add or replace the field of a CustomField record, and the record. Raises `RequestRejected`."""
     org.add_field(record["TableEnumOrId"], custom_field(record))
     org.tables["CustomField"].put(record["Id"], record)
 
 
 def custom_field(record: Record) -> Field:
-    """The field a CustomField record describes. Raises `RequestRejected`."""
+    """The field of a CustomField record. Raises `RequestRejected`."""
     return _field(record["DeveloperName"], record["Metadata"])
 
 

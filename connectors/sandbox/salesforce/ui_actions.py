@@ -1,6 +1,6 @@
-"""What people do in the org's own pages: ``POST /__sim/mutate`` with ``{"do": ..., ...}``.
+"""Actions of a user in the org's own pages: ``POST /__sim/mutate`` with ``{"do": ..., ...}``.
 
-| do | takes |
+| do | with |
 |---|---|
 | ``edit`` | id, values |
 | ``create`` | object, values |
@@ -10,13 +10,13 @@
 | ``change_owner`` | id, owner |
 | ``win_deal``, ``lose_deal`` | id |
 | ``archive`` | id (of a task) |
-| ``convert_lead`` | id; account, contact, opportunity (each optional, the first two made when not given) |
+| ``convert_lead`` | id; account, contact, opportunity (each optional; the first two are created when not given) |
 | ``deactivate_user``, ``activate_user`` | id |
 | ``hide_field``, ``lock_field``, ``show_field`` | object, field (for the integration user) |
 | ``rename_picklist_value`` | object, field, from, to |
 | ``expire_sessions`` | |
 
-``by`` (a user id) says who did it; the org's admin unless given.
+``by`` is the id of the user; the org's admin by default.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ from connectors.sandbox.salesforce.write import Writer, children_of
 
 
 def perform(org: Org, action: JsonObject) -> JsonObject:
-    """Carry out one action; what it did. Raises `ControlError`."""
+    """Carry out one action; returns its effect. Raises `ControlError`."""
     do = _ACTIONS.get(str(action.get("do")))
     if do is None:
-        raise ControlError(f"nobody knows how to do {action.get('do')!r}; known: {', '.join(sorted(_ACTIONS))}")
+        raise ControlError(f"unknown action {action.get('do')!r}; known: {', '.join(sorted(_ACTIONS))}")
     writer = Writer(org, str(action.get("by") or org.staff.admin), from_ui=True)
     try:
         return do(org, writer, action)

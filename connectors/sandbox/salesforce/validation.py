@@ -1,7 +1,7 @@
-"""What a client sent for one record, turned into what is stored: compiled once per object, user and operation.
+"""Validates the values of one record and turns them into stored ones; compiled once per object, user and operation.
 
-The first failing class is reported: unknown column, not writable, wrong JSON type, ids (the record's own, then
-those it refers to), ranges, required fields.
+The first failing check is reported: unknown column, not writable, wrong JSON type, ids (the record's own, then
+references), ranges, required fields.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from connectors.sandbox.salesforce.values import RANK_ID, STORE, stored
 
 
 class _Slot(NamedTuple):
-    """Where a given value goes; ``writable`` None means: not at all, it is no field's value."""
+    """The field of a given value; ``writable`` None: the value is ignored."""
 
     name: str
     field: Field
@@ -28,7 +28,7 @@ class _Slot(NamedTuple):
 
 
 class RecordValidator:
-    """Takes in records of one object for one user, who creates or updates them. ``trusted``: may write all."""
+    """Validates records of one object that one user creates or updates. ``trusted``: all fields are writable."""
 
     def __init__(self, kind: ObjectType, access: Access, creating: bool, trusted: bool) -> None:
         self._kind = kind
@@ -46,7 +46,7 @@ class RecordValidator:
     ) -> Record:
         """The stored values. Raises `RequestRejected`.
 
-        ``target``: what is wrong with the record's own id. ``batch``: the id among the values names the record.
+        ``target``: the rejection of the record's own id. ``batch``: the id among the values names the record.
         """
         changes: Record = {}
         worst, refers, cleared = self._take(org, given, batch, changes)
@@ -65,7 +65,7 @@ class RecordValidator:
     def _take(
         self, org: Org, given: Mapping[str, Any], batch: bool, changes: Record
     ) -> tuple[RequestRejected | None, bool, bool]:
-        """Fill ``changes``; the first-ranking refusal, and whether references or empty values are among them."""
+        """Fill ``changes``; returns the rejection of the lowest rank, and whether it has references or empty values."""
         slots = self._batch_slots if batch else self._slots
         blocked: list[str] = []
         worst: RequestRejected | None = None
@@ -119,7 +119,7 @@ class RecordValidator:
 
 
 def validator_for(org: Org, kind: ObjectType, creating: bool, *, limited: bool, trusted: bool) -> RecordValidator:
-    """What takes in records of an object; ``limited``: with what the integration user may see and change."""
+    """The validator of an object; ``limited`` to the fields that the integration user may see and change."""
 
     def build() -> RecordValidator:
         return RecordValidator(kind, org.access(kind) if limited else everything(kind), creating, trusted)
@@ -131,7 +131,7 @@ _RANK_UNKNOWN = 1
 
 
 def no_such_column(kind: ObjectType, name: str) -> RequestRejected:
-    """The refusal of an unknown or hidden field in a record."""
+    """The rejection of an unknown or hidden field of a record."""
     return RequestRejected(
         "INVALID_FIELD", f"No such column '{name}' on sobject of type {kind.name}", rank=_RANK_UNKNOWN
     )

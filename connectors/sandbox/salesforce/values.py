@@ -1,7 +1,7 @@
-"""Turns what a client sends for one field into what the org stores, or refuses it.
+"""Turns the value that a client sends for one field into its stored form, or rejects it.
 
 Stored: text, numbers (float, int for ``int`` fields), booleans, dates ``YYYY-MM-DD`` and datetimes
-``YYYY-MM-DDTHH:MM:SS.000+0000`` in UTC, which sort as they read.
+``YYYY-MM-DDTHH:MM:SS.000+0000`` in UTC, which sort as text.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ZONE = re.compile(r"([+-]\d{2})(\d{2})\Z")
 def stored(field: Field, given: Any) -> Any:
     """The stored form of ``given`` in ``field``. Raises `RequestRejected` with the rank of the failed check.
 
-    An empty text is no value, as in Salesforce.
+    An empty text is no value.
     """
     if given is None or given == "":
         if field.type == "boolean":
@@ -36,12 +36,12 @@ def stored(field: Field, given: Any) -> Any:
 
 
 def stamp(moment: datetime) -> str:
-    """A moment as Salesforce writes it, e.g. ``2026-01-02T03:04:05.000+0000``."""
+    """A time as Salesforce writes it, e.g. ``2026-01-02T03:04:05.000+0000``."""
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.000+0000"
 
 
 def parse_moment(text: str) -> datetime:
-    """A datetime as Salesforce reads it. Raises ValueError; a missing zone is refused."""
+    """A datetime as Salesforce reads it. Raises ValueError, also for a missing time zone."""
     moment = datetime.fromisoformat(_ZONE.sub(r"\1:\2", text))
     if moment.tzinfo is None:
         raise ValueError("no time zone")
@@ -60,7 +60,7 @@ def _text(field: Field, given: Any) -> str:
     if len(given) > field.length:
         message = f"{field.label}: data value too large: {given} (max length={field.length})"
         raise RequestRejected("STRING_TOO_LONG", message, (field.name,), rank=RANK_RANGE)
-    # Half a surrogate pair is valid in JSON but in no UTF-8 answer.
+    # Half a surrogate pair is valid in JSON but not in UTF-8.
     return str(given) if given.isascii() else str(given.encode("utf-8", "replace").decode())
 
 
@@ -71,7 +71,7 @@ def _email(field: Field, given: Any) -> str:
     return _text(field, given)
 
 
-_rounded = lru_cache(maxsize=16_384)(round)  # scores repeat, and rounding is the dearest part of storing one
+_rounded = lru_cache(maxsize=16_384)(round)  # scores repeat, and rounding is the most expensive part of storing one
 
 
 def _number(field: Field, given: Any) -> float | int:
@@ -155,7 +155,7 @@ def _reference(field: Field, given: Any) -> str:
     return known
 
 
-_JACKSON = (  # what Salesforce's JSON parser calls what it met
+_JACKSON = (  # the names of the tokens of Salesforce's JSON parser
     (str, "VALUE_STRING"),
     (int, "VALUE_NUMBER_INT"),
     (float, "VALUE_NUMBER_FLOAT"),

@@ -1,4 +1,4 @@
-"""Saves records the way the org does it: checks, derived fields, system fields, locks, permissions."""
+"""Saves records as the org does: checks, derived fields, system fields, locks, permissions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DELETED = RequestRejected("ENTITY_IS_DELETED", "entity is deleted", status=404)
 
 @dataclass(slots=True)
 class Writer:
-    """One user's writes in one transaction; each refused write leaves nothing behind. Raises `RequestRejected`.
+    """One user's writes in one transaction; a rejected write changes nothing. Raises `RequestRejected`.
 
     ``trusted`` writes (seed, org) may set read-only fields and see every field; ``ui_actions`` writes, made in
     the CRM's own pages, see every field. ``allow_duplicates`` overrides duplicate rules.
@@ -54,7 +54,7 @@ class Writer:
     def insert(
         self, kind: ObjectType, given: Mapping[str, Any], record_id: str | None = None, *, batch: bool = False
     ) -> str:
-        """Create a record; its id. ``batch``: an ``id`` among the values is not meant."""
+        """Create a record; returns its id. ``batch``: ignore an ``id`` among the values."""
         self._check_createable(kind)
         validator = self._validator(kind, creating=True)
         changes = validator.validate(self.org, given, None, batch)
@@ -73,7 +73,7 @@ class Writer:
         return str(record["Id"])
 
     def update(self, kind: ObjectType, record_id: Any, given: Mapping[str, Any], *, batch: bool = False) -> str:
-        """Change fields of a living record; its id in 18 characters. ``batch``: the ``id`` among the values is its."""
+        """Update a record; returns its id in 18 characters. ``batch``: the values contain its ``id``."""
         known = ids.canonical(record_id) or ""
         before = self.org.tables[kind.name].records.get(known)
         target = None
@@ -83,14 +83,14 @@ class Writer:
             target = _DELETED
         validator = self._update_validators.get(kind.name) or self._validator(kind, creating=False)
         changes = validator.validate(self.org, given, target, batch)
-        assert before is not None  # noqa: S101 - accept raises the target's refusal
-        record = before.copy()  # copying a whole dict is far quicker than merging two
+        assert before is not None  # noqa: S101 - validate raises the target's rejection
+        record = before.copy()  # copying a dict is far faster than merging two
         record.update(changes)
         self.save(kind, record, before, changes)
         return known
 
     def upsert(self, kind: ObjectType, key: Field, given: Mapping[str, Any], may_create: bool) -> tuple[str, bool]:
-        """Update the one record with this key, or create it; its id and whether it was created."""
+        """Update the record with this key, or create it; returns its id and whether it was created."""
         rest = dict(given)
         named = key.name if key.name in rest else next((name for name in rest if name.lower() == key.name.lower()), "")
         wanted = stored(key, rest.pop(named, None))
@@ -110,7 +110,7 @@ class Writer:
         return self.insert(kind, given), True
 
     def delete(self, record_id: str) -> None:
-        """Put a record, and what hangs on it, into the recycle bin."""
+        """Move a record and its children into the recycle bin."""
         kind = self.org.catalogue.of_id(record_id)
         before = self.org.record(record_id)
         if kind is None or before is None:
@@ -129,7 +129,7 @@ class Writer:
         touch_parents(self.org, kind.name, [before], self.journal)
 
     def save(self, kind: ObjectType, record: Record, before: Record | None, changes: Record) -> None:
-        """Check a whole record, work out what follows from it and store it."""
+        """Check a whole record, derive its other fields and store it."""
         org, name = self.org, kind.name
         if self._persons and name == "Account" and not self.trusted:
             person_accounts.check_names(org, name, record, before, changes)
@@ -162,7 +162,7 @@ class Writer:
         Writer(self.org, admin, trusted=True).save(kind, theirs, None, theirs)
 
     def _apply_automation(self, kind: ObjectType, record: Record, table: Table) -> None:
-        """What this org was told to do with records: duplicate and validation rules, locks, flows."""
+        """Apply the duplicate and validation rules, locks and flows of this org."""
         options = self.org.options
         if not self.trusted and not self.from_ui:
             if options.duplicate_rules and not self.allow_duplicates:
@@ -200,7 +200,7 @@ def _wrong_target(kind: ObjectType, known: str, given: Any) -> RequestRejected:
 
 
 def children_of(org: Org, record_id: str, deleted: bool = False) -> list[tuple[ObjectType, Record]]:
-    """What Salesforce deletes together with a record: an account's people, deals and activities."""
+    """The records that Salesforce deletes together with a record: an account's people, deals and activities."""
     found: list[tuple[ObjectType, Record]] = []
     for child, names in (
         ("Contact", ("AccountId",)),

@@ -100,8 +100,8 @@ def test_credentials_of_a_seed_are_accepted_unless_others_are_given():
         ({"credentials": {"hubspot_tokn": "x"}}, "hubspot_tokn"),
         ({"credentials": {"hubspot_token": 5}}, "hubspot_token"),
         ({"salesforce": {"stored": {"recrods": {}}}}, "recrods"),
-        ({"salesforce": {"stored": {"records": {}}}}, "not the shape of a seed"),
-        ({"hubspot": {"stored": {"owners": [{"id": "1"}]}}}, "not the shape of a seed"),
+        ({"salesforce": {"stored": {"records": {}}}}, "invalid form"),
+        ({"hubspot": {"stored": {"owners": [{"id": "1"}]}}}, "invalid form"),
         ({"hubspot": {"options": {"plan_maxx": 1}}}, "plan_maxx"),
     ],
 )
