@@ -14,7 +14,7 @@ from worker.settings.product_schema import SCHEMA, kind_of
 from worker.signals.constructs import Column
 from worker.signals.mapping import Catalogue
 from worker.signals.rows import arrived, before
-from worker.signals.scan import Moment
+from worker.signals.scan import QueryScope
 
 
 def account_columns(catalogue: Catalogue) -> tuple[tuple[str, str], ...]:
@@ -28,13 +28,13 @@ def account_columns(catalogue: Catalogue) -> tuple[tuple[str, str], ...]:
     return (("id", "id"), *named, *extra)
 
 
-def account_rows(moment: Moment, columns: tuple[tuple[str, str], ...]) -> sa.Select[Any]:
+def account_rows(scope: QueryScope, columns: tuple[tuple[str, str], ...]) -> sa.Select[Any]:
     """Every account that existed before ``as_of``, with ``columns`` labelled ``s_<name>``."""
-    accounts = moment.catalogue.table("accounts")
+    accounts = scope.catalogue.table("accounts")
     if accounts is None:
-        seen = _seen_in_events(moment)
+        seen = _seen_in_events(scope)
         found_there = sa.select(seen.c.account_id.label("s_id"), seen.c.created_at.label("s_created_at"))
-        return _only(found_there, seen.c.account_id, moment)
+        return _only(found_there, seen.c.account_id, scope)
     account_id = accounts.id("account_id")
     found: list[Column] = [account_id.label("s_id")]
     for name, kind in columns[1:]:
@@ -43,22 +43,22 @@ def account_rows(moment: Moment, columns: tuple[tuple[str, str], ...]) -> sa.Sel
     rows = sa.select(*found).select_from(accounts.rows).where(account_id.is_not(None))
     if accounts.has("created_at"):
         created = accounts.time("created_at")
-        rows = rows.where(sa.or_(created.is_(None), before(created, moment.as_of)))
-    return _only(rows, account_id, moment)
+        rows = rows.where(sa.or_(created.is_(None), before(created, scope.as_of)))
+    return _only(rows, account_id, scope)
 
 
-def _seen_in_events(moment: Moment) -> sa.Subquery:
+def _seen_in_events(scope: QueryScope) -> sa.Subquery:
     """Distinct account ids of the events; an account begins with its first event."""
-    events = moment.catalogue.events
+    events = scope.catalogue.events
     first = sa.func.min(events.time("occurred_at")).label("created_at")
     found = sa.select(events.id("account_id").label("account_id"), first).select_from(events.rows)
     known = events.raw("account_id").is_not(None)
-    found = found.where(known, *arrived(events, moment.catalogue, moment.as_of))
+    found = found.where(known, *arrived(events, scope.catalogue, scope.as_of))
     return found.group_by(events.raw("account_id")).subquery("s_seen")
 
 
-def _only(rows: sa.Select[Any], account_id: Column, moment: Moment) -> sa.Select[Any]:
-    return rows if moment.accounts is None else rows.where(account_id.in_(sorted(moment.accounts)))
+def _only(rows: sa.Select[Any], account_id: Column, scope: QueryScope) -> sa.Select[Any]:
+    return rows if scope.accounts is None else rows.where(account_id.in_(sorted(scope.accounts)))
 
 
 def account_values(product: ProductSettings, known: Mapping[str, Value], as_of: datetime) -> dict[str, Value] | None:

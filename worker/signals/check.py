@@ -17,7 +17,7 @@ from worker.settings.problems import Severity
 from worker.settings.product import ProductSettings
 from worker.settings.signals import SignalsSettings
 from worker.signals.errors import SourceError
-from worker.signals.facts import Gap, facts_of, gap_of
+from worker.signals.facts import MissingMapping, facts_of, missing_mapping
 from worker.signals.source import Source
 
 _MOST_NAMES = 5000
@@ -64,13 +64,15 @@ def _unreadable(source: Source, product: ProductSettings) -> Iterator[SourceFind
 def _unknown(
     source: Source, product: ProductSettings, signals: SignalsSettings, needs: Iterable[Need]
 ) -> Iterator[SourceFinding]:
-    gaps: dict[Gap, list[str]] = defaultdict(list)
+    missing: dict[MissingMapping, list[str]] = defaultdict(list)
     for fact in facts_of(signals, needs, _ANY_TIME, product.zone):
-        gap = gap_of(fact, source.catalogue)
-        if gap is not None:
-            gaps[gap].append(fact.name)
-    for gap, names in sorted(gaps.items(), key=lambda item: (item[0].table, item[0].column or "")):
-        what = f"table {gap.table} is" if gap.column is None else f"column {gap.column} of {gap.table} is"
+        mapping = missing_mapping(fact, source.catalogue)
+        if mapping is not None:
+            missing[mapping].append(fact.name)
+    for mapping, names in sorted(missing.items(), key=lambda item: (item[0].table, item[0].column or "")):
+        what = (
+            f"table {mapping.table} is" if mapping.column is None else f"column {mapping.column} of {mapping.table} is"
+        )
         yield SourceFinding(
             "product", ("tables",), f"{what} not mapped, so these stay unknown: {', '.join(names)}", "warning"
         )

@@ -17,10 +17,10 @@ from worker.signals.facts import Fact
 from worker.signals.mapping import Catalogue
 from worker.signals.people import role_rows, share_rows, top_user_rows
 from worker.signals.ranked import latest_rows, top_rows
-from worker.signals.scan import Moment, Scan
+from worker.signals.scan import QueryScope, Scan
 
 _KEYED = frozenset({"days", "user_days", "kinds"})
-_OF_ONE_PERSON: dict[str, Callable[[Moment, Fact], sa.Select[Any]]] = {
+_OF_ONE_PERSON: dict[str, Callable[[QueryScope, Fact], sa.Select[Any]]] = {
     "roles": role_rows,
     "top_user_share": share_rows,
     "top_user": top_user_rows,
@@ -59,13 +59,13 @@ def compile_query(
     catalogue: Catalogue, facts: Sequence[Fact], as_of: datetime, accounts: frozenset[str] | None = None
 ) -> Query:
     """One SELECT for all ``facts``; ``accounts`` limits it to some account ids."""
-    moment = Moment(catalogue, as_of, accounts)
+    scope = QueryScope(catalogue, as_of, accounts)
     own = account_columns(catalogue)
-    base = account_rows(moment, own).cte("s_accounts")
+    base = account_rows(scope, own).cte("s_accounts")
     joined: sa.FromClause = base
     columns: list[Column] = list(base.c)
     answers: list[Answer] = []
-    for index, stage in enumerate(_stages(moment, facts)):
+    for index, stage in enumerate(_stages(scope, facts)):
         labels = [f"s_{index}_{position}" for position in range(len(stage.select.selected_columns))]
         named = [column.label(label) for column, label in zip(stage.select.selected_columns, labels, strict=True)]
         cte = stage.select.with_only_columns(*named, maintain_column_froms=True).cte(f"s_stage_{index}")
@@ -79,22 +79,22 @@ def compile_query(
     return Query(sa.select(*columns).select_from(joined), own, tuple(answers))
 
 
-def _stages(moment: Moment, facts: Sequence[Fact]) -> Iterator[_Stage]:
+def _stages(scope: QueryScope, facts: Sequence[Fact]) -> Iterator[_Stage]:
     for fact in facts:
         if fact.measure in _OF_ONE_PERSON:
             width = 2 if fact.measure in {"roles", "top_user_share"} else 1
-            yield _Stage(_OF_ONE_PERSON[fact.measure](moment, fact), [(fact, width)])
+            yield _Stage(_OF_ONE_PERSON[fact.measure](scope, fact), [(fact, width)])
     for group in _grouped((fact for fact in facts if fact.measure == "top"), _same_rows):
-        yield _Stage(top_rows(moment, group), [(fact, 1) for fact in group])
+        yield _Stage(top_rows(scope, group), [(fact, 1) for fact in group])
     plain = [fact for fact in facts if fact.measure not in _OF_ONE_PERSON and fact.measure != "top"]
-    member_first = moment.catalogue.engine.member_first
+    member_first = scope.catalogue.engine.member_first
     # Bounded windows and "ever" in one pass cost 2.6 times as much as one pass each.
     counted = [fact for fact in plain if not (member_first and fact.measure in _KEYED)]
     for group in _grouped(counted, lambda fact: (fact.table, fact.bounded)):
-        yield _counted(moment, group)
+        yield _counted(scope, group)
     keyed = [fact for fact in plain if member_first and fact.measure in _KEYED]
     for group in _grouped(keyed, lambda fact: (fact.table, fact.measure, fact.at or "", fact.bounded)):
-        yield _keyed(moment, group)
+        yield _keyed(scope, group)
 
 
 def _grouped(facts: Iterable[Fact], key: Callable[[Fact], tuple[Any, ...]]) -> list[list[Fact]]:
@@ -105,24 +105,24 @@ def _same_rows(fact: Fact) -> tuple[str, ...]:
     return (repr(fact.current), repr(fact.where), repr(fact.window), repr(fact.at))
 
 
-def _counted(moment: Moment, facts: Sequence[Fact]) -> _Stage:
+def _counted(scope: QueryScope, facts: Sequence[Fact]) -> _Stage:
     """Everything that one pass over the rows of an account gives."""
-    table = moment.table(facts[0].table)
-    scan = Scan(moment, table, facts)
+    table = scope.table(facts[0].table)
+    scan = Scan(scope, table, facts)
     rows, columns = scan.rows()
     parts: list[tuple[Fact, list[Partial]]] = []
     for fact in facts:
         row = columns[fact.name]
         if fact.measure in _KEYED:
             parts.append((fact, [Partial(_distinct(row.counts, scan.keyed(fact.measure, rows)), sa.func.sum)]))
-        elif fact.measure == "users" and not moment.catalogue.engine.member_first:
+        elif fact.measure == "users" and not scope.catalogue.engine.member_first:
             parts.append((fact, [Partial(_distinct(row.counts, [rows.c.s_user]), sa.func.sum)]))
         else:
             parts.append((fact, partials(fact.measure, row)))
     aggregates = [partial for _, some in parts for partial in some]
     account_kind = table.kind("account_id")
     widths = [(fact, len(some)) for fact, some in parts]
-    if not (moment.catalogue.engine.member_first and any(fact.measure == "users" for fact in facts)):
+    if not (scope.catalogue.engine.member_first and any(fact.measure == "users" for fact in facts)):
         found = sa.select(IdText(rows.c.s_account, account_kind), *(partial.aggregate for partial in aggregates))
         return _Stage(found.group_by(rows.c.s_account), widths)
     members = (
@@ -143,10 +143,10 @@ def _distinct(counts: Column, keys: Sequence[Column]) -> Column:
     return sa.func.count(sa.case((counts, together)).distinct())
 
 
-def _keyed(moment: Moment, facts: Sequence[Fact]) -> _Stage:
+def _keyed(scope: QueryScope, facts: Sequence[Fact]) -> _Stage:
     """Column stores: one row per account and day (or person and day, or event name) first, then count those."""
-    table = moment.table(facts[0].table)
-    scan = Scan(moment, table, facts)
+    table = scope.table(facts[0].table)
+    scan = Scan(scope, table, facts)
     rows, columns = scan.rows()
     keys = scan.keyed(facts[0].measure, rows)
     known = [key.is_not(None) for key in keys]

@@ -15,7 +15,7 @@ from worker.signals.accounts import account_values
 from worker.signals.compile import Answer, Query, compile_query
 from worker.signals.decode import by_kind, number, turned
 from worker.signals.errors import SourceError
-from worker.signals.facts import Fact, facts_of, gap_of
+from worker.signals.facts import Fact, facts_of, missing_mapping
 from worker.signals.source import Source
 
 _ASKED_IN_SQL = 200
@@ -38,7 +38,7 @@ def compute(
     limits the answer to some ids. Raises SourceError.
     """
     facts = facts_of(signals, extra, as_of, product.zone)
-    measured = [fact for fact in facts if gap_of(fact, source.catalogue) is None]
+    measured = [fact for fact in facts if missing_mapping(fact, source.catalogue) is None]
     unknown: dict[str, Value] = {fact.name: None for fact in facts}
     wanted = None if accounts is None else frozenset(accounts)
     in_sql = wanted if wanted is not None and len(wanted) <= _ASKED_IN_SQL else None

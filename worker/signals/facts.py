@@ -53,7 +53,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Gap:
+class MissingMapping:
     """Why some facts cannot be known: a table or column that is not mapped."""
 
     table: str
@@ -107,20 +107,20 @@ def _from_need(need: Need, as_of: datetime, zone: ZoneInfo) -> Fact:
     )
 
 
-def gap_of(fact: Fact, catalogue: Catalogue) -> Gap | None:
+def missing_mapping(fact: Fact, catalogue: Catalogue) -> MissingMapping | None:
     """The first thing ``fact`` needs that is not mapped; None when it can be measured."""
     mapping = catalogue.product.mapped().get(fact.table)
     if mapping is None:
-        return Gap(fact.table)
+        return MissingMapping(fact.table)
     if mapping.from_ is None:
         table = catalogue.table(fact.table)
         assert table is not None  # noqa: S101 - mapped and not from events
         for column in _columns(fact, table):
             if not table.has(column):
-                return Gap(fact.table, column)
+                return MissingMapping(fact.table, column)
     elif set(_named(fact)) - {"user_id", "added_at"}:
-        return Gap(fact.table, min(set(_named(fact)) - {"user_id", "added_at"}))
-    return next(_gaps_elsewhere(fact, catalogue), None)
+        return MissingMapping(fact.table, min(set(_named(fact)) - {"user_id", "added_at"}))
+    return next(_missing_elsewhere(fact, catalogue), None)
 
 
 def _named(fact: Fact) -> Iterator[str]:
@@ -145,13 +145,13 @@ def _columns(fact: Fact, table: MappedTable) -> Iterator[str]:
         yield next(filter(table.has, (*schema.until, "status")), schema.until[0])
 
 
-def _gaps_elsewhere(fact: Fact, catalogue: Catalogue) -> Iterator[Gap]:
+def _missing_elsewhere(fact: Fact, catalogue: Catalogue) -> Iterator[MissingMapping]:
     wanted = {"roles": ("memberships", ("role", "user_id")), "top_user": ("users", (fact.column or "email",))}
     if fact.measure not in wanted or (fact.measure, fact.column) == ("top_user", "user_id"):
         return
     name, columns = wanted[fact.measure]
     table = catalogue.table(name)
     if table is None:
-        yield Gap(name, columns[0] if name in catalogue.product.mapped() else None)
+        yield MissingMapping(name, columns[0] if name in catalogue.product.mapped() else None)
     else:
-        yield from (Gap(name, column) for column in columns if not table.has(column))
+        yield from (MissingMapping(name, column) for column in columns if not table.has(column))

@@ -11,18 +11,18 @@ from worker.signals.constructs import Column, IdText
 from worker.signals.facts import Fact
 from worker.signals.mapping import MappedTable, folded
 from worker.signals.rows import after, in_force
-from worker.signals.scan import Moment, Scan
+from worker.signals.scan import QueryScope, Scan
 
 
-def role_rows(moment: Moment, fact: Fact) -> sa.Select[Any]:
+def role_rows(scope: QueryScope, fact: Fact) -> sa.Select[Any]:
     """Per account: active people, and the distinct roles they have now."""
-    people = _active(moment, fact)
-    memberships = moment.table("memberships")
+    people = _active(scope, fact)
+    memberships = scope.table("memberships")
     role = folded(memberships.text("role"))
     members = (
         sa.select(memberships.id("account_id").label("a"), memberships.id("user_id").label("u"), role.label("r"))
         .select_from(memberships.rows)
-        .where(in_force(memberships, moment.as_of), role != "")
+        .where(in_force(memberships, scope.as_of), role != "")
         .subquery("s_members")
     )
     same = sa.and_(members.c.a == people.c.s_account, members.c.u == people.c.s_user)
@@ -33,30 +33,30 @@ def role_rows(moment: Moment, fact: Fact) -> sa.Select[Any]:
     )
 
 
-def share_rows(moment: Moment, fact: Fact) -> sa.Select[Any]:
+def share_rows(scope: QueryScope, fact: Fact) -> sa.Select[Any]:
     """Per account: all rows by known people, and those of the most active one."""
-    people = _active(moment, fact)
+    people = _active(scope, fact)
     return sa.select(people.c.s_account, sa.func.sum(people.c.s_n), sa.func.max(people.c.s_n)).group_by(
         people.c.s_account
     )
 
 
-def top_user_rows(moment: Moment, fact: Fact) -> sa.Select[Any]:
+def top_user_rows(scope: QueryScope, fact: Fact) -> sa.Select[Any]:
     """Per account: the most active person who may be written to."""
-    people = _active(moment, fact)
+    people = _active(scope, fact)
     rows: sa.FromClause = people
     answer: Column = people.c.s_user
     where: list[Column] = []
-    users = moment.catalogue.table("users")
+    users = scope.catalogue.table("users")
     if users is not None:
         same = [users.id("user_id") == people.c.s_user]
         same += [users.id("account_id") == people.c.s_account] if users.has("account_id") else []
         rows = people.join(users.rows, sa.and_(*same))
-        where = _may_be_written_to(users, moment)
+        where = _may_be_written_to(users, scope)
         if fact.column == "email":
             answer = users.text("email")
             where += [answer.is_not(None), folded(answer) != ""]
-    gone = _gone(moment, people)
+    gone = _gone(scope, people)
     order = (people.c.s_n.desc(), people.c.s_user, answer)
     place = sa.func.row_number().over(partition_by=people.c.s_account, order_by=order).label("s_place")
     ranked = sa.select(people.c.s_account, answer.label("s_answer"), place).select_from(rows)
@@ -64,10 +64,10 @@ def top_user_rows(moment: Moment, fact: Fact) -> sa.Select[Any]:
     return sa.select(numbered.c.s_account, numbered.c.s_answer).where(numbered.c.s_place == sa.literal_column("1"))
 
 
-def _active(moment: Moment, fact: Fact) -> sa.Subquery:
+def _active(scope: QueryScope, fact: Fact) -> sa.Subquery:
     """Account, person and number of rows, for every known person with a row that counts."""
-    table = moment.table(fact.table)
-    rows, columns = Scan(moment, table, [fact]).rows()
+    table = scope.table(fact.table)
+    rows, columns = Scan(scope, table, [fact]).rows()
     row: RowColumns = columns[fact.name]
     counted = (
         sa.select(rows.c.s_account, rows.c.s_user, sa.func.count().label("s_n"))
@@ -80,7 +80,7 @@ def _active(moment: Moment, fact: Fact) -> sa.Subquery:
     return sa.select(account, user, counted.c.s_n).subquery("s_people")
 
 
-def _may_be_written_to(users: MappedTable, moment: Moment) -> list[Column]:
+def _may_be_written_to(users: MappedTable, scope: QueryScope) -> list[Column]:
     parts: list[Column] = [
         sa.not_(sa.func.coalesce(users.flag(flag), sa.false()))
         for flag in ("opted_out", "is_internal")
@@ -88,20 +88,20 @@ def _may_be_written_to(users: MappedTable, moment: Moment) -> list[Column]:
     ]
     if users.has("deleted_at"):
         deleted = users.time("deleted_at")
-        parts.append(sa.or_(deleted.is_(None), after(deleted, moment.as_of)))
+        parts.append(sa.or_(deleted.is_(None), after(deleted, scope.as_of)))
     return parts
 
 
-def _gone(moment: Moment, people: sa.Subquery) -> list[Column]:
+def _gone(scope: QueryScope, people: sa.Subquery) -> list[Column]:
     """Leaves out whoever has left the account. Somebody never listed as a member stays."""
-    memberships = moment.catalogue.table("memberships")
+    memberships = scope.catalogue.table("memberships")
     if memberships is None or not memberships.has("removed_at"):
         return []
     left = (
         sa.select(memberships.id("account_id").label("a"), memberships.id("user_id").label("u"))
         .select_from(memberships.rows)
         .group_by(memberships.id("account_id"), memberships.id("user_id"))
-        .having(sa.func.max(sa.case((in_force(memberships, moment.as_of), 1), else_=0)) == 0)
+        .having(sa.func.max(sa.case((in_force(memberships, scope.as_of), 1), else_=0)) == 0)
         .subquery("s_left")
     )
     same = sa.and_(left.c.a == people.c.s_account, left.c.u == people.c.s_user)

@@ -11,13 +11,13 @@ from worker.signals.constructs import Column, IdText
 from worker.signals.facts import Fact
 from worker.signals.mapping import MappedTable
 from worker.signals.rows import in_force, since_of
-from worker.signals.scan import Moment, Scan
+from worker.signals.scan import QueryScope, Scan
 
 
-def latest_rows(moment: Moment, fact: Fact) -> sa.Select[Any]:
+def latest_rows(scope: QueryScope, fact: Fact) -> sa.Select[Any]:
     """Per account: the value in the latest row that has one."""
-    table = moment.table(fact.table)
-    rows, columns = Scan(moment, table, [fact]).rows()
+    table = scope.table(fact.table)
+    rows, columns = Scan(scope, table, [fact]).rows()
     row = columns[fact.name]
     assert row.at is not None  # noqa: S101 - facts without it are left out as unknown
     assert row.value is not None  # noqa: S101 - checked with the settings
@@ -27,14 +27,14 @@ def latest_rows(moment: Moment, fact: Fact) -> sa.Select[Any]:
     return _first(counted.subquery("s_ranked"), ["s_value"], table)
 
 
-def top_rows(moment: Moment, facts: Sequence[Fact]) -> sa.Select[Any]:
+def top_rows(scope: QueryScope, facts: Sequence[Fact]) -> sa.Select[Any]:
     """Per account: columns of the highest subscription, for facts that count the same rows.
 
     One in force before one that is over; then by tier, price and the later beginning.
     """
-    table = moment.table("subscriptions")
-    by = _order(table, moment)
-    rows, columns = Scan(moment, table, facts).rows(by)
+    table = scope.table("subscriptions")
+    by = _order(table, scope)
+    rows, columns = Scan(scope, table, facts).rows(by)
     order = [rows.c[f"s_by_{index}"].desc().nulls_last() for index in range(len(by))]
     place = sa.func.row_number().over(partition_by=rows.c.s_account, order_by=order).label("s_place")
     values: list[Column] = []
@@ -46,8 +46,8 @@ def top_rows(moment: Moment, facts: Sequence[Fact]) -> sa.Select[Any]:
     return _first(counted.subquery("s_ranked"), [f"s_value_{index}" for index in range(len(facts))], table)
 
 
-def _order(table: MappedTable, moment: Moment) -> list[Column]:
-    order: list[Column] = [sa.case((in_force(table, moment.as_of), 1), else_=0)]
+def _order(table: MappedTable, scope: QueryScope) -> list[Column]:
+    order: list[Column] = [sa.case((in_force(table, scope.as_of), 1), else_=0)]
     order += [table.number(name) for name in ("tier_rank", "mrr") if table.has(name)]
     since = since_of(table)
     order += [] if since is None else [since]

@@ -109,16 +109,16 @@ def _until_of(table: MappedTable) -> Column | None:
     return _first_known(columns)
 
 
-def begun(table: MappedTable, as_of: datetime) -> Column:
-    """Rows that had begun by ``as_of``; one without a beginning always had."""
+def started(table: MappedTable, as_of: datetime) -> Column:
+    """Rows that had started by ``as_of``; one without a beginning always had."""
     since = since_of(table)
     return sa.true() if since is None else sa.or_(since.is_(None), by(since, as_of))
 
 
 def in_force(table: MappedTable, as_of: datetime) -> Column:
-    """Rows that had begun and were not over at ``as_of``: never NULL."""
+    """Rows that had started and were not over at ``as_of``: never NULL."""
     until = _until_of(table)
-    parts: list[Column] = [begun(table, as_of)]
+    parts: list[Column] = [started(table, as_of)]
     over_words = {"subscriptions": ENDED, "invoices": SETTLED}.get(table.name)
     if until is not None:
         parts.append(sa.or_(until.is_(None), after(until, as_of)))

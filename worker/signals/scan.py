@@ -13,14 +13,14 @@ from worker.signals.aggregates import RowColumns
 from worker.signals.constructs import Column, DayOf, Kind
 from worker.signals.facts import Fact, Tests
 from worker.signals.mapping import Catalogue, MappedTable
-from worker.signals.rows import arrived, before, begun, column_value, in_force, not_before, passes
+from worker.signals.rows import arrived, before, column_value, in_force, not_before, passes, started
 from worker.signals.windows import offsets
 
 _EARLIEST_DAY = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class QueryScope:
     """What every fact of one query is measured against."""
 
     catalogue: Catalogue
@@ -33,17 +33,17 @@ class Moment:
         return from_events(self) if found is None else found
 
 
-def from_events(moment: Moment) -> MappedTable:
+def from_events(scope: QueryScope) -> MappedTable:
     """Whoever appears in the events, since they first did, as memberships."""
-    events = moment.catalogue.events
+    events = scope.catalogue.events
     user = [] if not events.has("user_id") else [events.id("user_id").label("user_id")]
     grouped = [events.raw(name) for name in ("account_id", "user_id") if events.has(name)]
     first = sa.func.min(events.time("occurred_at")).label("added_at")
     seen = sa.select(events.id("account_id").label("account_id"), *user, first).select_from(events.rows)
     seen = seen.group_by(*grouped).where(
-        *arrived(events, moment.catalogue, moment.as_of), *(column.is_not(None) for column in grouped)
+        *arrived(events, scope.catalogue, scope.as_of), *(column.is_not(None) for column in grouped)
     )
-    kind: Kind = "any" if moment.catalogue.engine.name == "sqlite" else "time"
+    kind: Kind = "any" if scope.catalogue.engine.name == "sqlite" else "time"
     columns: dict[str, tuple[str, Kind]] = {"account_id": ("account_id", "text"), "added_at": ("added_at", kind)}
     if user:
         columns["user_id"] = ("user_id", "text")
@@ -54,7 +54,7 @@ def from_events(moment: Moment) -> MappedTable:
 class Scan:
     """Rows of ``table`` for ``facts``, as a subquery with ``s_account``, ``s_user`` and what the facts test."""
 
-    moment: Moment
+    scope: QueryScope
     table: MappedTable
     facts: Sequence[Fact]
     _columns: dict[str, Column] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Scan:
             if fact.measure in OF_NUMBERS:
                 value = self._take(f"number {fact.column}", self.table.number(fact.column))
             else:
-                value = self._take(f"value {fact.column}", column_value(self.table, fact.column, self.moment.as_of))
+                value = self._take(f"value {fact.column}", column_value(self.table, fact.column, self.scope.as_of))
         at = None
         if fact.at is not None and self.table.has(fact.at):
             at = self._take(f"at {fact.at}", self.table.time(fact.at))
@@ -106,33 +106,33 @@ class Scan:
         if fact.events is not None:
             parts.append(self.table.text("name").in_(fact.events))
         if fact.current:
-            parts.append(in_force(self.table, self.moment.as_of))
+            parts.append(in_force(self.table, self.scope.as_of))
         elif not fact.by_time:
-            parts.append(begun(self.table, self.moment.as_of))
+            parts.append(started(self.table, self.scope.as_of))
         return sa.and_(sa.true(), *parts)
 
     def _tests(self, tests: Tests) -> Column:
-        return sa.and_(sa.true(), *(passes(self.table, column, test, self.moment.as_of) for column, test in tests))
+        return sa.and_(sa.true(), *(passes(self.table, column, test, self.scope.as_of) for column, test in tests))
 
     def _day(self, fact: Fact) -> Column:
-        product = self.moment.catalogue.product
+        product = self.scope.catalogue.product
         shifts = []
-        if product.time_zone != "UTC" and self.moment.catalogue.engine.name == "sqlite":
-            shifts = offsets(product.zone, fact.window.start or _EARLIEST_DAY, self.moment.as_of)
+        if product.time_zone != "UTC" and self.scope.catalogue.engine.name == "sqlite":
+            shifts = offsets(product.zone, fact.window.start or _EARLIEST_DAY, self.scope.as_of)
         return DayOf(self.table.time(str(fact.at)), product.time_zone, shifts)
 
     def _where(self) -> list[Column]:
         parts: list[Column] = []
         if self.table.name == "events":
-            parts += arrived(self.table, self.moment.catalogue, self.moment.as_of)
+            parts += arrived(self.table, self.scope.catalogue, self.scope.as_of)
         starts = [fact.window.start for fact in self.facts if fact.bounded and fact.window.start is not None]
         if starts and len(starts) == len(self.facts):
             parts.append(not_before(self.table.time(str(self.facts[0].at)), min(starts)))
         names = {name for fact in self.facts for name in fact.events or ()}
         if names and all(fact.events is not None for fact in self.facts):
             parts.append(self.table.text("name").in_(sorted(names)))
-        if self.moment.accounts is not None:
-            parts.append(self.table.id("account_id").in_(sorted(self.moment.accounts)))
+        if self.scope.accounts is not None:
+            parts.append(self.table.id("account_id").in_(sorted(self.scope.accounts)))
         return parts
 
     def _row_columns(self, fact: Fact, plan: Mapping[str, str | None], rows: sa.Subquery) -> RowColumns:

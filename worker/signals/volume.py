@@ -12,7 +12,7 @@ from worker.signals.accounts import account_columns, account_rows
 from worker.signals.decode import moment as as_moment
 from worker.signals.mapping import Catalogue
 from worker.signals.rows import arrived, before, not_before
-from worker.signals.scan import Moment
+from worker.signals.scan import QueryScope
 from worker.signals.windows import last_full_day, midnight
 
 _WEEKS = 4
@@ -35,7 +35,7 @@ class Volume:
 
 def measure_volume(catalogue: Catalogue, as_of: datetime) -> Volume:
     """Count events and accounts as of ``as_of``. Raises SourceError."""
-    moment = Moment(catalogue, as_of)
+    scope = QueryScope(catalogue, as_of)
     events = catalogue.events
     zone = catalogue.product.zone
     last = last_full_day(as_of, zone)
@@ -60,7 +60,7 @@ def measure_volume(catalogue: Catalogue, as_of: datetime) -> Volume:
     usual = None
     if first is not None and first < midnight(days[-1] + timedelta(days=1), zone):
         usual = float(median(row[4 : 4 + _WEEKS]))
-    ids = account_rows(moment, account_columns(catalogue)).subquery("s_found")
+    ids = account_rows(scope, account_columns(catalogue)).subquery("s_found")
     accounts = catalogue.engine.run(sa.select(sa.func.count()).select_from(ids))[0][0]
     return Volume(int(row[0]), as_moment(row[2]), int(row[3]), usual, int(accounts))
 
