@@ -14,7 +14,7 @@ from celery.signals import setup_logging, worker_init, worker_process_shutdown
 
 from worker.runtime.celery_steps import Heartbeat, HeedSignals, WatchLoop
 from worker.runtime.jobs import make_ready
-from worker.settings.environment import EnvironmentWrong, broker_url, check_environment, project_dir
+from worker.settings.environment import InvalidEnvironment, broker_url, check_environment, project_dir
 from worker.store.engine import StoreError
 from worker.telemetry.logs import log_for_machines
 from worker.telemetry.tracing import flush
@@ -81,7 +81,7 @@ def _bring_schema_up_to_date(**_: Any) -> None:
     try:
         check_environment()
         make_ready(project_dir())
-    except (EnvironmentWrong, StoreError) as error:
+    except (InvalidEnvironment, StoreError) as error:
         raise SystemExit(str(error)) from None
 
 

@@ -31,7 +31,7 @@ from worker.reports.prometheus import metrics_text, serve_metrics
 from worker.reports.status import Status, status_of
 from worker.runtime.jobs import Jobs, open_jobs
 from worker.settings.environment import project_dir
-from worker.settings.problems import Refused
+from worker.settings.problems import CommandError
 from worker.settings.project import load_project
 from worker.store.state import last_as_of
 
@@ -100,7 +100,7 @@ def _read_plan(path: Path) -> dict[str, Any]:
     except ValueError:
         document = None
     if not isinstance(document, dict) or not {"as_of", "fingerprint", "resumed"} <= document.keys():
-        raise Refused(f"{path} is not a plan; make one with: plgsync plan --out {path.name}")
+        raise CommandError(f"{path} is not a plan; make one with: plgsync plan --out {path.name}")
     return document
 
 
@@ -151,13 +151,13 @@ def until_stopped() -> None:
 
 
 def try_channel(project: Path | None, name: str) -> None:
-    """Send a message that says it is a test. Raises `Refused` when it does not go out."""
+    """Send a message that says it is a test. Raises `CommandError` when it does not go out."""
     root = project_dir(project)
     channels = load_project(root).alerts.channels
     if name not in channels:
         hint = did_you_mean(name, channels)
         known = f'. Did you mean "{hint}"?' if hint else f"; it has: {', '.join(channels) or 'none'}"
-        raise Refused(f'config/alerts.yaml has no channel "{name}"{known}')
+        raise CommandError(f'config/alerts.yaml has no channel "{name}"{known}')
     moment = now()
     text = "This is a test of the channel; nothing is wrong."
     message = Message(
@@ -175,7 +175,7 @@ def try_channel(project: Path | None, name: str) -> None:
     try:
         send(channels[name], message, root, moment)
     except NotSent as error:
-        raise Refused(f"{name}: {error}") from None
+        raise CommandError(f"{name}: {error}") from None
 
 
 def outbox_rows(project: Path | None, selection: Selection) -> Sequence[Mapping[str, Any]]:
@@ -212,7 +212,7 @@ def set_up_crm(project: Path | None, name: str, *, dry_run: bool) -> Sequence[Se
         if name not in jobs.connectors:
             hint = did_you_mean(name, jobs.connectors)
             known = ", ".join(jobs.connectors) or "none"
-            raise Refused(
+            raise CommandError(
                 f'config/crm.yaml has no destination "{name}"'
                 + (f'. Did you mean "{hint}"?' if hint else f"; it has: {known}")
             )
@@ -225,7 +225,7 @@ def serve_sandboxes(
 ) -> None:
     """Both sandbox CRMs in the foreground, until SIGTERM or Ctrl-C; where they are is announced as JSON.
 
-    Raises `Refused` for a bad seed.
+    Raises `CommandError` for a bad seed.
     """
     from connectors.sandbox.core.control import ControlError
     from connectors.sandbox.serve import serve
@@ -240,4 +240,4 @@ def serve_sandboxes(
             keep=seed if keep else None,
         )
     except (ControlError, json.JSONDecodeError) as error:
-        raise Refused(f"{seed}: {error}") from None
+        raise CommandError(f"{seed}: {error}") from None

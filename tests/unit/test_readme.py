@@ -94,7 +94,7 @@ def test_yaml_blocks_load(file: str, block: str, tmp_path: Path) -> None:
         shutil.rmtree(tmp_path / "playbooks")
     (tmp_path / file).write_text(block, encoding="utf-8")
     project = load_project(tmp_path)
-    assert project.refused == ()
+    assert project.invalid == ()
 
 
 def test_every_command_of_the_table_exists() -> None:

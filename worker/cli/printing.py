@@ -29,9 +29,9 @@ def announce(line: str) -> None:
 
 def say_refused(computed: Computed) -> None:
     """Wrong playbooks were left out, or their last good version ran; the run itself went on."""
-    for problem in computed.refused:
+    for problem in computed.invalid:
         sys.stderr.write(problem.format() + "\n")
-    for file in computed.held:
+    for file in computed.last_good_files:
         sys.stderr.write(f"{file}: until this is mended, its last good version keeps running\n")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from worker.demo.company import Company, build_company
 from worker.demo.crm_seed import crm_seed
-from worker.settings.problems import Refused
+from worker.settings.problems import CommandError
 from worker.settings.shipped import write_project
 
 SEED_FILE = "crm-seed.json"
@@ -25,7 +25,7 @@ _STOP_S = 10.0
 def build_stage(folder: Path, accounts: int, seed: int, as_of: datetime) -> Company:
     """Write a project with the data of a company into ``folder``, and the seed file of the CRMs.
 
-    Replaces an earlier demo there; raises `Refused` when the folder holds anything else.
+    Replaces an earlier demo there; raises `CommandError` when the folder holds anything else.
     """
     make_room(folder)
     write_project(folder)
@@ -35,10 +35,10 @@ def build_stage(folder: Path, accounts: int, seed: int, as_of: datetime) -> Comp
 
 
 def make_room(folder: Path) -> None:
-    """Make ``folder`` an empty demo folder; raises `Refused` when it holds anything but an earlier demo."""
+    """Make ``folder`` an empty demo folder; raises `CommandError` when it holds anything but an earlier demo."""
     if folder.exists() and any(folder.iterdir()):
         if not (folder / _MARK).exists():
-            raise Refused(f"{folder} is not empty and holds no demo; choose another folder with --dir")
+            raise CommandError(f"{folder} is not empty and holds no demo; choose another folder with --dir")
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARK).touch()
@@ -59,7 +59,7 @@ def sandboxes(seed_file: Path, ports: Mapping[str, int] | None = None) -> Iterat
         try:
             line = process.stdout.readline() if process.stdout else ""
             if not line:
-                raise Refused(f"the sandbox CRMs did not start; see {errors}")
+                raise CommandError(f"the sandbox CRMs did not start; see {errors}")
             yield json.loads(line)
         finally:
             process.terminate()

@@ -8,12 +8,12 @@ from datetime import date, datetime
 
 from lark import Token, Tree
 
-from worker.language.compare import Kind, Op, Run, comparable, compile_test, kind_of
 from worker.language.errors import LanguageError
 from worker.language.expression import Expression, build_expression, number_of, number_text
 from worker.language.grammar import parse_line
 from worker.language.hints import not_a_text
 from worker.language.need import quote
+from worker.language.operators import Kind, Op, Predicate, comparable, compile_test, kind_of
 from worker.language.units import parse_duration
 from worker.language.values import Value, as_utc
 
@@ -37,7 +37,7 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Comparison:
     """``expression op values``. Lines are equal when they mean the same; ``text`` is what the author wrote."""
 
     expression: Expression
@@ -46,7 +46,7 @@ class Line:
     kind: Kind | None = None
     text: str = field(default="", compare=False)
     columns: tuple[int, ...] = field(default=(), compare=False, repr=False)
-    run: Run = field(init=False, compare=False, repr=False)
+    run: Predicate = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "run", compile_test(self.expression.read, self.op, self.values, self.kind))
@@ -67,7 +67,7 @@ class Line:
         return " ".join([str(self.expression), self.op, *shown])
 
 
-def parse_test(text: str) -> Line:
+def parse_comparison(text: str) -> Comparison:
     """The one test of ``text``. Raises LanguageError with the column in ``text``."""
     tree = parse_line(text, "test")
     expression_tree, relation = tree.children
@@ -78,7 +78,7 @@ def parse_test(text: str) -> Line:
     op, literals = _relation(relation)
     kind = _one_kind(literals) if literals else None
     _check(expression, op, literals, kind)
-    return Line(
+    return Comparison(
         expression,
         op,
         tuple(literal.value for literal in literals),

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from worker.language.compare import Run, Truth
+from worker.language.comparison import Comparison, parse_comparison
 from worker.language.errors import LanguageError, Loc
 from worker.language.expression import Mention
 from worker.language.kleene import all_of, any_of, negation, or_else
-from worker.language.line import Line, parse_test
 from worker.language.need import Need
+from worker.language.operators import Predicate, Truth
 from worker.language.suggest import did_you_mean
 from worker.language.values import Fields, Value
 
@@ -47,12 +47,12 @@ class Test:
 
     __test__ = False  # not a test case
 
-    line: Line
+    comparison: Comparison
     loc: Loc = field(default=(), compare=False)
-    run: Run = field(init=False, compare=False, repr=False)
+    run: Predicate = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "run", self.line.run)
+        object.__setattr__(self, "run", self.comparison.run)
 
     def truth(self, fields: Fields) -> Truth:
         """True, false, or None when something needed is unknown."""
@@ -60,17 +60,19 @@ class Test:
 
     def trace(self, fields: Fields) -> Trace:
         """The answer with the values it was made of."""
-        seen = tuple((mention.need.key, fields.get(mention.need.key)) for mention in self.line.expression.mentions)
-        note = self.line.note(self.line.expression.value(fields))
-        return Trace(self.line.text, self.run(fields), seen, loc=self.loc, note=note)
+        seen = tuple(
+            (mention.need.key, fields.get(mention.need.key)) for mention in self.comparison.expression.mentions
+        )
+        note = self.comparison.note(self.comparison.expression.value(fields))
+        return Trace(self.comparison.text, self.run(fields), seen, loc=self.loc, note=note)
 
-    def lines(self) -> Iterator[tuple[Loc, Line]]:
+    def comparisons(self) -> Iterator[tuple[Loc, Comparison]]:
         """Every test with its place."""
-        yield self.loc, self.line
+        yield self.loc, self.comparison
 
     def mentions(self) -> Iterator[tuple[Loc, Mention]]:
         """Everything that has to be known, with the place it is named at."""
-        for mention in self.line.expression.mentions:
+        for mention in self.comparison.expression.mentions:
             yield self.loc, mention
 
     def needs(self) -> Iterator[tuple[Loc, Need]]:
@@ -79,7 +81,7 @@ class Test:
             yield loc, mention.need
 
     def __str__(self) -> str:
-        return str(self.line)
+        return str(self.comparison)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +90,16 @@ class _Group:
 
     children: tuple[Condition, ...]
     loc: Loc = field(default=(), compare=False)
-    run: Run = field(init=False, compare=False, repr=False)
+    run: Predicate = field(init=False, compare=False, repr=False)
 
     def truth(self, fields: Fields) -> Truth:
         """True, false, or None when that depends on something unknown."""
         return self.run(fields)
 
-    def lines(self) -> Iterator[tuple[Loc, Line]]:
+    def comparisons(self) -> Iterator[tuple[Loc, Comparison]]:
         """Every test with its place."""
         for child in self.children:
-            yield from child.lines()
+            yield from child.comparisons()
 
     def mentions(self) -> Iterator[tuple[Loc, Mention]]:
         """Everything that has to be known, with the place it is named at."""
@@ -115,7 +117,7 @@ class _Group:
 
 
 @dataclass(frozen=True, slots=True)
-class All(_Group):
+class AllOf(_Group):
     """False as soon as one part is false, else unknown if one is unknown, else true."""
 
     def __post_init__(self) -> None:
@@ -130,7 +132,7 @@ class All(_Group):
 
 
 @dataclass(frozen=True, slots=True)
-class Any(_Group):
+class AnyOf(_Group):
     """True as soon as one part is true, else unknown if one is unknown, else false."""
 
     def __post_init__(self) -> None:
@@ -176,7 +178,7 @@ class WhenMissing(_Group):
         return f"when_missing({self.children[0]}, {str(self.default).lower()})"
 
 
-Condition: TypeAlias = Test | All | Any | Not | WhenMissing
+Condition: TypeAlias = Test | AllOf | AnyOf | Not | WhenMissing
 
 
 def parse_condition(node: object, loc: Loc = ()) -> Condition:
@@ -185,7 +187,7 @@ def parse_condition(node: object, loc: Loc = ()) -> Condition:
     Raises LanguageError; its ``problems`` are those of every line, each with its place below ``loc``.
     """
     condition = _parse(node, loc, 0)
-    if sum(1 for _ in condition.lines()) > _MOST_TESTS:
+    if sum(1 for _ in condition.comparisons()) > _MOST_TESTS:
         raise LanguageError(f"more than {_MOST_TESTS} tests in one condition", loc=loc)
     return condition
 
@@ -195,7 +197,7 @@ def _parse(node: object, loc: Loc, depth: int) -> Condition:
         raise LanguageError(f"nested more than {_DEEPEST} levels deep", loc=loc)
     if isinstance(node, str):
         try:
-            return Test(parse_test(node), loc)
+            return Test(parse_comparison(node), loc)
         except LanguageError as problem:
             raise problem.at(loc) from None
     if isinstance(node, dict):
@@ -216,9 +218,9 @@ def _parse_mapping(node: dict[object, object], loc: Loc, depth: int) -> Conditio
     key, inner = next(iter(node.items()))
     match key:
         case "all":
-            return All(_parse_list(inner, (*loc, "all"), depth), loc)
+            return AllOf(_parse_list(inner, (*loc, "all"), depth), loc)
         case "any":
-            return Any(_parse_list(inner, (*loc, "any"), depth), loc)
+            return AnyOf(_parse_list(inner, (*loc, "any"), depth), loc)
         case "not":
             return Not((_parse(inner, (*loc, "not"), depth + 1),), loc)
     raise LanguageError(_what_is_wrong_with(node), loc=loc)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from worker.language.compare import Run, Truth
+from worker.language.operators import Predicate, Truth
 from worker.language.values import Fields
 
 
-def all_of(runs: tuple[Run, ...]) -> Run:
+def all_of(runs: tuple[Predicate, ...]) -> Predicate:
     """False as soon as one part is false, else unknown if one is unknown, else true."""
 
     def run(fields: Fields) -> Truth:
@@ -22,7 +22,7 @@ def all_of(runs: tuple[Run, ...]) -> Run:
     return run
 
 
-def any_of(runs: tuple[Run, ...]) -> Run:
+def any_of(runs: tuple[Predicate, ...]) -> Predicate:
     """True as soon as one part is true, else unknown if one is unknown, else false."""
 
     def run(fields: Fields) -> Truth:
@@ -38,7 +38,7 @@ def any_of(runs: tuple[Run, ...]) -> Run:
     return run
 
 
-def negation(part: Run) -> Run:
+def negation(part: Predicate) -> Predicate:
     """The opposite; not unknown is unknown."""
 
     def run(fields: Fields) -> Truth:
@@ -48,7 +48,7 @@ def negation(part: Run) -> Run:
     return run
 
 
-def or_else(part: Run, default: bool) -> Run:
+def or_else(part: Predicate, default: bool) -> Predicate:
     """The part, but ``default`` where it is unknown."""
 
     def run(fields: Fields) -> Truth:

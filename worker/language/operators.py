@@ -11,7 +11,7 @@ from worker.language.expression import Read, is_number
 from worker.language.values import Fields, Value, as_utc, midnight
 
 Truth = bool | None
-Run = Callable[[Fields], Truth]
+Predicate = Callable[[Fields], Truth]
 Kind = Literal["number", "text", "bool", "date", "datetime"]
 """What a test compares with."""
 
@@ -43,7 +43,7 @@ def comparable(value: Value, kind: Kind) -> bool:
     return _NORMAL[kind](value) is not None
 
 
-def compile_test(read: Read, op: Op, values: tuple[Value, ...], kind: Kind | None) -> Run:
+def compile_test(read: Read, op: Op, values: tuple[Value, ...], kind: Kind | None) -> Predicate:
     """A function of an account's fields that answers the test."""
     if op == "is missing":
         return lambda fields: _is_missing(read(fields))
@@ -63,7 +63,7 @@ def compile_test(read: Read, op: Op, values: tuple[Value, ...], kind: Kind | Non
     return _comparison(read, normal, compare, wanted[0])
 
 
-def _number_comparison(read: Read, compare: Callable[[Any, Any], bool], wanted: Any) -> Run:
+def _number_comparison(read: Read, compare: Callable[[Any, Any], bool], wanted: Any) -> Predicate:
     def run(fields: Fields) -> Truth:
         value = read(fields)
         return compare(value, wanted) if is_number(value) else None
@@ -71,7 +71,9 @@ def _number_comparison(read: Read, compare: Callable[[Any, Any], bool], wanted: 
     return run
 
 
-def _comparison(read: Read, normal: Callable[[Value], Any], compare: Callable[[Any, Any], bool], wanted: Any) -> Run:
+def _comparison(
+    read: Read, normal: Callable[[Value], Any], compare: Callable[[Any, Any], bool], wanted: Any
+) -> Predicate:
     def run(fields: Fields) -> Truth:
         value = normal(read(fields))
         return None if value is None else compare(value, wanted)
@@ -79,7 +81,7 @@ def _comparison(read: Read, normal: Callable[[Value], Any], compare: Callable[[A
     return run
 
 
-def _membership(read: Read, normal: Callable[[Value], Any], wanted: frozenset[Any], inside: bool) -> Run:
+def _membership(read: Read, normal: Callable[[Value], Any], wanted: frozenset[Any], inside: bool) -> Predicate:
     def run(fields: Fields) -> Truth:
         value = normal(read(fields))
         return None if value is None else (value in wanted) is inside
@@ -87,7 +89,7 @@ def _membership(read: Read, normal: Callable[[Value], Any], wanted: frozenset[An
     return run
 
 
-def _between(read: Read, normal: Callable[[Value], Any], low: Any, high: Any) -> Run:
+def _between(read: Read, normal: Callable[[Value], Any], low: Any, high: Any) -> Predicate:
     def run(fields: Fields) -> Truth:
         value = normal(read(fields))
         return None if value is None else bool(low <= value <= high)

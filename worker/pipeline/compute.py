@@ -28,7 +28,7 @@ from worker.store import state
 from worker.telemetry.tracing import span
 
 
-class BackInTime(Exception):
+class AsOfTooOld(Exception):
     """State has moved past the moment asked for; a run or a plan can only go forward."""
 
 
@@ -36,8 +36,8 @@ class BackInTime(Exception):
 class Computed:
     """Everything one run knows before it writes: fields and scores per account, decisions, and the plan.
 
-    ``refused`` are the problems of wrong playbook files; of those in ``held`` the last good version runs, the others
-    are left out.
+    ``invalid`` are the problems of invalid playbook files. Of the files in ``last_good_files`` the last good version
+    runs; the others are left out.
     """
 
     as_of: datetime
@@ -48,8 +48,8 @@ class Computed:
     views: list[CrmView]
     plan: Plan
     volume: tuple[int, int]
-    refused: tuple[Problem, ...] = ()
-    held: tuple[str, ...] = ()
+    invalid: tuple[Problem, ...] = ()
+    last_good_files: tuple[str, ...] = ()
 
 
 def compute(
@@ -93,7 +93,9 @@ def compute(
         plan = make_plan(views, desired, iso(as_of), project.config_version, resumed=resume)
         planning.note(records=len(plan.records), tasks=len(plan.tasks))
     volume = (measured.volume.accounts, measured.volume.events)
-    return Computed(as_of, fields, scored, runs, enrollments, views, plan, volume, project.refused, project.held)
+    return Computed(
+        as_of, fields, scored, runs, enrollments, views, plan, volume, project.invalid, project.last_good_files
+    )
 
 
 def _desired(
@@ -129,7 +131,7 @@ def _desired(
 def refuse_going_back(connection: Connection, as_of: datetime) -> None:
     newest = state.last_as_of(connection)
     if newest is not None and iso(as_of) < newest:
-        raise BackInTime(
+        raise AsOfTooOld(
             f"the last run was as of {newest}; a run or plan cannot go back to {iso(as_of)} "
             "(plgsync explain ACCOUNT --as-of can)"
         )

@@ -46,7 +46,7 @@ _PATIENCE_S = 20.0
 _LOOK_EVERY_S = 1.0
 
 
-class PlanMoved(Exception):
+class StalePlan(Exception):
     """The approved plan no longer holds: data, settings or the CRM changed since it was made."""
 
 
@@ -101,7 +101,7 @@ def run(
     """Compute and deliver inline, one run at a time on this state database.
 
     With a plan that a person has approved, the run goes on only if the plan still holds, and the guard is waived.
-    Raises `UnsafePlan`, `PlanMoved`, `BackInTime`, `StaleData`, `SourceError` or `Busy`; then nothing is queued.
+    Raises `UnsafePlan`, `StalePlan`, `AsOfTooOld`, `StaleData`, `SourceError` or `Busy`; then nothing is queued.
     """
     run_id = new_run_id()
     with exclusive_run(engine), bound_contextvars(run_id=run_id), span("run"):
@@ -152,7 +152,7 @@ def _compute_and_commit(
     if approved is None:
         check_plan(computed.plan, project.crm.guard, first_run=first_run)
     elif approved.fingerprint != computed.plan.fingerprint():
-        raise PlanMoved("the plan no longer holds: data, settings or the CRM changed since it was made; plan again")
+        raise StalePlan("the plan no longer holds: data, settings or the CRM changed since it was made; plan again")
     report = RunReport(run_id, computed)
 
     def commit(connection: Connection) -> None:
@@ -161,13 +161,13 @@ def _compute_and_commit(
 
     with span("commit", records=len(computed.plan.records), tasks=len(computed.plan.tasks)):
         transact(engine, commit)
-    for problem in computed.refused:
+    for problem in computed.invalid:
         log.error(
             "playbook refused",
             file=problem.file,
             line=problem.line,
             problem=problem.message,
-            last_good_runs=problem.file in computed.held,
+            last_good_runs=problem.file in computed.last_good_files,
         )
     for playbook_id, of_playbook in computed.playbooks.items():
         if of_playbook.decisions:

@@ -58,7 +58,7 @@ def check_project(option: Path | None, *, offline: bool) -> Check:
     except ConfigError as error:
         check.problems.extend(error.problems)
         return check
-    check.problems += [*project.refused, *project.warnings]
+    check.problems += [*project.invalid, *project.warnings]
     check.said.append(f"files: {_config_files(project.root)} in config/, {len(project.playbooks)} playbooks")
     if not offline:
         _check_source(check, project)
@@ -73,8 +73,8 @@ def _config_files(root: Path) -> int:
 def run_tests_of_playbooks(option: Path | None) -> list[TestResult]:
     """Run the ``.test.yaml`` beside every playbook that has one. Raises `ConfigError`."""
     project = load_project(project_dir(option))
-    if project.refused:
-        raise ConfigError(project.refused)
+    if project.invalid:
+        raise ConfigError(project.invalid)
     results = []
     for playbook in project.playbooks:
         file = f"playbooks/{playbook.id}.test.yaml"

@@ -19,7 +19,7 @@ from worker.planning.crm_view import load_view
 from worker.rules.explain import Explanation as PlaybookExplanation
 from worker.rules.explain import explain as explain_playbook
 from worker.scores import Scored, ScoreMemory
-from worker.settings.problems import Refused
+from worker.settings.problems import CommandError
 from worker.settings.project import Project
 from worker.store import state
 
@@ -57,7 +57,7 @@ class Explanation:
 def explain(
     project: Project, engine: Engine, connectors: Mapping[str, Connector], account: str, as_of: datetime
 ) -> Explanation:
-    """Explain one account, named by its id, name or domain. Raises `Refused` when there is none or several.
+    """Explain one account, named by its id, name or domain. Raises `CommandError` when there is none or several.
 
     What the CRMs said is as of the last run. Before the last run's moment nothing is remembered: bands and
     means then start afresh.
@@ -100,7 +100,7 @@ def _measure(project: Project, account: str, as_of: datetime) -> tuple[Measured,
 
 
 def find_account(project: Project, account: str, as_of: datetime) -> str:
-    """The id of the one account with this id, name or domain. Raises `Refused` when there is none or several."""
+    """The id of the one account with this id, name or domain. Raises `CommandError` when there is none or several."""
     return _measure(project, account, as_of)[1]
 
 
@@ -114,7 +114,11 @@ def _only_one(everybody: Measured, account: str) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise Refused(f'"{account}" names {len(found)} accounts; use one of their ids: {", ".join(sorted(found)[:10])}')
+        raise CommandError(
+            f'"{account}" names {len(found)} accounts; use one of their ids: {", ".join(sorted(found)[:10])}'
+        )
     names = [str(row.get("account.name")) for row in everybody.now.values()]
     hint = did_you_mean(account, [*everybody.now, *names])
-    raise Refused(f'no account has the id, name or domain "{account}"' + (f'. Did you mean "{hint}"?' if hint else ""))
+    raise CommandError(
+        f'no account has the id, name or domain "{account}"' + (f'. Did you mean "{hint}"?' if hint else "")
+    )

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from worker.language.suggest import did_you_mean
 from worker.reports.explain import find_account
-from worker.settings.problems import Refused
+from worker.settings.problems import CommandError
 from worker.settings.project import Project
 from worker.store.ledger import effects_of
 from worker.store.subjects import Subject, subject_of
@@ -63,7 +63,7 @@ def why(
 ) -> list[Effect]:
     """The newest effects on a CRM record (id or address), a task (key or id) or an account, newest first.
 
-    ``field`` is a CRM field or our name of it. Raises `Refused` when nothing is known by that name.
+    ``field`` is a CRM field or our name of it. Raises `CommandError` when nothing is known by that name.
     """
     names = _crm_fields(project, field) if field else ()
     subject = subject_of(record, project.crm.destinations)
@@ -92,7 +92,7 @@ def _crm_fields(project: Project, field: str) -> tuple[str, ...]:
     }
     hint = did_you_mean(field, names) if field not in names else None
     if hint:
-        raise Refused(f'config/crm.yaml has no field "{field}". Did you mean "{hint}"?')
+        raise CommandError(f'config/crm.yaml has no field "{field}". Did you mean "{hint}"?')
     return tuple(sorted(wanted | {field}))
 
 

@@ -201,8 +201,8 @@ def _needs_person(connection: Connection, project: Project, waiting: Sequence[Wa
     for row in waiting:
         if row.standing == "parked":
             yield f"{row.destination} refused {row.rows} writes: plgsync outbox list --state parked says why"
-    for file in sorted({problem.file for problem in project.refused}):
-        instead = "its last good version runs" if file in project.held else "it is left out"
+    for file in sorted({problem.file for problem in project.invalid}):
+        instead = "its last good version runs" if file in project.last_good_files else "it is left out"
         yield f"{file} is wrong and {instead}: plgsync check --offline says why"
     if count := undelivered(connection):
         yield f"{count} alerts could not be sent so far: plgsync alerts test NAME says why"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from worker.language.compare import Truth
 from worker.language.condition import Trace
+from worker.language.operators import Truth
 from worker.language.values import Fields, tidy
 from worker.rules import transitions
 from worker.rules.enrollment import Enrollment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from worker.language.condition import All, Any, Condition, Not, Test, WhenMissing
+from worker.language.condition import AllOf, AnyOf, Condition, Not, Test, WhenMissing
 from worker.language.template import shorten
 from worker.language.values import Fields, Value, tidy
 
@@ -26,8 +26,8 @@ def missing_names(condition: Condition, fields: Fields) -> Iterator[str]:
     if condition.run(fields) is not None:
         return
     if isinstance(condition, Test):
-        names = [need.key for need in condition.line.expression.needs() if fields.get(need.key) is None]
-        yield from sorted(names) or [condition.line.text]
+        names = [need.key for need in condition.comparison.expression.needs() if fields.get(need.key) is None]
+        yield from sorted(names) or [condition.comparison.text]
     else:
         for child in condition.children:
             yield from missing_names(child, fields)
@@ -44,18 +44,18 @@ def _deciding_tests(condition: Condition, fields: Fields, *, truth: bool) -> Ite
             yield f"not {condition.children[0]}"
         case WhenMissing() if condition.children[0].run(fields) is None:
             yield f"{condition.children[0]} (unknown, taken for {str(truth).lower()})"
-        case All() | Any() | WhenMissing():
+        case AllOf() | AnyOf() | WhenMissing():
             for child in condition.children:
                 yield from _deciding_tests(child, fields, truth=truth)
 
 
 def _with_values(test: Test, fields: Fields) -> str:
     """``seats_used / seat_limit >= 85% (18 / 20)``; a text or yes/no that was asked for is not repeated."""
-    line = test.line
-    if line.op == "is" and line.kind in {"text", "bool"}:
-        return line.text
-    seen = [fields.get(mention.need.key) for mention in line.expression.mentions]
-    return f"{line.text} ({_joined(seen, line.expression.operator)})"
+    comparison = test.comparison
+    if comparison.op == "is" and comparison.kind in {"text", "bool"}:
+        return comparison.text
+    seen = [fields.get(mention.need.key) for mention in comparison.expression.mentions]
+    return f"{comparison.text} ({_joined(seen, comparison.expression.operator)})"
 
 
 def _joined(seen: list[Value], operator: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from worker.language.compare import Truth
+from worker.language.operators import Truth
 from worker.language.units import Duration
 from worker.language.values import Fields
 from worker.rules.enrollment import Enrollment, Variant

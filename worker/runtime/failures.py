@@ -9,11 +9,11 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from connectors.base import CallFailed
-from worker.pipeline.compute import BackInTime
-from worker.pipeline.run import PlanMoved
+from worker.pipeline.compute import AsOfTooOld
+from worker.pipeline.run import StalePlan
 from worker.planning.guard import UnsafePlan
-from worker.settings.environment import EnvironmentWrong
-from worker.settings.problems import ConfigError, Refused
+from worker.settings.environment import InvalidEnvironment
+from worker.settings.problems import CommandError, ConfigError
 from worker.signals.errors import SourceError, StaleData
 from worker.store.engine import StoreError
 from worker.store.lock import Busy
@@ -36,7 +36,7 @@ def explain_failure(error: BaseException) -> str | None:
             return f"stale data: {error}\nNothing was scored and nothing counts as unchanged."
         case SourceError():
             return f"product data: {error}"
-        case CallFailed() | BackInTime() | PlanMoved() | Busy() | StoreError() | Refused() | EnvironmentWrong():
+        case CallFailed() | AsOfTooOld() | StalePlan() | Busy() | StoreError() | CommandError() | InvalidEnvironment():
             return str(error)
         case DBAPIError():
             return _database_failure(error)

@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from connectors.base import AccessDenied, QuotaExhausted, Unavailable
-from worker.pipeline.compute import BackInTime
-from worker.pipeline.run import PlanMoved
+from worker.pipeline.compute import AsOfTooOld
+from worker.pipeline.run import StalePlan
 from worker.planning.guard import UnsafePlan
 from worker.runtime.failures import describe_failure
 from worker.signals.errors import StaleData
@@ -20,7 +20,7 @@ from worker.store.schedules import DueJob, fail
 
 log = structlog.get_logger()
 
-_SAID = (UnsafePlan, StaleData, BackInTime, PlanMoved, Busy, AccessDenied, QuotaExhausted, Unavailable)
+_SAID = (UnsafePlan, StaleData, AsOfTooOld, StalePlan, Busy, AccessDenied, QuotaExhausted, Unavailable)
 """Errors whose words hold counts, names of fields and of CRMs, and never a value."""
 
 

@@ -18,7 +18,7 @@ from worker.alerts.facts import SETTINGS
 from worker.alerts.notify import raise_alerts
 from worker.delivery.stop import CancelToken
 from worker.pipeline import run as pipeline
-from worker.pipeline.compute import BackInTime
+from worker.pipeline.compute import AsOfTooOld
 from worker.planning.guard import UnsafePlan
 from worker.runtime.job_result import Ending, note_failure
 from worker.settings.environment import database_url, project_dir
@@ -33,7 +33,7 @@ from worker.store.state import load_playbook_texts
 
 log = structlog.get_logger()
 
-_OPERATOR_ACTS = (UnsafePlan, StaleData, SourceError, BackInTime)
+_OPERATOR_ACTS = (UnsafePlan, StaleData, SourceError, AsOfTooOld)
 _DRAIN_S = 60.0
 """A delivery stops by itself after this long, far from the time limits of `worker.app`."""
 _BUSY_S = 30.0
@@ -82,7 +82,7 @@ def open_jobs(
         raise
     engine = _open_store(root)
     try:
-        if settings.refused:
+        if settings.invalid:
             with engine.begin() as connection:
                 settings = load_project(root, load_playbook_texts(connection))
         if tell:

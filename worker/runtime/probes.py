@@ -13,7 +13,7 @@ from worker.runtime.heartbeat import DEAD_AFTER_S, age_s
 from worker.runtime.up.lock import state_folder
 from worker.runtime.up.tree import HEARTBEATS
 from worker.settings.environment import (
-    EnvironmentWrong,
+    InvalidEnvironment,
     broker_named,
     broker_url,
     database_url,
@@ -91,4 +91,4 @@ def _ask_broker() -> None:
         try:
             connection.ensure_connection(max_retries=1, timeout=_BROKER_S)
         except OperationalError as error:
-            raise EnvironmentWrong(f"the broker cannot be reached: {error}") from None
+            raise InvalidEnvironment(f"the broker cannot be reached: {error}") from None

@@ -30,7 +30,7 @@ _REDIS, _RABBITMQ = "redis://, rediss://", "amqp://, amqps://"
 _BROKERS = {"redis", "rediss", "amqp", "amqps"}
 
 
-class EnvironmentWrong(Exception):
+class InvalidEnvironment(Exception):
     """A variable cannot mean anything. The message names it, and never repeats its value: that may hold a password."""
 
 
@@ -49,25 +49,27 @@ def database_url(project: Path) -> str:
 
 
 def broker_url() -> str:
-    """Where Celery's wake-up messages travel: PLGSYNC_BROKER_URL, else a local Redis. Raises `EnvironmentWrong`.
+    """Where Celery's wake-up messages travel: PLGSYNC_BROKER_URL, else a local Redis. Raises `InvalidEnvironment`.
 
     Only what was measured is taken: of the others some lost every message at a restart, one crashed its worker.
     """
     url = os.environ.get(BROKER) or "redis://127.0.0.1:6379/0"
     scheme, separator, rest = url.partition("://")
     if separator and scheme not in _BROKERS:
-        raise EnvironmentWrong(
+        raise InvalidEnvironment(
             f"{BROKER} begins with {scheme}://; only Redis ({_REDIS}) and RabbitMQ ({_RABBITMQ}) are supported"
         )
     if not rest.strip("/"):
-        raise EnvironmentWrong(f"{BROKER} is not an address such as redis://HOST:6379/0 or amqp://USER:PASSWORD@HOST//")
+        raise InvalidEnvironment(
+            f"{BROKER} is not an address such as redis://HOST:6379/0 or amqp://USER:PASSWORD@HOST//"
+        )
     try:
         parts = urlsplit(url)
         valid = bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         valid = False
     if not valid:
-        raise EnvironmentWrong(f"{BROKER} names no host, or a port that is no number")
+        raise InvalidEnvironment(f"{BROKER} names no host, or a port that is no number")
     return url
 
 
@@ -110,7 +112,7 @@ def lease_s() -> float:
 
     A batch under way renews its own. Shorter than the default is for tests and small installations, where work that a
     dead worker held goes on sooner; what a CRM may still do with a request that was given up takes its time, too.
-    Raises `EnvironmentWrong`.
+    Raises `InvalidEnvironment`.
     """
     return _seconds(LEASE, _DEFAULT_LEASE_S, _SHORTEST_LEASE_S, _LONGEST_LEASE_S)
 
@@ -118,7 +120,7 @@ def lease_s() -> float:
 def stop_s() -> float:
     """How many seconds a process that is told to end may go on with the batch under way: PLGSYNC_STOP_S, else 3.
 
-    What is cut off then is sent again by whoever comes next. Raises `EnvironmentWrong`.
+    What is cut off then is sent again by whoever comes next. Raises `InvalidEnvironment`.
     """
     return _seconds(STOP, DEFAULT_STOP_S, 0.0, _LONGEST_STOP_S)
 
@@ -130,7 +132,7 @@ def _seconds(name: str, default: float, shortest: float, longest: float) -> floa
     except ValueError:
         seconds = math.nan
     if not shortest <= seconds <= longest:
-        raise EnvironmentWrong(
+        raise InvalidEnvironment(
             f"{name} is not a number of seconds from {shortest:.0f} to {longest:.0f}; "
             f"set it to one, or unset it for {default:.0f}"
         )
@@ -138,7 +140,7 @@ def _seconds(name: str, default: float, shortest: float, longest: float) -> floa
 
 
 def check_environment() -> None:
-    """Raises `EnvironmentWrong` before any work begins for what would else be met in the middle of it."""
+    """Raises `InvalidEnvironment` before any work begins for what would else be met in the middle of it."""
     lease_s()
     stop_s()
 

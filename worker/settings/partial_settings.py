@@ -18,7 +18,7 @@ Settings = TypeVar("Settings", bound=BaseModel)
 _ATTEMPTS = 8
 
 
-class Remains:
+class PartialSettings:
     """A file's content without the parts its model refuses, and the way from there back into the file."""
 
     def __init__(self, document: Document) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from worker.language.comparison import Comparison
 from worker.language.condition import Condition
-from worker.language.line import Line
 from worker.language.need import Need
 from worker.language.suggest import did_you_mean
 from worker.settings.base import Finding, Loc
@@ -35,8 +35,8 @@ def _condition_findings(loc: Loc, condition: Condition, known: Known) -> Iterato
             yield Finding((*loc, *inner), told, mention.column)
         else:
             yield from _unknown_names((*loc, *inner), mention.need, mention.column, known.fields)
-    for inner, line in condition.lines():
-        yield from _value_findings((*loc, *inner), line, known)
+    for inner, comparison in condition.comparisons():
+        yield from _value_findings((*loc, *inner), comparison, known)
 
 
 def _unknown_names(loc: Loc, need: Need, column: int, names: frozenset[str]) -> Iterator[Finding]:
@@ -45,11 +45,15 @@ def _unknown_names(loc: Loc, need: Need, column: int, names: frozenset[str]) -> 
         yield Finding(loc, f'unknown field "{name}"' + (f'. Did you mean "{guess}"?' if guess else ""), column)
 
 
-def _value_findings(loc: Loc, line: Line, known: Known) -> Iterator[Finding]:
+def _value_findings(loc: Loc, comparison: Comparison, known: Known) -> Iterator[Finding]:
     """Texts that a field whose values are all known can never hold, and texts that are the name of a field."""
-    name = line.expression.left.name
-    values = known.values.get(name) if not line.expression.operator and line.expression.left.kind == "field" else None
-    for value, column in zip(line.values, line.columns, strict=False):
+    name = comparison.expression.left.name
+    values = (
+        known.values.get(name)
+        if not comparison.expression.operator and comparison.expression.left.kind == "field"
+        else None
+    )
+    for value, column in zip(comparison.values, comparison.columns, strict=False):
         if not isinstance(value, str):
             continue
         wanted = value.strip().casefold()

@@ -44,7 +44,7 @@ class ConfigError(Exception):
         super().__init__("\n".join(problem.format() for problem in self.problems))
 
 
-class Refused(Exception):
+class CommandError(Exception):
     """A command was asked for something that is not there; the message says what is."""
 
 

@@ -1,7 +1,7 @@
 """A project folder becomes one frozen `Project`, or every problem of every file at once.
 
 config/{product,signals,scores,crm,schedule}.yaml must all be there and right, config/alerts.yaml may be left out.
-A wrong playbook is refused alone: the others keep running, and of the refused one the last good version, as long as
+A wrong playbook is invalid alone: the others keep running, and of the invalid one the last good version, as long as
 that is right beside the others.
 """
 
@@ -23,11 +23,11 @@ from worker.settings.crm import CrmSettings
 from worker.settings.crm_check import check_crm
 from worker.settings.cross_check import doubled_ids, doubled_writers, known_names, unset_fields
 from worker.settings.known import Known
+from worker.settings.partial_settings import PartialSettings
 from worker.settings.playbook import Playbook
 from worker.settings.playbook_check import check_playbook
 from worker.settings.problems import ConfigError, Problem
 from worker.settings.product import ProductSettings, check_product
-from worker.settings.salvage import Remains
 from worker.settings.schedule import ScheduleSettings, check_schedule
 from worker.settings.scores import ScoresSettings, check_scores
 from worker.settings.signals import SignalsSettings, check_signals
@@ -54,9 +54,9 @@ _TEST_ENDING = ".test.yaml"
 class Project:
     """Everything a run needs to know from YAML.
 
-    ``refused`` are the problems of playbook files; of those in ``held`` the last good version runs, the others are
-    left out. ``config_version`` changes when the content of any file does that decides what is written; comments and
-    layout do not count. ``playbook_texts`` are the playbooks that run, as they were read, by file.
+    ``invalid`` are the problems of invalid playbook files. Of the files in ``last_good_files`` the last good version
+    runs; the others are left out. ``config_version`` changes when the content of a file changes that decides what is
+    written; comments and layout do not count. ``playbook_texts`` are the playbooks that run, as read, by file.
     """
 
     root: Path
@@ -67,16 +67,16 @@ class Project:
     schedule: ScheduleSettings
     alerts: AlertSettings
     playbooks: tuple[Playbook, ...]
-    refused: tuple[Problem, ...]
+    invalid: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
     config_version: str
-    held: tuple[str, ...] = ()
+    last_good_files: tuple[str, ...] = ()
     playbook_texts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def left_out(self) -> bool:
-        """Whether a playbook file is refused and no earlier version of it runs."""
-        return not {problem.file for problem in self.refused} <= set(self.held)
+        """Whether a playbook file is invalid and no earlier version of it runs."""
+        return not {problem.file for problem in self.invalid} <= set(self.last_good_files)
 
 
 @dataclass(slots=True)
@@ -105,19 +105,22 @@ def load_project(root: Path, last_good: Mapping[str, str] | None = None) -> Proj
         message = f'there is no folder config/ in {root}; "plgsync init" makes a project'
         raise ConfigError([Problem("config", 1, 1, message)])
     config, playbooks = _load_files(root, {})
-    everything = [*_strays(root), *(problem for one in (*config.values(), *playbooks) for problem in one.problems)]
+    everything = [
+        *_unread_files(root),
+        *(problem for one in (*config.values(), *playbooks) for problem in one.problems),
+    ]
     if any(one.settings is None for one in config.values()):
         raise ConfigError(everything)
-    refused = [one for one in playbooks if one.settings is None]
-    held = _held(root, refused, last_good or {})
-    running = [one for one in (held.get(one.file, one) for one in playbooks) if one.settings is not None]
+    invalid = [one for one in playbooks if one.settings is None]
+    last_good_files = _last_good_files(root, invalid, last_good or {})
+    running = [one for one in (last_good_files.get(one.file, one) for one in playbooks) if one.settings is not None]
     return Project(
         root=root,
         playbooks=tuple(one.settings for one in running),
-        refused=tuple(problem for one in refused for problem in one.problems),
+        invalid=tuple(problem for one in invalid for problem in one.problems),
         warnings=tuple(sorted(problem for problem in everything if problem.severity == "warning")),
         config_version=_version([*(one for name, one in config.items() if name not in OPTIONAL), *running]),
-        held=tuple(sorted(held)),
+        last_good_files=tuple(sorted(last_good_files)),
         playbook_texts={one.file: "\n".join(one.document.lines) for one in running if one.document},
         **{name: one.settings for name, one in config.items()},
     )
@@ -131,9 +134,9 @@ def _load_files(root: Path, texts: Mapping[str, str]) -> tuple[dict[str, _Loaded
     return config, playbooks
 
 
-def _held(root: Path, refused: Iterable[_Loaded], last_good: Mapping[str, str]) -> dict[str, _Loaded]:
-    """The last good version of each refused playbook, if they are all right beside the files as they are now."""
-    texts = {one.file: last_good[one.file] for one in refused if one.file in last_good}
+def _last_good_files(root: Path, invalid: Iterable[_Loaded], last_good: Mapping[str, str]) -> dict[str, _Loaded]:
+    """The last good version of each invalid playbook, if they are all right beside the files as they are now."""
+    texts = {one.file: last_good[one.file] for one in invalid if one.file in last_good}
     if not texts:
         return {}
     config, playbooks = _load_files(root, texts)
@@ -195,24 +198,24 @@ def _check(loaded: _Loaded, check: Callable[[Any, Known], Iterable[Finding]], kn
     if loaded.settings is not None:
         loaded.add(place_findings(loaded.document, check(loaded.settings, known)))
         return
-    remains = Remains(loaded.document)
-    settings = remains.settings(loaded.model)
+    partial = PartialSettings(loaded.document)
+    settings = partial.settings(loaded.model)
     if settings is not None:
-        loaded.add(place_findings(loaded.document, remains.findings(check(settings, known))))
+        loaded.add(place_findings(loaded.document, partial.findings(check(settings, known))))
 
 
-def _strays(root: Path) -> list[Problem]:
+def _unread_files(root: Path) -> list[Problem]:
     """Files that look as if they were meant to be read, and are not."""
-    strays = []
+    unread = []
     for path in sorted([*(root / "config").glob("*.y*ml"), *(root / "playbooks").glob("*.yml")]):
         file = f"{path.parent.name}/{path.name}"
         if path.suffix == ".yml":
-            strays.append(Problem(file, 1, 1, "this file is not read; its name must end in .yaml", "warning"))
+            unread.append(Problem(file, 1, 1, "this file is not read; its name must end in .yaml", "warning"))
         elif path.parent.name == "config" and path.stem not in CONFIG:
             hint = did_you_mean(path.stem, CONFIG)
             advice = f". Did you mean {hint}.yaml?" if hint else ""
-            strays.append(Problem(file, 1, 1, f"this file is not read{advice}", "warning"))
-    return strays
+            unread.append(Problem(file, 1, 1, f"this file is not read{advice}", "warning"))
+    return unread
 
 
 def _version(files: Iterable[_Loaded]) -> str:

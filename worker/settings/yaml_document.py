@@ -1,4 +1,4 @@
-"""One YAML file, read safely, with the place of every key and value in it.
+"""One YAML file, read safely, with the position of every key and value in it.
 
 Only what settings need is read: one document of blocks, lists, texts, numbers, dates and true/false. No tags,
 no anchors, so nothing in a file can build objects or grow without limit.
@@ -30,7 +30,7 @@ _UTF8_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """Where a key or value begins, from 0; ``style`` is the quote or block sign of a text, None for a plain one."""
 
     line: int
@@ -50,8 +50,8 @@ class Document:
     file: str
     data: dict[str, Any]
     lines: tuple[str, ...]
-    values: dict[Loc, Place]
-    keys: dict[Loc, Place]
+    values: dict[Loc, Position]
+    keys: dict[Loc, Position]
     problems: tuple[Problem, ...]
 
     def position(self, loc: Loc, offset: int = 0, *, of_key: bool = False) -> tuple[int, int]:
@@ -61,11 +61,11 @@ class Document:
         """
         for end in range(len(loc), -1, -1):
             part = loc[:end]
-            place = self.values.get(part)
-            if end < len(loc) or of_key or (place is not None and place.text is None):
-                place, offset = self.keys.get(part) or place, 0
-            if place is not None:
-                return _inside(place, offset, self.lines)
+            position = self.values.get(part)
+            if end < len(loc) or of_key or (position is not None and position.text is None):
+                position, offset = self.keys.get(part) or position, 0
+            if position is not None:
+                return _inside(position, offset, self.lines)
         return 1, 1
 
     def problem(
@@ -77,8 +77,8 @@ class Document:
 
     def written(self, loc: Loc) -> str | None:
         """The text of a scalar as its author typed it, without quotes; None for anything else."""
-        place = self.values.get(loc)
-        return place.text if place else None
+        position = self.values.get(loc)
+        return position.text if position else None
 
 
 def load_document(path: Path, file: str | None = None) -> Document:
@@ -170,14 +170,14 @@ class _Builder:
 
     def __init__(self, file: str, lines: tuple[str, ...], loader: _Loader) -> None:
         self.file, self.lines, self.loader = file, lines, loader
-        self.values: dict[Loc, Place] = {}
-        self.keys: dict[Loc, Place] = {}
+        self.values: dict[Loc, Position] = {}
+        self.keys: dict[Loc, Position] = {}
         self.problems: list[Problem] = []
 
     def build(self, node: yaml.Node, loc: Loc) -> Any:
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, loc)
-        self.values[loc] = _place(node)
+        self.values[loc] = _position_of(node)
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*loc, index)) for index, item in enumerate(node.value)]
         assert isinstance(node, yaml.ScalarNode)  # noqa: S101 - the composer makes three kinds of node
@@ -186,7 +186,7 @@ class _Builder:
         return self._scalar(node)
 
     def mapping(self, node: yaml.MappingNode, loc: Loc) -> dict[str, Any]:
-        self.values[loc] = _place(node)
+        self.values[loc] = _position_of(node)
         data: dict[str, Any] = {}
         in_list = bool(loc) and isinstance(loc[-1], int) and len(node.value) == 1
         for key_node, value_node in node.value:
@@ -200,7 +200,7 @@ class _Builder:
                 first = self.keys[at].line + 1
                 self._report(key_node, [Trap(f'"{key}" is already set on line {first}')])
                 continue
-            self.keys[at] = _place(key_node)
+            self.keys[at] = _position_of(key_node)
             data[key] = self.build(value_node, at)
         return data
 
@@ -226,23 +226,23 @@ class _Builder:
             self.problems.append(_problem(self.file, self.lines, mark.line, mark.column, trap.message, trap.severity))
 
 
-def _place(node: yaml.Node) -> Place:
+def _position_of(node: yaml.Node) -> Position:
     start = node.start_mark
     if not isinstance(node, yaml.ScalarNode):
-        return Place(start.line, start.column)
-    return Place(start.line, start.column, node.value, node.style, node.end_mark.line == start.line)
+        return Position(start.line, start.column)
+    return Position(start.line, start.column, node.value, node.style, node.end_mark.line == start.line)
 
 
-def _inside(place: Place, offset: int, lines: tuple[str, ...]) -> tuple[int, int]:
+def _inside(position: Position, offset: int, lines: tuple[str, ...]) -> tuple[int, int]:
     """The line and column, from 1, of character ``offset`` of the text at a place; its beginning if folded."""
-    line, column = place.line, place.column
-    if place.style == "|" and place.text is not None and offset:
-        before = place.text[:offset].split("\n")
+    line, column = position.line, position.column
+    if position.style == "|" and position.text is not None and offset:
+        before = position.text[:offset].split("\n")
         first = next((text for text in lines[line + 1 :] if text.strip()), "")
         line += len(before)
         column = len(first) - len(first.lstrip(" ")) + len(before[-1])
-    elif place.one_line and offset:
-        column += offset + (1 if place.style in {"'", '"'} else 0)
+    elif position.one_line and offset:
+        column += offset + (1 if position.style in {"'", '"'} else 0)
     return _clamped(lines, line, column)
 
 

@@ -106,4 +106,4 @@ def test_conditions_are_values() -> None:
     assert one == same
     assert hash(one) == hash(same)
     assert parse_condition("a is true") != parse_condition("a is 1")
-    assert next(iter(with_loc(one, ("goal", "when")).lines()))[0] == ("goal", "when", "all", 0)
+    assert next(iter(with_loc(one, ("goal", "when")).comparisons()))[0] == ("goal", "when", "all", 0)

@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from worker.language.comparison import Comparison
 from worker.language.condition import parse_condition
 from worker.language.errors import LanguageError
 from worker.language.expression import parse_expression
-from worker.language.line import Line
 from worker.language.need import Need
 from worker.language.template import parse_template, shorten
 from worker.language.units import parse_duration, parse_number, parse_rate
@@ -155,11 +155,11 @@ def test_one_character_too_much_is_understood_or_refused(text: str, data: st.Dat
 
 @given(lines(), st.dictionaries(st.sampled_from(NAMES), values()))
 def test_a_test_with_a_need_unknown_is_unknown(text: str, facts: dict[str, Value]) -> None:
-    line = next(line for _, line in parse_condition(text).lines())
-    answer = line.run(facts)
-    if line.op in {"is missing", "is known"}:
+    comparison = next(one for _, one in parse_condition(text).comparisons())
+    answer = comparison.run(facts)
+    if comparison.op in {"is missing", "is known"}:
         assert answer is not None
-    elif any(facts.get(need.key) is None for need in line.expression.needs()):
+    elif any(facts.get(need.key) is None for need in comparison.expression.needs()):
         assert answer is None
 
 
@@ -176,9 +176,9 @@ def test_a_test_and_its_opposite_never_agree(text: str, facts: dict[str, Value])
         "not in": "in",
     }
     opposites |= {"is missing": "is known"}
-    line = next(line for _, line in parse_condition(text).lines())
-    other = Line(line.expression, opposites[line.op], line.values, line.kind)  # type: ignore[arg-type]
-    assert (line.run(facts), other.run(facts)) in {(True, False), (False, True), (None, None)}
+    comparison = next(one for _, one in parse_condition(text).comparisons())
+    other = Comparison(comparison.expression, opposites[comparison.op], comparison.values, comparison.kind)  # type: ignore[arg-type]
+    assert (comparison.run(facts), other.run(facts)) in {(True, False), (False, True), (None, None)}
 
 
 @given(trees(), trees())
@@ -209,4 +209,4 @@ def test_a_cut_text_fits_and_says_that_it_was_cut(text: str, most: int) -> None:
 def test_a_trace_answers_like_the_condition(node: object) -> None:
     condition = parse_condition(node)
     assert condition.trace(TRUTHS).truth is condition.truth(TRUTHS)
-    assert len(list(condition.trace(TRUTHS).tests())) == len(list(condition.lines()))
+    assert len(list(condition.trace(TRUTHS).tests())) == len(list(condition.comparisons()))

@@ -69,7 +69,7 @@ def test_a_lease_that_means_nothing_is_said_in_one_line_and_not_repeated(
     monkeypatch: pytest.MonkeyPatch, given: str
 ) -> None:
     monkeypatch.setenv("PLGSYNC_LEASE_S", given)
-    with pytest.raises(environment.EnvironmentWrong) as caught:
+    with pytest.raises(environment.InvalidEnvironment) as caught:
         environment.lease_s()
     assert str(caught.value) == (
         "PLGSYNC_LEASE_S is not a number of seconds from 1 to 3600; set it to one, or unset it for 120"
@@ -119,5 +119,5 @@ def test_a_time_to_end_that_means_nothing_is_refused_before_any_work(
 ) -> None:
     monkeypatch.delenv("PLGSYNC_LEASE_S", raising=False)
     monkeypatch.setenv("PLGSYNC_STOP_S", given)
-    with pytest.raises(environment.EnvironmentWrong, match="PLGSYNC_STOP_S is not a number of seconds from 0 to 600"):
+    with pytest.raises(environment.InvalidEnvironment, match="PLGSYNC_STOP_S is not a number of seconds from 0 to 600"):
         environment.check_environment()

@@ -51,14 +51,14 @@ def messages(problems: tuple[Problem, ...]) -> list[str]:
 
 def test_a_right_project_has_no_problem(project: Path) -> None:
     loaded = load_project(project)
-    assert (loaded.refused, loaded.warnings) == ((), ())
+    assert (loaded.invalid, loaded.warnings) == ((), ())
     assert [playbook.id for playbook in loaded.playbooks] == ["demo"]
     assert loaded.root == project
 
 
 def test_the_shipped_project_has_no_problem() -> None:
     loaded = load_project(shipped_files())
-    assert messages(loaded.refused) == []
+    assert messages(loaded.invalid) == []
     assert messages(loaded.warnings) == []
     assert {playbook.id for playbook in loaded.playbooks} >= {
         "pql-to-task",
@@ -123,12 +123,12 @@ def test_what_is_taken_out_of_a_wrong_file_is_not_called_unknown(project: Path) 
 def test_a_check_of_the_remains_says_nothing_about_blocks(project: Path) -> None:
     text = PLAYBOOK.format(id="demo") + "  - wait: 1d\n  - create_task: {key: a}\n"
     (project / "playbooks" / "demo.yaml").write_text(text)
-    assert not [message for message in messages(load_project(project).refused) if "after this wait" in message]
+    assert not [message for message in messages(load_project(project).invalid) if "after this wait" in message]
 
 
 def test_an_unknown_name_is_found_at_its_place(project: Path) -> None:
     edit(project / "playbooks" / "demo.yaml", "health.score", "healht.score")
-    (problem,) = load_project(project).refused
+    (problem,) = load_project(project).invalid
     assert problem.format() == (
         'playbooks/demo.yaml:7:11  error: unknown field "healht.score". Did you mean "health.score"?\n'
         "      7 |   enters: healht.score < 40"
@@ -139,7 +139,7 @@ def test_a_bad_playbook_stops_no_other(project: Path) -> None:
     (project / "playbooks" / "bad.yaml").write_text("version: 1\n\tid: bad\n")
     loaded = load_project(project)
     assert [playbook.id for playbook in loaded.playbooks] == ["demo"]
-    assert {problem.file for problem in loaded.refused} == {"playbooks/bad.yaml"}
+    assert {problem.file for problem in loaded.invalid} == {"playbooks/bad.yaml"}
 
 
 def test_of_a_wrong_playbook_the_last_good_version_runs_and_its_problems_are_still_told(project: Path) -> None:
@@ -147,8 +147,8 @@ def test_of_a_wrong_playbook_the_last_good_version_runs_and_its_problems_are_sti
     edit(project / "playbooks" / "demo.yaml", "health.score < 40", "healht.score < 30")
     loaded = load_project(project, good.playbook_texts)
     assert loaded.playbooks == good.playbooks
-    assert (loaded.held, loaded.left_out) == (("playbooks/demo.yaml",), False)
-    assert {problem.file for problem in loaded.refused} == {"playbooks/demo.yaml"}
+    assert (loaded.last_good_files, loaded.left_out) == (("playbooks/demo.yaml",), False)
+    assert {problem.file for problem in loaded.invalid} == {"playbooks/demo.yaml"}
     assert loaded.playbook_texts == good.playbook_texts, "so that it stays the last good one"
     assert load_project(project).left_out
 
@@ -159,14 +159,14 @@ def test_a_last_good_version_that_does_not_fit_the_other_files_any_more_does_not
     edit(project / "config" / "crm.yaml", "      expansion_signal:", "      expansion_hint:")
     edit(project / "config" / "crm.yaml", "      expansion_signal:", "      expansion_hint:")
     loaded = load_project(project, texts)
-    assert (loaded.playbooks, loaded.held, loaded.left_out) == ((), (), True)
+    assert (loaded.playbooks, loaded.last_good_files, loaded.left_out) == ((), (), True)
 
 
 def test_a_good_playbook_never_runs_by_an_older_version(project: Path) -> None:
     texts = load_project(project).playbook_texts
     edit(project / "playbooks" / "demo.yaml", "health.score < 40", "health.score < 30")
     loaded = load_project(project, texts)
-    assert loaded.held == ()
+    assert loaded.last_good_files == ()
     assert loaded.playbook_texts != texts
 
 
@@ -186,12 +186,12 @@ def test_a_playbook_id_is_used_once(project: Path) -> None:
     (project / "playbooks" / "other.yaml").write_text(other)
     loaded = load_project(project)
     assert [playbook.id for playbook in loaded.playbooks] == ["demo"]
-    assert 'playbooks/other.yaml: id "demo" is already used by playbooks/demo.yaml:2' in messages(loaded.refused)
+    assert 'playbooks/other.yaml: id "demo" is already used by playbooks/demo.yaml:2' in messages(loaded.invalid)
 
 
 def test_a_field_filled_by_from_is_not_set_by_a_playbook(project: Path) -> None:
     edit(project / "playbooks" / "demo.yaml", "expansion_signal", "health_score")
-    (problem,) = load_project(project).refused
+    (problem,) = load_project(project).invalid
     line = 1 + (project / "config" / "crm.yaml").read_text().splitlines().index("        from: health.score")
     assert f"config/crm.yaml:{line}" in problem.message
     assert "one writer per field" in problem.message
@@ -202,7 +202,7 @@ def test_two_playbooks_do_not_set_the_same_field(project: Path) -> None:
     (project / "playbooks" / "other.yaml").write_text(PLAYBOOK.format(id="other"))
     loaded = load_project(project)
     assert [playbook.id for playbook in loaded.playbooks] == ["demo"]
-    assert messages(loaded.refused) == [
+    assert messages(loaded.invalid) == [
         'playbooks/other.yaml: "expansion_signal" is already set by playbooks/demo.yaml:9; one writer per field'
     ]
 
@@ -253,7 +253,7 @@ def test_queues_and_crm_fields_are_known_by_name(project: Path) -> None:
         "      due: 1bd\n"
     )  # fmt: skip
     (project / "playbooks" / "demo.yaml").write_text(text)
-    found = load_project(project).refused
+    found = load_project(project).invalid
     assert [(problem.line, problem.column) for problem in found] == [(9, 18), (12, 17)]
     assert 'Did you mean "expansion_signal"?' in found[0].message
     assert 'Did you mean "onboarding"?' in found[1].message

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from worker.settings.known import Known
+from worker.settings.partial_settings import PartialSettings
 from worker.settings.playbook import Playbook
 from worker.settings.problems import ConfigError, Problem
 from worker.settings.project import CONFIG
-from worker.settings.salvage import Remains
 from worker.settings.validation import place_findings, validate
 from worker.settings.yaml_document import read_document
 
@@ -115,7 +115,7 @@ def test_a_shipped_file_with_a_slip_is_settings_or_problems(name: str, data: st.
     model, look = CONFIG[name]
     _, problems = validate(model, document)
     assert_placed(changed, problems)
-    remains = Remains(document)
+    remains = PartialSettings(document)
     rest = remains.settings(model)
     if rest is not None:
         assert_placed(changed, tuple(place_findings(document, remains.findings(look(rest, Known())))))

@@ -19,7 +19,7 @@ from worker.runtime.up.supervisor import Child, child_command, end
 from worker.settings.crm import ClientCredentials, DestinationSettings
 from worker.settings.crm_hubspot import Token
 from worker.settings.environment import CRM_URL, SecretMissing, secret, with_variables
-from worker.settings.problems import Refused
+from worker.settings.problems import CommandError
 from worker.settings.project import Project
 
 SEED_FILE = "crm-seed.json"
@@ -38,7 +38,7 @@ class Sandboxes:
 def start_sandboxes(project: Project, folder: Path, seed: Path | None, ports: Mapping[str, int]) -> Sandboxes:
     """Start both, with the records of ``seed``, which is written back when they end; returns when they answer.
 
-    Raises `Refused` when the project signs in to a CRM in a way that the environment alone cannot point here.
+    Raises `CommandError` when the project signs in to a CRM in a way that the environment alone cannot point here.
     """
     seed = seed or _seed_of(project, folder)
     credentials = _credentials(seed)
@@ -80,7 +80,7 @@ def _credentials(seed: Path) -> dict[str, str]:
         records = json.loads(seed.read_text(encoding="utf-8")) if seed.exists() else {}
         accepted = asdict(Credentials.of_seed(records.get("credentials", {})))
     except (ControlError, ValueError, AttributeError) as error:
-        raise Refused(f"{seed}: {error}") from None
+        raise CommandError(f"{seed}: {error}") from None
     seed.touch(mode=0o600)
     seed.write_text(json.dumps({**records, "credentials": accepted}), encoding="utf-8")
     return accepted
@@ -99,10 +99,10 @@ def _signs_in(
         case Token() as auth:
             needed = {auth.token: credentials["hubspot_token"]}
         case _:
-            raise Refused(f"{name}: a sandbox knows the sign-in by client_credentials and by token only")
+            raise CommandError(f"{name}: a sandbox knows the sign-in by client_credentials and by token only")
     for ref, value in needed.items():
         if not ref.startswith("env:") and not _is_there(project, ref, value):
-            raise Refused(f"{name}: {ref.partition(':')[0]}: is read from elsewhere; write env:NAME for a sandbox")
+            raise CommandError(f"{name}: {ref.partition(':')[0]}: is read from elsewhere; write env:NAME for a sandbox")
     return {ref.removeprefix("env:"): value for ref, value in needed.items() if ref.startswith("env:")}
 
 
@@ -124,7 +124,7 @@ def _wait_until_up(child: Child, ports: Mapping[str, int]) -> None:
     for port in ports.values():
         while not _answers(port):
             if stopwatch() > until or child.process is None or child.process.poll() is not None:
-                raise Refused("the sandbox CRMs did not start; their own words stand above")
+                raise CommandError("the sandbox CRMs did not start; their own words stand above")
             time.sleep(0.05)
 
 

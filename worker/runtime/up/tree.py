@@ -35,7 +35,7 @@ class SandboxOptions:
 def bring_up(option: Path | None, sandbox: SandboxOptions | None) -> None:
     """Run the tree until SIGTERM or Ctrl-C.
 
-    Raises `ConfigError`, `EnvironmentWrong`, `StoreError` (also on a newer schema) or `Busy` before anything has
+    Raises `ConfigError`, `InvalidEnvironment`, `StoreError` (also on a newer schema) or `Busy` before anything has
     started.
     """
     patience_s = stop_s()
