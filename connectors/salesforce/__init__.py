@@ -1,1 +1,1 @@
-"""Salesforce through its REST API, with simple-salesforce as transport."""
+"""Salesforce through its REST API, with simple-salesforce as the transport."""

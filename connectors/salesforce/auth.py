@@ -1,4 +1,4 @@
-"""Access tokens: however many threads find theirs refused, one logs in, once."""
+"""Access tokens: when several threads have a rejected token, one of them logs in, once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CONNECT_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access token and the host it works on, which can differ from the one that gave it."""
+    """An access token and the host it is valid for, which can differ from the login host."""
 
     access: str
     instance_url: str
@@ -57,18 +57,20 @@ class Tokens:
         """The token to use now; logs in at first use."""
         return self._token or self.replace(None)
 
-    def replace(self, refused: str | None) -> Token:
-        """A token other than the refused one; who waits for another thread's login gets its result."""
+    def replace(self, rejected: str | None) -> Token:
+        """A token other than the rejected one; a thread that waits for another thread's login gets its result."""
         failures = self._failures
         with self._lock:
-            if self._token is not None and self._token.access != refused:
+            if self._token is not None and self._token.access != rejected:
                 return self._token
             if self._failures > failures and self._failure is not None:
                 raise self._failure
             try:
                 token = self._login()
-                if token.access == refused:
-                    raise AccessDenied(f"{self._destination.name}: Salesforce refuses this session; give a new one")
+                if token.access == rejected:
+                    raise AccessDenied(
+                        f"{self._destination.name}: Salesforce rejects this session; configure a new one"
+                    )
             except CallFailed as error:
                 self._failures += 1
                 self._failure = error
@@ -126,7 +128,9 @@ class Tokens:
         if "rate exceeded" in words.lower():
             raise Unavailable(f"Salesforce limits logins of this user: {redact(words)}", LOGIN_RATE_PAUSE)
         if answer.status_code in (400, 401, 403):
-            raise AccessDenied(f"{self._destination.name}: login refused: {code or answer.status_code} {redact(words)}")
+            raise AccessDenied(
+                f"{self._destination.name}: login rejected: {code or answer.status_code} {redact(words)}"
+            )
         words = f"Salesforce answered {answer.status_code} to the login"
         if 300 <= answer.status_code < 400 or answer.status_code in (404, 405):
             raise AccessDenied(f"{self._destination.name}: {words}: check base_url, and auth.login_url if there is one")
@@ -142,7 +146,7 @@ def _plain(destination: Destination, name: str) -> str:
 
 
 def _audience(login: str) -> str:
-    """The ``aud`` Salesforce wants: a My Domain host is not one of them.
+    """The ``aud`` that Salesforce requires; a My Domain host is not valid.
 
     https://help.salesforce.com/s/articleView?id=xcloud.remoteaccess_oauth_jwt_flow.htm
     """

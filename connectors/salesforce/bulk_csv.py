@@ -22,13 +22,14 @@ ROWS_AT_ONCE = 1_000
 ID = "Id"
 
 Cells = Mapping[str, str]
-"""The cells of one row by column, without the id; a column that is not there is left as it is in the CRM."""
+"""The cells of one row by column, without the id; a missing column leaves the CRM's value as it is."""
 
 
 def cells_of(operation: UpdateFields) -> dict[str, str] | None:
-    """An operation as cells; None when a value cannot travel so and has to go another way.
+    """An operation as cells; None when a CSV cannot carry one of its values.
 
-    A blank cell is ignored and ``#N/A`` clears. Line breaks in quoted cells are read differently by different orgs.
+    Salesforce ignores an empty cell and clears the field for ``#N/A``. Orgs differ in how they read line breaks in
+    quoted cells.
     """
     cells = {name: _cell(value) for name, value in operation.values.items()}
     literal = any(value == CLEAR for value in operation.values.values())
@@ -42,7 +43,7 @@ def _cell(value: Scalar) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """The CSV of some rows, made while it is sent: the same bytes each time it is iterated."""
+    """The CSV of some rows, generated while it is sent: the same bytes in every iteration."""
 
     rows: Mapping[str, Cells]
 
@@ -67,7 +68,7 @@ def _taken(page: io.StringIO) -> bytes:
 
 
 def fitting(rows: Mapping[str, Cells]) -> dict[str, Cells]:
-    """The first of these rows, as many as one job takes."""
+    """The first of these rows, as many as fit into one job."""
     taken: dict[str, Cells] = {}
     size = 0
     for record_id, cells in rows.items():
@@ -80,14 +81,14 @@ def fitting(rows: Mapping[str, Cells]) -> dict[str, Cells]:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a result file: what was uploaded, and Salesforce's words when it was refused."""
+    """One row of a result file: the uploaded cells, and Salesforce's error when it was rejected."""
 
     cells: Cells
     error: str = ""
 
 
 def rows_of(content: bytes) -> dict[str, Row]:
-    """The rows of a result file by record id. The order is not promised, and ``sf__Id`` is empty for refused rows."""
+    """The rows of a result file by record id. Their order is not defined; ``sf__Id`` is empty in rejected rows."""
     reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
     columns = next(reader, [])
     found: dict[str, Row] = {}
@@ -101,7 +102,7 @@ def rows_of(content: bytes) -> dict[str, Row]:
 
 
 def result_of(error: str) -> dict[str, Any]:
-    """A refused row's ``CODE:message:fields --`` in the shape a Collections result has."""
+    """The ``CODE:message:fields --`` of a rejected row in the form of a Collections result."""
     code, _, rest = error.partition(":")
     message, colon, ending = rest.rpartition(":")
     if not colon or not ending.endswith("--"):

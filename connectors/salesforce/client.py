@@ -1,4 +1,4 @@
-"""The wire: every request to Salesforce goes through here, is counted, and fails in our own words."""
+"""Requests to Salesforce: all of them are sent, counted and their errors translated here."""
 
 from __future__ import annotations
 
@@ -21,27 +21,31 @@ from connectors.base import AccessDenied, Bucket, Budget, Destination, RateLimit
 from connectors.clock import stopwatch
 from connectors.rate_limiter import RateLimiter
 from connectors.salesforce.auth import Tokens
-from connectors.salesforce.errors import Refused, Unanswered, failure, wrong_address
+from connectors.salesforce.errors import RequestRejected, Unanswered, failure, wrong_address
 from connectors.salesforce.soql import URI_LIMIT
-from connectors.salesforce.transport import Line, Wire, never_sent, open_session, settle
+from connectors.salesforce.transport import ConfiguredAdapter, ThreadState, never_sent, normalize_status, open_session
 from connectors.wire import compact_json, parse_json
 
 Row = dict[str, Any]
 
 COMPOSITE_QUERIES = 5
 PACKED = 5
-"""Collections calls one composite call may hold.
+"""The most Collections calls in one composite call.
 
 https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_composite.htm
 """
 NO_RULES = {"Sforce-Auto-Assign": "FALSE"}
-"""Our writes never hand a record to somebody by the org's assignment rules, which run unless told not to."""
+"""Turns off the org's assignment rules for our writes; by default they would assign the record to an owner."""
 READS = {"X-PrettyPrint": "0"}
-WRITES = {**READS, **NO_RULES, "Accept-Encoding": "identity"}  # a few kB of results are not worth unpacking
+WRITES = {
+    **READS,
+    **NO_RULES,
+    "Accept-Encoding": "identity",
+}  # decompressing a few kB of results costs more than it saves
 CALLS = Bucket("calls")
-"""Salesforce has no limit per second; what counts is the day, and requests of over 20 seconds at one time."""
+"""Salesforce has no limit per second; it limits the day, and the concurrent requests of over 20 seconds."""
 BLIP_SECONDS = 5.0
-QUOTA_MEMORY_S = 600.0
+READING_VALID_S = 600.0
 
 _USAGE = re.compile(r"(?:^|[;\s])api-usage=(\d+)/(\d+)")
 
@@ -57,13 +61,13 @@ class Client:
         if parts.scheme not in ("http", "https") or not parts.netloc:
             raise ValueError(f"{destination.name}: base_url is not a URL like https://acme.my.salesforce.com")
         self.packed = PACKED if destination.options.get("composite") else 1
-        """How many Collections calls are sent as one."""
+        """The Collections calls in one request."""
         self.root = f"/services/data/v{destination.api_version}/"
         self._destination = destination
         self._budget = budget or RateLimiter()
         self._scheme = parts.scheme
         self._tokens = Tokens(destination)
-        self._line = Line()
+        self._thread = ThreadState()
         self._lock = threading.Lock()
         self._sessions: list[requests.Session] = []
         self._usage: deque[tuple[float, int, int]] = deque(maxlen=64)
@@ -73,7 +77,7 @@ class Client:
     # ------------------------------------------------------------------ requests
 
     def read(self, method: str, path: str, body: object = None) -> Any:
-        """The decoded answer of a call that changes nothing; a blip is bridged by asking again.
+        """The decoded answer to a call that changes nothing; short outages are bridged by another attempt.
 
         ``path`` is relative to ``/services/data/vNN.0/``, or absolute with a leading slash. Raises
         `CallFailed`; `Unavailable` also when no answer came.
@@ -81,15 +85,15 @@ class Client:
         return self._bridged(lambda: self._send(method, path, body, False))
 
     def read_bytes(self, path: str) -> bytes:
-        """The answer to a GET as it came, such as a file of results. Raises like `read`."""
+        """The undecoded answer to a GET, such as a result file. Raises like `read`."""
         return bytes(self._bridged(lambda: self._answer("GET", path, None, False).content))
 
     def write(self, method: str, path: str, body: object) -> Any:
-        """The decoded answer of a call that changes records; sent once. Raises `CallFailed` and `Unanswered`."""
+        """The decoded answer to a call that changes records; sent once. Raises `CallFailed` and `Unanswered`."""
         return self._send(method, path, body, True)
 
     def upload(self, path: str, lines: Iterable[bytes]) -> None:
-        """Send a CSV piece by piece, once; ``lines`` can be iterated more than once. Raises like `write`."""
+        """Send a CSV in pieces, once; ``lines`` can be iterated more than once. Raises like `write`."""
         self._answer("PUT", path, lines, True, {"Content-Type": "text/csv; charset=UTF-8"})
 
     def rows(self, soql: str, deleted: bool = False) -> list[Row]:
@@ -97,26 +101,26 @@ class Client:
         return self.rows_of([soql], deleted)[0]
 
     def rows_of(self, queries: Sequence[str], deleted: bool = False) -> list[list[Row]]:
-        """The rows of each query; five of them cost one call, and none is limited by the length of a URI."""
+        """The rows of each query; five queries cost one call, and their length is not limited by that of a URI."""
         answers = self.try_rows_of(queries, deleted)
         for answer in answers:
-            if isinstance(answer, Refused) and answer.code == "INVALID_FIELD":
+            if isinstance(answer, RequestRejected) and answer.code == "INVALID_FIELD":
                 raise AccessDenied(f"a field is missing or hidden from this user: {answer.reason}")
-            if isinstance(answer, Refused) and answer.status in (404, 405):
+            if isinstance(answer, RequestRejected) and answer.status in (404, 405):
                 raise wrong_address(answer.status, answer.code, answer.reason)
             if isinstance(answer, Exception):
                 raise answer
         return cast("list[list[Row]]", answers)
 
     def try_rows_of(self, queries: Sequence[str], deleted: bool = False) -> list[list[Row] | Exception]:
-        """Like `rows_of`, but a query that is refused has its exception in its place."""
+        """Like `rows_of`, but a rejected query has its exception in the list."""
         resource = "queryAll" if deleted else "query"
         answers: list[list[Row] | Exception] = []
         for start in range(0, len(queries), COMPOSITE_QUERIES):
             some = queries[start : start + COMPOSITE_QUERIES]
             for status, body in self._pages(resource, some):
-                refused = status >= 300 or not isinstance(body, dict)
-                answers.append(_as_read(failure(status, body)) if refused else list(self._all_pages(body)))
+                failed = status >= 300 or not isinstance(body, dict)
+                answers.append(_as_read(failure(status, body)) if failed else list(self._all_pages(body)))
         return answers
 
     def _pages(self, resource: str, queries: Sequence[str]) -> list[tuple[int, Any]]:
@@ -124,7 +128,7 @@ class Client:
         if len(queries) == 1 and len(encoded[0]) <= URI_LIMIT:
             try:
                 return [(200, self.read("GET", f"{resource}?q={encoded[0]}"))]
-            except Refused as error:
+            except RequestRejected as error:
                 return [(error.status, [{"errorCode": error.code, "message": error.reason}])]
         subrequests = [
             {"method": "GET", "url": f"{self.root}{resource}?q={soql}", "referenceId": f"q{n}"}
@@ -145,19 +149,19 @@ class Client:
             page = self.read("GET", page["nextRecordsUrl"])
             yield from page["records"]
 
-    # ------------------------------------------------------------------ what is known of the org
+    # ------------------------------------------------------------------ the org
 
     @property
     def user_id(self) -> str | None:
-        """The id of the user we are logged in as, when the login told."""
+        """The id of the user we are logged in as; None when the login did not return it."""
         return self._tokens.current().user_id
 
     def quota(self) -> tuple[int | None, int | None]:
-        """(calls left, limit) by the answers of the last ten minutes; (None, None) before the first.
+        """(calls left, limit) from the answers of the last ten minutes; (None, None) before the first answer.
 
-        Salesforce's counter wavers between its servers, so the highest recent reading counts.
+        Salesforce's servers differ in their counts, so the highest recent reading counts.
         """
-        recent = [(used, limit) for at, used, limit in self._usage if stopwatch() - at < QUOTA_MEMORY_S]
+        recent = [(used, limit) for at, used, limit in self._usage if stopwatch() - at < READING_VALID_S]
         if not recent:
             return None, None
         limit = recent[-1][1]
@@ -194,8 +198,8 @@ class Client:
     def _answer(
         self, method: str, path: str, data: object, writes: bool, more: Mapping[str, str] = MappingProxyType({})
     ) -> requests.Response:
-        line = self._line
-        line.writes, line.refreshed = writes, False
+        thread = self._thread
+        thread.writes, thread.refreshed = writes, False
         salesforce = self._salesforce()
         url = f"https://{salesforce.sf_instance}{path if path.startswith('/') else self.root + path}"
         headers = {**(WRITES if writes else READS), **more}
@@ -213,10 +217,10 @@ class Client:
         return Unanswered(f"no answer from {host}: {type(error).__name__}")
 
     def _salesforce(self) -> Salesforce:
-        if self._line.salesforce is None:
+        if self._thread.salesforce is None:
             token = self._tokens.current()
-            wire = Wire(self._scheme, self._destination.timeout_s, self._count)
-            session = open_session(token.instance_url, wire, self._inspect)
+            adapter = ConfiguredAdapter(self._scheme, self._destination.timeout_s, self._count)
+            session = open_session(token.instance_url, adapter, self._inspect)
             salesforce = Salesforce(
                 instance_url=token.instance_url,
                 session_id=token.access,
@@ -224,36 +228,36 @@ class Client:
                 session=session,
             )
             salesforce._salesforce_login_partial = partial(self._refresh)  # noqa: SLF001
-            self._line.salesforce = salesforce
+            self._thread.salesforce = salesforce
             with self._lock:
                 self._sessions.append(session)
-        return self._line.salesforce
+        return self._thread.salesforce
 
     def _refresh(self) -> tuple[str, str]:
-        """A new token for the call under way, once: simple-salesforce would try four times."""
-        if self._line.refreshed or self._line.salesforce is None:
-            raise AccessDenied(f"{self._destination.name}: Salesforce refuses a token it has just given")
-        self._line.refreshed = True
-        log.info("salesforce_token_refused", destination=self._destination.name)
-        token = self._tokens.replace(self._line.salesforce.session_id)
+        """A new token for the current call, once: simple-salesforce would try four times."""
+        if self._thread.refreshed or self._thread.salesforce is None:
+            raise AccessDenied(f"{self._destination.name}: Salesforce rejects a token that it has just issued")
+        self._thread.refreshed = True
+        log.info("salesforce_token_rejected", destination=self._destination.name)
+        token = self._tokens.replace(self._thread.salesforce.session_id)
         return token.access, urlsplit(token.instance_url).netloc
 
     def _count(self) -> None:
-        self._line.permit = self._budget.acquire(CALLS)
+        self._thread.permit = self._budget.acquire(CALLS)
         with self._lock:
             self.calls += 1
-            self.write_calls += self._line.writes
+            self.write_calls += self._thread.writes
 
     def _inspect(self, response: requests.Response) -> None:
         usage = _USAGE.search(response.headers.get("Sforce-Limit-Info", ""))
         if usage:
             self._usage.append((stopwatch(), int(usage[1]), int(usage[2])))
-            if self._line.permit:
+            if self._thread.permit:
                 self._budget.observe(
-                    self._line.permit, RateLimitStatus(day_used=int(usage[1]), day_limit=int(usage[2]))
+                    self._thread.permit, RateLimitStatus(day_used=int(usage[1]), day_limit=int(usage[2]))
                 )
         if response.status_code >= 400:
-            settle(response)
+            normalize_status(response)
 
 
 def _is_blip(error: BaseException) -> bool:

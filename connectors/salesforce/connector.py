@@ -34,10 +34,10 @@ from connectors.base import (
 from connectors.coerce import canonical
 from connectors.salesforce.bulk import CALLS, BulkWriter
 from connectors.salesforce.bulk_csv import MOST_ROWS
-from connectors.salesforce.bulk_notes import Notes
+from connectors.salesforce.bulk_journal import BulkJournal
 from connectors.salesforce.client import Client
-from connectors.salesforce.describe import Describes
-from connectors.salesforce.errors import Forbidden, Refused
+from connectors.salesforce.describe import Schema
+from connectors.salesforce.errors import Forbidden, RequestRejected
 from connectors.salesforce.fallbacks import check
 from connectors.salesforce.match import match
 from connectors.salesforce.people import People
@@ -68,10 +68,10 @@ class SalesforceConnector:
             check(destination.object, fallback.field)
         self._destination = destination
         self._client = Client(destination, budget)
-        self._describes = Describes(self._client)
+        self._schema = Schema(self._client)
         bulk_from = int(destination.options.get("bulk_from", BULK_FROM) or 0)
-        notes = Notes(journal) if journal and bulk_from else None
-        self._bulk = BulkWriter(self._client, notes, destination.object, bulk_from) if notes else None
+        bulk_journal = BulkJournal(journal) if journal and bulk_from else None
+        self._bulk = BulkWriter(self._client, bulk_journal, destination.object, bulk_from) if bulk_journal else None
         self._known: dict[str, tuple[str | None, dict[str, Scalar]]] = {}
 
     @property
@@ -80,13 +80,13 @@ class SalesforceConnector:
         return self._destination.name
 
     def batch_size(self, operation: type[Operation], waiting: int) -> int:
-        """Records one call carries; all field updates that wait, where a bulk job carries them."""
+        """The records in one call; all waiting field updates where a bulk job carries them."""
         if self._bulk and operation is UpdateFields:
             return self._bulk.batch_size(waiting)
         return BATCH * self._client.packed
 
     def fewest_calls(self, operation: type[Operation], count: int) -> int:
-        """Full calls, or those that a bulk job takes."""
+        """Full calls, or the calls of bulk jobs."""
         calls = -(-count // (BATCH * self._client.packed))
         if self._bulk and operation is UpdateFields and count >= self._bulk.bulk_from:
             return min(calls, CALLS * -(-count // MOST_ROWS))
@@ -97,19 +97,19 @@ class SalesforceConnector:
         try:
             daily = self._client.read("GET", "limits")["DailyApiRequests"]
             left, limit = int(daily["Remaining"]), int(daily["Max"])
-        except (Forbidden, Refused, KeyError):  # the call needs a permission of its own; the header does not
+        except (Forbidden, RequestRejected, KeyError):  # the call needs a separate permission; the header does not
             left, limit = self._client.quota()  # type: ignore[assignment]
-        me = self._client.read("GET", "/services/oauth2/userinfo")  # last: it does not say 401
+        me = self._client.read("GET", "/services/oauth2/userinfo")  # last: it does not answer 401
         identity = f"{me.get('preferred_username') or me.get('user_id')} in org {me.get('organization_id')}"
         return Health(identity, left, limit, tuple(self._problems()))
 
     def describe(self, object: Literal["account", "task"]) -> Mapping[str, FieldSpec]:
         """Every field of the object this user can see."""
-        return self._describes.fields(self._destination.object if object == "account" else "Task")
+        return self._schema.fields(self._destination.object if object == "account" else "Task")
 
     def match(self, keys: Sequence[MatchKey], fields: Sequence[str]) -> Sequence[Match]:
         """One match per key, in order."""
-        matches = match(self._client, self._describes, self._destination, keys, fields)
+        matches = match(self._client, self._schema, self._destination, keys, fields)
         for found in matches:
             if found.record_id:
                 self._known[found.record_id] = found.owner_id, dict(found.values)
@@ -125,13 +125,13 @@ class SalesforceConnector:
         return [Owner(row["Id"], row["Email"] or "", row["Name"] or "", bool(row["IsActive"])) for row in rows]
 
     def write(self, operations: Sequence[Operation]) -> Sequence[Outcome]:
-        """One outcome per operation, in order; batches of 200, and jobs where there are very many."""
+        """One outcome per operation, in order; batches of 200, and bulk jobs for very many field updates."""
         if not operations:
             return []
         kinds = {type(op) for op in operations}
         if len(kinds) > 1:
             raise ValueError("operations of one class at a time")
-        _refuse_repeats(operations, self._destination.match_field)
+        _check_repeats(operations, self._destination.match_field)
         kind = kinds.pop()
         if kind is UpdateFields:
             return self._update_fields(cast("Sequence[UpdateFields]", operations))
@@ -140,7 +140,7 @@ class SalesforceConnector:
             return maker.create(cast("Sequence[CreateRecord]", operations))
         if self._destination.tasks is None:
             raise ValueError(f"{self.name}: tasks are not configured for this destination")
-        tasks = TaskWriter(self._client, self._describes, self._destination.tasks.key_field)
+        tasks = TaskWriter(self._client, self._schema, self._destination.tasks.key_field)
         if kind is CreateTask:
             return tasks.create(cast("Sequence[CreateTask]", operations))
         if kind is UpdateTask:
@@ -148,15 +148,15 @@ class SalesforceConnector:
         return tasks.close(cast("Sequence[CloseTask]", operations))
 
     def read_back(self, since: Cursor, fields: Sequence[str], tasks: Mapping[str, str]) -> ReadBack:
-        """Companies, opportunities and our tasks as they stand; what this object has just written is skipped."""
-        return Reader(self._client, self._describes, self._destination).read(since, fields, tasks, self._known)
+        """Changed companies, opportunities and our tasks; values that this object wrote itself are left out."""
+        return Reader(self._client, self._schema, self._destination).read(since, fields, tasks, self._known)
 
     def setup(self, needs: Sequence[FieldNeed], dry_run: bool) -> Sequence[SetupStep]:
         """Create the missing custom fields, or say what an admin must click."""
-        return Setup(self._client, self._describes, self._destination).run(needs, dry_run)
+        return Setup(self._client, self._schema, self._destination).run(needs, dry_run)
 
     def record_url(self, record_id: str) -> str:
-        """The record's page; Salesforce sends on to Lightning."""
+        """The page of the record; Salesforce redirects to Lightning."""
         return f"{self._destination.base_url.rstrip('/')}/{record_id}"
 
     def usage(self) -> Usage:
@@ -172,7 +172,7 @@ class SalesforceConnector:
             outcomes = self._bulk.write(operations)
         else:
             outcomes = update_fields(self._client, operations, self._destination.object)
-        specs = self._describes.seen(self._destination.object)
+        specs = self._schema.seen(self._destination.object)
         for op, outcome in zip(operations, outcomes, strict=True) if self._known else ():
             if outcome.status == "applied" and op.record_id in self._known:
                 values = {name: canonical(specs[name], value) for name, value in op.values.items() if name in specs}
@@ -184,17 +184,17 @@ class SalesforceConnector:
         if self._destination.tasks:
             needed.append(("Task", self._destination.tasks.key_field))
         for owner, name in needed:
-            spec = self._describes.fields(owner).get(name)
+            spec = self._schema.fields(owner).get(name)
             if spec is None:
                 yield f"{owner}.{name} is missing or hidden from this user; run the setup command"
-            elif not spec.unique or name not in self._describes.external_ids(owner):
+            elif not spec.unique or name not in self._schema.external_ids(owner):
                 yield f"{owner}.{name} must be both External ID and Unique"
             elif not spec.writable:
                 yield f"{owner}.{name} is read-only for this user"
 
 
-def _refuse_repeats(operations: Sequence[Operation], match_field: str) -> None:
-    """A record twice in one call would be locked by, or overwrite, itself."""
+def _check_repeats(operations: Sequence[Operation], match_field: str) -> None:
+    """Raise `ValueError` if a record appears twice: in one call it would be locked by itself or overwritten."""
     names = [_target(op, match_field) for op in operations]
     if len(set(names)) < len(names):
         repeated = sorted(name for name, count in Counter(names).items() if count > 1)

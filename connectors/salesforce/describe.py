@@ -1,4 +1,4 @@
-"""Fields as this user may see and write them: what field-level security hides is not there."""
+"""The fields that this user may see and write; fields hidden by field-level security are missing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from connectors.base import AccessDenied, FieldSpec, FieldType, Scalar
 from connectors.coerce import canonical
 from connectors.salesforce.client import Client, Row
-from connectors.salesforce.errors import Refused
+from connectors.salesforce.errors import RequestRejected
 
 TYPES: Mapping[str, FieldType] = {
     # https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/field_types.htm
@@ -34,8 +34,8 @@ TYPES: Mapping[str, FieldType] = {
 }
 
 
-class Describes:
-    """Describes of one org, each fetched once."""
+class Schema:
+    """The described objects of one org, each fetched once."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -50,11 +50,11 @@ class Describes:
         return self._fetch(object)[1]
 
     def seen(self, object: str) -> Mapping[str, FieldSpec]:
-        """The fields as fetched so far; none when nobody asked."""
+        """The fields fetched so far; none for an object that was not fetched."""
         return self._seen.get(object, ({}, frozenset()))[0]
 
     def forget(self) -> None:
-        """Fetch again when next asked; fields or permissions have changed."""
+        """Fetch again on the next use: fields or permissions have changed."""
         self._seen.clear()
 
     def _fetch(self, object: str) -> tuple[Mapping[str, FieldSpec], frozenset[str]]:
@@ -67,12 +67,12 @@ class Describes:
     def _described(self, object: str) -> list[dict[str, Any]]:
         try:
             return list(self._client.read("GET", f"sobjects/{object}/describe")["fields"])
-        except Refused as refused:
-            raise AccessDenied(f"{object} is missing or hidden from this user: {refused.reason}") from None
+        except RequestRejected as rejected:
+            raise AccessDenied(f"{object} is missing or hidden from this user: {rejected.reason}") from None
 
 
 def field_spec(field: Mapping[str, Any]) -> FieldSpec:
-    """What one entry of a describe's ``fields`` says."""
+    """The spec of one entry of a describe's ``fields``."""
     kind = TYPES.get(field["type"], "other")
     number = kind == "number"
     whole = field["type"] in ("int", "long")

@@ -1,4 +1,4 @@
-"""What each answer of Salesforce means for the operation it answers.
+"""The meaning of each of Salesforce's answers for its operation.
 
 Pages named in the comments are under https://developer.salesforce.com/docs/atlas.en-us.<book>.meta/:
 `api#StatusCode` is api/sforce_api_calls_concepts_core_data_objects.htm, `api_rest/errorcodes` is
@@ -20,7 +20,7 @@ from connectors.clock import now
 log = structlog.get_logger(__name__)
 
 Consequence = Literal["resend", "retry", "rejected", "stale"]
-"""``resend``: again at once, alone; ``retry``: a later run; ``stale``: the id we knew is gone."""
+"""``resend``: send again at once, alone; ``retry``: in a later delivery; ``stale``: the record id is gone."""
 
 RECORD_CODES: Mapping[str, Consequence] = {
     "UNABLE_TO_LOCK_ROW": "resend",  # api#StatusCode
@@ -32,11 +32,11 @@ RECORD_CODES: Mapping[str, Consequence] = {
     "SERVER_UNAVAILABLE": "retry",  # api_rest/errorcodes
     "QUERY_TIMEOUT": "retry",  # api_rest/errorcodes
     "STORAGE_LIMIT_EXCEEDED": "retry",  # api#StatusCode (an admin frees some; no value is at fault)
-    "UNKNOWN_EXCEPTION": "retry",  # api#StatusCode (an internal error of theirs)
+    "UNKNOWN_EXCEPTION": "retry",  # api#StatusCode (an internal error of Salesforce)
     "ENTITY_IS_DELETED": "stale",  # api#StatusCode
     "NOT_FOUND": "stale",  # api_rest/errorcodes
     "CANNOT_UPDATE_CONVERTED_LEAD": "stale",  # api#StatusCode
-    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": "rejected",  # api#StatusCode (a trigger of theirs refused)
+    "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY": "rejected",  # api#StatusCode (rejected by a trigger of the org)
     "DUPLICATES_DETECTED": "rejected",  # api_rest/resources_composite_sobjects_collections_create
     "DUPLICATE_EXTERNAL_ID": "rejected",  # api#StatusCode
     "DUPLICATE_VALUE": "rejected",  # api#StatusCode
@@ -66,7 +66,7 @@ RECORD_CODES: Mapping[str, Consequence] = {
     "TXN_SECURITY_METERING_ERROR": "rejected",  # api#StatusCode
     "TXN_SECURITY_NO_ACCESS": "rejected",  # api#StatusCode
 }
-"""What a refusal of one record means; a code that is not here is permanent for the record, and logged."""
+"""What the error of one record means; a code that is not here is permanent for the record, and logged."""
 
 CALL_CODES: Mapping[str, Literal["admin", "later", "unanswered"]] = {
     "API_CURRENTLY_DISABLED": "admin",  # api_rest/errorcodes
@@ -81,7 +81,7 @@ CALL_CODES: Mapping[str, Literal["admin", "later", "unanswered"]] = {
     "QUERY_TIMEOUT": "unanswered",  # api_rest/errorcodes: cut off after ten minutes
     "REQUEST_RUNNING_TOO_LONG": "unanswered",  # api#StatusCode
 }
-"""What it means when a whole call is refused with a code; any other is about what the call said (`Refused`)."""
+"""What the error code of a whole call means; any other code is about its content (`RequestRejected`)."""
 
 LATER_SECONDS: Mapping[int, float] = {
     420: 30.0,  # api_rest/errorcodes: not enough app servers
@@ -103,18 +103,18 @@ class Forbidden(AccessDenied):
     """We are logged in, but this user lacks a permission."""
 
 
-class Refused(CallFailed):
-    """The whole request was refused for what it said; inside `write` it becomes outcomes."""
+class RequestRejected(CallFailed):
+    """Salesforce rejected the whole request because of its content; inside `write` it becomes outcomes."""
 
     def __init__(self, status: int, code: str, reason: str) -> None:
-        super().__init__(f"Salesforce refused the request: {code or status} {reason}".strip())
+        super().__init__(f"Salesforce rejected the request: {code or status} {reason}".strip())
         self.status = status
         self.code = code
         self.reason = reason
 
 
 class Unanswered(Exception):
-    """Sent without a readable answer: it may have been applied."""
+    """The request was sent without a readable answer: it may have been applied."""
 
 
 def are_results(body: object) -> bool:
@@ -123,7 +123,7 @@ def are_results(body: object) -> bool:
 
 
 def first_error(body: object) -> tuple[str, str]:
-    """(code, message) of an error body, whichever of the recorded shapes it has; empty when it has none."""
+    """(code, message) of an error body in any of the recorded forms; empty texts when it has none."""
     item = body[0] if isinstance(body, list) and body else body
     if not isinstance(item, dict):
         return "", ""
@@ -132,7 +132,7 @@ def first_error(body: object) -> tuple[str, str]:
 
 
 def failure(status: int, body: object) -> CallFailed | Unanswered:
-    """The exception for a request that was refused as a whole."""
+    """The exception for a request that failed as a whole."""
     code, message = first_error(body)
     words = redact(message)
     if code == "REQUEST_LIMIT_EXCEEDED":
@@ -148,23 +148,23 @@ def failure(status: int, body: object) -> CallFailed | Unanswered:
     if status >= 500 or meaning == "unanswered":
         return Unanswered(f"Salesforce answered {status} {code}".rstrip())
     if status == 401 or code == "INVALID_SESSION_ID":
-        return AccessDenied(f"Salesforce refused access: {code or status} {words}".rstrip())
+        return AccessDenied(f"Salesforce denied access: {code or status} {words}".rstrip())
     if status == 403 or meaning == "admin" or _NO_KEY_FIELD in message:
-        return Forbidden(f"Salesforce refused access: {code or status} {words}".rstrip())
-    return Refused(status, code, words)
+        return Forbidden(f"Salesforce denied access: {code or status} {words}".rstrip())
+    return RequestRejected(status, code, words)
 
 
 def wrong_address(status: int, code: str = "", words: str = "") -> AccessDenied:
-    """The exception for an answer that no API of this version gives to such a call: a redirect, say, or a web page."""
-    told = " ".join(f"{status} {code} {words}".split())
-    return AccessDenied(f"Salesforce answered {told}: check base_url and api_version")
+    """The exception for an answer that the API never gives to such a call, such as a redirect or a web page."""
+    answer = " ".join(f"{status} {code} {words}".split())
+    return AccessDenied(f"Salesforce answered {answer}: check base_url and api_version")
 
 
 def outcome(key: str, result: Any, sent: Mapping[str, Any]) -> tuple[Outcome, Consequence | None]:
-    """The outcome one item of a Collections answer means for one record, and what is to be done about it.
+    """The outcome of one record from its item in a Collections answer, and what follows from it.
 
-    ``sent`` is the record as sent; its values are removed from the CRM's words. The consequence is None
-    for success. An unknown code is permanent for the record. Anything but a result is ``unknown``.
+    ``sent`` is the record as sent; its values are removed from the CRM's words. The consequence is None for success. An
+    unknown code is permanent for the record. An item that is not a result is ``unknown``.
     """
     success = result.get("success") if isinstance(result, dict) else None
     if success is True:
@@ -182,7 +182,7 @@ def outcome(key: str, result: Any, sent: Mapping[str, Any]) -> tuple[Outcome, Co
 
 
 def consequence_of(code: str, message: str, fields: Iterable[str], sent: Mapping[str, Any]) -> Consequence:
-    """What a per-record error means. Triggers wrap a lock error in their own code, so the words count too."""
+    """What the error of a record means. Triggers wrap a lock error in their own code, so the message counts too."""
     if "UNABLE_TO_LOCK_ROW" in message:
         return "resend"
     if code == "INVALID_CROSS_REFERENCE_KEY":
@@ -210,7 +210,7 @@ _REASON_LENGTH = 300
 
 
 def redact(message: str, sent: Mapping[str, Any] | None = None) -> str:
-    """The CRM's words without values, addresses or tokens. Record ids and field names stay."""
+    """The CRM's message without values, addresses or tokens. Record ids and field names stay."""
     words = _EXCERPT.sub("", message)
     for pattern in _ECHOES:
         words = pattern.sub(r"\1…", words)

@@ -1,11 +1,11 @@
-"""Where a fallback may look for an account's record: on our object itself, or on one that leads to it. No I/O."""
+"""Where a fallback may search for an account's record: on our object, or on one that refers to it. No I/O."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 NEXT_TO: Mapping[tuple[str, str], tuple[str, ...]] = {
-    # (our object, where a fallback looks): the columns that lead to our record, first one filled; else the row itself
+    # (our object, the searched object): the columns that refer to our record, the first non-empty one; else the row
     ("Account", "Contact"): ("AccountId",),
     ("Account", "Lead"): ("ConvertedAccountId",),
     ("Contact", "Lead"): ("ConvertedContactId",),
@@ -14,7 +14,7 @@ NEXT_TO: Mapping[tuple[str, str], tuple[str, ...]] = {
 
 
 def where(object: str, name: str) -> tuple[str, str]:
-    """``Contact.Email`` looks on contacts, ``Lead.Email`` on leads; a plain name on our object itself."""
+    """The searched object and its column: ``Contact.Email`` is on contacts, a plain name on our own object."""
     source, _, column = name.rpartition(".")
     return source or object, column
 

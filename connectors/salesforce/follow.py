@@ -1,4 +1,4 @@
-"""Where a record lives now: through merges, from a converted lead to its contact, from a person to their account."""
+"""Follows records: through merges, from a converted lead to its contact, from a person to the account."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.salesforce.client import Client, Row
-from connectors.salesforce.describe import Describes
+from connectors.salesforce.describe import Schema
 from connectors.salesforce.soql import in_chunks, select
 
 MERGE_HOPS = 5
@@ -14,11 +14,11 @@ PREFIXES: Mapping[str, str] = {"001": "Account", "003": "Contact", "00Q": "Lead"
 """Which object an id is of: https://help.salesforce.com/s/articleView?id=000385203"""
 
 LINKS = ("IsConverted", "ConvertedContactId", "IsPersonAccount", "AccountId")
-"""What says that a record lives on; each object has only some of them."""
+"""The columns that name a successor; each object has only some of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LivingRecord:
     """A living record and the object it is of."""
 
     object: str
@@ -27,19 +27,19 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Follower:
-    """Follows records of one org; ``columns`` are wanted of each, where the object has them."""
+    """Follows records of one org; ``columns`` are read of each, where the object has them."""
 
     client: Client
-    describes: Describes
+    schema: Schema
     columns: Sequence[str]
 
-    def living(self, object: str, ids: Iterable[str]) -> dict[str, Place]:
-        """Where each of these records lives now; those that are gone are left out."""
+    def living(self, object: str, ids: Iterable[str]) -> dict[str, LivingRecord]:
+        """The living record for each of these ids; ids of records that are gone are left out."""
         rows = follow_merges(self.client, object, self.columns_of(object), set(ids))
         return self.onward(object, rows)
 
-    def onward(self, object: str, rows: Mapping[str, Row]) -> dict[str, Place]:
-        """The same for rows of `columns_of` in hand, by any name.
+    def onward(self, object: str, rows: Mapping[str, Row]) -> dict[str, LivingRecord]:
+        """The living record for each of these rows of `columns_of`, by any name.
 
         A person account's contact is read-only: what is written about it goes to the account.
         https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_guidelines_personaccounts.htm
@@ -50,19 +50,19 @@ class Follower:
             if row.get("IsConverted") or (object == "Contact" and row.get("IsPersonAccount")):
                 moved[name] = row.get(link)
             else:
-                here[name] = Place(object, row)
+                here[name] = LivingRecord(object, row)
         there = self.living(target, {to for to in moved.values() if to}) if moved else {}
         return here | {name: there[to] for name, to in moved.items() if to in there}
 
     def columns_of(self, object: str) -> list[str]:
-        """The wanted columns this user can see on an object, and those that say where a record lives on."""
-        visible = self.describes.fields(object)
+        """The wanted columns that this user can see on an object, and those that name a successor."""
+        visible = self.schema.fields(object)
         links = LINKS if object in ("Lead", "Contact") else ()
         return [name for name in dict.fromkeys(("Id", "OwnerId", *self.columns, *links)) if name in visible]
 
 
 def follow_merges(client: Client, object: str, columns: Sequence[str], ids: Iterable[str]) -> dict[str, Row]:
-    """The living row for each id, through merges; what was deleted otherwise is left out."""
+    """The living row for each id, through merges; deleted records are left out."""
     living: dict[str, Row] = {}
     at = {record_id: record_id for record_id in ids}
     masters = ("MasterRecordId",) if object in PREFIXES.values() else ()

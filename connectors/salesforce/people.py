@@ -1,4 +1,4 @@
-"""Who an e-mail address is: a contact, the contact a lead became, or a lead. Never a guess."""
+"""The person of an e-mail address: a contact, the contact of a converted lead, or a lead. Never a guess."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import structlog
 
 from connectors.base import AccessDenied, Person
 from connectors.salesforce.client import Client, Row
-from connectors.salesforce.errors import Refused
+from connectors.salesforce.errors import RequestRejected
 from connectors.salesforce.follow import PREFIXES, follow_merges
 from connectors.salesforce.match import OLDEST_FIRST
 from connectors.salesforce.soql import in_chunks, select
@@ -26,7 +26,7 @@ Hits = Mapping[str, Sequence[Row]]
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Finds people of one org. ``account`` is the CRM's name of our object.
+    """Finds people in one org. ``account`` is the CRM's name of our object.
 
     The person of a person account is its contact, which is what a task can name.
     https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_guidelines_personaccounts.htm
@@ -36,7 +36,7 @@ class People:
     account: str
 
     def find(self, emails: Sequence[str]) -> list[Person]:
-        """One person per address, in order; upper and lower case are one. Contacts win over leads."""
+        """One person per address, in order, whatever its case. Contacts come before leads."""
         wanted = sorted({_plain(email) for email in emails if "@" in email})
         if not wanted:
             return [Person(email, "missing") for email in emails]
@@ -44,18 +44,18 @@ class People:
         converted = self._converted(leads, contacts)
         open_leads = {email: [row for row in rows if not row["IsConverted"]] for email, rows in leads.items()}
         ranks = (contacts, converted, open_leads)
-        return [self._verdict(email, ranks) for email in emails]
+        return [self._person(email, ranks) for email in emails]
 
     def _contacts(self, wanted: Sequence[str]) -> Hits:
         start = select(CONTACT_COLUMNS, "Contact", "WHERE Email IN ")
         return _by_email(row for rows in self.client.rows_of(_oldest_first(start, wanted)) for row in rows)
 
     def _leads(self, wanted: Sequence[str]) -> Hits:
-        """Leads too, where this user may see them; they are no part of the least privilege."""
+        """Leads, where this user may see them; the least privilege does not include them."""
         start = select(LEAD_COLUMNS, "Lead", "WHERE Email IN ")
         found: list[Row] = []
         for answer in self.client.try_rows_of(_oldest_first(start, wanted)):
-            if isinstance(answer, AccessDenied | Refused):
+            if isinstance(answer, AccessDenied | RequestRejected):
                 log.info("salesforce_leads_not_read", reason=str(answer))
                 return {}
             if isinstance(answer, Exception):
@@ -64,7 +64,7 @@ class People:
         return _by_email(found)
 
     def _converted(self, leads: Hits, contacts: Hits) -> Hits:
-        """The living contacts that converted leads became, for addresses no contact has."""
+        """The living contacts of converted leads, for addresses that no contact has."""
         became = {
             email: [row["ConvertedContactId"] for row in rows if row["IsConverted"] and row["ConvertedContactId"]]
             for email, rows in leads.items()
@@ -76,7 +76,7 @@ class People:
             for email, ids in became.items()
         }
 
-    def _verdict(self, email: str, ranks: Iterable[Hits]) -> Person:
+    def _person(self, email: str, ranks: Iterable[Hits]) -> Person:
         for hits in ranks:
             rows = hits.get(_plain(email), ())
             if len(rows) > 1:
@@ -86,7 +86,7 @@ class People:
         return Person(email, "missing")
 
     def _record(self, row: Row) -> str | None:
-        """The record of ours that the person belongs to; where our records are people, the person."""
+        """The record of our object that the person belongs to; where our object is a person, the person itself."""
         return str(row["Id"]) if PREFIXES.get(row["Id"][:3]) == self.account else row.get("AccountId")
 
 

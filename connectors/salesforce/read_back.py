@@ -1,4 +1,4 @@
-"""What humans changed since last time: companies, opportunities and our own tasks, in one call."""
+"""What people changed since the last read: companies, opportunities and our own tasks, in one call."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from connectors.base import (
 )
 from connectors.coerce import coerce
 from connectors.salesforce.client import Client, Row
-from connectors.salesforce.describe import Describes, values_of
-from connectors.salesforce.errors import Refused
+from connectors.salesforce.describe import Schema, values_of
+from connectors.salesforce.errors import RequestRejected
 from connectors.salesforce.soql import in_chunks, select
 from connectors.salesforce.tasks import NOT_STARTED, touched
 
 OVERLAP = timedelta(minutes=5)
-"""Changes become visible late and out of order; facts are states, so seeing one twice does no harm."""
+"""Changes become visible late and out of order; facts are states, so reading one twice does no harm."""
 DEAL = ("Id", "AccountId", "IsClosed", "IsWon", "IsDeleted", "SystemModstamp", "Amount")
 TASK = ("Id", "Status", "IsClosed", "IsDeleted", "OwnerId", "CompletedDateTime", "CreatedById", "LastModifiedById")
 STREAMS: tuple[str, ...] = ("accounts", "deals")
@@ -37,7 +37,7 @@ BEGINNING = "1970-01-01T00:00:00Z"
 STAMP = FieldSpec("SystemModstamp", "datetime")
 
 Known = Mapping[str, tuple[str | None, Mapping[str, Scalar]]]
-"""Owner and values by record id that the caller knows already."""
+"""Owner and values, by record id, that the caller knows."""
 
 log = structlog.get_logger(__name__)
 
@@ -47,16 +47,15 @@ class Reader:
     """Reads back from one org. The cursor has a watermark for each of ``accounts`` and ``deals``."""
 
     client: Client
-    describes: Describes
+    schema: Schema
     destination: Destination
 
     def read(self, since: Cursor, fields: Sequence[str], tasks: Mapping[str, str], known: Known) -> ReadBack:
-        """See `connectors.base.Connector.read_back`; records that are as ``known`` are left out.
+        """See `connectors.base.Connector.read_back`; records that equal ``known`` are left out.
 
-        A stream this user may not read is logged and left where it was; if none may be read, raises
-        `AccessDenied`.
+        A stream that this user may not read is logged and its cursor stays; raises `AccessDenied` if none may be read.
         """
-        specs = self.describes.fields(self.destination.object)
+        specs = self.schema.fields(self.destination.object)
         rows = self._rows(self._queries(since, [name for name in fields if name in specs], tasks))
         facts: list[CrmFact] = []
         if "accounts" in since:
@@ -81,25 +80,25 @@ class Reader:
 
     def _rows(self, queries: Sequence[tuple[str, str]]) -> dict[str, list[Row]]:
         rows: dict[str, list[Row]] = {}
-        refused: dict[str, Exception] = {}
+        unreadable: dict[str, Exception] = {}
         answers = self.client.try_rows_of([query for _, query in queries], deleted=True)
         for (name, query), answer in zip(queries, answers, strict=True):
-            if isinstance(answer, Refused) and "'Amount'" in answer.reason:
+            if isinstance(answer, RequestRejected) and "'Amount'" in answer.reason:
                 answer = self.client.try_rows_of([query.replace(", Amount", "")], deleted=True)[0]
             if isinstance(answer, list):
                 rows.setdefault(name, []).extend(answer)
-            elif isinstance(answer, Refused | AccessDenied):
-                refused[name] = answer
-                log.warning("salesforce_stream_refused", stream=name, reason=str(answer))
+            elif isinstance(answer, RequestRejected | AccessDenied):
+                unreadable[name] = answer
+                log.warning("salesforce_stream_unreadable", stream=name, reason=str(answer))
             else:
                 raise answer
-        if refused and not rows:
-            raise AccessDenied("; ".join(sorted({str(error) for error in refused.values()})))
-        return {name: some for name, some in rows.items() if name not in refused}
+        if unreadable and not rows:
+            raise AccessDenied("; ".join(sorted({str(error) for error in unreadable.values()})))
+        return {name: some for name, some in rows.items() if name not in unreadable}
 
 
 def _changed(columns: Sequence[str], object: str, since: str | None) -> str:
-    """The rows changed since a watermark; without one only the newest, to have one."""
+    """The rows changed since a watermark; without one, only the newest row, which sets it."""
     if since is None:
         return select(["SystemModstamp"], object, "ORDER BY SystemModstamp DESC LIMIT 1")
     start = (datetime.fromisoformat(since) - OVERLAP).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -119,8 +118,8 @@ def _record_facts(
             yield RecordFact(row["Id"], None, {}, deleted=True)
             continue
         values = values_of(row, specs, fields)
-        owner, told = known.get(row["Id"], (None, {}))
-        if row["OwnerId"] != owner or any(name not in told or told[name] != value for name, value in values.items()):
+        owner, last = known.get(row["Id"], (None, {}))
+        if row["OwnerId"] != owner or any(name not in last or last[name] != value for name, value in values.items()):
             yield RecordFact(row["Id"], row["OwnerId"], values)
 
 
@@ -132,7 +131,7 @@ def _deal_facts(rows: Iterable[Row]) -> Iterator[DealFact]:
 
 
 def _task_facts(tasks: Mapping[str, str], rows: Iterable[Row]) -> Iterator[TaskFact]:
-    """A fact for each of our tasks; one that is in neither the recycle bin nor the archive is deleted."""
+    """A fact for each of our tasks; a task that is not even in the recycle bin or the archive is deleted."""
     now = {row["Id"]: row for row in rows}
     for key, task_id in tasks.items():
         row = now.get(task_id)
@@ -145,7 +144,7 @@ def _task_facts(tasks: Mapping[str, str], rows: Iterable[Row]) -> Iterator[TaskF
 
 
 def _task_status(row: Row) -> Literal["open", "in_progress", "completed"]:
-    """Status names can be translated, so a status other than Salesforce's own counts once somebody set it."""
+    """Orgs can translate status names, so another name than Salesforce's counts only once a person has set it."""
     if row["IsClosed"]:
         return "completed"
     return "in_progress" if row["Status"] != NOT_STARTED and touched(row) else "open"

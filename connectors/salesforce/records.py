@@ -1,4 +1,4 @@
-"""Records made for accounts that have none: one per account for ever, and none that is there is touched."""
+"""Creates records for accounts that have none: one per account for ever, and existing ones stay as they are."""
 
 from __future__ import annotations
 
@@ -9,35 +9,34 @@ from dataclasses import dataclass, replace
 from connectors.base import CallFailed, CreateRecord, Outcome
 from connectors.salesforce.client import Client
 from connectors.salesforce.soql import in_chunks, select
-from connectors.salesforce.write import UPDATE, Entry, send
+from connectors.salesforce.write import UPDATE, Entry, postponed_by, send
 
 
 @dataclass(frozen=True, slots=True)
 class RecordMaker:
-    """Makes records of one org. ``match_field`` is External ID and Unique, and holds our account id."""
+    """Creates records in one org. ``match_field`` is External ID and Unique, and has our account id."""
 
     client: Client
     account: str
     match_field: str
 
     def create(self, operations: Sequence[CreateRecord]) -> list[Outcome]:
-        """Make each record unless the account has one: that counts as applied, and is left as it is.
+        """Create each record unless the account has one, which counts as applied and stays as it is.
 
-        Safe to call again after an ``unknown``. Two clients that make the same account at once end with one record.
+        Safe to call again after an ``unknown``. Two clients that create the same account at once end with one record.
         """
         outcomes: dict[str, Outcome] = {}
-        for some in self._apart(operations):
+        for some in self._rounds(operations):
             try:
-                made = self._make(some)
+                outcomes |= {outcome.key: outcome for outcome in self._create(some)}
             except CallFailed as error:
                 if not outcomes:
                     raise
-                made = _later(some, error)
-            outcomes |= {outcome.key: outcome for outcome in made}
+                outcomes |= postponed_by(some, error)
         return [outcomes[op.key] for op in operations]
 
-    def _apart(self, operations: Sequence[CreateRecord]) -> list[list[CreateRecord]]:
-        """Account ids that differ only in case go one after the other: in one call Salesforce may refuse both."""
+    def _rounds(self, operations: Sequence[CreateRecord]) -> list[list[CreateRecord]]:
+        """Account ids that differ only in case are in separate calls: in one call Salesforce may reject both."""
         rounds: list[list[CreateRecord]] = []
         seen: dict[str, int] = defaultdict(int)
         for op in operations:
@@ -48,32 +47,34 @@ class RecordMaker:
             rounds[nth].append(op)
         return rounds
 
-    def _make(self, operations: Sequence[CreateRecord]) -> list[Outcome]:
-        there = self._there(operations)
-        missing = [op for op in operations if self._id(op).lower() not in there]
-        made = {outcome.key: outcome for outcome in self._upsert(missing)}
+    def _create(self, operations: Sequence[CreateRecord]) -> list[Outcome]:
+        existing = self._existing(operations)
+        missing = [op for op in operations if self._id(op).lower() not in existing]
+        created = {outcome.key: outcome for outcome in self._upsert(missing)}
         raced = [
-            op for op in missing if made[op.key].code == "DUPLICATE_VALUE" and self.match_field in made[op.key].reason
+            op
+            for op in missing
+            if created[op.key].code == "DUPLICATE_VALUE" and self.match_field in created[op.key].reason
         ]
         if raced:
-            made |= self._look_again(raced)
-        return [made.get(op.key) or self._taken(op, there[self._id(op).lower()]) for op in operations]
+            created |= self._read_raced(raced)
+        return [created.get(op.key) or self._taken(op, existing[self._id(op).lower()]) for op in operations]
 
-    def _look_again(self, raced: Sequence[CreateRecord]) -> dict[str, Outcome]:
-        """Another client made the account's record between our look and our write; upsert looks, then inserts."""
+    def _read_raced(self, raced: Sequence[CreateRecord]) -> dict[str, Outcome]:
+        """Another client created the account's record between our read and our write; an upsert reads, then inserts."""
         try:
-            there = self._there(raced)
+            existing = self._existing(raced)
         except CallFailed as error:
-            return {outcome.key: outcome for outcome in _later(raced, error)}
+            return postponed_by(raced, error)
         return {
-            op.key: self._taken(op, there[self._id(op).lower()])
-            if self._id(op).lower() in there
+            op.key: self._taken(op, existing[self._id(op).lower()])
+            if self._id(op).lower() in existing
             else Outcome(op.key, "retry", code="DUPLICATE_VALUE", reason=f"{self.match_field} has just been taken")
             for op in raced
         }
 
-    def _taken(self, op: CreateRecord, there: tuple[str, str]) -> Outcome:
-        record_id, holder = there
+    def _taken(self, op: CreateRecord, existing: tuple[str, str]) -> Outcome:
+        record_id, holder = existing
         if holder == self._id(op):
             return Outcome(op.key, "applied", record_id, "ALREADY_THERE")
         reason = (
@@ -97,20 +98,15 @@ class RecordMaker:
         )
         return replace(outcome, reason=advice)
 
-    def _there(self, operations: Sequence[CreateRecord]) -> dict[str, tuple[str, str]]:
-        """(record id, account id it holds) by account id in lower case, as Salesforce may compare them."""
+    def _existing(self, operations: Sequence[CreateRecord]) -> dict[str, tuple[str, str]]:
+        """(record id, its account id) by account id in lower case, as Salesforce may compare them."""
         start = select(("Id", self.match_field), self.account, "WHERE", self.match_field, "IN ")
         rows = self.client.rows_of(in_chunks(start, [self._id(op) for op in operations]))
         found = {row[self.match_field]: row["Id"] for some in rows for row in some}
         exact = {self._id(op) for op in operations} & found.keys()
-        order = sorted(
-            found, key=lambda held: held in exact
-        )  # of ids that differ only in case the one asked for counts
-        return {held.lower(): (found[held], held) for held in order}
+        # Of ids that differ only in case, the requested one counts.
+        order = sorted(found, key=lambda account_id: account_id in exact)
+        return {account_id.lower(): (found[account_id], account_id) for account_id in order}
 
     def _id(self, op: CreateRecord) -> str:
         return str(op.values[self.match_field])
-
-
-def _later(operations: Sequence[CreateRecord], error: CallFailed) -> list[Outcome]:
-    return [Outcome(op.key, "retry", code=type(error).__name__, reason=str(error)) for op in operations]

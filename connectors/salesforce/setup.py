@@ -1,4 +1,4 @@
-"""Creates the custom fields this project needs, lets the integration user see them, and reads them back."""
+"""Creates the custom fields that this project needs, lets the integration user see them, and reads them back."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from simple_salesforce.format import format_soql
 
 from connectors.base import AccessDenied, Destination, FieldNeed, FieldSpec, SetupStep
 from connectors.salesforce.client import Client, Row
-from connectors.salesforce.describe import Describes
-from connectors.salesforce.errors import Refused, Unanswered, first_error, redact
+from connectors.salesforce.describe import Schema
+from connectors.salesforce.errors import RequestRejected, Unanswered, first_error, redact
 
 PERMISSION_SET = "Plgsync"
 LONG_TEXT = 255
@@ -24,40 +24,40 @@ CLICKS = {"Number": "Number", "Checkbox": "Checkbox", "Date": "Date", "DateTime"
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Setup of one org. What it may not do itself comes back as ``todo`` with the clicks an admin needs."""
+    """Setup of one org. What it may not do itself is a ``todo`` step with the clicks for an admin."""
 
     client: Client
-    describes: Describes
+    schema: Schema
     destination: Destination
 
     def run(self, needs: Sequence[FieldNeed], dry_run: bool) -> list[SetupStep]:
-        """How each need stands; with ``dry_run`` nothing is created. A second run changes nothing."""
-        self.describes.forget()
-        steps = {need: self._standing(need) for need in needs}
+        """The state of each need; with ``dry_run`` nothing is created. A second run changes nothing."""
+        self.schema.forget()
+        steps = {need: self._current(need) for need in needs}
         missing = [need for need in needs if steps[need].status == "would_create"]
         if dry_run or not missing:
             return [steps[need] for need in needs]
-        refused = {need: self._create(need) for need in missing}
+        rejected = {need: self._create(need) for need in missing}
         no_access = self._grant(missing)
-        self.describes.forget()
+        self.schema.forget()
         for need in missing:
-            steps[need] = self._result(need, refused[need], no_access)
+            steps[need] = self._result(need, rejected[need], no_access)
         return [steps[need] for need in needs]
 
-    def _standing(self, need: FieldNeed) -> SetupStep:
-        spec = self.describes.fields(self._object(need)).get(need.name)
+    def _current(self, need: FieldNeed) -> SetupStep:
+        spec = self.schema.fields(self._object(need)).get(need.name)
         if spec is None:
             return SetupStep(need, "would_create", f"{self._object(need)}.{need.name}: {_kind_words(need)}")
         wrong = self._wrong(need, spec)
         return SetupStep(need, "wrong" if wrong else "exists", wrong)
 
     def _wrong(self, need: FieldNeed, spec: FieldSpec) -> str:
-        """Why an existing field will not do, or an empty text."""
+        """Why an existing field cannot be used; empty when it can."""
         where = f"{self._object(need)}.{need.name}"
         text_holds = need.type == "enum" and spec.type == "string"
         if spec.type != need.type and not text_holds:
             return f"{where} is a {spec.type} field; a {need.type} field is needed"
-        if need.unique and not (spec.unique and need.name in self.describes.external_ids(self._object(need))):
+        if need.unique and not (spec.unique and need.name in self.schema.external_ids(self._object(need))):
             return f"{where} must be both External ID and Unique: {self._edit_clicks(need)}"
         if need.length and spec.length and spec.length < need.length:
             return f"{where} holds {spec.length} characters; {need.length} are needed: {self._edit_clicks(need)}"
@@ -65,21 +65,21 @@ class Setup:
             return f"{where} is read-only for this user: {self._access_clicks(need)}"
         return ""
 
-    def _result(self, need: FieldNeed, refused: str, no_access: str) -> SetupStep:
-        step = self._standing(need)
+    def _result(self, need: FieldNeed, rejected: str, no_access: str) -> SetupStep:
+        step = self._current(need)
         if step.status == "exists":
-            return SetupStep(need, "exists" if refused else "created", step.detail)
+            return SetupStep(need, "exists" if rejected else "created", step.detail)
         if step.status == "wrong":
             return step
-        if not refused or "DUPLICATE" in refused:
+        if not rejected or "DUPLICATE" in rejected:
             why = f" ({no_access})" if no_access else ""
             return SetupStep(need, "todo", f"the field exists but is hidden{why}: {self._access_clicks(need)}")
-        return SetupStep(need, "todo", f"{refused}. {self._create_clicks(need)}; {self._access_clicks(need)}")
+        return SetupStep(need, "todo", f"{rejected}. {self._create_clicks(need)}; {self._access_clicks(need)}")
 
-    # ------------------------------------------------------------------ doing it
+    # ------------------------------------------------------------------ changes
 
     def _create(self, need: FieldNeed) -> str:
-        """Create one field; the CRM's words when it refuses.
+        """Create one field; the CRM's words when it rejects it.
 
         https://developer.salesforce.com/docs/atlas.en-us.api_tooling.meta/api_tooling/tooling_api_objects_customfield.htm
         """
@@ -101,7 +101,7 @@ class Setup:
                 self.client.write("POST", "sobjects/PermissionSetAssignment", body)
             records = [self._permission(need, permissions) for need in needs]
             self.client.write("POST", "composite/sobjects", {"allOrNone": False, "records": records[:200]})
-        except (Refused, AccessDenied, Unanswered) as error:
+        except (RequestRejected, AccessDenied, Unanswered) as error:
             return str(error)
         return ""
 
@@ -129,9 +129,9 @@ class Setup:
     def _attempt(self, method: str, path: str, body: Row) -> str:
         try:
             answer = self.client.write(method, path, body)
-        except (Refused, AccessDenied, Unanswered) as error:
+        except (RequestRejected, AccessDenied, Unanswered) as error:
             return str(error)
-        if isinstance(answer, list):  # refused with results instead of errors
+        if isinstance(answer, list):  # rejected with results instead of errors
             answer = answer[0]
         if isinstance(answer, dict) and answer.get("success") is False:
             code, message = first_error(answer.get("errors") or [])

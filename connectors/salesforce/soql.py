@@ -1,4 +1,4 @@
-"""Queries as text: quoted values, and no query longer than a request may be."""
+"""Queries as text: quoted values, and no query longer than a request allows."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def select(columns: Iterable[str], object: str, *clauses: str) -> str:
 
 
 def in_chunks(start: str, values: Iterable[str], end: str = "") -> list[str]:
-    """``start``, a quoted list of the values, ``end``: in as many queries as their length needs; none for no values."""
+    """``start``, a quoted list of the values, ``end``; as many queries as the length requires, none for no values."""
     quoted = [format_soql("{}", value) for value in dict.fromkeys(values)]
     return [f"{start}({','.join(some)}){end}" for some in sized(quoted, len(quote(start + end)) + 2, len(quote(",")))]
 
 
 def sized(parts: Sequence[str], overhead: int, between: int, most: int = 10_000) -> list[list[str]]:
-    """The parts in groups that, with ``between`` bytes after each and ``overhead`` once, fit into one query."""
+    """The parts in groups that fit into one query, with ``between`` bytes after each and ``overhead`` once."""
     chunks: list[list[str]] = []
     size = URI_LIMIT
     for part in parts:

@@ -1,4 +1,4 @@
-"""CRM tasks, once per key: look for the keys first, make only what is missing, by the unique key field."""
+"""CRM tasks, one per key: reads the keys first, then creates the missing tasks by the unique key field."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import structlog
 
 from connectors.base import CallFailed, CloseTask, CreateTask, Outcome, UpdateTask
 from connectors.salesforce.client import Client, Row
-from connectors.salesforce.describe import Describes
+from connectors.salesforce.describe import Schema
 from connectors.salesforce.soql import in_chunks, select
-from connectors.salesforce.write import UPDATE, Entry, send
+from connectors.salesforce.write import UPDATE, Entry, postponed_by, send
 
 # https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_task.htm
 SUBJECT_LENGTH = 255
 BODY_LENGTH = 32_000
 NOT_STARTED = "Not Started"
 COMPLETED = "Completed"
-LEAD, PEOPLE = "00Q", ("00Q", "003")  # how ids of leads, and of leads and contacts, begin
+LEAD, PEOPLE = "00Q", ("00Q", "003")  # prefixes of the ids of leads, and of leads and contacts
 PRIORITIES = {"high": "High", "medium": "Normal", "low": "Low"}
 STATE = ("Id", "Subject", "Description", "Status", "IsClosed", "IsDeleted", "CreatedById", "LastModifiedById")
 
@@ -30,28 +30,28 @@ class TaskWriter:
     """Writes tasks of one org. ``key_field`` is External ID and Unique on Activity."""
 
     client: Client
-    describes: Describes
+    schema: Schema
     key_field: str
 
     def create(self, operations: Sequence[CreateTask]) -> list[Outcome]:
-        """Make each task unless its key exists, open, closed or deleted: that counts as applied, untouched.
+        """Create each task unless its key exists, open, closed or deleted; that counts as applied and stays as it is.
 
-        Safe to call again after an ``unknown``. Two clients that make the same key at once end with one task.
+        Safe to call again after an ``unknown``. Two clients that create the same key at once end with one task.
         """
         found = self._ids([op.key for op in operations])
         missing = [op for op in operations if op.key.lower() not in found]
         made = {outcome.key: outcome for outcome in self._upsert(missing)}
         raced = [op for op in missing if self._lost_race(made[op.key])]
         if raced:
-            made |= self._look_again(raced)
+            made |= self._retry_raced(raced)
         return [made.get(op.key) or _already(op, found[op.key.lower()]) for op in operations]
 
     def update(self, operations: Sequence[UpdateTask]) -> list[Outcome]:
-        """New subject and body for open tasks that only we have changed; the others stay as they are."""
+        """Set subject and body of open tasks that only we have changed; the others stay as they are."""
         return self._change(operations, {op.key: self._texts(op.subject, op.body) for op in operations})
 
     def close(self, operations: Sequence[CloseTask]) -> list[Outcome]:
-        """Complete tasks that nobody has begun or changed; the others stay as they are."""
+        """Complete tasks that no person has started or changed; the others stay as they are."""
         status = self._closing_status() if operations else COMPLETED
         return self._change(operations, {op.key: {"Status": status} for op in operations})
 
@@ -71,20 +71,20 @@ class TaskWriter:
         done |= {outcome.key: outcome for outcome in send(self.client, "PATCH", UPDATE, entries)}
         return [done[op.key] for op in operations]
 
-    def _look_again(self, raced: Sequence[CreateTask]) -> dict[str, Outcome]:
-        """Never raises `CallFailed`: the tasks beside these may have been made."""
+    def _retry_raced(self, raced: Sequence[CreateTask]) -> dict[str, Outcome]:
+        """Never raises `CallFailed`: other tasks of the same call may have been created."""
         try:
             found = self._ids([op.key for op in raced])
             again = [op for op in raced if op.key.lower() not in found]
             made = {outcome.key: outcome for outcome in self._upsert(again)}
         except CallFailed as error:
-            return _later(raced, error)
+            return postponed_by(raced, error)
         return {op.key: made.get(op.key) or _already(op, found[op.key.lower()]) for op in raced}
 
     def _upsert(self, operations: Sequence[CreateTask]) -> list[Outcome]:
-        """Make these tasks; one refused with its owner or person is sent again without, for the account matters more.
+        """Create these tasks; one that is rejected with its owner or person is sent again without it.
 
-        A task whose owner has left since the run decided is then the user's we are logged in as.
+        A task whose owner has left since the decision is then owned by the user that we are logged in as.
         """
         outcomes = self._send(operations)
         less = [(op, _without(op, outcome)) for op, outcome in zip(operations, outcomes, strict=True)]
@@ -99,7 +99,7 @@ class TaskWriter:
         try:
             again = {outcome.key: outcome for outcome in self._upsert(without)}
         except CallFailed as error:
-            again = _later(without, error)
+            again = postponed_by(without, error)
         return [again.get(outcome.key, outcome) for outcome in outcomes]
 
     def _send(self, operations: Sequence[CreateTask]) -> list[Outcome]:
@@ -123,11 +123,11 @@ class TaskWriter:
         return {"Subject": _cut(" ".join(subject.split()), SUBJECT_LENGTH), "Description": _cut(body, BODY_LENGTH)}
 
     def _lost_race(self, outcome: Outcome) -> bool:
-        """Another client made our key between our look and our write; upsert looks, then inserts."""
+        """Another client created our key between our read and our write; an upsert reads, then inserts."""
         return outcome.code == "DUPLICATE_VALUE" and self.key_field in outcome.reason
 
     def _ids(self, keys: Iterable[str]) -> dict[str, str]:
-        """Task ids by key in lower case: Salesforce compares external ids without regard to case."""
+        """Task ids by key in lower case: Salesforce ignores case when it compares external ids."""
         start = select(("Id", self.key_field), "Task", "WHERE", self.key_field, "IN ")
         rows = self.client.rows_of(in_chunks(start, keys), deleted=True)
         return {row[self.key_field].lower(): row["Id"] for some in rows for row in some}
@@ -137,8 +137,8 @@ class TaskWriter:
         return [row for some in rows for row in some]
 
     def _closing_status(self) -> str:
-        """The org's word for done: ``Completed`` unless its picklist was renamed or translated."""
-        status = self.describes.fields("Task").get("Status")
+        """The org's closed status: ``Completed`` unless its picklist was renamed or translated."""
+        status = self.schema.fields("Task").get("Status")
         if status is None or not status.options or COMPLETED in status.options:
             return COMPLETED
         rows = self.client.rows("SELECT ApiName FROM TaskStatus WHERE IsClosed = true ORDER BY SortOrder LIMIT 1")
@@ -149,12 +149,8 @@ def _already(op: CreateTask, task_id: str) -> Outcome:
     return Outcome(op.key, "applied", task_id, "ALREADY_THERE")
 
 
-def _later(operations: Sequence[CreateTask], error: CallFailed) -> dict[str, Outcome]:
-    return {op.key: Outcome(op.key, "retry", None, type(error).__name__, str(error)) for op in operations}
-
-
 def _relations(op: CreateTask) -> Row:
-    """What a task is about and whom it names. A lead, and with it every task, stands alone: it allows no WhatId.
+    """The record and the person of a task. A task on a lead allows no WhatId.
 
     https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_task.htm
     """
@@ -165,15 +161,15 @@ def _relations(op: CreateTask) -> Row:
 
 
 def _without(op: CreateTask, outcome: Outcome) -> CreateTask | None:
-    """A refused task that might go through without its owner, or without its person; None if there is no such hope."""
+    """A rejected task without its owner or person, if that may help; else None."""
     if op.owner_id and outcome.code == "INACTIVE_OWNER_OR_USER":
         return replace(op, owner_id=None)
-    named = {"WhatId", "WhoId"} <= _relations(op).keys()  # not every refusal names its field
+    named = {"WhatId", "WhoId"} <= _relations(op).keys()  # not every rejection names its field
     return replace(op, person_id=None) if named and outcome.status == "rejected" else None
 
 
 def left_alone(row: Row) -> str:
-    """Why a task is a person's now, or an empty text while it is still as we made it."""
+    """Why a task must stay as it is; empty while it is still as we created it."""
     if row["IsDeleted"]:
         return "deleted"
     if row["IsClosed"]:
@@ -182,7 +178,7 @@ def left_alone(row: Row) -> str:
 
 
 def touched(row: Row) -> bool:
-    """Whether somebody other than its maker was the last to change a task."""
+    """Whether someone other than its creator was the last to change a task."""
     return bool(row["LastModifiedById"] != row["CreatedById"])
 
 

@@ -1,4 +1,4 @@
-"""What simple-salesforce sends with: a session with timeouts, no retries, and statuses that mean what they say."""
+"""The session that simple-salesforce uses: with timeouts, without retries, with corrected statuses."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from connectors.salesforce.errors import NEVER_REFRESHED, are_results, first_err
 Inspect = Callable[[requests.Response], None]
 
 
-class Wire(HTTPAdapter):
-    """simple-salesforce writes ``https://`` and no timeout whatever it is given; this sends what was configured."""
+class ConfiguredAdapter(HTTPAdapter):
+    """Sends with the configured scheme and timeout; simple-salesforce always uses ``https://`` and no timeout."""
 
     def __init__(self, scheme: str, timeout_s: float, on_send: Callable[[], None]) -> None:
         self._scheme = scheme
@@ -35,8 +35,8 @@ class Wire(HTTPAdapter):
         return super().send(request, *args, **kwargs)
 
 
-class Line(threading.local):
-    """One thread's connection; ``writes``, ``refreshed`` and ``permit`` are about the call under way."""
+class ThreadState(threading.local):
+    """The connection of one thread; ``writes``, ``refreshed`` and ``permit`` are about the current call."""
 
     def __init__(self) -> None:
         self.salesforce: Salesforce | None = None
@@ -45,14 +45,14 @@ class Line(threading.local):
         self.permit: Permit | None = None
 
 
-def open_session(instance_url: str, wire: Wire, inspect: Inspect) -> requests.Session:
-    """A session that sends through ``wire`` and shows every answer to ``inspect``.
+def open_session(instance_url: str, adapter: ConfiguredAdapter, inspect: Inspect) -> requests.Session:
+    """A session that sends through ``adapter`` and passes every answer to ``inspect``.
 
-    Proxies and certificates of the environment are looked up once, here, not at every request; ~/.netrc, which
-    would replace our bearer token, never is.
+    Proxies and certificates of the environment are read once, here, not at every request; ~/.netrc, which would replace
+    our bearer token, is never read.
     """
 
-    def look(response: requests.Response, **_: Any) -> requests.Response:
+    def call_inspect(response: requests.Response, **_: Any) -> requests.Response:
         inspect(response)
         return response
 
@@ -61,16 +61,16 @@ def open_session(instance_url: str, wire: Wire, inspect: Inspect) -> requests.Se
     session.proxies, session.verify = found["proxies"], found["verify"]
     session.trust_env = False
     session.headers["User-Agent"] = "plgsync"
-    session.hooks["response"].append(look)
-    session.mount("https://", wire)
+    session.hooks["response"].append(call_inspect)
+    session.mount("https://", adapter)
     return session
 
 
-def settle(response: requests.Response) -> None:
-    """Give a refusal the status that simple-salesforce takes it for what it is by.
+def normalize_status(response: requests.Response) -> None:
+    """Set the status by which simple-salesforce handles an error answer correctly.
 
-    Results of single records, which real orgs also send with status 400, are no refusal. Only an expired session may
-    be a 401: simple-salesforce refreshes on any, and reads ``[0]`` of all.
+    Results of single records are no error, although real orgs also send them with status 400. Only an expired session
+    may be a 401: simple-salesforce renews the token on every 401, and reads ``[0]`` of every error body.
     """
     try:
         body = response.json()
@@ -83,11 +83,11 @@ def settle(response: requests.Response) -> None:
     if code == "INVALID_SESSION_ID" and not any(text in words for text in NEVER_REFRESHED):
         response.status_code = 401
     elif response.status_code == 401:
-        raise AccessDenied(f"Salesforce refused access: {code or 401} {redact(words)}".rstrip())
+        raise AccessDenied(f"Salesforce denied access: {code or 401} {redact(words)}".rstrip())
 
 
 def never_sent(error: requests.RequestException) -> bool:
-    """Whether no byte of a request can have arrived."""
+    """Whether no part of a request can have arrived."""
     cause = error.args[0] if error.args else None
     return isinstance(error, requests.ConnectTimeout | requests.exceptions.SSLError) or (
         isinstance(cause, MaxRetryError) and isinstance(cause.reason, NewConnectionError)

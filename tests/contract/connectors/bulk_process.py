@@ -17,7 +17,7 @@ import requests
 
 from connectors.base import Destination, Underway, UpdateFields
 from connectors.registry import connect
-from connectors.salesforce.transport import Wire
+from connectors.salesforce.transport import ConfiguredAdapter
 from tests.contract.connectors.paper_journal import PaperJournal
 
 
@@ -36,9 +36,11 @@ def main() -> None:
 
 
 def _die_at(number: int, moment: str) -> None:
-    send, made = Wire.send, 0
+    send, made = ConfiguredAdapter.send, 0
 
-    def counted(wire: Wire, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+    def counted(
+        wire: ConfiguredAdapter, request: requests.PreparedRequest, *args: Any, **kwargs: Any
+    ) -> requests.Response:
         nonlocal made
         made += 1
         if (made, moment) == (number, "before"):
@@ -48,7 +50,7 @@ def _die_at(number: int, moment: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
 
-    Wire.send = counted  # type: ignore[method-assign]
+    ConfiguredAdapter.send = counted  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

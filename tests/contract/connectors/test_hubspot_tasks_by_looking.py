@@ -51,8 +51,8 @@ class Portal(HubSpotCrm):
         self.now = 1_000_000.0
 
     def hubspot(self, *, at_least_once: bool = False) -> HubSpotConnector:
-        place = replace(self.destination(), tasks=TaskSettings(KEY_FIELD, at_least_once=at_least_once))
-        return HubSpotConnector(place, journal=self.notes, clock=lambda: self.now)
+        destination = replace(self.destination(), tasks=TaskSettings(KEY_FIELD, at_least_once=at_least_once))
+        return HubSpotConnector(destination, journal=self.notes, clock=lambda: self.now)
 
     def lose(self, fault: Mapping[str, object], path: str = CREATE) -> None:
         self._control("faults", {"match": {"path_regex": path}, **fault})

@@ -17,7 +17,7 @@ import pytest
 
 from connectors.base import Connector, CreateTask, Outcome, QuotaExhausted, Unavailable, Underway, UpdateFields
 from connectors.registry import connect
-from connectors.salesforce.bulk_notes import KEPT_SECONDS, NO_BULK_SECONDS, Notes
+from connectors.salesforce.bulk_journal import KEPT_SECONDS, NO_BULK_SECONDS, BulkJournal
 from tests.contract.connectors.drive import companies, statuses, update, values
 from tests.contract.connectors.harness_salesforce import SalesforceCrm
 from tests.contract.connectors.paper_journal import PaperJournal
@@ -52,7 +52,7 @@ def bulk(crm: SalesforceCrm, journal: PaperJournal | None, **options: Any) -> Co
 def later(crm: SalesforceCrm, journal: PaperJournal, seconds: float) -> Connector:
     """Another process, so many seconds from now."""
     connector: Any = bulk(crm, journal)
-    connector._bulk = replace(connector._bulk, notes=Notes(journal, lambda: time.time() + seconds))
+    connector._bulk = replace(connector._bulk, journal=BulkJournal(journal, lambda: time.time() + seconds))
     return cast(Connector, connector)
 
 

@@ -111,7 +111,7 @@ def test_a_session_that_ends_cannot_be_renewed_here(org: SalesforceCrm) -> None:
     assert connector.owners()
     org.mutate(do="expire_sessions")
     org.forget_calls()
-    with pytest.raises(AccessDenied, match="give a new one"):
+    with pytest.raises(AccessDenied, match="configure a new one"):
         connector.owners()
     assert len(org.calls()) == 1
 

@@ -20,7 +20,7 @@ from simple_salesforce.api import Salesforce
 from connectors.base import AccessDenied, Destination, Unavailable
 from connectors.salesforce.auth import Tokens
 from connectors.salesforce.client import Client
-from connectors.salesforce.errors import Refused, Unanswered
+from connectors.salesforce.errors import RequestRejected, Unanswered
 
 BASE = "https://acme.my.salesforce.com"
 LOGIN = f"{BASE}/services/oauth2/token"
@@ -292,7 +292,7 @@ def test_a_session_refused_is_replaced_only_by_another_one(web) -> None:
     given = iter(["one", "one", "two"])
     tokens = Tokens(replace(ORG, auth={"method": "session", "session_id": lambda: next(given)}))
     assert tokens.current().access == "one"
-    with pytest.raises(AccessDenied, match="give a new one"):
+    with pytest.raises(AccessDenied, match="configure a new one"):
         tokens.replace("one")
     assert tokens.replace("one").access == "two"
 
@@ -328,7 +328,7 @@ def test_a_login_without_an_answer_is_unavailable(web) -> None:
 def test_no_error_shows_a_token_or_the_clients_own_words(web) -> None:
     login(web, "00D5f000000AAAA!AQsecret")
     web.get(f"{DATA}limits", json=[{"errorCode": "X", "message": "bad 00D5f000000AAAA!AQsecret"}], status=400)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRejected) as caught:
         Client(ORG).read("GET", "limits")
     assert "AQsecret" not in str(caught.value)
     assert "http" not in str(caught.value)

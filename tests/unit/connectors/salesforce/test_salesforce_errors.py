@@ -15,7 +15,7 @@ from connectors.salesforce.errors import (
     CALL_CODES,
     RECORD_CODES,
     Forbidden,
-    Refused,
+    RequestRejected,
     Unanswered,
     failure,
     outcome,
@@ -60,7 +60,7 @@ def test_every_recorded_refusal_of_a_whole_call_is_classified() -> None:
         if status >= 400 and isinstance(body, list) and "errorCode" in body[0]:
             error = failure(status, body)
             for_admin = body[0]["errorCode"] == "INVALID_TYPE" or "external ID field" in body[0]["message"]
-            assert isinstance(error, Forbidden if for_admin else Refused)
+            assert isinstance(error, Forbidden if for_admin else RequestRejected)
             assert body[0]["errorCode"] in str(error)
             seen += 1
     assert seen >= 7
@@ -124,15 +124,15 @@ def test_one_result(result, status, consequence, stale) -> None:
         (500, [{"errorCode": "UNKNOWN_EXCEPTION", "message": "x"}], Unanswered),
         (502, "<html>", Unanswered),
         (504, None, Unanswered),
-        (400, [{"errorCode": "JSON_PARSER_ERROR", "message": "x"}], Refused),
-        (404, [{"errorCode": "NOT_FOUND", "message": "x"}], Refused),
-        (414, "too long", Refused),
+        (400, [{"errorCode": "JSON_PARSER_ERROR", "message": "x"}], RequestRejected),
+        (404, [{"errorCode": "NOT_FOUND", "message": "x"}], RequestRejected),
+        (414, "too long", RequestRejected),
         (400, [{"errorCode": "QUERY_TIMEOUT", "message": "Your query request was running for too long."}], Unanswered),
         (400, [{"errorCode": "REQUEST_RUNNING_TOO_LONG", "message": "x"}], Unanswered),
         (400, [{"errorCode": "INVALID_QUERY_LOCATOR", "message": "invalid query locator"}], Unavailable),
         (400, [{"errorCode": "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE", "message": "x"}], Unavailable),
         (400, [{"errorCode": "FEATURENOTENABLED", "message": "x"}], Forbidden),
-        (300, ["/services/data/v67.0/sobjects/Account/001"], Refused),
+        (300, ["/services/data/v67.0/sobjects/Account/001"], RequestRejected),
     ],
 )
 def test_a_whole_call_that_failed(status, body, kind) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from connectors.base import AccessDenied, Outcome, Unavailable, UpdateFields
 from connectors.salesforce import write as writing
-from connectors.salesforce.errors import Refused, Unanswered
+from connectors.salesforce.errors import RequestRejected, Unanswered
 from connectors.salesforce.write import Entry, send, update_fields
 
 OK = {"success": True, "errors": []}
@@ -41,7 +41,7 @@ class FakeOrg:
         name, status = part["referenceId"], 200
         try:
             told: Any = self._batch(part["method"], part["url"], part["body"])
-        except Refused as refused:
+        except RequestRejected as refused:
             status, told = refused.status, [{"errorCode": refused.code, "message": refused.reason}]
         except Unavailable:
             status, told = 503, [{"errorCode": "SERVER_UNAVAILABLE", "message": "x"}]
@@ -60,7 +60,7 @@ class FakeOrg:
         if failure and not isinstance(failure, Unanswered):
             raise failure
         if any(record["do"] == "poison" for record in records):
-            raise Refused(400, "JSON_PARSER_ERROR", "cannot read")
+            raise RequestRejected(400, "JSON_PARSER_ERROR", "cannot read")
         results = [self._one(record) for record in records]
         if failure:
             raise failure
@@ -179,7 +179,7 @@ def test_a_column_nobody_knows_costs_one_more_call_not_a_search() -> None:
     class Strict(FakeOrg):
         def _one(self, record: dict[str, Any]) -> dict[str, Any]:
             if "Ghost__c" in record:
-                raise Refused(400, "INVALID_FIELD", "No such column 'Ghost__c' on sobject of type Account")
+                raise RequestRejected(400, "INVALID_FIELD", "No such column 'Ghost__c' on sobject of type Account")
             return super()._one(record)
 
     org = Strict()
@@ -209,7 +209,7 @@ def test_another_number_of_results_than_records_is_no_answer() -> None:
 def test_a_call_refused_for_its_only_record_means_what_the_record_would(code: str, status: str, stale: bool) -> None:
     class Strict(FakeOrg):
         def _one(self, _record: dict[str, Any]) -> dict[str, Any]:
-            raise Refused(400, code, "x")
+            raise RequestRejected(400, code, "x")
 
     [outcome] = send_to(Strict(), ["ok"])
     assert (outcome.status, outcome.code, outcome.stale_record) == (status, code, stale)
