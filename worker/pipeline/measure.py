@@ -11,6 +11,7 @@ from worker.language.values import Fields, Value
 from worker.scores import Scored, ScoreMemory, score_account
 from worker.settings.known import SCORE_FIELDS
 from worker.settings.project import Project
+from worker.settings.score_specs import score_fields
 from worker.settings.scores import needs as score_needs
 from worker.settings.signals import SignalsSettings
 from worker.signals.compute import compute as compute_signals
@@ -19,6 +20,7 @@ from worker.signals.source import Source, open_source
 from worker.signals.volume import Volume
 
 TREND_DAYS = 28
+_TRENDS = {field.change_of: field.name for field in score_fields().values() if field.change_of}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +117,8 @@ def score(
 
 def _change(project: Project, need: Need, row: Fields, before: Fields | None, as_of: datetime) -> float | None:
     """How much a field moved since ``need.days`` ago; a score of then is computed by today's settings."""
-    if need.name == "health.score" and need.days == TREND_DAYS:
-        change = row.get("health.change_28d")
+    if need.name in _TRENDS and need.days == TREND_DAYS:
+        change = row.get(_TRENDS[need.name])
         return float(change) if isinstance(change, int | float) else None
     moment = as_of - timedelta(days=need.days or 0)
     before = _existing(before, moment)

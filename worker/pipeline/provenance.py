@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from worker.language.values import Fields, tidy
+from worker.language.values import Fields
 from worker.pipeline.compute import Computed
 from worker.planning.plan import NewRecord, RecordChange, TaskChange
 from worker.rules.actions import MakeTask
 from worker.rules.enrollment import Enrollment
 from worker.settings.project import Project
+from worker.settings.score_specs import spec_of
 
 MATCH_FIELD = "account id"
 
@@ -88,14 +89,5 @@ def _setters(computed: Computed) -> Mapping[tuple[str, str], tuple[str, str]]:
 
 def _of_source(source: str, fields: Fields) -> str:
     """What a value of this source is made of, in the words of its score."""
-    match source.split(".", 1)[0]:
-        case "health":
-            return tidy(fields.get("health.reasons") or fields.get("health.status") or "")
-        case "pql" | "fit":
-            return tidy(fields.get("pql.reasons") or fields.get("pql.status") or "")
-        case "onboarding":
-            status = tidy(fields.get("onboarding.status") or "").replace("_", " ")
-            following = fields.get("onboarding.next_milestone")
-            return f"{status}; next: {tidy(following)}" if following else status
-        case _:
-            return "as measured in the product data"
+    spec = spec_of(source)
+    return spec.why(fields) if spec else "as measured in the product data"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
 from rich.rule import Rule
@@ -15,12 +15,10 @@ from worker.language.values import Value, tidy
 from worker.planning.account_in_crm import QueuedEffect, Standing
 from worker.reports.explain import Explanation
 from worker.rules.explain import Explanation as PlaybookExplanation
-from worker.scores.health import Health
-from worker.scores.intent import IntentScore
-from worker.scores.onboarding import Onboarding
-from worker.scores.parts import PartScore
-from worker.scores.pql import Pql
+from worker.scores.result import Grid, ScoreResult
+from worker.settings.score_specs import score_specs
 
+_NUMBERS = frozenset({"value", "points", "weight", "adds"})
 _TRUTH = {True: ("true", "green"), False: ("false", "red"), None: ("unknown", "yellow")}
 
 
@@ -34,9 +32,7 @@ def render_explanation(explanation: Explanation) -> RenderableType:
     )
     return Group(
         Text(head, style="bold"),
-        *_health(explanation.scored.health),
-        *_onboarding(explanation.scored.onboarding),
-        *_pql(explanation.scored.pql),
+        *(part for spec in score_specs() for part in _score(spec.label, explanation.scored[spec.name])),
         Rule("Playbooks", align="left"),
         *(_playbook(playbook) for playbook in explanation.playbooks),
         Rule("CRMs, as of the last run", align="left"),
@@ -48,94 +44,18 @@ def _shown(value: Value | float) -> str:
     return "unknown" if value is None else tidy(value)
 
 
-def _points(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f}"
+def _score(title: str, result: ScoreResult) -> Iterable[RenderableType]:
+    yield Rule(title, align="left")
+    for part in result.explained():
+        yield _grid(part) if isinstance(part, Grid) else Text(part.text, style=part.style)
 
 
-def _health(health: Health) -> Iterable[RenderableType]:
-    yield Rule("Health", align="left")
-    score = "no score" if health.score is None else f"{health.score} ({health.band})"
-    words = f"{score} · {health.status.replace('_', ' ')} · profile {health.profile or 'none'}"
-    yield Text(f"{words} · {health.coverage:.0%} of the weight is known")
-    if health.mean is not None and health.today is not None:
-        yield Text(f"today {health.today:.1f}; published is the mean of the last {health.days} days: {health.mean:.1f}")
-    if health.parts:
-        yield _parts(health.parts)
-    for cap in health.caps:
-        yield Text(f"capped at {cap.at_most}: {cap.say}" + ("" if cap.binds else " (does not bind)"), style="yellow")
-    yield _change(health)
-
-
-def _change(health: Health) -> RenderableType:
-    change = health.change
-    if change.points is None:
-        return Text(f"change since 28 days ago: unknown, {change.unknown_because or 'nothing to compare with'}")
-    moves = ", ".join(f"{move.name} {move.points:+.1f}{_KIND.get(move.kind, '')}" for move in change.moves)
-    return Text(f"change since 28 days ago: {change.points:+d}" + (f" ({moves})" if moves else ""))
-
-
-_KIND = {"left": " (no longer counted)", "joined": " (newly counted)", "cap": " (cap)"}
-
-
-def _parts(parts: Sequence[PartScore]) -> Table:
+def _grid(grid: Grid) -> Table:
     table = Table(header_style="bold")
-    for title, justify in (("part", "left"), ("value", "right"), ("points", "right"), ("weight", "right")):
-        table.add_column(title, justify="right" if justify == "right" else "left")
-    table.add_column("adds", justify="right")
-    table.add_column("missing")
-    for part in parts:
-        table.add_row(
-            part.name,
-            _shown(part.value),
-            _points(part.points),
-            f"{part.weight:g}",
-            _points(part.contribution),
-            Text(part.missing, style="yellow"),
-        )
-    return table
-
-
-def _onboarding(onboarding: Onboarding) -> Iterable[RenderableType]:
-    yield Rule("Onboarding", align="left")
-    expected = "" if onboarding.expected is None else f" (expected by now: {onboarding.expected})"
-    yield Text(f"{_shown(onboarding.score)}{expected} · {(onboarding.status or 'unknown').replace('_', ' ')}")
-    if not onboarding.milestones:
-        return
-    table = Table(header_style="bold")
-    for title in ("milestone", "weight", "due", "done", "missing"):
-        table.add_column(title)
-    for step in onboarding.milestones:
-        done = f"{step.done_at:%Y-%m-%d}" if step.done_at else _TRUTH[step.done][0] if step.done is not None else "–"
-        late = f" ({step.overdue_days} days late)" if step.overdue_days > 0 and not step.done else ""
-        name = step.name if step.required else f"{step.name} (optional)"
-        table.add_row(name, f"{step.weight:g}", f"day {step.due_days}{late}", done, Text(step.missing, style="yellow"))
-    yield table
-
-
-def _pql(pql: Pql) -> Iterable[RenderableType]:
-    yield Rule("PQL", align="left")
-    since = f" since {pql.since:%Y-%m-%d}" if pql.since else ""
-    yield Text(
-        f"{_shown(pql.score)} · {(pql.status or 'unknown').replace('_', ' ')}{since} · label {pql.label or '–'} · "
-        f"fit {_shown(pql.fit)}, usage {_shown(pql.usage)}, intent {_shown(pql.intent)}"
-    )
-    if pql.reasons:
-        yield Text(pql.reasons)
-    for title, parts in (("fit", pql.fit_parts), ("usage", pql.usage_parts)):
-        if parts:
-            yield Text(title, style="bold")
-            yield _parts(parts)
-    if pql.intent_parts:
-        yield Text("intent", style="bold")
-        yield _intent(pql.intent_parts)
-
-
-def _intent(parts: Sequence[IntentScore]) -> Table:
-    table = Table(header_style="bold")
-    for title in ("event", "in 28 days", "points now", "missing"):
-        table.add_column(title)
-    for part in parts:
-        table.add_row(part.event, _shown(part.count_28d), _points(part.points), Text(part.missing, style="yellow"))
+    for title in grid.columns:
+        table.add_column(title, justify="right" if title in _NUMBERS else "left")
+    for row in grid.rows:
+        table.add_row(*row[:-1], Text(row[-1], style="yellow"))
     return table
 
 

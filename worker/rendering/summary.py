@@ -14,11 +14,9 @@ from rich.text import Text
 from worker.pipeline.compute import Computed
 from worker.pipeline.run import RunReport
 from worker.rendering.remarks import remarks, remarks_json
+from worker.settings.score_specs import ScoreSpec, score_specs
 
 _COLOURS = {"green": "green", "yellow": "yellow", "red": "red"}
-_BANDS = ("green", "yellow", "red")
-_ONBOARDING = ("complete", "on_track", "behind", "stuck", "dormant")
-_PQL = ("open", "working", "converted", "disqualified", "expired")
 
 
 def counts_by(computed: Computed, name: str) -> Counter[str]:
@@ -33,10 +31,7 @@ def report_json(report: RunReport) -> dict[str, Any]:
         "run_id": report.run_id,
         "as_of": computed.as_of.isoformat(),
         "accounts": len(computed.accounts),
-        "health": counts_by(computed, "health.band"),
-        "health_status": counts_by(computed, "health.status"),
-        "onboarding": counts_by(computed, "onboarding.status"),
-        "pql": counts_by(computed, "pql.status"),
+        **{count.key: counts_by(computed, count.field) for spec in score_specs() for count in spec.counts},
         "playbooks": {
             playbook_id: {"counts": dict(run.counts), "blocked": dict(run.blocked), "paused": run.paused}
             for playbook_id, run in computed.playbooks.items()
@@ -68,7 +63,7 @@ def render_report(reports: Sequence[RunReport]) -> RenderableType:
     over = f" over {len(reports)} runs" if len(reports) > 1 else ""
     parts: list[RenderableType] = [
         Text(f"{len(computed.accounts)} accounts as of {computed.as_of:%Y-%m-%d %H:%M} UTC · run {last.run_id}{over}"),
-        Columns([_scores(computed), _onboarding(computed), _pql(computed)], padding=(0, 2)),
+        Columns([_score(computed, spec) for spec in score_specs()], padding=(0, 2)),
         _playbooks(reports),
         _destinations(reports),
     ]
@@ -76,30 +71,14 @@ def render_report(reports: Sequence[RunReport]) -> RenderableType:
     return Group(*parts)
 
 
-def _scores(computed: Computed) -> Table:
-    bands = counts_by(computed, "health.band")
-    rows = [(band, bands.pop(band, 0)) for band in _BANDS]
-    statuses = counts_by(computed, "health.status")
-    rest = [(status.replace("_", " "), count) for status, count in statuses.items() if status != "ok"]
-    return _counts("Health", [*rows, *rest])
-
-
-def _onboarding(computed: Computed) -> Table:
-    found = counts_by(computed, "onboarding.status")
-    return _counts(
-        "Onboarding",
-        [
-            *((s.replace("_", " "), found.pop(s, 0)) for s in _ONBOARDING),
-            *((s.replace("_", " "), n) for s, n in found.items()),
-        ],
-    )
-
-
-def _pql(computed: Computed) -> Table:
-    found = counts_by(computed, "pql.status")
-    return _counts(
-        "PQL", [*((s, found.pop(s, 0)) for s in _PQL), *((s.replace("_", " "), n) for s, n in found.items())]
-    )
+def _score(computed: Computed, spec: ScoreSpec) -> Table:
+    rows: list[tuple[str, int]] = []
+    for count in spec.counts:
+        found = counts_by(computed, count.field)
+        rows += [(value, found.pop(value, 0)) for value in count.first]
+        if count.others:
+            rows += [(value, number) for value, number in found.items() if value not in count.hidden]
+    return _counts(spec.label, rows)
 
 
 def _counts(title: str, rows: Iterable[tuple[str, int]]) -> Table:
@@ -107,7 +86,7 @@ def _counts(title: str, rows: Iterable[tuple[str, int]]) -> Table:
     table.add_column(justify="right")
     table.add_column()
     for name, count in rows:
-        table.add_row(str(count), Text(name, style=_COLOURS.get(name, "")))
+        table.add_row(str(count), Text(name.replace("_", " "), style=_COLOURS.get(name, "")))
     return table
 
 

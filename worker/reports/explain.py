@@ -46,9 +46,7 @@ class Explanation:
             "as_of": self.as_of.isoformat(),
             "config_version": self.config_version,
             "fields": dict(self.fields),
-            "health": asdict(self.scored.health),
-            "onboarding": asdict(self.scored.onboarding),
-            "pql": asdict(self.scored.pql),
+            **{name: asdict(result) for name, result in self.scored.results.items()},
             "playbooks": [asdict(playbook) for playbook in self.playbooks],
             "crms": [asdict(standing) for standing in self.crms],
         }

@@ -16,10 +16,11 @@ from worker.language.values import Value, as_utc
 from worker.rules.enrollment import Phase
 from worker.settings.base import DurationText, Finding, Loc, Strict
 from worker.settings.playbook import Playbook
+from worker.settings.score_specs import score_specs
 
 _HOUR_OF_A_RUN = time(5, tzinfo=UTC)
 _ALWAYS_ALLOWED = frozenset(
-    {"account.owner_email", "account.csm_email", "pql.score", "health.score", "onboarding.score", "mrr"}
+    {"account.owner_email", "account.csm_email", "mrr", *(spec.rank_field for spec in score_specs())}
 )
 
 ExpectedEvent = Literal[

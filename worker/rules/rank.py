@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from worker.language.values import Fields, Value
 from worker.settings.playbook import Playbook
+from worker.settings.score_specs import score_specs
 
 _HALF_WAY_MRR = 1_000.0
 
@@ -13,16 +14,15 @@ _HALF_WAY_MRR = 1_000.0
 def rank_of(playbook: Playbook) -> Callable[[Fields], float]:
     """The rank of an account in a playbook, by the score the playbook is about.
 
-    PQL: the highest ``pql.score``. Health or onboarding: the lowest score. Otherwise the highest ``mrr``, bent
-    into 0-100 so that ranks of different playbooks can be compared. Unknown comes last, with 0.
+    A score says itself whether its highest or its lowest values come first (`ScoreSpec.rank`); of several scores one
+    whose highest values come first decides. Otherwise the highest ``mrr``, bent into 0-100 so that ranks of different
+    playbooks can be compared. Unknown comes last, with 0.
     """
-    names = {name for _, need in playbook.when.enters.needs() for name in need.fields}
-    if any(name.startswith(("pql.", "fit.")) for name in names):
-        return lambda fields: _between(_number(fields.get("pql.score")))
-    if any(name.startswith("health.") for name in names):
-        return lambda fields: _lowest_first(_number(fields.get("health.score")))
-    if any(name.startswith("onboarding.") for name in names):
-        return lambda fields: _lowest_first(_number(fields.get("onboarding.score")))
+    prefixes = {name.split(".")[0] for _, need in playbook.when.enters.needs() for name in need.fields}
+    for spec in sorted(score_specs(), key=lambda spec: spec.rank != "highest"):
+        if spec.prefixes & prefixes:
+            rank, name = _between if spec.rank == "highest" else _lowest_first, spec.rank_field
+            return lambda fields: rank(_number(fields.get(name)))
     return lambda fields: _bent(_number(fields.get("mrr")))
 
 

@@ -1,4 +1,4 @@
-"""Health, onboarding and PQL of an account: pure functions of its facts, with their reasons."""
+"""The scores of an account: pure functions of its facts, with their reasons."""
 
 from worker.scores.account import Scored, score_account
 from worker.scores.memory import ScoreMemory

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from worker.scores.memory import Band, BandMemory
-from worker.settings.scores import BandSettings
+from worker.settings.scores_health import BandSettings
 
 ORDER: dict[Band, int] = {"red": 0, "yellow": 1, "green": 2}
 

@@ -28,9 +28,20 @@ class Change:
     moves: tuple[Move, ...] = ()
     unknown_because: str = ""
 
+    def said(self) -> str:
+        """The change in words, with its pieces."""
+        if self.points is None:
+            return f"unknown, {self.unknown_because or 'nothing to compare with'}"
+        moves = ", ".join(f"{move.name} {move.points:+.1f}{_KINDS.get(move.kind, '')}" for move in self.moves)
+        return f"{self.points:+d}" + (f" ({moves})" if moves else "")
+
+
+UNCOMPARED = Change(None)
+_KINDS = {"left": " (no longer counted)", "joined": " (newly counted)", "cap": " (cap)"}
+
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ScoreBasis:
     """A score at one moment, before smoothing: its weighted parts and the cap that holds it down, if any."""
 
     profile: str
@@ -39,8 +50,8 @@ class Standing:
     at_most: float = 100.0
 
 
-def compare(now: Standing, then: Standing | None) -> Change:
-    """The difference of two standings under the same settings.
+def compare(now: ScoreBasis, then: ScoreBasis | None) -> Change:
+    """The difference of two scores under the same settings.
 
     Parts known at both moments are compared with each other. What a part takes with it when it stops being
     known, and brings when it becomes known, is stated apart: nobody did anything to cause it.

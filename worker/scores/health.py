@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Literal
 
-from worker.language.values import Fields
+from worker.language.values import Fields, Value, tidy
 from worker.scores.bands import next_band, plain_band, worse_of
-from worker.scores.change import Change, Standing, compare
-from worker.scores.memory import Band, ScoreMemory, Shown, show
-from worker.scores.parts import PartScore, WeightedSum, score_parts, weigh, whole
+from worker.scores.change import UNCOMPARED, Change, ScoreBasis, compare
+from worker.scores.memory import Band, Published, ScoreMemory, publish
+from worker.scores.parts import PartScore, WeightedSum, parts_grid, score_parts, weigh, whole
+from worker.scores.result import Grid, Note
 from worker.scores.wording import one_line, signed
-from worker.settings.scores import Cap, HealthSettings, Profile
+from worker.settings.score_specs import Count, ScoreField, ScoreSpec
+from worker.settings.scores_health import Cap, HealthSettings, Profile
 
 HealthStatus = Literal["ok", "not_enough_data", "not_scored"]
 
@@ -26,7 +29,7 @@ class CapHit:
     binds: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """``score`` is published: the smoothed mean of the last ``days`` under its caps. ``today`` is unsmoothed.
 
@@ -36,21 +39,47 @@ class Health:
     """
 
     status: HealthStatus
-    profile: str | None
-    score: int | None
-    band: Band | None
-    coverage: float
-    today: float | None
-    mean: float | None
-    days: int
-    parts: tuple[PartScore, ...]
-    caps: tuple[CapHit, ...]
-    change: Change
-    points_28d: int | None
-    reasons: str
+    profile: str | None = None
+    score: int | None = None
+    band: Band | None = None
+    coverage: float = 0.0
+    today: float | None = None
+    mean: float | None = None
+    days: int = 0
+    parts: tuple[PartScore, ...] = ()
+    caps: tuple[CapHit, ...] = ()
+    change: Change = UNCOMPARED
+    points_28d: int | None = None
+    reasons: str = ""
+
+    def fields(self) -> dict[str, Value]:
+        """The values of the fields of `SPEC`."""
+        return {
+            "health.score": self.score,
+            "health.band": self.band,
+            "health.status": self.status,
+            "health.coverage": round(self.coverage, 4),
+            "health.change_28d": self.points_28d,
+            "health.reasons": self.reasons or None,
+            "health.profile": self.profile,
+        }
+
+    def explained(self) -> Iterator[Note | Grid]:
+        """The score, its parts, its caps, and what moved it in 28 days."""
+        score = "no score" if self.score is None else f"{self.score} ({self.band})"
+        words = f"{score} · {self.status.replace('_', ' ')} · profile {self.profile or 'none'}"
+        yield Note(f"{words} · {self.coverage:.0%} of the weight is known")
+        if self.mean is not None and self.today is not None:
+            mean = f"published is the mean of the last {self.days} days: {self.mean:.1f}"
+            yield Note(f"today {self.today:.1f}; {mean}")
+        if self.parts:
+            yield parts_grid(self.parts)
+        for cap in self.caps:
+            yield Note(f"capped at {cap.at_most}: {cap.say}" + ("" if cap.binds else " (does not bind)"), "yellow")
+        yield Note(f"change since 28 days ago: {self.change.said()}")
 
 
-NOT_SCORED = Health("not_scored", None, None, None, 0.0, None, None, 0, (), (), Change(None), None, "")
+NOT_SCORED = Health(status="not_scored")
 
 
 def score_health(
@@ -70,7 +99,7 @@ def score_health(
     active = tuple(cap for cap in settings.caps if _holds(cap, now, memory.caps))
     same = memory.version == settings.version and memory.profile == profile.name
     days = _days(settings, memory.days if same else (), scored.total, as_of.date())
-    change = compare(_standing(profile, scored, active), _earlier(settings, then, profile))
+    change = compare(_basis(profile, scored, active), _earlier(settings, then, profile))
     after = replace(
         memory, version=settings.version, profile=profile.name, days=days, caps=tuple(cap.say for cap in active)
     )
@@ -86,12 +115,12 @@ def score_health(
         score = min(score, hit.at_most)
         band = worse_of(band, plain_band(settings.bands, hit.at_most)) if band else None
     cause = "|".join((profile.name, str(band), *(hit.say for hit in hits if hit.binds), "", *_unknown(scored)))
-    live = Shown(score, change.points, _reasons(hits, change, scored), f"{settings.version}|{cause}")
-    shown = show(memory.health_shown, live, settings.publish_step)
+    live = Published(score, change.points, _reasons(hits, change, scored), f"{settings.version}|{cause}")
+    published = publish(memory.published.get("health"), live, settings.publish_step)
     return Health(
         status="ok",
         profile=profile.name,
-        score=shown.score,
+        score=published.score,
         band=band,
         coverage=scored.coverage,
         today=scored.total,
@@ -100,16 +129,20 @@ def score_health(
         parts=scored.parts,
         caps=hits,
         change=change,
-        points_28d=shown.change,
-        reasons=shown.reasons,
-    ), replace(after, health_shown=shown)
+        points_28d=published.change,
+        reasons=published.reasons,
+    ), replace(after, published={**memory.published, "health": published})
 
 
 def _without_score(profile: Profile, scored: WeightedSum, change: Change) -> Health:
     reasons = one_line(["Not enough data", *_unknown(scored)])
-    coverage, parts = scored.coverage, scored.parts
     return Health(
-        "not_enough_data", profile.name, None, None, coverage, None, None, 0, parts, (), change, None, reasons
+        status="not_enough_data",
+        profile=profile.name,
+        coverage=scored.coverage,
+        parts=scored.parts,
+        change=change,
+        reasons=reasons,
     )
 
 
@@ -141,21 +174,23 @@ def _days(
     return (*kept, (day, today))
 
 
-def _standing(profile: Profile, scored: WeightedSum, caps: tuple[Cap, ...]) -> Standing:
+def _basis(profile: Profile, scored: WeightedSum, caps: tuple[Cap, ...]) -> ScoreBasis:
     lowest = min(caps, key=lambda cap: cap.at_most, default=None)
     return (
-        Standing(profile.name, scored) if lowest is None else Standing(profile.name, scored, lowest.say, lowest.at_most)
+        ScoreBasis(profile.name, scored)
+        if lowest is None
+        else ScoreBasis(profile.name, scored, lowest.say, lowest.at_most)
     )
 
 
-def _earlier(settings: HealthSettings, then: Fields | None, profile: Profile) -> Standing | None:
+def _earlier(settings: HealthSettings, then: Fields | None, profile: Profile) -> ScoreBasis | None:
     if then is None:
         return None
     old = _profile(settings, then, profile.name)
     if old is None or not old.scored:
         return None
     scored = weigh(score_parts(old.parts, then, worded=False), settings.min_coverage)
-    return _standing(old, scored, tuple(cap for cap in settings.caps if cap.when.truth(then)))
+    return _basis(old, scored, tuple(cap for cap in settings.caps if cap.when.truth(then)))
 
 
 def _reasons(hits: tuple[CapHit, ...], change: Change, scored: WeightedSum) -> str:
@@ -186,3 +221,39 @@ def _moved(change: Change) -> list[str]:
 def _unknown(scored: WeightedSum) -> list[str]:
     names = [part.name for part in scored.parts if part.points is None]
     return [f"Unknown: {', '.join(names)}"] if names else []
+
+
+SPEC = ScoreSpec(
+    name="health",
+    label="Health",
+    about="The health score.",
+    settings=HealthSettings,
+    fields=(
+        ScoreField(name="health.score", label="Health score", unit="points", history=True),
+        ScoreField(
+            name="health.band", label="Health band", kind="text", values=("red", "yellow", "green"), history=True
+        ),
+        ScoreField(
+            name="health.status",
+            label="Health status",
+            kind="text",
+            values=("ok", "not_enough_data", "not_scored"),
+            history=True,
+        ),
+        ScoreField(name="health.coverage", label="Known weight of health", unit="share"),
+        ScoreField(
+            name="health.change_28d", label="Change of health in 28 days", unit="points", change_of="health.score"
+        ),
+        ScoreField(name="health.reasons", label="Reasons of the health score", kind="text"),
+        ScoreField(name="health.profile", label="Health profile", kind="text"),
+    ),
+    score=score_health,
+    unknown=NOT_SCORED,
+    rank_field="health.score",
+    rank="lowest",
+    counts=(
+        Count(key="health", field="health.band", first=("green", "yellow", "red"), others=False),
+        Count(key="health_status", field="health.status", hidden=("ok",)),
+    ),
+    why=lambda fields: tidy(fields.get("health.reasons") or fields.get("health.status") or ""),
+)

@@ -8,6 +8,10 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 Band = Literal["red", "yellow", "green"]
+_PUBLISHED = "_shown"
+_READ_BEFORE = ("health_shown", "pql_shown")
+"""What a worker of the version before needs to find in the JSON."""
+
 PqlState = Literal["none", "open", "working", "converted", "disqualified", "expired"]
 
 
@@ -22,8 +26,8 @@ class BandMemory:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """What was last published of a score. ``because_of`` is everything else that calls for publishing it anew."""
+class Published:
+    """What was last published of a score. ``because_of`` is everything else that calls for publishing it again."""
 
     score: int
     change: int | None
@@ -31,7 +35,7 @@ class Shown:
     because_of: str
 
 
-def show(before: Shown | None, now: Shown, step: int) -> Shown:
+def publish(before: Published | None, now: Published, step: int) -> Published:
     """What to publish: the earlier score, change and reasons together, until something worth a CRM write happens.
 
     That is a score or change that moved by at least ``step`` points, or a difference in ``because_of``.
@@ -43,7 +47,7 @@ def show(before: Shown | None, now: Shown, step: int) -> Shown:
     return before
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PqlMemory:
     """The state machine of one account's PQL.
 
@@ -63,11 +67,12 @@ class PqlMemory:
     fit_grade: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreMemory:
     """One account's memory: handed to `score_account`, replaced by what it returns.
 
     ``days`` are unsmoothed health scores by UTC day, newest last; ``milestones`` when each was first seen done.
+    ``published`` is by score. ``own`` holds, by score, plain JSON of a score that has no attribute here.
     """
 
     as_of: datetime | None = None
@@ -78,8 +83,8 @@ class ScoreMemory:
     caps: tuple[str, ...] = ()
     milestones: tuple[tuple[str, datetime], ...] = ()
     pql: PqlMemory = field(default_factory=PqlMemory)
-    health_shown: Shown | None = None
-    pql_shown: Shown | None = None
+    published: Mapping[str, Published] = field(default_factory=dict)
+    own: Mapping[str, Any] = field(default_factory=dict)
 
     def moves_at(self, as_of: datetime) -> bool:
         """True when ``as_of`` is later than everything remembered: only then counters and clocks advance."""
@@ -111,8 +116,9 @@ class ScoreMemory:
                 "reason": self.pql.reason,
                 "fit_grade": self.pql.fit_grade,
             },
-            "health_shown": None if self.health_shown is None else asdict(self.health_shown),
-            "pql_shown": None if self.pql_shown is None else asdict(self.pql_shown),
+            **dict.fromkeys(_READ_BEFORE),
+            **{f"{name}{_PUBLISHED}": asdict(one) for name, one in self.published.items()},
+            "own": dict(self.own),
         }
 
     @classmethod
@@ -138,8 +144,12 @@ class ScoreMemory:
                 reason=pql["reason"],
                 fit_grade=pql["fit_grade"],
             ),
-            health_shown=Shown(**data["health_shown"]) if data["health_shown"] else None,
-            pql_shown=Shown(**data["pql_shown"]) if data["pql_shown"] else None,
+            published={
+                name.removesuffix(_PUBLISHED): Published(**one)
+                for name, one in data.items()
+                if name.endswith(_PUBLISHED) and one
+            },
+            own=data.get("own", {}),
         )
 
 

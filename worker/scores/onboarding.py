@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from worker.language.values import Fields, Value, midnight
+from worker.language.values import Fields, Value, midnight, tidy
 from worker.scores.memory import ScoreMemory
 from worker.scores.parts import number, whole
-from worker.settings.scores import Milestone, OnboardingSettings
+from worker.scores.result import Grid, Note, shown
+from worker.settings.score_specs import Count, ScoreField, ScoreSpec
+from worker.settings.scores_onboarding import Milestone, OnboardingSettings
 
 OnboardingStatus = Literal["complete", "dormant", "stuck", "behind", "on_track", "not_enough_data"]
 
 _EXACT = 1e-9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MilestoneProgress:
     """One milestone of one account. ``done`` is None where it is not known; ``overdue_days`` are whole local days."""
 
@@ -31,29 +34,55 @@ class MilestoneProgress:
     missing: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Onboarding:
     """``score`` and ``expected`` are 0–100: the weight done, and the weight that was due, of what applies.
 
     ``days_stuck`` counts from the last completed milestone, or the account's start, and is 0 unless stuck or dormant.
     """
 
-    status: OnboardingStatus | None
-    score: int | None
-    expected: int | None
-    next_milestone: str | None
-    days_stuck: int | None
-    done: str | None
+    status: OnboardingStatus | None = None
+    score: int | None = None
+    expected: int | None = None
+    next_milestone: str | None = None
+    days_stuck: int | None = None
+    done: str | None = None
     milestones: tuple[MilestoneProgress, ...] = ()
 
+    def fields(self) -> dict[str, Value]:
+        """The values of the fields of `SPEC`."""
+        return {
+            "onboarding.score": self.score,
+            "onboarding.status": self.status,
+            "onboarding.expected": self.expected,
+            "onboarding.next_milestone": self.next_milestone,
+            "onboarding.days_stuck": self.days_stuck,
+            "onboarding.done": self.done,
+        }
 
-NOT_CONFIGURED = Onboarding(None, None, None, None, None, None)
+    def explained(self) -> Iterator[Note | Grid]:
+        """How far the account is, milestone by milestone."""
+        expected = "" if self.expected is None else f" (expected by now: {self.expected})"
+        yield Note(f"{shown(self.score)}{expected} · {(self.status or 'unknown').replace('_', ' ')}")
+        if self.milestones:
+            yield Grid(("milestone", "weight", "due", "done", "missing"), tuple(_row(step) for step in self.milestones))
+
+
+def _row(step: MilestoneProgress) -> tuple[str, ...]:
+    done = f"{step.done_at:%Y-%m-%d}" if step.done_at else _DONE[step.done]
+    late = f" ({step.overdue_days} days late)" if step.overdue_days > 0 and not step.done else ""
+    name = step.name if step.required else f"{step.name} (optional)"
+    return name, f"{step.weight:g}", f"day {step.due_days}{late}", done, step.missing
+
+
+_DONE = {True: "true", False: "false", None: "–"}
+NOT_CONFIGURED = Onboarding()
 
 
 def score_onboarding(
     settings: OnboardingSettings, now: Fields, then: Fields | None, memory: ScoreMemory, as_of: datetime
-) -> tuple[Onboarding, tuple[tuple[str, datetime], ...]]:
-    """Progress as of one moment, and the milestones done so far with their moments: those never come undone."""
+) -> tuple[Onboarding, ScoreMemory]:
+    """Progress as of one moment, and the memory with the milestones done so far: those never come undone."""
     created = now.get("account.created_at")
     started = created if isinstance(created, datetime) else None
     day = None if started is None else _local_day(started, as_of, now)
@@ -66,7 +95,8 @@ def score_onboarding(
             remembered[milestone.name] = done_at
         if applies is not False:
             progress.append(_progress(milestone, applies, done_at, day, now))
-    return _result(settings, tuple(progress), now, started, as_of), tuple(remembered.items())
+    result = _result(settings, tuple(progress), now, started, as_of)
+    return result, replace(memory, milestones=tuple(remembered.items()))
 
 
 def _done_at(
@@ -102,7 +132,14 @@ def _progress(
     overdue = 0 if day is None or done is not False else max(0, day - milestone.due_days)
     missing = "" if done is not None else "not known whether it applies" if applies is None else "not known"
     return MilestoneProgress(
-        milestone.name, milestone.weight, milestone.required, milestone.due_days, done, done_at, overdue, missing
+        name=milestone.name,
+        weight=milestone.weight,
+        required=milestone.required,
+        due_days=milestone.due_days,
+        done=done,
+        done_at=done_at,
+        overdue_days=overdue,
+        missing=missing,
     )
 
 
@@ -118,7 +155,7 @@ def _result(
     finished = [step for step in known if step.done]
     applicable = sum(step.weight for step in progress)
     if not weight or started is None or weight / applicable < settings.min_coverage - _EXACT:
-        return Onboarding("not_enough_data", None, None, None, None, None, progress)
+        return Onboarding(status="not_enough_data", milestones=progress)
     score = 100 * sum(step.weight for step in finished) / weight
     day = _local_day(started, as_of, now)
     expected = 100 * sum(step.weight for step in known if day > step.due_days) / weight
@@ -127,13 +164,13 @@ def _result(
     status = _status(settings, progress, score < expected, idle, now)
     names = ", ".join(step.name for step in finished)
     return Onboarding(
-        status,
-        whole(score),
-        whole(expected),
-        None if status == "complete" else _next(progress),
-        idle.days if status in {"stuck", "dormant"} else 0,
-        f"{len(finished)} of {len(progress)}{': ' + names if names else ''}",
-        progress,
+        status=status,
+        score=whole(score),
+        expected=whole(expected),
+        next_milestone=None if status == "complete" else _next(progress),
+        days_stuck=idle.days if status in {"stuck", "dormant"} else 0,
+        done=f"{len(finished)} of {len(progress)}{': ' + names if names else ''}",
+        milestones=progress,
     )
 
 
@@ -171,3 +208,43 @@ def _zone(now: Fields) -> tzinfo:
     except (KeyError, ValueError, OSError):
         # Zones come from customers' data; a misspelt one must not stop a run.
         return UTC
+
+
+def _why(fields: Fields) -> str:
+    status = tidy(fields.get("onboarding.status") or "").replace("_", " ")
+    following = fields.get("onboarding.next_milestone")
+    return f"{status}; next: {tidy(following)}" if following else status
+
+
+SPEC = ScoreSpec(
+    name="onboarding",
+    label="Onboarding",
+    about="The onboarding score.",
+    settings=OnboardingSettings,
+    fields=(
+        ScoreField(name="onboarding.score", label="Onboarding score", unit="points", history=True),
+        ScoreField(
+            name="onboarding.status",
+            label="Onboarding status",
+            kind="text",
+            values=("complete", "dormant", "stuck", "behind", "on_track", "not_enough_data"),
+            history=True,
+        ),
+        ScoreField(name="onboarding.expected", label="Expected onboarding score", unit="points"),
+        ScoreField(name="onboarding.next_milestone", label="Next milestone", kind="text"),
+        ScoreField(name="onboarding.days_stuck", label="Days without a milestone", unit="days"),
+        ScoreField(name="onboarding.done", label="Milestones done", kind="text"),
+    ),
+    score=score_onboarding,
+    unknown=NOT_CONFIGURED,
+    rank_field="onboarding.score",
+    rank="lowest",
+    counts=(
+        Count(
+            key="onboarding",
+            field="onboarding.status",
+            first=("complete", "on_track", "behind", "stuck", "dormant"),
+        ),
+    ),
+    why=_why,
+)

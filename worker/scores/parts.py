@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import floor, isfinite
 
 from worker.language.expression import Expression
 from worker.language.values import Fields, Value
+from worker.scores.result import Grid, points, shown
 from worker.settings.scores_parts import Part
 
 _EXACT = 1e-9
 """Coverage is a sum of floats: 3 × 20 of 100 must reach a minimum of 60 %."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PartScore:
     """One part for one account: ``points`` are 0–100 or None with the reason in ``missing``.
 
@@ -38,6 +39,17 @@ class WeightedSum:
     parts: tuple[PartScore, ...]
     total: float | None
     coverage: float
+
+
+def parts_grid(parts: Iterable[PartScore]) -> Grid:
+    """The parts as a table for a person."""
+    return Grid(
+        ("part", "value", "points", "weight", "adds", "missing"),
+        tuple(
+            (p.name, shown(p.value), points(p.points), f"{p.weight:g}", points(p.contribution), p.missing)
+            for p in parts
+        ),
+    )
 
 
 def whole(score: float) -> int:
@@ -63,10 +75,19 @@ def score_parts(parts: Iterable[Part], fields: Fields, *, worded: bool = True) -
         if applies:
             value, points, missing = _score(part, fields)
             said = part.say.render(fields, None) if worded and part.say is not None else part.name
-            scored.append(PartScore(part.name, part.weight, value, points, missing, None, said))
+            scored.append(
+                PartScore(name=part.name, weight=part.weight, value=value, points=points, missing=missing, said=said)
+            )
         elif applies is None:
             scored.append(
-                PartScore(part.name, part.weight, None, None, "not known whether it applies", None, part.name)
+                PartScore(
+                    name=part.name,
+                    weight=part.weight,
+                    value=None,
+                    points=None,
+                    missing="not known whether it applies",
+                    said=part.name,
+                )
             )
     return tuple(scored)
 
@@ -84,7 +105,7 @@ def weigh(parts: Sequence[PartScore], min_coverage: float) -> WeightedSum:
 
 def _contributing(part: PartScore, known: float) -> PartScore:
     share = part.weight * (part.points or 0.0) / known
-    return PartScore(part.name, part.weight, part.value, part.points, part.missing, share, part.said)
+    return replace(part, contribution=share)
 
 
 def _score(part: Part, fields: Fields) -> tuple[Value, float | None, str]:

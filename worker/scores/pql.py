@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from worker.language.values import Fields
+from worker.language.values import Fields, Value, tidy
 from worker.scores.intent import IntentScore, score_intent
-from worker.scores.memory import PqlMemory, ScoreMemory, Shown, show
-from worker.scores.parts import PartScore, WeightedSum, number, score_parts, weigh, whole
+from worker.scores.memory import PqlMemory, Published, ScoreMemory, publish
+from worker.scores.parts import PartScore, WeightedSum, number, parts_grid, score_parts, weigh, whole
 from worker.scores.pql_state import PqlInputs, next_state
+from worker.scores.result import Grid, Note, points, shown
 from worker.scores.wording import one_line, signed
+from worker.settings.score_specs import Count, ScoreField, ScoreSpec
 from worker.settings.scores_pql import PqlSettings
 
 PqlStatus = Literal["none", "needs_enrichment", "open", "working", "converted", "disqualified", "expired"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pql:
     """``score`` weighs ``usage`` and ``intent``; ``live`` is the same at this very moment, to which the contributions
     of their parts add up. ``score`` and ``reasons`` are published together and stay until the status, the label or the
@@ -27,13 +30,13 @@ class Pql:
     the account fits. ``reasons`` say why now, so they are empty for accounts that are neither a PQL nor near one.
     """
 
-    status: PqlStatus | None
-    score: int | None
-    fit: int | None
-    usage: int | None
-    intent: int | None
-    label: str | None
-    reasons: str
+    status: PqlStatus | None = None
+    score: int | None = None
+    fit: int | None = None
+    usage: int | None = None
+    intent: int | None = None
+    label: str | None = None
+    reasons: str = ""
     live: int | None = None
     since: datetime | None = None
     entered_at: datetime | None = None
@@ -42,13 +45,53 @@ class Pql:
     usage_parts: tuple[PartScore, ...] = ()
     intent_parts: tuple[IntentScore, ...] = ()
 
+    def fields(self) -> dict[str, Value]:
+        """The values of the fields of `SPEC`."""
+        return {
+            "fit.score": self.fit,
+            "pql.score": self.score,
+            "pql.usage": self.usage,
+            "pql.intent": self.intent,
+            "pql.status": self.status,
+            "pql.label": self.label,
+            "pql.reasons": self.reasons or None,
+            "pql.entered_at": self.entered_at,
+        }
+
+    def explained(self) -> Iterator[Note | Grid]:
+        """The score and its state, then the parts of fit, usage and intent."""
+        since = f" since {self.since:%Y-%m-%d}" if self.since else ""
+        yield Note(
+            f"{shown(self.score)} · {(self.status or 'unknown').replace('_', ' ')}{since} · "
+            f"label {self.label or '–'} · "
+            f"fit {shown(self.fit)}, usage {shown(self.usage)}, intent {shown(self.intent)}"
+        )
+        if self.reasons:
+            yield Note(self.reasons)
+        for title, parts in (("fit", self.fit_parts), ("usage", self.usage_parts)):
+            if parts:
+                yield Note(title, "bold")
+                yield parts_grid(parts)
+        if self.intent_parts:
+            yield Note("intent", "bold")
+            yield Grid(
+                ("event", "in 28 days", "points now", "missing"),
+                tuple((p.event, shown(p.count_28d), points(p.points), p.missing) for p in self.intent_parts),
+            )
+
 
 _ACTIVE = {"open", "working"}
 
-NOT_CONFIGURED = Pql(None, None, None, None, None, None, "")
+NOT_CONFIGURED = Pql()
 
 
-def score_pql(settings: PqlSettings, now: Fields, memory: ScoreMemory, as_of: datetime) -> tuple[Pql, ScoreMemory]:
+def score_pql(
+    settings: PqlSettings,
+    now: Fields,
+    then: Fields | None,  # noqa: ARG001 - one shape for all scores
+    memory: ScoreMemory,
+    as_of: datetime,
+) -> tuple[Pql, ScoreMemory]:
     """The PQL as of one moment, and the memory with its state, which moves only when ``as_of`` does."""
     fit = weigh(score_parts(settings.fit.parts, now), settings.fit.min_coverage)
     usage = weigh(score_parts(settings.usage.parts, now), settings.usage.min_coverage)
@@ -87,8 +130,9 @@ def score_pql(settings: PqlSettings, now: Fields, memory: ScoreMemory, as_of: da
     if score is None:
         return replace(pql, reasons=reasons), replace(memory, pql=after)
     cause = f"{pql.status}|{pql.label}|{after.entered_at}|{raised}|{bool(reasons)}"
-    shown = show(memory.pql_shown, Shown(score, None, reasons, cause), settings.publish_step)
-    return replace(pql, score=shown.score, reasons=shown.reasons), replace(memory, pql=after, pql_shown=shown)
+    one = publish(memory.published.get("pql"), Published(score, None, reasons, cause), settings.publish_step)
+    memory = replace(memory, pql=after, published={**memory.published, "pql": one})
+    return replace(pql, score=one.score, reasons=one.reasons), memory
 
 
 def _contributing(usage: WeightedSum, share: float) -> tuple[PartScore, ...]:
@@ -156,3 +200,33 @@ def _reasons(settings: PqlSettings, pql: Pql) -> str:
 
 def _whole(score: float | None) -> int | None:
     return None if score is None else whole(score)
+
+
+SPEC = ScoreSpec(
+    name="pql",
+    label="PQL",
+    about="Product-qualified leads.",
+    settings=PqlSettings,
+    fields=(
+        ScoreField(name="pql.score", label="PQL score", unit="points", history=True),
+        ScoreField(
+            name="pql.status",
+            label="PQL status",
+            kind="text",
+            values=("none", "needs_enrichment", "open", "working", "converted", "disqualified", "expired"),
+            history=True,
+        ),
+        ScoreField(name="pql.usage", label="PQL usage", unit="points"),
+        ScoreField(name="pql.intent", label="PQL intent", unit="points"),
+        ScoreField(name="fit.score", label="Fit", unit="points"),
+        ScoreField(name="pql.label", label="PQL label", kind="text"),
+        ScoreField(name="pql.reasons", label="Reasons of the PQL score", kind="text"),
+        ScoreField(name="pql.entered_at", label="PQL since", kind="moment"),
+    ),
+    score=score_pql,
+    unknown=NOT_CONFIGURED,
+    rank_field="pql.score",
+    rank="highest",
+    counts=(Count(key="pql", field="pql.status", first=("open", "working", "converted", "disqualified", "expired")),),
+    why=lambda fields: tidy(fields.get("pql.reasons") or fields.get("pql.status") or ""),
+)

@@ -9,7 +9,7 @@ from worker.scores.memory import PqlMemory, PqlState
 from worker.settings.scores_pql import PqlSettings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PqlInputs:
     """What one run knows of one account, scores as published. None is unknown and never moves anything.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from worker.settings.base import Loc
-from worker.settings.known import CRM_FIELDS, SCORE_FIELDS, SCORE_TEXTS, SCORE_VALUES, Known
+from worker.settings.known import CRM_FIELDS, FIELD_VALUES, SCORE_FIELDS, SCORE_TEXTS, Known
 from worker.settings.problems import Problem
 from worker.settings.product import ProductSettings, account_fields
 from worker.settings.product_schema import SCHEMA
@@ -37,7 +37,7 @@ def known_names(documents: Mapping[str, Document], settings: Mapping[str, Any]) 
         crm_fields=frozenset(name for name, _ in fields),
         computed_fields=frozenset(_computed(fields)),
         queues=frozenset(_block(documents["crm"].data, "queues")),
-        values=SCORE_VALUES,
+        values=FIELD_VALUES,
         not_text=frozenset(_not_text(signals)) | (SCORE_FIELDS - SCORE_TEXTS) | _FLAGS_OF_CRMS | _ACCOUNT_NOT_TEXT,
     )
 

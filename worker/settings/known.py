@@ -5,46 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-SCORE_FIELDS = frozenset(
-    {
-        "fit.score",
-        "health.score",
-        "health.band",
-        "health.status",
-        "health.coverage",
-        "health.change_28d",
-        "health.reasons",
-        "health.profile",
-        "onboarding.score",
-        "onboarding.status",
-        "onboarding.next_milestone",
-        "onboarding.days_stuck",
-        "onboarding.done",
-        "onboarding.expected",
-        "pql.score",
-        "pql.usage",
-        "pql.intent",
-        "pql.status",
-        "pql.label",
-        "pql.reasons",
-        "pql.entered_at",
-    }
-)
+from worker.settings.score_specs import score_fields
+
+SCORE_FIELDS = frozenset(score_fields())
 """What `worker.scores` says of every account."""
 
-SCORE_TEXTS = frozenset(
-    {
-        "health.band",
-        "health.status",
-        "health.reasons",
-        "health.profile",
-        "onboarding.status",
-        "onboarding.next_milestone",
-        "pql.status",
-        "pql.label",
-        "pql.reasons",
-    }
-)
+SCORE_TEXTS = frozenset(name for name, field in score_fields().items() if field.kind == "text")
 """Those of them that are texts."""
 
 CRM_FIELDS = frozenset({"crm.open_opportunity", "crm.owner_email", "crm.task_status", "crm.matched"})
@@ -53,11 +19,8 @@ CRM_FIELDS = frozenset({"crm.open_opportunity", "crm.owner_email", "crm.task_sta
 TEMPLATE_FIELDS = frozenset({"playbook.matched", "playbook.name"})
 """Names that exist only where a playbook's text is filled in."""
 
-SCORE_VALUES: Mapping[str, tuple[str, ...]] = {
-    "health.band": ("red", "yellow", "green"),
-    "health.status": ("ok", "not_enough_data", "not_scored"),
-    "onboarding.status": ("complete", "dormant", "stuck", "behind", "on_track", "not_enough_data"),
-    "pql.status": ("none", "needs_enrichment", "open", "working", "converted", "disqualified", "expired"),
+FIELD_VALUES: Mapping[str, tuple[str, ...]] = {
+    **{name: field.values for name, field in score_fields().items() if field.values},
     "crm.task_status": ("open", "in_progress", "completed", "deleted"),
 }
 """Every value of the texts that are ours, so that a condition cannot wait for one that never comes."""

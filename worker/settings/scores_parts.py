@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from worker.language.expression import Expression, parse_expression
+from worker.language.need import Need
 from worker.language.units import parse_duration
-from worker.settings.base import ConditionTree, ExpressionText, NumberText, Strict, TemplateText
+from worker.settings.base import ConditionTree, ExpressionText, Loc, NumberText, Strict, TemplateText
 
 _WINDOW = re.compile(r"_(\d+d)$")
 
@@ -42,6 +43,20 @@ Span = Annotated[
 """A plain length of time: no runs and no business days."""
 
 
+class ScoreBlock(Strict):
+    """A block of config/scores.yaml that may read more than what is written in it."""
+
+    def implied(self) -> Iterable[tuple[Loc, Need]]:
+        """What is read without being written, each with the key below this block that asks for it."""
+        return ()
+
+
+def ages_of_account() -> Iterator[tuple[Loc, Need]]:
+    """What a score reads that depends on how old an account is."""
+    for name in ("account.created_at", "account.tz", "account.age_days"):
+        yield (), Need("field", name, None)
+
+
 class Step(Strict):
     """One level of ``steps``."""
 
@@ -60,7 +75,7 @@ class PartNeeds(Strict):
     """The least the earlier period must hold."""
 
 
-class Part(Strict):
+class Part(ScoreBlock):
     """One measured thing, its weight, and how it becomes 0–100 points.
 
     Exactly one way: ``bad`` and ``good`` (a straight line between them, which may fall), ``steps``
@@ -114,6 +129,14 @@ class Part(Strict):
         if self.stale_after is not None and self.age_of_value is None:
             raise ValueError("age is missing: which field holds the age of this value in days?")
         return self
+
+    def implied(self) -> Iterator[tuple[Loc, Need]]:
+        """The baseline of a comparison, the age of the value, and the age of the account."""
+        for expression in (self.baseline, self.age_of_value):
+            for need in expression.needs() if expression else ():
+                yield ("metric",), need
+        if self.needs.age is not None:
+            yield ("needs",), Need("field", "account.age_days", None)
 
     @property
     def baseline(self) -> Expression | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from worker.settings.base import ConditionTree, ExpressionText, Percent, Strict, TemplateText
-from worker.settings.scores_parts import Part, Span, refuse_twice
+from worker.language.need import Need
+from worker.settings.base import ConditionTree, ExpressionText, Loc, Percent, Strict, TemplateText
+from worker.settings.scores_parts import Part, ScoreBlock, Span, ages_of_account, refuse_twice
 
 INTENT_WINDOWS = (1, 2, 3, 4, 7, 14, 28)
 """Days of the nested counts from which intent points are decayed (`worker.scores.intent`)."""
@@ -36,7 +38,7 @@ class Usage(Strict):
     """What usage is made of."""
 
 
-class IntentEvent(Strict):
+class IntentEvent(ScoreBlock):
     """One event that shows interest."""
 
     event: str = Field(min_length=1)
@@ -47,6 +49,12 @@ class IntentEvent(Strict):
     """Points one day can bring, however often the event happens."""
     say: TemplateText | None = None
     """How it reads among the reasons; its name otherwise."""
+
+    def implied(self) -> Iterator[tuple[Loc, Need]]:
+        """The counts of the windows over which points decay, and the days since the event."""
+        for days in INTENT_WINDOWS:
+            yield ("event",), Need("count", self.event, days)
+        yield ("event",), Need("days_since", self.event, None)
 
 
 class Intent(Strict):
@@ -102,7 +110,7 @@ class HandRaise(Strict):
     """How it reads among the reasons."""
 
 
-class PqlSettings(Strict):
+class PqlSettings(ScoreBlock):
     """Which accounts are product-qualified leads, and how long they stay so."""
 
     converted_when: ConditionTree
@@ -145,3 +153,7 @@ class PqlSettings(Strict):
         if self.usage.weight + self.intent.weight <= 0:
             raise ValueError("usage and intent cannot both weigh nothing")
         return self
+
+    def implied(self) -> Iterator[tuple[Loc, Need]]:
+        """The age of the account: young accounts wait for ``hold``."""
+        return ages_of_account()

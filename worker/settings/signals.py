@@ -13,6 +13,7 @@ from worker.settings.base import DurationText, ExpressionText, Finding, Loc, Str
 from worker.settings.known import Known
 from worker.settings.product import ProductSettings, account_fields
 from worker.settings.product_schema import SCHEMA, kind_of
+from worker.settings.score_specs import score_specs
 
 Measure = Literal[
     "count",
@@ -52,7 +53,7 @@ NEEDS_COLUMN = frozenset({"sum", "average", "lowest", "highest", "latest", "top"
 OF_NUMBERS = frozenset({"sum", "average", "lowest", "highest"})
 OF_EVENTS = frozenset({"kinds", "roles", "user_days", "top_user", "top_user_share"})
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
-_TAKEN = ("account", "fit", "health", "onboarding", "pql", "crm", "playbook")
+_TAKEN = frozenset({"account", "crm", "playbook"}).union(*(spec.prefixes for spec in score_specs()))
 
 
 class Comparison(Strict):

@@ -174,9 +174,9 @@ def test_sales_has_enough_to_do_and_not_too_much(told: Told) -> None:
     statuses = tally(told, "pql.status")
     assert 15 <= statuses["open"] <= 30
     assert statuses["needs_enrichment"] >= 1
-    raised = [scored for _, scored in told.values() if scored.pql.hand_raised]
+    raised = [scored for _, scored in told.values() if scored["pql"].hand_raised]
     assert len(raised) >= 2
-    assert all(scored.pql.reasons.startswith("Asked for sales") for scored in raised)
+    assert all(scored["pql"].reasons.startswith("Asked for sales") for scored in raised)
 
 
 def test_growing_accounts_near_their_limit(told: Told) -> None:
@@ -185,7 +185,7 @@ def test_growing_accounts_near_their_limit(told: Told) -> None:
 
 
 def test_caps_bind_for_those_who_do_not_pay(told: Told) -> None:
-    capped = Counter(hit.say for _, scored in told.values() for hit in scored.health.caps if hit.binds)
+    capped = Counter(hit.say for _, scored in told.values() for hit in scored["health"].caps if hit.binds)
     assert capped["Payment overdue"] >= 3
 
 

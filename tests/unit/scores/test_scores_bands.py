@@ -10,7 +10,7 @@ from scores_kit import day
 
 from worker.scores.bands import next_band, plain_band
 from worker.scores.memory import BandMemory
-from worker.settings.scores import BandSettings
+from worker.settings.scores_health import BandSettings
 
 SETTINGS = BandSettings()
 

@@ -33,54 +33,54 @@ def after_first_week() -> ScoreMemory:
 
 
 def test_day_12_with_two_done_is_behind() -> None:
-    steps = score(account("invite", "import"), 12, after_first_week()).onboarding
+    steps = score(account("invite", "import"), 12, after_first_week())["onboarding"]
     assert (steps.score, steps.expected, steps.status) == (50, 70, "behind")
     assert (steps.done, steps.next_milestone, steps.days_stuck) == ("2 of 4: invite, import", "report", 0)
 
 
 def test_day_18_with_nothing_since_is_stuck() -> None:
-    steps = score(account("invite", "import"), 18, after_first_week()).onboarding
+    steps = score(account("invite", "import"), 18, after_first_week())["onboarding"]
     assert (steps.status, steps.days_stuck, steps.next_milestone) == ("stuck", 12, "report")
 
 
 def test_exactly_seven_days_overdue_is_not_yet_stuck() -> None:
-    assert score(account("invite", "import"), 17, after_first_week()).onboarding.status == "behind"
+    assert score(account("invite", "import"), 17, after_first_week())["onboarding"].status == "behind"
 
 
 def test_recent_progress_is_not_stuck() -> None:
     memory = score(account("invite", "import"), 18 - 6, after_first_week()).memory
     moved = score(account("invite", "import", "integration"), 12, memory=after_first_week()).memory
-    assert score(account("invite", "import", "integration"), 18, moved).onboarding.status == "behind"
-    assert score(account("invite", "import"), 18, memory).onboarding.status == "stuck"
+    assert score(account("invite", "import", "integration"), 18, moved)["onboarding"].status == "behind"
+    assert score(account("invite", "import"), 18, memory)["onboarding"].status == "stuck"
 
 
 def test_stuck_without_a_soul_is_dormant() -> None:
     asleep = account("invite", "import", **{"count(Signed In, 14d)": 0})
-    assert score(asleep, 18, after_first_week()).onboarding.status == "dormant"
+    assert score(asleep, 18, after_first_week())["onboarding"].status == "dormant"
     unsure = account("invite", "import", **{"count(Signed In, 14d)": None})
-    assert score(unsure, 18, after_first_week()).onboarding.status == "stuck"
+    assert score(unsure, 18, after_first_week())["onboarding"].status == "stuck"
 
 
 def test_all_required_done_is_complete() -> None:
-    steps = score(account("invite", "import", "report", "integration"), 9).onboarding
+    steps = score(account("invite", "import", "report", "integration"), 9)["onboarding"]
     assert (steps.status, steps.score, steps.next_milestone) == ("complete", 100, None)
 
 
 def test_optional_milestone_does_not_hold_up_completion() -> None:
     milestones = [m | {"required": m["name"] != "report"} for m in ONBOARDING["milestones"]]
     using = settings(onboarding=ONBOARDING | {"milestones": milestones})
-    steps = score(account("invite", "import", "integration"), 30, using=using).onboarding
+    steps = score(account("invite", "import", "integration"), 30, using=using)["onboarding"]
     assert (steps.status, steps.score) == ("complete", 80)
 
 
 def test_done_stays_done() -> None:
-    steps = score(account(), 7, after_first_week()).onboarding
+    steps = score(account(), 7, after_first_week())["onboarding"]
     assert (steps.score, steps.done) == (50, "2 of 4: invite, import")
 
 
 def test_new_account_is_on_track_until_the_first_deadline_has_passed() -> None:
-    assert score(account(), 3).onboarding.status == "on_track"
-    assert score(account(), 4).onboarding.status == "behind"
+    assert score(account(), 3)["onboarding"].status == "on_track"
+    assert score(account(), 4)["onboarding"].status == "behind"
 
 
 def test_deadline_falls_in_the_accounts_own_day() -> None:
@@ -88,25 +88,25 @@ def test_deadline_falls_in_the_accounts_own_day() -> None:
     here, there = (
         account(**{"account.created_at": evening, "account.tz": tz}) for tz in ("UTC", "America/Los_Angeles")
     )
-    assert score(here, 3).onboarding.status == "on_track"
-    assert score(there, 3.2).onboarding.status == "behind"
-    assert score(account(**{"account.tz": "Mars/Olympus"}), 3).onboarding.status == "on_track"
+    assert score(here, 3)["onboarding"].status == "on_track"
+    assert score(there, 3.2)["onboarding"].status == "behind"
+    assert score(account(**{"account.tz": "Mars/Olympus"}), 3)["onboarding"].status == "on_track"
 
 
 @pytest.mark.parametrize("missing", [{"account.created_at": None}, {"imports": None, "integrations": None}])
 def test_too_little_known_has_no_status_to_act_on(missing: Fields) -> None:
-    steps = score(account("invite") | dict(missing), 18).onboarding
+    steps = score(account("invite") | dict(missing), 18)["onboarding"]
     assert (steps.status, steps.score) == ("not_enough_data", None)
 
 
 def test_unknown_milestone_is_neither_done_nor_overdue() -> None:
-    steps = score(account("invite", "import", reports=None), 12).onboarding
+    steps = score(account("invite", "import", reports=None), 12)["onboarding"]
     assert (steps.score, steps.expected, steps.status) == (63, 63, "on_track")
     assert [step.missing for step in steps.milestones] == ["", "", "not known", ""]
 
 
 def test_unknown_required_milestone_is_never_complete() -> None:
-    steps = score(account("invite", "import", "integration", reports=None), 12).onboarding
+    steps = score(account("invite", "import", "integration", reports=None), 12)["onboarding"]
     assert (steps.score, steps.status) == (100, "on_track")
 
 
@@ -115,14 +115,14 @@ def test_milestone_that_does_not_apply_does_not_exist() -> None:
         m | ({"applies_when": "plan is pro"} if m["name"] == "report" else {}) for m in ONBOARDING["milestones"]
     ]
     using = settings(onboarding=ONBOARDING | {"milestones": milestones})
-    steps = score(account("invite", "import", plan="free"), 12, using=using).onboarding
+    steps = score(account("invite", "import", plan="free"), 12, using=using)["onboarding"]
     assert (steps.score, steps.expected, steps.done) == (63, 63, "2 of 3: invite, import")
 
 
 def test_first_run_dates_milestones_by_the_signal_that_knows() -> None:
     milestones = [m | {"done_at": f"{m['name']}_days"} for m in ONBOARDING["milestones"]]
     using = settings(onboarding=ONBOARDING | {"milestones": milestones})
-    steps = score(account("invite", "import", invite_days=16, import_days=12), 18, using=using).onboarding
+    steps = score(account("invite", "import", invite_days=16, import_days=12), 18, using=using)["onboarding"]
     assert (steps.status, steps.days_stuck) == ("stuck", 12)
 
 
@@ -130,20 +130,20 @@ def test_first_run_dates_milestones_by_the_signal_that_knows() -> None:
 def test_moment_of_a_milestone_can_be_a_date_or_a_number_of_days(signal: Any) -> None:
     milestones = [m | {"done_at": "done"} for m in ONBOARDING["milestones"]]
     using = settings(onboarding=ONBOARDING | {"milestones": milestones})
-    steps = score(account("invite", "import", done=signal), 18, using=using).onboarding
+    steps = score(account("invite", "import", done=signal), 18, using=using)["onboarding"]
     assert (steps.status, steps.days_stuck) == ("stuck", 12)
 
 
 def test_first_run_takes_what_was_done_28_days_ago_for_old() -> None:
     done = account("invite", "import")
-    assert score(done, 40, then=done).onboarding.status == "stuck"
-    assert score(done, 40, then=account()).onboarding.status == "behind"
+    assert score(done, 40, then=done)["onboarding"].status == "stuck"
+    assert score(done, 40, then=account())["onboarding"].status == "behind"
 
 
 def test_milestone_is_never_older_than_its_account() -> None:
     milestones = [m | {"done_at": "days"} for m in ONBOARDING["milestones"]]
     using = settings(onboarding=ONBOARDING | {"milestones": milestones})
-    steps = score(account("invite", days=400), 18, using=using).onboarding
+    steps = score(account("invite", days=400), 18, using=using)["onboarding"]
     assert steps.milestones[0].done_at == START
     assert steps.days_stuck == 18
 

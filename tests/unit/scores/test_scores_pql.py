@@ -42,7 +42,7 @@ def replay(*steps: tuple[float, Fields]) -> list[str | None]:
     for on, now in steps:
         scored = score(now, on, memory)
         memory = scored.memory
-        statuses.append(scored.pql.status)
+        statuses.append(scored["pql"].status)
     return statuses
 
 
@@ -50,7 +50,7 @@ HOT, WARM, COLD = account(80, 0), account(80, 7), account(10)
 
 
 def test_idle_intent_decays_72_60_54() -> None:
-    assert [score(account(80, age)).pql.score for age in (0, 7, 14)] == [72, 60, 54]
+    assert [score(account(80, age))["pql"].score for age in (0, 7, 14)] == [72, 60, 54]
 
 
 def test_open_at_72_still_open_at_60_and_off_at_54() -> None:
@@ -96,12 +96,12 @@ def test_paying_account_is_no_lead() -> None:
 
 
 def test_paying_account_has_no_score_and_no_reasons() -> None:
-    pql = score(HOT | {"plan": "pro"}).pql
+    pql = score(HOT | {"plan": "pro"})["pql"]
     assert (pql.score, pql.label, pql.reasons, pql.usage) == (None, None, "", 80)
 
 
 def test_account_far_from_a_lead_has_no_reasons() -> None:
-    assert score(COLD).pql.reasons == ""
+    assert score(COLD)["pql"].reasons == ""
 
 
 def test_below_the_exit_threshold_for_a_week_expires() -> None:
@@ -198,19 +198,19 @@ def test_unknown_data_changes_no_state(state: str) -> None:
 
 def test_reasons_read_like_a_colleague() -> None:
     scored = score(account(80, 0, **{"account.employees": 120}))
-    assert scored.pql.reasons == "Seats 80/100 (+48) · Pricing Viewed (+24) · fit A: 120 employees"
-    assert scored.pql.label == "A1"
+    assert scored["pql"].reasons == "Seats 80/100 (+48) · Pricing Viewed (+24) · fit A: 120 employees"
+    assert scored["pql"].label == "A1"
 
 
 def test_contributions_add_up_to_the_score() -> None:
-    pql = score(account(80, 0, 1, 1, 5)).pql
+    pql = score(account(80, 0, 1, 1, 5))["pql"]
     assert pql.intent == 100
     parts = (*pql.usage_parts, *pql.intent_parts)
     assert sum(part.contribution or 0 for part in parts) == pytest.approx(pql.score)
 
 
 def test_unknown_intent_is_no_score() -> None:
-    pql = score(HOT | {"count(Pricing Viewed, 7d)": None}).pql
+    pql = score(HOT | {"count(Pricing Viewed, 7d)": None})["pql"]
     assert (pql.intent, pql.score, pql.intent_parts[0].missing) == (None, None, "not known")
 
 
@@ -218,14 +218,14 @@ def test_one_day_cannot_bring_more_than_its_limit() -> None:
     limited = settings(
         pql=PQL | {"intent": {"events": [{"event": "Pricing Viewed", "points": 10, "at_most_per_day": 20}]}}
     )
-    flood = score(account(80, *[0] * 50), using=limited).pql
+    flood = score(account(80, *[0] * 50), using=limited)["pql"]
     assert flood.intent == 20
-    two_days = score(account(80, *[0] * 50, *[1] * 50), using=limited).pql
+    two_days = score(account(80, *[0] * 50, *[1] * 50), using=limited)["pql"]
     assert two_days.intent == 38
 
 
 def test_older_events_never_weigh_more() -> None:
     mild = settings(pql=PQL | {"intent": {"events": [{"event": "Pricing Viewed", "points": 40}]}})
-    points = [score(account(80, age, age), using=mild).pql.intent for age in range(28)]
+    points = [score(account(80, age, age), using=mild)["pql"].intent for age in range(28)]
     assert points == sorted(points, reverse=True)
-    assert score(account(80, 28), using=mild).pql.intent == 0
+    assert score(account(80, 28), using=mild)["pql"].intent == 0

@@ -97,21 +97,21 @@ def test_a_run_that_knows_nothing_moves_nothing(accounts: list[dict[str, Any]], 
 
 @given(ACCOUNTS, ACCOUNTS)
 def test_moves_add_up_to_the_change(now: dict[str, Any], then: dict[str, Any]) -> None:
-    change = score_account(SETTINGS, now, then, ScoreMemory(), day(0)).health.change
+    change = score_account(SETTINGS, now, then, ScoreMemory(), day(0))["health"].change
     if change.points is not None:
         assert abs(sum(move.points for move in change.moves) - change.points) <= 0.5 + 1e-6
 
 
 @given(ACCOUNTS, st.sampled_from(["seats_used", "key_events_28d", "nps.latest", "urgent_tickets_open"]))
 def test_knowing_less_never_raises_coverage(now: dict[str, Any], lost: str) -> None:
-    full = score_account(SETTINGS, now, None, ScoreMemory(), day(0)).health
-    less = score_account(SETTINGS, now | {lost: None}, None, ScoreMemory(), day(0)).health
+    full = score_account(SETTINGS, now, None, ScoreMemory(), day(0))["health"]
+    less = score_account(SETTINGS, now | {lost: None}, None, ScoreMemory(), day(0))["health"]
     assert less.coverage <= full.coverage + 1e-9
 
 
 @given(ACCOUNTS)
 def test_a_score_is_the_mean_of_what_is_known(now: dict[str, Any]) -> None:
-    health = score_account(SETTINGS, now, None, ScoreMemory(), day(0)).health
+    health = score_account(SETTINGS, now, None, ScoreMemory(), day(0))["health"]
     known = [part.points for part in health.parts if part.points is not None]
     if health.today is not None:
         assert min(known) - 1e-9 <= health.today <= max(known) + 1e-9

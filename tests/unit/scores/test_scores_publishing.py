@@ -67,4 +67,4 @@ def test_pql_shows_the_same_until_it_moves_or_its_label_does() -> None:
 
 def test_an_earlier_moment_shows_what_was_true_then() -> None:
     memory = score_account(SETTINGS, mature(seats_used=72), None, ScoreMemory(), day(9)).memory
-    assert score_account(SETTINGS, mature(seats_used=74), None, memory, day(2)).health.score == 57
+    assert score_account(SETTINGS, mature(seats_used=74), None, memory, day(2))["health"].score == 57

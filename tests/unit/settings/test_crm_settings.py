@@ -10,12 +10,12 @@ import pytest
 from connectors.base import FieldSpec, MatchField, TaskSettings
 from worker.settings.crm import CrmSettings
 from worker.settings.crm_check import check_crm
-from worker.settings.known import SCORE_FIELDS, SCORE_VALUES, Known
+from worker.settings.known import FIELD_VALUES, SCORE_FIELDS, Known
 from worker.settings.problems import Problem
 from worker.settings.validation import place_findings, validate
 from worker.settings.yaml_document import read_document
 
-KNOWN = Known(fields=SCORE_FIELDS | {"account.domain"}, values=SCORE_VALUES)
+KNOWN = Known(fields=SCORE_FIELDS | {"account.domain"}, values=FIELD_VALUES)
 
 BASE = """\
 version: 1
