@@ -20,15 +20,14 @@ from worker.alerts.channels import NotSent, send
 from worker.alerts.conditions import FAILED as RUN_FAILED
 from worker.delivery.backlog import drop_rows, retry_rows, waiting_rows
 from worker.delivery.selection import DROPPED, RETRIED, Selection, selected_ids
-from worker.language.suggest import did_you_mean
 from worker.pipeline import run as pipeline
 from worker.pipeline.compute import Computed, compute
 from worker.pipeline.run import Approved, RunReport
 from worker.planning.guard import UnsafePlan, check_plan
 from worker.reports.explain import Explanation, explain
-from worker.reports.history import Effect, why
-from worker.reports.prometheus import metrics_text, serve_metrics
-from worker.reports.status import Status, status_of
+from worker.reports.names import destination_names, playbook_names, require_known
+from worker.reports.prometheus import serve_metrics
+from worker.reports.reader import Reader
 from worker.runtime.jobs import Jobs, open_jobs
 from worker.settings.environment import project_dir
 from worker.settings.problems import CommandError
@@ -113,33 +112,11 @@ def explain_account(project: Path | None, account: str, as_of: datetime | None) 
         return explain(jobs.project, jobs.engine, jobs.connectors, account, moment)
 
 
-def why_written(project: Path | None, record: str, *, field: str | None, limit: int) -> list[Effect]:
-    """Who wrote what of a record, task or account, newest first."""
-    with open_jobs(project) as jobs:
-        with jobs.engine.begin() as connection:
-            last = last_as_of(connection)
-        as_of = datetime.fromisoformat(last) if last else now()
-        return why(jobs.project, jobs.engine, record, field=field, limit=limit, as_of=as_of)
-
-
-def read_status(project: Path | None) -> Status:
-    """How it stands, by the state database alone."""
-    with open_jobs(project) as jobs, jobs.engine.begin() as connection:
-        return status_of(connection, jobs.project)
-
-
-def read_metrics(project: Path | None) -> str:
-    """All metrics as of now, in Prometheus' text format."""
-    with open_jobs(project) as jobs:
-        return metrics_text(jobs.engine, jobs.project)
-
-
-def serve_metrics_here(project: Path | None, host: str, port: int, announce: Callable[[str], None]) -> None:
-    """Serve the metrics until SIGTERM or Ctrl-C; where they are is announced."""
-    with open_jobs(project) as jobs:
-        bound = serve_metrics(jobs.engine, jobs.project, host, port)
-        announce(f"http://{host}:{bound}/metrics")
-        until_stopped()
+def serve_metrics_here(reader: Reader, host: str, port: int, announce: Callable[[str], None]) -> None:
+    """Serve the metrics until SIGTERM or Ctrl-C; ``announce`` gets their address."""
+    bound = serve_metrics(reader, host, port)
+    announce(f"http://{host}:{bound}/metrics")
+    until_stopped()
 
 
 def until_stopped() -> None:
@@ -154,10 +131,7 @@ def try_channel(project: Path | None, name: str) -> None:
     """Send a message that says it is a test. Raises `CommandError` when it does not go out."""
     root = project_dir(project)
     channels = load_project(root).alerts.channels
-    if name not in channels:
-        hint = did_you_mean(name, channels)
-        known = f'. Did you mean "{hint}"?' if hint else f"; it has: {', '.join(channels) or 'none'}"
-        raise CommandError(f'config/alerts.yaml has no channel "{name}"{known}')
+    require_known("channel", name, channels)
     moment = now()
     text = "This is a test of the channel; nothing is wrong."
     message = Message(
@@ -178,44 +152,49 @@ def try_channel(project: Path | None, name: str) -> None:
         raise CommandError(f"{name}: {error}") from None
 
 
-def outbox_rows(project: Path | None, selection: Selection) -> Sequence[Mapping[str, Any]]:
-    """What of a selection waits, is being sent, parked or dead."""
-    with open_jobs(project) as jobs, jobs.engine.begin() as connection:
+def outbox_rows(reader: Reader, selection: Selection) -> Sequence[Mapping[str, Any]]:
+    """The unsettled rows of a selection, oldest first. Raises `UnknownName`."""
+    with _selecting(reader, selection) as connection:
         return waiting_rows(connection, selection)
 
 
-def change_rows(project: Path | None, ids: Sequence[int], what: Change) -> int:
-    """Retry or drop rows; answers how many could be."""
-    with open_jobs(project) as jobs, jobs.engine.begin() as connection:
+def change_rows(reader: Reader, ids: Sequence[int], what: Change) -> int:
+    """Retry or drop rows; answers how many were changed."""
+    with reader.engine.begin() as connection:
         return _CHANGES[what].change(connection, ids)
 
 
-def count_matching(project: Path | None, selection: Selection, what: Change) -> int:
-    """How many rows of a selection can be retried or dropped."""
-    with open_jobs(project) as jobs, jobs.engine.begin() as connection:
+def count_matching(reader: Reader, selection: Selection, what: Change) -> int:
+    """How many rows of a selection can be retried or dropped. Raises `UnknownName`."""
+    with _selecting(reader, selection) as connection:
         return len(selected_ids(connection, selection, _CHANGES[what].standings))
 
 
-def change_matching(project: Path | None, selection: Selection, what: Change) -> int:
-    """Retry or drop every row of a selection that can be; answers how many."""
+def change_matching(reader: Reader, selection: Selection, what: Change) -> int:
+    """Retry or drop every row of a selection that can be; answers how many. Raises `UnknownName`."""
     done = 0
-    with open_jobs(project) as jobs, jobs.engine.begin() as connection:
+    with _selecting(reader, selection) as connection:
         ids = selected_ids(connection, selection, _CHANGES[what].standings)
         for start in range(0, len(ids), _IDS_AT_ONCE):
             done += _CHANGES[what].change(connection, ids[start : start + _IDS_AT_ONCE])
     return done
 
 
+@contextmanager
+def _selecting(reader: Reader, selection: Selection) -> Iterator[Connection]:
+    """One transaction on the rows of a selection, whose destination and playbook must exist."""
+    with reader.engine.begin() as connection:
+        if selection.destination is not None:
+            require_known("destination", selection.destination, destination_names(connection, reader.project))
+        if selection.playbook is not None:
+            require_known("playbook", selection.playbook, playbook_names(connection, reader.project))
+        yield connection
+
+
 def set_up_crm(project: Path | None, name: str, *, dry_run: bool) -> Sequence[SetupStep]:
     """Create what one destination lacks."""
     with open_jobs(project) as jobs:
-        if name not in jobs.connectors:
-            hint = did_you_mean(name, jobs.connectors)
-            known = ", ".join(jobs.connectors) or "none"
-            raise CommandError(
-                f'config/crm.yaml has no destination "{name}"'
-                + (f'. Did you mean "{hint}"?' if hint else f"; it has: {known}")
-            )
+        require_known("destination", name, jobs.connectors)
         needs = jobs.project.crm.destinations[name].needs()
         return jobs.connectors[name].setup(needs, dry_run)
 

@@ -130,7 +130,7 @@ def test_a_worker_told_to_end_in_mid_delivery_ends_after_its_batch_and_the_next_
     patient = {**installation.environment, "PLGSYNC_STOP_S": "120"}
     with one_worker(patient, installation.log) as process:
         until(Path(patient["PLGSYNC_HEARTBEAT"]).exists, installation.log)
-        said = installation.stage.plgsync("health", "--json", env=patient)
+        said = installation.stage.plgsync("probe", "--json", env=patient)
         assert [(sign["what"], sign["well"]) for sign in said] == [
             ("heartbeat worker", True),
             ("database", True),
@@ -182,8 +182,8 @@ def test_a_broker_that_is_away_is_no_reason_to_restart_a_worker(postgres_url: st
         heartbeat.unlink()
         until(heartbeat.exists, log)
         assert process.poll() is None
-        assert subprocess.run([*PLGSYNC, "health", "--live"], env=environment, timeout=60).returncode == 0
-        unready = subprocess.run([*PLGSYNC, "health", "--ready"], env=environment, timeout=60, capture_output=True)
+        assert subprocess.run([*PLGSYNC, "probe", "--live"], env=environment, timeout=60).returncode == 0
+        unready = subprocess.run([*PLGSYNC, "probe", "--ready"], env=environment, timeout=60, capture_output=True)
         assert unready.returncode == 1
         assert b"BAD broker" in unready.stdout
         assert b"ok  database" in unready.stdout

@@ -42,14 +42,14 @@ def after_days(stage: Stage, to_set_up: dict[str, int]) -> Stage:
     return stage
 
 
-def why(stage: Stage, *arguments: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = stage.plgsync("why", *arguments, "--json")
+def history(stage: Stage, *arguments: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = stage.plgsync("history", *arguments, "--json")
     return found
 
 
 def test_a_field_says_which_score_wrote_it_in_which_run_and_why(after_days: Stage) -> None:
     record = next(r for r in after_days.objects("salesforce")["Account"] if r.get("Health_Score__c") is not None)
-    effects = why(after_days, record["Id"], "--field", "health_score")
+    effects = history(after_days, record["Id"], "--field", "health_score")
     assert effects[0]["status"] == "applied"
     (written,) = effects[0]["fields"]
     assert (written["field"], written["by"]) == ("Health_Score__c", "health.score")
@@ -63,29 +63,29 @@ def test_a_field_says_which_score_wrote_it_in_which_run_and_why(after_days: Stag
 
 def test_a_task_says_which_playbook_made_it_and_what_was_true(after_days: Stage) -> None:
     task = next(t for t in after_days.objects("salesforce")["Task"] if str(t.get("Subject", "")).startswith("PQL "))
-    (made,) = [one for one in why(after_days, task["Id"]) if one["kind"] == "task_create"]
+    (made,) = [one for one in history(after_days, task["Id"]) if one["kind"] == "task_create"]
     assert made["key"] == task["Plgsync_Key__c"]
     assert made["playbook_id"] == "pql-to-task"
     assert made["because"]
     assert task["Subject"] in made["task"]
-    assert made in why(after_days, task["Plgsync_Key__c"])
+    assert made in history(after_days, task["Plgsync_Key__c"])
 
 
 def test_an_account_is_found_by_its_name_and_shows_both_crms(after_days: Stage) -> None:
     record = next(r for r in after_days.objects("salesforce")["Account"] if r.get("Health_Score__c") is not None)
     account_id = record["Plgsync_Account_Id__c"]
     name = after_days.plgsync("explain", account_id, "--json")["fields"]["account.name"]
-    assert {one["account_id"] for one in why(after_days, name)} == {account_id}
-    assert why(after_days, name) == why(after_days, account_id)
-    shown = after_days.plgsync("why", account_id).stdout
+    assert {one["account_id"] for one in history(after_days, name)} == {account_id}
+    assert history(after_days, name) == history(after_days, account_id)
+    shown = after_days.plgsync("history", account_id).stdout
     assert "by health.score" in shown
 
 
 def test_what_is_no_record_and_no_account_is_one_clear_message(after_days: Stage) -> None:
-    done = after_days.attempt("why", "nobody-at-all")
+    done = after_days.attempt("history", "nobody-at-all")
     assert done.returncode == 1
     assert 'no account has the id, name or domain "nobody-at-all"' in done.stderr
-    assert after_days.attempt("why", "001", "--field", "helth_score").returncode == 1
+    assert after_days.attempt("history", "001", "--field", "helth_score").returncode == 2
 
 
 def test_status_shows_what_ran_what_was_spent_and_what_is_left(after_days: Stage, to_set_up: dict[str, int]) -> None:
@@ -109,7 +109,7 @@ def test_status_shows_what_ran_what_was_spent_and_what_is_left(after_days: Stage
 
 def test_metrics_are_prometheus_text_of_the_same_figures(after_days: Stage) -> None:
     status = after_days.plgsync("status", "--json")
-    text = after_days.plgsync("metrics", "--once").stdout
+    text = after_days.plgsync("exporter", "--once").stdout
     found = {
         (sample.name, *sorted(sample.labels.values())): sample.value
         for family in text_string_to_metric_families(text)
@@ -126,7 +126,7 @@ def test_metrics_are_prometheus_text_of_the_same_figures(after_days: Stage) -> N
 
 
 def test_metrics_are_served_on_loopback_until_stopped(after_days: Stage) -> None:
-    command = [*PLGSYNC, "metrics", "--port", "0", "--project", str(after_days.folder)]
+    command = [*PLGSYNC, "exporter", "--port", "0", "--project", str(after_days.folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.options import AsOfOption, JsonOption, ProjectOption, moment_of
-from worker.cli.printing import show
+from worker.cli.printing import reading, show
 
 
 def explain(
@@ -27,7 +27,7 @@ def explain(
     show(render_explanation(explanation), json_, explanation.to_json())
 
 
-def why(
+def history(
     record: Annotated[
         str,
         typer.Argument(
@@ -41,10 +41,11 @@ def why(
 ) -> None:
     """Show who wrote which field or task, when, in which run and why, and what the CRM answered.
 
-    Example: plgsync why 001A0000004aaaaAAA --field Health_Score__c
+    Example: plgsync history 001A0000004aaaaAAA --field Health_Score__c
     """
     from worker.rendering.history import render_effects
-    from worker.service import why_written
+    from worker.reports.history import read_history
 
-    effects = why_written(project, record, field=field, limit=limit)
+    with reading(project) as reader:
+        effects = read_history(reader, record, field=field, limit=limit)
     show(render_effects(record, effects), json_, [effect.to_json() for effect in effects])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from worker.cli.options import JsonOption, ProjectOption
-from worker.cli.printing import console, fail, show
+from worker.cli.printing import console, fail, reading, show
 
 if TYPE_CHECKING:
     from worker.service import Change
@@ -57,7 +57,8 @@ def outbox_list(
     from worker.rendering.outbox import render_outbox
     from worker.service import outbox_rows
 
-    rows = outbox_rows(project, Selection(tuple(state or ()), destination, playbook, account))
+    with reading(project) as reader:
+        rows = outbox_rows(reader, Selection(tuple(state or ()), destination, playbook, account))
     show(render_outbox(rows), json_, rows)
 
 
@@ -87,15 +88,16 @@ def outbox_change(
     selection = Selection(tuple(state or ()), destination, playbook, account)
     if bool(ids) == (all_matching or not selection.empty):
         raise typer.BadParameter("give either row numbers or filters (all rows: --all-matching alone)")
-    if ids:
-        done = change_rows(project, ids, what)
-        console().print(f"{done} of {len(ids)} rows {_CHANGED[what]}")
-        if done < len(ids):
-            raise SystemExit(1)
-        return
-    count = count_matching(project, selection, what)
-    console().print(f"{count} rows match")
-    if count and not all_matching:
-        fail(f"nothing was done; add --all-matching to {what} them")
-    if count:
-        console().print(f"{change_matching(project, selection, what)} rows {_CHANGED[what]}")
+    with reading(project) as reader:
+        if ids:
+            done = change_rows(reader, ids, what)
+            console().print(f"{done} of {len(ids)} rows {_CHANGED[what]}")
+            if done < len(ids):
+                raise SystemExit(1)
+            return
+        count = count_matching(reader, selection, what)
+        console().print(f"{count} rows match")
+        if count and not all_matching:
+            fail(f"nothing was done; add --all-matching to {what} them")
+        if count:
+            console().print(f"{change_matching(reader, selection, what)} rows {_CHANGED[what]}")

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
     from worker.pipeline.compute import Computed
+    from worker.reports.reader import Reader
 
 
 def show(result: Any, as_json: bool, data: Any) -> None:
@@ -33,6 +38,17 @@ def say_refused(computed: Computed) -> None:
         sys.stderr.write(problem.format() + "\n")
     for file in computed.last_good_files:
         sys.stderr.write(f"{file}: until this is mended, its last good version keeps running\n")
+
+
+@contextmanager
+def reading(project: Path | None) -> Iterator[Reader]:
+    """Open a project for a report; a problem with its settings is one line on stderr, and the report goes on."""
+    from worker.reports.reader import open_reader
+
+    with open_reader(project) as reader:
+        if reader.problem:
+            sys.stderr.write(reader.problem + "\n")
+        yield reader
 
 
 def fail(message: str, code: int = 1) -> NoReturn:

@@ -55,7 +55,7 @@ def up(
     bring_up(project, options if sandbox else None)
 
 
-def health(
+def probe(
     project: ProjectOption = None,
     live: Annotated[bool, typer.Option("--live", help="Only: do the processes here still move?")] = False,
     ready: Annotated[bool, typer.Option("--ready", help="Only: do database and broker answer?")] = False,
@@ -63,7 +63,7 @@ def health(
 ) -> None:
     """Say whether the workers here live and whether they could work; ends with 1 when not. For probes.
 
-    Example: plgsync health --live
+    Example: plgsync probe --live
     """
     from dataclasses import asdict
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.options import JsonOption, ProjectOption
-from worker.cli.printing import announce, console, show
+from worker.cli.printing import announce, console, reading, show
 
 
 def status(project: ProjectOption = None, json_: JsonOption = False) -> None:
@@ -17,15 +17,17 @@ def status(project: ProjectOption = None, json_: JsonOption = False) -> None:
     Example: plgsync status
     """
     from worker.rendering.status import render_status
-    from worker.service import read_status
+    from worker.reports.reader import open_reader
+    from worker.reports.status import read_status
 
-    found = read_status(project)
+    with open_reader(project) as reader:
+        found = read_status(reader)
     show(render_status(found), json_, found.to_json())
     if found.needs_person:
         raise SystemExit(1)
 
 
-def metrics(
+def exporter(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where to serve /metrics; 0 takes a free port.")] = 9464,
     host: Annotated[str, typer.Option(help="The address to serve on; the default is reached from here only.")] = (
         "127.0.0.1"
@@ -35,14 +37,16 @@ def metrics(
 ) -> None:
     """Serve Prometheus metrics, read from the state database at every scrape.
 
-    Example: plgsync metrics --port 9464
+    Example: plgsync exporter --port 9464
     """
-    from worker.service import read_metrics, serve_metrics_here
+    from worker.reports.prometheus import metrics_text
+    from worker.service import serve_metrics_here
 
-    if once:
-        sys.stdout.write(read_metrics(project))
-    else:
-        serve_metrics_here(project, host, port, announce)
+    with reading(project) as reader:
+        if once:
+            sys.stdout.write(metrics_text(reader))
+        else:
+            serve_metrics_here(reader, host, port, announce)
 
 
 def alerts_test(

@@ -1,4 +1,4 @@
-"""``plgsync why``: who wrote which field or task of a record, when, in which run and why, by the ledger."""
+"""``plgsync history``: who wrote which field or task of a record, when, in which run and why, by the ledger."""
 
 from __future__ import annotations
 
@@ -7,14 +7,21 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, select
 
-from worker.language.suggest import did_you_mean
+from connectors.clock import now
 from worker.reports.explain import find_account
+from worker.reports.names import destination_names, require_known
+from worker.reports.reader import Reader
 from worker.settings.problems import CommandError
 from worker.settings.project import Project
 from worker.store.ledger import effects_of
+from worker.store.state import last_as_of
 from worker.store.subjects import Subject, subject_of
+from worker.store.tables import ledger
+
+_LATELY = 1000
+"""So many of the newest effects are searched for the names of fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,42 +65,55 @@ class Effect:
         return asdict(self)
 
 
-def why(
-    project: Project, engine: Engine, record: str, *, field: str | None, limit: int, as_of: datetime
-) -> list[Effect]:
+def read_history(reader: Reader, record: str, *, field: str | None, limit: int) -> list[Effect]:
     """The newest effects on a CRM record (id or address), a task (key or id) or an account, newest first.
 
-    ``field`` is a CRM field or our name of it. Raises `CommandError` when nothing is known by that name.
+    ``field`` is a CRM field or our name of it. An account is found by its name or domain only while the settings are
+    valid. Raises `UnknownName` for a field, `CommandError` for a record that nothing is known of.
     """
-    names = _crm_fields(project, field) if field else ()
-    subject = subject_of(record, project.crm.destinations)
-    with engine.begin() as connection:
+    with reader.engine.begin() as connection:
+        names = _crm_fields(connection, reader.project, field) if field else ()
+        subject = subject_of(record, destination_names(connection, reader.project))
         rows = effects_of(connection, subject, names, limit)
         known = bool(rows) or bool(effects_of(connection, subject, (), 1))
+        last = last_as_of(connection)
     if not known:
-        subject = Subject((find_account(project, record, as_of),), subject.destinations)
-        with engine.begin() as connection:
-            rows = effects_of(connection, subject, names, limit)
+        account = _account_named(reader, record, datetime.fromisoformat(last) if last else now())
+        with reader.engine.begin() as connection:
+            rows = effects_of(connection, Subject((account,), subject.destinations), names, limit)
     return [_effect(row, names) for row in rows]
 
 
-def _crm_fields(project: Project, field: str) -> tuple[str, ...]:
-    """The CRM fields that a name means, in any destination."""
-    names: dict[str, str] = {}
-    for destination in project.crm.destinations.values():
-        names |= {destination.account.match_field: destination.account.match_field}
-        for ours, entry in destination.fields.items():
-            names |= {ours: ours, entry.field: entry.field}
-    wanted = {
-        entry.field
-        for destination in project.crm.destinations.values()
-        for ours, entry in destination.fields.items()
-        if ours == field
+def _account_named(reader: Reader, name: str, as_of: datetime) -> str:
+    if reader.project is None:
+        raise CommandError(f'nothing was ever written for the id "{name}"; names of accounts need valid settings')
+    return find_account(reader.project, name, as_of)
+
+
+def _crm_fields(connection: Connection, project: Project | None, field: str) -> tuple[str, ...]:
+    """The CRM fields that a name means in any destination, by the settings and by what was written lately."""
+    pairs = _written_lately(connection)
+    for destination in project.crm.destinations.values() if project else ():
+        pairs |= {(ours, entry.field) for ours, entry in destination.fields.items()}
+        pairs.add(("", destination.account.match_field))
+    known = {name for pair in pairs for name in pair if name}
+    if field not in known and not _was_written(connection, field):
+        require_known("field", field, known)
+    return tuple(sorted({theirs for ours, theirs in pairs if ours == field} | {field}))
+
+
+def _written_lately(connection: Connection) -> set[tuple[str, str]]:
+    newest = select(ledger.c.reasons).order_by(ledger.c.id.desc()).limit(_LATELY)
+    return {
+        (entry.get("name", ""), theirs)
+        for reasons in connection.execute(newest).scalars()
+        for theirs, entry in reasons.get("fields", {}).items()
     }
-    hint = did_you_mean(field, names) if field not in names else None
-    if hint:
-        raise CommandError(f'config/crm.yaml has no field "{field}". Did you mean "{hint}"?')
-    return tuple(sorted(wanted | {field}))
+
+
+def _was_written(connection: Connection, field: str) -> bool:
+    wrote = ledger.c.reasons["fields"][field].as_string().is_not(None)
+    return connection.execute(select(ledger.c.id).where(wrote).limit(1)).first() is not None
 
 
 def _effect(row: Mapping[str, Any], names: Sequence[str]) -> Effect:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from prometheus_client import CollectorRegistry, generate_latest, start_http_server
 from prometheus_client.core import GaugeMetricFamily
@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, func, select
 
 from worker.alerts.alert_store import open_alerts
 from worker.delivery.selection import STANDINGS, depth
-from worker.settings.project import Project
+from worker.reports.reader import Reader
 from worker.store.calls import DAY_S, calls_spent
 from worker.store.engine import database_time
 from worker.store.job_results import load_job_results
@@ -19,10 +19,13 @@ from worker.store.tables import ledger, runs
 
 
 class StoreCollector(Collector):
-    """Every metric of one state database; each scrape is one short transaction."""
+    """Every metric of one state database; each scrape is one short transaction.
 
-    def __init__(self, engine: Engine, project: Project) -> None:
-        self._engine, self._project = engine, project
+    ``destinations`` are those whose outbox is shown, also while it is empty; None: those that have rows in it.
+    """
+
+    def __init__(self, engine: Engine, destinations: Collection[str] | None) -> None:
+        self._engine, self._destinations = engine, destinations
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """All metrics as of now."""
@@ -40,7 +43,8 @@ class StoreCollector(Collector):
             "For how long the oldest row has been due that could be sent.",
             labels=["destination"],
         )
-        for name in self._project.crm.destinations:
+        shown = sorted({name for name, _ in rows}) if self._destinations is None else self._destinations
+        for name in shown:
             for standing in STANDINGS:
                 row = rows.get((name, standing))
                 size.add_metric([name, standing], row["rows"] if row else 0)
@@ -108,19 +112,19 @@ def _open_alerts(connection: Connection) -> GaugeMetricFamily:
     return gauge
 
 
-def registry_of(engine: Engine, project: Project) -> CollectorRegistry:
+def registry_of(reader: Reader) -> CollectorRegistry:
     """A registry of nothing but our metrics."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(StoreCollector(engine, project))
+    registry.register(StoreCollector(reader.engine, reader.project.crm.destinations if reader.project else None))
     return registry
 
 
-def metrics_text(engine: Engine, project: Project) -> str:
+def metrics_text(reader: Reader) -> str:
     """All metrics in Prometheus' text format."""
-    return generate_latest(registry_of(engine, project)).decode()
+    return generate_latest(registry_of(reader)).decode()
 
 
-def serve_metrics(engine: Engine, project: Project, host: str, port: int) -> int:
+def serve_metrics(reader: Reader, host: str, port: int) -> int:
     """Serve ``/metrics`` until the process ends, from a thread of its own; answers the port."""
-    server, _ = start_http_server(port, addr=host, registry=registry_of(engine, project))
+    server, _ = start_http_server(port, addr=host, registry=registry_of(reader))
     return int(server.server_port)

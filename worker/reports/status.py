@@ -11,8 +11,9 @@ from sqlalchemy import Connection, case, func, select
 
 from worker.alerts.alert_store import open_alerts, undelivered
 from worker.alerts.conditions import find_conditions
-from worker.alerts.facts import load_facts
+from worker.alerts.facts import SETTINGS, load_facts
 from worker.delivery.selection import depth
+from worker.reports.reader import Reader
 from worker.settings.project import Project
 from worker.store.calls import DAY_S, READ, CallsSpent, calls_spent
 from worker.store.engine import database_time
@@ -93,9 +94,14 @@ class Status:
         return asdict(self)
 
 
-def status_of(connection: Connection, project: Project) -> Status:
-    """The status as of now, by the state database alone."""
-    at = database_time(connection)
+def read_status(reader: Reader) -> Status:
+    """The status as of now. Without valid settings it lacks the next slots, and shows what the store holds."""
+    with reader.engine.begin() as connection:
+        return _status(connection, reader)
+
+
+def _status(connection: Connection, reader: Reader) -> Status:
+    at, project = database_time(connection), reader.project
     waiting = [
         Waiting(
             row["destination"],
@@ -118,7 +124,7 @@ def status_of(connection: Connection, project: Project) -> Status:
             {"kind": row["kind"], "subject": row["subject"], "text": row["text"], "since": _iso(row["opened_at"])}
             for row in open_alerts(connection)
         ],
-        needs_person=list(_needs_person(connection, project, waiting)),
+        needs_person=list(_needs_person(connection, reader, waiting)),
     )
 
 
@@ -131,10 +137,10 @@ def _last_run(connection: Connection) -> Mapping[str, Any] | None:
     return {**row, "committed_at": _iso(row["committed_at"])} if row else None
 
 
-def _ran(connection: Connection, project: Project, at: float) -> Iterable[Ran]:
-    endings = {row["name"]: row for row in load_job_results(connection)}
-    for name, schedule in project.schedule.schedules.items():
-        row = endings.pop(name, None) or {"at": None, "ok_at": None, "kind": "", "problem": ""}
+def _ran(connection: Connection, project: Project | None, at: float) -> Iterable[Ran]:
+    results = {row["name"]: row for row in load_job_results(connection)}
+    for name, schedule in (project.schedule.schedules if project else {}).items():
+        row = results.pop(name, None) or {"at": None, "ok_at": None, "kind": "", "problem": ""}
         following = schedule.next_slot(datetime.fromtimestamp(at, UTC)) if schedule.enabled else None
         yield Ran(
             name,
@@ -145,7 +151,7 @@ def _ran(connection: Connection, project: Project, at: float) -> Iterable[Ran]:
             row["problem"],
             following.strftime("%Y-%m-%dT%H:%M:%SZ") if following else None,
         )
-    for name, row in endings.items():
+    for name, row in results.items():
         yield Ran(name, row["job"], _iso(row["at"]), _iso(row["ok_at"]), row["kind"], row["problem"])
 
 
@@ -184,9 +190,9 @@ def _add(totals: dict[tuple[str, str], dict[str, float]], whose: tuple[str, str]
     total[what] = total.get(what, 0.0) + count
 
 
-def _calls(days: Mapping[str, CallsSpent], project: Project) -> Sequence[Calls]:
+def _calls(days: Mapping[str, CallsSpent], project: Project | None) -> Sequence[Calls]:
     found = []
-    for name in project.crm.destinations:
+    for name in project.crm.destinations if project else sorted(days):
         day = days.get(name)
         if day is None:
             found.append(Calls(name, 0, 0, 0, None, None, None))
@@ -196,13 +202,23 @@ def _calls(days: Mapping[str, CallsSpent], project: Project) -> Sequence[Calls]:
     return found
 
 
-def _needs_person(connection: Connection, project: Project, waiting: Sequence[Waiting]) -> Iterable[str]:
-    yield from (condition.text for condition in find_conditions(load_facts(connection, project), project.alerts.when))
+def _needs_person(connection: Connection, reader: Reader, waiting: Sequence[Waiting]) -> Iterable[str]:
+    if reader.problem:
+        yield reader.problem
+    for condition in find_conditions(load_facts(connection, reader.project), reader.alerts.when):
+        if condition.subject != SETTINGS:  # what the last job said of them; the reader has read them just now
+            yield condition.text
     for row in waiting:
         if row.standing == "parked":
             yield f"{row.destination} refused {row.rows} writes: plgsync outbox list --state parked says why"
+    yield from _invalid_playbooks(reader.project)
+    if count := undelivered(connection):
+        yield f"{count} alerts could not be sent so far: plgsync alerts test NAME says why"
+
+
+def _invalid_playbooks(project: Project | None) -> Iterable[str]:
+    if project is None:
+        return
     for file in sorted({problem.file for problem in project.invalid}):
         instead = "its last good version runs" if file in project.last_good_files else "it is left out"
         yield f"{file} is wrong and {instead}: plgsync check --offline says why"
-    if count := undelivered(connection):
-        yield f"{count} alerts could not be sent so far: plgsync alerts test NAME says why"

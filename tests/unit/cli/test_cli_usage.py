@@ -23,7 +23,8 @@ def plgsync(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
 def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     if hasattr(group, "commands"):
         for name, command in group.commands.items():
-            yield from commands(command, (*path, name))
+            if not command.hidden:
+                yield from commands(command, (*path, name))
     else:
         yield path
 

@@ -1,0 +1,241 @@
+"""Every report but ``check`` and ``explain`` needs the state database only: no valid settings, no secret, no CRM."""
+
+from __future__ import annotations
+
+import json
+import pkgutil
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, insert
+from typer.testing import CliRunner, Result
+
+from worker import reports
+from worker.cli import app
+from worker.reports.names import UnknownName
+from worker.runtime.heartbeat import beat
+from worker.settings.environment import database_url
+from worker.settings.shipped import write_project
+from worker.store.engine import database_time, open_store
+from worker.store.job_results import record_job_result
+from worker.store.tables import ledger, outbox, playbook_runs, runs
+
+REPORTS = {
+    "status": ["status", "--json"],
+    "outbox": ["outbox", "list", "--json"],
+    "history": ["history", "001A", "--json"],
+    "history of a field": ["history", "001A", "--field", "health_score", "--json"],
+    "prometheus": ["exporter", "--once"],
+    "liveness": ["probe", "--live", "--json"],
+    "readiness": ["probe", "--ready", "--json"],
+}
+NEED_SETTINGS = {"check", "explain"}
+NOT_REPORTS = {"reader", "names"}
+SALESFORCE = """\
+version: 1
+destinations:
+  salesforce:
+    kind: salesforce
+    base_url: https://example.my.salesforce.com
+    auth: {method: client_credentials, client_id: env:NO_SUCH_ID, client_secret: env:NO_SUCH_SECRET}
+    account: {object: Account, match_field: Plgsync_Account_Id__c}
+    fields:
+      health_score: {field: Health_Score__c, from: health.score, type: number}
+"""
+
+
+def wrong_yaml(config: Path) -> None:
+    (config / "crm.yaml").write_text("version: 1\ndestinations: [\n", encoding="utf-8")
+
+
+def missing_file(config: Path) -> None:
+    (config / "scores.yaml").unlink()
+
+
+def unknown_key(config: Path) -> None:
+    with (config / "schedule.yaml").open("a", encoding="utf-8") as file:
+        file.write("nonsense: 1\n")
+
+
+def missing_folder(config: Path) -> None:
+    config.rename(config.with_name("config.old"))
+
+
+BROKEN = [wrong_yaml, missing_file, unknown_key, missing_folder]
+Break = Callable[[Path], None]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A valid project whose secrets are not set. Every try to open a connector fails the test."""
+    for name in ("PLGSYNC_DATABASE_URL", "PLGSYNC_BROKER_URL", "PLGSYNC_HEARTBEAT"):
+        monkeypatch.delenv(name, raising=False)
+    write_project(tmp_path)
+    (tmp_path / "config" / "crm.yaml").write_text(SALESFORCE, encoding="utf-8")
+    (tmp_path / "playbooks").rename(tmp_path / "none")
+
+    def opened(*_: object) -> None:
+        raise AssertionError("a report opened a connector")
+
+    monkeypatch.setattr("worker.pipeline.run.connect_all", opened)
+    return tmp_path
+
+
+@pytest.fixture
+def store(folder: Path, sqlite_template: Path) -> Iterator[Engine]:
+    """What one run left: a row that waits, an effect on a record, a job that failed, a heartbeat."""
+    (folder / ".plgsync").mkdir()
+    shutil.copy(sqlite_template, folder / ".plgsync" / "state.db")
+    engine = open_store(database_url(folder))
+    with engine.begin() as connection:
+        at = database_time(connection)
+        run = {"id": "r1", "as_of": "2026-06-30T06:00:00+00:00", "config_version": "c", "committed_at": at}
+        connection.execute(insert(runs), [run])
+        row = {"destination": "salesforce", "account_id": "a", "record_id": "001A", "playbook_id": "", "run_id": "r1"}
+        waits = {"kind": "fields", "idem_key": "fields:salesforce:001A", "payload_hash": "", "context": {}}
+        payload = {"payload": {}, "state": "pending", "due_at": at - 60, "created_at": at}
+        connection.execute(insert(outbox), [{**row, **waits, **payload}])
+        by = {"name": "health_score", "by": "health.score", "old": 70, "because": "fewer logins"}
+        effect = {
+            "kind": "fields",
+            "idem_key": "fields:salesforce:001A",
+            "at": at,
+            "operation": {"values": {"Health_Score__c": 55}},
+            "reasons": {"fields": {"Health_Score__c": by}},
+            "status": "applied",
+            "code": "",
+            "reason": "",
+            "crm_id": None,
+        }
+        connection.execute(insert(ledger), [{**row, **effect}])
+        run_of_playbook = {"playbook_id": "save", "as_of": run["as_of"], "counts": {}}
+        connection.execute(insert(playbook_runs), [run_of_playbook])
+        record_job_result(connection, "daily", "run", "StaleData", "the source is empty")
+    beat(folder / ".plgsync" / "heartbeats" / "up")
+    yield engine
+    engine.dispose()
+
+
+def plgsync(folder: Path, *arguments: str) -> Result:
+    done = CliRunner().invoke(app, [*arguments, "--project", str(folder)])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done
+
+
+def test_every_report_is_listed_here() -> None:
+    modules = {module.name for module in pkgutil.iter_modules(reports.__path__)}
+    listed = {"probes" if name in {"liveness", "readiness"} else name.split()[0] for name in REPORTS}
+    assert modules - NEED_SETTINGS - NOT_REPORTS <= listed
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("report", REPORTS)
+def test_a_report_needs_no_secret_and_no_connector(folder: Path, report: str) -> None:
+    done = plgsync(folder, *REPORTS[report])
+    assert done.exit_code == (1 if report == "status" else 0), "somebody has to look at the stale data"
+    assert done.stderr == ""
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("breaks", BROKEN)
+@pytest.mark.parametrize("report", REPORTS)
+def test_a_report_shows_the_same_of_the_store_while_the_settings_are_invalid(
+    folder: Path, report: str, breaks: Break
+) -> None:
+    before = plgsync(folder, *REPORTS[report])
+    breaks(folder / "config")
+    after = plgsync(folder, *REPORTS[report])
+    assert after.exit_code == before.exit_code
+    assert shown(report, after) == shown(report, before)
+
+
+def shown(report: str, done: Result) -> object:
+    """What a report says of the store, without what passes with time."""
+    if report == "prometheus":
+        return [line for line in done.stdout.splitlines() if "lag_seconds" not in line]
+    found = json.loads(done.stdout)
+    if report == "status":
+        ran = [one for one in found["ran"] if one["at"]]
+        rows = [(row["destination"], row["standing"], row["rows"]) for row in found["outbox"]]
+        assert rows == [("salesforce", "waiting", 1)]
+        return [found["last_run"], rows, found["spent"], [{**one, "next_at": None} for one in ran]]
+    if report == "outbox":
+        return [{**row, "due_in": 0} for row in found]
+    if report == "liveness":
+        return [(sign["what"], sign["well"]) for sign in found]
+    return found
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("breaks", BROKEN)
+def test_the_problem_is_one_line_that_needs_a_person(folder: Path, breaks: Break) -> None:
+    breaks(folder / "config")
+    status = plgsync(folder, "status", "--json")
+    assert status.exit_code == 1
+    problem, stale = json.loads(status.stdout)["needs_person"]
+    assert problem.startswith("the settings are invalid and nothing runs: config")
+    assert "plgsync check --offline" in problem
+    assert "the source is empty" in stale
+    for report in ("outbox", "history", "prometheus"):
+        assert plgsync(folder, *REPORTS[report]).stderr == problem + "\n"
+
+
+@pytest.mark.usefixtures("store")
+def test_what_the_last_job_said_of_the_settings_is_not_said_twice(folder: Path, store: Engine) -> None:
+    with store.begin() as connection:
+        record_job_result(connection, "settings", "run", "ConfigError", "2 problems")
+    unknown_key(folder / "config")
+    assert len(json.loads(plgsync(folder, "status", "--json").stdout)["needs_person"]) == 2
+
+
+@pytest.mark.parametrize("report", ["status", "outbox", "history", "prometheus"])
+def test_without_settings_and_without_a_database_there_is_nothing_to_show_and_nothing_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, report: str
+) -> None:
+    monkeypatch.delenv("PLGSYNC_DATABASE_URL", raising=False)
+    done = CliRunner().invoke(app, [*REPORTS[report], "--project", str(tmp_path)])
+    assert "plgsync init" in str(done.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("breaks", [lambda config: None, wrong_yaml])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("outbox list --destination salesfroce", 'there is no destination "salesfroce". Did you mean "salesforce"?'),
+        ("outbox drop --destination pipedrive", 'there is no destination "pipedrive"; known: salesforce'),
+        ("outbox list --playbook saev", 'there is no playbook "saev". Did you mean "save"?'),
+        ("outbox retry --playbook x --all-matching", 'there is no playbook "x"; known: save'),
+        ("history 001A --field helth_score", 'there is no field "helth_score". Did you mean "health_score"?'),
+        ("history 001A --field zip", 'there is no field "zip"; known: Health_Score__c, '),
+        ("history 001A --field Health_Scor__c", 'there is no field "Health_Scor__c". Did you mean "Health_Score__c"?'),
+    ],
+)
+def test_a_name_that_does_not_exist_is_said(folder: Path, breaks: Break, arguments: str, message: str) -> None:
+    breaks(folder / "config")
+    done = CliRunner().invoke(app, [*arguments.split(), "--project", str(folder)])
+    assert isinstance(done.exception, UnknownName)
+    assert str(done.exception).startswith(message)
+    assert done.stdout == ""
+
+
+@pytest.mark.usefixtures("store")
+def test_a_name_that_does_not_exist_is_wrong_usage(folder: Path) -> None:
+    command = [sys.executable, "-c", "from worker.cli import main; main()", "outbox", "list", "--playbook", "saev"]
+    done = subprocess.run([*command, "--project", str(folder)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == 'there is no playbook "saev". Did you mean "save"?\n'
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(("old", "report"), [("why", "history"), ("metrics", "prometheus"), ("health", "readiness")])
+def test_an_old_name_of_a_report_works_and_says_the_new_one(folder: Path, old: str, report: str) -> None:
+    new, *options = REPORTS[report]
+    before, now = plgsync(folder, old, *options), plgsync(folder, new, *options)
+    assert (before.exit_code, shown(report, before)) == (now.exit_code, shown(report, now))
+    assert before.stderr == f"plgsync {old} is now plgsync {new}\n"
