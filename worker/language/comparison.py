@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import cast
 
 from lark import Token, Tree
 
@@ -69,10 +70,7 @@ class Comparison:
 
 def parse_comparison(text: str) -> Comparison:
     """The one test of ``text``. Raises LanguageError with the column in ``text``."""
-    tree = parse_line(text, "test")
-    expression_tree, relation = tree.children
-    if not isinstance(expression_tree, Tree) or not isinstance(relation, Tree):
-        raise TypeError(f"not a test: {tree!r}")
+    expression_tree, relation = cast("list[Tree[Token]]", parse_line(text, "test").children)
     end = expression_tree.meta.end_pos
     expression = build_expression(expression_tree, text[expression_tree.meta.start_pos : end])
     op, literals = _relation(relation)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import cast
 
 from lark import Token, Tree
 
@@ -113,12 +114,9 @@ def _operand_text(operand: Need | float | None) -> str:
 
 
 def _operand(node: Tree[Token] | Token) -> tuple[Need, int]:
-    if not isinstance(node, Tree):
-        raise TypeError(f"not an operand: {node!r}")
+    node = cast("Tree[Token]", node)
     parts = node.children
-    first = parts[0]
-    if not isinstance(first, Token):
-        raise TypeError(f"not an operand: {node!r}")
+    first = cast("Token", parts[0])
     column = first.start_pos or 0
     if node.data == "field":
         return Need("field", str(first)), column
@@ -131,18 +129,15 @@ def _operand(node: Tree[Token] | Token) -> tuple[Need, int]:
 
 
 def _event(node: Tree[Token] | Token) -> str:
-    token = node.children[0] if isinstance(node, Tree) else node
-    if not isinstance(token, Token):
-        raise TypeError(f"not an event: {node!r}")
+    token = cast("Token", node.children[0] if isinstance(node, Tree) else node)
     name = unquote(token).strip() if token.type == "STRING" else str(token).strip()
     if not name:
         raise LanguageError("the name of the event is empty", token.start_pos or 0)
     return name
 
 
-def _window(token: Tree[Token] | Token) -> int:
-    if not isinstance(token, Token):
-        raise TypeError(f"not a window: {token!r}")
+def _window(node: Tree[Token] | Token) -> int:
+    token = cast("Token", node)
     column = token.start_pos or 0
     try:
         duration = parse_duration(token)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from lark import Lark, Token, Tree, UnexpectedInput
+from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
 from worker.language.errors import LanguageError
@@ -96,7 +96,7 @@ def parse_line(text: str, start: str) -> Tree[Token]:
         raise LanguageError("one test per line: put each test on its own line under all: or any:", _line_end(text))
     try:
         return _parser().parse(text.rstrip("\r\n \t").replace("\n", " ").replace("\r", " "), start=start)
-    except UnexpectedInput as problem:
+    except (UnexpectedCharacters, UnexpectedToken) as problem:
         raise _explain(text, problem) from None
 
 
@@ -105,13 +105,12 @@ def _line_end(text: str) -> int:
     return min(at for at in (text.find("\n", start), text.find("\r", start)) if at >= 0)
 
 
-def _explain(text: str, problem: UnexpectedInput) -> LanguageError:
+def _explain(text: str, problem: UnexpectedCharacters | UnexpectedToken) -> LanguageError:
     """What an admin can do about it: a known synonym's hint, else what stands there and what was expected."""
-    accepts: set[str] = set()
     at = len(text.rstrip())
     if isinstance(problem, UnexpectedCharacters):
         accepts, at = set(problem.allowed or ()), problem.pos_in_stream or 0
-    elif isinstance(problem, UnexpectedToken):
+    else:
         accepts = set(problem.accepts or problem.expected or ())
         if problem.token.type != "$END" and isinstance(problem.token, Token):
             at = problem.token.start_pos or 0

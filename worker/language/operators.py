@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from worker.language.expression import Read, is_number
 from worker.language.values import Fields, Value, as_utc, midnight
@@ -44,14 +44,12 @@ def comparable(value: Value, kind: Kind) -> bool:
 
 
 def compile_test(read: Read, op: Op, values: tuple[Value, ...], kind: Kind | None) -> Predicate:
-    """A function of an account's fields that answers the test."""
+    """A function of an account's fields that answers the test. ``kind`` is None for a test without values."""
     if op == "is missing":
         return lambda fields: _is_missing(read(fields))
     if op == "is known":
         return lambda fields: not _is_missing(read(fields))
-    if kind is None:
-        raise TypeError(f"{op} needs a value to compare with")
-    normal = _NORMAL[kind]
+    normal = _NORMAL[cast("Kind", kind)]
     wanted = tuple(normal(value) for value in values)
     if op in {"in", "not in"}:
         return _membership(read, normal, frozenset(wanted), op == "in")

@@ -80,6 +80,8 @@ def test_every_wrong_line_is_reported_not_only_the_first() -> None:
         ({"all": []}, "empty"),
         ({"all": T}, "needs a list"),
         ({"all": [T], "any": [F]}, "stand side by side"),
+        ({"all": [T], "note": "x"}, 'unexpected key "note" beside "all"'),
+        ({"all": [T] * 501}, "more than 500 tests"),
         ({"al": [T]}, 'Did you mean "all"?'),
         ({"account.country is Acme": "x"}, "put quotes around the whole line"),
         ({"if": T}, "also needs when_missing"),
@@ -107,3 +109,10 @@ def test_conditions_are_values() -> None:
     assert hash(one) == hash(same)
     assert parse_condition("a is true") != parse_condition("a is 1")
     assert next(iter(with_loc(one, ("goal", "when")).comparisons()))[0] == ("goal", "when", "all", 0)
+
+
+def test_a_condition_is_shown_in_one_line() -> None:
+    node = {"all": [T, {"any": [F, {"not": U}]}, {"if": U, "when_missing": False}]}
+    assert str(parse_condition(node)) == (
+        "all(t is true; any(f is true; not(u is true)); when_missing(u is true, false))"
+    )

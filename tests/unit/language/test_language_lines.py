@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
+from worker.language.comparison import parse_comparison
 from worker.language.condition import parse_condition
 from worker.language.errors import LanguageError
 from worker.language.values import Fields
@@ -138,7 +139,11 @@ def test_missing_divided_by_zero_and_another_kind_are_unknown(line: str) -> None
         ("a / b is true", 9, "cannot be compared with true/false"),
         ("count(X, 7h) > 1", 9, "whole days"),
         ("count(X, 0d) > 1", 9, "between 1 and"),
+        ("count(X, 100000d) > 1", 9, "too large"),
+        ('count("  ", 7d) > 1', 6, "the name of the event is empty"),
         ("count(X) > 1", 7, 'expected ","'),
+        ("a > " + "9" * 61, 4, "too many digits"),
+        ("a * " + "9" * 61 + " > 1", 4, "too many digits"),
         ("a > 1,000", 5, "thousands"),
         ("a > $5", 4, "currency"),
         ("a is 2026-13-01", 5, "not a date of the calendar"),
@@ -165,3 +170,12 @@ def test_a_value_of_another_kind_is_named_in_the_trace() -> None:
     trace = parse_condition("mrr is pro").trace({"mrr": 12})
     assert trace.truth is None
     assert trace.note == "mrr is a number, compared with a text"
+
+
+def test_a_moment_without_a_counterpart_in_utc_is_unknown() -> None:
+    first = datetime.min.replace(tzinfo=timezone(timedelta(hours=1)))
+    assert parse_condition("renewal < 2026-07-01").truth({"renewal": first}) is None
+
+
+def test_a_range_is_written_back_as_it_reads() -> None:
+    assert str(parse_comparison("seats between 1 and 2.50")) == "seats between 1 and 2.5"

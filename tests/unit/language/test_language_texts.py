@@ -64,6 +64,7 @@ def test_a_function_can_be_filled_in() -> None:
         ("{% if x %}", 0, "not available"),
         ("Hi {{ a + 1 }}", 6, "one field or function"),
         ("Hi {{ a b }}", 8, "did not expect"),
+        ("x" * 20_001, 0, "longer than 20000 characters"),
     ],
 )
 def test_a_wrong_template_says_where(text: str, column: int, says: str) -> None:
@@ -97,6 +98,8 @@ def test_durations(text: str, duration: Duration) -> None:
         ("3", "needs a unit"),
         ("5 minutes", "hours"),
         ("soon", "24h"),
+        ("36501d", "too large"),
+        ("1234567890d", "too large"),
     ],
 )
 def test_a_wrong_duration_says_what_to_write(text: str, says: str) -> None:
