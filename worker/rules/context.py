@@ -12,11 +12,6 @@ from worker.settings.playbook_steps import Assignee
 from worker.settings.schedule import Calendar
 
 
-def no_owner(account_id: str, assignee: Assignee) -> str | None:  # noqa: ARG001 - the shape of `RunContext.owner_of`
-    """For when it is not known who would get a task."""
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """What a decision depends on besides the accounts. ``calendar`` says which days are business days.
@@ -28,7 +23,7 @@ class RunContext:
 
     as_of: datetime
     calendar: Calendar
-    owner_of: Callable[[str, Assignee], str | None] = no_owner
+    owner_of: Callable[[str, Assignee], str | None]
     open_tasks: Mapping[str, Collection[str]] = field(default_factory=dict)
     tasks_today: Mapping[str, int] = field(default_factory=dict)
     history: Sequence[Mapping[str, int]] = ()

@@ -81,7 +81,7 @@ def _add(instructions: list[Instruction], steps: Sequence[AnyStep]) -> None:
                 instructions.append(Task(step.create_task))
             case WaitStep():
                 instructions.append(Wait(step.wait))
-            case BranchStep():
+            case _:  # a branch
                 _add_branch(instructions, step)
 
 
@@ -110,5 +110,5 @@ def _text_of(instruction: Instruction) -> str:
             return f"wait {instruction.duration}"
         case Branch():
             return f"branch {instruction.condition} {instruction.otherwise}"
-        case Jump():
+        case _:  # a jump
             return f"jump {instruction.to}"

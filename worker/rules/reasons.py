@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from worker.language.condition import AllOf, AnyOf, Condition, Not, Test, WhenMissing
+from worker.language.condition import Condition, Not, Test, WhenMissing
 from worker.language.template import shorten
 from worker.language.values import Fields, Value, tidy
 
@@ -44,7 +44,7 @@ def _deciding_tests(condition: Condition, fields: Fields, *, truth: bool) -> Ite
             yield f"not {condition.children[0]}"
         case WhenMissing() if condition.children[0].run(fields) is None:
             yield f"{condition.children[0]} (unknown, taken for {str(truth).lower()})"
-        case AllOf() | AnyOf() | WhenMissing():
+        case _:  # all, any, or a known answer
             for child in condition.children:
                 yield from _deciding_tests(child, fields, truth=truth)
 

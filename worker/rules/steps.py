@@ -100,7 +100,7 @@ def _take(context: StepContext, enrollment: Enrollment) -> StepResult:
                     now = replace(enrollment, step=step - 1, next_step_at=None, fields_set=fields_set)
                     return StepResult(now, tuple(actions), already_open, unknown=True)
                 step = step if truth else instruction.otherwise
-            case steps.Jump():
+            case _:  # a jump
                 step = instruction.to
     now = replace(enrollment, step=-1, next_step_at=None, fields_set=fields_set)
     return StepResult(now, tuple(actions), already_open)

@@ -105,6 +105,7 @@ def test_what_comes_otherwise_is_told(expect: str, failure: str) -> None:
         ("acme: EXPECT", "amce: {happens: entered}", 'no account "amce" in this test. Did you mean "acme"?'),
         ("{e: false}", "{ee: false}", 'the playbook never looks at "ee"'),
         ("{e: true}", "{e + 1: true}", "is worked out"),
+        ("{e: true}", "{e is: true}", '"e is" is no field and no function'),
         ("{e: true}", "{e: [1]}", "a fact is"),
         ("at: 1d", "at: 0d", "runs go forward in time"),
         ("at: 1d", "at: 2bd", "at counts days"),
@@ -131,3 +132,27 @@ def test_an_open_task_is_respected() -> None:
     text = STORY.replace("- at: 0d", "- at: 0d\n        open_tasks: {acme: [call]}")
     text = text.replace("EXPECT", "{happens: entered, tasks: []}")
     assert run_playbook_tests(make_playbook(), read_document("f", text.encode()))[0].passed
+
+
+def test_a_task_without_an_owner_goes_to_nobody() -> None:
+    text = STORY.replace("account.owner_email: ann@example.com, ", "").replace("EXPECT", "{tasks: [{to: nobody}]}")
+    assert run_playbook_tests(make_playbook(), read_document("f", text.encode()))[0].passed
+
+
+def test_a_test_may_start_at_a_time_of_day_in_any_zone() -> None:
+    text = STORY.replace("starts: 2026-03-02", "starts: 2026-03-02T23:30:00-05:00")
+    text = text.replace("EXPECT", "{tasks: [{due: 2026-03-05}]}")  # the run is on March 4 in UTC
+    assert run_playbook_tests(make_playbook(), read_document("f", text.encode()))[0].failures == ()
+
+
+def test_a_result_as_json_says_what_passed() -> None:
+    text = STORY.replace("EXPECT", "{phase: out}")
+    (result,) = run_playbook_tests(make_playbook(), read_document("f", text.encode()))
+    assert result.to_json() == {
+        "file": "f",
+        "playbook_id": "flags",
+        "name": "A call",
+        "line": 3,
+        "failures": ["at 1d, acme: expected to be out, but is in"],
+        "passed": False,
+    }

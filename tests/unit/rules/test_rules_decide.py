@@ -11,6 +11,9 @@ from playbook_stage import START, TASK, Stage, events, flags, make_playbook
 from worker.rules.actions import CloseTasks, MakeTask, SetField, task_key_of
 from worker.rules.admission import in_holdout
 from worker.rules.context import PlaybookRun
+from worker.rules.enrollment import Enrollment
+from worker.rules.program import compile_steps
+from worker.rules.transitions import may_enter_again
 from worker.settings.playbook import Assignee
 from worker.settings.schedule import Calendar
 
@@ -367,6 +370,13 @@ def test_an_unknown_branch_waits() -> None:
     assert keys(on.run(20, {"acme": flags(worse=True)})) == ["lead"]
 
 
+def test_an_account_enters_although_its_first_branch_is_unknown() -> None:
+    on = Stage(do=STEPS[2:])
+    run = on.run(0, {"acme": YES})
+    assert (acme(run), keys(run), run.blocked) == (["entered"], [], {"worse": 1})
+    assert keys(on.run(1, {"acme": flags(worse=True)})) == ["lead"]
+
+
 def test_leaving_cancels_the_steps_to_come() -> None:
     on = Stage(do=STEPS)
     on.run(0, {"acme": YES})
@@ -379,6 +389,13 @@ def test_edited_words_go_on_and_edited_steps_stop_who_cannot_be_placed() -> None
     on.run(0, {"acme": YES})
     on.playbook = make_playbook(do=[{"create_task": {**TASK, "subject": "Ring"}}, *STEPS[1:]])
     assert keys(on.run(8, {"acme": flags(worse=True)})) == ["lead"]
+
+    on = Stage(do=STEPS)
+    on.run(0, {"acme": YES})
+    on.playbook = make_playbook(do=STEPS[:3])  # the wait is where it was: the account goes on after it
+    assert keys(on.run(8, {"acme": flags(worse=True)})) == ["lead"]
+    assert on.enrollments()["acme"].config_hash == compile_steps(on.playbook.do).version
+    assert keys(on.run(9, {"acme": flags(worse=True)})) == ["boss"]
 
     on = Stage(do=STEPS)
     on.run(0, {"acme": YES})
@@ -510,3 +527,11 @@ def test_business_days_follow_the_calendar_of_the_project() -> None:
     on.history.append({"live": 1})
     run = on.run(0.5, {"acme": YES}, calendar=calendar)  # Monday 17:00 UTC is Tuesday there
     assert tasks(run)[0].due == date(2026, 3, 5)
+
+
+def test_an_account_that_entered_once_never_enters_again() -> None:
+    once, often = make_playbook(repeat={}).repeat, make_playbook(repeat={"wait": "1d"}).repeat
+    later = START + timedelta(days=4000)
+    assert not may_enter_again(Enrollment(entries=(START,)), once, later)
+    assert may_enter_again(Enrollment(entries=(START,)), often, later)
+    assert may_enter_again(Enrollment(), once, later)

@@ -81,6 +81,22 @@ def test_other_standings() -> None:
     assert standing(waiting, 0) == "inside since 2026-03-02 05:00 UTC (entry 1); next step 2026-03-05"
     waiting.run(1, {"acme": flags(l=True)})
     assert standing(waiting, 1) == "outside; it was inside from 2026-03-02 05:00 UTC and may enter only once"
+    left = Stage()
+    left.run(0, {"acme": flags()})
+    left.run(1, {"acme": flags(l=True)})
+    assert standing(left, 1) == "outside; it matches, but has not stopped matching since it was last inside or queued"
+    paused = Stage()
+    paused.history[:] = [{"live": 1, "matched": 4}] * 5
+    assert paused.run(0, {"acme": flags(), **{f"a{n}": flags() for n in range(50)}}).paused
+    assert standing(paused, 0) == "matches, and enters when the playbook is not paused"
+
+
+def test_an_account_of_the_holdout_is_inside_and_nothing_is_done() -> None:
+    on = Stage(holdout="50%")
+    run = on.run(0, {f"a{n}": flags() for n in range(20)})
+    held = next(one.account_id for one in run.decisions if one.event == "holdout")
+    shown = explain(on.playbook, flags(), on.enrollments()[held], START)
+    assert shown.standing == "inside since 2026-03-02 05:00 UTC (entry 1), held out: nothing is done"
 
 
 @pytest.mark.parametrize(
@@ -115,6 +131,11 @@ def test_the_score_a_playbook_is_about_ranks_its_accounts(enters: str, facts: di
 def test_business_days_leave_out_weekends_and_holidays(day: str, duration: str, due: str) -> None:
     calendar = Calendar(holidays=(date(2026, 3, 11),))
     assert add_days(calendar, date.fromisoformat(day), parse_duration(duration)) == date.fromisoformat(due)
+
+
+def test_hours_are_no_number_of_days() -> None:
+    with pytest.raises(ValueError, match="36h does not count days"):
+        add_days(Calendar(), date(2026, 3, 6), parse_duration("36h"))
 
 
 def test_a_wait_of_days_is_over_when_the_local_day_begins_also_when_clocks_change() -> None:
