@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection
 
 from worker.delivery.outbox import withdraw_tasks
-from worker.language.values import Fields
+from worker.language.values import Fields, Value
 from worker.pipeline.compute import Computed, iso
 from worker.pipeline.provenance import RunReasons
 from worker.planning.crm_view import save_view
 from worker.planning.enqueue import queue_plan
 from worker.rules.context import PlaybookRun
 from worker.settings.project import Project
+from worker.settings.score_specs import score_fields
 from worker.store import state
 
 
@@ -25,7 +26,7 @@ def commit_run(connection: Connection, project: Project, computed: Computed, run
     state.save_playbook_texts(connection, project.playbook_texts, keep_others=project.left_out)
     state.save_volume(connection, as_of, *computed.volume)
     state.save_memories(connection, {a: s.memory.to_json() for a, s in computed.scored.items()})
-    state.save_history(connection, [_history_row(a, row, as_of, project) for a, row in computed.accounts.items()])
+    state.save_history(connection, as_of[:10], _history(computed.accounts), project.config_version)
     for view in computed.views:
         save_view(connection, view)
     for playbook_id, playbook_run in computed.playbooks.items():
@@ -64,7 +65,7 @@ def _decision_rows(playbook_run: PlaybookRun) -> list[dict[str, Any]]:
     ]
 
 
-def _history_row(account_id: str, row: Fields, as_of: str, project: Project) -> dict[str, Any]:
-    names = ("health_score", "health_band", "health_status", "onboarding_score", "onboarding_status")
-    scores = {name: row.get(name.replace("_", ".", 1)) for name in (*names, "pql_score", "pql_status")}
-    return {"account_id": account_id, "day": as_of[:10], **scores, "config_version": project.config_version}
+def _history(accounts: Mapping[str, Fields]) -> dict[str, dict[str, Value]]:
+    """By account, the values of the fields that are kept day by day."""
+    names = [field.name for field in score_fields().values() if field.history]
+    return {account_id: {name: row.get(name) for name in names} for account_id, row in accounts.items()}

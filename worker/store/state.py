@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, Double, delete, func, insert, literal, select
 
 from worker.rules.enrollment import Enrollment
 from worker.store.engine import db_now
@@ -15,11 +15,12 @@ from worker.store.tables import (
     playbook_runs,
     playbook_texts,
     runs,
-    score_history,
     score_memory,
+    score_values,
     source_volumes,
+    wide_score_history,
 )
-from worker.store.upsert import upsert
+from worker.store.upsert import insert_into, upsert
 
 Json = Mapping[str, Any]
 
@@ -45,9 +46,40 @@ def save_memories(connection: Connection, memories: Mapping[str, Json]) -> None:
     upsert(connection, score_memory, [{"account_id": a, "memory": dict(m)} for a, m in memories.items()])
 
 
-def save_history(connection: Connection, rows: Iterable[Json]) -> None:
-    """Write the day's scores; a later run of the same day replaces them."""
-    upsert(connection, score_history, rows)
+def save_history(
+    connection: Connection, day: str, values: Mapping[str, Mapping[str, Any]], config_version: str
+) -> None:
+    """Write the scores of a day (``YYYY-MM-DD``) by account id and field; a later run of the same day replaces them."""
+    _move_wide_history(connection)
+    rows = [
+        {
+            "account_id": account_id,
+            "day": day,
+            "name": name,
+            "number": value if isinstance(value, int | float) else None,
+            "text": value if isinstance(value, str) else None,
+            "config_version": config_version,
+        }
+        for account_id, fields in values.items()
+        for name, value in fields.items()
+    ]
+    upsert(connection, score_values, rows)
+
+
+def _move_wide_history(connection: Connection) -> None:
+    """Move the rows of workers of the version before, which have a column for each of seven fields."""
+    wide = wide_score_history.c
+    for column in wide:
+        score, _, field = column.name.partition("_")
+        if column.name in {"account_id", "day", "config_version"}:
+            continue
+        kind = "number" if isinstance(column.type, Double) else "text"
+        names = ("account_id", "day", "name", kind, "config_version")
+        rows = select(wide.account_id, wide.day, literal(f"{score}.{field}"), column, wide.config_version)
+        insert = insert_into(connection, score_values).from_select(names, rows.where(wide.day != ""))
+        newest = {name: insert.excluded[name] for name in (kind, "config_version")}
+        connection.execute(insert.on_conflict_do_update(index_elements=["account_id", "day", "name"], set_=newest))
+    connection.execute(delete(wide_score_history))
 
 
 def load_enrollments(connection: Connection) -> dict[str, dict[str, Enrollment]]:

@@ -13,7 +13,7 @@ from worker.store.tables.playbooks import decisions, enrollments, playbook_runs,
 from worker.store.tables.runs import runs, source_volumes
 from worker.store.tables.schedules import job_results, schedule_slots
 from worker.store.tables.schema import metadata
-from worker.store.tables.scores import score_history, score_memory
+from worker.store.tables.scores import score_memory, score_values, wide_score_history
 
 __all__ = [
     "alert_messages",
@@ -36,8 +36,9 @@ __all__ = [
     "quotas",
     "runs",
     "schedule_slots",
-    "score_history",
     "score_memory",
+    "score_values",
     "snapshot",
     "source_volumes",
+    "wide_score_history",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Double, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import Column, Double, Index, PrimaryKeyConstraint, Table, Text
 
 from worker.store.tables.schema import Json, metadata
 
@@ -13,8 +13,21 @@ score_memory = Table(
     Column("memory", Json, nullable=False),
 )
 
-score_history = Table(
-    "score_history",
+score_values = Table(
+    "score_values",
+    metadata,
+    Column("account_id", Text, nullable=False),
+    Column("day", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("number", Double),
+    Column("text", Text),
+    Column("config_version", Text, nullable=False),
+    PrimaryKeyConstraint("account_id", "day", "name"),
+    Index(None, "day"),
+)
+
+wide_score_history = Table(
+    "score_history",  # a worker of the version before writes here; the next release drops it
     metadata,
     Column("account_id", Text, nullable=False),
     Column("day", Text, nullable=False),
