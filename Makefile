@@ -6,19 +6,25 @@ BIN := $(VENV)/bin
 # Modules are compiled when they are first used, and kept: without that every command starts seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test chaos bench wheel lock clean
+.PHONY: demo test lint docs chaos bench wheel lock clean
 
 demo: $(VENV)/.installed
 	$(BIN)/plgsync demo
 
-# Many tests wait for servers and processes they break, so twice as many run as there are cores.
-TEST_PROCESSES ?= $(shell $(PYTHON) -c "import os; print(2 * (os.cpu_count() or 1))")
-
-test: $(VENV)/.installed-dev
+lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Writes the generated parts of docs/*.md; tests/unit/test_docs.py compares.
+docs: $(VENV)/.installed-dev
+	$(BIN)/python docs/generate.py
+
+# Many tests wait for servers and processes they break, so twice as many run as there are cores.
+TEST_PROCESSES ?= $(shell $(PYTHON) -c "import os; print(2 * (os.cpu_count() or 1))")
+
+test: lint
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
 
 # The long form of tests/chaos: a thousand kill -9 (make chaos CHAOS_KILLS=200 for fewer), one test at a time, for hours.
@@ -33,12 +39,14 @@ bench: $(VENV)/.installed-dev
 wheel: $(VENV)/.installed-dev
 	$(BIN)/python -m build --wheel
 
-# Newest versions that pyproject.toml allows, for every platform and Python >= 3.11.
+# Newest versions that pyproject.toml allows, for every platform and Python >= 3.11. The last builds the image's wheel.
 lock: $(VENV)/.installed-dev
 	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 		pyproject.toml --extra otel --group dev -o requirements-dev.lock
+	echo hatchling | $(BIN)/uv pip compile --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--no-annotate - -o requirements-build.lock
 
 clean:
 	rm -rf $(VENV) build dist demo

@@ -66,7 +66,7 @@ LOGINS: Mapping[str, tuple[str, str]] = {
     "BAD_REFRESH_TOKEN": ("the refresh token is rejected: install the app again and store the new one", _LOGIN),
     "BAD_CLIENT_ID": ("the client id or secret is rejected: compare it with the app's Auth page", _LOGIN),
     "BAD_CLIENT_SECRET": ("the client secret is rejected: compare it with the app's Auth page", _LOGIN),
-    "BAD_GRANT_TYPE": ("the app may not sign in with a refresh token: compare its kind with the README", _LOGIN),
+    "BAD_GRANT_TYPE": ("the app may not sign in with a refresh token: compare its kind with docs/hubspot.md", _LOGIN),
     "": ("install the app again and store its new refresh token", _LOGIN),
 }
 """What an admin does about a rejected login, with the vendor's page; the last line is for undocumented codes."""

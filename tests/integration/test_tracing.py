@@ -40,7 +40,7 @@ def collector() -> Iterator[Collector]:
 
 
 def trace_of(run_id: str) -> bytes:
-    """The trace of a run, as the README says."""
+    """The trace of a run, as docs/operations.md says."""
     return hashlib.sha256(run_id.encode()).digest()[:16]
 
 

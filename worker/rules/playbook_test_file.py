@@ -74,11 +74,17 @@ class ExpectedTask(Strict):
     """What a task must be; what is not given is not looked at. ``to`` is an e-mail address, or a queue as written."""
 
     key: str | None = None
+    """The task's key."""
     subject: str | None = None
+    """Its subject, filled in."""
     body: str | None = None
+    """Its body, filled in."""
     to: str | None = None
+    """Who gets it."""
     priority: str | None = None
+    """Its priority."""
     due: date | None = None
+    """The day it is due."""
 
 
 class Expected(Strict):
@@ -95,6 +101,7 @@ class Expected(Strict):
     blocked_by: tuple[str, ...] | None = None
     """What is unknown, and keeps the account from entering."""
     closes_tasks: bool | None = None
+    """Whether tasks of the account are closed in this run."""
 
     @property
     def events(self) -> list[str] | None:
@@ -133,8 +140,11 @@ class PlaybookTest(Strict):
     """One promise of a playbook, told as a story."""
 
     name: Annotated[str, Field(min_length=1)]
+    """What the playbook promises."""
     starts: Annotated[datetime, PlainValidator(_start), WithJsonSchema({"type": "string", "format": "date"})]
+    """The day of the first run, at 05:00 UTC, or a moment."""
     holidays: tuple[date, ...] = ()
+    """Days that are no business days in this test."""
     accounts: Annotated[dict[str, Facts], Field(min_length=1)]
     """What is known of each account at the start, besides what is usual. The first run is the first of the playbook."""
     runs: Annotated[tuple[TestedRun, ...], Field(min_length=1)]

@@ -84,16 +84,27 @@ class Tables(Strict):
     """Only accounts and events must be mapped; a signal that needs a table that is not stays unknown."""
 
     accounts: TableMapping
+    """The customers of the product: one row per account."""
     events: TableMapping
+    """What happened in the product: one row per event."""
     users: TableMapping | None = None
+    """The people who use the product."""
     memberships: TableMapping | None = None
+    """Which person belongs to which account, in which role, from when to when."""
     subscriptions: TableMapping | None = None
+    """Plans, seats, recurring revenue and terms."""
     mrr_movements: TableMapping | None = None
+    """Changes of recurring revenue."""
     invoices: TableMapping | None = None
+    """Invoices, due and paid."""
     surveys: TableMapping | None = None
+    """Answers to surveys such as NPS and CSAT."""
     invites: TableMapping | None = None
+    """Invitations of people into accounts."""
     tickets: TableMapping | None = None
+    """Support tickets."""
     usage_limits: TableMapping | None = None
+    """Limits of the plan and how much of each is used."""
 
 
 class Exclude(Strict):

@@ -73,10 +73,11 @@ class _Generator(GenerateJsonSchema):
 def schemas() -> dict[str, dict[str, Any]]:
     """By name (product, signals, scores, crm, schedule, alerts, playbook): the JSON Schema of that YAML file."""
     models = {name: model for name, (model, _) in CONFIG.items()} | {"playbook": Playbook}
-    return {name: _schema(name, model) for name, model in models.items()}
+    return {name: schema_of(name, model) for name, model in models.items()}
 
 
-def _schema(name: str, model: type[BaseModel]) -> dict[str, Any]:
+def schema_of(name: str, model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON Schema of one YAML file."""
     made = _with_conditions(model.model_json_schema(by_alias=True, schema_generator=_Generator))
     if _CONDITION_REF["$ref"] in repr(made):
         made.setdefault("$defs", {})["condition"] = _CONDITIONS
