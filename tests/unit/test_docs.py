@@ -188,6 +188,30 @@ def test_every_key_of_the_language_stands_in_an_example(file: str) -> None:
 # ------------------------------------------------------------------------------------- commands, paths, links, samples
 
 
+def _code_lines(text: str) -> Iterator[str]:
+    yield from re.findall(r"`(plgsync [^`]+)`", text)
+    yield from (line.strip() for line in re.findall(r"^(?: {4}|\$ )(plgsync .*)$", text, flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", TODAY, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_that_a_page_names_exists_with_its_options(page: Path) -> None:
+    known = dict(generate.every_command())
+    for line in _code_lines(page.read_text(encoding="utf-8")):
+        words = re.split(r"\s[#&>|]", line)[0].replace("[", " ").replace("]", " ").split()
+        command = next((name for name in known if words[: len(name.split())] == name.split()), None)
+        group = any(name.startswith(f"{' '.join(words)} ") for name in known)
+        assert command or group, line
+        if command and command != "plgsync worker":
+            options = {option for one in known[command].params for option in one.opts} | {"--help"}
+            assert {word for word in words if word.startswith("--")} <= options, line
+
+
+def test_every_command_stands_in_the_readme() -> None:
+    named = {line for row in rows("README.md", "command") for line in codes(row[0])}
+    for name, _ in generate.every_command():
+        assert any(one == name or one.startswith(f"{name} ") for one in named), name
+
+
 @pytest.mark.parametrize("page", TODAY, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_path_that_a_page_names_exists(page: Path) -> None:
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
