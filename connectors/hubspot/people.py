@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from connectors.base import Person
+from connectors.base.values import email_address
 from connectors.hubspot import search
 from connectors.hubspot.associations import associated
 from connectors.hubspot.batch import chunks
@@ -34,7 +35,7 @@ def people(client: Client, companies: str, emails: Sequence[str]) -> list[Person
 
 def holders(client: Client, emails: Iterable[str]) -> dict[str, list[Record]]:
     """The contacts that have each of these addresses, by address in lower case; an address without one is left out."""
-    asked = list(dict.fromkeys(address for address in map(_normal, emails) if _is_address(address)))
+    asked = list(dict.fromkeys(address for address in map(email_address, emails) if address))
     found = _by_address(read_holders(client, CONTACTS, asked, EMAIL, _SHOWN)) if asked else {}
     for part in chunks([address for address in asked if address not in found]):
         held = _by_address(search.every(client, CONTACTS, [search.is_in(OTHER_EMAILS, part)], _SHOWN))
@@ -72,8 +73,3 @@ def _addresses(record: Record) -> set[str]:
 
 def _normal(email: str) -> str:
     return email.strip().lower()
-
-
-def _is_address(text: str) -> bool:
-    before, at, after = text.partition("@")
-    return bool(before and at and after) and not any(letter.isspace() for letter in text)

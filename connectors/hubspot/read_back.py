@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from connectors.base import CrmFact, Cursor, DealFact, Destination, ReadBack, RecordFact, TaskFact
+from connectors.base.values import finite_number
 from connectors.hubspot import search
 from connectors.hubspot.associations import associated
 from connectors.hubspot.client import Client
@@ -141,9 +142,10 @@ def _open(record: Record) -> bool:
 
 def _amount(record: Record) -> float | None:
     try:
-        return float(record.properties.get("amount") or "")
+        amount = float(record.properties.get("amount") or "")
     except ValueError:
         return None
+    return amount if finite_number(amount) else None
 
 
 # ---------------------------------------------------------------------------- tasks

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from connectors.base import AccessDenied, Person
+from connectors.base.values import email_address
 from connectors.salesforce.client import Client, Row
 from connectors.salesforce.errors import RequestRejected
 from connectors.salesforce.follow import PREFIXES, follow_merges
@@ -37,7 +38,7 @@ class People:
 
     def find(self, emails: Sequence[str]) -> list[Person]:
         """One person per address, in order, whatever its case. Contacts come before leads."""
-        wanted = sorted({_plain(email) for email in emails if "@" in email})
+        wanted = sorted({address for address in map(email_address, emails) if address})
         if not wanted:
             return [Person(email, "missing") for email in emails]
         contacts, leads = self._contacts(wanted), self._leads(wanted)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import operator
 import re
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import cast
 
 from lark import Token, Tree
 
+from connectors.base.values import finite_number
 from worker.language.errors import LanguageError
 from worker.language.grammar import parse_line
 from worker.language.need import Need, unquote
@@ -162,20 +162,10 @@ def _compile(left: Need, sign: str, right: Need | float | None) -> Read:
 
 
 def _apply(apply: Callable[[int | float, int | float], int | float], left: Value, right: Value) -> Value:
-    if not is_number(left) or not is_number(right):
+    if not finite_number(left) or not finite_number(right):
         return None
     try:
-        result = apply(left, right)  # type: ignore[arg-type]  # is_number has seen both
+        result = apply(left, right)
     except (ZeroDivisionError, OverflowError):
         return None
-    return result if isinstance(result, int) or math.isfinite(result) else None
-
-
-def is_number(value: Value) -> bool:
-    """Whether ``value`` is a finite number; true and false are not numbers."""
-    kind = type(value)
-    if kind is int:
-        return True
-    if kind is float:
-        return math.isfinite(value)  # type: ignore[arg-type]
-    return kind is not bool and isinstance(value, int | float) and math.isfinite(value)
+    return result if finite_number(result) else None

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any, Literal, cast
 
-from worker.language.expression import Read, is_number
+from connectors.base.values import finite_number
+from worker.language.expression import Read
 from worker.language.values import Fields, Value, as_utc, midnight
 
 Truth = bool | None
@@ -64,7 +65,7 @@ def compile_test(read: Read, op: Op, values: tuple[Value, ...], kind: Kind | Non
 def _number_comparison(read: Read, compare: Callable[[Any, Any], bool], wanted: Any) -> Predicate:
     def run(fields: Fields) -> Truth:
         value = read(fields)
-        return compare(value, wanted) if is_number(value) else None
+        return compare(value, wanted) if finite_number(value) else None
 
     return run
 
@@ -96,11 +97,11 @@ def _between(read: Read, normal: Callable[[Value], Any], low: Any, high: Any) ->
 
 
 def _is_missing(value: Value) -> bool:
-    return value is None or (isinstance(value, float) and not is_number(value))
+    return value is None or (isinstance(value, float) and not finite_number(value))
 
 
 def _number(value: Value) -> Any:
-    return value if is_number(value) else None
+    return value if finite_number(value) else None
 
 
 def _text(value: Value) -> Any:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from typing import TypeAlias
 
+from connectors.base.values import finite_number
+
 Value: TypeAlias = bool | int | float | str | date | datetime | None
 """One fact. ``None`` is unknown; datetimes are aware UTC."""
 
@@ -43,7 +45,7 @@ def tidy(value: Value) -> str:
 
 
 def _tidy_float(value: float) -> str:
-    if value != value or value in {float("inf"), float("-inf")}:
+    if not finite_number(value):
         return "unknown"
     text = f"{value:.2f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
 
 from connectors.base import CallFailed, Connector, Person
+from connectors.base.values import email_address
 from worker.rules.actions import Contact
 
 log = structlog.get_logger()
-
-_EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class TaskPeople:
             return None, ""
         if contact.email is None:
             return None, f"{contact.field} is not known"
-        email = _address(contact)
+        email = email_address(contact.email)
         if not email:
             return None, f"{contact.field} is no e-mail address"
         person = self.found.get(email)
@@ -42,7 +40,7 @@ class TaskPeople:
 
 def find_people(connector: Connector, contacts: Iterable[Contact]) -> TaskPeople:
     """Ask the CRM for everybody at once; a CRM that does not answer costs the tasks their person, not their making."""
-    emails = sorted({email for contact in contacts if (email := _address(contact))})
+    emails = sorted({email for contact in contacts if (email := email_address(contact.email))})
     if not emails:
         return TaskPeople()
     try:
@@ -51,8 +49,3 @@ def find_people(connector: Connector, contacts: Iterable[Contact]) -> TaskPeople
         log.warning("people not read", destination=connector.name, reason=str(error))
         return TaskPeople(problem=f"people could not be read: {error}")
     return TaskPeople(dict(zip(emails, people, strict=True)))
-
-
-def _address(contact: Contact) -> str:
-    text = str(contact.email or "").strip().lower()
-    return text if _EMAIL.fullmatch(text) else ""

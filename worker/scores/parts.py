@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from math import floor, isfinite
+from math import floor
 
+from connectors.base.values import finite_number
 from worker.language.expression import Expression
 from worker.language.values import Fields, Value
 from worker.scores.result import Grid, points, shown
@@ -59,9 +60,7 @@ def whole(score: float) -> int:
 
 def number(value: Value) -> float | None:
     """The value as a finite number, or None for anything that is not one."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        return None
-    return float(value)
+    return float(value) if finite_number(value) else None
 
 
 def score_parts(parts: Iterable[Part], fields: Fields, *, worded: bool = True) -> tuple[PartScore, ...]:

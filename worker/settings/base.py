@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema
 
+from connectors.base.values import finite_number
 from worker.language.condition import Condition, parse_condition
 from worker.language.errors import Loc as Loc
 from worker.language.expression import Expression, parse_expression
@@ -86,7 +87,7 @@ def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError("expected a number or a percentage such as 80%")
     number = parse_number(value) if isinstance(value, str) else float(value)
-    if number != number or number in {float("inf"), float("-inf")}:
+    if not finite_number(number):
         raise ValueError("expected a finite number")
     return number
 

@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, StrictBool, WithJsonSchema, field_validator, model_validator
 
 from connectors.base import Destination, FieldNeed, MatchField, Scalar, Secret, TaskSettings
+from connectors.base.values import email_address
 from worker.settings import environment
 from worker.settings.base import Percent, SecretRef, Strict
 from worker.settings.crm_fields import CrmField, account_id_need, task_key_need
 from worker.settings.crm_hubspot import HubspotAuth
 from worker.settings.product import ZoneText
 
-_EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+")
 _OUR_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -35,9 +35,10 @@ def _base_url(text: str) -> str:
 
 
 def _email(text: str) -> str:
-    if not _EMAIL.fullmatch(text.strip()):
+    address = email_address(text)
+    if not address:
         raise ValueError(f'"{text}" is not an e-mail address')
-    return text.strip().lower()
+    return address
 
 
 def _our_name(text: str) -> str:

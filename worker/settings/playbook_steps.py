@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from connectors.base.values import email_address
 from worker.language.suggest import did_you_mean
 from worker.language.template import Template, parse_template
 from worker.settings.base import ConditionTree, DurationText, Loc, Strict, TemplateText
@@ -30,7 +31,6 @@ IfOpenTask = Literal["skip", "update", "create"]
 _ASSIGNEE = re.compile(r"(user|queue|round_robin)\(\s*([^()\s]+)\s*\)")
 _ASSIGNEE_FORMS = "account_owner, csm, user(ann@example.com), queue(onboarding) or round_robin(sales-inbound)"
 _SHORT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +56,14 @@ def _assignee(value: Any) -> Assignee:
     if match is None:
         raise ValueError(_what_is_wrong_with(text))
     if match[1] == "user":
-        if not _EMAIL.fullmatch(match[2]):
+        if not email_address(match[2]):
             raise ValueError(f'user(...) takes an e-mail address, not "{match[2]}"')
         return Assignee("user", match[2])
     return Assignee("queue" if match[1] == "queue" else "round_robin", match[2])
 
 
 def _what_is_wrong_with(text: str) -> str:
-    if _EMAIL.fullmatch(text):
+    if email_address(text):
         return f"write user({text})"
     word = text.split("(")[0].strip()
     guess = {"owner": "account_owner"}.get(word) or did_you_mean(
@@ -110,7 +110,7 @@ def short_name(text: str) -> str:
 
 def email(text: str) -> str:
     """The text, if it looks like an e-mail address."""
-    if not _EMAIL.fullmatch(text):
+    if not email_address(text):
         raise ValueError(f'"{text}" is not an e-mail address, such as revops@example.com')
     return text
 

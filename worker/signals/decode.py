@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
+from connectors.base.values import finite_number
 from worker.language.values import Value, as_utc, midnight
 from worker.signals.constructs import NUMBER_TEXT
 
@@ -25,7 +25,7 @@ def number(value: Any) -> int | float | None:
     if isinstance(value, int):
         return value
     found = float(value)
-    if not math.isfinite(found):
+    if not finite_number(found):
         return None
     found = float(f"{found:.12g}")
     return int(found) if found.is_integer() and abs(found) < 2**53 else found

@@ -1,0 +1,27 @@
+"""Rules for single values that connectors and the worker share."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TypeGuard
+
+_EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+")
+
+
+def finite_number(value: object) -> TypeGuard[int | float]:
+    """Whether ``value`` is a finite number. True and false are not numbers, nor are texts."""
+    kind = type(value)
+    if kind is int:
+        return True
+    return kind is not bool and isinstance(value, int | float) and math.isfinite(value)
+
+
+def email_address(text: object) -> str:
+    """The text as one e-mail address in lower case, without spaces around it; empty when it is not one.
+
+    An address has one ``@`` and a dot behind it, and no space, comma, semicolon or angle bracket: a list of addresses
+    or ``Ann <ann@example.com>`` is not an address.
+    """
+    address = str(text or "").strip().lower()
+    return address if _EMAIL.fullmatch(address) else ""
