@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -63,11 +65,11 @@ SEED = {
 class Crm:
     """One sandbox CRM as its client and as the control API see it."""
 
-    def __init__(self, where, base):
+    def __init__(self, where: dict[str, str], base: str) -> None:
         self.where, self.url, self.base = where, where["url"], where["url"] + base
         self.http = requests.Session()
 
-    def log_in(self):
+    def log_in(self) -> Crm:
         if "token" in self.where:
             token = self.where["token"]
         else:
@@ -78,30 +80,31 @@ class Crm:
         self.http.headers["Authorization"] = f"Bearer {token}"
         return self
 
-    def call(self, method, path, body=None):
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         answer = self.http.request(method, self.base + path, json=body, timeout=10)
         assert answer.status_code < 300, answer.text
         return answer.json() if answer.content else None
 
-    def sim(self, path, body=None):
+    def sim(self, path: str, body: dict[str, Any] | None = None) -> Any:
         answer = self.http.request("POST" if body else "GET", f"{self.url}/__sim/{path}", json=body, timeout=10)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def held(self):
+    def held(self) -> dict[str, Any]:
         state = self.sim("state")
         return {name: state[name] for name in ("objects", "owners", "associations", "properties") if name in state}
 
-    def ids(self, kind):
+    def ids(self, kind: str) -> list[str]:
         return [one.get("id") or one["Id"] for one in self.held()["objects"][kind]]
 
 
 @contextmanager
-def sandboxes(*arguments, ends=signal.SIGTERM):
+def sandboxes(*arguments: str, ends: Any = signal.SIGTERM) -> Iterator[dict[str, Crm]]:
     """Both CRMs until the end of the block, where a signal ends them."""
     command = [sys.executable, "-m", "connectors.sandbox", *arguments]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
+        assert process.stdout is not None
         where = json.loads(process.stdout.readline())
         yield {
             name: Crm(where[name], base)
@@ -115,9 +118,12 @@ def sandboxes(*arguments, ends=signal.SIGTERM):
         process.communicate()
 
 
-def work_in_salesforce(org):
+def work_in_salesforce(org: Crm) -> None:
     acme, globex, initech = org.ids("Account")
-    field = {"FullName": "Activity.Plgsync_Key__c", "Metadata": {"type": "Text", "label": "Key", "length": 40}}
+    field: dict[str, Any] = {
+        "FullName": "Activity.Plgsync_Key__c",
+        "Metadata": {"type": "Text", "label": "Key", "length": 40},
+    }
     field["Metadata"] |= {"unique": True, "externalId": True}
     org.call("POST", "/tooling/sobjects/CustomField", field)
     (permissions,) = (one["Id"] for one in org.held()["objects"]["PermissionSet"] if one["Name"].endswith("_2"))
@@ -136,7 +142,7 @@ def work_in_salesforce(org):
     org.sim("config", {"page_size": 700})
 
 
-def work_in_hubspot(portal):
+def work_in_hubspot(portal: Crm) -> tuple[str, str]:
     acme, globex, initech, hooli = portal.ids("companies")
     text = {"type": "string", "fieldType": "text"}
     health = {"name": "health", "label": "Health", "groupName": "plgsync", **text}

@@ -6,31 +6,34 @@ import json
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
-from restarted_crms import ROOT, SEED, sandboxes, work_in_hubspot, work_in_salesforce
 
 from connectors.sandbox.core.control import ControlError
 from connectors.sandbox.serve import Credentials, running
+from tests.contract.sandbox_core.restarted_crms import ROOT, SEED, Crm, sandboxes, work_in_hubspot, work_in_salesforce
 
 
 @contextmanager
-def stopped(seed, *arguments):
+def stopped(seed: Path, *arguments: str) -> Iterator[dict[str, Crm]]:
     """Both CRMs, logged in to; SIGTERM stops them and they write the seed file."""
     with sandboxes("--seed", str(seed), "--keep", *arguments) as crms:
         yield {name: crm.log_in() for name, crm in crms.items()}
 
 
 @pytest.fixture
-def seed(tmp_path):
+def seed(tmp_path: Path) -> Path:
     file = tmp_path / "seed.json"
     file.write_text(json.dumps(SEED))
     file.chmod(0o644)
     return file
 
 
-def test_stopped_crms_start_again_with_the_same_records_definitions_and_credentials(seed):
+def test_stopped_crms_start_again_with_the_same_records_definitions_and_credentials(seed: Path) -> None:
     with stopped(seed) as first:
         work_in_salesforce(first["salesforce"])
         merged, newest = work_in_hubspot(first["hubspot"])
@@ -71,7 +74,7 @@ def test_stopped_crms_start_again_with_the_same_records_definitions_and_credenti
         assert int(portal.call("POST", "/objects/companies", {"properties": {"name": "S"}})["id"]) > int(newest)
 
 
-def test_a_crm_that_was_left_out_keeps_its_part_of_the_file(seed):
+def test_a_crm_that_was_left_out_keeps_its_part_of_the_file(seed: Path) -> None:
     with stopped(seed, "--only", "hubspot") as only:
         assert set(only) == {"hubspot"}
     kept = json.loads(seed.read_text())
@@ -79,14 +82,14 @@ def test_a_crm_that_was_left_out_keeps_its_part_of_the_file(seed):
     assert kept["credentials"]["hubspot_token"] == only["hubspot"].where["token"]
 
 
-def test_time_does_not_go_back_when_a_crm_starts_again(seed):
+def test_time_does_not_go_back_when_a_crm_starts_again(seed: Path) -> None:
     with stopped(seed) as first:
         then = {name: crm.sim("clock", {"advance_s": 86_400})["now"] for name, crm in first.items()}
     with stopped(seed) as again:
         assert all(crm.sim("clock")["now"] > then[name] for name, crm in again.items())
 
 
-def test_credentials_of_a_seed_are_accepted_unless_others_are_given():
+def test_credentials_of_a_seed_are_accepted_unless_others_are_given() -> None:
     seed = {"credentials": {"hubspot_token": "pat-kept"}}
     with running(seed, salesforce_port=None) as named:
         assert named["hubspot"]["token"] == "pat-kept"
@@ -105,13 +108,13 @@ def test_credentials_of_a_seed_are_accepted_unless_others_are_given():
         ({"hubspot": {"options": {"plan_maxx": 1}}}, "plan_maxx"),
     ],
 )
-def test_a_kept_file_that_is_not_what_was_written_is_refused(seed, words):
+def test_a_kept_file_that_is_not_what_was_written_is_rejected(seed: dict[str, Any], words: str) -> None:
     with pytest.raises(ControlError, match=words), running(seed):
         pass
 
 
-def test_keep_needs_a_seed_file_to_write_to():
+def test_keep_needs_a_seed_file_to_write_to() -> None:
     command = [sys.executable, "-m", "connectors.sandbox", "--keep"]
-    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
-    assert refused.returncode == 2
-    assert "--keep needs --seed" in refused.stderr
+    rejected = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert rejected.returncode == 2
+    assert "--keep needs --seed" in rejected.stderr

@@ -1,4 +1,4 @@
-"""Sandbox CRMs with a state file survive a kill: whatever a client was told is there when they start again."""
+"""Sandbox CRMs with a state file survive a kill: the next start has every answered write."""
 
 from __future__ import annotations
 
@@ -6,29 +6,31 @@ import json
 import signal
 import sqlite3
 import stat
+from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
-from restarted_crms import SEED, sandboxes, work_in_hubspot, work_in_salesforce
 
 from connectors.sandbox.core.control import ControlError
 from connectors.sandbox.serve import running
+from tests.contract.sandbox_core.restarted_crms import SEED, sandboxes, work_in_hubspot, work_in_salesforce
 
 
 @pytest.fixture
-def files(tmp_path):
+def files(tmp_path: Path) -> tuple[Path, Path]:
     seed, state = tmp_path / "seed.json", tmp_path / "state.sqlite"
     seed.write_text(json.dumps(SEED))
     return seed, state
 
 
-def killed(files):
+def killed(files: tuple[Path, Path]) -> Any:
     """Both CRMs until they are killed at the end of the block."""
     seed, state = files
     return sandboxes("--seed", str(seed), "--state", str(state), ends=signal.SIGKILL)
 
 
-def test_killed_crms_start_again_with_everything_and_everybody_still_logged_in(files):
+def test_killed_crms_start_again_with_everything_and_everybody_still_logged_in(files: tuple[Path, Path]) -> None:
     with killed(files) as first:
         for crm in first.values():
             crm.log_in()
@@ -62,7 +64,7 @@ def test_killed_crms_start_again_with_everything_and_everybody_still_logged_in(f
         assert acme["properties"]["name"] == "Acme 2"
 
 
-def test_a_bulk_job_is_polled_on_after_the_kill(files):
+def test_a_bulk_job_is_polled_on_after_the_kill(files: tuple[Path, Path]) -> None:
     with killed(files) as first:
         org = first["salesforce"].log_in()
         org.sim("config", {"bulk_queue_ms": 3_600_000})
@@ -83,7 +85,7 @@ def test_a_bulk_job_is_polled_on_after_the_kill(files):
         assert [one["Name"] for one in last.held()["objects"]["Account"]][-1] == "Zoë"
 
 
-def test_what_was_applied_without_an_answer_is_kept_too(files):
+def test_what_was_applied_without_an_answer_is_kept_too(files: tuple[Path, Path]) -> None:
     with killed(files) as first:
         org = first["salesforce"].log_in()
         org.sim("faults", {"kind": "drop_after", "match": {"path_regex": "/sobjects"}})
@@ -98,7 +100,7 @@ def test_what_was_applied_without_an_answer_is_kept_too(files):
     assert names == ["Acme", "Globex", "Initech", "Unheard", "First"]
 
 
-def test_a_reset_and_records_taken_back_leave_no_trace_in_the_file(files):
+def test_a_reset_and_records_taken_back_leave_no_trace_in_the_file(files: tuple[Path, Path]) -> None:
     with killed(files) as first:
         org = first["salesforce"].log_in()
         two = [{"attributes": {"type": "Account"}, "Name": name} for name in ("Good", None)]
@@ -112,7 +114,7 @@ def test_a_reset_and_records_taken_back_leave_no_trace_in_the_file(files):
     assert rows.fetchone() == (3,)
 
 
-def test_a_file_that_holds_something_else_is_refused(tmp_path):
+def test_a_file_that_holds_something_else_is_rejected(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("not a database, " * 100)
     with pytest.raises(ControlError, match=r"notes\.txt does not hold the state"), running(state=file):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,29 +23,29 @@ DOCUMENTS = st.recursive(SCALARS, lambda one: st.lists(one) | st.dictionaries(st
 
 
 @given(DOCUMENTS)
-def test_a_document_is_read_as_json_reads_it(document):
+def test_a_document_is_read_as_json_reads_it(document: Any) -> None:
     raw = json.dumps(document).encode()
     assert parse_json(raw) == json.loads(raw)
 
 
 @given(DOCUMENTS)
-def test_a_document_is_written_so_that_json_reads_the_same(document):
+def test_a_document_is_written_so_that_json_reads_the_same(document: Any) -> None:
     wanted = json.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))
     assert json.loads(compact_json(document)) == wanted
 
 
-def test_it_is_compact_and_keeps_letters():
+def test_it_is_compact_and_keeps_letters() -> None:
     assert compact_json({"a": ["Zoë", 1.0, None, True]}) == '{"a":["Zoë",1.0,null,true]}'.encode()
     assert compact_json(2**70) == str(2**70).encode()
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"NaN", b'{"a": Infinity}', b"\xff", b"[1,]", b"'a'"])
-def test_what_is_no_json_is_refused(raw):
+def test_what_is_no_json_is_rejected(raw: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         parse_json(raw)
 
 
-def test_deep_nesting_and_half_surrogate_pairs_do_not_break_it():
+def test_deep_nesting_and_half_surrogate_pairs_do_not_break_it() -> None:
     with pytest.raises((ValueError, RecursionError)):
         parse_json(b"[" * 200_000)
     assert parse_json(b'"\\ud800"') == "\ud800"

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.contract.sandbox_hubspot.client import Portal
 
-def traced(inputs):
+
+def traced(inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**item, "objectWriteTraceId": f"t{number}"} for number, item in enumerate(inputs)]
 
 
-def companies(portal, count, **properties):
+def companies(portal: Portal, count: int, **properties: Any) -> list[str]:
     inputs = [{"properties": {"name": f"C{number}", **properties}} for number in range(count)]
     answer = portal.batch("create", inputs)
     assert answer.status_code == 201
     return sorted((result["id"] for result in answer.json()["results"]), key=int)
 
 
-def test_a_created_batch_is_stored_and_answered_in_another_order(portal):
+def test_a_created_batch_is_stored_and_answered_in_another_order(portal: Portal) -> None:
     inputs = [{"properties": {"name": f"C{number}", "domain": f"c{number}.com"}} for number in range(20)]
     results = portal.batch("create", inputs).json()["results"]
     names = [result["properties"]["name"] for result in results]
@@ -29,7 +32,7 @@ def test_a_created_batch_is_stored_and_answered_in_another_order(portal):
     assert {record["properties"]["website"] for record in portal.stored().values()} == {f"c{n}.com" for n in range(20)}
 
 
-def test_untraced_one_bad_record_refuses_the_whole_batch(portal):
+def test_untraced_one_bad_record_rejects_the_whole_batch(portal: Portal) -> None:
     first, second = companies(portal, 2)
     answer = portal.batch(
         "update", [{"id": first, "properties": {"name": "new"}}, {"id": second, "properties": {"nope": "1"}}]
@@ -46,7 +49,7 @@ def test_untraced_one_bad_record_refuses_the_whole_batch(portal):
     assert portal.values(first)["name"] == "C0"
 
 
-def test_traced_the_good_records_are_written_and_the_bad_one_named(portal):
+def test_traced_the_good_records_are_written_and_the_bad_one_named(portal: Portal) -> None:
     first, second = companies(portal, 2)
     answer = portal.batch(
         "update", traced([{"id": first, "properties": {"name": "new"}}, {"id": second, "properties": {"nope": "1"}}])
@@ -59,7 +62,7 @@ def test_traced_the_good_records_are_written_and_the_bad_one_named(portal):
     assert portal.values(first)["name"] == "new"
 
 
-def test_a_repeated_trace_id_is_no_trace(portal):
+def test_a_repeated_trace_id_is_no_trace(portal: Portal) -> None:
     first, second = companies(portal, 2)
     inputs = [{"id": first, "properties": {"name": "new"}}, {"id": second, "properties": {"nope": "1"}}]
     assert portal.batch("update", [{**item, "objectWriteTraceId": "same"} for item in inputs]).status_code == 400
@@ -67,7 +70,7 @@ def test_a_repeated_trace_id_is_no_trace(portal):
 
 
 @pytest.mark.parametrize("inputs", [traced, list])
-def test_unknown_ids_are_listed_together_and_the_rest_is_updated(portal, inputs):
+def test_unknown_ids_are_listed_together_and_the_rest_is_updated(portal: Portal, inputs: Any) -> None:
     (known,) = companies(portal, 1)
     wanted = [{"id": one, "properties": {"name": "new"}} for one in (known, "404", "nonsense")]
     answer = portal.batch("update", inputs(wanted))
@@ -78,7 +81,7 @@ def test_unknown_ids_are_listed_together_and_the_rest_is_updated(portal, inputs)
     assert portal.values(known)["name"] == "new"
 
 
-def test_the_same_id_twice_refuses_the_whole_batch_even_traced(portal):
+def test_the_same_id_twice_rejects_the_whole_batch_even_traced(portal: Portal) -> None:
     (known,) = companies(portal, 1)
     answer = portal.batch("update", traced([{"id": known, "properties": {"name": n}} for n in "ab"]))
     assert answer.status_code == 400
@@ -89,12 +92,14 @@ def test_the_same_id_twice_refuses_the_whole_batch_even_traced(portal):
 
 @pytest.mark.parametrize("body", [{}, {"inputs": []}])
 @pytest.mark.parametrize(("action", "status"), [("create", 201), ("update", 200), ("upsert", 200), ("read", 200)])
-def test_missing_inputs_are_a_silent_success(portal, body, action, status):
+def test_missing_inputs_are_a_silent_success(
+    portal: Portal, body: dict[str, list[Any]], action: str, status: int
+) -> None:
     answer = portal.post(f"/crm/v3/objects/companies/batch/{action}", body)
     assert (answer.status_code, answer.json()["status"], answer.json()["results"]) == (status, "COMPLETE", [])
 
 
-def test_a_hundred_records_fit_and_one_more_does_not(portal):
+def test_a_hundred_records_fit_and_one_more_does_not(portal: Portal) -> None:
     inputs = [{"properties": {"name": str(number)}} for number in range(101)]
     assert portal.batch("create", inputs).status_code == 400
     assert portal.stored() == {}
@@ -103,7 +108,7 @@ def test_a_hundred_records_fit_and_one_more_does_not(portal):
 
 
 @pytest.mark.parametrize("name", ["domain", "hs_object_id", "our_key"])
-def test_only_a_unique_property_addresses_records(portal, name):
+def test_only_a_unique_property_addresses_records(portal: Portal, name: str) -> None:
     answer = portal.batch("update", [{"id": "x", "idProperty": name, "properties": {"name": "n"}}])
     assert answer.status_code == 400
     assert answer.json()["message"] == (
@@ -111,7 +116,7 @@ def test_only_a_unique_property_addresses_records(portal, name):
     )
 
 
-def test_update_by_key_never_creates_and_upsert_does(portal):
+def test_update_by_key_never_creates_and_upsert_does(portal: Portal) -> None:
     portal.define()
     wanted = [{"id": "acc-1", "idProperty": "our_key", "properties": {"name": "Acme"}}]
     updated = portal.batch("update", wanted)
@@ -122,7 +127,7 @@ def test_update_by_key_never_creates_and_upsert_does(portal):
     assert [record["properties"]["our_key"] for record in portal.stored().values()] == ["acc-1"]
 
 
-def test_the_key_is_echoed_only_when_it_is_among_the_properties(portal):
+def test_the_key_is_echoed_only_when_it_is_among_the_properties(portal: Portal) -> None:
     portal.define()
     for properties, echoed in (({"name": "A"}, False), ({"name": "A", "our_key": "k"}, True)):
         wanted = [{"id": "k", "idProperty": "our_key", "properties": properties}]
@@ -130,11 +135,11 @@ def test_the_key_is_echoed_only_when_it_is_among_the_properties(portal):
         assert ("our_key" in result["properties"]) is echoed
 
 
-def test_upsert_needs_an_id_property(portal):
+def test_upsert_needs_an_id_property(portal: Portal) -> None:
     assert portal.batch("upsert", [{"id": "1", "properties": {"name": "x"}}]).status_code == 400
 
 
-def test_a_unique_value_of_another_record_is_refused_in_hubspots_words(portal):
+def test_a_unique_value_of_another_record_is_rejected_in_hubspots_words(portal: Portal) -> None:
     portal.define()
     first, second = companies(portal, 2)
     portal.batch("update", [{"id": first, "properties": {"our_key": "k"}}])
@@ -148,7 +153,7 @@ def test_a_unique_value_of_another_record_is_refused_in_hubspots_words(portal):
     assert portal.batch("update", [{"id": second, "properties": {"our_key": "k"}}]).status_code == 200
 
 
-def test_the_same_new_key_twice_in_a_batch_is_made_once(portal):
+def test_the_same_new_key_twice_in_a_batch_is_made_once(portal: Portal) -> None:
     portal.define()
     twins = [{"properties": {"name": name, "our_key": "k"}} for name in "ab"]
     assert portal.batch("create", twins).status_code == 400
@@ -157,7 +162,7 @@ def test_the_same_new_key_twice_in_a_batch_is_made_once(portal):
     assert len(portal.stored()) == 1
 
 
-def test_an_existing_email_conflicts_with_or_without_saying_with_whom(portal):
+def test_an_existing_email_conflicts_with_or_without_saying_with_whom(portal: Portal) -> None:
     known = portal.create("contacts", email="Ann@Example.com")
     inputs = [{"properties": {"email": "ann@example.com"}}, {"properties": {"email": "bob@example.com"}}]
     whole = portal.batch("create", inputs, "contacts")
@@ -171,7 +176,7 @@ def test_an_existing_email_conflicts_with_or_without_saying_with_whom(portal):
     }
 
 
-def test_a_merged_record_answers_as_its_survivor(portal):
+def test_a_merged_record_answers_as_its_survivor(portal: Portal) -> None:
     survivor, loser = companies(portal, 2)
     portal.control("mutate", {"action": "merge", "type": "company", "survivor": survivor, "loser": loser})
     updated = portal.batch("update", [{"id": loser, "properties": {"name": "new"}}]).json()["results"]
@@ -181,7 +186,7 @@ def test_a_merged_record_answers_as_its_survivor(portal):
     assert loser not in portal.stored()
 
 
-def test_reading_shows_what_was_asked_for_and_leaves_out_what_does_not_exist(portal):
+def test_reading_shows_what_was_asked_for_and_leaves_out_what_does_not_exist(portal: Portal) -> None:
     (known,) = companies(portal, 1)
     body = portal.batch("read", [{"id": known}, {"id": "7"}], properties=["name", "phone", "nope"]).json()
     (result,) = body["results"]
@@ -190,7 +195,7 @@ def test_reading_shows_what_was_asked_for_and_leaves_out_what_does_not_exist(por
     assert body["errors"][0]["context"] == {"ids": ["7"]}
 
 
-def test_reading_with_history_takes_fifty_and_tells_who_wrote_what(portal):
+def test_reading_with_history_takes_fifty_and_tells_who_wrote_what(portal: Portal) -> None:
     (known,) = companies(portal, 1)
     portal.pass_time(60)
     portal.control("mutate", {"action": "edit", "type": "companies", "id": known, "properties": {"name": "human"}})
@@ -204,7 +209,7 @@ def test_reading_with_history_takes_fifty_and_tells_who_wrote_what(portal):
     ]
 
 
-def test_archiving_is_silent_about_unknown_ids_and_frees_the_key(portal):
+def test_archiving_is_silent_about_unknown_ids_and_frees_the_key(portal: Portal) -> None:
     portal.define()
     known = portal.create(name="A", our_key="k")
     answer = portal.batch("archive", [{"id": known}, {"id": "404"}])
@@ -214,10 +219,10 @@ def test_archiving_is_silent_about_unknown_ids_and_frees_the_key(portal):
     assert portal.create(name="B", our_key="k") != known
 
 
-def test_an_inline_association_to_nobody_refuses_the_record(portal):
+def test_an_inline_association_to_an_unknown_record_rejects_the_record(portal: Portal) -> None:
     (company,) = companies(portal, 1)
 
-    def task(to):
+    def task(to: str) -> dict[str, Any]:
         types = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 192}]
         return {"properties": {"hs_timestamp": "1700000000000"}, "associations": [{"to": {"id": to}, "types": types}]}
 
@@ -229,8 +234,8 @@ def test_an_inline_association_to_nobody_refuses_the_record(portal):
     assert [str(one["toObjectId"]) for one in linked] == [company]
 
 
-def test_the_same_seed_gives_the_same_order(portal):
-    def order():
+def test_the_same_seed_gives_the_same_order(portal: Portal) -> None:
+    def order() -> list[str]:
         portal.control("reset", {})
         return [r["properties"]["name"] for r in portal.batch("create", inputs).json()["results"]]
 
@@ -239,7 +244,9 @@ def test_the_same_seed_gives_the_same_order(portal):
 
 
 @pytest.mark.parametrize("value", [None, ["a"], {"a": "b"}])
-def test_a_value_that_is_no_scalar_refuses_the_whole_call(portal, value):
+def test_a_value_that_is_no_scalar_rejects_the_whole_call(
+    portal: Portal, value: dict[str, str] | list[str] | None
+) -> None:
     first, second = companies(portal, 2)
     inputs = traced([{"id": first, "properties": {"name": "x"}}, {"id": second, "properties": {"name": value}}])
     answer = portal.batch("update", inputs)
@@ -248,7 +255,7 @@ def test_a_value_that_is_no_scalar_refuses_the_whole_call(portal, value):
     assert portal.values(first)["name"] == "C0"
 
 
-def test_numbers_and_booleans_are_taken_as_their_text(portal):
+def test_numbers_and_booleans_are_taken_as_their_text(portal: Portal) -> None:
     known = portal.create(name="A")
     portal.batch("update", [{"id": int(known), "properties": {"numberofemployees": 12.50, "phone": 7, "city": True}}])
     stored = portal.values(known)
@@ -257,7 +264,7 @@ def test_numbers_and_booleans_are_taken_as_their_text(portal):
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(["good", "bad", "stranger", "taken"]), min_size=1, max_size=8))
-def test_traced_every_record_is_either_written_or_reported_once(portal, fates):
+def test_traced_every_record_is_either_written_or_reported_once(portal: Portal, fates: list[str]) -> None:
     portal.control("reset", {})
     portal.control("config", {"plan_max": 10_000})
     portal.define()

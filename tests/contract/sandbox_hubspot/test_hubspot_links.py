@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import pytest
 
+from tests.contract.sandbox_hubspot.client import Portal
+
 
 @pytest.fixture
-def pair(portal):
+def pair(portal: Portal) -> tuple[str, str]:
     """A task and a company."""
     return portal.create("tasks", hs_timestamp="0"), portal.create(name="A")
 
 
-def linked(portal, kind, record_id, other):
+def linked(portal: Portal, kind: str, record_id: str, other: str) -> dict[str, list[int]]:
     found = portal.get(f"/crm/objects/2026-03/{kind}/{record_id}/associations/{other}").json()["results"]
     return {str(one["toObjectId"]): [known["typeId"] for known in one["associationTypes"]] for one in found}
 
 
-def test_the_default_association_is_idempotent_and_goes_both_ways(portal, pair):
+def test_the_default_association_is_idempotent_and_goes_both_ways(portal: Portal, pair: tuple[str, str]) -> None:
     task, company = pair
     for _ in range(2):
         answer = portal.call("PUT", f"/crm/v4/objects/tasks/{task}/associations/default/companies/{company}")
@@ -27,7 +29,7 @@ def test_the_default_association_is_idempotent_and_goes_both_ways(portal, pair):
     assert linked(portal, "companies", company, "tasks") == {task: [191]}
 
 
-def test_a_batch_of_defaults_reports_records_that_do_not_exist(portal, pair):
+def test_a_batch_of_defaults_reports_records_that_do_not_exist(portal: Portal, pair: tuple[str, str]) -> None:
     task, company = pair
     inputs = [{"from": {"id": task}, "to": {"id": to}} for to in (company, "404")]
     answer = portal.post("/crm/associations/2026-03/tasks/companies/batch/associate/default", {"inputs": inputs})
@@ -37,7 +39,7 @@ def test_a_batch_of_defaults_reports_records_that_do_not_exist(portal, pair):
 
 
 @pytest.mark.parametrize(("version", "status"), [("v4/associations", 201), ("associations/2026-09", 200)])
-def test_a_labelled_batch_is_created_and_read(portal, version, status):
+def test_a_labelled_batch_is_created_and_read(portal: Portal, version: str, status: int) -> None:
     deal = portal.create("deals", dealname="D", dealstage="contractsent", pipeline="default")
     first, second = portal.create(name="A"), portal.create(name="B")
     types = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": number} for number in (341, 5)]
@@ -53,7 +55,7 @@ def test_a_labelled_batch_is_created_and_read(portal, version, status):
     assert error["context"] == {"fromObjectId": ["404"]}
 
 
-def test_associations_can_be_taken_away_whole_or_by_label(portal):
+def test_associations_can_be_taken_away_whole_or_by_label(portal: Portal) -> None:
     contact, company = portal.create("contacts", email="a@b.co"), portal.create(name="A")
     portal.call("PUT", f"/crm/v4/objects/contacts/{contact}/associations/default/companies/{company}")
     assert linked(portal, "contacts", contact, "companies") == {company: [1, 279]}
@@ -65,7 +67,7 @@ def test_associations_can_be_taken_away_whole_or_by_label(portal):
     assert linked(portal, "contacts", contact, "companies") == linked(portal, "companies", company, "contacts") == {}
 
 
-def test_old_paths_answer_in_the_old_form(portal, pair):
+def test_old_paths_answer_in_the_old_form(portal: Portal, pair: tuple[str, str]) -> None:
     task, company = pair
     inputs = [{"from": {"id": task}, "to": {"id": company}, "type": "task_to_company"}]
     answer = portal.post("/crm/v3/associations/tasks/companies/batch/create", {"inputs": inputs})
@@ -76,13 +78,13 @@ def test_old_paths_answer_in_the_old_form(portal, pair):
     assert record["associations"]["companies"] == old
 
 
-def test_labels_and_unsupported_pairs(portal):
+def test_labels_and_unsupported_pairs(portal: Portal) -> None:
     labels = portal.get("/crm/v4/associations/companies/deals/labels").json()["results"]
     assert [(known["typeId"], known["label"]) for known in labels] == [(342, None), (6, "Primary")]
     assert portal.get("/crm/v4/associations/tasks/tasks/labels").status_code == 400
 
 
-def test_a_merge_moves_associations_to_the_survivor(portal, pair):
+def test_a_merge_moves_associations_to_the_survivor(portal: Portal, pair: tuple[str, str]) -> None:
     task, loser = pair
     survivor = portal.create(name="B")
     portal.call("PUT", f"/crm/v4/objects/tasks/{task}/associations/default/companies/{loser}")
@@ -92,14 +94,14 @@ def test_a_merge_moves_associations_to_the_survivor(portal, pair):
     assert linked(portal, "companies", loser, "tasks") == {task: [191]}
 
 
-def test_too_many_pairs_are_refused(portal, pair):
+def test_too_many_pairs_are_rejected(portal: Portal, pair: tuple[str, str]) -> None:
     inputs = [{"from": {"id": pair[0]}, "to": {"id": pair[1]}}] * 2001
     path = "/crm/v4/associations/tasks/companies/batch/associate/default"
     assert portal.post(path, {"inputs": inputs}).status_code == 400
 
 
 @pytest.mark.parametrize("family", ["v4/objects", "v3/objects", "objects/2026-03"])
-def test_associated_records_come_page_by_page(portal, family):
+def test_associated_records_come_page_by_page(portal: Portal, family: str) -> None:
     company = portal.create(name="A")
     contacts = [portal.create("contacts", email=f"c{number}@example.com") for number in range(5)]
     pairs = [{"from": {"id": contact}, "to": {"id": company}} for contact in contacts]

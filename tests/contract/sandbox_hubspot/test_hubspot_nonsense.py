@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+
+from tests.contract.sandbox_hubspot.client import Portal
 
 WORDS = ["id", "inputs", "properties", "name", "idProperty", "from", "to", "types", "filterGroups", "filters"]
 WORDS += [
@@ -71,7 +75,7 @@ PATHS = [
 )
 @example(body={"properties": {"name": "x"}, "associations": "x"})
 @example(body={"options": [1], "displayOrder": "x"})
-def test_a_body_of_nonsense_is_refused_politely(portal, method, path, body):
+def test_a_body_of_nonsense_is_rejected_politely(portal: Portal, method: str, path: str, body: Any) -> None:
     answer = portal.call(method, path, body)
     assert answer.status_code < 500, answer.text
     if answer.status_code >= 400 and "oauth" not in path:
@@ -82,6 +86,6 @@ def test_a_body_of_nonsense_is_refused_politely(portal, method, path, body):
 @pytest.mark.parametrize(
     "path", ["/crm/v3/objects/companies", "/crm/v3/owners", "/crm/v3/objects/contacts?archived=yes"]
 )
-def test_a_query_of_nonsense_is_refused_politely(portal, path, query):
+def test_a_query_of_nonsense_is_rejected_politely(portal: Portal, path: str, query: str) -> None:
     answer = portal.get(f"{path}{'&' if '?' in path else '?'}{query}")
     assert answer.status_code in (200, 400), answer.text

@@ -1,25 +1,27 @@
-"""The vendor's own Python client, which nobody here wrote, works against the sandbox with its high-level calls."""
+"""The vendor's own Python client, an independent client, works against the sandbox with its high-level calls."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 import urllib3
 from hubspot import HubSpot
 from hubspot.crm import associations, companies, contacts, deals, objects, properties
 
-from tests.contract.sandbox_hubspot.conftest import TOKEN
+from tests.contract.sandbox_hubspot.client import TOKEN, Portal
 
 
 @pytest.fixture
-def client(portal):
+def client(portal: Portal) -> Any:
     return HubSpot(access_token=TOKEN, host=portal.url, base_url=portal.url, retry=urllib3.Retry(0))
 
 
-def company(**values):
+def company(**values: str) -> Any:
     return companies.SimplePublicObjectInputForCreate(properties=values, associations=[])
 
 
-def test_one_company_through_its_life(client, portal):
+def test_one_company_through_its_life(client: Any, portal: Portal) -> None:
     api = client.crm.companies.basic_api
     made = api.create(company(name="Acme", domain="acme.com"))
     assert api.get_by_id(made.id, properties=["name"]).properties["name"] == "Acme"
@@ -33,7 +35,7 @@ def test_one_company_through_its_life(client, portal):
     assert gone.value.status == 404
 
 
-def test_batches_come_back_typed(client, portal):
+def test_batches_come_back_typed(client: Any, portal: Portal) -> None:
     api = client.crm.companies.batch_api
     portal.define()
     inputs = [company(name=f"C{number}", our_key=f"k{number}") for number in range(3)]
@@ -64,11 +66,11 @@ def test_batches_come_back_typed(client, portal):
     assert portal.stored()[one.id]["archived"] is True
 
 
-def by_key(made, key):
+def by_key(made: Any, key: str) -> Any:
     return next(one for one in made.results if one.properties["our_key"] == key)
 
 
-def test_search_and_other_kinds(client, portal):
+def test_search_and_other_kinds(client: Any, portal: Portal) -> None:
     contact = client.crm.contacts.basic_api.create(
         contacts.SimplePublicObjectInputForCreate(properties={"email": "a@b.co"}, associations=[])
     )
@@ -83,7 +85,7 @@ def test_search_and_other_kinds(client, portal):
     assert client.crm.deals.search_api.do_search(won).total == 1
 
 
-def test_tasks_and_their_associations(client, portal):
+def test_tasks_and_their_associations(client: Any, portal: Portal) -> None:
     made = client.crm.companies.basic_api.create(company(name="A"))
     task = client.crm.objects.basic_api.create(
         "tasks",
@@ -99,7 +101,7 @@ def test_tasks_and_their_associations(client, portal):
     assert {one.association_spec.association_type_id for one in answer.results} == {191, 192}
 
 
-def test_properties_owners_and_errors(client, portal):
+def test_properties_owners_and_errors(client: Any, portal: Portal) -> None:
     core = client.crm.properties.core_api
     made = core.create(
         "companies",
@@ -116,12 +118,12 @@ def test_properties_owners_and_errors(client, portal):
     (owner,) = client.crm.owners.get_all()
     assert (owner.email, owner.first_name, owner.archived) == ("ann@example.com", "Ann", False)
     stranger = HubSpot(access_token="wrong", host=portal.url, retry=urllib3.Retry(0))
-    with pytest.raises(companies.ApiException) as refused:
+    with pytest.raises(companies.ApiException) as rejected:
         stranger.crm.companies.basic_api.get_page()
-    assert refused.value.status == 401
+    assert rejected.value.status == 401
 
 
-def made_again():
+def made_again() -> dict[str, str]:
     return {
         "name": "tier",
         "label": "Tier",
@@ -131,7 +133,7 @@ def made_again():
     }
 
 
-def test_an_oauth_token_can_be_refreshed(portal):
+def test_an_oauth_token_can_be_refreshed(portal: Portal) -> None:
     app = {"client_id": "id", "client_secret": "secret", "refresh_token": "refresh"}
     portal.control("config", {"oauth": app})
     client = HubSpot(host=portal.url)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+
+from tests.contract.sandbox_hubspot.client import Portal
 
 SEED = {
     "owners": [
@@ -35,20 +39,20 @@ SEED = {
 
 
 @pytest.fixture
-def seeded(portal):
+def seeded(portal: Portal) -> Portal:
     portal.control("seed", SEED)
     return portal
 
 
-def by_name(portal):
+def by_name(portal: Portal) -> dict[str, dict[str, Any]]:
     return {record["properties"]["name"]: record for record in portal.stored().values()}
 
 
-def mutate(portal, action, **more):
+def mutate(portal: Portal, action: str, **more: str | dict[str, str]) -> Any:
     return portal.control("mutate", {"action": action, **more})
 
 
-def test_a_seed_becomes_records_owners_and_associations(seeded):
+def test_a_seed_becomes_records_owners_and_associations(seeded: Portal) -> None:
     companies = by_name(seeded)
     assert companies["Acme"]["properties"]["hubspot_owner_id"] == "501"
     assert companies["Acme"]["properties"]["tier"] == "1"
@@ -61,7 +65,7 @@ def test_a_seed_becomes_records_owners_and_associations(seeded):
     assert seeded.search().json()["total"] == 2
 
 
-def test_a_seed_can_bring_objects_of_its_own(portal):
+def test_a_seed_can_bring_objects_of_its_own(portal: Portal) -> None:
     cars = {"name": "cars", "singular": "car", "typeId": "2-17", "required": ["make"], "shown": ["make"]}
     make = {"name": "make", "label": "Make", "type": "string", "fieldType": "text", "groupName": "car_information"}
     portal.control("seed", {"objects": [cars], "properties": {"cars": [make]}, "records": {}})
@@ -88,21 +92,23 @@ def test_a_seed_can_bring_objects_of_its_own(portal):
         ({"users": []}, "users"),
     ],
 )
-def test_a_wrong_seed_is_refused_as_a_whole_and_says_where(portal, seed, complaint):
+def test_a_wrong_seed_is_rejected_as_a_whole_and_says_where(
+    portal: Portal, seed: dict[str, Any], complaint: str
+) -> None:
     answer = portal.post("/__sim/seed", seed)
     assert answer.status_code == 400
     assert complaint in answer.json()["error"]
     assert portal.stored() == {}
 
 
-def test_reset_goes_back_to_the_start(seeded):
+def test_reset_goes_back_to_the_start(seeded: Portal) -> None:
     seeded.control("config", {"token": "other"})
     seeded.control("reset", {})
     assert seeded.stored() == {}
     assert seeded.get("/crm/v3/owners").json()["results"] == []
 
 
-def test_a_person_can_do_what_people_do(seeded):
+def test_a_person_can_do_what_people_do(seeded: Portal) -> None:
     acme, bolt = by_name(seeded)["Acme"]["id"], by_name(seeded)["<b>Bolt</b>"]["id"]
     task = mutate(seeded, "create", type="tasks", properties={"hs_timestamp": "0"}, company=acme)["id"]
     mutate(seeded, "start_task", id=task)
@@ -137,12 +143,12 @@ def test_a_person_can_do_what_people_do(seeded):
         {"action": "create", "type": "tasks", "properties": {}},
     ],
 )
-def test_what_nobody_could_do_is_refused(portal, action):
+def test_an_impossible_action_is_rejected(portal: Portal, action: dict[str, Any]) -> None:
     answer = portal.post("/__sim/mutate", action)
     assert (answer.status_code, bool(answer.json()["error"])) == (400, True)
 
 
-def test_owners_are_found_by_email_page_by_page_and_by_either_id(seeded):
+def test_owners_are_found_by_email_page_by_page_and_by_either_id(seeded: Portal) -> None:
     for number in range(3):
         mutate(seeded, "add_owner", email=f"p{number}@example.com", firstName="P")
     one = seeded.get("/crm/v3/owners/", email="ANN@example.com").json()["results"]
@@ -157,7 +163,7 @@ def test_owners_are_found_by_email_page_by_page_and_by_either_id(seeded):
     assert sorted(emails) == sorted(["ann@example.com", *(f"p{number}@example.com" for number in range(3))])
 
 
-def test_lists_are_paged_to_the_end_without_archived_records(portal):
+def test_lists_are_paged_to_the_end_without_archived_records(portal: Portal) -> None:
     made = [portal.create(name=str(number)) for number in range(5)]
     portal.call("DELETE", f"/crm/v3/objects/companies/{made[2]}")
     seen, after = [], "0"
@@ -170,7 +176,7 @@ def test_lists_are_paged_to_the_end_without_archived_records(portal):
     assert [record["id"] for record in archived] == [made[2]]
 
 
-def test_a_record_is_addressed_by_a_unique_property(portal):
+def test_a_record_is_addressed_by_a_unique_property(portal: Portal) -> None:
     portal.define()
     made = portal.create(name="A", our_key="k")
     path = "/crm/v3/objects/companies"
@@ -181,7 +187,7 @@ def test_a_record_is_addressed_by_a_unique_property(portal):
     assert portal.get("/crm/v3/objects/contacts/Ann%40example.com", idProperty="email").json()["id"] == contact
 
 
-def test_the_page_shows_records_as_text_never_as_markup(seeded):
+def test_the_page_shows_records_as_text_never_as_markup(seeded: Portal) -> None:
     acme = by_name(seeded)["Acme"]["id"]
     task = {
         "hs_timestamp": "2026-12-01T09:00:00Z",
@@ -214,7 +220,7 @@ def test_the_page_shows_records_as_text_never_as_markup(seeded):
     assert seeded.get("/__sim/log", path="^/$").json()["matched"] == 0
 
 
-def test_the_state_tells_archived_records_and_associations(seeded):
+def test_the_state_tells_archived_records_and_associations(seeded: Portal) -> None:
     state = seeded.get("/__sim/state").json()
     assert set(state["objects"]) == {"companies", "contacts", "deals", "tasks"}
     assert {"from", "to", "typeIds"} == set(state["associations"][0])
@@ -222,14 +228,14 @@ def test_the_state_tells_archived_records_and_associations(seeded):
     assert seeded.get("/__sim/state", object="butterflies").status_code == 400
 
 
-def test_an_option_nobody_knows_is_refused(portal):
+def test_an_unknown_option_is_rejected(portal: Portal) -> None:
     assert portal.post("/__sim/config", {"plan_max": "many"}).status_code == 400
     assert portal.post("/__sim/config", {"plans": 1}).status_code == 400
     assert portal.post("/__sim/config", {"time_zone": "Mars/Base"}).status_code == 400
     assert portal.control("config", {})["plan_max"] == 10_000
 
 
-def test_a_person_can_change_an_owner_and_bring_people_back(seeded):
+def test_a_person_can_change_an_owner_and_bring_people_back(seeded: Portal) -> None:
     acme = by_name(seeded)["Acme"]["id"]
     bob = mutate(seeded, "add_owner", email="bob@example.com", firstName="Bob")["id"]
     mutate(seeded, "change_owner", type="companies", id=acme, owner=bob)
@@ -243,7 +249,7 @@ def test_a_person_can_change_an_owner_and_bring_people_back(seeded):
         assert seeded.get(f"/crm/v3/owners/{bob}", archived=archived).status_code == 200
 
 
-def test_a_deleted_record_is_gone_from_the_archive_too(seeded):
+def test_a_deleted_record_is_gone_from_the_archive_too(seeded: Portal) -> None:
     acme = by_name(seeded)["Acme"]["id"]
     seeded.call("DELETE", f"/crm/v3/objects/companies/{acme}")
     mutate(seeded, "delete", type="companies", id=acme)
@@ -252,8 +258,8 @@ def test_a_deleted_record_is_gone_from_the_archive_too(seeded):
     assert seeded.post("/__sim/mutate", {"action": "delete", "type": "companies", "id": acme}).status_code == 400
 
 
-def test_an_admin_can_take_a_scope_away_and_give_it_back(seeded):
-    def read():
+def test_an_admin_can_take_a_scope_away_and_give_it_back(seeded: Portal) -> None:
+    def read() -> int:
         return seeded.get("/crm/v3/objects/companies").status_code
 
     mutate(seeded, "take_scope", scope="crm.objects.companies.read")
@@ -265,7 +271,7 @@ def test_an_admin_can_take_a_scope_away_and_give_it_back(seeded):
     assert read() == 200
 
 
-def test_an_option_can_be_relabelled_or_change_its_internal_value(seeded):
+def test_an_option_can_be_relabelled_or_change_its_internal_value(seeded: Portal) -> None:
     where = {"type": "deals", "name": "dealtype", "from": "newbusiness"}
     path = "/crm/v3/properties/deals/dealtype"
     mutate(seeded, "rename_option", label="Brand new", **where)
@@ -274,11 +280,11 @@ def test_an_option_can_be_relabelled_or_change_its_internal_value(seeded):
     deal = seeded.create("deals", dealname="D", dealstage="contractsent", pipeline="default", dealtype="newbusiness")
     mutate(seeded, "rename_option", to="fresh", **where)
     assert seeded.values(deal, "deals")["dealtype"] == "newbusiness"
-    refused = seeded.call("PATCH", f"/crm/v3/objects/deals/{deal}", {"properties": {"dealtype": "newbusiness"}})
-    assert refused.json()["errors"][0]["code"] == "INVALID_OPTION"
+    rejected = seeded.call("PATCH", f"/crm/v3/objects/deals/{deal}", {"properties": {"dealtype": "newbusiness"}})
+    assert rejected.json()["errors"][0]["code"] == "INVALID_OPTION"
 
 
-def test_a_person_can_tie_and_untie_records(seeded):
+def test_a_person_can_tie_and_untie_records(seeded: Portal) -> None:
     acme = by_name(seeded)["Acme"]["id"]
     deal = next(iter(seeded.stored("deals")))
     ends = {"type": "deals", "id": deal, "to_type": "companies", "to_id": acme}

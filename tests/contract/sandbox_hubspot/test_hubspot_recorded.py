@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from typing import Any
 
 import pytest
+import requests
 
+from tests.contract.sandbox_hubspot.client import Portal
 from tests.contract.sandbox_hubspot.recordings import RECORDED, recorded, shape
 
 pytestmark = pytest.mark.skipif(not RECORDED.exists(), reason="no recorded answers here")
@@ -51,7 +54,7 @@ PASSING |= {"hs_all_contact_vids"}
 DAILY = {"x-hubspot-ratelimit-daily", "x-hubspot-ratelimit-daily-remaining"}
 
 
-def groups():
+def groups() -> Any:
     """All exchanges by what was asked for and how it was answered."""
     grouped = defaultdict(list)
     for exchange in recorded("exchanges") if RECORDED.exists() else []:
@@ -64,7 +67,7 @@ GROUPS = groups()
 
 
 @pytest.fixture(scope="module")
-def known(served):
+def known(served: Portal) -> dict[str, dict[str, bool]]:
     """Properties a new portal has, and which of them can be written, by kind of object."""
     served.control("reset", {})
     served.control("seed", {"objects": [CUSTOM]})
@@ -75,12 +78,14 @@ def known(served):
     return found
 
 
-def test_nothing_on_record_is_left_out():
+def test_nothing_on_record_is_left_out() -> None:
     assert sum(map(len, GROUPS.values())) == len(recorded("exchanges"))
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: " ".join(map(str, group)))
-def test_the_answer_looks_like_the_recorded_one(portal, known, group):
+def test_the_answer_looks_like_the_recorded_one(
+    portal: Portal, known: dict[str, dict[str, bool]], group: tuple[str, str, int]
+) -> None:
     name, _, status = group
     for exchange in GROUPS[group]:
         prepare(portal, known[name], name, exchange)
@@ -96,7 +101,7 @@ def test_the_answer_looks_like_the_recorded_one(portal, known, group):
 # -------------------------------------------------------------------------------- before a replay
 
 
-def prepare(portal, known, name, exchange):
+def prepare(portal: Portal, known: dict[str, bool], name: str, exchange: dict[str, Any]) -> None:
     """A portal in which HubSpot's answer was possible: its properties and, unless they are made, its records.
 
     Some searches were recorded just after a write: found by a value the record no longer had, or archived.
@@ -117,30 +122,30 @@ def prepare(portal, known, name, exchange):
     portal.control("mutate", [{"type": name, **action} for action in later])
 
 
-def definition(name):
+def definition(name: str) -> dict[str, str]:
     group = "integrationcreatedproperties"
     return {"name": name, "label": name, "type": "string", "fieldType": "text", "groupName": group}
 
 
-def results(exchange):
+def results(exchange: dict[str, Any]) -> list[dict[str, Any]]:
     return exchange["response"].get("results", []) if exchange["response"] else []
 
 
-def inputs(exchange):
+def inputs(exchange: dict[str, Any]) -> Any:
     return exchange["body"].get("inputs", [])
 
 
-def filters(exchange):
+def filters(exchange: dict[str, Any]) -> list[dict[str, Any]]:
     return [each for group in exchange["body"].get("filterGroups", []) for each in group["filters"]]
 
 
-def mentioned(exchange):
+def mentioned(exchange: dict[str, Any]) -> set[str]:
     """Every property that has to exist; a requested one that is not answered did not."""
     named = {key for one in [*results(exchange), *inputs(exchange)] for key in one.get("properties", {})}
     return named | {each["propertyName"] for each in filters(exchange)}
 
 
-def records_behind(known, name, exchange):
+def records_behind(known: dict[str, bool], name: str, exchange: dict[str, Any]) -> tuple[Any, ...]:
     """Seed entries of the records an answer shows, and what a person did to them since the index saw them."""
     if exchange["path"].endswith("create"):
         return [], []
@@ -169,7 +174,7 @@ def records_behind(known, name, exchange):
 # -------------------------------------------------------------------------------- after a replay
 
 
-def compare_headers(answer, exchange):
+def compare_headers(answer: requests.Response, exchange: dict[str, Any]) -> None:
     expected = {name for name in exchange["headers"] if name.startswith("x-hubspot")} | DAILY
     assert {name.lower() for name in answer.headers if name.lower().startswith("x-hubspot")} == expected
     if exchange["response"]:
@@ -179,21 +184,21 @@ def compare_headers(answer, exchange):
         assert answer.headers[name] == exchange["headers"][name]
 
 
-def compare_bodies(name, body, exchange):
+def compare_bodies(name: str, body: dict[str, Any], exchange: dict[str, Any]) -> None:
     expected = exchange["response"]
     for result in body.get("results", []):
         assert result.pop(NEWER_KEY).endswith(result["id"])
     if name == "contacts" and "/batch/" in exchange["path"]:
         drop_newer_properties(body, expected)
     assert shape(body) == shape(expected)
-    assert said(body) == said(expected)
+    assert message_parts(body) == message_parts(expected)
     for key in {"message", "category", "status", "total"} & expected.keys():
         assert body[key] == expected[key]
     if "correlationId" in expected:
         assert body["correlationId"]
 
 
-def drop_newer_properties(body, expected):
+def drop_newer_properties(body: dict[str, Any], expected: dict[str, Any]) -> None:
     """Take away what only newer portals answer, unless it was recorded too."""
     known = {key for result in expected["results"] for key in result["properties"]}
     for result in body["results"]:
@@ -201,7 +206,7 @@ def drop_newer_properties(body, expected):
             del result["properties"][key]
 
 
-def said(body):
+def message_parts(body: dict[str, Any]) -> list[str]:
     """What the results say, in any order, without ids and moments."""
     return sorted(
         json.dumps({key: value for key, value in result["properties"].items() if key not in PASSING}, sort_keys=True)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
+from tests.contract.sandbox_hubspot.client import Portal
 from tests.contract.sandbox_hubspot.recordings import RECORDED, recorded, shape
 
 pytestmark = pytest.mark.skipif(not RECORDED.exists(), reason="no recorded answers here")
 
 
-def same(answer, name, status, ignore=()):
+def same(answer: requests.Response, name: str, status: int, ignore: set[str] | tuple[()] = ()) -> tuple[Any, ...]:
     expected, body = recorded(name), answer.json()
     assert answer.status_code == status, answer.text
     assert {key: value for key, value in shape(body).items() if key not in ignore} == {
@@ -20,13 +23,13 @@ def same(answer, name, status, ignore=()):
     return body, expected
 
 
-def test_contacts_created(portal):
+def test_contacts_created(portal: Portal) -> None:
     people = [("lily@example.com", "Lily", "Skinner"), ("marley@example.com", "Marley", "Fleming")]
     inputs = [{"properties": {"email": e, "firstname": f, "lastname": n}} for e, f, n in people]
     same(portal.batch("create", inputs, "contacts"), "batch_create_contacts_success", 201)
 
 
-def test_contacts_that_exist(portal):
+def test_contacts_that_exist(portal: Portal) -> None:
     known = portal.create("contacts", email="a@example.com")
     plain = [{"properties": {"email": "a@example.com"}}]
     body, expected = same(portal.batch("create", plain, "contacts"), "batch_create_contacts_err-conflict", 409)
@@ -40,7 +43,7 @@ def test_contacts_that_exist(portal):
 
 
 @pytest.mark.parametrize("action", ["create", "update"])
-def test_contacts_with_properties_that_do_not_exist(portal, action):
+def test_contacts_with_properties_that_do_not_exist(portal: Portal, action: str) -> None:
     ids = [portal.create("contacts", firstname=name) for name in "ab"]
     inputs = [{"id": one, "properties": {"first000name": "x", "last000name": "y"}} for one in ids]
     answer = portal.batch(action, inputs, "contacts")
@@ -48,7 +51,7 @@ def test_contacts_with_properties_that_do_not_exist(portal, action):
     assert {**body, "correlationId": ""} == {**expected, "correlationId": ""}
 
 
-def test_contacts_updated(portal):
+def test_contacts_updated(portal: Portal) -> None:
     ids = [portal.create("contacts", firstname=name) for name in "ab"]
     inputs = [{"id": one, "properties": {"firstname": "x", "lastname": "y"}} for one in ids]
     same(portal.batch("update", inputs, "contacts"), "batch_update_contacts_success", 200)
@@ -60,7 +63,7 @@ def test_contacts_updated(portal):
     assert {**body, "correlationId": ""} == {**expected, "correlationId": ""}
 
 
-def test_properties_defined_in_a_batch(portal):
+def test_properties_defined_in_a_batch(portal: Portal) -> None:
     for name in (
         "custom_create_4-response-batch-create-properties",
         "custom_update_3-response-batch-create-properties",
@@ -79,32 +82,32 @@ def test_properties_defined_in_a_batch(portal):
         assert body.get("errors") == expected.get("errors")
 
 
-def test_account_details_and_a_search_for_butterflies(portal):
+def test_account_details_and_a_search_for_butterflies(portal: Portal) -> None:
     same(portal.get("/account-info/v3/details"), "post-auth_account-info", 200)
     body, expected = same(portal.post("/crm/v3/objects/butterflies/search", {}), "search_error-invalid-object", 400)
     assert body["message"] == expected["message"]
 
 
-def test_custom_objects_that_may_not_be_seen(portal):
+def test_custom_objects_that_may_not_be_seen(portal: Portal) -> None:
     portal.control("config", {"scopes": ["crm.objects.contacts.read"]})
     body, expected = same(portal.get("/crm/v3/schemas"), "metadata-err-schemas-scope", 403)
     assert {**body, "correlationId": ""} == {**expected, "correlationId": ""}
 
 
-def test_every_file_on_record_is_compared():
+def test_every_file_on_record_is_compared() -> None:
     used = Path(__file__).read_text()
     compared = {file.stem for file in RECORDED.glob("*.json") if f'"{generic(file.stem)}"' in used}
     assert {file.stem for file in RECORDED.glob("*.json")} - compared - {"exchanges"} == set()
 
 
-def generic(name):
+def generic(name: str) -> str:
     """Names two tests build from the action they are run with."""
     return name.replace("batch_create_contacts_err-many", "batch_{action}_contacts_err-many").replace(
         "batch_update_contacts_err-many", "batch_{action}_contacts_err-many"
     )
 
 
-def test_the_first_page_of_a_search(portal):
+def test_the_first_page_of_a_search(portal: Portal) -> None:
     for number in range(57):
         portal.create("contacts", firstname="J", lastname="H", email=f"j{number}@example.com")
     portal.pass_time(10)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import operator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.contract.sandbox_hubspot.client import Portal
+
 
 @pytest.fixture
-def companies(portal):
+def companies(portal: Portal) -> dict[str, str]:
     """Three companies search already knows."""
     owner = portal.control("mutate", {"action": "add_owner", "email": "ann@example.com"})["id"]
     rows = [
@@ -24,7 +27,7 @@ def companies(portal):
     return ids
 
 
-def found(portal, *filters, **more):
+def found(portal: Portal, *filters: dict[str, Any], **more: str) -> list[str]:
     answer = portal.search("companies", *filters, properties=["domain"], **more)
     assert answer.status_code == 200, answer.text
     return [result["properties"]["domain"] for result in answer.json()["results"]]
@@ -54,13 +57,15 @@ def found(portal, *filters, **more):
         ({"propertyName": "createdate", "operator": "LT", "value": "1795435200000"}, []),
     ],
 )
-def test_every_operator(portal, companies, described, domains):
+def test_every_operator(
+    portal: Portal, companies: dict[str, str], described: dict[str, Any], domains: list[str]
+) -> None:
     assert datetime.fromtimestamp(1795435200, UTC) == datetime(2026, 11, 23, 12, tzinfo=UTC)
     assert found(portal, described) == domains
 
 
-def test_groups_are_alternatives_and_their_filters_all_hold(portal, companies):
-    def by(name, value):
+def test_groups_are_alternatives_and_their_filters_all_hold(portal: Portal, companies: dict[str, str]) -> None:
+    def by(name: str, value: str) -> dict[str, str]:
         return {"propertyName": name, "operator": "EQ", "value": value}
 
     groups = [
@@ -72,7 +77,7 @@ def test_groups_are_alternatives_and_their_filters_all_hold(portal, companies):
     assert [r["properties"]["domain"] for r in answer.json()["results"]] == ["acme.com", "cube.dev"]
 
 
-def test_sorting_and_paging_go_through_everything_once(portal, companies):
+def test_sorting_and_paging_go_through_everything_once(portal: Portal, companies: dict[str, str]) -> None:
     sorts = [{"propertyName": "domain", "direction": "DESCENDING"}]
     first = portal.search(limit=2, sorts=sorts).json()
     assert (first["total"], first["paging"]) == (3, {"next": {"after": "2"}})
@@ -82,11 +87,11 @@ def test_sorting_and_paging_go_through_everything_once(portal, companies):
     assert domains == ["cube.dev", "bolt.io", "acme.com"]
 
 
-def test_free_text_looks_into_the_usual_properties(portal, companies):
+def test_free_text_looks_into_the_usual_properties(portal: Portal, companies: dict[str, str]) -> None:
     assert found(portal, query="ROCKETS acme") == ["acme.com"]
 
 
-def test_search_goes_by_what_was_but_answers_what_is(portal, companies):
+def test_search_goes_by_what_was_but_answers_what_is(portal: Portal, companies: dict[str, str]) -> None:
     acme = companies["acme.com"]
     before, after = ({"propertyName": "domain", "operator": "EQ", "value": value} for value in ("acme.com", "new.com"))
     portal.batch("update", [{"id": acme, "properties": {"domain": "new.com"}}])
@@ -97,7 +102,7 @@ def test_search_goes_by_what_was_but_answers_what_is(portal, companies):
     assert (found(portal, before), found(portal, after)) == ([], ["new.com"])
 
 
-def test_a_new_record_is_found_late(portal, companies):
+def test_a_new_record_is_found_late(portal: Portal, companies: dict[str, str]) -> None:
     late = portal.create(domain="late.com")
     wanted = {"propertyName": "hs_object_id", "operator": "EQ", "value": late}
     assert found(portal, wanted) == []
@@ -106,7 +111,7 @@ def test_a_new_record_is_found_late(portal, companies):
     assert found(portal, wanted) == ["late.com"]
 
 
-def test_an_archived_record_is_never_shown_but_counted_for_a_while(portal, companies):
+def test_an_archived_record_is_never_shown_but_counted_for_a_while(portal: Portal, companies: dict[str, str]) -> None:
     portal.call("DELETE", f"/crm/v3/objects/companies/{companies['acme.com']}")
     wanted = {"propertyName": "domain", "operator": "EQ", "value": "acme.com"}
     body = portal.search("companies", wanted).json()
@@ -115,14 +120,14 @@ def test_an_archived_record_is_never_shown_but_counted_for_a_while(portal, compa
     assert portal.search("companies", wanted).json()["total"] == 0
 
 
-def test_a_cleared_value_is_no_value_to_search_for(portal, companies):
+def test_a_cleared_value_is_no_value_to_search_for(portal: Portal, companies: dict[str, str]) -> None:
     portal.batch("update", [{"id": companies["cube.dev"], "properties": {"phone": ""}}])
     portal.pass_time(10)
     assert found(portal, {"propertyName": "phone", "operator": "HAS_PROPERTY"}) == []
     assert len(found(portal, {"propertyName": "phone", "operator": "NOT_HAS_PROPERTY"})) == 3
 
 
-def test_a_record_can_be_found_by_what_it_is_associated_with(portal, companies):
+def test_a_record_can_be_found_by_what_it_is_associated_with(portal: Portal, companies: dict[str, str]) -> None:
     deal = portal.create("deals", dealname="D", dealstage="contractsent", pipeline="default")
     portal.call("PUT", f"/crm/v4/objects/deals/{deal}/associations/default/companies/{companies['bolt.io']}")
     portal.pass_time(10)
@@ -146,7 +151,7 @@ def test_a_record_can_be_found_by_what_it_is_associated_with(portal, companies):
         {"filterGroups": [{"filters": [{"propertyName": "name", "operator": "IN", "values": ["x"] * 101}]}]},
     ],
 )
-def test_a_search_hubspot_would_refuse_is_refused(portal, body):
+def test_a_search_hubspot_would_reject_is_rejected(portal: Portal, body: dict[str, Any]) -> None:
     answer = portal.post("/crm/v3/objects/companies/search", body)
     assert (answer.status_code, answer.json()["category"]) == (400, "VALIDATION_ERROR")
 
@@ -157,7 +162,7 @@ def test_a_search_hubspot_would_refuse_is_refused(portal, body):
     st.sampled_from(["LT", "LTE", "GT", "GTE", "EQ"]),
     st.integers(-50, 50),
 )
-def test_numbers_compare_as_numbers(portal, numbers, name, bound):
+def test_numbers_compare_as_numbers(portal: Portal, numbers: list[int], name: str, bound: int) -> None:
     portal.control("reset", {})
     portal.control("config", {"search_lag": 0.0, "plan_max": 10_000, "search_max": 10_000})
     portal.batch("create", [{"properties": {"name": "x", "numberofemployees": str(n)}} for n in numbers])

@@ -8,13 +8,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
-from tests.contract.sandbox_hubspot.conftest import KEY, Portal
+from tests.contract.sandbox_hubspot.client import KEY, Portal
 
 ROOT = Path(__file__).parents[3]
 APP = {"client_id": "id", "client_secret": "secret", "refresh_token": "refresh"}
@@ -31,17 +33,23 @@ SEED = {
 
 
 @pytest.fixture
-def killed(tmp_path):
+def state_file(tmp_path: Path) -> Path:
+    return tmp_path / "state.sqlite"
+
+
+@pytest.fixture
+def killed(tmp_path: Path, state_file: Path) -> Callable[[], AbstractContextManager[Portal]]:
     """Serves one portal with a state file, and kills it at the end of each block."""
-    seed, state = tmp_path / "seed.json", tmp_path / "state.sqlite"
+    seed = tmp_path / "seed.json"
     seed.write_text(json.dumps({"hubspot": SEED}))
 
     @contextmanager
-    def serve():
+    def serve() -> Iterator[Portal]:
         command = [sys.executable, "-m", "connectors.sandbox", "--only", "hubspot"]
-        command += ["--seed", str(seed), "--state", str(state)]
+        command += ["--seed", str(seed), "--state", str(state_file)]
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         try:
+            assert process.stdout is not None
             where = json.loads(process.stdout.readline())["hubspot"]
             portal = Portal(where["url"])
             portal.http.headers["Authorization"] = f"Bearer {where['token']}"
@@ -50,21 +58,22 @@ def killed(tmp_path):
             os.kill(process.pid, signal.SIGKILL)
             process.communicate()
 
-    serve.file = state
     return serve
 
 
-def held(portal):
+def held(portal: Portal) -> dict[str, Any]:
     state = portal.get("/__sim/state").json()
     associations = sorted(state["associations"], key=json.dumps)
     return {**{name: state[name] for name in ("objects", "owners", "properties")}, "associations": associations}
 
 
-def ids(portal):
+def ids(portal: Portal) -> dict[str, str]:
     return {record["properties"]["name"]: record["id"] for record in portal.stored().values()}
 
 
-def test_everything_a_client_was_told_is_there_after_a_kill(killed):
+def test_every_answered_write_is_there_after_a_kill(
+    killed: Callable[[], AbstractContextManager[Portal]],
+) -> None:
     with killed() as first:
         a, b, c, d = ids(first).values()
         first.batch("update", [{"id": one, "properties": {"city": "Oslo"}} for one in (a, b)])
@@ -103,11 +112,11 @@ def test_everything_a_client_was_told_is_there_after_a_kill(killed):
         assert held(third) == after
 
 
-def left_today(portal):
+def left_today(portal: Portal) -> int:
     return int(portal.get("/crm/v3/objects/deals").headers["X-HubSpot-RateLimit-Daily-Remaining"])
 
 
-def test_what_was_applied_without_an_answer_is_kept_too(killed):
+def test_what_was_applied_without_an_answer_is_kept_too(killed: Callable[[], AbstractContextManager[Portal]]) -> None:
     inputs = [{"properties": {"name": name}, "objectWriteTraceId": name} for name in ("x", "y")]
     with killed() as first:
         for fault in ({"kind": "drop_after"}, {"kind": "partial_apply", "args": {"n": 1, "drop": True}}):
@@ -118,7 +127,9 @@ def test_what_was_applied_without_an_answer_is_kept_too(killed):
         assert sorted(record["properties"]["name"] for record in again.stored().values()) == list("abcdxxy")
 
 
-def test_a_reset_leads_back_to_the_last_start_and_reading_writes_nothing(killed):
+def test_a_reset_leads_back_to_the_last_start_and_reading_writes_nothing(
+    killed: Callable[[], AbstractContextManager[Portal]], state_file: Path
+) -> None:
     with killed() as first:
         first.create(name="kept")
     with killed() as again:
@@ -126,13 +137,13 @@ def test_a_reset_leads_back_to_the_last_start_and_reading_writes_nothing(killed)
         again.create(name="gone")
         again.control("reset", {})
         assert held(again) == before
-        written = rows(killed.file)
+        written = rows(state_file)
         again.get("/__sim/state")
-        assert rows(killed.file) == written
+        assert rows(state_file) == written
     with killed() as third:
         assert held(third) == before
 
 
-def rows(file):
+def rows(file: Path) -> list[tuple[str, str, bytes]]:
     with sqlite3.connect(file) as db:
         return sorted(db.execute("select part, key, value from state where crm = 'hubspot'"))

@@ -6,35 +6,37 @@ that is none of the allowed ones, raises ValueError there.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import urllib3
 from hubspot import HubSpot
 from hubspot.crm import associations, companies, contacts, objects, properties
 from hubspot.oauth import ApiException
 
-from tests.contract.sandbox_hubspot.conftest import TOKEN
+from tests.contract.sandbox_hubspot.client import TOKEN, Portal
 
 PLAIN = "HUBSPOT_DEFINED"
 
 
 @pytest.fixture
-def client(portal):
+def client(portal: Portal) -> Any:
     return HubSpot(access_token=TOKEN, host=portal.url, base_url=portal.url, retry=urllib3.Retry(0))
 
 
 @pytest.fixture
-def acme(portal):
+def acme(portal: Portal) -> str:
     return portal.create(name="Acme", domain="acme.com")
 
 
 @pytest.fixture
-def ann(portal):
+def ann(portal: Portal) -> str:
     contact = portal.create("contacts", email="ann@example.com")
     portal.control("mutate", {"action": "add_address", "id": contact, "email": "ash@example.com"})
     return contact
 
 
-def test_contacts_by_any_address(client, ann):
+def test_contacts_by_any_address(client: Any, ann: str) -> None:
     basic, batch = client.crm.contacts.basic_api, client.crm.contacts.batch_api
     assert basic.get_by_id("ash@example.com", id_property="email", properties=["email"]).id == ann
     read = batch.read(
@@ -54,7 +56,7 @@ def test_contacts_by_any_address(client, ann):
     assert sorted(one.new for one in upserted.results) == [False, True]
 
 
-def test_contacts_merged_and_forgotten(client, portal, ann):
+def test_contacts_merged_and_forgotten(client: Any, portal: Portal, ann: str) -> None:
     basic = client.crm.contacts.basic_api
     bob = portal.create("contacts", email="bob@example.com")
     merged = basic.merge(contacts.PublicMergeInput(primary_object_id=bob, object_id_to_merge=ann))
@@ -63,7 +65,7 @@ def test_contacts_merged_and_forgotten(client, portal, ann):
     assert portal.stored("contacts") == {}
 
 
-def test_a_record_with_all_that_can_be_asked_for(client, portal, acme, ann):
+def test_a_record_with_all_that_can_be_asked_for(client: Any, portal: Portal, acme: str, ann: str) -> None:
     portal.call("PUT", f"/crm/v4/objects/contacts/{ann}/associations/default/companies/{acme}")
     api = client.crm.companies.basic_api
     whole = api.get_by_id(
@@ -79,7 +81,7 @@ def test_a_record_with_all_that_can_be_asked_for(client, portal, acme, ann):
     assert (gone.archived, gone.archived_at is not None) == (True, True)
 
 
-def test_batches_that_fail_in_part(client, portal, acme):
+def test_batches_that_fail_in_part(client: Any, portal: Portal, acme: str) -> None:
     portal.define()
     batch = client.crm.companies.batch_api
     inputs = [
@@ -97,7 +99,7 @@ def test_batches_that_fail_in_part(client, portal, acme):
     assert upserted.errors[0].context == {"objectWriteTraceId": ["c"]}
 
 
-def test_tasks_as_objects_of_any_kind(client, portal, acme, ann):
+def test_tasks_as_objects_of_any_kind(client: Any, portal: Portal, acme: str, ann: str) -> None:
     to = [
         {"to": {"id": record}, "types": [{"associationCategory": PLAIN, "associationTypeId": number}]}
         for record, number in ((acme, 192), (ann, 204))
@@ -116,7 +118,7 @@ def test_tasks_as_objects_of_any_kind(client, portal, acme, ann):
     assert (found.total, found.results[0].properties["hs_task_status"]) == (1, "NOT_STARTED")
 
 
-def test_associations_in_batches_and_their_labels(client, acme, ann):
+def test_associations_in_batches_and_their_labels(client: Any, acme: str, ann: str) -> None:
     batch = client.crm.associations.v4.batch_api
     types = [{"associationCategory": PLAIN, "associationTypeId": number} for number in (279, 1)]
     pair = associations.v4.PublicAssociationMultiPost(types=types, _from={"id": ann}, to={"id": acme})
@@ -139,7 +141,7 @@ def test_associations_in_batches_and_their_labels(client, acme, ann):
     assert {(one.type_id, one.category) for one in known} == {(279, PLAIN), (1, PLAIN)}
 
 
-def test_property_definitions_and_groups(client):
+def test_property_definitions_and_groups(client: Any) -> None:
     api, groups = client.crm.properties, client.crm.properties.groups_api
     made = groups.create("tasks", properties.PropertyGroupCreate(name="plg", label="Product", display_order=-1))
     assert made.archived is False
@@ -161,7 +163,7 @@ def test_property_definitions_and_groups(client):
         assert all(one.created_at for one in api.core_api.get_all(kind).results)
 
 
-def test_owners_pipelines_and_custom_objects(client, portal):
+def test_owners_pipelines_and_custom_objects(client: Any, portal: Portal) -> None:
     owner = portal.control("mutate", {"action": "add_owner", "email": "ann@example.com", "firstName": "Ann"})
     api = client.crm.owners.owners_api
     assert api.get_by_id(int(owner["id"])).user_id == owner["userId"]
@@ -175,13 +177,13 @@ def test_owners_pipelines_and_custom_objects(client, portal):
     assert [one.object_type_id for one in client.crm.schemas.core_api.get_all().results] == ["2-17"]
 
 
-def test_what_oauth_tokens_stand_for(portal):
+def test_what_oauth_tokens_stand_for(portal: Portal) -> None:
     app = {"client_id": "id", "client_secret": "secret", "refresh_token": "refresh"}
     portal.control("config", {"oauth": app})
     client = HubSpot(host=portal.url)
     given = client.oauth.tokens_api.create(grant_type="refresh_token", **app)
     assert client.oauth.access_tokens_api.get(given.access_token).hub_id == 44237313
     assert client.oauth.refresh_tokens_api.get("refresh").client_id == "id"
-    with pytest.raises(ApiException) as refused:
+    with pytest.raises(ApiException) as rejected:
         client.oauth.tokens_api.create(grant_type="refresh_token", **{**app, "refresh_token": "old"})
-    assert refused.value.status == 400
+    assert rejected.value.status == 400

@@ -1,10 +1,16 @@
-"""A value is stored in HubSpot's form or refused in HubSpot's words."""
+"""A value is stored in HubSpot's form or rejected in HubSpot's words."""
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Callable
+from typing import Any
 
-TYPES = {
+import pytest
+import requests
+
+from tests.contract.sandbox_hubspot.client import Portal
+
+TYPES: dict[str, dict[str, Any]] = {
     "number": {"fieldType": "number"},
     "date": {"fieldType": "date"},
     "datetime": {"fieldType": "date"},
@@ -18,15 +24,15 @@ TYPES = {
 
 
 @pytest.fixture
-def field(portal):
-    def define(type_):
+def field(portal: Portal) -> Callable[[str], str]:
+    def define(type_: str) -> str:
         assert portal.define(name="f", type=type_, hasUniqueValue=False, **TYPES[type_]).status_code == 201
         return portal.create(name="A")
 
     return define
 
 
-def write(portal, record_id, value, name="f"):
+def write(portal: Portal, record_id: str, value: str, name: str = "f") -> requests.Response:
     return portal.call("PATCH", f"/crm/v3/objects/companies/{record_id}", {"properties": {name: value}})
 
 
@@ -44,7 +50,9 @@ def write(portal, record_id, value, name="f"):
         ("string", "  as it is ", "  as it is "),
     ],
 )
-def test_a_good_value_is_stored_in_its_form(portal, field, type_, sent, stored):
+def test_a_good_value_is_stored_in_its_form(
+    portal: Portal, field: Callable[[str], str], type_: str, sent: str, stored: str
+) -> None:
     record_id = field(type_)
     answer = write(portal, record_id, sent)
     assert (answer.status_code, answer.json()["properties"]["f"]) == (200, stored)
@@ -52,7 +60,7 @@ def test_a_good_value_is_stored_in_its_form(portal, field, type_, sent, stored):
 
 
 @pytest.mark.parametrize("number", ["12.50", "1e3", "-0.10", "7", "123456789012345678901234567890"])
-def test_a_json_number_is_stored_as_it_was_written(portal, field, number):
+def test_a_json_number_is_stored_as_it_was_written(portal: Portal, field: Callable[[str], str], number: str) -> None:
     record_id = field("number")
     url = f"{portal.url}/crm/v3/objects/companies/{record_id}"
     body = f'{{"properties": {{"f": {number}}}}}'
@@ -74,7 +82,9 @@ def test_a_json_number_is_stored_as_it_was_written(portal, field, number):
         ("enumeration", "a;x", "INVALID_OPTION", "a;x was not one of the allowed options: [a, b, c]"),
     ],
 )
-def test_a_bad_value_is_refused_and_changes_nothing(portal, field, type_, sent, code, message):
+def test_a_bad_value_is_rejected_and_changes_nothing(
+    portal: Portal, field: Callable[[str], str], type_: str, sent: str, code: str, message: str
+) -> None:
     record_id = field(type_)
     answer = write(portal, record_id, sent)
     assert answer.status_code == 400
@@ -82,7 +92,7 @@ def test_a_bad_value_is_refused_and_changes_nothing(portal, field, type_, sent, 
     assert "f" not in portal.values(record_id)
 
 
-def test_all_violations_of_a_record_are_told_in_order(portal):
+def test_all_violations_of_a_record_are_told_in_order(portal: Portal) -> None:
     record_id = portal.create(name="A")
     body = {"properties": {"nope": "1", "hs_lastmodifieddate": "1", "numberofemployees": "x", "name": "new"}}
     errors = portal.call("PATCH", f"/crm/v3/objects/companies/{record_id}", body).json()["errors"]
@@ -91,14 +101,16 @@ def test_all_violations_of_a_record_are_told_in_order(portal):
     assert portal.values(record_id)["name"] == "A"
 
 
-def test_the_errors_list_is_shorter_than_the_message_when_the_last_one_repeats(portal):
+def test_the_errors_list_is_shorter_than_the_message_when_the_last_one_repeats(portal: Portal) -> None:
     answer = portal.batch("create", [{"properties": {"name": "A", "x1": "1", "x2": "2"}}] * 2).json()
     assert answer["message"].count("isValid") == 4
     assert len(answer["errors"]) == 3
 
 
 @pytest.mark.parametrize("type_", sorted(TYPES))
-def test_an_empty_text_clears_every_type_and_stays_an_empty_text(portal, field, type_):
+def test_an_empty_text_clears_every_type_and_stays_an_empty_text(
+    portal: Portal, field: Callable[[str], str], type_: str
+) -> None:
     good = {"number": "1", "date": "2026-01-01", "datetime": "0", "bool": "true", "enumeration": "a", "string": "x"}
     record_id = field(type_)
     write(portal, record_id, good[type_])
@@ -107,14 +119,14 @@ def test_an_empty_text_clears_every_type_and_stays_an_empty_text(portal, field, 
     assert (read["f"], read["phone"]) == ("", None)
 
 
-def test_a_leading_semicolon_appends_to_a_multi_select(portal, field):
+def test_a_leading_semicolon_appends_to_a_multi_select(portal: Portal, field: Callable[[str], str]) -> None:
     record_id = field("enumeration")
     write(portal, record_id, "a")
     write(portal, record_id, ";c;a")
     assert portal.values(record_id)["f"] == "a;c"
 
 
-def test_an_owner_must_exist(portal):
+def test_an_owner_must_exist(portal: Portal) -> None:
     owner = portal.control("mutate", {"action": "add_owner", "email": "ann@example.com"})["id"]
     record_id = portal.create(name="A")
     assert write(portal, record_id, "999", "hubspot_owner_id").status_code == 400
@@ -122,14 +134,14 @@ def test_an_owner_must_exist(portal):
     assert portal.values(record_id)["hubspot_owner_id"] == owner
 
 
-def test_emails_are_lower_cased_and_must_look_like_one(portal):
+def test_emails_are_lower_cased_and_must_look_like_one(portal: Portal) -> None:
     contact = portal.create("contacts", email="Ann@Example.COM")
     assert portal.values(contact, "contacts")["email"] == "ann@example.com"
     answer = portal.post("/crm/v3/objects/contacts", {"properties": {"email": "ann at example"}})
     assert answer.json()["errors"][0]["code"] == "INVALID_EMAIL"
 
 
-def test_the_lifecycle_only_moves_forward_without_a_word(portal):
+def test_the_lifecycle_only_moves_forward_without_a_word(portal: Portal) -> None:
     record_id = portal.create(name="A", lifecyclestage="opportunity")
     answer = write(portal, record_id, "lead", "lifecyclestage")
     assert (answer.status_code, answer.json()["properties"]["lifecyclestage"]) == (200, "opportunity")
@@ -149,7 +161,9 @@ def test_the_lifecycle_only_moves_forward_without_a_word(portal):
         ("contacts", {"phone": "1"}, ["email", "firstname", "lastname"]),
     ],
 )
-def test_what_is_required_on_create_is_named(portal, kind, properties, missing):
+def test_what_is_required_on_create_is_named(
+    portal: Portal, kind: str, properties: dict[str, str], missing: list[str]
+) -> None:
     body = portal.post(f"/crm/v3/objects/{kind}", {"properties": properties}).json()
     name = {"tasks": "TASK", "companies": "COMPANY", "deals": "DEAL", "contacts": "CONTACT"}[kind]
     assert body["message"] == f"Error creating {name}. Some required properties were not set."
@@ -157,7 +171,7 @@ def test_what_is_required_on_create_is_named(portal, kind, properties, missing):
     assert portal.stored(kind) == {}
 
 
-def test_conditional_rules_bind_only_the_newest_version(portal):
+def test_conditional_rules_bind_only_the_newest_version(portal: Portal) -> None:
     rule = {"when": {"dealstage": "closedlost"}, "require": ["closed_lost_reason"]}
     portal.control("config", {"conditional_required": {"deals": [rule]}})
     deal = portal.create("deals", dealname="D", dealstage="contractsent", pipeline="default")
@@ -167,7 +181,7 @@ def test_conditional_rules_bind_only_the_newest_version(portal):
     assert portal.call("PATCH", f"/crm/objects/2026-03/deals/{deal}", body).status_code == 200
 
 
-def test_a_deals_stage_decides_whether_it_is_won(portal):
+def test_a_deals_stage_decides_whether_it_is_won(portal: Portal) -> None:
     deal = portal.create("deals", dealname="D", dealstage="contractsent", pipeline="default")
     closed = ("hs_is_closed", "hs_is_closed_won")
     assert [portal.values(deal, "deals")[name] for name in closed] == ["false", "false"]
@@ -177,7 +191,7 @@ def test_a_deals_stage_decides_whether_it_is_won(portal):
     assert [portal.values(deal, "deals")[name] for name in closed] == ["true", "false"]
 
 
-def test_an_open_tasks_completion_date_is_its_due_date(portal):
+def test_an_open_tasks_completion_date_is_its_due_date(portal: Portal) -> None:
     task = portal.create("tasks", hs_timestamp="2026-12-01T09:00:00Z")
     assert portal.values(task, "tasks")["hs_task_completion_date"] == "2026-12-01T09:00:00Z"
     portal.control("mutate", {"action": "complete_task", "id": task})
@@ -185,7 +199,7 @@ def test_an_open_tasks_completion_date_is_its_due_date(portal):
     assert (stored["hs_task_status"], stored["hs_task_completion_date"]) == ("COMPLETED", "2026-11-23T12:00:00Z")
 
 
-def test_only_a_change_moves_the_modified_date(portal):
+def test_only_a_change_moves_the_modified_date(portal: Portal) -> None:
     record_id = portal.create(name="A")
     for value, moved in (("A", "2026-11-23T12:00:00Z"), ("B", "2026-11-23T12:00:10Z")):
         portal.pass_time(5)

@@ -6,61 +6,65 @@ import csv
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
-from seeded_ids import ACME, CYCO, GLOBEX
+import requests
+
+from tests.contract.sandbox_salesforce.client import Api
+from tests.contract.sandbox_salesforce.seeded_ids import ACME, CYCO, GLOBEX
 
 RECORDED = Path(__file__).parents[4] / "shared" / "crm" / "recorded" / "salesforce.json"
 
 
-def create(api, **given):
+def create(api: Api, **given: str) -> requests.Response:
     body = {"object": "Account", "operation": "update", "contentType": "CSV", "lineEnding": "LF", **given}
     return api.call("POST", "/services/data/v60.0/jobs/ingest", body)
 
 
-def put(api, job, text):
+def put(api: Api, job: dict[str, Any], text: str) -> requests.Response:
     url = f"{api.url}/{job['contentUrl']}"
     return api.http.put(url, data=text.encode(), headers={"Content-Type": "text/csv"}, timeout=10)
 
 
-def complete(api, job):
+def complete(api: Api, job: dict[str, Any]) -> requests.Response:
     return api.call("PATCH", f"/services/data/v60.0/jobs/ingest/{job['id']}", {"state": "UploadComplete"})
 
 
-def info(api, job):
+def info(api: Api, job: dict[str, Any]) -> Any:
     return api.call("GET", f"/services/data/v60.0/jobs/ingest/{job['id']}").json()
 
 
-def results(api, job, which):
+def results(api: Api, job: dict[str, Any], which: str) -> list[dict[str, Any]]:
     answer = api.call("GET", f"/services/data/v60.0/jobs/ingest/{job['id']}/{which}")
     assert answer.status_code == 200, answer.text
     assert answer.headers["Content-Type"] == "text/csv"
     return list(csv.DictReader(io.StringIO(answer.content.decode())))
 
 
-def run(api, text, **given):
+def run(api: Api, text: str, **given: str) -> Any:
     job = create(api, **given).json()
     assert put(api, job, text).status_code == 201
     assert complete(api, job).status_code == 200
     return job
 
 
-def recorded(name):
+def recorded(name: str) -> Any:
     found = [one for one in json.loads(RECORDED.read_text()) if name in one["source"]]
     return found[0]["response"]["body"]
 
 
-def test_a_job_applies_its_rows_and_reports_each(api):
+def test_a_job_applies_its_rows_and_reports_each(api: Api) -> None:
     rows = [f"{ACME},Hot,5", f"{GLOBEX},Cold,many", f"{CYCO},#N/A,"]
-    api.human(do="edit", id=CYCO, values={"Rating": "Warm", "NumberOfEmployees": 9})
+    api.ui_action(do="edit", id=CYCO, values={"Rating": "Warm", "NumberOfEmployees": 9})
     job = run(api, "Id,Rating,NumberOfEmployees\n" + "\n".join(rows) + "\n")
     done = info(api, job)
     assert (done["state"], done["numberRecordsProcessed"], done["numberRecordsFailed"]) == ("JobComplete", 3, 1)
     applied = results(api, job, "successfulResults")
     assert {one["sf__Id"] for one in applied} == {ACME, CYCO}
     assert {one["sf__Created"] for one in applied} == {"false"}
-    (refused,) = results(api, job, "failedResults")
-    assert refused["sf__Error"] == (
+    (rejected,) = results(api, job, "failedResults")
+    assert rejected["sf__Error"] == (
         "INVALID_FIELD:Failed to deserialize field at col 2. Due to, 'many' is not a valid value for the type "
         "xsd:int:NumberOfEmployees --"
     )
@@ -70,7 +74,7 @@ def test_a_job_applies_its_rows_and_reports_each(api):
     assert "Rating" not in api.stored("Account", GLOBEX)
 
 
-def test_upserts_are_joined_by_key_because_the_order_is_not_kept(api):
+def test_upserts_are_joined_by_key_because_the_order_is_not_kept(api: Api) -> None:
     keys = [f"k{n}" for n in range(300)]
     text = "Sync_Ext__c,Name\n" + "".join(f"{key},Name of {key}\n" for key in keys)
     job = run(api, text, operation="upsert", externalIdFieldName="Sync_Ext__c")
@@ -82,7 +86,7 @@ def test_upserts_are_joined_by_key_because_the_order_is_not_kept(api):
     assert all(stored[one["sf__Id"]] == one["Sync_Ext__c"] for one in applied)
 
 
-def test_text_with_quotes_commas_line_breaks_and_umlauts_survives(api):
+def test_text_with_quotes_commas_line_breaks_and_umlauts_survives(api: Api) -> None:
     evil = 'Zoë, "the" Größte\nof all'
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerows([["Id", "Description"], [ACME, evil]])
@@ -101,20 +105,20 @@ def test_text_with_quotes_commas_line_breaks_and_umlauts_survives(api):
         (f"Id,Nope__c\n{ACME},x\n", "InvalidBatch : Field name not found : Nope__c"),
     ],
 )
-def test_a_file_that_does_not_fit_fails_the_whole_job(api, text, problem):
+def test_a_file_that_does_not_fit_fails_the_whole_job(api: Api, text: str, problem: str) -> None:
     job = run(api, text)
     done = info(api, job)
     assert (done["state"], done["errorMessage"], done["numberRecordsProcessed"]) == ("Failed", problem, 0)
     assert "Rating" not in api.stored("Account", ACME)
 
 
-def test_a_hidden_column_is_not_found(api):
-    api.human(do="hide_field", object="Account", field="Rating")
+def test_a_hidden_column_is_not_found(api: Api) -> None:
+    api.ui_action(do="hide_field", object="Account", field="Rating")
     done = info(api, run(api, f"Id,Rating\n{ACME},Hot\n"))
     assert done["errorMessage"] == "InvalidBatch : Field name not found : Rating"
 
 
-def test_a_failed_job_may_have_applied_a_part(api):
+def test_a_failed_job_may_have_applied_a_part(api: Api) -> None:
     api.sim("config", {"fail_after_rows": 1})
     job = run(api, f"Id,Rating\n{ACME},Hot\n{GLOBEX},Hot\n{CYCO},Hot\n")
     assert info(api, job)["state"] == "Failed"
@@ -123,7 +127,7 @@ def test_a_failed_job_may_have_applied_a_part(api):
     assert [one.get("Rating") for one in api.stored("Account")] == ["Hot", None, None]
 
 
-def test_states_advance_with_the_clock(api):
+def test_states_advance_with_the_clock(api: Api) -> None:
     api.sim("clock", {"freeze": True})
     api.sim("config", {"bulk_queue_ms": 2000, "bulk_ms_per_chunk": 1000})
     text = "Name\n" + "".join(f"A{n}\n" for n in range(500))
@@ -133,14 +137,14 @@ def test_states_advance_with_the_clock(api):
     api.sim("clock", {"advance_s": 3.5})
     working = info(api, job)
     assert (working["state"], working["numberRecordsProcessed"]) == ("InProgress", 200)
-    refused = api.call("GET", f"/jobs/ingest/{job['id']}/successfulResults")
-    assert (refused.status_code, refused.json()[0]["errorCode"]) == (400, "INVALIDJOBSTATE")
+    rejected = api.call("GET", f"/jobs/ingest/{job['id']}/successfulResults")
+    assert (rejected.status_code, rejected.json()[0]["errorCode"]) == (400, "INVALIDJOBSTATE")
     api.sim("clock", {"advance_s": 2})
     assert info(api, job)["state"] == "JobComplete"
     assert len(api.stored("Account")) == 503
 
 
-def test_data_is_uploaded_once_and_only_while_open(api):
+def test_data_is_uploaded_once_and_only_while_open(api: Api) -> None:
     job = create(api).json()
     assert put(api, job, f"Id,Rating\n{ACME},Hot\n").status_code == 201
     again = put(api, job, f"Id,Rating\n{ACME},Cold\n")
@@ -150,7 +154,7 @@ def test_data_is_uploaded_once_and_only_while_open(api):
     assert complete(api, job).status_code == 400
 
 
-def test_an_aborted_job_applies_nothing_and_can_be_deleted(api):
+def test_an_aborted_job_applies_nothing_and_can_be_deleted(api: Api) -> None:
     job = create(api).json()
     path = f"/jobs/ingest/{job['id']}"
     put(api, job, f"Id,Rating\n{ACME},Hot\n")
@@ -164,14 +168,14 @@ def test_an_aborted_job_applies_nothing_and_can_be_deleted(api):
 @pytest.mark.parametrize(
     "given", [{"object": "Nothing"}, {"operation": "upsert"}, {"operation": "dance"}, {"lineEnding": "CR"}]
 )
-def test_a_job_that_makes_no_sense_is_refused(api, given):
+def test_a_job_that_makes_no_sense_is_rejected(api: Api, given: dict[str, str]) -> None:
     assert create(api, **given).status_code == 400
     assert api.call("GET", "/jobs/ingest").json()["records"] == []
 
 
 @pytest.mark.skipif(not RECORDED.exists(), reason="no recorded answers here")
-def test_answers_have_the_recorded_keys_and_types(api):
-    def shape(body):
+def test_answers_have_the_recorded_keys_and_types(api: Api) -> None:
+    def shape(body: dict[str, Any]) -> dict[str, Any]:
         return {key: type(value) for key, value in body.items()}
 
     asked = {"operation": "upsert", "externalIdFieldName": "Sync_Ext__c", "object": "Opportunity"}

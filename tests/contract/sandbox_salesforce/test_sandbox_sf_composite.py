@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from seeded_ids import ACME, GLOBEX
+from typing import Any
+
+import requests
+
+from tests.contract.sandbox_salesforce.client import Api
+from tests.contract.sandbox_salesforce.seeded_ids import ACME, GLOBEX
 
 BASE = "/services/data/v67.0"
 
 
-def run(api, *parts, **more):
+def run(api: Api, *parts: dict[str, Any], **more: bool) -> requests.Response:
     named = [{"referenceId": f"r{n}", **part} for n, part in enumerate(parts)]
     return api.call("POST", "/composite", {"compositeRequest": named, **more})
 
 
-def statuses(answer):
+def statuses(answer: requests.Response) -> list[int]:
     return [part["httpStatusCode"] for part in answer.json()["compositeResponse"]]
 
 
-def test_a_later_request_uses_an_earlier_answer(api):
+def test_a_later_request_uses_an_earlier_answer(api: Api) -> None:
     answer = run(
         api,
         {"method": "POST", "url": f"{BASE}/sobjects/Account", "body": {"Name": "New"}},
@@ -33,7 +38,7 @@ def test_a_later_request_uses_an_earlier_answer(api):
     assert answer.headers["Sforce-Limit-Info"].startswith("api-usage=1/")
 
 
-def test_one_bad_request_does_not_cost_the_others(api):
+def test_one_bad_request_does_not_cost_the_others(api: Api) -> None:
     answer = run(
         api,
         {"method": "GET", "url": f"{BASE}/query?q=select count() from Account"},
@@ -46,10 +51,10 @@ def test_one_bad_request_does_not_cost_the_others(api):
     assert parts[2]["body"][0]["errorCode"] == "PROCESSING_HALTED"
 
 
-def test_a_thousand_records_in_one_call_and_all_or_none(api):
+def test_a_thousand_records_in_one_call_and_all_or_none(api: Api) -> None:
     made = api.batch("POST", "Account", [{"Name": f"A{n}"} for n in range(200)])
 
-    def chunk(rating, extra=()):
+    def chunk(rating: str, extra: list[dict[str, Any]] | tuple[()] = ()) -> dict[str, Any]:
         records = [{"attributes": {"type": "Account"}, "id": one["id"], "Rating": rating} for one in made]
         body = {"records": [*records[: 200 - len(extra)], *extra]}
         return {"method": "PATCH", "url": f"{BASE}/composite/sobjects", "body": body}
@@ -63,7 +68,7 @@ def test_a_thousand_records_in_one_call_and_all_or_none(api):
     assert {one.get("Rating") for one in api.stored("Account")} == {"Hot", None}
 
 
-def test_too_much_in_one_call_is_refused(api):
+def test_too_much_in_one_call_is_rejected(api: Api) -> None:
     one = {"method": "GET", "url": f"{BASE}/sobjects/Account/{GLOBEX}"}
     assert statuses(run(api, *[one] * 25)) == [200] * 25
     assert run(api, *[one] * 26).status_code == 400
@@ -71,11 +76,11 @@ def test_too_much_in_one_call_is_refused(api):
     assert run(api, *[query] * 6).json()[0]["errorCode"] == "LIMIT_EXCEEDED"
 
 
-def node(kind, reference, **values):
+def node(kind: str, reference: str, **values: str | dict[str, Any]) -> dict[str, Any]:
     return {"attributes": {"type": kind, "referenceId": reference}, **values}
 
 
-def test_a_batch_answers_each_request_and_counts_each(api):
+def test_a_batch_answers_each_request_and_counts_each(api: Api) -> None:
     before = api.sim("state")["api_calls"]
     parts = [
         {"method": "PATCH", "url": f"v60.0/sobjects/Account/{ACME}", "richInput": {"Rating": "Hot"}},
@@ -92,7 +97,7 @@ def test_a_batch_answers_each_request_and_counts_each(api):
     assert api.call("POST", "/composite/batch", {"batchRequests": parts * 9}).status_code == 400
 
 
-def test_a_tree_creates_parents_and_children_or_nothing(api):
+def test_a_tree_creates_parents_and_children_or_nothing(api: Api) -> None:
     contacts = {"records": [node("Contact", "c1", LastName="Ray"), node("Contact", "c2", LastName="Lee")]}
     tree = {"records": [node("Account", "a1", Name="Tree", Contacts=contacts), node("Account", "a2", Name="Alone")]}
     answer = api.call("POST", "/composite/tree/Account", tree)
@@ -101,10 +106,10 @@ def test_a_tree_creates_parents_and_children_or_nothing(api):
     assert [api.stored("Contact", made[one])["AccountId"] for one in ("c1", "c2")] == [made["a1"]] * 2
     before = api.sim("state")["objects"]
     del contacts["records"][1]["LastName"]
-    refused = api.call("POST", "/composite/tree/Account", tree)
+    rejected = api.call("POST", "/composite/tree/Account", tree)
     message = "Required fields are missing: [LastName]"
     error = {"statusCode": "REQUIRED_FIELD_MISSING", "message": message, "fields": ["LastName"]}
-    assert (refused.status_code, refused.json()) == (
+    assert (rejected.status_code, rejected.json()) == (
         400,
         {"hasErrors": True, "results": [{"referenceId": "c2", "errors": [error]}]},
     )

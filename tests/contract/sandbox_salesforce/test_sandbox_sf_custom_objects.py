@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import requests
-from seeded_ids import ACME
+
+from tests.contract.sandbox_salesforce.client import Api
+from tests.contract.sandbox_salesforce.seeded_ids import ACME
 
 SEED = {
     "custom_objects": [{"FullName": "Subscription__c", "label": "Subscription"}],
@@ -23,12 +27,12 @@ SEED = {
 
 
 @pytest.fixture
-def org(api):
+def org(api: Api) -> Api:
     api.sim("seed", SEED)
     return api
 
 
-def test_it_is_described_with_its_lookup(org):
+def test_it_is_described_with_its_lookup(org: Api) -> None:
     body = org.call("GET", "/sobjects/Subscription__c/describe").json()
     fields = {one["name"]: one for one in body["fields"]}
     assert (body["custom"], body["labelPlural"], body["keyPrefix"]) == (True, "Subscriptions", "a00")
@@ -39,7 +43,7 @@ def test_it_is_described_with_its_lookup(org):
     assert "Subscription__c" in {one["name"] for one in org.call("GET", "/sobjects").json()["sobjects"]}
 
 
-def test_it_is_upserted_queried_and_related_to_tasks(org):
+def test_it_is_upserted_queried_and_related_to_tasks(org: Api) -> None:
     records = [{"Key__c": "s1", "Account__c": ACME}, {"Key__c": "s2", "Name": "S-2"}]
     results = org.batch("PATCH", "Subscription__c", records, "/Subscription__c/Key__c")
     assert [one["created"] for one in results] == [False, True]
@@ -47,11 +51,11 @@ def test_it_is_upserted_queried_and_related_to_tasks(org):
     assert [(one["Name"], one["Account__r"]["Name"]) for one in rows] == [("S-1", "Acme")]
     (task,) = org.batch("POST", "Task", [{"Subject": "s", "WhatId": results[0]["id"]}])
     assert org.stored("Task", task["id"])["WhatId"] == results[0]["id"]
-    (refused,) = org.batch("PATCH", "Subscription__c", [{"id": results[0]["id"], "Account__c": results[1]["id"]}])
-    assert refused["errors"][0]["statusCode"] == "MALFORMED_ID"
+    (rejected,) = org.batch("PATCH", "Subscription__c", [{"id": results[0]["id"], "Account__c": results[1]["id"]}])
+    assert rejected["errors"][0]["statusCode"] == "MALFORMED_ID"
 
 
-def test_a_reset_takes_it_away_again(org):
+def test_a_reset_takes_it_away_again(org: Api) -> None:
     org.sim("reset", {})
     org.login()
     assert org.call("GET", "/sobjects/Subscription__c/describe").status_code == 404
@@ -71,7 +75,7 @@ def test_a_reset_takes_it_away_again(org):
         ),
     ],
 )
-def test_one_that_makes_no_sense_is_refused(org, part, given, words):
+def test_one_that_makes_no_sense_is_rejected(org: Api, part: str, given: dict[str, Any], words: str) -> None:
     answer = requests.post(f"{org.url}/__sim/seed", json={part: [given]}, timeout=10)
     assert answer.status_code == 400
     assert words in answer.json()["error"]

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import jwt
 import pytest
 import requests
 
+from tests.contract.sandbox_salesforce.client import Api
+
 JWT_GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
-def assertion(api, **changed):
-    claims = {"iss": api.client_id, "sub": api.username, "aud": "https://login.salesforce.com"}
+def assertion(api: Api, **changed: str | int) -> str:
+    claims: dict[str, str | int] = {"iss": api.client_id, "sub": api.username, "aud": "https://login.salesforce.com"}
     claims |= {"exp": int(time.time()) + 180, **changed}
     return jwt.encode(claims, api.private_key, "RS256")
 
 
-def test_client_credentials_give_a_token_that_works(api):
+def test_client_credentials_give_a_token_that_works(api: Api) -> None:
     answer = api.token(grant_type="client_credentials", client_id=api.client_id, client_secret=api.client_secret)
     body = answer.json()
     assert answer.status_code == 200
@@ -30,7 +33,7 @@ def test_client_credentials_give_a_token_that_works(api):
     assert body["id"].endswith(f"{who['organization_id']}/{who['user_id']}")
 
 
-def test_client_credentials_may_come_as_basic_authentication(api):
+def test_client_credentials_may_come_as_basic_authentication(api: Api) -> None:
     answer = requests.post(
         f"{api.url}/services/oauth2/token",
         data={"grant_type": "client_credentials"},
@@ -40,14 +43,19 @@ def test_client_credentials_may_come_as_basic_authentication(api):
     assert answer.status_code == 200
 
 
-def test_a_signed_assertion_gives_a_token(api):
+def test_a_signed_assertion_gives_a_token(api: Api) -> None:
     answer = api.token(grant_type=JWT_GRANT, assertion=assertion(api))
     assert answer.status_code == 200, answer.text
     assert api.sim("state")["sessions"] == 2
 
 
-def test_an_expiry_written_as_text_is_accepted(api):
-    claims = {"iss": api.client_id, "sub": api.username, "aud": api.url, "exp": str(int(time.time()) + 100)}
+def test_an_expiry_written_as_text_is_accepted(api: Api) -> None:
+    claims: dict[str, str | int] = {
+        "iss": api.client_id,
+        "sub": api.username,
+        "aud": api.url,
+        "exp": str(int(time.time()) + 100),
+    }
     answer = api.token(grant_type=JWT_GRANT, assertion=jwt.encode(claims, api.private_key, "RS256"))
     assert answer.status_code == 200, answer.text
 
@@ -62,12 +70,14 @@ def test_an_expiry_written_as_text_is_accepted(api):
         ({"iss": "someone"}, "invalid_client_id", "client identifier invalid"),
     ],
 )
-def test_a_wrong_assertion_is_refused_in_salesforces_words(api, changed, error, words):
+def test_a_wrong_assertion_is_rejected_in_salesforces_words(
+    api: Api, changed: dict[str, Any], error: str, words: str
+) -> None:
     answer = api.token(grant_type=JWT_GRANT, assertion=assertion(api, **changed))
     assert (answer.status_code, answer.json()) == (400, {"error": error, "error_description": words})
 
 
-def test_an_assertion_signed_by_somebody_else_is_refused(api):
+def test_an_assertion_signed_with_another_key_is_rejected(api: Api) -> None:
     forged = jwt.encode({"iss": api.client_id, "sub": api.username, "aud": api.url, "exp": time.time() + 60}, "x" * 32)
     assert api.token(grant_type=JWT_GRANT, assertion=forged).json()["error"] == "invalid_grant"
     assert api.sim("state")["sessions"] == 1
@@ -83,13 +93,13 @@ def test_an_assertion_signed_by_somebody_else_is_refused(api):
         ({"grant_type": "magic"}, "unsupported_grant_type"),
     ],
 )
-def test_other_logins_are_refused(api, form, error):
+def test_other_logins_are_rejected(api: Api, form: dict[str, str], error: str) -> None:
     answer = api.token(**form)
     assert (answer.status_code, answer.json()["error"]) == (400, error)
     assert api.sim("state")["sessions"] == 1
 
 
-def test_a_session_ends_after_idling_and_is_extended_by_use(api):
+def test_a_session_ends_after_idling_and_is_extended_by_use(api: Api) -> None:
     api.sim("clock", {"freeze": True})
     api.sim("config", {"session_ttl": 100})
     for _ in range(3):
@@ -101,12 +111,12 @@ def test_a_session_ends_after_idling_and_is_extended_by_use(api):
     assert (answer.status_code, answer.json()) == (401, expected)
 
 
-def test_a_wrong_authorization_header_is_told_apart_from_an_expired_session(api):
+def test_a_wrong_authorization_header_is_told_apart_from_an_expired_session(api: Api) -> None:
     answer = api.call("GET", "/limits", headers={"Authorization": "Basic abc"})
     assert (answer.status_code, answer.json()[0]["errorCode"]) == (401, "INVALID_AUTH_HEADER")
 
 
-def test_too_many_logins_in_an_hour_are_refused_until_the_hour_is_over(api):
+def test_too_many_logins_in_an_hour_are_rejected_until_the_hour_is_over(api: Api) -> None:
     api.sim("clock", {"freeze": True})
     api.sim("config", {"login_rate": 2})
     secret = {"grant_type": "client_credentials", "client_id": api.client_id, "client_secret": api.client_secret}
@@ -115,15 +125,15 @@ def test_too_many_logins_in_an_hour_are_refused_until_the_hour_is_over(api):
     assert api.token(**secret).status_code == 200
 
 
-def test_a_deactivated_integration_user_is_locked_out(api):
+def test_a_deactivated_integration_user_is_locked_out(api: Api) -> None:
     staff = api.sim("state?object=User")["staff"]
-    api.human(do="deactivate_user", id=staff["integration"])
+    api.ui_action(do="deactivate_user", id=staff["integration"])
     assert api.call("GET", "/limits").status_code == 401
     secret = {"grant_type": "client_credentials", "client_id": api.client_id, "client_secret": api.client_secret}
     assert api.token(**secret).json()["error_description"] == "user is inactive"
 
 
-def test_a_login_never_shows_its_secret_in_the_log(api):
+def test_a_login_never_shows_its_secret_in_the_log(api: Api) -> None:
     log = api.sim("log?bodies=1")
     text = str(log)
     assert log["total"] == 1
@@ -131,13 +141,13 @@ def test_a_login_never_shows_its_secret_in_the_log(api):
     assert log["entries"][0]["body"] is None
 
 
-def test_a_revoked_token_is_dead(api):
+def test_a_revoked_token_is_dead(api: Api) -> None:
     token = api.login()
     requests.post(f"{api.url}/services/oauth2/revoke", data={"token": token}, timeout=10).raise_for_status()
     assert api.call("GET", "/limits").status_code == 401
 
 
-def test_the_password_flow_is_open_when_the_org_has_a_password(api):
+def test_the_password_flow_is_open_when_the_org_has_a_password(api: Api) -> None:
     api.sim("config", {"password": "pw+token"})
     form = {"grant_type": "password", "client_id": api.client_id, "client_secret": api.client_secret}
     wrong = api.token(**form, username=api.username, password="pw")
@@ -148,7 +158,7 @@ def test_the_password_flow_is_open_when_the_org_has_a_password(api):
     assert api.sim("state")["sessions"] == 2
 
 
-def test_the_id_of_a_login_leads_to_who_it_is(api):
+def test_the_id_of_a_login_leads_to_who_it_is(api: Api) -> None:
     login = api.token(grant_type="client_credentials", client_id=api.client_id, client_secret=api.client_secret).json()
     headers = {"Authorization": f"Bearer {login['access_token']}"}
     who = requests.get(login["id"], headers=headers, params={"format": "json"}, timeout=10).json()
@@ -158,7 +168,7 @@ def test_the_id_of_a_login_leads_to_who_it_is(api):
     assert requests.get(login["id"][:-3] + "AAB", headers=headers, timeout=10).status_code == 404
 
 
-def test_the_soap_login_is_switched_off_as_in_a_new_org(api):
+def test_the_soap_login_is_switched_off_as_in_a_new_org(api: Api) -> None:
     answer = requests.post(f"{api.url}/services/Soap/u/59.0", data="<login/>", timeout=10)
     assert answer.status_code == 500
     assert "<sf:exceptionCode>INVALID_OPERATION</sf:exceptionCode>" in answer.text

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from seeded_ids import ACME, GLOBEX
+
+from tests.contract.sandbox_salesforce.client import Api
+from tests.contract.sandbox_salesforce.seeded_ids import ACME, GLOBEX
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 WORDS = st.text(max_size=8) | st.sampled_from([ACME, GLOBEX])
@@ -66,7 +70,7 @@ RECORDS = st.fixed_dictionaries(
 
 
 @pytest.fixture(params=[False, True], ids=["companies", "persons too"])
-def org(api, request):
+def org(api: Api, request: pytest.FixtureRequest) -> Api:
     """An org without and with person accounts."""
     if request.param:
         api.sim("config", {"person_accounts": True})
@@ -75,7 +79,7 @@ def org(api, request):
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(["GET", "POST", "PATCH", "PUT", "DELETE"]), PATHS, JSON | RECORDS)
-def test_any_body_is_answered_properly(org, method, path, body):
+def test_any_body_is_answered_properly(org: Api, method: str, path: str, body: Any) -> None:
     answer = org.call(method, path, body)
     assert answer.status_code < 500, answer.text
     assert answer.status_code == 204 or answer.content == b"" or answer.json() is not None

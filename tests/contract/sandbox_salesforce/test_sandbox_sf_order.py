@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from seeded_ids import ACME, CYCO, GLOBEX
+
+from tests.contract.sandbox_salesforce.client import Api
+from tests.contract.sandbox_salesforce.seeded_ids import ACME, CYCO, GLOBEX
 
 UNKNOWN = {"Nope": 1}
 READ_ONLY = {"MasterRecordId": None}
@@ -15,7 +19,7 @@ INACTIVE = {"OwnerId": "@bob"}
 TAKEN = {"Sync_Ext__c": "G-1"}
 RULE = {"Rating": "Cold"}
 
-CLASSES = [
+CLASSES: list[tuple[dict[str, Any], str]] = [
     (UNKNOWN, "INVALID_FIELD"),
     (READ_ONLY, "INVALID_FIELD_FOR_INSERT_UPDATE"),
     (TYPE, "INVALID_FIELD"),
@@ -29,18 +33,20 @@ CLASSES = [
 
 
 @pytest.fixture
-def bob(api):
+def bob(api: Api) -> str:
     """An inactive user, in an org with a validation rule."""
     found = next(one["Id"] for one in api.stored("User") if one["Email"] == "bob@example.com")
-    api.human(do="deactivate_user", id=found)
+    api.ui_action(do="deactivate_user", id=found)
     rule = {"object": "Account", "when": "Rating = 'Cold'", "message": "not cold", "field": "Rating"}
     api.sim("config", {"validation_rules": [rule]})
-    return found
+    return str(found)
 
 
 @pytest.mark.parametrize("first", range(len(CLASSES)))
 @pytest.mark.parametrize("backwards", [False, True])
-def test_the_first_failing_class_is_reported_whatever_the_order_of_the_fields(api, bob, first, backwards):
+def test_the_first_failing_class_is_reported_whatever_the_order_of_the_fields(
+    api: Api, bob: str, first: int, backwards: bool
+) -> None:
     wrong = {name: bob if value == "@bob" else value for given, _ in CLASSES[first:] for name, value in given.items()}
     record = dict(reversed(wrong.items())) if backwards else wrong
     (result,) = api.batch("PATCH", "Account", [{"id": ACME, **record}])
@@ -58,20 +64,22 @@ def test_the_first_failing_class_is_reported_whatever_the_order_of_the_fields(ap
         (REQUIRED, "ENTITY_IS_DELETED"),
     ],
 )
-def test_a_deleted_record_is_found_out_after_types_and_before_ranges(api, given, code):
-    api.human(do="delete", id=CYCO)
+def test_a_deleted_record_is_found_out_after_types_and_before_ranges(
+    api: Api, given: dict[str, Any], code: str
+) -> None:
+    api.ui_action(do="delete", id=CYCO)
     (result,) = api.batch("PATCH", "Account", [{"id": CYCO, **given}])
     assert result["errors"][0]["statusCode"] == code
 
 
-def test_an_id_that_is_none_is_found_out_at_the_same_point(api):
+def test_an_id_that_is_none_is_found_out_at_the_same_point(api: Api) -> None:
     results = api.batch("PATCH", "Account", [{"id": "nobody", **UNKNOWN}, {"id": "nobody", **RANGE}])
     assert [one["errors"][0]["statusCode"] for one in results] == ["INVALID_FIELD", "MALFORMED_ID"]
     (result,) = api.batch("PATCH", "Account", [{"id": "0015f00000zzzzzAAA", **RANGE}])
     assert result["errors"][0]["statusCode"] == "INVALID_CROSS_REFERENCE_KEY"
 
 
-def test_a_parent_that_is_not_found_by_key_waits_for_the_earlier_checks(api):
+def test_a_parent_that_is_not_found_by_key_waits_for_the_earlier_checks(api: Api) -> None:
     lost = {"Parent": {"Sync_Ext__c": "nobody"}}
     results = api.batch("PATCH", "Account", [{"id": ACME, **lost, **TYPE}, {"id": GLOBEX, **lost, **RANGE}])
     messages = [one["errors"][0]["message"] for one in results]
@@ -83,7 +91,7 @@ def test_a_parent_that_is_not_found_by_key_waits_for_the_earlier_checks(api):
     ("value", "token"),
     [(1, "VALUE_NUMBER_INT"), (1.5, "VALUE_NUMBER_FLOAT"), (True, "VALUE_TRUE"), ({}, "START_OBJECT")],
 )
-def test_a_value_of_the_wrong_type_is_called_what_the_parser_met(api, value, token):
+def test_a_value_of_the_wrong_type_is_called_what_the_parser_met(api: Api, value: Any, token: str) -> None:
     answer = api.call("POST", "/sobjects/Task", {"Subject": "s", "ActivityDate": value})
     assert answer.json()[0]["errorCode"] == "JSON_PARSER_ERROR"
     assert f"Cannot deserialize instance of date from {token} value" in answer.json()[0]["message"]

@@ -1,18 +1,19 @@
-"""SOQL: the subset is answered as Salesforce answers it, everything else is refused loudly."""
+"""SOQL: the subset is answered as Salesforce answers it, everything else is rejected loudly."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from seeded_ids import ACME, CYCO, GLOBEX
 from simple_salesforce.format import format_soql
 
 from connectors.sandbox.salesforce.errors import RequestRejected
 from connectors.sandbox.salesforce.soql import Compare, parse, parse_condition
+from tests.contract.sandbox_salesforce.client import Api
+from tests.contract.sandbox_salesforce.seeded_ids import ACME, CYCO, GLOBEX
 
 
-def names(api, where, every=False):
+def names(api: Api, where: str, every: bool = False) -> list[str]:
     return [row["Name"] for row in api.rows(f"SELECT Name FROM Account WHERE {where} ORDER BY Name", every)]
 
 
@@ -47,12 +48,12 @@ def names(api, where, every=False):
         ("NumberOfEmployees > 5", []),
     ],
 )
-def test_conditions(api, where, found):
+def test_conditions(api: Api, where: str, found: list[str]) -> None:
     assert names(api, where) == found
 
 
-def test_deleted_records_are_seen_only_by_query_all(api):
-    api.human(do="delete", id=GLOBEX)
+def test_deleted_records_are_seen_only_by_query_all(api: Api) -> None:
+    api.ui_action(do="delete", id=GLOBEX)
     assert names(api, "Sync_Ext__c = 'G-1'") == []
     assert names(api, "Name = 'Globex'") == []
     assert names(api, f"Id = '{GLOBEX}'") == []
@@ -60,14 +61,14 @@ def test_deleted_records_are_seen_only_by_query_all(api):
     assert names(api, "IsDeleted = true", every=True) == ["Globex"]
 
 
-def test_closed_tasks_older_than_a_year_are_archived(api):
+def test_closed_tasks_older_than_a_year_are_archived(api: Api) -> None:
     done = {"Status": "Completed", "Subject": "old", "ActivityDate": "2020-01-01"}
     api.batch("POST", "Task", [done, {**done, "ActivityDate": "2999-01-01"}, {**done, "Status": "Not Started"}])
     assert len(api.rows("SELECT Id FROM Task")) == 2
     assert len(api.rows("SELECT Id FROM Task", every=True)) == 3
 
 
-def test_records_look_like_salesforces(api):
+def test_records_look_like_salesforces(api: Api) -> None:
     body = api.query("SELECT Id, Name, Owner.Name, Parent.Name FROM Account WHERE Name = 'Acme'").json()
     (row,) = body["records"]
     assert (body["totalSize"], body["done"]) == (1, True)
@@ -78,22 +79,22 @@ def test_records_look_like_salesforces(api):
     assert row["Parent"] is None
 
 
-def test_parents_of_parents_and_of_several_kinds(api):
+def test_parents_of_parents_and_of_several_kinds(api: Api) -> None:
     api.batch("POST", "Task", [{"Subject": "s", "WhatId": ACME}])
     (row,) = api.rows("SELECT Account.Owner.Email, What.Name, Owner.Name FROM Task")
     assert row["Account"]["Owner"]["Email"] == "ann@example.com"
     assert row["What"]["Name"] == "Acme"
 
 
-def test_count_answers_no_records(api):
+def test_count_answers_no_records(api: Api) -> None:
     assert api.query("SELECT count() FROM Account").json() == {"totalSize": 3, "done": True, "records": []}
 
 
-def test_order_limit_and_offset(api):
+def test_order_limit_and_offset(api: Api) -> None:
     api.call("PATCH", f"/sobjects/Account/{ACME}", {"NumberOfEmployees": 5})
     api.call("PATCH", f"/sobjects/Account/{CYCO}", {"NumberOfEmployees": 7})
 
-    def ordered(rest):
+    def ordered(rest: str) -> list[str]:
         return [row["Name"] for row in api.rows(f"SELECT Name FROM Account ORDER BY {rest}")]
 
     assert ordered("Name DESC") == ["Globex", "Cyco", "Acme"]
@@ -102,13 +103,13 @@ def test_order_limit_and_offset(api):
     assert ordered("Name LIMIT 1 OFFSET 1") == ["Cyco"]
 
 
-def test_long_results_come_in_pages_that_show_the_past(api):
+def test_long_results_come_in_pages_that_show_the_past(api: Api) -> None:
     for _ in range(2):
         api.batch("POST", "Account", [{"Name": f"A{n}"} for n in range(199)])
     headers = {"Sforce-Query-Options": "batchSize=200"}
     first = api.call("GET", "/query", params={"q": "SELECT Id FROM Account ORDER BY Id"}, headers=headers).json()
     assert (first["totalSize"], first["done"], len(first["records"])) == (401, False, 200)
-    api.human(do="delete", id=first["records"][0]["Id"])
+    api.ui_action(do="delete", id=first["records"][0]["Id"])
     second = api.call("GET", first["nextRecordsUrl"]).json()
     third = api.call("GET", second["nextRecordsUrl"]).json()
     assert first["nextRecordsUrl"].endswith("-200")
@@ -117,7 +118,7 @@ def test_long_results_come_in_pages_that_show_the_past(api):
     assert len(set(ids)) == 401
 
 
-def test_a_page_of_an_old_query_is_gone_after_two_days(api):
+def test_a_page_of_an_old_query_is_gone_after_two_days(api: Api) -> None:
     api.sim("clock", {"freeze": True})
     api.batch("POST", "Account", [{"Name": f"A{n}"} for n in range(200)])
     api.sim("config", {"page_size": 200, "session_ttl": 10**7})
@@ -144,7 +145,7 @@ def test_a_page_of_an_old_query_is_gone_after_two_days(api):
         "UPDATE Account",
     ],
 )
-def test_everything_else_is_malformed(api, soql):
+def test_everything_else_is_malformed(api: Api, soql: str) -> None:
     answer = api.query(soql)
     (error,) = answer.json()
     assert (answer.status_code, error["errorCode"]) == (400, "MALFORMED_QUERY")
@@ -175,7 +176,7 @@ def test_words_of_the_language_may_name_fields_and_objects() -> None:
     assert (query.object, query.order[0].path.names, query.order[0].descending) == ("Order", ("Desc",), True)
 
 
-def test_an_unknown_object_is_refused_word_for_word(api):
+def test_an_unknown_object_is_rejected_word_for_word(api: Api) -> None:
     answer = api.query("select count() from XYZZY")
     assert answer.json() == [
         {
@@ -190,7 +191,7 @@ def test_an_unknown_object_is_refused_word_for_word(api):
     ]
 
 
-def test_an_unknown_column_is_refused_with_its_place(api):
+def test_an_unknown_column_is_rejected_with_its_place(api: Api) -> None:
     answer = api.query("SELECT Id, Nmae FROM Account")
     assert answer.json() == [
         {
@@ -217,7 +218,7 @@ def test_an_unknown_column_is_refused_with_its_place(api):
         ("Ownr.Name = 'x'", "INVALID_FIELD", "Didn't understand relationship 'Ownr' in field path"),
     ],
 )
-def test_conditions_of_the_wrong_type_are_refused(api, where, code, words):
+def test_conditions_of_the_wrong_type_are_rejected(api: Api, where: str, code: str, words: str) -> None:
     answer = api.query(f"SELECT Id FROM Account WHERE {where}")
     (error,) = answer.json()
     assert (answer.status_code, error["errorCode"]) == (400, code)
@@ -225,7 +226,7 @@ def test_conditions_of_the_wrong_type_are_refused(api, where, code, words):
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
-def test_any_text_survives_quoting(text):
+def test_any_text_survives_quoting(text: str) -> None:
     condition = parse_condition(format_soql("Name = {}", text))
     assert isinstance(condition, Compare)
     assert condition.literals[0].value == text
@@ -235,10 +236,10 @@ WORDS = ["SELECT", "Id", "FROM", "T", "WHERE", "a", "=", "'b'", "AND", "(", ")",
 
 
 @given(st.text(max_size=60) | st.lists(st.sampled_from(WORDS)).map(" ".join))
-def test_any_text_is_either_a_query_or_malformed(text):
+def test_any_text_is_either_a_query_or_malformed(text: str) -> None:
     problem = None
     try:
         query = parse(text)
-    except RequestRejected as refused:
-        problem = refused
+    except RequestRejected as rejected:
+        problem = rejected
     assert problem.code == "MALFORMED_QUERY" if problem else query.object

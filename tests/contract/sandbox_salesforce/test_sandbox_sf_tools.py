@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import csv
 import io
+from typing import Any
 
 import pytest
-from seeded_ids import ACME, CYCO, GLOBEX
+import requests
+
+from tests.contract.sandbox_salesforce.client import Api
+from tests.contract.sandbox_salesforce.seeded_ids import ACME, CYCO, GLOBEX
 
 HOUR = {"start": "2020-01-01T00:00:00+00:00", "end": "2999-01-01T00:00:00+00:00"}
 
 
-def query_job(api, query, **given):
+def query_job(api: Api, query: str, **given: str) -> requests.Response:
     body = {"operation": "query", "query": query, **given}
     return api.call("POST", "/services/data/v60.0/jobs/query", body)
 
 
-def rows(answer):
+def rows(answer: requests.Response) -> list[dict[str, Any]]:
     assert answer.headers["Content-Type"] == "text/csv"
     return list(csv.DictReader(io.StringIO(answer.content.decode())))
 
 
-def test_a_query_tells_its_columns_instead_of_its_records(api):
+def test_a_query_tells_its_columns_instead_of_its_records(api: Api) -> None:
     asked = {"q": "SELECT Id, Name, Owner.Name, Owner.Email, IsDeleted FROM Account", "columns": "true"}
     body = api.call("GET", "/query", params=asked).json()
     assert (body["entityName"], body["keyPrefix"], body["idSelected"]) == ("Account", "001", True)
@@ -32,7 +36,7 @@ def test_a_query_tells_its_columns_instead_of_its_records(api):
     assert (named["Name"]["textType"], named["IsDeleted"]["booleanType"]) == (True, True)
 
 
-def test_tools_learn_about_the_org_and_its_users(api):
+def test_tools_learn_about_the_org_and_its_users(api: Api) -> None:
     fields = "Id, Name, InstanceName, IsSandbox, OrganizationType, TrialExpirationDate, NamespacePrefix"
     (org,) = api.rows(f"SELECT {fields} FROM Organization")
     assert (org["Name"], org["IsSandbox"], org["NamespacePrefix"]) == ("Sandbox Org", False, None)
@@ -41,7 +45,7 @@ def test_tools_learn_about_the_org_and_its_users(api):
     assert user["Profile"]["Name"]
 
 
-def test_a_describe_names_the_objects_that_refer_to_it_and_its_record_type(api):
+def test_a_describe_names_the_objects_that_refer_to_it_and_its_record_type(api: Api) -> None:
     body = api.call("GET", "/sobjects/Account/describe").json()
     children = {(one["childSObject"], one["field"]): one["relationshipName"] for one in body["childRelationships"]}
     assert children["Contact", "AccountId"] == "Contacts"
@@ -51,7 +55,7 @@ def test_a_describe_names_the_objects_that_refer_to_it_and_its_record_type(api):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_many_records_are_read_at_once_in_the_order_asked(api, method):
+def test_many_records_are_read_at_once_in_the_order_asked(api: Api, method: str) -> None:
     ids = [GLOBEX, "0015f00000zzzzzAAA", ACME]
     if method == "GET":
         given = {"ids": ",".join(ids), "fields": "Name,Website"}
@@ -64,7 +68,7 @@ def test_many_records_are_read_at_once_in_the_order_asked(api, method):
     assert set(acme) == {"attributes", "Name", "Website"}
 
 
-def test_reading_many_refuses_unknown_fields_and_empty_lists(api):
+def test_reading_many_rejects_unknown_fields_and_empty_lists(api: Api) -> None:
     path = "/composite/sobjects/Account"
     assert api.call("POST", path, {"ids": [ACME], "fields": ["Nope"]}).json()[0]["errorCode"] == "INVALID_FIELD"
     assert api.call("POST", path, {"ids": [], "fields": ["Name"]}).status_code == 400
@@ -72,30 +76,30 @@ def test_reading_many_refuses_unknown_fields_and_empty_lists(api):
     assert api.call("POST", path, too_many).json()[0]["errorCode"] == "EXCEEDED_ID_LIMIT"
 
 
-def test_what_was_deleted_is_told_with_its_time(api):
-    api.human(do="delete", id=CYCO)
+def test_what_was_deleted_is_told_with_its_time(api: Api) -> None:
+    api.ui_action(do="delete", id=CYCO)
     body = api.call("GET", "/sobjects/Account/deleted/", params=HOUR).json()
     assert [one["id"] for one in body["deletedRecords"]] == [CYCO]
     assert body["deletedRecords"][0]["deletedDate"] == api.stored("Account", CYCO)["SystemModstamp"]
     assert set(body) == {"deletedRecords", "earliestDateAvailable", "latestDateCovered"}
-    refused = api.call("GET", "/sobjects/Account/deleted/", params={"start": "yesterday"})
-    assert refused.json()[0]["errorCode"] == "INVALID_REPLICATION_DATE"
+    rejected = api.call("GET", "/sobjects/Account/deleted/", params={"start": "yesterday"})
+    assert rejected.json()[0]["errorCode"] == "INVALID_REPLICATION_DATE"
 
 
-def test_a_record_is_deleted_by_its_key(api):
+def test_a_record_is_deleted_by_its_key(api: Api) -> None:
     assert api.call("DELETE", "/sobjects/Account/Sync_Ext__c/G-1").status_code == 204
     assert api.stored("Account", GLOBEX)["IsDeleted"]
     assert api.call("DELETE", "/sobjects/Account/Sync_Ext__c/G-1").status_code == 404
 
 
-def test_update_only_is_understood_since_version_61(api):
+def test_update_only_is_understood_since_version_61(api: Api) -> None:
     path = "/sobjects/Account/Sync_Ext__c/new?updateOnly=true"
     assert api.call("PATCH", f"/services/data/v61.0{path}", {"Name": "n"}).status_code == 404
     assert len(api.stored("Account")) == 3
     assert api.call("PATCH", f"/services/data/v60.0{path}", {"Name": "n"}).status_code == 201
 
 
-def test_an_id_with_a_wrong_checksum_is_malformed(api):
+def test_an_id_with_a_wrong_checksum_is_malformed(api: Api) -> None:
     wrong = ACME[:-1] + ("B" if ACME[-1] == "A" else "A")
     answer = api.call("GET", f"/sobjects/Account/{wrong}")
     message = f"Account ID: id value of incorrect type: {wrong}"
@@ -103,11 +107,11 @@ def test_an_id_with_a_wrong_checksum_is_malformed(api):
         400,
         [{"message": message, "errorCode": "MALFORMED_ID", "fields": ["Id"]}],
     )
-    (refused,) = api.batch("PATCH", "Account", [{"id": wrong, "Rating": "Hot"}])
-    assert refused["errors"] == [{"statusCode": "MALFORMED_ID", "message": message, "fields": ["Id"]}]
+    (rejected,) = api.batch("PATCH", "Account", [{"id": wrong, "Rating": "Hot"}])
+    assert rejected["errors"] == [{"statusCode": "MALFORMED_ID", "message": message, "fields": ["Id"]}]
 
 
-def test_what_there_is_not_is_said_to_be_not_there(api):
+def test_what_there_is_not_is_said_to_be_not_there(api: Api) -> None:
     expected = [{"message": "The requested resource does not exist", "errorCode": "NOT_FOUND"}]
     for path in ("/services/async/60.0/job", "/services/data/v67.0/nothing", "/services/data/v45.0/limits"):
         answer = api.call("GET", path)
@@ -116,7 +120,7 @@ def test_what_there_is_not_is_said_to_be_not_there(api):
     assert api.call("GET", "/recent").json() == []
 
 
-def test_a_query_job_gives_its_result_part_by_part(api):
+def test_a_query_job_gives_its_result_part_by_part(api: Api) -> None:
     job = query_job(api, "SELECT Name, Owner.Name, IsDeleted FROM Account ORDER BY Name").json()
     assert (job["state"], job["object"], job["operation"]) == ("UploadComplete", "Account", "query")
     path = f"/services/data/v60.0/jobs/query/{job['id']}"
@@ -134,7 +138,7 @@ def test_a_query_job_gives_its_result_part_by_part(api):
     assert api.call("GET", path).status_code == 404
 
 
-def test_a_query_job_waits_for_its_turn_and_can_be_aborted(api):
+def test_a_query_job_waits_for_its_turn_and_can_be_aborted(api: Api) -> None:
     api.sim("clock", {"freeze": True})
     api.sim("config", {"bulk_queue_ms": 1000})
     job, other = (query_job(api, "SELECT Id FROM Account").json() for _ in range(2))
@@ -158,6 +162,6 @@ def test_a_query_job_waits_for_its_turn_and_can_be_aborted(api):
         ("", {}, "MALFORMED_QUERY"),
     ],
 )
-def test_a_query_job_that_makes_no_sense_is_refused(api, query, given, code):
+def test_a_query_job_that_makes_no_sense_is_rejected(api: Api, query: str, given: dict[str, str], code: str) -> None:
     assert query_job(api, query, **given).json()[0]["errorCode"] == code
     assert api.call("GET", "/jobs/query").json()["records"] == []

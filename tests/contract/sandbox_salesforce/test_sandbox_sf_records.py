@@ -5,10 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from seeded_ids import ACME, GLOBEX
+
+from tests.contract.sandbox_salesforce.client import Api
+from tests.contract.sandbox_salesforce.seeded_ids import ACME, GLOBEX
 
 
-def test_a_record_is_created_read_changed_and_deleted(api):
+def test_a_record_is_created_read_changed_and_deleted(api: Api) -> None:
     made = api.call("POST", "/sobjects/Account", {"Name": "New"})
     record_id = made.json()["id"]
     assert (made.status_code, made.json()) == (201, {"id": record_id, "success": True, "errors": []})
@@ -28,7 +30,7 @@ def test_a_record_is_created_read_changed_and_deleted(api):
     )
 
 
-def test_a_refused_record_answers_400_with_the_fields(api):
+def test_a_rejected_record_answers_400_with_the_fields(api: Api) -> None:
     answer = api.call("POST", "/sobjects/Account", {})
     assert (answer.status_code, answer.json()) == (
         400,
@@ -43,19 +45,19 @@ def test_a_refused_record_answers_400_with_the_fields(api):
     assert len(api.stored("Account")) == 3
 
 
-def test_text_for_a_number_is_a_parser_error_on_a_single_record(api):
+def test_text_for_a_number_is_a_parser_error_on_a_single_record(api: Api) -> None:
     answer = api.call("PATCH", f"/sobjects/Account/{ACME}", {"NumberOfEmployees": "many"})
     (error,) = answer.json()
     assert (answer.status_code, error["errorCode"]) == (400, "JSON_PARSER_ERROR")
     assert error["message"].startswith("Cannot deserialize instance of int from VALUE_STRING value many")
 
 
-def test_only_the_fields_asked_for_are_answered(api):
+def test_only_the_fields_asked_for_are_answered(api: Api) -> None:
     read = api.call("GET", f"/sobjects/Account/{ACME}?fields=name,Website").json()
     assert {key: read[key] for key in read if key != "attributes"} == {"Name": "Acme", "Website": "https://acme.com"}
 
 
-def test_upsert_by_key_creates_then_updates(api):
+def test_upsert_by_key_creates_then_updates(api: Api) -> None:
     path = "/sobjects/Task/Sync_Key__c/key%2F1"
     first = api.call("PATCH", path, {"Subject": "Call"})
     second = api.call("PATCH", path, {"Subject": "Again"})
@@ -65,13 +67,13 @@ def test_upsert_by_key_creates_then_updates(api):
     assert (task["Subject"], task["Sync_Key__c"]) == ("Again", "key/1")
 
 
-def test_upsert_may_be_told_not_to_create(api):
+def test_upsert_may_be_told_not_to_create(api: Api) -> None:
     answer = api.call("PATCH", "/sobjects/Task/Sync_Key__c/none?updateOnly=true", {"Subject": "Call"})
     assert answer.status_code == 404
     assert api.stored("Task") == []
 
 
-def test_several_matches_answer_300_with_their_addresses(api):
+def test_several_matches_answer_300_with_their_addresses(api: Api) -> None:
     made = api.batch("POST", "Contact", [{"LastName": name, "Email": "x@y.com"} for name in ("One", "Two")])
     answer = api.call("PATCH", "/sobjects/Contact/Email/x@y.com", {"LastName": "Three"})
     assert answer.status_code == 300
@@ -80,18 +82,18 @@ def test_several_matches_answer_300_with_their_addresses(api):
 
 
 @pytest.mark.parametrize("body", [{"Sync_Key__c": "k"}, {"Id": "00T5f0000000001EAA"}])
-def test_the_key_itself_may_not_be_repeated_in_the_body(api, body):
+def test_the_key_itself_may_not_be_repeated_in_the_body(api: Api, body: dict[str, str]) -> None:
     answer = api.call("PATCH", "/sobjects/Task/Sync_Key__c/k", {"Subject": "s", **body})
     assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, "INVALID_FIELD")
     assert api.stored("Task") == []
 
 
-def test_a_record_is_read_by_its_key(api):
+def test_a_record_is_read_by_its_key(api: Api) -> None:
     assert api.call("GET", "/sobjects/Account/Sync_Ext__c/g-1").json()["Id"] == GLOBEX
     assert api.call("GET", "/sobjects/Account/Sync_Ext__c/none").status_code == 404
 
 
-def test_ids_changed_between_two_moments(api):
+def test_ids_changed_between_two_moments(api: Api) -> None:
     api.sim("clock", {"freeze": "2030-01-01T12:00:00Z"})
     api.login()
     api.call("PATCH", f"/sobjects/Account/{ACME}", {"Rating": "Hot"})
@@ -111,22 +113,22 @@ def test_ids_changed_between_two_moments(api):
         ("GET", "/services/data/v68.0/limits", 404, "NOT_FOUND"),
     ],
 )
-def test_what_is_not_there_is_refused(api, method, path, status, code):
+def test_what_is_not_there_is_rejected(api: Api, method: str, path: str, status: int, code: str) -> None:
     answer = api.call(method, path)
     assert (answer.status_code, answer.json()[0]["errorCode"]) == (status, code)
     assert answer.headers["Sforce-Limit-Info"].startswith("api-usage=")
 
 
-def test_a_body_that_is_not_json_is_refused(api):
+def test_a_body_that_is_not_json_is_rejected(api: Api) -> None:
     answer = api.http.post(f"{api.url}/services/data/v67.0/sobjects/Account", data="{oops", timeout=10)
     assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, "JSON_PARSER_ERROR")
 
 
-def test_an_address_that_is_too_long_is_refused(api):
+def test_an_address_that_is_too_long_is_rejected(api: Api) -> None:
     assert api.query(f"SELECT Id FROM Account WHERE Name = '{'x' * 16_400}'").status_code == 414
 
 
-def test_versions_need_no_login_and_cost_nothing(api):
+def test_versions_need_no_login_and_cost_nothing(api: Api) -> None:
     answer = api.call("GET", "/services/data", headers={"Authorization": ""})
     versions = answer.json()
     assert (versions[0]["version"], versions[-1]["version"]) == ("46.0", "67.0")
@@ -134,7 +136,7 @@ def test_versions_need_no_login_and_cost_nothing(api):
     assert "Sforce-Limit-Info" not in answer.headers
 
 
-def test_quota_is_counted_shown_and_enforced_for_24_hours(api):
+def test_quota_is_counted_shown_and_enforced_for_24_hours(api: Api) -> None:
     api.sim("clock", {"freeze": True})
     api.sim("config", {"daily_api_requests": 3})
     used = [api.call("GET", "/limits") for _ in range(4)]
@@ -149,12 +151,12 @@ def test_quota_is_counted_shown_and_enforced_for_24_hours(api):
     assert api.call("GET", "/limits").status_code == 200
 
 
-def test_the_usage_header_can_wobble_like_the_real_one(api):
+def test_the_usage_header_can_wobble_like_the_real_one(api: Api) -> None:
     api.sim("config", {"limit_jitter": True})
     used = [int(api.call("GET", "/limits").headers["Sforce-Limit-Info"].split("=")[1].split("/")[0]) for _ in range(40)]
     assert any(later < earlier for earlier, later in pairwise(used))
 
 
-def test_json_is_compact_unless_asked_otherwise(api):
+def test_json_is_compact_unless_asked_otherwise(api: Api) -> None:
     assert "\n" not in api.call("GET", "/limits").text
     assert "\n" in api.call("GET", "/limits", headers={"X-PrettyPrint": "1"}).text
