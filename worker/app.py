@@ -1,8 +1,8 @@
-"""The Celery app: settings that lose no wake-up for long, and a beat that only rings the bell.
+"""The Celery app: settings that lose no message for long, and a beat that only wakes up a worker.
 
-The database is the queue of record, so a message lost costs a delay and a message doubled costs
-nothing. Why each setting: celery's defaults lost 2 of 8 tasks on kill -9 and left 4 stuck for an hour;
-with these none was lost. How a worker ends stands in `worker.runtime.celery_steps`.
+The database is the queue of record, so a lost message costs a delay and a doubled one costs nothing. Why
+each setting: Celery's defaults lost 2 of 8 tasks on kill -9 and left 4 stuck for an hour; with these none was lost. How
+a worker stops is in `worker.runtime.celery_steps`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import setup_logging, worker_init, worker_process_shutdown
 
-from worker.runtime.celery_steps import Heartbeat, HeedSignals, WatchLoop
+from worker.runtime.celery_steps import EventLoopWatchdog, GracefulShutdown, Heartbeat
 from worker.runtime.jobs import make_ready
 from worker.settings.environment import InvalidEnvironment, broker_url, check_environment, project_dir
 from worker.store.engine import StoreError
@@ -46,11 +46,11 @@ app.conf.update(
     task_routes={"plgsync.compute": {"queue": "compute"}, "plgsync.deliver": {"queue": "deliver"}},
     beat_schedule={
         # No "expires": a worker compares it with its own clock, and one that is ahead would take no tick at all.
-        "ring the bell": {"task": "plgsync.tick", "schedule": TICK_EVERY_S},
+        "wake up a worker": {"task": "plgsync.tick", "schedule": TICK_EVERY_S},
     },
 )
-app.steps["worker"] |= {HeedSignals, Heartbeat}
-app.steps["consumer"].add(WatchLoop)
+app.steps["worker"] |= {GracefulShutdown, Heartbeat}
+app.steps["consumer"].add(EventLoopWatchdog)
 if broker_url().startswith("redis"):
     app.conf.broker_transport_options = {
         "visibility_timeout": 300,
@@ -64,7 +64,7 @@ else:
     app.conf.update(
         task_default_queue_type="quorum",
         task_create_missing_queue_type="quorum",  # else only `default` is one; compute and deliver are created as named
-        # RabbitMQ 4.3 refuses queues that are neither durable nor exclusive. The one for remote control would lock out
+        # RabbitMQ 4.3 rejects queues that are neither durable nor exclusive. The one for remote control would lock out
         # a worker that comes back under the same name before its old connection is gone, so there is none.
         control_queue_exclusive=True,
         event_queue_exclusive=True,
@@ -77,7 +77,7 @@ else:
 
 @worker_init.connect
 def _bring_schema_up_to_date(**_: Any) -> None:
-    """Before the pool is forked, so that it need not look again; on a newer schema no worker starts."""
+    """Before the pool is forked, so that its processes need not; on a newer schema no worker starts."""
     try:
         check_environment()
         make_ready(project_dir())
@@ -87,7 +87,7 @@ def _bring_schema_up_to_date(**_: Any) -> None:
 
 @worker_process_shutdown.connect
 def _send_traces(**_: Any) -> None:
-    """A pool process ends without what Python does at exit."""
+    """A pool process exits without running Python's atexit handlers."""
     flush()
 
 

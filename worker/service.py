@@ -1,4 +1,4 @@
-"""What the commands do: open a project, do one thing with it, close it again."""
+"""What a person may ask of a project: each function opens it, does one thing and closes it again."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _IDS_AT_ONCE = 500
 
 
 class _Changing(NamedTuple):
-    """How rows are changed, and which can be, by how they stand."""
+    """How rows are changed, and the states of the rows that can be."""
 
     change: Callable[[Connection, Sequence[int]], int]
     standings: Sequence[str]
@@ -53,7 +53,7 @@ _CHANGES: Mapping[Change, _Changing] = {
 
 
 def make_plan(project: Path | None, as_of: datetime, *, resume: bool) -> tuple[Computed, list[str]]:
-    """What a run as of this moment would write, and what the guard says to it."""
+    """What a run as of this moment would write, and the guard's reasons against it."""
     with open_jobs(project) as jobs:
         computed = compute(jobs.project, jobs.engine, jobs.connectors, as_of, resume=resume)
         try:
@@ -65,24 +65,24 @@ def make_plan(project: Path | None, as_of: datetime, *, resume: bool) -> tuple[C
 
 def run_now(project: Path | None, as_of: datetime, *, first_run: bool) -> RunReport:
     """Compute and deliver inline, as of a moment."""
-    with open_jobs(project) as jobs, _by_hand(jobs):
+    with open_jobs(project) as jobs, _recorded(jobs):
         return pipeline.run(jobs.project, jobs.engine, jobs.connectors, as_of, now=now, first_run=first_run)
 
 
 @contextmanager
-def _by_hand(jobs: Jobs) -> Iterator[None]:
-    """A run that a person started: how it ended is noted and told like that of a scheduled one."""
+def _recorded(jobs: Jobs) -> Iterator[None]:
+    """Store the result of a run that a person started, and alert on it, as for a scheduled run."""
     try:
-        with jobs.noting("plgsync run", "run"):
+        with jobs.recording("plgsync run", "run"):
             yield
     finally:
-        jobs.watch()
+        jobs.update_alerts()
 
 
 def apply_plan(project: Path | None, path: Path) -> RunReport:
     """Deliver an approved plan, if it still holds."""
     plan = _read_plan(path)
-    with open_jobs(project) as jobs, _by_hand(jobs):
+    with open_jobs(project) as jobs, _recorded(jobs):
         return pipeline.run(
             jobs.project,
             jobs.engine,
@@ -104,7 +104,7 @@ def _read_plan(path: Path) -> dict[str, Any]:
 
 
 def explain_account(project: Path | None, account: str, as_of: datetime | None) -> Explanation:
-    """Every score and playbook of one account, as of a moment or else of the last run."""
+    """Every score and playbook of one account, as of a moment or, without one, of the last run."""
     with open_jobs(project) as jobs:
         with jobs.engine.begin() as connection:
             last = last_as_of(connection)
@@ -128,7 +128,7 @@ def until_stopped() -> None:
 
 
 def try_channel(project: Path | None, name: str) -> None:
-    """Send a message that says it is a test. Raises `CommandError` when it does not go out."""
+    """Send a test message. Raises `UnknownName`, and `CommandError` when the message cannot be sent."""
     root = project_dir(project)
     channels = load_project(root).alerts.channels
     require_known("channel", name, channels)
@@ -192,7 +192,7 @@ def _selecting(reader: Reader, selection: Selection) -> Iterator[Connection]:
 
 
 def set_up_crm(project: Path | None, name: str, *, dry_run: bool) -> Sequence[SetupStep]:
-    """Create what one destination lacks."""
+    """Create the CRM fields that one destination lacks. Raises `UnknownName`."""
     with open_jobs(project) as jobs:
         require_known("destination", name, jobs.connectors)
         needs = jobs.project.crm.destinations[name].needs()
@@ -202,9 +202,9 @@ def set_up_crm(project: Path | None, name: str, *, dry_run: bool) -> Sequence[Se
 def serve_sandboxes(
     salesforce_port: int, hubspot_port: int, seed: Path | None, announce: Callable[[str], None], *, keep: bool
 ) -> None:
-    """Both sandbox CRMs in the foreground, until SIGTERM or Ctrl-C; where they are is announced as JSON.
+    """Run both sandbox CRMs until SIGTERM or Ctrl-C; ``announce`` gets their addresses as JSON.
 
-    Raises `CommandError` for a bad seed.
+    Raises `CommandError` for an invalid seed.
     """
     from connectors.sandbox.core.control import ControlError
     from connectors.sandbox.serve import serve

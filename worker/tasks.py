@@ -1,4 +1,4 @@
-"""The Celery tasks: thin, safe to run twice, and never the place where something is remembered."""
+"""The Celery tasks: thin, safe to run twice, and without state of their own."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ _last_tick = float("-inf")
 
 @shared_task(name="plgsync.tick", bind=True)
 def tick(self: Task) -> None:
-    """Hand every job that is due to a worker; ticks that piled up while there was no worker are one."""
+    """Send every due job to a worker. Ticks that piled up while no worker ran count as one."""
     global _last_tick
     if stopwatch() - _last_tick < _PILED_UP_S:
         return
-    with open_jobs(stop=worker_stop, tell=True) as jobs:
+    with open_jobs(stop=worker_stop, notify_admins=True) as jobs:
         due = jobs.take_due()
         try:
             while due:
                 self.app.send_task(_QUEUE_NAMES[due[0].job], kwargs={"due": asdict(due[0])})
                 due.pop(0)
         finally:
-            jobs.give_back(due)
+            jobs.release_slots(due)
     _last_tick = stopwatch()
 
 
 @shared_task(name="plgsync.compute", bind=True, soft_time_limit=1500, time_limit=1800)
 def compute(self: Task, due: dict[str, Any] | None = None) -> None:
-    """Compute, decide and fill the outbox, then wake up the deliveries."""
+    """Compute, decide and fill the outbox, then start a delivery."""
     slot = DueJob(**due) if due else None
-    with open_jobs(stop=worker_stop, tell=True, due=slot) as jobs:
+    with open_jobs(stop=worker_stop, notify_admins=True, due=slot) as jobs:
         jobs.compute(slot)
         delivers = jobs.delivers
     if delivers:
@@ -47,15 +47,15 @@ def compute(self: Task, due: dict[str, Any] | None = None) -> None:
 
 @shared_task(name="plgsync.deliver")
 def deliver(due: dict[str, Any] | None = None) -> None:
-    """Send what the outbox holds, to every destination side by side."""
+    """Send the outbox to every destination in parallel."""
     slot = DueJob(**due) if due else None
-    with open_jobs(stop=worker_stop, tell=True, due=slot) as jobs:
+    with open_jobs(stop=worker_stop, notify_admins=True, due=slot) as jobs:
         jobs.deliver(slot)
 
 
 @shared_task(name="plgsync.read_back")
 def read_back(due: dict[str, Any] | None = None) -> None:
-    """Ask the CRMs what people changed."""
+    """Read from the CRMs what people changed."""
     slot = DueJob(**due) if due else None
-    with open_jobs(stop=worker_stop, tell=True, due=slot) as jobs:
+    with open_jobs(stop=worker_stop, notify_admins=True, due=slot) as jobs:
         jobs.read_back(slot)

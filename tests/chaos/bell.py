@@ -4,7 +4,7 @@ import os
 
 from worker.app import app
 
-_tick = app.conf.beat_schedule["ring the bell"]
+_tick = app.conf.beat_schedule["wake up a worker"]
 app.conf.beat_schedule = {
     "ring": {**_tick, "task": "plgsync.deliver", "schedule": float(os.environ.get("CHAOS_BELL_S") or 0.5)}
 }

@@ -154,5 +154,5 @@ def test_a_playbook_broken_later_keeps_running_as_it_last_did(stage: Stage) -> N
         done = stage.attempt(*command, "--as-of", NEXT_DAY, "--json")
         assert done.returncode == 0, done.stderr
         assert "health-drop" in done.stdout
-        assert "playbooks/health-drop.yaml: until this is mended, its last good version keeps running" in done.stderr
+        assert "playbooks/health-drop.yaml: until this is fixed, its last good version keeps running" in done.stderr
     assert stage.attempt("check", "--offline").returncode == 1

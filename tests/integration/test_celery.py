@@ -130,8 +130,8 @@ def test_a_worker_told_to_end_in_mid_delivery_ends_after_its_batch_and_the_next_
     patient = {**installation.environment, "PLGSYNC_STOP_S": "120"}
     with one_worker(patient, installation.log) as process:
         until(Path(patient["PLGSYNC_HEARTBEAT"]).exists, installation.log)
-        said = installation.stage.plgsync("probe", "--json", env=patient)
-        assert [(sign["what"], sign["well"]) for sign in said] == [
+        probes = installation.stage.plgsync("probe", "--json", env=patient)
+        assert [(probe["name"], probe["ok"]) for probe in probes] == [
             ("heartbeat worker", True),
             ("database", True),
             ("broker", True),

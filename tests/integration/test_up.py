@@ -143,8 +143,11 @@ def test_a_killed_child_is_started_again_and_goes_on_where_it_stopped(slow_stage
         slow_stage.let_go()
         tree.until(tree.delivered)
         assert tree.pid("deliver") not in {0, deliver}
-        assert {line["child"] for line in tree.said("child died")} == {"compute", "deliver"}
-        assert {line["role"] for line in tree.said("taken back from a process that died")} == {"compute", "deliver"}
+        assert {line["child"] for line in tree.said("child exited")} == {"compute", "deliver"}
+        assert {line["role"] for line in tree.said("leases reclaimed")} == {
+            "compute",
+            "deliver",
+        }
         assert_all_is_there_once(slow_stage, tree)
 
 
@@ -168,11 +171,11 @@ def test_told_to_end_it_ends_by_itself_and_the_next_tree_goes_on(slow_stage: Sta
         tree.until(lambda: is_sending(tree))
         children = [tree.pid("compute"), tree.pid("deliver")]
         tree.process.send_signal(signal.SIGTERM)
-        tree.until(lambda: tree.said("told to end"))
+        tree.until(lambda: tree.said("stopping"))
         slow_stage.let_go()
         assert tree.process.wait(120) == 0
         assert not any(is_running(child) for child in children)
-        assert [line["killed"] for line in tree.said("ended")] == [[], []], "nobody had to be killed"
+        assert [line["killed"] for line in tree.said("stopped")] == [[], []], "nobody had to be killed"
         assert tree.count("outbox", outbox.c.state == "leased") == 0
         assert tree.count("outbox", outbox.c.state == "pending") > 0, "stopped in the middle, or this shows nothing"
     with up(slow_stage.folder) as tree:

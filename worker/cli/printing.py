@@ -1,4 +1,4 @@
-"""What is printed: a result as text or JSON, what was left out, and the one message of a failure."""
+"""What the commands print: a result as text or JSON, invalid playbooks, and the message of a failure."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def show(result: Any, as_json: bool, data: Any) -> None:
 
 
 def announce(line: str) -> None:
-    """Print one line at once: somebody waits for it."""
+    """Print one line and flush it, for a program that waits for it."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
-def say_refused(computed: Computed) -> None:
-    """Wrong playbooks were left out, or their last good version ran; the run itself went on."""
+def print_invalid(computed: Computed) -> None:
+    """Print the problems of invalid playbooks; the run went on without them or with their last good version."""
     for problem in computed.invalid:
         sys.stderr.write(problem.format() + "\n")
     for file in computed.last_good_files:
-        sys.stderr.write(f"{file}: until this is mended, its last good version keeps running\n")
+        sys.stderr.write(f"{file}: until this is fixed, its last good version keeps running\n")
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def reading(project: Path | None) -> Iterator[Reader]:
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
-    """End with one message on stderr, after whatever was printed."""
+    """Exit with one message on stderr, after what was printed so far."""
     sys.stdout.flush()
     sys.stderr.write(message.rstrip() + "\n")
     raise SystemExit(code)
@@ -67,7 +67,7 @@ def console() -> Console:
 
 
 def log_stages(*, as_json: bool) -> None:
-    """Log as workers do where ``--json-logs`` asks for it; else nothing is logged but a crash."""
+    """Log as workers do with ``--json-logs``; without it nothing is logged but a crash."""
     if as_json:
         from worker.telemetry.logs import log_for_machines
 

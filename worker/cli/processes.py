@@ -21,7 +21,7 @@ def tick(project: ProjectOption = None, json_logs: JsonLogsOption = False) -> No
 
     log_stages(as_json=json_logs)
     check_environment()
-    with open_jobs(project, tell=True) as jobs:
+    with open_jobs(project, notify_admins=True) as jobs:
         due = jobs.do_due()
         following = jobs.next_due()
     console().print(f"{len(due)} jobs done: {', '.join(job.schedule for job in due) or 'nothing was due'}")
@@ -67,15 +67,15 @@ def probe(
     """
     from dataclasses import asdict
 
-    from worker.runtime.probes import signs_of_life, signs_of_readiness
+    from worker.runtime.probes import liveness, readiness
 
-    signs = [
-        *(signs_of_life(project) if live or not ready else []),
-        *(signs_of_readiness(project) if ready or not live else []),
+    probes = [
+        *(liveness(project) if live or not ready else []),
+        *(readiness(project) if ready or not live else []),
     ]
-    text = "\n".join(f"{'ok ' if sign.well else 'BAD'} {sign.what}: {sign.said}" for sign in signs)
-    show(text, json_, [asdict(sign) for sign in signs])
-    if not all(sign.well for sign in signs):
+    text = "\n".join(f"{'ok ' if one.ok else 'BAD'} {one.name}: {one.detail}" for one in probes)
+    show(text, json_, [asdict(one) for one in probes])
+    if not all(one.ok for one in probes):
         raise SystemExit(1)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.options import AsOfOption, JsonLogsOption, JsonOption, ProjectOption, moment_of
-from worker.cli.printing import fail, log_stages, say_refused, show
+from worker.cli.printing import fail, log_stages, print_invalid, show
 
 
 def plan(
@@ -33,7 +33,7 @@ def plan(
         import json
 
         out.write_text(json.dumps(computed.plan.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    say_refused(computed)
+    print_invalid(computed)
     show(render_plan(computed, guard), json_, {**computed.plan.to_json(), "guard": guard})
 
 
@@ -60,7 +60,7 @@ def run(
         raise typer.BadParameter("a plan carries its own moment: leave --as-of out")
     check_environment()
     report = apply_plan(project, apply) if apply else run_now(project, moment_of(as_of), first_run=first_run)
-    say_refused(report.computed)
+    print_invalid(report.computed)
     show(render_report([report]), json_, report_json(report))
     if report.unfinished:
         fail(f"not finished: {report.unfinished}; nothing is lost, the next run goes on")

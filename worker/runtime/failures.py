@@ -1,4 +1,4 @@
-"""What went wrong, in one message for whoever can act on it; anything not named here is a bug."""
+"""The message of every expected failure, for the person who can act on it; any other error is a bug."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from worker.store.engine import StoreError
 from worker.store.lock import Busy
 
 _HOW_TO_APPROVE = (
-    "Nothing was queued. If this is meant: plgsync plan --out plan.json, then plgsync run --apply plan.json"
+    "Nothing was queued. If you want this: plgsync plan --out plan.json, then plgsync run --apply plan.json"
 )
 
 
 def explain_failure(error: BaseException) -> str | None:
-    """The message of an expected failure, or None when it is not one of ours."""
+    """The message of an expected failure; None for a bug."""
     match error:
         case ConfigError():
             count = len(error.problems)
@@ -47,9 +47,9 @@ def explain_failure(error: BaseException) -> str | None:
 
 
 def describe_failure(error: BaseException) -> str:
-    """One line to keep and to show: the message of an expected failure, and of a bug its kind and place.
+    """One line for logs and the store: the message of an expected failure, or the class and place of a bug.
 
-    What a bug says of itself may hold values of records, so it is left out.
+    The message of a bug may hold values of records, so it is left out.
     """
     message = explain_failure(error)
     if message:
@@ -64,13 +64,13 @@ def _database_failure(error: DBAPIError) -> str | None:
         return "the connection to the state database was lost; nothing was half-written, run again"
     if isinstance(error, OperationalError):
         words = (str(error.orig).strip() or type(error.orig).__name__).splitlines()[0]
-        return f"the state database cannot be used: {words}; nothing was half-written, run again once that is mended"
+        return f"the state database cannot be used: {words}; nothing was half-written, fix it and run again"
     return None
 
 
 def _system_failure(error: OSError) -> str | None:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return "the disk is full; nothing was half-written, run again once there is room"
+        return "the disk is full; nothing was half-written, free some space and run again"
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR}:
         return f"{error.filename}: {error.strerror}" if error.filename else None
     return None

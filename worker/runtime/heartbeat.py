@@ -1,4 +1,4 @@
-"""A file that is touched while a process works: its age tells the living from the hung."""
+"""A file that a process touches while it works; its age shows whether the process hangs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEAD_AFTER_S = 60.0
 
 
 def beat(file: Path) -> None:
-    """Touch the file; it holds the process's number."""
+    """Touch the file; it holds the process id."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(f"{os.getpid()}\n", encoding="ascii")
 
@@ -33,14 +33,14 @@ def age_s(file: Path) -> float | None:
 
 
 class Heartbeat:
-    """Beats one file. A beat that fails (a full disk) is said once, and the next one is tried."""
+    """Touches one file. A failure (a full disk) is logged once, and the next beat tries again."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._failing = False
 
     def beat(self) -> None:
-        """Touch the file if that can be done."""
+        """Touch the file; log when that fails for the first time."""
         try:
             beat(self._file)
         except OSError as error:
@@ -52,15 +52,15 @@ class Heartbeat:
 
 
 def beat_while(file: Path, well: Callable[[], bool]) -> None:
-    """Beat from a thread of its own for as long as the process is ``well``, however long one job of it takes."""
+    """Touch the file from a thread of its own while the process is ``well``, however long one job takes."""
     heartbeat = Heartbeat(file)
     if well():
         heartbeat.beat()
 
-    def go_on() -> None:
+    def keep_beating() -> None:
         while True:
             time.sleep(BEAT_EVERY_S)
             if well():
                 heartbeat.beat()
 
-    threading.Thread(target=go_on, name="heartbeat", daemon=True).start()
+    threading.Thread(target=keep_beating, name="heartbeat", daemon=True).start()

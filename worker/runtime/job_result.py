@@ -1,4 +1,4 @@
-"""How a scheduled job ends, and that its end is kept and said."""
+"""The result of a scheduled job, and how a failure is logged and stored."""
 
 from __future__ import annotations
 
@@ -20,30 +20,32 @@ from worker.store.schedules import DueJob, fail
 
 log = structlog.get_logger()
 
-_SAID = (UnsafePlan, StaleData, AsOfTooOld, StalePlan, Busy, AccessDenied, QuotaExhausted, Unavailable)
-"""Errors whose words hold counts, names of fields and of CRMs, and never a value."""
+_SAFE_MESSAGE = (UnsafePlan, StaleData, AsOfTooOld, StalePlan, Busy, AccessDenied, QuotaExhausted, Unavailable)
+"""Errors whose message holds counts and the names of fields and CRMs, never a value of the data."""
 
 
 @dataclass(slots=True)
-class Ending:
-    """How a job ends. ``wanted``: it has still to be done; ``kind`` and ``problem`` are empty when all went well.
+class JobResult:
+    """The result of a job, empty while all goes well.
 
-    ``trouble`` is what a person has to look at although the job is done, in words.
+    ``due`` is false when the job need not be done (another worker did it). ``kind`` names the error that ended the job,
+    ``problem`` is its message. ``trouble`` says what a person has to look at although the job is done.
     """
 
-    wanted: bool = True
+    due: bool = True
     kind: str = ""
     problem: str = ""
     trouble: str = ""
 
     def failed(self, error: BaseException) -> None:
-        """Keep what went wrong; the words of an error that is not one of ours may hold values, and are left out."""
-        self.kind = next((kind.__name__ for kind in type(error).__mro__ if kind in _SAID), type(error).__name__)
-        self.problem = str(error) if isinstance(error, _SAID) else ""
+        """Keep the kind of an error, and its message unless that may hold values of the data."""
+        names = (kind.__name__ for kind in type(error).__mro__ if kind in _SAFE_MESSAGE)
+        self.kind = next(names, type(error).__name__)
+        self.problem = str(error) if isinstance(error, _SAFE_MESSAGE) else ""
 
 
 def note_failure(engine: Engine, due: DueJob, error: Exception) -> None:
-    """Say and keep that a job broke; its slot comes again. A database that is away only hears of it later."""
+    """Log and store that a job failed; its slot is due again later. A lost database connection stores nothing."""
     what = describe_failure(error)
     log.error("job failed", schedule=due.schedule, slot=due.slot, job=due.job, error=type(error).__name__, what=what)
     with suppress(DBAPIError), engine.begin() as connection:

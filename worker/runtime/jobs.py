@@ -1,4 +1,4 @@
-"""The scheduled jobs as plain functions: the same for Celery, for ``plgsync tick`` and for cron."""
+"""The scheduled jobs as plain functions, shared by Celery, ``plgsync up`` and ``plgsync tick``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from worker.delivery.stop import CancelToken
 from worker.pipeline import run as pipeline
 from worker.pipeline.compute import AsOfTooOld
 from worker.planning.guard import UnsafePlan
-from worker.runtime.job_result import Ending, note_failure
+from worker.runtime.job_result import JobResult, note_failure
 from worker.settings.environment import database_url, project_dir
 from worker.settings.problems import ConfigError
 from worker.settings.project import Project, load_alerts, load_project
@@ -35,22 +35,22 @@ log = structlog.get_logger()
 
 _OPERATOR_ACTS = (UnsafePlan, StaleData, SourceError, AsOfTooOld)
 _DRAIN_S = 60.0
-"""A delivery stops by itself after this long, far from the time limits of `worker.app`."""
+"""A delivery stops after this time, well before the time limits of `worker.app`."""
 _BUSY_S = 30.0
 
-
-_looked_at: set[str] = set()
+_migrated: set[str] = set()
+"""The URLs of the state databases that this process has brought up to date."""
 
 
 def make_ready(project: Path) -> None:
-    """Bring the state database up to date once, when a worker starts; from then on this process takes it as it is.
+    """Upgrade the schema of the state database, once per process; later `open_jobs` does not look at the schema.
 
-    Processes forked from this one do too, so that a running worker goes on while the next version upgrades.
-    Raises `StoreError`: on a newer schema no worker starts.
+    Neither do processes forked from this one. So a running worker goes on while the next version upgrades the schema.
+    Raises `StoreError`, also when the schema is newer than this version: then no worker starts.
     """
     url = database_url(project)
     open_store(url).dispose()
-    _looked_at.add(url)
+    _migrated.add(url)
 
 
 @contextmanager
@@ -59,22 +59,22 @@ def open_jobs(
     *,
     stop: CancelToken | None = None,
     owner: str = "",
-    tell: bool = False,
+    notify_admins: bool = False,
     due: DueJob | None = None,
 ) -> Iterator[Jobs]:
-    """The jobs of one project, with its settings freshly read; connections are closed afterwards.
+    """Load the settings of a project, open its database and its connectors; closes them afterwards.
 
-    Once ``stop`` is cancelled, deliveries end after the batch under way. Every lease is marked with ``owner``.
-    Of a playbook whose file is wrong the version that ran last keeps running.
-    ``tell``: nobody looks on, so settings that cannot be read are told to the channels of config/alerts.yaml.
-    ``due`` is the job it is opened for: what prevents that is kept with its slot, which comes again.
+    Once ``stop`` is cancelled, a delivery ends after the batch in flight. ``owner`` marks every lease. While the file
+    of a playbook is invalid, its last good version runs. With ``notify_admins`` invalid settings raise an alert on the
+    channels of config/alerts.yaml. ``due`` is the job that the caller wants to do: an error that prevents it is stored
+    with its slot, which is due again later. Raises `ConfigError`, `StoreError` and the errors of connectors.
     """
     root = project_dir(project)
     try:
         settings = load_project(root)
     except ConfigError as error:
-        if tell:
-            _tell_of_settings(root, error)
+        if notify_admins:
+            _report_invalid_settings(root, error)
         if due:
             engine = _open_store(root)
             note_failure(engine, due, error)
@@ -85,8 +85,8 @@ def open_jobs(
         if settings.invalid:
             with engine.begin() as connection:
                 settings = load_project(root, load_playbook_texts(connection))
-        if tell:
-            _settings_are_right(engine)
+        if notify_admins:
+            _report_valid_settings(engine)
         connectors = pipeline.connect_all(settings, engine)
     except Exception as error:
         if due:
@@ -103,20 +103,20 @@ def open_jobs(
 
 def _open_store(root: Path) -> Engine:
     url = database_url(root)
-    return connect_store(url) if url in _looked_at else open_store(url)
+    return connect_store(url) if url in _migrated else open_store(url)
 
 
-def _tell_of_settings(root: Path, error: ConfigError) -> None:
+def _report_invalid_settings(root: Path, error: ConfigError) -> None:
     engine = _open_store(root)
     with engine.begin() as connection:
-        problem = f"{len(error.problems)} problems in the settings, nothing runs; plgsync check shows them"
+        problem = f"{len(error.problems)} problems in the settings, nothing runs; plgsync check lists them"
         record_job_result(connection, SETTINGS, "run", ConfigError.__name__, problem)
     raise_alerts(engine, load_alerts(root), root, None)
     engine.dispose()
 
 
-def _settings_are_right(engine: Engine) -> None:
-    """The settings can be read again, if they could not before."""
+def _report_valid_settings(engine: Engine) -> None:
+    """Store that the settings are valid again, if they were invalid."""
     with engine.begin() as connection:
         if any(row["kind"] for row in load_job_results(connection) if row["name"] == SETTINGS):
             record_job_result(connection, SETTINGS, "run")
@@ -124,7 +124,7 @@ def _settings_are_right(engine: Engine) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """One project's work, ready to start."""
+    """The jobs of one project, with its settings, database and connectors."""
 
     project: Project
     engine: Engine
@@ -133,17 +133,17 @@ class Jobs:
     owner: str = ""
 
     def take_due(self) -> list[DueJob]:
-        """The jobs that are due now and now ours to do."""
+        """Lease the jobs that are due now; the caller has to do them."""
         with self.engine.begin() as connection:
             return take_due(connection, self.project.schedule.schedules, database_moment(connection), owner=self.owner)
 
     @property
     def delivers(self) -> bool:
-        """Whether anything is sent at all: without a schedule for it, nothing is."""
+        """Whether a schedule for deliveries is on; without one nothing is sent."""
         return any(one.enabled and one.job == "deliver" for one in self.project.schedule.schedules.values())
 
-    def give_back(self, undone: Iterable[DueJob]) -> None:
-        """Let jobs that could not be handed to anybody be due again at once."""
+    def release_slots(self, undone: Iterable[DueJob]) -> None:
+        """Make jobs that no worker took due again at once."""
         for due in undone:
             with self.engine.begin() as connection:
                 release_slot(connection, due)
@@ -153,7 +153,7 @@ class Jobs:
         {"run": self.compute, "deliver": self.deliver, "read_back": self.read_back}[due.job](due)
 
     def do_due(self) -> list[DueJob]:
-        """Do every job that is due, here and now; one that breaks holds up none of the others, and is raised last."""
+        """Do every due job in this process. A job that fails does not stop the others; its error is raised last."""
         broken: Exception | None = None
         taken = self.take_due()
         for place, due in enumerate(taken):
@@ -162,40 +162,40 @@ class Jobs:
             except Exception as error:  # noqa: BLE001 - raised below, once the others are done
                 broken = broken or error
             except BaseException:
-                self.give_back(taken[place + 1 :])
+                self.release_slots(taken[place + 1 :])
                 raise
         if broken:
             raise broken
         return taken
 
     def next_due(self) -> tuple[str, datetime] | None:
-        """The schedule that comes next, and when; None when every one is off."""
+        """The name and the moment (UTC) of the next slot; None when every schedule is off."""
         moment = now()
         enabled = {name: one for name, one in self.project.schedule.schedules.items() if one.enabled}
         return min(((name, one.next_slot(moment)) for name, one in enabled.items()), key=_by_time, default=None)
 
     def compute(self, due: DueJob | None) -> None:
-        """Fill the outbox as of now; what an operator has to decide is logged, noted and ends the slot.
+        """Fill the outbox as of now. An error on which an operator acts is logged and stored, and ends the slot.
 
-        While another run is under way nothing is done: the slot may be that run's own, and comes again if it is not.
+        While another run is in progress it does nothing: the slot may be of that run, and is due again if it is not.
         """
         try:
             with (
                 structlog.contextvars.bound_contextvars(run_id=pipeline.new_run_id()),
                 exclusive_run(self.engine),
-                self._ending(due, "run") as ending,
+                self._finishing(due, "run") as result,
             ):
-                if ending.wanted:
-                    self._compute(ending)
+                if result.due:
+                    self._compute(result)
         except Busy as error:
             log.info("not computed", reason=str(error))
             if due:
                 with self.engine.begin() as connection:
                     release_slot(connection, due, after_s=_BUSY_S)
         finally:
-            self.watch()
+            self.update_alerts()
 
-    def _compute(self, ending: Ending) -> None:
+    def _compute(self, result: JobResult) -> None:
         try:
             pipeline.compute_and_commit(
                 self.project,
@@ -205,74 +205,74 @@ class Jobs:
                 run_id=structlog.contextvars.get_contextvars()["run_id"],
             )
         except _OPERATOR_ACTS as error:
-            ending.failed(error)
+            result.failed(error)
             log.error("nothing queued", reason=str(error), kind=type(error).__name__)
-            ending.trouble = f"{type(error).__name__}: {error}"
+            result.trouble = f"{type(error).__name__}: {error}"
 
     def deliver(self, due: DueJob | None) -> None:
-        """Send what is due, to every destination side by side, for a minute at most."""
-        with self._ending(due, "deliver") as ending:
+        """Send what is due to every destination in parallel, for a minute at most."""
+        with self._finishing(due, "deliver") as result:
             deliveries = pipeline.deliver_all(
                 self.engine, self.connectors, now=now, stop=self.stop, owner=self.owner, at_most_s=_DRAIN_S
             )
-            ending.trouble = _said({one.destination: one.stopped for one in deliveries if one.stopped})
-        self.watch()  # after the slot has ended: a channel that is down must not hold it up
+            result.trouble = _joined({one.destination: one.stopped for one in deliveries if one.stopped})
+        self.update_alerts()  # after the slot has ended, so that a channel that is down does not delay it
 
     def read_back(self, due: DueJob | None) -> None:
-        """Store what people changed in the CRMs since the last look."""
-        with self._ending(due, "read_back") as ending:
-            if not ending.wanted:
+        """Store what people changed in the CRMs since the last read-back."""
+        with self._finishing(due, "read_back") as result:
+            if not result.due:
                 return
             try:
                 with exclusive_run(self.engine):
-                    ending.trouble = _said(pipeline.read_back(self.project, self.engine, self.connectors, now()))
+                    result.trouble = _joined(pipeline.read_back(self.project, self.engine, self.connectors, now()))
             except Busy:
-                log.info("not read back", reason="a run is under way, and it reads back itself")
+                log.info("not read back", reason="a run is in progress; it reads back too")
 
-    def watch(self) -> None:
-        """Tell people what has begun and what is over, as config/alerts.yaml says; never stops the work.
+    def update_alerts(self) -> None:
+        """Open and close alerts and send their messages, as config/alerts.yaml says. Never raises because of a channel.
 
-        A worker that is told to end leaves it to whoever watches next.
+        A worker that is stopping leaves this to the next job.
         """
         if self.stop.cancelled:
             return
         raise_alerts(self.engine, self.project.alerts, self.project.root, self.project)
 
     @contextmanager
-    def noting(self, name: str, job: str) -> Iterator[Ending]:
-        """Note how some work ends, also when it raises, and watch what follows from it."""
-        ending = Ending()
+    def recording(self, name: str, job: str) -> Iterator[JobResult]:
+        """Store the result of some work under a name, also when the work raises."""
+        result = JobResult()
         try:
-            yield ending
+            yield result
         except BaseException as error:
-            ending.wanted &= isinstance(error, Exception)  # a person who stops it knows that it did not end
-            ending.failed(error)
+            result.due &= isinstance(error, Exception)  # the person who stops a job knows that it did not finish
+            result.failed(error)
             raise
         finally:
-            if ending.wanted:  # a database that is away has broken the work itself, and only hears of it later
+            if result.due:  # a lost database connection has failed the work itself
                 with suppress(DBAPIError), self.engine.begin() as connection:
-                    record_job_result(connection, name, job, ending.kind, ending.problem)
+                    record_job_result(connection, name, job, result.kind, result.problem)
 
     @contextmanager
-    def _ending(self, due: DueJob | None, job: str) -> Iterator[Ending]:
-        """Ends the slot of a job once it is done. One that breaks is done again later, and that is said and kept."""
-        with self.noting(due.schedule if due else job, job) as ending:
+    def _finishing(self, due: DueJob | None, job: str) -> Iterator[JobResult]:
+        """Finish the slot of a job once it is done. The slot of a job that fails is due again later."""
+        with self.recording(due.schedule if due else job, job) as result:
             if due is None:
-                yield ending
+                yield result
                 return
             try:
                 with self.engine.begin() as connection:
-                    ending.wanted = not is_over(connection, due)
-                yield ending
+                    result.due = not is_over(connection, due)
+                yield result
             except Exception as error:
                 note_failure(self.engine, due, error)
                 raise
-            except BaseException:  # told to end: whoever comes next begins at once
-                self.give_back([due])
+            except BaseException:  # the process is stopping: the next worker starts the job at once
+                self.release_slots([due])
                 raise
             with self.engine.begin() as connection:
-                if ending.wanted:
-                    finish(connection, due, trouble=ending.trouble)
+                if result.due:
+                    finish(connection, due, trouble=result.trouble)
                 else:
                     release_slot(connection, due)
 
@@ -281,5 +281,5 @@ def _by_time(slot: tuple[str, datetime]) -> datetime:
     return slot[1]
 
 
-def _said(problems: Mapping[str, str]) -> str:
+def _joined(problems: Mapping[str, str]) -> str:
     return "; ".join(f"{name}: {problem}" for name, problem in problems.items())

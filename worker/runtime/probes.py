@@ -1,4 +1,4 @@
-"""Is this worker alive, and could it work? For liveness and readiness probes."""
+"""Liveness and readiness probes: whether the workers here make progress, and whether they could work."""
 
 from __future__ import annotations
 
@@ -26,51 +26,49 @@ _BROKER_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Sign:
-    """One thing looked at."""
+class Probe:
+    """The result of one check."""
 
-    what: str
-    well: bool
-    said: str
+    name: str
+    ok: bool
+    detail: str
 
 
-def signs_of_life(project: Path | None) -> list[Sign]:
-    """The age of every heartbeat here: that of this Celery worker, or those of the tree of ``plgsync up``."""
+def liveness(project: Path | None) -> list[Probe]:
+    """The age of every heartbeat on this machine: of its Celery worker, or of the processes of ``plgsync up``."""
     file = heartbeat_file()
     root = project_dir(project)
     folder = state_folder(root, database_url(root)) / HEARTBEATS
     files = [file] if file else sorted(folder.glob("*"))
     if not files:
-        return [
-            Sign("heartbeat", False, f"nothing beats: neither PLGSYNC_HEARTBEAT is set nor is anything in {folder}")
-        ]
+        return [Probe("heartbeat", False, f"no heartbeat: PLGSYNC_HEARTBEAT is not set and {folder} is empty")]
     return [_heartbeat(one) for one in files]
 
 
-def _heartbeat(file: Path) -> Sign:
+def _heartbeat(file: Path) -> Probe:
     age = age_s(file)
     if age is None:
-        return Sign(f"heartbeat {file.name}", False, f"there is no {file}")
-    return Sign(f"heartbeat {file.name}", age < DEAD_AFTER_S, f"{age:.0f} s old")
+        return Probe(f"heartbeat {file.name}", False, f"there is no {file}")
+    return Probe(f"heartbeat {file.name}", age < DEAD_AFTER_S, f"{age:.0f} s old")
 
 
-def signs_of_readiness(project: Path | None) -> list[Sign]:
-    """Whether the state database answers, and the broker where there is one."""
-    return list(_answers(project_dir(project)))
+def readiness(project: Path | None) -> list[Probe]:
+    """Whether the state database answers, and the broker if PLGSYNC_BROKER_URL names one."""
+    return list(_check_servers(project_dir(project)))
 
 
-def _answers(root: Path) -> Iterator[Sign]:
-    yield _asked("database", lambda: _ask_database(database_url(root)))
+def _check_servers(root: Path) -> Iterator[Probe]:
+    yield _probe("database", lambda: _ask_database(database_url(root)))
     if broker_named():
-        yield _asked("broker", _ask_broker)
+        yield _probe("broker", _ask_broker)
 
 
-def _asked(what: str, ask: Callable[[], None]) -> Sign:
+def _probe(what: str, ask: Callable[[], None]) -> Probe:
     try:
         ask()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it did not answer
-        return Sign(what, False, describe_failure(error))
-    return Sign(what, True, "answers")
+    except Exception as error:  # noqa: BLE001 - any failure means that it did not answer
+        return Probe(what, False, describe_failure(error))
+    return Probe(what, True, "answers")
 
 
 def _ask_database(url: str) -> None:

@@ -166,7 +166,7 @@ def shown(report: str, done: Result) -> object:
     if report == "outbox":
         return [{**row, "due_in": 0} for row in found]
     if report == "liveness":
-        return [(sign["what"], sign["well"]) for sign in found]
+        return [(probe["name"], probe["ok"]) for probe in found]
     return found
 
 

@@ -288,12 +288,12 @@ def test_settings_that_cannot_be_read_are_told_by_scheduled_jobs_until_they_are_
     crm = folder / "config" / "crm.yaml"
     crm.write_text("version: 2\n", encoding="utf-8")
     for tell, expected in ((False, []), (True, [("run_failed", "settings")])):
-        with pytest.raises(ConfigError), open_jobs(folder, tell=tell):
+        with pytest.raises(ConfigError), open_jobs(folder, notify_admins=tell):
             pass
         assert told(folder) == expected
     crm.write_text(NO_CRMS, encoding="utf-8")
-    with open_jobs(folder, tell=True) as jobs:
-        jobs.watch()
+    with open_jobs(folder, notify_admins=True) as jobs:
+        jobs.update_alerts()
     assert told(folder) == []
 
 
@@ -303,6 +303,6 @@ def test_a_worker_that_is_told_to_end_leaves_what_is_to_tell_to_the_next(jobs: J
     told_to_end = Jobs(project, jobs.engine, {}, stop=CancelToken())
     told_to_end.stop.cancel()
     for one, expected in ((told_to_end, []), (jobs, ["daily"])):
-        one.watch()
+        one.update_alerts()
         with jobs.engine.begin() as connection:
             assert [row["subject"] for row in open_alerts(connection)] == expected

@@ -1,4 +1,4 @@
-"""One tree per state database: a lock that every process of the tree holds, so that it ends with the last of them."""
+"""One tree per state database: a lock that every process of the tree holds until the last of them exits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from worker.store.lock import Busy
 
 
 def state_folder(project: Path, database_url: str) -> Path:
-    """Where this machine keeps what belongs to the state: beside the SQLite file, else in the project."""
+    """The folder of this machine's state files: beside the SQLite file, else in the project."""
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite" and url.database:
         return Path(url.database).resolve().parent
@@ -20,7 +20,7 @@ def state_folder(project: Path, database_url: str) -> Path:
 
 
 def hold_tree_lock(folder: Path) -> int:
-    """The descriptor of the lock, to be handed on to every child. Raises `Busy` while another tree lives."""
+    """The descriptor of the lock, which every child inherits. Raises `Busy` while another tree runs."""
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -1,4 +1,4 @@
-"""A child process that never outlives its parent, however the parent ends."""
+"""A child process that never outlives its parent, also when the parent is killed."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ _PR_SET_PDEATHSIG = 1  # https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.
 
 
 def die_with_parent(parent: int) -> None:
-    """From now on this process is killed when process ``parent``, which started it, is gone.
+    """Make the system kill this process when ``parent``, which started it, exits.
 
-    On Linux the kernel does it, even to a process that is stopped. Everywhere the end of standard input tells: the
-    parent holds its other end, and writes nothing.
+    On Linux the kernel does it, also to a process that is stopped (SIGSTOP). On every system a thread waits for the end
+    of standard input: the parent holds the other end of that pipe and writes nothing.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 
-    def watch() -> None:
+    def exit_at_end_of_input() -> None:
         while os.read(0, 1):
             pass
         os._exit(1)
 
-    threading.Thread(target=watch, name="parent", daemon=True).start()
+    threading.Thread(target=exit_at_end_of_input, name="parent", daemon=True).start()

@@ -1,9 +1,9 @@
-"""What each process of the tree does.
+"""The roles of the tree's worker processes.
 
 Two, because SQLite has one writer at a time: with several, each waits for the others (over a second for one in a
 hundred), while one process settles 6,400 records a second and more, and a CRM takes 1,900. `compute` runs and reads
-back, which exclude each other anyway; `deliver` sends to every CRM from a thread each. There is no third for the
-clock: each asks the state database what of its own is due, so that nothing is handed over and nothing can be lost.
+back, which exclude each other anyway; `deliver` sends to every CRM from a thread each. There is no scheduler process:
+each worker asks the state database for the due jobs of its role, so no message between processes can be lost.
 """
 
 from __future__ import annotations
@@ -22,5 +22,5 @@ JOBS: Mapping[Role, frozenset[Job]] = {
 
 
 def owner_of(role: Role) -> str:
-    """How the leases of a role begin; only one process has it at a time, so a successor takes them back at once."""
+    """The prefix of the lease owners of a role. Only one process has a role, so its successor reclaims them at once."""
     return f"up-{role}:"

@@ -1,4 +1,4 @@
-"""Sandbox CRMs in the tree. The project's destinations find them by address and credentials in the environment only."""
+"""Sandbox CRMs in the tree. Environment variables alone point the project's destinations at them."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _PORTS = ("salesforce", "hubspot")
 
 @dataclass(frozen=True, slots=True)
 class Sandboxes:
-    """The process that serves both, and the variables by which a project finds them."""
+    """The process that serves both, and the environment variables that point a project at them."""
 
     child: Child
     variables: Mapping[str, str]
 
 
 def start_sandboxes(project: Project, folder: Path, seed: Path | None, ports: Mapping[str, int]) -> Sandboxes:
-    """Start both, with the records of ``seed``, which is written back when they end; returns when they answer.
+    """Start both with the records of ``seed``, which they write back when they stop; returns when they answer.
 
-    Raises `CommandError` when the project signs in to a CRM in a way that the environment alone cannot point here.
+    Raises `CommandError` when environment variables alone cannot point the project's authentication at a sandbox.
     """
     seed = seed or _seed_of(project, folder)
     credentials = _credentials(seed)
@@ -46,7 +46,7 @@ def start_sandboxes(project: Project, folder: Path, seed: Path | None, ports: Ma
     variables: dict[str, str] = {}
     for name, settings in project.crm.destinations.items():
         variables[f"{CRM_URL}{name.upper().replace('-', '_')}"] = f"http://127.0.0.1:{chosen[settings.kind]}"
-        variables |= _signs_in(project, name, settings, credentials)
+        variables |= _credential_variables(project, name, settings, credentials)
     words = [word for name, port in chosen.items() for word in (f"--{name}-port", str(port))]
     child = Child(
         "sandbox",
@@ -64,7 +64,7 @@ def start_sandboxes(project: Project, folder: Path, seed: Path | None, ports: Ma
 
 
 def write_variables(variables: Mapping[str, str], file: Path) -> None:
-    """Keep them for a shell, readable by their owner only: ``set -a; . FILE`` points other commands here too."""
+    """Write them for a shell, readable by the owner only: ``set -a; . FILE`` points other commands at the sandboxes."""
     file.touch(mode=0o600)
     file.write_text("".join(f"{name}='{value}'\n" for name, value in sorted(variables.items())), encoding="utf-8")
 
@@ -75,7 +75,7 @@ def _seed_of(project: Project, folder: Path) -> Path:
 
 
 def _credentials(seed: Path) -> dict[str, str]:
-    """What the sandboxes accept: what the seed says, and made up and written into it where it says nothing."""
+    """The credentials that the sandboxes accept: those of the seed; missing ones are generated and written into it."""
     try:
         records = json.loads(seed.read_text(encoding="utf-8")) if seed.exists() else {}
         accepted = asdict(Credentials.of_seed(records.get("credentials", {})))
@@ -86,10 +86,10 @@ def _credentials(seed: Path) -> dict[str, str]:
     return accepted
 
 
-def _signs_in(
+def _credential_variables(
     project: Project, name: str, settings: DestinationSettings, credentials: Mapping[str, str]
 ) -> dict[str, str]:
-    """The variables from which this destination reads what the sandbox accepts."""
+    """The variables from which this destination reads the sandbox's credentials."""
     match settings.auth:
         case ClientCredentials() as auth:
             needed = {
@@ -99,10 +99,10 @@ def _signs_in(
         case Token() as auth:
             needed = {auth.token: credentials["hubspot_token"]}
         case _:
-            raise CommandError(f"{name}: a sandbox knows the sign-in by client_credentials and by token only")
+            raise CommandError(f"{name}: a sandbox supports the authentication by client_credentials and by token only")
     for ref, value in needed.items():
         if not ref.startswith("env:") and not _is_there(project, ref, value):
-            raise CommandError(f"{name}: {ref.partition(':')[0]}: is read from elsewhere; write env:NAME for a sandbox")
+            raise CommandError(f"{name}: {ref.partition(':')[0]}: a sandbox cannot set this; use env:NAME")
     return {ref.removeprefix("env:"): value for ref, value in needed.items() if ref.startswith("env:")}
 
 
@@ -124,7 +124,7 @@ def _wait_until_up(child: Child, ports: Mapping[str, int]) -> None:
     for port in ports.values():
         while not _answers(port):
             if stopwatch() > until or child.process is None or child.process.poll() is not None:
-                raise CommandError("the sandbox CRMs did not start; their own words stand above")
+                raise CommandError("the sandbox CRMs did not start; their error message is above")
             time.sleep(0.05)
 
 

@@ -1,4 +1,4 @@
-"""The whole tree of ``plgsync up``: what is checked before anything starts, and which processes there are."""
+"""The process tree of ``plgsync up``: the checks before it starts, and its processes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import structlog
 
 from worker.delivery.stop import CancelToken
 from worker.runtime.jobs import make_ready
-from worker.runtime.up.bell import Bell
 from worker.runtime.up.lock import hold_tree_lock, state_folder
 from worker.runtime.up.roles import JOBS
 from worker.runtime.up.supervisor import Child, child_command, supervise
+from worker.runtime.up.wakeup_pipe import WakeupPipe
 from worker.settings.environment import database_url, project_dir, stop_s, with_variables
 from worker.settings.project import load_project
 
@@ -26,7 +26,7 @@ SUPERVISOR = "up"
 
 @dataclass(frozen=True, slots=True)
 class SandboxOptions:
-    """Where the sandbox CRMs get their records, and their ports by kind of CRM."""
+    """The file of the sandboxes' records, and their ports by kind of CRM."""
 
     seed: Path | None = None
     ports: Mapping[str, int] = field(default_factory=dict)
@@ -62,7 +62,7 @@ def bring_up(option: Path | None, sandbox: SandboxOptions | None) -> None:
 
 
 def _workers(root: Path, heartbeats: Path, lock: int, environment: Mapping[str, str]) -> list[Child]:
-    bell = Bell.hang()
+    wakeup = WakeupPipe.open()
     return [
         Child(
             role,
@@ -70,18 +70,18 @@ def _workers(root: Path, heartbeats: Path, lock: int, environment: Mapping[str, 
                 "worker.runtime.up.child",
                 role,
                 *("--project", str(root), "--heartbeat", str(heartbeats / role)),
-                *("--bell", str(bell.hear), str(bell.ring_end)),
+                *("--wakeup", str(wakeup.read_end), str(wakeup.write_end)),
             ),
             environment,
             heartbeat=heartbeats / role,
-            keeps_open=(lock, bell.hear, bell.ring_end),
+            keeps_open=(lock, wakeup.read_end, wakeup.write_end),
         )
         for role in JOBS
     ]
 
 
 def _fresh_folder(folder: Path) -> Path:
-    """An empty folder for heartbeats, so that those of an earlier tree tell nothing."""
+    """An empty folder for heartbeats, without those of an earlier tree."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.iterdir():
         old.unlink()

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Engine
 
 from worker.delivery.stop import CancelToken
-from worker.runtime.up.bell import Bell
 from worker.runtime.up.child import Worker
+from worker.runtime.up.wakeup_pipe import WakeupPipe
 from worker.settings.problems import ConfigError
 from worker.settings.shipped import write_project
 
@@ -21,7 +21,7 @@ def test_a_file_that_was_wrong_at_the_start_and_is_mended_costs_no_schedule(
     write_project(folder)
     scores = folder / "config" / "scores.yaml"
     good = scores.read_text(encoding="utf-8")
-    worker = Worker("compute", folder, sqlite_store, Bell.hang(), CancelToken())
+    worker = Worker("compute", folder, sqlite_store, WakeupPipe.open(), CancelToken())
     scores.write_text(good + "nonsense: 1\n", encoding="utf-8")
     for _ in range(2):
         with pytest.raises(ConfigError):
@@ -37,7 +37,7 @@ def test_while_a_file_is_wrong_the_last_good_schedules_hold_and_then_the_new_one
     write_project(folder)
     schedule, scores = folder / "config" / "schedule.yaml", folder / "config" / "scores.yaml"
     good = scores.read_text(encoding="utf-8")
-    worker = Worker("compute", folder, sqlite_store, Bell.hang(), CancelToken())
+    worker = Worker("compute", folder, sqlite_store, WakeupPipe.open(), CancelToken())
     before = worker.schedules()
     scores.write_text(good + "nonsense: 1\n", encoding="utf-8")
     schedule.write_text('version: 1\nschedules:\n  only: {job: run, cron: "0 5 * * *"}\n', encoding="utf-8")

@@ -16,8 +16,8 @@ from connectors.clock import stopwatch
 from worker.delivery.stop import CancelToken
 from worker.runtime.heartbeat import beat
 from worker.runtime.up import supervisor
-from worker.runtime.up.bell import Bell
 from worker.runtime.up.supervisor import Child, child_command, end, supervise
+from worker.runtime.up.wakeup_pipe import WakeupPipe
 
 SLEEPS = "import time; time.sleep(600)"
 STUBBORN = (
@@ -56,7 +56,7 @@ def test_a_child_that_dies_is_started_again_after_growing_waits(tmp_path: Path) 
     said = supervise_until(
         lambda: lives.exists() and len(lives.read_text()) == 3, [child("c", DIES, str(lives))], tmp_path
     )
-    waits = [entry["again_in_s"] for entry in said if entry["event"] == "child died"]
+    waits = [entry["again_in_s"] for entry in said if entry["event"] == "child exited"]
     assert waits[:2] == [0.5, 1.0]
     assert (tmp_path / "up").read_text() == f"{os.getpid()}\n", "the supervisor has a heartbeat of its own"
 
@@ -66,8 +66,8 @@ def test_a_child_that_has_lived_for_a_while_is_started_again_at_once(monkeypatch
     one = child("c", "pass")
     for _ in range(4):
         one.start()
-        one.bury()
-    assert one.deaths == 1
+        one.note_exit()
+    assert one.exits == 1
 
 
 def test_a_child_whose_heartbeat_stands_still_is_killed_and_started_again(
@@ -75,8 +75,8 @@ def test_a_child_whose_heartbeat_stands_still_is_killed_and_started_again(
 ) -> None:
     monkeypatch.setattr(supervisor, "DEAD_AFTER_S", 0.5)
     hung = child("c", SLEEPS, heartbeat=tmp_path / "c")
-    said = supervise_until(lambda: hung.deaths == 2, [hung], tmp_path)
-    assert "child hangs, killed" in {entry["event"] for entry in said}
+    said = supervise_until(lambda: hung.exits == 2, [hung], tmp_path)
+    assert "child hung and was killed" in {entry["event"] for entry in said}
 
 
 def test_a_heartbeat_counts_when_it_moves_not_by_what_the_clock_says(tmp_path: Path) -> None:
@@ -104,20 +104,20 @@ def test_a_disk_that_takes_no_heartbeat_ends_no_child(tmp_path: Path, monkeypatc
     said = supervise_until(beats_again, [one], folder)
     assert (folder / "up").read_text() == f"{os.getpid()}\n"
     events = [entry["event"] for entry in said]
-    assert [events.count(event) for event in ("heartbeat failed", "child started", "child died")] == [1, 1, 0]
+    assert [events.count(event) for event in ("heartbeat failed", "child started", "child exited")] == [1, 1, 0]
 
 
 def test_a_child_that_will_not_end_is_killed(tmp_path: Path) -> None:
     ready = tmp_path / "ready"
     said = supervise_until(ready.exists, [child("c", STUBBORN, str(ready))], tmp_path, stop_s=0.3)
-    assert [entry["killed"] for entry in said if entry["event"] == "ended"] == [["c"], []]
+    assert [entry["killed"] for entry in said if entry["event"] == "stopped"] == [["c"], []]
 
 
 def test_who_serves_ends_after_who_works(tmp_path: Path) -> None:
     works, serves = child("works", SLEEPS), child("serves", SLEEPS)
     serves.ends_last = True
     said = supervise_until(lambda: works.process is not None and serves.process is not None, [serves, works], tmp_path)
-    assert [entry["children"] for entry in said if entry["event"] == "ended"] == [["works"], ["serves"]]
+    assert [entry["children"] for entry in said if entry["event"] == "stopped"] == [["works"], ["serves"]]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the end of standard input tells")
@@ -150,15 +150,15 @@ def test_a_child_knows_who_started_it() -> None:
 
 
 def test_a_bell_is_heard_by_who_comes_later_and_never_blocks_who_rings() -> None:
-    bell, stop = Bell.hang(), CancelToken()
+    wakeup, stop = WakeupPipe.open(), CancelToken()
     for _ in range(100_000):
-        bell.ring()
-    assert bell.rings_within(0.0, stop) is False, "no time to listen"
-    while bell.rings_within(5.0, stop):
-        if not bell.rings_within(0.01, stop):
+        wakeup.notify()
+    assert wakeup.wait(0.0, stop) is False, "no time to listen"
+    while wakeup.wait(5.0, stop):
+        if not wakeup.wait(0.01, stop):
             break
-    bell.ring()
-    assert bell.rings_within(5.0, stop)
-    assert not bell.rings_within(0.01, stop)
+    wakeup.notify()
+    assert wakeup.wait(5.0, stop)
+    assert not wakeup.wait(0.01, stop)
     stop.cancel()
-    assert not bell.rings_within(600.0, stop)
+    assert not wakeup.wait(600.0, stop)
