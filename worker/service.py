@@ -19,7 +19,8 @@ from worker.alerts.alert_store import Message
 from worker.alerts.channels import NotSent, send
 from worker.alerts.conditions import FAILED as RUN_FAILED
 from worker.delivery.backlog import drop_rows, retry_rows, waiting_rows
-from worker.delivery.selection import DROPPED, RETRIED, Selection, selected_ids
+from worker.delivery.row_state import DROPPED, RETRIED, RowState
+from worker.delivery.selection import Selection, selected_ids
 from worker.pipeline import run as pipeline
 from worker.pipeline.compute import Computed, compute
 from worker.pipeline.run import Approved, RunReport
@@ -43,7 +44,7 @@ class _Changing(NamedTuple):
     """How rows are changed, and the states of the rows that can be."""
 
     change: Callable[[Connection, Sequence[int]], int]
-    standings: Sequence[str]
+    states: Sequence[RowState]
 
 
 _CHANGES: Mapping[Change, _Changing] = {
@@ -167,14 +168,14 @@ def change_rows(reader: Reader, ids: Sequence[int], what: Change) -> int:
 def count_matching(reader: Reader, selection: Selection, what: Change) -> int:
     """How many rows of a selection can be retried or dropped. Raises `UnknownName`."""
     with _selecting(reader, selection) as connection:
-        return len(selected_ids(connection, selection, _CHANGES[what].standings))
+        return len(selected_ids(connection, selection, _CHANGES[what].states))
 
 
 def change_matching(reader: Reader, selection: Selection, what: Change) -> int:
     """Retry or drop every row of a selection that can be; answers how many. Raises `UnknownName`."""
     done = 0
     with _selecting(reader, selection) as connection:
-        ids = selected_ids(connection, selection, _CHANGES[what].standings)
+        ids = selected_ids(connection, selection, _CHANGES[what].states)
         for start in range(0, len(ids), _IDS_AT_ONCE):
             done += _CHANGES[what].change(connection, ids[start : start + _IDS_AT_ONCE])
     return done

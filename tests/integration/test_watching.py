@@ -93,7 +93,7 @@ def test_status_shows_what_ran_what_was_spent_and_what_is_left(after_days: Stage
     assert status["needs_person"] == []
     assert {one["name"]: one["kind"] for one in status["ran"]}["plgsync run"] == ""
     assert {one["name"] for one in status["ran"]} >= {"daily", "send", "read-back", "salesforce", "hubspot"}
-    assert {row["standing"] for row in status["outbox"]} <= {"unmatched"}
+    assert {row["row_state"] for row in status["outbox"]} <= {"unmatched"}
     for calls in status["calls"]:
         on_the_wire = after_days.calls(calls["destination"])
         logins = [one for one in on_the_wire if "oauth" in one["path"]]

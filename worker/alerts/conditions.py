@@ -110,13 +110,13 @@ def _of_job_results(facts: Facts) -> Iterator[Condition]:
 
 
 def _of_rows(facts: Facts, thresholds: Thresholds) -> Iterator[Condition]:
-    for (destination, standing), count in sorted(facts.waiting.items()):
-        if standing == "dead" and count >= thresholds.dead_letters:
+    for (destination, state), count in sorted(facts.waiting.items()):
+        if state == "dead" and count >= thresholds.dead_letters:
             text = f"{destination}: {count} dead in the outbox; look at them with plgsync outbox list --state dead"
             yield Condition(DEAD, destination, text)
-        elif standing == "denied":
+        elif state == "denied":
             yield Condition(DENIED, destination, f"{destination} denies access; {count} rows wait for an admin")
-        elif standing == "quota":
+        elif state == "quota":
             yield Condition(
                 QUOTA, destination, f"{destination}: our share of the day's calls is spent; {count} rows wait"
             )

@@ -43,7 +43,7 @@ def _load_all(connection: Connection) -> Facts:
             LastResult(row["name"], row["job"], row["at"], row["kind"], row["problem"]) for row in job_results
         ),
         committed_at=float(connection.execute(select(func.max(runs.c.committed_at))).scalar() or 0.0),
-        waiting={(row["destination"], row["standing"]): row["rows"] for row in depth(connection)},
+        waiting={(row["destination"], row["row_state"]): row["rows"] for row in depth(connection)},
         answers=_answers(connection),
         quotas={
             one.destination: Quota(one.left, one.limit)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from worker.cli.options import JsonOption, ProjectOption
 from worker.cli.printing import console, fail, reading, show
+from worker.delivery.row_state import RowState
 
 if TYPE_CHECKING:
     from worker.service import Change
@@ -18,20 +18,8 @@ outbox_app = typer.Typer(no_args_is_help=True, help="What waits to be sent, is p
 _CHANGED = {"retry": "will be sent again with the next plgsync run", "drop": "dropped"}
 
 
-class Standing(StrEnum):
-    """How a row of the outbox stands."""
-
-    WAITING = "waiting"
-    QUOTA = "quota"
-    DENIED = "denied"
-    UNMATCHED = "unmatched"
-    SENDING = "sending"
-    PARKED = "parked"
-    DEAD = "dead"
-
-
 StateOption = Annotated[
-    list[Standing] | None, typer.Option("--state", help="Only rows that stand so; may be repeated.")
+    list[RowState] | None, typer.Option("--state", help="Only rows in this state; may be repeated.")
 ]
 DestinationOption = Annotated[str | None, typer.Option("--destination", help="Only rows for this CRM.")]
 PlaybookOption = Annotated[str | None, typer.Option("--playbook", help="Only tasks of this playbook, by its id.")]

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, select, update
 
 from worker.delivery.leases import possible_values
 from worker.delivery.outbox import NO_RECORD, operation_key
-from worker.delivery.selection import EVERYTHING, Selection, standing
+from worker.delivery.row_state import AT_REST, StoredState
+from worker.delivery.selection import EVERYTHING, Selection, row_state
 from worker.store.engine import db_now
 from worker.store.tables import outbox
 
@@ -53,7 +54,9 @@ def waiting_tasks(connection: Connection, destination: str) -> list[WaitingTask]
     """Tasks that were decided while their account had no record in this CRM."""
     rows = connection.execute(
         select(outbox)
-        .where(outbox.c.destination == destination, outbox.c.state == "parked", outbox.c.last_code == NO_RECORD)
+        .where(
+            outbox.c.destination == destination, outbox.c.state == StoredState.PARKED, outbox.c.last_code == NO_RECORD
+        )
         .order_by(outbox.c.id)
     ).mappings()
     return [
@@ -76,7 +79,7 @@ def parked_fields(connection: Connection, destination: str) -> dict[str, dict[st
         select(outbox.c.record_id, outbox.c.payload).where(
             outbox.c.destination == destination,
             outbox.c.kind == "fields",
-            outbox.c.state.in_(["parked", "dead", "dropped"]),
+            outbox.c.state.in_([StoredState.PARKED, StoredState.DEAD, StoredState.DROPPED]),
         )
     )
     return {record_id: dict(payload["values"]) for record_id, payload in rows}
@@ -96,7 +99,7 @@ def unsettled_records(connection: Connection, destination: str) -> frozenset[str
         select(outbox.c.record_id).where(
             outbox.c.destination == destination,
             outbox.c.kind == "fields",
-            outbox.c.state.in_(["pending", "parked", "dead"]),
+            outbox.c.state.in_(AT_REST),
         )
     )
     return frozenset(record_id for (record_id,) in rows)
@@ -117,9 +120,9 @@ def uncertain_fields(connection: Connection, destination: str) -> dict[str, dict
 
 
 def waiting_rows(connection: Connection, selection: Selection = EVERYTHING) -> Sequence[Mapping[str, Any]]:
-    """Every row of a selection that is not settled, oldest first, with its standing and the CRM's words."""
+    """Every row of a selection that is not settled, oldest first, with its `RowState` and the CRM's words."""
     rows = connection.execute(
-        select(outbox, (outbox.c.due_at - db_now()).label("due_in"), standing().label("standing"))
+        select(outbox, (outbox.c.due_at - db_now()).label("due_in"), row_state().label("row_state"))
         .where(*selection.conditions())
         .order_by(outbox.c.id)
     )
@@ -130,19 +133,23 @@ def retry_rows(connection: Connection, ids: Sequence[int]) -> int:
     """Send parked or dead rows again now, whatever the CRM said before."""
     done = connection.execute(
         update(outbox)
-        .where(outbox.c.id.in_(ids), outbox.c.state.in_(["parked", "dead"]), outbox.c.last_code != NO_RECORD)
-        .values(state="pending", due_at=db_now(), claims=0, attempts=0)
+        .where(
+            outbox.c.id.in_(ids),
+            outbox.c.state.in_([StoredState.PARKED, StoredState.DEAD]),
+            outbox.c.last_code != NO_RECORD,
+        )
+        .values(state=StoredState.PENDING, due_at=db_now(), claims=0, attempts=0)
     )
     return int(done.rowcount)
 
 
 def drop_rows(connection: Connection, ids: Sequence[int]) -> int:
     """Give up on waiting, parked or dead rows; a row that is being sent right now stays."""
-    at_rest = outbox.c.state.in_(["pending", "parked", "dead"])
-    its_worker_died = (outbox.c.state == "leased") & (outbox.c.due_at <= db_now())
+    at_rest = outbox.c.state.in_(AT_REST)
+    its_worker_died = (outbox.c.state == StoredState.LEASED) & (outbox.c.due_at <= db_now())
     done = connection.execute(
         update(outbox)
         .where(outbox.c.id.in_(ids), at_rest | its_worker_died)
-        .values(state="dropped", lease_token=None, last_code="DROPPED", last_reason="dropped by an operator")
+        .values(state=StoredState.DROPPED, lease_token=None, last_code="DROPPED", last_reason="dropped by an operator")
     )
     return int(done.rowcount)

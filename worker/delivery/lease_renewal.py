@@ -11,6 +11,7 @@ from sqlalchemy import Engine, update
 from sqlalchemy.exc import DBAPIError
 
 from worker.delivery.leases import Entry
+from worker.delivery.row_state import StoredState
 from worker.settings.environment import lease_s
 from worker.store.engine import db_now
 from worker.store.tables import outbox
@@ -31,7 +32,7 @@ def lease_renewal(engine: Engine, entries: Sequence[Entry]) -> Iterator[None]:
     seconds = lease_s()
     renewed = update(outbox).where(
         outbox.c.id.in_([entry.id for entry in entries]),
-        outbox.c.state == "leased",
+        outbox.c.state == StoredState.LEASED,
         outbox.c.lease_token == entries[0].lease_token,
     )
 

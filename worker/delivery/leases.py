@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, func, select, update
 
 from worker.delivery.outbox import REASONS, operation_key
+from worker.delivery.row_state import TO_SEND, StoredState
 from worker.settings.environment import lease_s
 from worker.store.engine import db_now
 from worker.store.ledger import record_effects
@@ -75,7 +76,7 @@ def count_due(engine: Engine, destination: str, kind: str) -> int:
         due = select(func.count()).where(
             outbox.c.destination == destination,
             outbox.c.kind == kind,
-            outbox.c.state.in_(["pending", "leased"]),
+            outbox.c.state.in_(TO_SEND),
             outbox.c.due_at <= db_now(),
         )
         return int(connection.execute(due).scalar_one())
@@ -88,12 +89,12 @@ def _dead_letter_poison_rows(connection: Connection, destination: str) -> None:
         update(outbox)
         .where(
             outbox.c.destination == destination,
-            outbox.c.state.in_(["pending", "leased"]),
+            outbox.c.state.in_(TO_SEND),
             outbox.c.due_at <= db_now(),
             outbox.c.claims >= CRASHES_BEFORE_DEAD,
         )
         .values(
-            state="dead",
+            state=StoredState.DEAD,
             lease_token=None,
             last_code="CRASHED",
             last_reason=reason,
@@ -133,7 +134,7 @@ def _lease(connection: Connection, destination: str, kind: str, limit: int, toke
         .where(
             outbox.c.destination == destination,
             outbox.c.kind == kind,
-            outbox.c.state.in_(["pending", "leased"]),
+            outbox.c.state.in_(TO_SEND),
             outbox.c.due_at <= db_now(),
             suspected if suspects else ~suspected,
         )
@@ -142,10 +143,10 @@ def _lease(connection: Connection, destination: str, kind: str, limit: int, toke
         .with_for_update(skip_locked=True)
     )
     rows = [dict(row) for row in connection.execute(due).mappings()]
-    _note_unanswered(connection, [row for row in rows if row["state"] == "leased"])
+    _note_unanswered(connection, [row for row in rows if row["state"] == StoredState.LEASED])
     entries = sorted((replace(_entry(row), lease_token=token) for row in rows), key=lambda entry: entry.id)
     leased = update(outbox).values(
-        state="leased", lease_token=token, due_at=db_now() + lease_s(), claims=outbox.c.claims + 1
+        state=StoredState.LEASED, lease_token=token, due_at=db_now() + lease_s(), claims=outbox.c.claims + 1
     )
     first, again = _by_attempt(entries)
     if first:
@@ -209,8 +210,8 @@ def reclaim_leases(engine: Engine, owner: str) -> int:
     with engine.begin() as connection:
         freed = connection.execute(
             update(outbox)
-            .where(outbox.c.state == "leased", outbox.c.lease_token.startswith(owner, autoescape=True))
-            .values(state="pending", lease_token=None, due_at=db_now())
+            .where(outbox.c.state == StoredState.LEASED, outbox.c.lease_token.startswith(owner, autoescape=True))
+            .values(state=StoredState.PENDING, lease_token=None, due_at=db_now())
             .returning(*_columns(), outbox.c.claims)
         ).mappings()
         rows = [dict(row) for row in freed]
@@ -223,7 +224,7 @@ def seconds_to_next(engine: Engine, destination: str) -> float | None:
     with engine.begin() as connection:
         due = connection.execute(
             select(func.min(outbox.c.due_at) - db_now()).where(
-                outbox.c.destination == destination, outbox.c.state.in_(["pending", "leased"])
+                outbox.c.destination == destination, outbox.c.state.in_(TO_SEND)
             )
         ).scalar()
     return None if due is None else max(0.0, float(due))

@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Executable, case, select, update
 
 from worker.delivery.payload import payload_hash
+from worker.delivery.row_state import AT_REST, StoredState
 from worker.store.engine import database_time, db_now
 from worker.store.tables import outbox
 from worker.store.upsert import insert_into, insert_missing
@@ -77,7 +78,7 @@ def queue_tasks(connection: Connection, tasks: Iterable[NewTask], run_id: str) -
             "payload": dict(task.payload),
             "payload_hash": payload_hash(task.payload),
             "context": dict(task.context),
-            "state": "pending" if task.record_id else "parked",
+            "state": StoredState.PENDING if task.record_id else StoredState.PARKED,
             "last_code": "" if task.record_id else NO_RECORD,
             "last_reason": "" if task.record_id else "no record of this account is matched in this CRM yet",
             "rank": task.rank,
@@ -114,7 +115,7 @@ def _fields_row(change: NewFields, run_id: str, at: float) -> dict[str, Any]:
         "payload": payload,
         "payload_hash": payload_hash(payload),
         "context": {REASONS: dict(change.reasons)},
-        "state": "pending",
+        "state": StoredState.PENDING,
         "due_at": at,
         "run_id": run_id,
         "created_at": at,
@@ -127,21 +128,21 @@ def newest_wins(connection: Connection, *, once: bool = False) -> Executable:
     The same payload changes nothing unless it was sent before; with ``once`` a row that is done or dropped stays so.
     """
     fresh = insert_into(connection, outbox)
-    in_flight = outbox.c.state == "leased"
+    in_flight = outbox.c.state == StoredState.LEASED
     moved = {
         "account_id": fresh.excluded.account_id,
         "payload": fresh.excluded.payload,
         "payload_hash": fresh.excluded.payload_hash,
         "context": fresh.excluded.context,
         "version": outbox.c.version + 1,
-        "state": case((in_flight, "leased"), else_="pending"),
+        "state": case((in_flight, StoredState.LEASED), else_=StoredState.PENDING),
         "due_at": case((in_flight, outbox.c.due_at), else_=fresh.excluded.due_at),
         "attempts": 0,
         "claims": 0,
         "run_id": fresh.excluded.run_id,
     }
-    differs, done = outbox.c.payload_hash != fresh.excluded.payload_hash, outbox.c.state == "done"
-    changes = differs & ~done & (outbox.c.state != "dropped") if once else differs | done
+    differs, done = outbox.c.payload_hash != fresh.excluded.payload_hash, outbox.c.state == StoredState.DONE
+    changes = differs & ~done & (outbox.c.state != StoredState.DROPPED) if once else differs | done
     return fresh.on_conflict_do_update(index_elements=["idem_key"], set_=moved, where=changes)
 
 
@@ -149,8 +150,8 @@ def _withdraw(connection: Connection, key: str) -> None:
     """Nothing differs any more: what waits for this record is not sent."""
     connection.execute(
         update(outbox)
-        .where(outbox.c.idem_key == key, outbox.c.state.in_(["pending", "parked", "dead"]))
-        .values(state="done", last_code="", last_reason="")
+        .where(outbox.c.idem_key == key, outbox.c.state.in_(AT_REST))
+        .values(state=StoredState.DONE, last_code="", last_reason="")
     )
 
 
@@ -161,7 +162,7 @@ def withdraw_tasks(connection: Connection, why: Callable[[str, str], str]) -> No
     """
     unsent = (
         outbox.c.kind == "task_create",
-        outbox.c.state.in_(["pending", "parked"]),
+        outbox.c.state.in_([StoredState.PENDING, StoredState.PARKED]),
         outbox.c.attempted.is_(None),
     )
     columns = (outbox.c.id, outbox.c.playbook_id, outbox.c.account_id)
@@ -171,7 +172,7 @@ def withdraw_tasks(connection: Connection, why: Callable[[str, str], str]) -> No
             connection.execute(
                 update(outbox)
                 .where(outbox.c.id == row_id, *unsent)
-                .values(state="dropped", last_code="WITHDRAWN", last_reason=reason)
+                .values(state=StoredState.DROPPED, last_code="WITHDRAWN", last_reason=reason)
             )
 
 
@@ -179,12 +180,12 @@ def attach_record(connection: Connection, row_id: int, record_id: str, payload: 
     """Give a task that waited for a match the record its account has now, and the owner that follows from it."""
     connection.execute(
         update(outbox)
-        .where(outbox.c.id == row_id, outbox.c.state == "parked", outbox.c.last_code == NO_RECORD)
+        .where(outbox.c.id == row_id, outbox.c.state == StoredState.PARKED, outbox.c.last_code == NO_RECORD)
         .values(
             record_id=record_id,
             payload=dict(payload),
             payload_hash=payload_hash(payload),
-            state="pending",
+            state=StoredState.PENDING,
             due_at=db_now(),
             last_code="",
             last_reason="",

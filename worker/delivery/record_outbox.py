@@ -16,6 +16,7 @@ from connectors.base import CreateRecord, Outcome, Scalar
 from worker.delivery.leases import Entry
 from worker.delivery.outbox import REASONS, newest_wins
 from worker.delivery.payload import payload_hash, to_payload
+from worker.delivery.row_state import AT_REST, StoredState
 from worker.store.crm import CREATED, confirm_written
 from worker.store.engine import database_time
 from worker.store.tables import crm_records, outbox
@@ -63,7 +64,7 @@ def _withdraw_others(connection: Connection, destination: str, wanted: Collectio
     unsent = (
         (outbox.c.destination == destination)
         & (outbox.c.kind == KIND)
-        & outbox.c.state.in_(["pending", "parked", "dead"])
+        & outbox.c.state.in_(AT_REST)
         & outbox.c.attempted.is_(None)
     )
     for row_id, account_id in connection.execute(select(outbox.c.id, outbox.c.account_id).where(unsent)).all():
@@ -84,7 +85,7 @@ def _row(
         "payload": payload,
         "payload_hash": payload_hash(payload),
         "context": {REASONS: dict(why)},
-        "state": "pending",
+        "state": StoredState.PENDING,
         "due_at": at,
         "run_id": run_id,
         "created_at": at,

@@ -13,6 +13,7 @@ from worker.delivery.leases import Entry, effect_of
 from worker.delivery.outbox import NO_RECORD
 from worker.delivery.payload import payload_hash
 from worker.delivery.record_outbox import note_record
+from worker.delivery.row_state import StoredState
 from worker.store.crm import GONE, confirm_written
 from worker.store.engine import db_now, transact
 from worker.store.ledger import record_effects
@@ -65,7 +66,7 @@ def release(
 
     ``sent``: the CRM has the operations and may have applied them; else none of them was.
     """
-    waits = {"state": "pending", "lease_token": None, "claims": 0, "last_code": code, "last_reason": reason}
+    waits = {"state": StoredState.PENDING, "lease_token": None, "claims": 0, "last_code": code, "last_reason": reason}
 
     def write_down(connection: Connection) -> None:
         for entry in sorted(entries, key=lambda entry: entry.idem_key):
@@ -83,7 +84,7 @@ def defer(engine: Engine, destination: str, kinds: Collection[str], code: str, r
             .where(
                 outbox.c.destination == destination,
                 outbox.c.kind.in_(kinds),
-                outbox.c.state == "pending",
+                outbox.c.state == StoredState.PENDING,
                 outbox.c.due_at <= db_now(),
             )
             .values(last_code=code, last_reason=reason, due_at=db_now() + wait_s)
@@ -127,17 +128,17 @@ def _write_state(connection: Connection, entry: Entry, outcome: Outcome, *, may_
     match outcome.status:
         case "applied":
             values |= {"attempted": _still_in_doubt(entry), "attempts": 0, "due_at": db_now()}
-            values["state"] = case((newer_waits, "pending"), else_="done")
+            values["state"] = case((newer_waits, StoredState.PENDING), else_=StoredState.DONE)
             if outcome.record_id and entry.record_id is None:
                 values["record_id"] = outcome.record_id
         case "rejected":
             in_doubt = _still_in_doubt(entry, outcome.refused) if outcome.refused else entry.attempted
             values |= {"attempted": in_doubt, "due_at": db_now()}
-            values["state"] = case((newer_waits, "pending"), else_="parked")
+            values["state"] = case((newer_waits, StoredState.PENDING), else_=StoredState.PARKED)
         case _:
             attempts = entry.attempts + 1
             values |= {"attempts": attempts, "due_at": db_now() + _backoff(attempts)}
-            values["state"] = "dead" if may_die and attempts >= MOST_ATTEMPTS else "pending"
+            values["state"] = StoredState.DEAD if may_die and attempts >= MOST_ATTEMPTS else StoredState.PENDING
             if outcome.status == "retry":
                 values["attempted"] = entry.attempted
     return bool(connection.execute(_mine(entry).values(**values)).rowcount)
@@ -145,17 +146,17 @@ def _write_state(connection: Connection, entry: Entry, outcome: Outcome, *, may_
 
 def _send_newest_again(connection: Connection, entry: Entry) -> None:
     """The lease was lost before the answer: our older values may have come after the newer ones of this record."""
-    done = outbox.c.state == "done"
+    done = outbox.c.state == StoredState.DONE
     connection.execute(
         update(outbox)
         .where(
             outbox.c.id == entry.id,
-            outbox.c.state.in_(["pending", "leased", "done"]),
+            outbox.c.state.in_([StoredState.PENDING, StoredState.LEASED, StoredState.DONE]),
             outbox.c.payload_hash != payload_hash(entry.payload),
         )
         .values(
             version=outbox.c.version + 1,
-            state=case((done, "pending"), else_=outbox.c.state),
+            state=case((done, StoredState.PENDING), else_=outbox.c.state),
             due_at=case((done, db_now()), else_=outbox.c.due_at),
         )
     )
@@ -200,7 +201,7 @@ def _remember_all_but(connection: Connection, entry: Entry, refused: Collection[
     left = {**entry.payload, "values": {name: value for name, value in values.items() if name in refused}}
     connection.execute(
         update(outbox)
-        .where(outbox.c.id == entry.id, outbox.c.state == "parked", outbox.c.version == entry.version)
+        .where(outbox.c.id == entry.id, outbox.c.state == StoredState.PARKED, outbox.c.version == entry.version)
         .values(payload=left, payload_hash=payload_hash(left))
     )
 
@@ -230,7 +231,7 @@ def _forget_record(connection: Connection, entry: Entry) -> None:
         .values(status="missing", record_id=None, matched_by=GONE, candidates=[], owner_id=None, values={}, object="")
     )
     if entry.kind == "task_create":
-        waits = {"state": "parked", "record_id": None, "last_code": NO_RECORD}
+        waits = {"state": StoredState.PARKED, "record_id": None, "last_code": NO_RECORD}
         connection.execute(update(outbox).where(outbox.c.id == entry.id).values(**waits))
     else:
         # The record may come back: then its fields are compared afresh, and nothing counts as refused before.

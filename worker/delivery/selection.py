@@ -1,4 +1,4 @@
-"""How an outbox row stands, in words a person understands, and rows picked by that."""
+"""Outbox rows by their state, destination, playbook and account."""
 
 from __future__ import annotations
 
@@ -9,57 +9,46 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 
 from worker.delivery.outbox import NO_RECORD
+from worker.delivery.row_state import UNSETTLED, RowState, StoredState
 from worker.store.engine import db_now
 from worker.store.tables import outbox
 
 QUOTA = "QUOTA"
-"""The code of what waits for the CRM's quota."""
-STANDINGS: Mapping[str, str] = {
-    "waiting": "waiting",
-    "quota": "waiting for quota",
-    "denied": "waiting: the CRM denies access",
-    "unmatched": "waiting for a record",
-    "sending": "being sent",
-    "parked": "parked: the CRM refused it",
-    "dead": "dead: given up",
-}
-"""Each standing and what it is called."""
-UNSETTLED = ("pending", "leased", "parked", "dead")
-RETRIED = ("parked", "dead")
-DROPPED = ("waiting", "quota", "denied", "unmatched", "parked", "dead")
+"""The code of rows that wait for the CRM's quota."""
+ACCESS_DENIED = "ACCESS_DENIED"
 
 
-def standing() -> ColumnElement[str]:
-    """The standing of an unsettled row; a row whose worker died is waiting again once its lease has ended."""
+def row_state() -> ColumnElement[str]:
+    """The `RowState` of an unsettled row; a row whose worker died waits again once its lease has ended."""
     return case(
-        (and_(outbox.c.state == "leased", outbox.c.due_at > db_now()), "sending"),
-        (and_(outbox.c.state == "parked", outbox.c.last_code == NO_RECORD), "unmatched"),
-        (outbox.c.state.in_(["parked", "dead"]), outbox.c.state),
-        (and_(outbox.c.last_code == QUOTA, outbox.c.due_at > db_now()), QUOTA.lower()),
-        (outbox.c.last_code == "ACCESS_DENIED", "denied"),
-        else_="waiting",
+        (and_(outbox.c.state == StoredState.LEASED, outbox.c.due_at > db_now()), RowState.SENDING),
+        (and_(outbox.c.state == StoredState.PARKED, outbox.c.last_code == NO_RECORD), RowState.UNMATCHED),
+        (outbox.c.state.in_([StoredState.PARKED, StoredState.DEAD]), outbox.c.state),
+        (and_(outbox.c.last_code == QUOTA, outbox.c.due_at > db_now()), RowState.QUOTA),
+        (outbox.c.last_code == ACCESS_DENIED, RowState.DENIED),
+        else_=RowState.WAITING,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which rows are meant; an empty part means all. ``playbook`` picks the tasks of one."""
+    """Filters on outbox rows; an empty one selects all. ``playbook`` selects the tasks of one playbook."""
 
-    states: tuple[str, ...] = ()
+    states: tuple[RowState, ...] = ()
     destination: str | None = None
     playbook: str | None = None
     account: str | None = None
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is chosen."""
+        """Whether no filter is set."""
         return self == Selection()
 
     def conditions(self) -> Iterable[ColumnElement[bool]]:
-        """What an unsettled row must fulfil."""
+        """SQL conditions of the unsettled rows that match."""
         yield outbox.c.state.in_(UNSETTLED)
         if self.states:
-            yield standing().in_(self.states)
+            yield row_state().in_(self.states)
         for column, wanted in (("destination", self.destination), ("playbook_id", self.playbook)):
             if wanted is not None:
                 yield outbox.c[column] == wanted
@@ -70,28 +59,29 @@ class Selection:
 EVERYTHING = Selection()
 
 
-def selected_ids(connection: Connection, selection: Selection, standings: Sequence[str]) -> list[int]:
-    """Ids of the rows of a selection that stand in one of these ways."""
-    rows = select(outbox.c.id).where(*selection.conditions(), standing().in_(standings)).order_by(outbox.c.id)
+def selected_ids(connection: Connection, selection: Selection, states: Sequence[RowState]) -> list[int]:
+    """Ids of the rows of a selection that are in one of these states."""
+    rows = select(outbox.c.id).where(*selection.conditions(), row_state().in_(states)).order_by(outbox.c.id)
     return list(connection.execute(rows).scalars())
 
 
 def depth(connection: Connection) -> Sequence[Mapping[str, Any]]:
-    """By destination and standing: how many rows, for how long the oldest has been due, and when the last is due.
+    """Rows by destination and `RowState`: their number, ``late`` and ``due_at``.
 
-    ``late`` is 0 when nothing is due yet; ``due_at`` is the latest moment in seconds since 1970.
+    ``late`` is for how many seconds the oldest row has been due, 0 when none is due yet; ``due_at`` is when the last
+    row is due, in seconds since 1970.
     """
-    stands = standing().label("standing")
+    state = row_state().label("row_state")
     rows = connection.execute(
         select(
             outbox.c.destination,
-            stands,
+            state,
             func.count().label("rows"),
             func.max(db_now() - outbox.c.due_at).label("late"),
             func.max(outbox.c.due_at).label("due_at"),
         )
         .where(outbox.c.state.in_(UNSETTLED))
-        .group_by(outbox.c.destination, stands)
-        .order_by(outbox.c.destination, stands)
+        .group_by(outbox.c.destination, state)
+        .order_by(outbox.c.destination, state)
     )
     return [{**row, "late": max(0.0, float(row["late"]))} for row in rows.mappings()]

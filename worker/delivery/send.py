@@ -21,7 +21,7 @@ from worker.delivery.lease_renewal import lease_renewal
 from worker.delivery.leases import Entry, claim, count_due, seconds_to_next
 from worker.delivery.payload import KINDS, OPERATIONS, Kind, to_operation
 from worker.delivery.record_outcomes import defer, record_outcomes, release
-from worker.delivery.selection import QUOTA
+from worker.delivery.selection import ACCESS_DENIED, QUOTA
 from worker.telemetry.tracing import span
 
 log = structlog.get_logger()
@@ -149,7 +149,7 @@ class _Halt:
 def _halt(failure: CallFailed, now: datetime) -> _Halt:
     match failure:
         case AccessDenied():
-            return _Halt("ACCESS_DENIED", f"access denied: {failure}", _DENIED_WAIT_S, others_go_on=True)
+            return _Halt(ACCESS_DENIED, f"access denied: {failure}", _DENIED_WAIT_S, others_go_on=True)
         case QuotaExhausted():
             words = f"waiting for quota until {failure.until:%Y-%m-%d %H:%M} UTC: {failure}"
             return _Halt(QUOTA, words, max(1.0, (failure.until - now).total_seconds()))

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from worker.delivery.selection import STANDINGS
+from worker.delivery.row_state import RowState
 
 _STYLES = {"parked": "yellow", "denied": "yellow", "dead": "red"}
 
@@ -25,7 +25,7 @@ def render_outbox(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     for row in rows:
         table.add_row(
             str(row["id"]),
-            Text(STANDINGS[row["standing"]], style=_STYLES.get(row["standing"], "")),
+            Text(RowState(row["row_state"]).label, style=_STYLES.get(row["row_state"], "")),
             row["destination"],
             _what(row),
             row["account_id"],
@@ -42,11 +42,11 @@ def _what(row: Mapping[str, Any]) -> str:
 
 
 def _when(row: Mapping[str, Any]) -> str:
-    if row["standing"] == "unmatched":
+    if row["row_state"] == "unmatched":
         return "when its account is matched"
     if row["state"] in {"parked", "dead"}:
         return "when its values change" if row["kind"] in {"fields", "record_create"} else "when you retry it"
     seconds = max(0.0, float(row["due_in"]))
-    if row["standing"] == "quota":
+    if row["row_state"] == "quota":
         return f"at {datetime.fromtimestamp(row['due_at'], UTC):%Y-%m-%d %H:%M} UTC"
     return "now" if seconds < 1 else f"in {seconds:.0f} s" if seconds < 120 else f"in {seconds / 60:.0f} min"

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from worker.delivery.selection import STANDINGS
+from worker.delivery.row_state import RowState
 from worker.reports.status import Ran, Status, Waiting
 
 
@@ -52,12 +52,12 @@ def _outbox(status: Status) -> Table:
     table = _table("Outbox", "destination", "state", "rows", "oldest due for")
     for row in status.outbox:
         until = f" until {_time(row.until)}" if row.until else ""
-        table.add_row(row.destination, f"{STANDINGS[row.standing]}{until}", str(row.rows), _age(row))
+        table.add_row(row.destination, f"{row.row_state.label}{until}", str(row.rows), _age(row))
     return table
 
 
 def _age(row: Waiting) -> str:
-    if row.standing not in {"waiting", "denied"}:
+    if row.row_state not in {RowState.WAITING, RowState.DENIED}:
         return "–"
     return f"{row.late_s:.0f} s" if row.late_s < 120 else f"{row.late_s / 60:.0f} min"
 

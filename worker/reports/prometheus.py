@@ -10,7 +10,8 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Connection, Engine, func, select
 
 from worker.alerts.alert_store import open_alerts
-from worker.delivery.selection import STANDINGS, depth
+from worker.delivery.row_state import RowState
+from worker.delivery.selection import depth
 from worker.reports.reader import Reader
 from worker.store.calls import DAY_S, calls_spent
 from worker.store.engine import database_time
@@ -36,7 +37,7 @@ class StoreCollector(Collector):
             yield _open_alerts(connection)
 
     def _outbox(self, connection: Connection) -> Iterable[GaugeMetricFamily]:
-        rows = {(row["destination"], row["standing"]): row for row in depth(connection)}
+        rows = {(row["destination"], row["row_state"]): row for row in depth(connection)}
         size = GaugeMetricFamily("plgsync_outbox_rows", "Rows that are not settled.", labels=["destination", "state"])
         lag = GaugeMetricFamily(
             "plgsync_outbox_lag_seconds",
@@ -45,10 +46,10 @@ class StoreCollector(Collector):
         )
         shown = sorted({name for name, _ in rows}) if self._destinations is None else self._destinations
         for name in shown:
-            for standing in STANDINGS:
-                row = rows.get((name, standing))
-                size.add_metric([name, standing], row["rows"] if row else 0)
-            late = [row["late"] for (of, standing), row in rows.items() if of == name and standing in _SENDABLE]
+            for state in RowState:
+                row = rows.get((name, state))
+                size.add_metric([name, state], row["rows"] if row else 0)
+            late = [row["late"] for (of, state), row in rows.items() if of == name and state in _SENDABLE]
             lag.add_metric([name], max(late, default=0.0))
         yield from (size, lag)
 
@@ -102,7 +103,7 @@ def _effects_since(connection: Connection, at: float) -> Iterable[tuple[str, str
     return [(destination, status, count) for destination, status, count in rows]
 
 
-_SENDABLE = frozenset({"waiting", "denied", "quota"})
+_SENDABLE = frozenset({RowState.WAITING, RowState.DENIED, RowState.QUOTA})
 
 
 def _open_alerts(connection: Connection) -> GaugeMetricFamily:

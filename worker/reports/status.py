@@ -12,6 +12,7 @@ from sqlalchemy import Connection, case, func, select
 from worker.alerts.alert_store import open_alerts, undelivered
 from worker.alerts.conditions import find_conditions
 from worker.alerts.facts import SETTINGS, load_facts
+from worker.delivery.row_state import RowState
 from worker.delivery.selection import depth
 from worker.reports.reader import Reader
 from worker.settings.project import Project
@@ -39,10 +40,10 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Rows of one destination that stand alike; ``late_s`` is for how long the oldest has been due."""
+    """Rows of one destination in the same state; ``late_s`` is for how long the oldest has been due."""
 
     destination: str
-    standing: str
+    row_state: RowState
     rows: int
     late_s: float
     until: str | None
@@ -105,10 +106,10 @@ def _status(connection: Connection, reader: Reader) -> Status:
     waiting = [
         Waiting(
             row["destination"],
-            row["standing"],
+            RowState(row["row_state"]),
             row["rows"],
             round(row["late"], 1),
-            _iso(row["due_at"]) if row["standing"] == "quota" else None,
+            _iso(row["due_at"]) if row["row_state"] == RowState.QUOTA else None,
         )
         for row in depth(connection)
     ]
@@ -209,7 +210,7 @@ def _needs_person(connection: Connection, reader: Reader, waiting: Sequence[Wait
         if condition.subject != SETTINGS:  # what the last job said of them; the reader has read them just now
             yield condition.text
     for row in waiting:
-        if row.standing == "parked":
+        if row.row_state is RowState.PARKED:
             yield f"{row.destination} refused {row.rows} writes: plgsync outbox list --state parked says why"
     yield from _invalid_playbooks(reader.project)
     if count := undelivered(connection):

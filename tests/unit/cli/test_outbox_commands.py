@@ -85,7 +85,7 @@ def accounts(folder: Path, *filters: str) -> list[str]:
 
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize(
-    ("standing", "stand_so"),
+    ("state", "accounts_in_it"),
     [
         ("waiting", ["waits", "backs-off", "its-worker-died"]),
         ("quota", ["quota"]),
@@ -96,8 +96,8 @@ def accounts(folder: Path, *filters: str) -> list[str]:
         ("dead", ["dead"]),
     ],
 )
-def test_rows_are_found_by_how_they_stand(folder: Path, standing: str, stand_so: list[str]) -> None:
-    assert accounts(folder, "--state", standing) == stand_so
+def test_rows_are_found_by_their_state(folder: Path, state: str, accounts_in_it: list[str]) -> None:
+    assert accounts(folder, "--state", state) == accounts_in_it
 
 
 @pytest.mark.usefixtures("store")
@@ -144,7 +144,7 @@ def test_status_ends_with_1_when_somebody_has_to_act_and_says_what(folder: Path)
     done = plgsync(folder, "status", "--json")
     assert done.exit_code == 1
     status = json.loads(done.stdout)
-    waiting = {row["standing"]: row for row in status["outbox"] if row["destination"] == "hubspot"}
+    waiting = {row["row_state"]: row for row in status["outbox"] if row["destination"] == "hubspot"}
     assert waiting["waiting"]["rows"] == 3
     assert waiting["waiting"]["late_s"] >= 100
     assert waiting["quota"]["until"] > status["at"]

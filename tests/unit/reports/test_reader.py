@@ -160,7 +160,7 @@ def shown(report: str, done: Result) -> object:
     found = json.loads(done.stdout)
     if report == "status":
         ran = [one for one in found["ran"] if one["at"]]
-        rows = [(row["destination"], row["standing"], row["rows"]) for row in found["outbox"]]
+        rows = [(row["destination"], row["row_state"], row["rows"]) for row in found["outbox"]]
         assert rows == [("salesforce", "waiting", 1)]
         return [found["last_run"], rows, found["spent"], [{**one, "next_at": None} for one in ran]]
     if report == "outbox":
