@@ -1,4 +1,4 @@
-"""How one account stands in each CRM, as of the last run: its record, our tasks, and what waits for it."""
+"""One account in each CRM, as of the last run: its record, and the outbox rows that concern it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from worker.store.tables import outbox
 
 @dataclass(frozen=True, slots=True)
 class QueuedEffect:
-    """One outbox row of the account; ``no_person`` says why a task names nobody, ``words`` are the CRM's."""
+    """One outbox row of the account. ``no_person`` says why a task names no person; ``words`` are the CRM's answer."""
 
     kind: str
     state: str
@@ -26,8 +26,8 @@ class QueuedEffect:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """One account in one CRM. ``links`` is where its record is, or every record it might be."""
+class AccountInCrm:
+    """One account in one CRM. ``links`` are the URLs of its record, or of every record it might be."""
 
     destination: str
     status: str
@@ -37,20 +37,20 @@ class Standing:
     effects: tuple[QueuedEffect, ...]
 
 
-def standings(engine: Engine, views: Sequence[CrmView], account_id: str) -> tuple[Standing, ...]:
-    """The account's standing in every CRM; nothing is read there."""
+def account_in_crms(engine: Engine, views: Sequence[CrmView], account_id: str) -> tuple[AccountInCrm, ...]:
+    """The account in every CRM, from the state database alone: no CRM is called."""
     with engine.begin() as connection:
         effects = [tuple(_effects(connection, view.name, account_id)) for view in views]
-    # Outside the transaction: for its links a connector may look into its journal, which is in the same database.
-    return tuple(_standing(view, account_id, of_view) for view, of_view in zip(views, effects, strict=True))
+    # Outside the transaction: for a link a connector may read its journal, which is in the same database.
+    return tuple(_account_in_crm(view, account_id, of_view) for view, of_view in zip(views, effects, strict=True))
 
 
-def _standing(view: CrmView, account_id: str, effects: tuple[QueuedEffect, ...]) -> Standing:
+def _account_in_crm(view: CrmView, account_id: str, effects: tuple[QueuedEffect, ...]) -> AccountInCrm:
     record = view.records.get(account_id)
     ids = () if record is None else (record.record_id,) if record.record_id else record.candidates
     by = "" if record is None else {CREATED: "made by us", GONE: ""}.get(record.matched_by, record.matched_by)
     gone = record is not None and record.matched_by == GONE
-    return Standing(
+    return AccountInCrm(
         view.name,
         "not looked for yet" if record is None else "deleted" if gone else record.status,
         (record.object if record else "") or view.settings.account.object,

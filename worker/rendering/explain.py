@@ -12,7 +12,7 @@ from rich.tree import Tree
 
 from worker.language.condition import Trace
 from worker.language.values import Value, tidy
-from worker.planning.account_in_crm import QueuedEffect, Standing
+from worker.planning.account_in_crm import AccountInCrm, QueuedEffect
 from worker.reports.explain import Explanation
 from worker.rules.explain import Explanation as PlaybookExplanation
 from worker.scores.result import Grid, ScoreResult
@@ -36,7 +36,7 @@ def render_explanation(explanation: Explanation) -> RenderableType:
         Rule("Playbooks", align="left"),
         *(_playbook(playbook) for playbook in explanation.playbooks),
         Rule("CRMs, as of the last run", align="left"),
-        *(_standing(standing) for standing in explanation.crms),
+        *(_account_in_crm(account) for account in explanation.crms),
     )
 
 
@@ -87,12 +87,12 @@ def _line(trace: Trace, name: str = "") -> Text:
     return text
 
 
-def _standing(standing: Standing) -> RenderableType:
-    by = f", found by {standing.matched_by}" if standing.status == "matched" and standing.matched_by else ""
-    tree = Tree(Text.assemble((standing.destination, "bold"), f" · {standing.object} · {standing.status}{by}"))
-    for link in standing.links:
+def _account_in_crm(account: AccountInCrm) -> RenderableType:
+    by = f", found by {account.matched_by}" if account.status == "matched" and account.matched_by else ""
+    tree = Tree(Text.assemble((account.destination, "bold"), f" · {account.object} · {account.status}{by}"))
+    for link in account.links:
         tree.add(Text(link))
-    for effect in standing.effects:
+    for effect in account.effects:
         tree.add(_effect(effect))
     return tree
 

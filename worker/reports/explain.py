@@ -13,7 +13,7 @@ from connectors.base import Connector
 from worker.language.suggest import did_you_mean
 from worker.language.values import Fields
 from worker.pipeline.measure import Measured, measure, pql_playbooks, score
-from worker.planning.account_in_crm import Standing, standings
+from worker.planning.account_in_crm import AccountInCrm, account_in_crms
 from worker.planning.crm_facts import CrmFacts
 from worker.planning.crm_view import load_view
 from worker.rules.explain import Explanation as PlaybookExplanation
@@ -37,7 +37,7 @@ class Explanation:
     fields: Fields
     scored: Scored
     playbooks: tuple[PlaybookExplanation, ...]
-    crms: tuple[Standing, ...] = ()
+    crms: tuple[AccountInCrm, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The explanation as JSON."""
@@ -48,7 +48,7 @@ class Explanation:
             "fields": dict(self.fields),
             **{name: asdict(result) for name, result in self.scored.results.items()},
             "playbooks": [asdict(playbook) for playbook in self.playbooks],
-            "crms": [asdict(standing) for standing in self.crms],
+            "crms": [asdict(account) for account in self.crms],
         }
 
 
@@ -74,7 +74,7 @@ def explain(
     crm = CrmFacts(views, pql_playbooks(project), enrollments).fields(account_id)
     fields = {account_id: {**measured.now[account_id], **crm}}
     scored = score(project, fields, measured, {account_id: memory}, as_of)[account_id]
-    crms = standings(engine, views, account_id)
+    crms = account_in_crms(engine, views, account_id)
     return Explanation(
         account_id,
         as_of,

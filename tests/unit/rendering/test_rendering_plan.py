@@ -14,7 +14,7 @@ from tests.unit.planning.test_make_plan import QuietConnector, plan_of, task, vi
 from worker.delivery.backlog import waiting_rows
 from worker.delivery.outbox import NewFields, queue_fields
 from worker.pipeline.compute import Computed
-from worker.planning.account_in_crm import standings
+from worker.planning.account_in_crm import account_in_crms
 from worker.planning.plan import Kept
 from worker.planning.read_crm import read_crm
 from worker.rendering.outbox import render_outbox
@@ -86,8 +86,8 @@ def test_another_object_than_usual_is_named_in_plan_outbox_and_explanation(store
     with store.begin() as connection:
         queue_fields(connection, [NewFields("crm", "b", "L1", "leads", {"health": 7})], "r")
         assert "fields of leads" in shown(render_outbox(waiting_rows(connection)))
-    (lead,) = standings(store, made.views, "b")
-    (unsure,) = standings(store, made.views, "a")
+    (lead,) = account_in_crms(store, made.views, "b")
+    (unsure,) = account_in_crms(store, made.views, "a")
     assert (lead.status, lead.object, lead.links) == ("matched", "leads", ("https://crm.example/L1",))
     assert [(one.kind, one.state, one.object) for one in lead.effects] == [("fields", "pending", "leads")]
     assert (unsure.status, unsure.links) == ("ambiguous", ("https://crm.example/R1", "https://crm.example/R2"))
