@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import pytest
 
-from worker.delivery.selection import STANDINGS
+from worker.delivery.row_state import RowState
 from worker.language.comparison import parse_comparison
 from worker.language.hints import FUNCTIONS
 from worker.language.operators import Op
@@ -127,7 +127,7 @@ def test_every_metric_in_the_source_is_found() -> None:
 
 def test_every_alert_and_every_state_is_documented() -> None:
     assert first_codes("docs/operations.md", "kind", "when") == set(get_args(AlertKind))
-    assert first_codes("docs/operations.md", "state") == set(STANDINGS)
+    assert first_codes("docs/operations.md", "state") == set(RowState)
 
 
 def test_every_field_that_is_no_signal_is_documented() -> None:
