@@ -12,7 +12,7 @@ from worker.language.expression import Mention
 from worker.language.kleene import all_of, any_of, negation, or_else
 from worker.language.need import Need
 from worker.language.operators import Predicate, Truth
-from worker.language.suggest import did_you_mean
+from worker.language.suggest import suggestion
 from worker.language.values import Fields, Value
 
 _DEEPEST = 20
@@ -246,9 +246,8 @@ def _parse_list(node: object, loc: Loc, depth: int) -> tuple[Condition, ...]:
 def _parse_when_missing(node: dict[object, object], loc: Loc, depth: int) -> Condition:
     unknown = [key for key in node if key not in {"if", "when_missing"}]
     if unknown:
-        guess = did_you_mean(str(unknown[0]), {"if", "when_missing"})
-        told = f' Did you mean "{guess}"?' if guess else " A test takes if: and when_missing:."
-        raise LanguageError(f'unknown key "{unknown[0]}".{told}', loc=loc)
+        hint = suggestion(str(unknown[0]), {"if", "when_missing"}, ". A test takes if: and when_missing:.")
+        raise LanguageError(f'unknown key "{unknown[0]}"{hint}', loc=loc)
     if "when_missing" not in node:
         raise LanguageError('"if" inside a condition also needs when_missing: true or false', loc=loc)
     default = node["when_missing"]
@@ -267,9 +266,9 @@ def _what_is_wrong_with(node: dict[object, object]) -> str:
     odd = next(key for key in keys if key not in groups)
     if len(keys) > 1 and groups:
         return f'unexpected key "{odd}" beside "{groups[0]}"'
-    guess = did_you_mean(odd, {"all", "any", "not", "if"})
-    if guess:
-        return f'unknown key "{odd}" in a condition. Did you mean "{guess}"?'
+    hint = suggestion(odd, {"all", "any", "not", "if"})
+    if hint:
+        return f'unknown key "{odd}" in a condition{hint}'
     return f'"{odd}: ..." looks like a test containing ": "; put quotes around the whole line'
 
 

@@ -9,7 +9,7 @@ from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
 from worker.language.errors import LanguageError
 from worker.language.hints import hint_for
-from worker.language.suggest import did_you_mean
+from worker.language.suggest import suggestion
 
 _LONGEST_LINE = 1_000
 
@@ -121,9 +121,9 @@ def _explain(text: str, problem: UnexpectedCharacters | UnexpectedToken) -> Lang
     if at >= len(text.rstrip()):
         return LanguageError(f'"{_short(text.strip())}" is not complete; expected {expected}', at)
     found = text[at:].split()[0]
-    guess = did_you_mean(found, _KEYWORDS) if "BETWEEN" in accepts else None
-    if guess is not None:
-        return LanguageError(f'unknown comparison "{_short(found)}". Did you mean "{guess}"?', at)
+    hint = suggestion(found, _KEYWORDS) if "BETWEEN" in accepts else ""
+    if hint:
+        return LanguageError(f'unknown comparison "{_short(found)}"{hint}', at)
     return LanguageError(f'did not expect "{_short(found)}" here; expected {expected}', at)
 
 

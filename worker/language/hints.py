@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from worker.language.errors import LanguageError
-from worker.language.suggest import did_you_mean
+from worker.language.suggest import suggestion
 
 ONE_TEST = 'one test per line: put each side of "and"/"or" on its own line under all:/any:'
 FUNCTIONS = ("count", "users", "days_since", "change")
@@ -69,9 +69,8 @@ def hint_for(text: str, at: int) -> LanguageError | None:
         return LanguageError(hint, negated.start(1))
     call = _CALL.search(_without_quotes(text))
     if call and call[1].lower() not in FUNCTIONS and call[1].lower() not in {"in", "is"}:
-        guess = did_you_mean(call[1], FUNCTIONS)
-        told = f'Did you mean "{guess}"?' if guess else f"Known: {', '.join(FUNCTIONS)}"
-        return LanguageError(f'unknown function "{call[1]}". {told}', call.start(1))
+        hint = suggestion(call[1], FUNCTIONS, f". Known: {', '.join(FUNCTIONS)}")
+        return LanguageError(f'unknown function "{call[1]}"{hint}', call.start(1))
     return _synonym(text) or _of_the_place(text, at)
 
 

@@ -1,4 +1,4 @@
-"""Guess which name somebody meant."""
+"""Suggest the known name that an author probably meant."""
 
 from __future__ import annotations
 
@@ -6,8 +6,14 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str | None:
-    """The known name nearest to ``word``, or None when nothing is near enough to help."""
+def suggestion(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """How a message about an unknown ``word`` ends: ``. Did you mean "x"?``, or ``otherwise`` when no name is near."""
+    name = nearest(word, known)
+    return otherwise if name is None else f'. Did you mean "{name}"?'
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known name nearest to ``word``, or None when no name is near enough to help."""
     names = sorted(known)
     lowered: dict[str, str] = {}
     for name in names:

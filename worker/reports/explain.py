@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from connectors.base import Connector
-from worker.language.suggest import did_you_mean
+from worker.language.suggest import suggestion
 from worker.language.values import Fields
 from worker.pipeline.measure import Measured, measure, pql_playbooks, score
 from worker.planning.account_in_crm import AccountInCrm, account_in_crms
@@ -116,7 +116,5 @@ def _only_one(everybody: Measured, account: str) -> str:
             f'"{account}" names {len(found)} accounts; use one of their ids: {", ".join(sorted(found)[:10])}'
         )
     names = [str(row.get("account.name")) for row in everybody.now.values()]
-    hint = did_you_mean(account, [*everybody.now, *names])
-    raise CommandError(
-        f'no account has the id, name or domain "{account}"' + (f'. Did you mean "{hint}"?' if hint else "")
-    )
+    hint = suggestion(account, [*everybody.now, *names])
+    raise CommandError(f'no account has the id, name or domain "{account}"{hint}')

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from worker.language.suggest import did_you_mean
+from worker.language.suggest import suggestion
 from worker.settings.problems import CommandError
 from worker.settings.project import Project
 from worker.store.tables import ledger, outbox, playbook_runs
@@ -21,9 +21,8 @@ def require_known(kind: str, name: str, known: Iterable[str]) -> None:
     names = sorted(set(known))
     if name in names:
         return
-    hint = did_you_mean(name, names)
-    known_ones = f'. Did you mean "{hint}"?' if hint else f"; known: {', '.join(names) or 'none'}"
-    raise UnknownName(f'there is no {kind} "{name}"{known_ones}')
+    hint = suggestion(name, names, f"; known: {', '.join(names) or 'none'}")
+    raise UnknownName(f'there is no {kind} "{name}"{hint}')
 
 
 def destination_names(connection: Connection, project: Project | None) -> set[str]:

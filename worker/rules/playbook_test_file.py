@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, mode
 
 from worker.language.errors import LanguageError
 from worker.language.expression import parse_expression
-from worker.language.suggest import did_you_mean
+from worker.language.suggest import suggestion
 from worker.language.units import Duration
 from worker.language.values import Value, as_utc
 from worker.rules.enrollment import Phase
@@ -178,23 +178,19 @@ def check_playbook_tests(tests: PlaybookTests, playbook: Playbook) -> Iterator[F
             here: Loc = (*loc, "runs", number)
             for part in ("facts", "open_tasks", "expect"):
                 for account in getattr(run, part).keys() - test.accounts.keys():
-                    told = _guess(f'no account "{account}" in this test', account, test.accounts)
-                    yield Finding((*here, part, account), told, of_key=True)
+                    message = f'no account "{account}" in this test{suggestion(account, test.accounts)}'
+                    yield Finding((*here, part, account), message, of_key=True)
             for account, known in run.facts.items():
                 yield from _unused((*here, "facts", account), known, facts)
             for account, open_keys in run.open_tasks.items():
                 for key in set(open_keys) - keys:
-                    yield Finding((*here, "open_tasks", account), _guess(f'no task "{key}" in the playbook', key, keys))
+                    message = f'no task "{key}" in the playbook{suggestion(key, keys)}'
+                    yield Finding((*here, "open_tasks", account), message)
 
 
 def _unused(loc: Loc, known: Mapping[str, Value], facts: set[str]) -> Iterator[Finding]:
     for name in known.keys() - facts:
-        yield Finding((*loc, name), _guess(f'the playbook never looks at "{name}"', name, facts), of_key=True)
-
-
-def _guess(told: str, word: str, known: Mapping[str, object] | set[str]) -> str:
-    guess = did_you_mean(word, known)
-    return f'{told}. Did you mean "{guess}"?' if guess else told
+        yield Finding((*loc, name), f'the playbook never looks at "{name}"{suggestion(name, facts)}', of_key=True)
 
 
 def _span(duration: Duration) -> timedelta:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from connectors.registry import fallback_problem
-from worker.language.suggest import did_you_mean
+from worker.language.suggest import suggestion
 from worker.settings.base import Finding, Loc
 from worker.settings.crm import CrmSettings, DestinationSettings
 from worker.settings.crm_fields import CrmField
@@ -32,7 +32,7 @@ def _fallback_findings(destination: DestinationSettings, known: Known, loc: Loc)
     for index, fallback in enumerate(destination.account.fallbacks):
         if fallback.with_ not in known.fields:
             yield Finding(
-                (*loc, index, "with"), f'unknown field "{fallback.with_}"{_hint(fallback.with_, known.fields)}'
+                (*loc, index, "with"), f'unknown field "{fallback.with_}"{suggestion(fallback.with_, known.fields)}'
             )
         if problem := fallback_problem(destination.kind, destination.account.object, fallback.field):
             yield Finding((*loc, index, "field"), problem)
@@ -43,7 +43,7 @@ def _creation_findings(destination: DestinationSettings, known: Known, loc: Loc)
     ours = {entry.field.lower() for entry in destination.fields.values()}
     for field, source in account.create.items():
         if source not in known.fields:
-            yield Finding((*loc, field), f'unknown field "{source}"{_hint(source, known.fields)}')
+            yield Finding((*loc, field), f'unknown field "{source}"{suggestion(source, known.fields)}')
         if field.lower() == account.match_field.lower():
             yield Finding((*loc, field), f"{field} is the match field: a new record gets our account id by itself")
         elif field.lower() in ours:
@@ -71,12 +71,7 @@ def _source_findings(ours: str, entry: CrmField, known: Known, computed: frozens
             )
         return
     if entry.from_ not in known.fields:
-        yield Finding((*loc, "from"), f'unknown field "{entry.from_}"{_hint(entry.from_, known.fields)}')
+        yield Finding((*loc, "from"), f'unknown field "{entry.from_}"{suggestion(entry.from_, known.fields)}')
     missing = [value for value in known.values.get(entry.from_, ()) if entry.options and value not in entry.options]
     if missing:
         yield Finding((*loc, "options"), f"{entry.from_} can also be {', '.join(missing)}: add it to options")
-
-
-def _hint(word: str, names: Iterable[str]) -> str:
-    hint = did_you_mean(word, names)
-    return f'. Did you mean "{hint}"?' if hint else ""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from worker.language.comparison import Comparison
 from worker.language.condition import Condition
 from worker.language.need import Need
-from worker.language.suggest import did_you_mean
+from worker.language.suggest import suggestion
 from worker.settings.base import Finding, Loc
 from worker.settings.known import Known
 from worker.settings.playbook import Playbook
@@ -41,8 +41,7 @@ def _condition_findings(loc: Loc, condition: Condition, known: Known) -> Iterato
 
 def _unknown_names(loc: Loc, need: Need, column: int, names: frozenset[str]) -> Iterator[Finding]:
     for name in need.fields - names:
-        guess = did_you_mean(name, names)
-        yield Finding(loc, f'unknown field "{name}"' + (f'. Did you mean "{guess}"?' if guess else ""), column)
+        yield Finding(loc, f'unknown field "{name}"{suggestion(name, names)}', column)
 
 
 def _value_findings(loc: Loc, comparison: Comparison, known: Known) -> Iterator[Finding]:
@@ -58,9 +57,8 @@ def _value_findings(loc: Loc, comparison: Comparison, known: Known) -> Iterator[
             continue
         wanted = value.strip().casefold()
         if values is not None and wanted not in {one.casefold() for one in values}:
-            guess = did_you_mean(value, values)
-            told = f' Did you mean "{guess}"?' if guess else ""
-            yield Finding(loc, f'{name} is never "{value}".{told} Known: {", ".join(values)}', column)
+            hint = suggestion(value, values, ".")
+            yield Finding(loc, f'{name} is never "{value}"{hint} Known: {", ".join(values)}', column)
         elif "." in value and value in known.fields:
             told = (
                 f'"{value}" is a field, and a test compares with a value; two numbers compare as: {name} - {value} = 0'
@@ -71,9 +69,9 @@ def _value_findings(loc: Loc, comparison: Comparison, known: Known) -> Iterator[
 def _set_field_findings(playbook: Playbook, known: Known) -> Iterator[Finding]:
     for loc, name in playbook.set_field_names():
         if name not in known.crm_fields:
-            guess = did_you_mean(name, known.crm_fields - known.computed_fields)
-            told = f'Did you mean "{guess}"?' if guess else "It has to stand under fields: in config/crm.yaml"
-            yield Finding(loc, f'unknown CRM field "{name}". {told}', of_key=True)
+            add = ". Add it under fields: in config/crm.yaml"
+            hint = suggestion(name, known.crm_fields - known.computed_fields, add)
+            yield Finding(loc, f'unknown CRM field "{name}"{hint}', of_key=True)
 
 
 def _task_findings(playbook: Playbook, known: Known) -> Iterator[Finding]:
@@ -92,17 +90,15 @@ def _task_findings(playbook: Playbook, known: Known) -> Iterator[Finding]:
 
 def _contact_findings(loc: Loc, name: str, known: Known) -> Iterator[Finding]:
     if name not in known.fields:
-        guess = did_you_mean(name, known.fields)
-        yield Finding(loc, f'unknown field "{name}"' + (f'. Did you mean "{guess}"?' if guess else ""))
+        yield Finding(loc, f'unknown field "{name}"{suggestion(name, known.fields)}')
     elif name in known.not_text:
         yield Finding(loc, f'"{name}" is no text: contact takes a field with an e-mail address, such as top_user.email')
 
 
 def _queue_findings(loc: Loc, assignee: Assignee, known: Known) -> Iterator[Finding]:
     if assignee.kind in {"queue", "round_robin"} and assignee.name not in known.queues:
-        guess = did_you_mean(assignee.name, known.queues)
-        told = f'Did you mean "{guess}"?' if guess else "It has to stand under queues: in config/crm.yaml"
-        yield Finding(loc, f'unknown queue "{assignee.name}". {told}', len(assignee.kind) + 1)
+        hint = suggestion(assignee.name, known.queues, ". Add it under queues: in config/crm.yaml")
+        yield Finding(loc, f'unknown queue "{assignee.name}"{hint}', len(assignee.kind) + 1)
 
 
 def _wait_findings(steps: Sequence[AnyStep], loc: Loc, *, last: bool) -> Iterator[Finding]:

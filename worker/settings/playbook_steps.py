@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from connectors.base.values import email_address
-from worker.language.suggest import did_you_mean
+from worker.language.suggest import suggestion
 from worker.language.template import Template, parse_template
 from worker.settings.base import ConditionTree, DurationText, Loc, Strict, TemplateText
 
@@ -66,11 +66,10 @@ def _what_is_wrong_with(text: str) -> str:
     if email_address(text):
         return f"write user({text})"
     word = text.split("(")[0].strip()
-    guess = {"owner": "account_owner"}.get(word) or did_you_mean(
-        word, ["account_owner", "csm", "user", "queue", "round_robin"]
-    )
-    told = f'Did you mean "{guess}"?' if guess and guess != word else f"Write {_ASSIGNEE_FORMS}"
-    return f'"{text}" is nobody a task can be for. {told}'
+    kinds = {"account_owner", "csm", "user", "queue", "round_robin"} - {word}
+    meant = "account_owner" if word == "owner" else word
+    hint = suggestion(meant, kinds, f". Write {_ASSIGNEE_FORMS}")
+    return f'"{text}" is not an assignee of a task{hint}'
 
 
 AssigneeText = Annotated[
@@ -208,9 +207,8 @@ def _one_step(value: Any) -> Any:
     steps = [key for key in value if key in _FORM_OF]
     if not steps:
         word = str(next(iter(value), ""))
-        guess = did_you_mean(word, _FORM_OF)
-        told = f'Did you mean "{guess}"?' if guess else f"Known: {', '.join(_FORM_OF)}"
-        raise ValueError(f'unknown step "{word}". {told}')
+        hint = suggestion(word, _FORM_OF, f". Known: {', '.join(_FORM_OF)}")
+        raise ValueError(f'unknown step "{word}"{hint}')
     if len(steps) > 1:
         raise ValueError(f'one step after each dash: put "{steps[1]}" on a line of its own, after "- "')
     return value

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
-from worker.language.suggest import did_you_mean
+from worker.language.suggest import suggestion
 from worker.settings.base import Finding, SecretRef, Strict
 from worker.settings.known import Known
 from worker.settings.product_schema import COMPUTED, SCHEMA, mappable
@@ -29,8 +29,7 @@ def _one_select(query: str) -> str:
 
 def _zone(name: str) -> str:
     if name not in available_timezones():
-        hint = did_you_mean(name, available_timezones())
-        raise ValueError(f'unknown time zone "{name}"' + (f'. Did you mean "{hint}"?' if hint else ""))
+        raise ValueError(f'unknown time zone "{name}"{suggestion(name, available_timezones())}')
     return name
 
 
@@ -176,11 +175,10 @@ def _column_findings(table: str, mapping: TableMapping) -> Iterator[Finding]:
         if column in COMPUTED.get(table, frozenset()):
             yield Finding(loc, f'"{column}" is worked out from the dates of a row and cannot be mapped')
             continue
-        hint = did_you_mean(column, mappable(table))
-        advice = f'. Did you mean "{hint}"?' if hint else f". Known: {', '.join(sorted(mappable(table)))}"
-        if table == "accounts" and not hint:
-            advice += '. A column of your own goes under "extra"'
-        yield Finding(loc, f'unknown column "{column}" of {table}{advice}')
+        known = f". Known: {', '.join(sorted(mappable(table)))}"
+        if table == "accounts":
+            known += '. A column of your own goes under "extra"'
+        yield Finding(loc, f'unknown column "{column}" of {table}{suggestion(column, mappable(table), known)}')
 
 
 def _extra_findings(table: str, mapping: TableMapping) -> Iterator[Finding]:

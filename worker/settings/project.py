@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from worker.language.suggest import did_you_mean
+from worker.language.suggest import suggestion
 from worker.settings.alerts import NO_ALERTS, AlertSettings, check_alerts
 from worker.settings.base import Finding
 from worker.settings.crm import CrmSettings
@@ -212,9 +212,8 @@ def _unread_files(root: Path) -> list[Problem]:
         if path.suffix == ".yml":
             unread.append(Problem(file, 1, 1, "this file is not read; its name must end in .yaml", "warning"))
         elif path.parent.name == "config" and path.stem not in CONFIG:
-            hint = did_you_mean(path.stem, CONFIG)
-            advice = f". Did you mean {hint}.yaml?" if hint else ""
-            unread.append(Problem(file, 1, 1, f"this file is not read{advice}", "warning"))
+            hint = suggestion(path.stem, CONFIG)
+            unread.append(Problem(file, 1, 1, f"this file is not read{hint}", "warning"))
     return unread
 
 

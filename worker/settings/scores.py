@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, create_model
 from worker.language.condition import Condition
 from worker.language.expression import Expression
 from worker.language.need import Need
-from worker.language.suggest import did_you_mean
+from worker.language.suggest import suggestion
 from worker.language.template import Template
 from worker.settings.base import Finding, Loc, Strict
 from worker.settings.known import SCORE_FIELDS, Known
@@ -42,9 +42,7 @@ def check_scores(settings: ScoresSettings, known: Known) -> Iterable[Finding]:
         if need.name in SCORE_FIELDS or need.kind == "change":
             yield Finding(loc, f'a score cannot be made of another score or its change: "{need.key}"', column)
         elif need.name not in known.fields:
-            guess = did_you_mean(need.name, known.fields)
-            hint = f' Did you mean "{guess}"?' if guess else ""
-            yield Finding(loc, f'unknown field "{need.name}".{hint}', column)
+            yield Finding(loc, f'unknown field "{need.name}"{suggestion(need.name, known.fields)}', column)
     yield from _weights(settings, ())
 
 

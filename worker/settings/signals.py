@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from worker.language.suggest import did_you_mean
+from worker.language.suggest import suggestion
 from worker.settings.base import DurationText, ExpressionText, Finding, Loc, Strict
 from worker.settings.known import Known
 from worker.settings.product import ProductSettings, account_fields
@@ -271,7 +271,4 @@ def _event_findings(settings: SignalsSettings, signal: Signal, loc: Loc) -> Iter
 
 def _hint(word: str, known: Iterable[str]) -> str:
     names = sorted(known)
-    hint = did_you_mean(word, names)
-    if hint:
-        return f'. Did you mean "{hint}"?'
-    return f". Known: {', '.join(names)}." if 0 < len(names) <= 20 else "."
+    return suggestion(word, names, f". Known: {', '.join(names)}." if 0 < len(names) <= 20 else ".")

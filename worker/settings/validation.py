@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from worker.language.errors import LanguageError
-from worker.language.suggest import did_you_mean
+from worker.language.suggest import suggestion
 from worker.settings.base import Finding, Loc, SecretInClear
 from worker.settings.problems import Problem
 from worker.settings.wording import Expected, say
@@ -122,11 +122,8 @@ def _key_of(detail: ErrorDetails) -> bool:
 
 def _unknown(model: type[BaseModel], loc: Loc) -> str:
     name, known = str(loc[-1]), sorted(_settings_at(model, loc[:-1]))
-    hint = did_you_mean(name, known)
-    if hint is None:
-        known_words = f". Known: {', '.join(known)}" if 0 < len(known) <= 20 else ""
-        return f'unknown setting "{name}"{_inside(loc[:-1])}{known_words}'
-    return f'unknown setting "{name}"{_inside(loc[:-1])}. Did you mean "{hint}"?'
+    known_words = f". Known: {', '.join(known)}" if 0 < len(known) <= 20 else ""
+    return f'unknown setting "{name}"{_inside(loc[:-1])}{suggestion(name, known, known_words)}'
 
 
 def _inside(loc: Loc) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from worker.language.suggest import did_you_mean
+from worker.language.suggest import suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,7 @@ def _names(listed: str) -> list[str]:
 
 
 def _not_among(word: str, names: list[str]) -> str:
-    hint = did_you_mean(word, names)
-    return f'"{word}" is not one of: {", ".join(names)}' + (f'. Did you mean "{hint}"?' if hint else "")
+    return f'"{word}" is not one of: {", ".join(names)}{suggestion(word, names)}'
 
 
 def _found(value: Any, kind: str, written: str | None) -> str:

@@ -11,7 +11,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from worker.language.need import Need
-from worker.language.suggest import did_you_mean
+from worker.language.suggest import suggestion
 from worker.settings.base import Loc
 from worker.settings.problems import Severity
 from worker.settings.product import ProductSettings
@@ -109,5 +109,4 @@ def _named(signals: SignalsSettings) -> Iterator[tuple[Loc, str]]:
 
 
 def _never(event: str, seen: Iterable[str]) -> str:
-    hint = did_you_mean(event, seen)
-    return f'no event is called "{event}" so far' + (f'. Did you mean "{hint}"?' if hint else "")
+    return f'no event is called "{event}" so far{suggestion(event, seen)}'

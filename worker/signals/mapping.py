@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import quoted_name
 
-from worker.language.suggest import did_you_mean
+from worker.language.suggest import suggestion
 from worker.settings.product import ProductSettings, TableMapping
 from worker.settings.product_schema import SCHEMA, kind_of, mappable
 from worker.signals.constructs import Column, IdText, JsonText, Kind, MomentOf, NumberOf
@@ -170,18 +170,15 @@ class Catalogue:
 
     def _explained(self, mapping: TableMapping, error: SourceError) -> str:
         if mapping.table is None or self.product.source.folder:
-            known = self.engine.tables()
-            hint = did_you_mean(mapping.table, known) if mapping.table else None
-            return f'{error}. Did you mean "{hint}"?' if hint else str(error)
+            return f"{error}{suggestion(mapping.table or '', self.engine.tables())}"
         known = self.engine.tables()
         if mapping.table in known:
             return str(error)
-        hint = did_you_mean(mapping.table, known)
-        advice = f'Did you mean "{hint}"?' if hint else f"Found: {', '.join(known[:20]) or 'no tables at all'}"
-        return f'there is no table "{mapping.table}". {advice}'
+        hint = suggestion(mapping.table, known, f". Found: {', '.join(known[:20]) or 'no tables at all'}")
+        return f'there is no table "{mapping.table}"{hint}'
 
 
 def no_column(column: str, theirs: Mapping[str, Any]) -> str:
     """The message for a column that is not there."""
-    hint = did_you_mean(column, theirs)
-    return f'no column "{column}". ' + (f'Did you mean "{hint}"?' if hint else f"Found: {', '.join(list(theirs)[:30])}")
+    found = f". Found: {', '.join(list(theirs)[:30])}"
+    return f'no column "{column}"{suggestion(column, theirs, found)}'

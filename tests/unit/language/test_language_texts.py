@@ -8,7 +8,7 @@ import pytest
 
 from worker.language.errors import LanguageError
 from worker.language.expression import parse_expression
-from worker.language.suggest import did_you_mean
+from worker.language.suggest import nearest, suggestion
 from worker.language.template import parse_template
 from worker.language.units import Duration, Rate, parse_duration, parse_number, parse_rate
 from worker.language.values import Value
@@ -134,7 +134,9 @@ def test_rates_and_numbers() -> None:
     ],
 )
 def test_a_guess_is_near_or_not_made(word: str, meant: str | None) -> None:
-    assert did_you_mean(word, ["health.score", "free", "plan", "health.band", "red"]) == meant
+    known = ["health.score", "free", "plan", "health.band", "red"]
+    assert nearest(word, known) == meant
+    assert suggestion(word, known, ". Known: some") == (f'. Did you mean "{meant}"?' if meant else ". Known: some")
 
 
 def test_an_expression_names_what_it_needs() -> None:

@@ -104,7 +104,7 @@ def test_a_good_playbook_is_read_as_written() -> None:
         ("holdout: 10%", "limits: {per_owner: 5 per week}", "per_owner counts tasks per day"),
         ("holdout: 10%", "limits: {per_run: 0}", "must be at least 1"),
         ("within: 30d", "within: 5bd", "within counts hours"),
-        ("to: account_owner", "to: owner", '18:11 "owner" is nobody a task can be for. Did you mean "account_owner"?'),
+        ("to: account_owner", "to: owner", '18:11 "owner" is not an assignee of a task. Did you mean "account_owner"?'),
         ("to: account_owner", "to: ann@example.com", "write user(ann@example.com)"),
         ("to: account_owner", "to: user(ann)", "takes an e-mail address"),
         ("key: call", "key: Call Me", "must be small letters"),

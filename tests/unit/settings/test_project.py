@@ -220,7 +220,7 @@ def test_files_that_are_not_read_are_named(project: Path) -> None:
     (project / "playbooks" / "new.yml").write_text("a: 1")
     assert messages(load_project(project).warnings) == [
         "config/crm.yml: this file is not read; its name must end in .yaml",
-        "config/signal.yaml: this file is not read. Did you mean signals.yaml?",
+        'config/signal.yaml: this file is not read. Did you mean "signals"?',
         "playbooks/new.yml: this file is not read; its name must end in .yaml",
     ]
 
