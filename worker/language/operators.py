@@ -56,18 +56,7 @@ def compile_test(read: Read, op: Op, values: tuple[Value, ...], kind: Kind | Non
         return _membership(read, normal, frozenset(wanted), op == "in")
     if op == "between":
         return _between(read, normal, wanted[0], wanted[1])
-    compare = _ORDER[op]
-    if kind == "number":
-        return _number_comparison(read, compare, wanted[0])
-    return _comparison(read, normal, compare, wanted[0])
-
-
-def _number_comparison(read: Read, compare: Callable[[Any, Any], bool], wanted: Any) -> Predicate:
-    def run(fields: Fields) -> Truth:
-        value = read(fields)
-        return compare(value, wanted) if finite_number(value) else None
-
-    return run
+    return _comparison(read, normal, _ORDER[op], wanted[0])
 
 
 def _comparison(
