@@ -53,7 +53,7 @@ class InvalidFault(ValueError):
     """An invalid fault description; the message says what is invalid."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Fault:
     """One armed fault and how often it fired; ``held`` requests wait until it is ``cleared``.
 

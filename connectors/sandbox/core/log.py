@@ -15,7 +15,7 @@ BODY_BYTES_KEPT = 32 * 1024 * 1024
 _NEVER_LOGGED = {"authorization", "proxy-authorization", "cookie", "x-api-key"}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Entry:
     """One request. ``status`` is None when no answer was sent; ``records`` is None when the app did not set it."""
 

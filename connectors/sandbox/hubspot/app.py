@@ -111,7 +111,15 @@ def _answer(portal: Portal, exchange: Exchange, found: Found, query: str) -> Htt
     if scopes and portal.access.scopes.isdisjoint(scopes):
         raise missing_scopes(scopes[:1])
     asked = parse_qs(query, keep_blank_values=True) if query else {}
-    return found.route.handler(Call(portal, exchange, found.version, found.params, asked, portal.now_ms()))
+    call = Call(
+        portal=portal,
+        exchange=exchange,
+        version=found.version,
+        params=found.params,
+        query=asked,
+        at_ms=portal.now_ms(),
+    )
+    return found.route.handler(call)
 
 
 def _reply(

@@ -17,17 +17,16 @@ from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.objects import history_of
 from connectors.sandbox.hubspot.record import Record
 from connectors.sandbox.hubspot.request_body import inputs_of, not_set, properties_of, text, texts
-from connectors.sandbox.hubspot.timestamps import iso
 from connectors.sandbox.hubspot.writes import RecordRejected, Write, apply, check_links, check_unique, check_write
 
 MOST = 100
 MOST_WITH_HISTORY = 50
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class _Input:
     item: JsonObject
-    trace: str
+    trace: str = ""
     properties: dict[str, str] = field(default_factory=dict)
     id: str = ""
     id_property: str = ""
@@ -80,7 +79,7 @@ def batch_read(call: Call) -> HttpResponse:
             "The maximum number of inputs supported in a batch request for property histories is "
             f"{MOST_WITH_HISTORY}. Received {len(inputs)}."
         )
-    given = [_Input(item, "", {}, _id(item), text(body, "idProperty")) for item in inputs]
+    given = [_Input(item=item, id=_id(item), id_property=text(body, "idProperty")) for item in inputs]
     call.exchange.records = len(given)
     archived = call.flag("archived")
     _address(call, kind, given, archived=archived, once=False)
@@ -93,7 +92,8 @@ def batch_read(call: Call) -> HttpResponse:
             shown["propertiesWithHistory"] = history_of(record, with_history)
         results.append(shown)
     unknown = [one.id for one in given if one.record is None]
-    return _answer(call, 200, results, [_not_there(kind, unknown)] if unknown else [])
+    call.portal.shuffle(results)
+    return call.batch_answer(200, results, [_not_there(kind, unknown)] if unknown else [])
 
 
 def batch_archive(call: Call) -> HttpResponse:
@@ -116,7 +116,11 @@ def _inputs(call: Call) -> tuple[list[_Input], bool]:
     traces = [text(item, "objectWriteTraceId") for item in items]
     traced = all(traces) and len(set(traces)) == len(traces)
     raw = call.exchange.body
-    return [_Input(item, trace, properties_of(item, raw)) for item, trace in zip(items, traces, strict=True)], traced
+    inputs = [
+        _Input(item=item, trace=trace, properties=properties_of(item, raw))
+        for item, trace in zip(items, traces, strict=True)
+    ]
+    return inputs, traced
 
 
 def _address(call: Call, kind: Kind, inputs: Sequence[_Input], *, archived: bool = False, once: bool = True) -> None:
@@ -171,7 +175,9 @@ def _write(
         results.append(result)
     fault.after_records(len(results))
     call.exchange.note(applied=[result["id"] for result in results])
-    status, body = _answer(call, ok, fault.lose_results(results), errors)
+    results = fault.lose_results(results)
+    call.portal.shuffle(results)
+    status, body = call.batch_answer(ok, results, errors)
     return status, fault.unfinish(body)
 
 
@@ -231,19 +237,6 @@ def _claim(call: Call, kind: Kind, write: Write, claimed: set[tuple[str, str]]) 
         if (name, value) in claimed:
             raise RecordRejected("VALIDATION_ERROR", f"Property {name} must be unique; {value} is in this batch twice")
         claimed.add((name, value))
-
-
-def _answer(call: Call, ok: int, results: list[JsonObject], errors: list[JsonObject]) -> tuple[int, JsonObject]:
-    call.portal.shuffle(results)
-    body: JsonObject = {
-        "completedAt": iso(call.portal.now_ms()),
-        "status": "COMPLETE",
-        "startedAt": iso(call.at_ms),
-        "results": results,
-    }
-    if errors:
-        return 207, {**body, "numErrors": len(errors), "errors": errors}
-    return ok, body
 
 
 def _id(item: JsonObject) -> str:

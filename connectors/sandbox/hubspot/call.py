@@ -16,6 +16,7 @@ from connectors.sandbox.hubspot.record import Record
 from connectors.sandbox.hubspot.record_store import RecordStore, echo
 from connectors.sandbox.hubspot.request_body import whole
 from connectors.sandbox.hubspot.schema import Schema
+from connectors.sandbox.hubspot.timestamps import iso
 from connectors.wire import parse_json
 
 _FRACTION = re.compile(rb'":\s*-?(?:\d{18}|\d+[.eE])')
@@ -26,7 +27,7 @@ HttpResponse = tuple[int, JsonObject | None]
 Handler = Callable[["Call"], HttpResponse]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Call:
     """One authenticated call. ``params`` are the path's variables, ``version`` is v3, v4 or a date."""
 
@@ -95,6 +96,16 @@ class Call:
     def read_echo(self, kind: Kind, record: Record, known: tuple[str, ...]) -> JsonObject:
         """The JSON of a record in a read; ``known`` comes from `known_names`."""
         return self.portal.shown(kind, record, echo(record, kind, known))
+
+    def batch_answer(self, ok: int, results: list[JsonObject], errors: list[JsonObject]) -> tuple[int, JsonObject]:
+        """The answer to a batch call: status ``ok``, or 207 with the errors."""
+        body: JsonObject = {
+            "completedAt": iso(self.portal.now_ms()),
+            "status": "COMPLETE",
+            "startedAt": iso(self.at_ms),
+            "results": results,
+        }
+        return (207, {**body, "numErrors": len(errors), "errors": errors}) if errors else (ok, body)
 
 
 def _loaded(raw: bytes) -> Any:

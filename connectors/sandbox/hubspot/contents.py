@@ -17,7 +17,7 @@ _FIRST_CUSTOM_ID = 860247707
 _FIRST_OWNER = 60158101
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PortalOwner:
     """A person with a seat in the portal; ``archived`` means deactivated."""
 
@@ -82,7 +82,15 @@ class Contents:
         if not chosen.isdecimal() or chosen in self.owners:
             raise ValueError(f"owner id {chosen!r} is taken or not a number")
         user_id = int(chosen) % 1_000_000 + 12_000_000
-        self.owners[chosen] = PortalOwner(chosen, email, first_name, last_name, user_id, at_ms, at_ms)
+        self.owners[chosen] = PortalOwner(
+            id=chosen,
+            email=email,
+            first_name=first_name,
+            last_name=last_name,
+            user_id=user_id,
+            created_ms=at_ms,
+            updated_ms=at_ms,
+        )
         return self.owners[chosen]
 
     def set_owner_active(self, owner_id: str, active: bool, at_ms: int) -> None:

@@ -13,7 +13,6 @@ from connectors.sandbox.hubspot.kinds import TASKS, Kind
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.request_body import inputs_of, not_set, objects, text, whole
 from connectors.sandbox.hubspot.schema import MAX_UNIQUE, TRUE_FALSE, Property, Schema, option_of
-from connectors.sandbox.hubspot.timestamps import iso
 
 PAIRS = {
     "number": {"number", "calculation_equation"},
@@ -107,7 +106,7 @@ def batch_create(call: Call) -> HttpResponse:
             made.append(_add(call.portal, kind, definition).to_json())
         except RequestRejected as rejection:
             errors.append({name: value for name, value in rejection.body.items() if name != "correlationId"})
-    return _batch_answer(call, 201, made, errors)
+    return call.batch_answer(201, made, errors)
 
 
 def batch_read(call: Call) -> HttpResponse:
@@ -119,7 +118,7 @@ def batch_read(call: Call) -> HttpResponse:
     found = [each for each in known if each.archived == archived and _readable(call, each)]
     missing = sorted(set(names) - {known.name for known in found})
     errors = [batch_error("OBJECT_NOT_FOUND", _no_such(name), name=[name]) for name in missing]
-    return _batch_answer(call, 200, [known.to_dated_json() for known in found], errors)
+    return call.batch_answer(200, [known.to_dated_json() for known in found], errors)
 
 
 def batch_archive(call: Call) -> HttpResponse:
@@ -249,16 +248,6 @@ def _archive(call: Call, definition: Property) -> None:
         raise invalid(f"Property {definition.name} is defined by HubSpot and cannot be archived")
     call.schema(call.kind()).archive(definition.name, call.at_ms)
     call.store(call.kind()).forget_index(definition.name)
-
-
-def _batch_answer(call: Call, ok: int, results: list[JsonObject], errors: list[JsonObject]) -> HttpResponse:
-    body: JsonObject = {
-        "completedAt": iso(call.portal.now_ms()),
-        "status": "COMPLETE",
-        "startedAt": iso(call.at_ms),
-        "results": results,
-    }
-    return (207, {**body, "errors": errors, "numErrors": len(errors)}) if errors else (ok, body)
 
 
 def _plain(body: Mapping[str, Any]) -> dict[str, Any]:

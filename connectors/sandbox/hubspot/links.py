@@ -9,7 +9,6 @@ from connectors.sandbox.hubspot.call import Call, HttpResponse
 from connectors.sandbox.hubspot.errors import JsonObject, batch_error, invalid, not_found
 from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.request_body import an_object, inputs_of, not_set, objects, text
-from connectors.sandbox.hubspot.timestamps import iso
 from connectors.sandbox.hubspot.writes import STRICT, not_permitted
 
 MOST_CREATED = 2000
@@ -23,7 +22,7 @@ def associate_default(call: Call) -> HttpResponse:
     """200; associates one pair without a label, in both directions."""
     a, b = _pair(call)
     _permit(call)
-    return 200, _batch(call, _defaults(a, b, call.portal.contents.associations.associate_plainly(a, b)), [])[1]
+    return _batch(call, 200, _defaults(a, b, call.portal.contents.associations.associate_plainly(a, b)), [])
 
 
 def associate(call: Call) -> HttpResponse:
@@ -142,7 +141,7 @@ def batch_read(call: Call) -> HttpResponse:
         more = {"subCategory": "crm.associations.NO_ASSOCIATIONS_FOUND"}
         shown = {"fromObjectId": unknown}
         errors = [{**batch_error("OBJECT_NOT_FOUND", message, **shown), **more}]
-    return _batch(call, results, errors)
+    return _batch(call, 200, results, errors)
 
 
 # -------------------------------------------------------------------------------- shared
@@ -164,19 +163,12 @@ def _each_pair(call: Call, connect: Callable[[Node, Node, JsonObject], list[Json
             errors.append(batch_error("OBJECT_NOT_FOUND", message, ids=ids))
         else:
             results += connect(a, b, item)
-    status, body = _batch(call, results, errors)
-    return (status if errors else ok), body
+    return _batch(call, ok, results, errors)
 
 
-def _batch(call: Call, results: list[JsonObject], errors: list[JsonObject]) -> HttpResponse:
+def _batch(call: Call, ok: int, results: list[JsonObject], errors: list[JsonObject]) -> HttpResponse:
     call.portal.shuffle(results)
-    body: JsonObject = {
-        "completedAt": iso(call.portal.now_ms()),
-        "status": "COMPLETE",
-        "startedAt": iso(call.at_ms),
-        "results": results,
-    }
-    return (207, {**body, "numErrors": len(errors), "errors": errors}) if errors else (200, body)
+    return call.batch_answer(ok, results, errors)
 
 
 def _created(call: Call) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """The behaviour of this portal.
 

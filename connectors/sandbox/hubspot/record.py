@@ -37,7 +37,7 @@ class Change(NamedTuple):
 Written = tuple[int, Source, Mapping[str, str]]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Record:
     """One record. ``writes`` add up to ``values``; search finds the record from ``visible_ms`` on.
 

@@ -99,7 +99,13 @@ class RecordStore:
         text = iso(at_ms)
         dated = {self.kind.created: text, self.kind.modified: text, **values, "hs_object_id": record_id}
         kept = {name: value for name, value in dated.items() if value}
-        record = Record(record_id, kept, at_ms, at_ms, visible_ms=at_ms if visible_ms is None else visible_ms)
+        record = Record(
+            id=record_id,
+            values=kept,
+            created_ms=at_ms,
+            updated_ms=at_ms,
+            visible_ms=at_ms if visible_ms is None else visible_ms,
+        )
         record.writes.append((at_ms, source, dict(kept)))
         self.by_id[record_id] = record
         self.touched[record_id] = None

@@ -19,7 +19,7 @@ TRUE_FALSE: tuple[JsonObject, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Property:
     """One property definition; frozen, so that it may be shared between snapshots of a portal."""
 

@@ -19,7 +19,7 @@ from connectors.wire import compact_json, parse_json
 Json = Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """``path`` is what follows ``/services/data/vNN.0``; header names are lower-case.
 

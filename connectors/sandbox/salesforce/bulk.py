@@ -25,7 +25,7 @@ _ROWS_PER_CHUNK = 200
 _TERMINAL = frozenset({"JobComplete", "Failed", "Aborted"})
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Job:
     """One ingest job. ``queued_at`` is the time of UploadComplete, in seconds since 1970."""
 
@@ -183,7 +183,7 @@ def _advance(org: Org, job: Job) -> Job:
     if waited_ms < org.options.bulk_queue_ms:
         return job
     if job.loaded is None:
-        writer = Writer(org, job.user_id, record_faults=job.record_faults)
+        writer = Writer(org=org, user_id=job.user_id, record_faults=job.record_faults)
         job.loaded, job.error = load(writer, job.kind, job.operation, job.key, job.upload or b"", _shape(job))
         org.sim.counters["bulk_batches"] += -(-len(job.loaded) // _ROWS_PER_BATCH)
     if _chunks_done(org, job) * _ROWS_PER_CHUNK < len(job.loaded):

@@ -24,7 +24,7 @@ _MOST_RECORDS = 50_000
 _TERMINAL = frozenset({"JobComplete", "Aborted"})
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class QueryJob:
     """One query job. ``made_at`` in seconds since 1970; ``found`` is set when it is complete."""
 
@@ -58,9 +58,17 @@ def create(call: Call) -> HttpResponse:
         raise RequestRejected("API_ERROR", "count() is not supported by the Bulk API", None)
     now = call.org.sim.clock.timestamp()
     job = QueryJob(
-        call.org.new_id("750"), query, kind, everything, line_ending, delimiter, call.version, call.user_id,
-        call.org.now(), now,
-    )  # fmt: skip
+        id=call.org.new_id("750"),
+        query=query,
+        kind=kind,
+        everything=everything,
+        line_ending=line_ending,
+        delimiter=delimiter,
+        version=call.version,
+        user_id=call.user_id,
+        created=call.org.now(),
+        made_at=now,
+    )
     call.org.query_jobs[job.id] = job
     return HttpResponse(_described(job))
 

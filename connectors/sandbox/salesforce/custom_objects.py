@@ -34,7 +34,8 @@ def add_custom_object(org: Org, given: Mapping[str, Any]) -> ObjectType:
     named = text("Name", 80, label=f"{label} Name", name_field=True, nillable=False)
     fields = {one.name: one for one in [*system(label), named, owner("User", "Group")]}
     prefix = f"a{len(custom_objects(org)):02}"
-    kind = ObjectType(name, prefix, label, str(given.get("pluralLabel") or f"{label}s"), fields, custom=True)
+    plural = str(given.get("pluralLabel") or f"{label}s")
+    kind = ObjectType(name=name, prefix=prefix, label=label, plural=plural, fields=fields, custom=True)
     org.add_object(kind)
     for activity in _ACTIVITIES:
         what = org.catalogue.types[activity].fields["WhatId"]

@@ -12,7 +12,7 @@ from connectors.sandbox.salesforce.table import Record
 
 _RECORD_KINDS = frozenset({"lock", "record_error", "wrap_lock_in_trigger", "partial_then_drop", "dup_race"})
 FAULT_KINDS = _RECORD_KINDS | {"session_expire", "quota_exhausted", "concurrent_limit"}
-_NO_FAULT = Fault(0, "none", {})
+_NO_FAULT = Fault(id=0, kind="none", args={})
 
 
 class RecordFaults:

@@ -40,7 +40,7 @@ _SOURCES = "Web|Phone Inquiry|Partner Referral|Purchased List|Other"
 def _object(name: str, prefix: str, fields: list[Field], plural: str | None = None, **more: Any) -> ObjectType:
     label = more.pop("label", None) or words(name)
     named = {one.name: one for one in [*system(label), *fields]}
-    return ObjectType(name, prefix, label, plural or f"{label}s", named, **more)
+    return ObjectType(name=name, prefix=prefix, label=label, plural=plural or f"{label}s", fields=named, **more)
 
 
 def standard_objects() -> dict[str, ObjectType]:

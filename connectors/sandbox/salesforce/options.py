@@ -8,7 +8,7 @@ from typing import Any
 from connectors.sandbox.core.control import ControlError
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """Durations in seconds unless the name says ms; every simulated delay is multiplied by ``time_scale``.
 

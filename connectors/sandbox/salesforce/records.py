@@ -23,7 +23,13 @@ def writer_for(call: Call) -> Writer:
     """A writer for the caller, with the headers and faults of this call."""
     allow = "allowsave=true" in call.headers.get("sforce-duplicate-rule-header", "").lower().replace(" ", "")
     journal = Journal() if call.journal is None else call.journal
-    return Writer(call.org, call.user_id, allow_duplicates=allow, record_faults=call.record_faults, journal=journal)
+    return Writer(
+        org=call.org,
+        user_id=call.user_id,
+        allow_duplicates=allow,
+        record_faults=call.record_faults,
+        journal=journal,
+    )
 
 
 def create(call: Call, object: str) -> HttpResponse:

@@ -22,7 +22,7 @@ class Option:
     won: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """One field. ``required``: a create needs it, because it is neither nillable nor defaulted.
 
@@ -76,7 +76,7 @@ class Field:
         return next((option for option in self.options if option.active and option.value.lower() == wanted), None)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class ObjectType:
     """One kind of record and its fields by exact name, in the order describe lists them."""
 

@@ -73,7 +73,7 @@ def load_seed(org: Org, seed: Mapping[str, Any]) -> None:
 def _load_records(org: Org, records: Mapping[str, Any]) -> None:
     placed = list(_placed(org, records))
     refs = {given["_ref"]: record_id for _, record_id, given in placed if "_ref" in given}
-    writer = Writer(org, org.staff.admin, trusted=True)
+    writer = Writer(org=org, user_id=org.staff.admin, trusted=True)
     for kind, record_id, given in placed:
         writer.insert(kind, _completed(org, kind, _resolved(kind, given, refs)), record_id)
 

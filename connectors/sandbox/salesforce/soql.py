@@ -114,7 +114,7 @@ class Order:
     nulls_last: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """A parsed query. ``paths`` is empty for ``SELECT count()``."""
 

@@ -40,7 +40,7 @@ def perform(org: Org, action: JsonObject) -> JsonObject:
     do = _ACTIONS.get(str(action.get("do")))
     if do is None:
         raise ControlError(f"unknown action {action.get('do')!r}; known: {', '.join(sorted(_ACTIONS))}")
-    writer = Writer(org, str(action.get("by") or org.staff.admin), from_ui=True)
+    writer = Writer(org=org, user_id=str(action.get("by") or org.staff.admin), from_ui=True)
     try:
         return do(org, writer, action)
     except RequestRejected as rejection:
@@ -98,7 +98,7 @@ def _merge(org: Org, writer: Writer, action: JsonObject) -> JsonObject:
         raise ControlError("only living records, and not one with itself, can be merged")
     if len({bool(one.get("IsPersonAccount")) for one in [survivor, *losers]}) > 1:
         raise ControlError("a person cannot be merged with a company")
-    trusted = Writer(org, writer.user_id, trusted=True)
+    trusted = Writer(org=org, user_id=writer.user_id, trusted=True)
     for loser in losers:
         if loser.get("PersonContactId"):
             people = org.tables["Contact"].records
@@ -149,7 +149,7 @@ def _convert_lead(org: Org, writer: Writer, action: JsonObject) -> JsonObject:
     if contact is None:
         values = {**person, "Email": lead.get("Email"), "AccountId": account, **owner}
         contact = writer.insert(org.catalogue.types["Contact"], values)
-    trusted = Writer(org, writer.user_id, trusted=True)
+    trusted = Writer(org=org, user_id=writer.user_id, trusted=True)
     for name in ("Task", "Event"):
         for activity in [one for one in org.tables[name].living() if one.get("WhoId") == lead["Id"]]:
             moved = {"WhoId": contact, "WhatId": account}

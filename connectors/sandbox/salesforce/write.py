@@ -23,7 +23,7 @@ from connectors.sandbox.salesforce.values import stored
 _DELETED = RequestRejected("ENTITY_IS_DELETED", "entity is deleted", status=404)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Writer:
     """One user's writes in one transaction; a rejected write changes nothing. Raises `RequestRejected`.
 
@@ -159,7 +159,7 @@ class Writer:
         """Create the same record as another client, which this transaction does not roll back."""
         admin = self.org.staff.admin
         theirs = {**record, "Id": self.org.new_id(kind.prefix), "CreatedById": admin}
-        Writer(self.org, admin, trusted=True).save(kind, theirs, None, theirs)
+        Writer(org=self.org, user_id=admin, trusted=True).save(kind, theirs, None, theirs)
 
     def _apply_automation(self, kind: ObjectType, record: Record, table: Table) -> None:
         """Apply the duplicate and validation rules, locks and flows of this org."""

@@ -13,7 +13,7 @@ US = Source("INTEGRATION", "1")
 
 
 def written(times: int, step_ms: int = 1000) -> Record:
-    record = Record("1", {"name": "n", "city": "Oslo"}, 0, 0)
+    record = Record(id="1", values={"name": "n", "city": "Oslo"}, created_ms=0, updated_ms=0)
     record.writes.append((0, US, dict(record.values)))
     for number in range(1, times + 1):
         record.set({"name": str(number)}, "modified", number * step_ms, US)
@@ -47,7 +47,7 @@ def test_a_record_written_very_often_is_seen_as_far_back_as_its_history_goes(tim
 
 
 def test_search_does_not_see_a_record_before_it_is_visible_or_once_it_is_archived() -> None:
-    record = Record("1", {"name": "n"}, 0, 0, visible_ms=500)
+    record = Record(id="1", values={"name": "n"}, created_ms=0, updated_ms=0, visible_ms=500)
     assert record.seen_at(499) is None
     assert record.seen_at(500) == {"name": "n"}
     record.archived_ms = 900

@@ -8,7 +8,7 @@ from typing import Any
 import requests
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Api:
     """Talks to the sandbox like any client; ``sim`` requests go to the control API."""
 
