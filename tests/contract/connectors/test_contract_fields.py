@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from typing import Any
 
 import pytest
 
@@ -118,7 +119,7 @@ def test_a_locked_record_is_sent_again_alone(crm: Crm, connector: Connector) -> 
 
 @pytest.mark.parametrize("fault", ["answer_lost", "answer_lost_midway", "garbled_answer"])
 def test_without_an_answer_the_outcome_is_unknown_and_a_replay_settles_it(
-    crm: Crm, connector: Connector, fault
+    crm: Crm, connector: Connector, fault: Any
 ) -> None:
     records = companies(crm, 50)
     operations = [update(crm, record, score=44) for record in records]

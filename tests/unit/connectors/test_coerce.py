@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -49,7 +50,7 @@ values = st.one_of(
 
 
 @given(st.sampled_from(KINDS), values)
-def test_coercing_twice_changes_nothing_and_only_invalid_is_raised(spec, value) -> None:
+def test_coercing_twice_changes_nothing_and_only_invalid_is_raised(spec: FieldSpec, value: Any) -> None:
     try:
         once = coerce(spec, value)
     except Invalid:
@@ -59,13 +60,13 @@ def test_coercing_twice_changes_nothing_and_only_invalid_is_raised(spec, value) 
 
 
 @given(st.sampled_from(KINDS), values)
-def test_what_the_crm_holds_always_has_a_form(spec, value) -> None:
+def test_what_the_crm_holds_always_has_a_form(spec: FieldSpec, value: Any) -> None:
     assume(not (isinstance(value, float) and not math.isfinite(value)))
     assert canonical(spec, value) is None or isinstance(canonical(spec, value), str | int | float | bool)
 
 
 @given(st.floats(min_value=-999, max_value=999, allow_nan=False))
-def test_float_noise_below_the_scale_is_no_difference(number) -> None:
+def test_float_noise_below_the_scale_is_no_difference(number: float) -> None:
     rounded = coerce(NUMBER, number)
     assert isinstance(rounded, int | float)
     assert abs(rounded - number) <= 0.005 + 1e-9
@@ -105,7 +106,7 @@ def test_float_noise_below_the_scale_is_no_difference(number) -> None:
         (FieldSpec("Long", "string", length=0), "no limit is known", "no limit is known"),
     ],
 )
-def test_the_form_of_one_value(spec, value, expected) -> None:
+def test_the_form_of_one_value(spec: FieldSpec, value: Any, expected: Any) -> None:
     got = coerce(spec, value)
     assert got == expected
     assert type(got) is type(expected)
@@ -130,7 +131,7 @@ def test_the_form_of_one_value(spec, value, expected) -> None:
         (FieldSpec("Owner", "reference", length=4), "secret"),
     ],
 )
-def test_what_cannot_be_held_is_refused_without_telling_it(spec, value) -> None:
+def test_what_cannot_be_held_is_refused_without_telling_it(spec: FieldSpec, value: Any) -> None:
     with pytest.raises(Invalid, match=spec.name) as caught:
         coerce(spec, value)
     assert "secret" not in str(caught.value)

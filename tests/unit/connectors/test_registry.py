@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_an_unknown_kind_names_the_known_ones() -> None:
         ({"auth": {"method": "jwt", "client_id": "x"}}, "username, private_key"),
     ],
 )
-def test_settings_that_cannot_work_are_refused_before_anything_is_sent(change, words) -> None:
+def test_settings_that_cannot_work_are_refused_before_anything_is_sent(change: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         connect(replace(SALESFORCE, **change))
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from connectors.base import AccessDenied, Unavailable, UpdateFields
 from connectors.registry import connect
 from tests.contract.connectors.harness import Company
+from tests.contract.connectors.harness_hubspot import HubSpotCrm
 from tests.unit.connectors.hubspot.scripted import Clock, answer, client
 
 OAUTH = {
@@ -24,7 +26,7 @@ def login(token: str, seconds: int = 1800):
     return answer(200, {"access_token": token, "expires_in": seconds, "token_type": "bearer"})
 
 
-def test_the_token_is_fetched_once_and_renewed_five_minutes_before_its_end():
+def test_the_token_is_fetched_once_and_renewed_five_minutes_before_its_end() -> None:
     clock = Clock()
     hubspot, wire = client(login("one"), answer(), answer(), login("two"), answer(), clock=clock, auth=OAUTH)
     hubspot.read("GET", "/a")
@@ -37,8 +39,8 @@ def test_the_token_is_fetched_once_and_renewed_five_minutes_before_its_end():
     assert hubspot.usage().calls == 5
 
 
-def test_a_token_refused_for_good_costs_three_calls():
-    def always(sent):
+def test_a_token_refused_for_good_costs_three_calls() -> None:
+    def always(sent: Any):
         return login(f"t{len(wire.sent)}") if "oauth" in sent.path else answer(401)
 
     hubspot, wire = client(login("one"), answer(), always, auth=OAUTH)
@@ -49,7 +51,7 @@ def test_a_token_refused_for_good_costs_three_calls():
     assert len(wire.sent) == 3
 
 
-def test_a_refused_refresh_token_is_for_the_admin_and_not_shown():
+def test_a_refused_refresh_token_is_for_the_admin_and_not_shown() -> None:
     hubspot, wire = client(answer(400, {"status": "BAD_REFRESH_TOKEN", "message": "refresh is bad"}), auth=OAUTH)
     with pytest.raises(AccessDenied) as caught:
         hubspot.read("GET", "/a")
@@ -57,13 +59,13 @@ def test_a_refused_refresh_token_is_for_the_admin_and_not_shown():
     assert len(wire.sent) == 1
 
 
-def test_a_login_that_is_down_is_unavailable():
+def test_a_login_that_is_down_is_unavailable() -> None:
     with pytest.raises(Unavailable):
         client(answer(503), auth=OAUTH)[0].read("GET", "/a")
 
 
-def test_threads_share_one_login():
-    def reply(sent):
+def test_threads_share_one_login() -> None:
+    def reply(sent: Any):
         return login("one") if "oauth" in sent.path else answer()
 
     hubspot, wire = client(reply, auth=OAUTH)
@@ -75,7 +77,7 @@ def test_threads_share_one_login():
     assert [sent.path for sent in wire.sent].count("/oauth/2026-03/token") == 1
 
 
-def test_it_works_against_a_portal_and_survives_an_ended_token(portal):
+def test_it_works_against_a_portal_and_survives_an_ended_token(portal: HubSpotCrm) -> None:
     settings = {"client_id": "app", "client_secret": "hush", "refresh_token": "na1-refresh"}
     portal._control("config", {"oauth": settings})
     secrets = {name: (lambda value=value: value) for name, value in settings.items()}

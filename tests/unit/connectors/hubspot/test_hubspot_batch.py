@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +28,9 @@ def echo(one: dict, traced: bool = False) -> dict:
 
 
 @given(st.permutations(range(12)), st.sets(st.integers(0, 11)), st.sets(st.integers(0, 11)), st.booleans())
-def test_each_input_gets_its_own_outcome_whatever_the_order(order, refused, dropped, traced):
+def test_each_input_gets_its_own_outcome_whatever_the_order(
+    order: Any, refused: Any, dropped: Any, traced: bool
+) -> None:
     def reply(sent: Sent) -> HttpResponse:
         asked = sent.body["inputs"]
         results = [echo(asked[n], traced) for n in order if n not in refused | dropped]
@@ -44,14 +48,14 @@ def test_each_input_gets_its_own_outcome_whatever_the_order(order, refused, drop
         assert outcomes[f"key{n}"].record_id == (str(1000 + n) if expected == "applied" else None)
 
 
-def test_every_input_carries_a_distinct_trace_id():
+def test_every_input_carries_a_distinct_trace_id() -> None:
     hubspot, wire = client(lambda sent: done(*map(echo, sent.body["inputs"])))
     write_batch(hubspot, "companies", "update", inputs(100))
     assert len({one["objectWriteTraceId"] for one in wire.sent[0].body["inputs"]}) == 100
 
 
 @with_recordings
-def test_the_recorded_partial_success_names_the_missing_record():
+def test_the_recorded_partial_success_names_the_missing_record() -> None:
     ids = ["171591000199", "unknownIdentifier888"]
     reply = answer(207, recorded("batch_update_contacts_err-partial-success.json"))
     outcomes = write_batch(client(reply)[0], "contacts", "update", [Input(id_, id_, {"a": "b"}) for id_ in ids])
@@ -59,24 +63,24 @@ def test_the_recorded_partial_success_names_the_missing_record():
     assert (outcomes[ids[1]].status, outcomes[ids[1]].stale_record) == ("rejected", True)
 
 
-def test_a_merged_record_answers_under_its_survivor():
+def test_a_merged_record_answers_under_its_survivor() -> None:
     reply = done({"id": "1000", "properties": {}}, {"id": "77", "properties": {}})
     outcomes = write_batch(client(reply)[0], "companies", "update", inputs(2))
     assert (outcomes["key1"].status, outcomes["key1"].record_id) == ("applied", "77")
 
 
 @pytest.mark.parametrize("status", ["PENDING", "PROCESSING", "CANCELED", None])
-def test_an_answer_that_is_not_complete_is_unknown(status):
+def test_an_answer_that_is_not_complete_is_unknown(status: int) -> None:
     reply = answer(200, {"status": status, "results": [{"id": "1000", "properties": {}}]})
     assert write_batch(client(reply)[0], "companies", "update", inputs(1))["key0"].status == "unknown"
 
 
-def test_a_cheerful_empty_answer_is_unknown():
+def test_a_cheerful_empty_answer_is_unknown() -> None:
     outcomes = write_batch(client(done())[0], "companies", "update", inputs(3))
     assert {outcome.status for outcome in outcomes.values()} == {"unknown"}
 
 
-def test_a_whole_refusal_is_halved_until_the_bad_record_stands_alone():
+def test_a_whole_refusal_is_halved_until_the_bad_record_stands_alone() -> None:
     def reply(sent: Sent) -> HttpResponse:
         asked = sent.body["inputs"]
         if any(one["id"] == "1013" for one in asked):
@@ -91,7 +95,7 @@ def test_a_whole_refusal_is_halved_until_the_bad_record_stands_alone():
 
 
 @with_recordings
-def test_records_that_hubspot_names_are_taken_out_of_the_batch():
+def test_records_that_hubspot_names_are_taken_out_of_the_batch() -> None:
     rejection = recorded("batch_update_contacts_err-duplicate-ids.json")
 
     def reply(sent: Sent) -> HttpResponse:
@@ -106,12 +110,12 @@ def test_records_that_hubspot_names_are_taken_out_of_the_batch():
     assert [len(sent.body["inputs"]) for sent in wire.sent] == [11, 10, 1]
 
 
-def test_a_locked_batch_is_to_be_sent_again():
+def test_a_locked_batch_is_to_be_sent_again() -> None:
     outcomes = write_batch(client(answer(423, {}))[0], "companies", "update", inputs(3))
     assert {(outcome.status, outcome.code) for outcome in outcomes.values()} == {("retry", "LOCKED")}
 
 
-def test_a_key_property_that_is_not_unique_is_for_the_admin():
+def test_a_key_property_that_is_not_unique_is_for_the_admin() -> None:
     message = "Unable to perform update/upsert by non-unique 0-27 property plgsync_key in portal ID 1"
     one = Input("k", "k", {"plgsync_key": "k"}, id_property="plgsync_key")
     hubspot, _ = client(answer(400, {"message": message}))
@@ -119,7 +123,7 @@ def test_a_key_property_that_is_not_unique_is_for_the_admin():
         write_batch(hubspot, "tasks", "upsert", [one])
 
 
-def test_upserts_are_joined_by_the_echoed_key():
+def test_upserts_are_joined_by_the_echoed_key() -> None:
     keys = ["kb", "ka"]
     several = [Input(key, key, {"plgsync_key": key}, id_property="plgsync_key") for key in keys]
     reply = done(*({"id": f"9{key}", "properties": {"plgsync_key": key}} for key in reversed(keys)))
@@ -127,7 +131,7 @@ def test_upserts_are_joined_by_the_echoed_key():
     assert {key: outcome.record_id for key, outcome in outcomes.items()} == {"kb": "9kb", "ka": "9ka"}
 
 
-def test_a_read_asks_singly_only_for_what_was_merged():
+def test_a_read_asks_singly_only_for_what_was_merged() -> None:
     gone = {"category": "OBJECT_NOT_FOUND", "context": {"ids": ["3"]}}
     batch = done({"id": "1", "properties": {}}, {"id": "50", "properties": {}}, errors=[gone])
     hubspot, wire = client(batch, answer(200, {"id": "50", "properties": {"a": "x"}}))
@@ -137,7 +141,7 @@ def test_a_read_asks_singly_only_for_what_was_merged():
 
 
 @pytest.mark.parametrize("named", [{}, {"context": {"ids": ["kb"]}}], ids=["names nobody", "names one"])
-def test_a_record_that_hubspot_could_not_read_is_not_taken_for_absent(named):
+def test_a_record_that_hubspot_could_not_read_is_not_taken_for_absent(named: bool) -> None:
     """Records are then made by upsert, which writes over what is there."""
     half = done({"id": "1", "properties": {"key": "ka"}}, errors=[{"category": "INTERNAL_ERROR", **named}])
     hubspot, wire = client(half)
@@ -146,13 +150,13 @@ def test_a_record_that_hubspot_could_not_read_is_not_taken_for_absent(named):
     assert len(wire.sent) == 1
 
 
-def test_a_record_that_hubspot_could_not_read_by_id_is_asked_for_singly():
+def test_a_record_that_hubspot_could_not_read_by_id_is_asked_for_singly() -> None:
     failed = {"category": "INTERNAL_ERROR", "context": {"ids": ["2"]}}
     hubspot, _ = client(done({"id": "1"}, errors=[failed]), answer(200, {"id": "2", "properties": {}}))
     assert set(read_batch(hubspot, "companies", ["1", "2"], [])) == {"1", "2"}
 
 
-def test_reads_are_cut_to_a_hundred_and_with_history_to_fifty():
+def test_reads_are_cut_to_a_hundred_and_with_history_to_fifty() -> None:
     hubspot, wire = client(lambda sent: done(*({"id": one["id"], "properties": {}} for one in sent.body["inputs"])))
     ids = [str(n) for n in range(250)]
     assert set(read_batch(hubspot, "companies", ids, [])) == set(ids)
@@ -162,7 +166,7 @@ def test_reads_are_cut_to_a_hundred_and_with_history_to_fifty():
     assert [len(sent.body["inputs"]) for sent in wire.sent] == [50, 10]
 
 
-def test_deleted_records_are_listed_to_the_last_page():
+def test_deleted_records_are_listed_to_the_last_page() -> None:
     pages = [
         answer(200, {"results": [{"id": "1"}], "paging": {"next": {"after": "2"}}}),
         answer(200, {"results": [{"id": "2"}]}),
@@ -172,7 +176,7 @@ def test_deleted_records_are_listed_to_the_last_page():
     assert [sent.query.get("after") for sent in wire.sent] == [None, "2"]
 
 
-def test_nothing_to_do_costs_no_call():
+def test_nothing_to_do_costs_no_call() -> None:
     hubspot, wire = client(answer(500))
     assert read_batch(hubspot, "companies", [], []) == {}
     assert write_batch(hubspot, "companies", "update", []) == {}

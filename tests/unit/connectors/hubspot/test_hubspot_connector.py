@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from connectors.base import AccessDenied, Journal, QuotaExhausted, UpdateFields
@@ -15,7 +17,7 @@ PROPERTIES = {
 }
 
 
-def connected(reply, journal: Journal | None = None) -> tuple[HubSpotConnector, Wire]:
+def connected(reply: Any, journal: Journal | None = None) -> tuple[HubSpotConnector, Wire]:
     wire = Wire([reply])
     return HubSpotConnector(destination(), wire, journal), wire
 
@@ -34,7 +36,7 @@ def updates(count: int) -> list[UpdateFields]:
     return [UpdateFields(f"k{n}", "account", str(n), {"score": n}) for n in range(count)]
 
 
-def test_a_quota_that_ends_in_mid_write_keeps_what_was_answered():
+def test_a_quota_that_ends_in_mid_write_keeps_what_was_answered() -> None:
     def reply(sent: Sent):
         return healthy(sent) if len(wire.sent) < 2 else answer(429, {"policyName": "DAILY"})
 
@@ -44,13 +46,13 @@ def test_a_quota_that_ends_in_mid_write_keeps_what_was_answered():
     assert len(wire.sent) == 2
 
 
-def test_a_quota_that_is_gone_before_anything_was_answered_is_raised():
+def test_a_quota_that_is_gone_before_anything_was_answered_is_raised() -> None:
     hubspot, _ = connected(answer(429, {"policyName": "DAILY"}))
     with pytest.raises(QuotaExhausted):
         hubspot.write(updates(250))
 
 
-def test_a_property_that_is_gone_makes_the_connector_look_again():
+def test_a_property_that_is_gone_makes_the_connector_look_again() -> None:
     def reply(sent: Sent):
         if not sent.path.endswith("batch/update"):
             return healthy(sent)
@@ -65,7 +67,7 @@ def test_a_property_that_is_gone_makes_the_connector_look_again():
     assert [sent.path for sent in wire.sent].count("/crm/properties/2026-03/companies") == 2
 
 
-def test_what_we_may_not_read_is_named_and_the_rest_is_checked():
+def test_what_we_may_not_read_is_named_and_the_rest_is_checked() -> None:
     def reply(sent: Sent):
         scopes = {"errors": [{"context": {"requiredGranularScopes": ["crm.objects.deals.read"]}}]}
         return answer(403, scopes) if sent.path.endswith("/deals") else healthy(sent)
@@ -76,14 +78,14 @@ def test_what_we_may_not_read_is_named_and_the_rest_is_checked():
     assert health.identity == "HubSpot portal 7"
 
 
-def test_a_token_refused_in_mid_check_is_not_a_list_of_problems():
+def test_a_token_refused_in_mid_check_is_not_a_list_of_problems() -> None:
     hubspot, wire = connected(lambda sent: healthy(sent) if len(wire.sent) < 3 else answer(401))
     with pytest.raises(AccessDenied):
         hubspot.check()
     assert len(wire.sent) == 3
 
 
-def test_a_record_opens_in_the_portals_own_data_centre():
+def test_a_record_opens_in_the_portals_own_data_centre() -> None:
     hubspot, wire = connected(healthy)
     assert hubspot.record_url("42") == "https://app-eu1.hubspot.com/contacts/7/record/0-2/42"
     hubspot.record_url("43")
@@ -103,7 +105,7 @@ class Notes(dict[str, str]):
         self.pop(name, None)
 
 
-def test_once_the_portal_was_read_a_link_needs_no_call_in_any_later_process():
+def test_once_the_portal_was_read_a_link_needs_no_call_in_any_later_process() -> None:
     notes = Notes()
     first, _ = connected(healthy, journal=notes)
     first.check()

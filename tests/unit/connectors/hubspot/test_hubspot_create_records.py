@@ -21,7 +21,7 @@ def names(portal: HubSpotCrm) -> dict[str, str]:
     return {one[MATCH_FIELD]: one.get("name", "") for one in found}
 
 
-def test_a_bad_company_costs_only_itself_and_nameless_ones_are_not_sent(portal, hubspot: Connector):
+def test_a_bad_company_costs_only_itself_and_nameless_ones_are_not_sent(portal: HubSpotCrm, hubspot: Connector) -> None:
     operations = [create(0), create(1, name="C", plgsync_score="many"), create(2, plgsync_score=2), create(3)]
     outcomes = hubspot.write(operations)
     assert [outcome.status for outcome in outcomes] == ["applied", "rejected", "rejected", "applied"]
@@ -29,7 +29,7 @@ def test_a_bad_company_costs_only_itself_and_nameless_ones_are_not_sent(portal, 
     assert set(names(portal)) == {"a0", "a3"}
 
 
-def test_without_a_truly_unique_match_field_nothing_is_made_and_it_says_what_to_do(empty_portal):
+def test_without_a_truly_unique_match_field_nothing_is_made_and_it_says_what_to_do(empty_portal: HubSpotCrm) -> None:
     portal = empty_portal
     missing = portal.connect().write([create(0)])[0]
     assert (missing.code, "crm setup" in missing.reason) == ("NO_MATCH_FIELD", True)
@@ -40,7 +40,7 @@ def test_without_a_truly_unique_match_field_nothing_is_made_and_it_says_what_to_
     assert portal.company_count() == 0
 
 
-def test_an_account_somebody_made_at_the_same_moment_is_found_next_time(portal, hubspot: Connector):
+def test_an_account_somebody_made_at_the_same_moment_is_found_next_time(portal: HubSpotCrm, hubspot: Connector) -> None:
     message = "Cannot set PropertyValueCoordinates{value=a0} on 5. 6 already has that value."
     error = {"category": "VALIDATION_ERROR", "message": message, "context": {"objectWriteTraceId": ["0"]}}
     body = {"status": "COMPLETE", "results": [], "numErrors": 1, "errors": [error]}

@@ -56,7 +56,7 @@ def tls(certificate: Path) -> ssl.SSLContext:
     return context
 
 
-def test_calls_go_through_the_proxy_with_its_password(monkeypatch: pytest.MonkeyPatch):
+def test_calls_go_through_the_proxy_with_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     with server(lambda s: s.sendall(WHOLE)) as (proxy, requests):
         monkeypatch.setenv("HTTP_PROXY", proxy.replace("//", "//ann:p%40ss@"))
         assert send(ELSEWHERE).body == {"a": 1}
@@ -64,14 +64,14 @@ def test_calls_go_through_the_proxy_with_its_password(monkeypatch: pytest.Monkey
     assert b"Basic " + base64.b64encode(b"ann:p@ss") in requests[0]
 
 
-def test_a_proxy_without_a_scheme_is_one(monkeypatch: pytest.MonkeyPatch):
+def test_a_proxy_without_a_scheme_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     with server(lambda s: s.sendall(WHOLE)) as (proxy, requests):
         monkeypatch.setenv("HTTP_PROXY", proxy.removeprefix("http://"))
         assert send(ELSEWHERE).status == 200
         assert len(requests) == 1
 
 
-def test_a_host_that_is_left_out_is_called_directly(monkeypatch: pytest.MonkeyPatch):
+def test_a_host_that_is_left_out_is_called_directly(monkeypatch: pytest.MonkeyPatch) -> None:
     with server(lambda s: s.sendall(WHOLE)) as (proxy, passed), server(lambda s: s.sendall(WHOLE)) as (url, requests):
         monkeypatch.setenv("HTTP_PROXY", proxy)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -79,7 +79,7 @@ def test_a_host_that_is_left_out_is_called_directly(monkeypatch: pytest.MonkeyPa
         assert (len(passed), len(requests)) == (0, 1)
 
 
-def test_what_a_proxy_lost_may_have_been_applied(monkeypatch: pytest.MonkeyPatch):
+def test_what_a_proxy_lost_may_have_been_applied(monkeypatch: pytest.MonkeyPatch) -> None:
     with server(lambda _: None) as (proxy, requests):
         monkeypatch.setenv("HTTP_PROXY", proxy)
         with pytest.raises(NoAnswer):
@@ -87,7 +87,7 @@ def test_what_a_proxy_lost_may_have_been_applied(monkeypatch: pytest.MonkeyPatch
         assert len(requests) == 1
 
 
-def test_a_proxy_that_lets_nobody_through_got_no_request(monkeypatch: pytest.MonkeyPatch):
+def test_a_proxy_that_lets_nobody_through_got_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
     with server(lambda s: s.sendall(refused)) as (proxy, requests):
         monkeypatch.setenv("HTTPS_PROXY", proxy)
@@ -96,7 +96,7 @@ def test_a_proxy_that_lets_nobody_through_got_no_request(monkeypatch: pytest.Mon
     assert [request.split()[:2] for request in requests] == [[b"CONNECT", b"hubspot.invalid:443"]]
 
 
-def test_a_proxy_that_is_not_there_got_no_request(monkeypatch: pytest.MonkeyPatch):
+def test_a_proxy_that_is_not_there_got_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         port = listener.getsockname()[1]
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port}")
@@ -104,20 +104,20 @@ def test_a_proxy_that_is_not_there_got_no_request(monkeypatch: pytest.MonkeyPatc
         send(ELSEWHERE)
 
 
-def test_a_kind_of_proxy_that_cannot_be_used_is_said_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch):
+def test_a_kind_of_proxy_that_cannot_be_used_is_said_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
     with pytest.raises(ValueError, match="socks5"):
         HubSpotTransport(ELSEWHERE, 2.0)
 
 
-def test_nothing_is_sent_to_a_certificate_nobody_vouches_for(certified: Path):
+def test_nothing_is_sent_to_a_certificate_nobody_vouches_for(certified: Path) -> None:
     with server(lambda s: s.sendall(WHOLE), tls(certified)) as (url, requests):
         with pytest.raises(NotSent, match="certificate"):
             send(url)
         assert requests == []
 
 
-def test_the_certificates_of_the_environment_are_trusted(certified: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_certificates_of_the_environment_are_trusted(certified: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certified))
     with server(lambda s: s.sendall(WHOLE), tls(certified)) as (url, _):
         assert send(url).body == {"a": 1}

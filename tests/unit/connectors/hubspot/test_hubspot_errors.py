@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,25 +47,25 @@ with_recordings = pytest.mark.skipif(not RECORDED.exists(), reason="the recorded
         (413, None, "answer"),
     ],
 )
-def test_every_status_has_one_effect(status, body, effect):
+def test_every_status_has_one_effect(status: int, body: Any, effect: Any) -> None:
     assert errors.effect(status, body) == effect
 
 
-def test_every_line_names_the_vendors_page():
+def test_every_line_names_the_vendors_page() -> None:
     pages = [line.page for line in errors.CALLS] + [code.page for code in errors.RECORDS.values()]
     pages += [page for _, page in errors.LOGINS.values()]
     assert all(page.startswith("https://developers.hubspot.com/") for page in pages)
 
 
 @with_recordings
-def test_a_missing_scope_is_named_wherever_it_stands():
+def test_a_missing_scope_is_named_wherever_it_stands() -> None:
     assert errors.missing_scopes(recorded("metadata-err-schemas-scope.json")) == ("custom-object-read",)
     nested = {"errors": [{"context": {"requiredGranularScopes": ["crm.objects.contacts.write"]}}]}
     assert errors.missing_scopes(nested) == ("crm.objects.contacts.write",)
 
 
 @with_recordings
-def test_refused_properties_are_told_by_code_and_name():
+def test_refused_properties_are_told_by_code_and_name() -> None:
     verdict = errors.rejection(recorded("batch_update_contacts_err-many-invalid-properties.json"))
     assert verdict.code == "PROPERTY_DOESNT_EXIST"
     assert verdict.reason.count("first000name") == 1
@@ -72,13 +74,13 @@ def test_refused_properties_are_told_by_code_and_name():
 
 
 @with_recordings
-def test_a_record_that_is_gone_is_stale():
+def test_a_record_that_is_gone_is_stale() -> None:
     [error] = recorded("batch_update_contacts_err-partial-success.json")["errors"]
     verdict = errors.rejection(error)
     assert (verdict.code, verdict.status, verdict.stale) == ("OBJECT_NOT_FOUND", "rejected", True)
 
 
-def test_an_unknown_code_is_rejected_and_shown():
+def test_an_unknown_code_is_rejected_and_shown() -> None:
     verdict = errors.rejection({"category": "BRAND_NEW", "message": "no such luck"})
     assert (verdict.code, verdict.status, verdict.reason) == ("BRAND_NEW", "rejected", "BRAND_NEW: no such luck")
     assert not verdict.known
@@ -118,23 +120,23 @@ def test_an_unknown_code_is_rejected_and_shown():
         ({"category": "LOCKED", "message": "locked"}, "LOCKED", "retry"),
     ],
 )
-def test_every_code_of_the_vendors_pages_is_known(body, code, status):
+def test_every_code_of_the_vendors_pages_is_known(body: Any, code: str, status: int) -> None:
     verdict = errors.rejection(body)
     assert (verdict.code, verdict.status, verdict.known) == (code, status, True)
 
 
-def test_what_is_missing_is_named():
+def test_what_is_missing_is_named() -> None:
     body = {"message": "Error creating TASK. Some required properties were not set.", "category": "VALIDATION_ERROR"}
     verdict = errors.rejection(body | {"context": {"properties": ["hs_timestamp"]}})
     assert verdict.reason == "REQUIRED_PROPERTIES: required properties were not set: hs_timestamp"
 
 
-def test_the_record_that_has_the_value_is_named():
+def test_the_record_that_has_the_value_is_named() -> None:
     verdict = errors.rejection({"message": "Cannot set X{value=acct-7} on 5. 612 already has that value."})
     assert verdict.reason == "UNIQUE_VALUE: another record already has that value (record 612)"
 
 
-def test_the_beginning_of_a_long_text_is_not_told_either():
+def test_the_beginning_of_a_long_text_is_not_told_either() -> None:
     sent = {"Call Ann about her seats, she is unhappy"}
     verdict = errors.rejection({"category": "BRAND_NEW", "message": "'Call Ann about her se' is odd"}, sent)
     assert "Ann" not in verdict.reason
@@ -150,12 +152,12 @@ def test_the_beginning_of_a_long_text_is_not_told_either():
         ("BRAND_NEW", "install the app again"),
     ],
 )
-def test_a_refused_login_says_what_an_admin_does(code, says):
+def test_a_refused_login_says_what_an_admin_does(code: str, says: str) -> None:
     assert says in errors.login_advice({"status": code, "message": "refused: hush-123"})
     assert "hush" not in errors.login_advice({"status": code, "message": "refused: hush-123"})
 
 
-def test_a_value_taken_by_another_record_is_told_without_it():
+def test_a_value_taken_by_another_record_is_told_without_it() -> None:
     message = (
         "Cannot set PropertyValueCoordinates{portalId=1, propertyName=x, value=acct-77} on 5. 6 already has that value."
     )
@@ -164,7 +166,7 @@ def test_a_value_taken_by_another_record_is_told_without_it():
     assert "acct-77" not in verdict.reason
 
 
-def test_allowed_options_are_told_but_not_the_one_refused():
+def test_allowed_options_are_told_but_not_the_one_refused() -> None:
     detail = (
         '[{"isValid":false,"message":"Secret Band was not one of the allowed options: [a, b]",'
         '"error":"INVALID_OPTION","name":"band"}]'
@@ -180,7 +182,7 @@ def test_allowed_options_are_told_but_not_the_one_refused():
     st.sampled_from(["UNHEARD_OF", "INVALID_INTEGER", "INVALID_OPTION", "VALIDATION_ERROR", "INVALID_LONG"]),
     st.sampled_from(["{} was not a valid number.", "Owner '{}' is odd", "value={}} on A", "say {} to {}"]),
 )
-def test_no_reason_ever_holds_a_value_that_was_sent(value, code, message):
+def test_no_reason_ever_holds_a_value_that_was_sent(value: Any, code: str, message: str) -> None:
     told = message.replace("{}", value)
     verdict = errors.rejection(
         {"errors": [{"code": code, "message": told, "context": {"propertyName": ["p"]}}]}, {value}
@@ -191,7 +193,7 @@ def test_no_reason_ever_holds_a_value_that_was_sent(value, code, message):
 
 
 @pytest.mark.parametrize("text", ["Bearer pat-eu1-abc", "token pat-eu1-0123", "mail to ann.b@acme.example now"])
-def test_tokens_and_people_are_taken_out_of_any_message(text):
+def test_tokens_and_people_are_taken_out_of_any_message(text: str) -> None:
     told = errors.redact(text, ())
     assert "pat-eu1" not in told
     assert "@" not in told

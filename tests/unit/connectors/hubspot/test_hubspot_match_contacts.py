@@ -24,7 +24,7 @@ def find(portal: HubSpotCrm, *emails: str) -> list[Match]:
     return found
 
 
-def test_any_address_of_a_contact_leads_to_its_company_and_its_values(portal):
+def test_any_address_of_a_contact_leads_to_its_company_and_its_values(portal: HubSpotCrm) -> None:
     acme, bolt = portal.add_companies([Company("Acme", values={"score": 7}), Company("Bolt")])
     portal.human_adds_person("ann@acme.example", acme)
     bob = portal.human_adds_person("bob@bolt.example", bolt)
@@ -38,7 +38,7 @@ def test_any_address_of_a_contact_leads_to_its_company_and_its_values(portal):
     assert not any(call.write for call in portal.calls())
 
 
-def test_a_contact_without_a_company_or_of_a_deleted_one_leads_nowhere(portal):
+def test_a_contact_without_a_company_or_of_a_deleted_one_leads_nowhere(portal: HubSpotCrm) -> None:
     [gone] = portal.add_companies([Company("Gone")])
     portal.human_adds_person("ann@acme.example")
     portal.human_adds_person("bob@gone.example", gone)
@@ -46,7 +46,7 @@ def test_a_contact_without_a_company_or_of_a_deleted_one_leads_nowhere(portal):
     assert {one.status for one in find(portal, "ann@acme.example", "bob@gone.example", "no@x.example")} == {"missing"}
 
 
-def test_two_accounts_whose_people_share_a_company_are_reported(portal):
+def test_two_accounts_whose_people_share_a_company_are_reported(portal: HubSpotCrm) -> None:
     [acme] = portal.add_companies([Company("Acme")])
     portal.human_adds_person("ann@acme.example", acme)
     portal.human_adds_person("bob@acme.example", acme)
@@ -54,13 +54,13 @@ def test_two_accounts_whose_people_share_a_company_are_reported(portal):
     assert [(one.status, one.candidates) for one in found] == [("ambiguous", (acme,))] * 2
 
 
-def test_a_company_that_names_another_account_is_not_taken(portal):
+def test_a_company_that_names_another_account_is_not_taken(portal: HubSpotCrm) -> None:
     [acme] = portal.add_companies([Company("Acme", account_id="another")])
     portal.human_adds_person("ann@acme.example", acme)
     assert find(portal, "ann@acme.example")[0].status == "ambiguous"
 
 
-def test_a_fallback_that_leads_nowhere_is_refused_at_once(portal):
+def test_a_fallback_that_leads_nowhere_is_refused_at_once(portal: HubSpotCrm) -> None:
     bad = replace(portal.destination(), fallbacks=(MatchField("deals.dealname", "account.name"),))
     with pytest.raises(
         ValueError, match=r"deals\.dealname does not lead to a record of companies; what does: contacts\.email"

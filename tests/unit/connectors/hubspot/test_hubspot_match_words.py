@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from connectors.base import Connector, MatchField, MatchKey
 from connectors.hubspot.describe import Schema
 from connectors.hubspot.match import match, normal, spellings
 from tests.contract.connectors.harness import Company
+from tests.contract.connectors.harness_hubspot import HubSpotCrm
 from tests.unit.connectors.hubspot.scripted import Sent, client, destination, done
 
 
@@ -25,27 +28,27 @@ from tests.unit.connectors.hubspot.scripted import Sent, client, destination, do
         "acme.com.",
     ],
 )
-def test_a_domain_is_the_same_however_it_is_written(written):
+def test_a_domain_is_the_same_however_it_is_written(written: str) -> None:
     assert normal("domain", written) == "acme.com"
 
 
 @pytest.mark.parametrize("other", ["notacme.com", "acme.com.evil.example", "mail.acme.com", "wwwacme.com", ""])
-def test_other_domains_stay_other(other):
+def test_other_domains_stay_other(other: str) -> None:
     assert normal("domain", other) != "acme.com"
 
 
 @given(st.from_regex(r"[a-z0-9]{1,12}(\.[a-z]{2,6}){1,2}", fullmatch=True), st.sampled_from(["domain", "website"]))
-def test_every_spelling_means_the_same_domain(domain, field):
+def test_every_spelling_means_the_same_domain(domain: str, field: Any) -> None:
     spelled = spellings(MatchField(field, "account.domain", "domain"), domain)
     assert domain in spelled
     assert {normal("domain", one) for one in spelled} == {normal("domain", domain)}
 
 
-def test_other_kinds_are_asked_for_as_they_are():
+def test_other_kinds_are_asked_for_as_they_are() -> None:
     assert spellings(MatchField("email", "account.email", "email"), "a@b.example") == ["a@b.example"]
 
 
-def test_a_hundred_values_a_search_at_most():
+def test_a_hundred_values_a_search_at_most() -> None:
     def reply(sent: Sent):
         if "read" in sent.path:
             asked = [one["id"] for one in sent.body["inputs"]]
@@ -62,7 +65,7 @@ def test_a_hundred_values_a_search_at_most():
     assert {one.status for one in found} == {"missing"}
 
 
-def test_a_match_field_that_is_not_unique_is_searched():
+def test_a_match_field_that_is_not_unique_is_searched() -> None:
     def reply(sent: Sent):
         if "search" in sent.path:
             return done({"id": "7", "properties": {"plgsync_account_id": "A1"}})
@@ -73,7 +76,9 @@ def test_a_match_field_that_is_not_unique_is_searched():
     assert (found.record_id, found.by) == ("7", "plgsync_account_id")
 
 
-def test_a_company_another_account_has_by_its_stored_id_is_not_taken_by_domain(portal, hubspot: Connector):
+def test_a_company_another_account_has_by_its_stored_id_is_not_taken_by_domain(
+    portal: HubSpotCrm, hubspot: Connector
+) -> None:
     [record] = portal.add_companies([Company("Acme", "acme.example")])
     portal.pass_time(60)
     domain = {"account.domain": "acme.example"}
@@ -82,7 +87,9 @@ def test_a_company_another_account_has_by_its_stored_id_is_not_taken_by_domain(p
     assert (second.status, second.candidates) == ("ambiguous", (record,))
 
 
-def test_a_company_that_carries_an_account_nobody_asked_for_is_not_taken(portal, hubspot: Connector):
+def test_a_company_that_carries_an_account_nobody_asked_for_is_not_taken(
+    portal: HubSpotCrm, hubspot: Connector
+) -> None:
     [record] = portal.add_companies([Company("Acme", "acme.example", "a1")])
     portal.pass_time(60)
     [found] = hubspot.match([MatchKey("a2", None, {"account.domain": "acme.example"})], [])

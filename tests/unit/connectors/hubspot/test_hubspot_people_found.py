@@ -28,7 +28,7 @@ def portal_with(by_email: list[dict], by_search: list[dict]):
     return client(reply)
 
 
-def test_people_are_found_with_their_primary_company_in_the_order_asked(portal, hubspot: Connector):
+def test_people_are_found_with_their_primary_company_in_the_order_asked(portal: HubSpotCrm, hubspot: Connector) -> None:
     first, second = (portal._mutate(action="create", type="companies", properties={"name": n})["id"] for n in "AB")
     ann, bob = add(portal, "ann@acme.example", second), add(portal, "bob@acme.example")
     base = f"{portal._url}/crm/objects/2026-03/contacts/{ann}/associations/default/companies/{first}"
@@ -42,7 +42,7 @@ def test_people_are_found_with_their_primary_company_in_the_order_asked(portal, 
     ]
 
 
-def test_a_hundred_people_cost_one_read_and_one_for_their_companies(portal, hubspot: Connector):
+def test_a_hundred_people_cost_one_read_and_one_for_their_companies(portal: HubSpotCrm, hubspot: Connector) -> None:
     for n in range(100):
         add(portal, f"p{n}@acme.example")
     portal.forget_calls()
@@ -53,7 +53,7 @@ def test_a_hundred_people_cost_one_read_and_one_for_their_companies(portal, hubs
     ]
 
 
-def test_a_deleted_contact_is_missing_and_a_merged_one_is_its_survivor(portal, hubspot: Connector):
+def test_a_deleted_contact_is_missing_and_a_merged_one_is_its_survivor(portal: HubSpotCrm, hubspot: Connector) -> None:
     gone, kept, lost = (add(portal, f"{name}@acme.example") for name in ("gone", "kept", "lost"))
     portal._mutate(action="archive", type="contacts", id=gone)
     portal._mutate(action="merge", type="contacts", survivor=kept, loser=lost)
@@ -61,7 +61,7 @@ def test_a_deleted_contact_is_missing_and_a_merged_one_is_its_survivor(portal, h
     assert (one.status, other.person_id) == ("missing", kept)
 
 
-def test_every_address_of_a_contact_finds_it_those_of_merged_ones_too(portal, hubspot: Connector):
+def test_every_address_of_a_contact_finds_it_those_of_merged_ones_too(portal: HubSpotCrm, hubspot: Connector) -> None:
     kept, lost = (add(portal, f"{name}@acme.example") for name in ("kept", "lost"))
     portal._mutate(action="add_address", id=lost, email="old@acme.example")
     portal._mutate(action="merge", type="contacts", survivor=kept, loser=lost)
@@ -70,14 +70,14 @@ def test_every_address_of_a_contact_finds_it_those_of_merged_ones_too(portal, hu
     assert [(one.status, one.person_id) for one in found] == [("matched", kept)] * 3
 
 
-def test_nobody_is_asked_about_what_is_no_address(portal, hubspot: Connector):
+def test_nobody_is_asked_about_what_is_no_address(portal: HubSpotCrm, hubspot: Connector) -> None:
     portal.forget_calls()
     assert {one.status for one in hubspot.people(["", "ann", "@", "a b@c.example"])} == {"missing"}
     assert hubspot.people([]) == []
     assert portal.calls() == []
 
 
-def test_a_secondary_address_is_searched_for():
+def test_a_secondary_address_is_searched_for() -> None:
     hubspot, wire = portal_with([], [contact("7", "ann@new.example", "x@y.example;Ann@Old.example")])
     [found] = people(hubspot, "companies", ["ann@old.example"])
     assert (found.status, found.person_id) == ("matched", "7")
@@ -87,18 +87,18 @@ def test_a_secondary_address_is_searched_for():
     ]
 
 
-def test_a_secondary_address_hubspot_finds_by_itself_needs_no_search():
+def test_a_secondary_address_hubspot_finds_by_itself_needs_no_search() -> None:
     hubspot, wire = portal_with([contact("7", "ann@new.example", "ann@old.example")], [])
     assert people(hubspot, "companies", ["ann@old.example"])[0].person_id == "7"
     assert not any(sent.path.endswith("/search") for sent in wire.sent)
 
 
-def test_a_hit_of_the_lagging_search_that_has_lost_the_address_is_none():
+def test_a_hit_of_the_lagging_search_that_has_lost_the_address_is_none() -> None:
     hubspot, _ = portal_with([], [contact("7", "ann@new.example", "")])
     assert people(hubspot, "companies", ["ann@old.example"])[0].status == "missing"
 
 
-def test_an_address_two_contacts_have_is_reported_not_guessed():
+def test_an_address_two_contacts_have_is_reported_not_guessed() -> None:
     twins = [contact("8", "a@x.example", "ann@old.example"), contact("7", "b@x.example", "ann@old.example")]
     hubspot, _ = portal_with([], twins)
     [found] = people(hubspot, "companies", ["ann@old.example"])

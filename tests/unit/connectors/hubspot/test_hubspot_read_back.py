@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
+from typing import Any
 
 from connectors.base import Connector, CreateTask, DealFact, RecordFact, TaskFact, UpdateFields
 from connectors.hubspot.associations import associated
@@ -20,11 +21,11 @@ def add(portal: HubSpotCrm, count: int) -> list[str]:
     return portal.add_companies([Company(f"C {n}", f"c{n}.example", f"a{n}") for n in range(count)])
 
 
-def deals(facts) -> list[DealFact]:
+def deals(facts: Any) -> list[DealFact]:
     return [fact for fact in facts if isinstance(fact, DealFact)]
 
 
-def test_a_deal_somebody_deleted_is_told_once(portal, hubspot: Connector):
+def test_a_deal_somebody_deleted_is_told_once(portal: HubSpotCrm, hubspot: Connector) -> None:
     [record] = add(portal, 1)
     deal = portal.add_deal(record)
     portal.pass_time(600)
@@ -37,7 +38,7 @@ def test_a_deal_somebody_deleted_is_told_once(portal, hubspot: Connector):
     assert deals(hubspot.read_back(read.cursor, [], {}).facts) == []
 
 
-def test_a_won_deal_is_told_before_search_knows_it(portal, hubspot: Connector):
+def test_a_won_deal_is_told_before_search_knows_it(portal: HubSpotCrm, hubspot: Connector) -> None:
     [record] = add(portal, 1)
     deal = portal.add_deal(record)
     portal.pass_time(600)
@@ -46,7 +47,7 @@ def test_a_won_deal_is_told_before_search_knows_it(portal, hubspot: Connector):
     assert [(fact.id, fact.won) for fact in deals(hubspot.read_back(cursor, [], {}).facts)] == [(deal, True)]
 
 
-def test_a_lost_deal_is_closed_and_not_won(portal, hubspot: Connector):
+def test_a_lost_deal_is_closed_and_not_won(portal: HubSpotCrm, hubspot: Connector) -> None:
     [record] = add(portal, 1)
     deal = portal.add_deal(record)
     portal.pass_time(600)
@@ -56,7 +57,7 @@ def test_a_lost_deal_is_closed_and_not_won(portal, hubspot: Connector):
     assert (fact.open, fact.won) == (False, False)
 
 
-def test_more_changes_than_a_page_are_all_told(portal, hubspot: Connector):
+def test_more_changes_than_a_page_are_all_told(portal: HubSpotCrm, hubspot: Connector) -> None:
     records = add(portal, 450)
     portal.pass_time(600)
     cursor = hubspot.read_back({}, ["plgsync_score"], {}).cursor
@@ -73,7 +74,7 @@ def test_more_changes_than_a_page_are_all_told(portal, hubspot: Connector):
     assert {fact.record_id for fact in facts if isinstance(fact, RecordFact)} == set(records)
 
 
-def test_nothing_new_is_nothing_told_although_readings_overlap(portal, hubspot: Connector):
+def test_nothing_new_is_nothing_told_although_readings_overlap(portal: HubSpotCrm, hubspot: Connector) -> None:
     [record] = add(portal, 1)
     portal.add_deal(record)
     portal.pass_time(600)
@@ -86,7 +87,7 @@ def test_nothing_new_is_nothing_told_although_readings_overlap(portal, hubspot: 
     assert list(again.facts) == []
 
 
-def test_an_edit_of_a_field_nobody_asked_for_is_not_told(portal, hubspot: Connector):
+def test_an_edit_of_a_field_nobody_asked_for_is_not_told(portal: HubSpotCrm, hubspot: Connector) -> None:
     [record] = add(portal, 1)
     portal.pass_time(600)
     cursor = hubspot.read_back({}, ["plgsync_score"], {}).cursor
@@ -95,7 +96,7 @@ def test_an_edit_of_a_field_nobody_asked_for_is_not_told(portal, hubspot: Connec
     assert list(hubspot.read_back(cursor, ["plgsync_score"], {}).facts) == []
 
 
-def test_a_persons_edit_is_told_although_we_wrote_another_field_later(portal, hubspot: Connector):
+def test_a_persons_edit_is_told_although_we_wrote_another_field_later(portal: HubSpotCrm, hubspot: Connector) -> None:
     [record] = add(portal, 1)
     portal.pass_time(600)
     cursor = hubspot.read_back({}, ["plgsync_score", "plgsync_band"], {}).cursor
@@ -108,7 +109,7 @@ def test_a_persons_edit_is_told_although_we_wrote_another_field_later(portal, hu
     assert fact.values == {"plgsync_score": 5, "plgsync_band": "mine"}
 
 
-def test_the_cursor_is_the_crms_time_and_plain_text(portal, hubspot: Connector):
+def test_the_cursor_is_the_crms_time_and_plain_text(portal: HubSpotCrm, hubspot: Connector) -> None:
     add(portal, 1)
     portal.pass_time(10_000_000)
     cursor = hubspot.read_back({}, [], {}).cursor
@@ -116,7 +117,7 @@ def test_the_cursor_is_the_crms_time_and_plain_text(portal, hubspot: Connector):
     assert all(isinstance(json.loads(text), dict) for text in cursor.values())
 
 
-def test_a_change_that_search_learnt_late_is_still_told():
+def test_a_change_that_search_learnt_late_is_still_told() -> None:
     def company(record_id: str, at: str) -> dict:
         return {"id": record_id, "properties": {"hs_lastmodifieddate": at}}
 
@@ -138,7 +139,7 @@ def test_a_change_that_search_learnt_late_is_still_told():
     assert [fact.record_id for fact in facts if isinstance(fact, RecordFact)] == ["2"]
 
 
-def test_an_open_tasks_due_date_is_not_taken_for_its_completion(portal, hubspot: Connector):
+def test_an_open_tasks_due_date_is_not_taken_for_its_completion(portal: HubSpotCrm, hubspot: Connector) -> None:
     [record] = add(portal, 1)
     [made] = hubspot.write([CreateTask("k", record, "Call", "Body", date(2026, 11, 27), "low", None)])
     assert portal._records("tasks")[0]["properties"]["hs_task_completion_date"]
@@ -146,7 +147,7 @@ def test_an_open_tasks_due_date_is_not_taken_for_its_completion(portal, hubspot:
     assert fact == TaskFact("k", made.record_id or "", "open", None, None)
 
 
-def test_a_deal_belongs_to_its_primary_company():
+def test_a_deal_belongs_to_its_primary_company() -> None:
     ties = [
         {"toObjectId": 1, "associationTypes": [{"category": "HUBSPOT_DEFINED", "typeId": 341}]},
         {"toObjectId": 2, "associationTypes": [{"typeId": 341}, {"typeId": 5}]},

@@ -22,7 +22,7 @@ def exchanges(path_end: str, status: int) -> list[dict]:
     return found
 
 
-def test_every_recorded_update_is_applied_record_by_record():
+def test_every_recorded_update_is_applied_record_by_record() -> None:
     for one in exchanges("batch/update", 200):
         asked = [Input(f"k{i['id']}", i["id"], i["properties"]) for i in one["body"]["inputs"]]
         outcomes = write_batch(client(answer(200, one["response"]))[0], "companies", "update", asked)
@@ -30,14 +30,14 @@ def test_every_recorded_update_is_applied_record_by_record():
         assert {outcome.status for outcome in outcomes.values()} == {"applied"}
 
 
-def test_every_recorded_search_limit_is_waited_for():
+def test_every_recorded_search_limit_is_waited_for() -> None:
     for one in exchanges("search", 429):
         assert errors.effect(429, one["response"]) == "too_fast"
     with pytest.raises(Unavailable):
         client(answer(429, exchanges("search", 429)[0]["response"]))[0].read("POST", "/search", {})
 
 
-def test_every_recorded_search_result_is_a_record():
+def test_every_recorded_search_result_is_a_record() -> None:
     for one in exchanges("search", 200):
         records = [record_of(result) for result in one["response"]["results"]]
         assert [record.id for record in records] == [record.properties["hs_object_id"] for record in records]
@@ -51,7 +51,7 @@ def inputs(one: dict, **more: str) -> list[Input]:
     ]
 
 
-def test_every_recorded_create_is_applied_record_by_record():
+def test_every_recorded_create_is_applied_record_by_record() -> None:
     seen = 0
     for one in exchanges("batch/create", 201):
         asked = [i["properties"] for i in one["body"]["inputs"]]
@@ -68,12 +68,12 @@ def test_every_recorded_create_is_applied_record_by_record():
     assert seen > 10
 
 
-def test_every_recorded_archive_has_no_body():
+def test_every_recorded_archive_has_no_body() -> None:
     for one in exchanges("batch/archive", 204):
         assert not one["response"]
 
 
-def test_every_recorded_exchange_is_one_of_these():
+def test_every_recorded_exchange_is_one_of_these() -> None:
     seen = {(one["path"].rsplit("/", 1)[1], one["status"]) for one in recorded("exchanges.json")}
     assert seen == {("search", 200), ("search", 429), ("update", 200), ("create", 201), ("archive", 204)}
 
@@ -82,7 +82,7 @@ def contacts(*ids: str) -> list[Input]:
     return [Input(f"k{id_}", id_, {"firstname": "Ann"}) for id_ in ids]
 
 
-def test_a_recorded_batch_that_succeeded_in_part_blames_the_right_ones():
+def test_a_recorded_batch_that_succeeded_in_part_blames_the_right_ones() -> None:
     body = recorded("batch_update_contacts_err-partial-success.json")
     applied = [result["id"] for result in body["results"]]
     gone = [name for error in body["errors"] for name in error["context"]["ids"]]
@@ -91,7 +91,7 @@ def test_a_recorded_batch_that_succeeded_in_part_blames_the_right_ones():
     assert {key for key, one in outcomes.items() if one.stale_record} == {f"k{id_}" for id_ in gone}
 
 
-def test_a_recorded_create_that_met_a_record_is_a_conflict_for_that_one():
+def test_a_recorded_create_that_met_a_record_is_a_conflict_for_that_one() -> None:
     body = recorded("batch_create_contacts_err-partial-success.json")
     [trace] = [name for error in body["errors"] for name in error["context"]["objectWriteTraceId"]]
     verdict = errors.rejection(body["errors"][0])
@@ -100,7 +100,7 @@ def test_a_recorded_create_that_met_a_record_is_a_conflict_for_that_one():
     assert "171591000198" not in verdict.reason
 
 
-def test_a_recorded_refusal_of_a_whole_batch_is_halved_down_to_each_record():
+def test_a_recorded_refusal_of_a_whole_batch_is_halved_down_to_each_record() -> None:
     body = recorded("batch_update_contacts_err-many-invalid-properties.json")
     hubspot, wire = client(answer(400, body))
     outcomes = write_batch(hubspot, "contacts", "update", contacts("1", "2"))
@@ -119,13 +119,13 @@ def test_a_recorded_refusal_of_a_whole_batch_is_halved_down_to_each_record():
         ("search_error-invalid-object.json", "UNKNOWN_OBJECT"),
     ],
 )
-def test_every_recorded_refusal_has_its_code(name, code):
+def test_every_recorded_refusal_has_its_code(name: str, code: str) -> None:
     verdict = errors.rejection(recorded(name))
     assert (verdict.code, verdict.status, verdict.known) == (code, "rejected", True)
 
 
 @pytest.mark.parametrize("verb", ["create", "update"])
-def test_every_recorded_success_is_read(verb):
+def test_every_recorded_success_is_read(verb: str) -> None:
     body = recorded(f"batch_{verb}_contacts_success.json")
     results = [record_of(result) for result in body["results"]]
     assert [record.id for record in results]
@@ -135,23 +135,23 @@ def test_every_recorded_success_is_read(verb):
     assert {key: outcome.record_id for key, outcome in outcomes.items()} == {f"k{one.id}": one.id for one in results}
 
 
-def test_the_recorded_portal_is_read():
+def test_the_recorded_portal_is_read() -> None:
     portal = read_portal(client(answer(200, recorded("post-auth_account-info.json")))[0])
     assert (portal.id, portal.zone.key, portal.address) == ("12345678", "US/Eastern", "https://app.hubspot.com")
 
 
-def test_a_recorded_unique_property_is_seen_as_one():
+def test_a_recorded_unique_property_is_seen_as_one() -> None:
     [spec] = map(field_spec, recorded("custom_update_3-response-batch-create-properties.json")["results"][:1])
     assert (spec.name, spec.unique) == ("hobby__c", True)
 
 
-def test_recorded_burst_headers_are_understood():
+def test_recorded_burst_headers_are_understood() -> None:
     headers = {name.title(): value for name, value in exchanges("batch/update", 200)[0]["headers"].items()}
     assert whole(headers, "X-Hubspot-Ratelimit-Max") == 100
     assert whole(headers, "X-Hubspot-Ratelimit-Missing") is None
 
 
-def test_recorded_properties_are_described():
+def test_recorded_properties_are_described() -> None:
     name = "custom_create_4-response-batch-create-properties.json"
     specs = {spec.name: spec for spec in map(field_spec, recorded(name)["results"])}
     assert (specs["age__c"].type, specs["age__c"].writable, specs["age__c"].unique) == ("number", True, False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from connectors.base import FieldNeed
 from connectors.hubspot.describe import Schema
@@ -13,7 +14,7 @@ KEY = FieldNeed("account", "plgsync_account_id", "Account ID", "string", unique=
 BAND = FieldNeed("account", "plgsync_band", "Band", "enum", options=("a", "b"))
 
 
-def described(name: str, type_: str = "string", unique: bool = False, **more) -> dict:
+def described(name: str, type_: str = "string", unique: bool = False, **more: Any) -> dict:
     return {"name": name, "type": type_, "fieldType": "text", "groupName": "g", "hasUniqueValue": unique, **more}
 
 
@@ -47,44 +48,44 @@ class Portal:
         return [sent.path for sent in self.wire.sent if sent.method != "GET"]
 
 
-def test_a_flag_that_hubspot_ignored_is_seen():
+def test_a_flag_that_hubspot_ignored_is_seen() -> None:
     [step] = Portal(described("name"), keeps_unique=False).setup(KEY)
     assert step.status == "wrong"
     assert "unique" in step.detail
 
 
-def test_a_property_that_shows_late_is_waited_for():
+def test_a_property_that_shows_late_is_waited_for() -> None:
     [step] = Portal(described("name"), slow_reads=3).setup(KEY)
     assert step.status == "created"
 
 
-def test_a_property_that_never_shows_is_left_to_a_person():
+def test_a_property_that_never_shows_is_left_to_a_person() -> None:
     [step] = Portal(described("name"), slow_reads=99).setup(KEY)
     assert step.status == "todo"
     assert "plgsync_account_id" in step.detail
 
 
-def test_what_exists_but_is_not_unique_is_wrong_and_untouched():
+def test_what_exists_but_is_not_unique_is_wrong_and_untouched() -> None:
     portal = Portal(described("plgsync_account_id"))
     [step] = portal.setup(KEY)
     assert step.status == "wrong"
     assert portal.writes() == []
 
 
-def test_missing_options_are_named():
+def test_missing_options_are_named() -> None:
     options = [{"value": "a", "label": "a"}]
     [step] = Portal(described("plgsync_band", "enumeration", options=options)).setup(BAND)
     assert step.status == "wrong"
     assert "add the options b" in step.detail
 
 
-def test_a_read_only_property_is_wrong():
+def test_a_read_only_property_is_wrong() -> None:
     locked = described("plgsync_account_id", unique=True, modificationMetadata={"readOnlyValue": True})
     [step] = Portal(locked).setup(KEY)
     assert (step.status, "read only" in step.detail) == ("wrong", True)
 
 
-def test_a_missing_scope_becomes_words_on_what_to_click():
+def test_a_missing_scope_becomes_words_on_what_to_click() -> None:
     scopes = {"errors": [{"context": {"requiredGranularScopes": ["crm.schemas.companies.write"]}}]}
 
     def reply(sent: Sent):
@@ -97,19 +98,19 @@ def test_a_missing_scope_becomes_words_on_what_to_click():
     assert "Settings > Properties" in step.detail
 
 
-def test_a_yes_no_field_has_exactly_the_options_hubspot_wants():
+def test_a_yes_no_field_has_exactly_the_options_hubspot_wants() -> None:
     portal = Portal(described("name"))
     portal.setup(replace(BAND, name="plgsync_flag", type="bool", options=()))
     assert [option["value"] for option in portal.properties["plgsync_flag"]["options"]] == ["true", "false"]
 
 
-def test_a_group_is_made_once_for_many_fields():
+def test_a_group_is_made_once_for_many_fields() -> None:
     portal = Portal(described("name"))
     portal.setup(KEY, BAND)
     assert len([path for path in portal.writes() if path.endswith("/groups")]) == 1
 
 
-def test_a_property_somebody_just_made_is_read_not_refused():
+def test_a_property_somebody_just_made_is_read_not_refused() -> None:
     portal = Portal(described("name"))
 
     def reply(sent: Sent):

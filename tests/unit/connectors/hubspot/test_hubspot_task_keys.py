@@ -43,14 +43,14 @@ def during(first: Callable[[], object], then: Callable[[], Answers]) -> Callable
     return lambda: (first(), then())[1]
 
 
-def test_an_answer_to_another_process_does_not_end_our_cooldown(room: Room):
+def test_an_answer_to_another_process_does_not_end_our_cooldown(room: Room) -> None:
     ours, theirs = room.process(), room.process()
     ours.send(during(lambda: theirs.send(lambda: ANSWERED), lambda: room.later(30, LOST)))
     for process in (ours, theirs, room.process()):
         assert process.remaining_s() == GIVEN_UP_AFTER_S - 30
 
 
-def test_a_cooldown_survives_a_kill(room: Room):
+def test_a_cooldown_survives_a_kill(room: Room) -> None:
     ours, theirs = room.process(), room.process()
     with pytest.raises(KeyboardInterrupt):
         ours.send(during(lambda: theirs.send(lambda: ANSWERED), _killed))
@@ -59,7 +59,7 @@ def test_a_cooldown_survives_a_kill(room: Room):
 
 
 @pytest.mark.parametrize("failed", [False, True])
-def test_our_answer_does_not_end_their_cooldown(room: Room, failed: bool):
+def test_our_answer_does_not_end_their_cooldown(room: Room, failed: bool) -> None:
     ours, theirs = room.process(), room.process()
     asked = during(lambda: theirs.send(lambda: room.later(30, LOST)), _unavailable if failed else lambda: ANSWERED)
     if failed:
@@ -71,21 +71,21 @@ def test_our_answer_does_not_end_their_cooldown(room: Room, failed: bool):
 
 
 @pytest.mark.parametrize("journal", [True, False])
-def test_an_answer_to_one_thread_does_not_end_the_cooldown_of_another(room: Room, journal: bool):
+def test_an_answer_to_one_thread_does_not_end_the_cooldown_of_another(room: Room, journal: bool) -> None:
     ours = room.process() if journal else LostAnswerCooldown(None, room.clock)
     ours.send(lambda: LOST)
     ours.send(lambda: room.later(10, ANSWERED))
     assert ours.remaining_s() == GIVEN_UP_AFTER_S - 10
 
 
-def test_two_answers_end_the_cooldown(room: Room):
+def test_two_answers_end_the_cooldown(room: Room) -> None:
     ours, theirs = room.process(), room.process()
     ours.send(during(lambda: theirs.send(lambda: ANSWERED), lambda: ANSWERED))
     assert room.process().remaining_s() == ours.remaining_s() == 0
     assert PaperJournal(room.folder).names() == []
 
 
-def test_a_mark_of_an_earlier_version_counts(room: Room):
+def test_a_mark_of_an_earlier_version_counts(room: Room) -> None:
     PaperJournal(room.folder).write("hubspot.tasks.asked_at", str(room.clock.now))
     room.clock.sleep(40)
     assert room.process().remaining_s() == GIVEN_UP_AFTER_S - 40

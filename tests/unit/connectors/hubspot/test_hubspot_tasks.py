@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -38,15 +39,15 @@ def stored(portal: HubSpotCrm, task_id: str | None) -> dict[str, str]:
         (date(2026, 3, 29), "Europe/Berlin", "2026-03-29T07:00:00Z"),
     ],
 )
-def test_a_task_is_due_at_nine_in_the_portals_day(due, zone, stamp):
+def test_a_task_is_due_at_nine_in_the_portals_day(due: Any, zone: Any, stamp: str) -> None:
     assert due_stamp(due, 9, ZoneInfo(zone)) == stamp
 
 
-def test_text_is_shown_as_written_although_hubspot_shows_html():
+def test_text_is_shown_as_written_although_hubspot_shows_html() -> None:
     assert rich_text('Seats 14 < 15 & "full"\nCall') == 'Seats 14 &lt; 15 &amp; "full"<br>Call'
 
 
-def test_what_a_rep_sees(portal, hubspot: Connector):
+def test_what_a_rep_sees(portal: HubSpotCrm, hubspot: Connector) -> None:
     [outcome] = hubspot.write([task(add(portal, 1)[0])])
     seen = stored(portal, outcome.record_id)
     assert datetime.fromisoformat(seen["hs_timestamp"]) == datetime(2026, 11, 27, 14, tzinfo=UTC)
@@ -54,7 +55,7 @@ def test_what_a_rep_sees(portal, hubspot: Connector):
     assert "hubspot_owner_id" not in seen
 
 
-def test_a_hundred_tasks_take_two_write_calls(portal, hubspot: Connector):
+def test_a_hundred_tasks_take_two_write_calls(portal: HubSpotCrm, hubspot: Connector) -> None:
     records = add(portal, 100)
     portal.forget_calls()
     outcomes = hubspot.write([task(record) for record in records])
@@ -64,7 +65,9 @@ def test_a_hundred_tasks_take_two_write_calls(portal, hubspot: Connector):
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after"])
-def test_a_tie_that_was_lost_is_made_good_by_the_next_attempt(portal, hubspot: Connector, kind):
+def test_a_tie_that_was_lost_is_made_good_by_the_next_attempt(
+    portal: HubSpotCrm, hubspot: Connector, kind: str
+) -> None:
     operations = [task(record) for record in add(portal, 3)]
     portal._control("faults", {"kind": kind, "match": {"path_regex": "associate/default"}})
     assert {outcome.status for outcome in hubspot.write(operations)} == {"unknown"}
@@ -73,7 +76,7 @@ def test_a_tie_that_was_lost_is_made_good_by_the_next_attempt(portal, hubspot: C
     assert {(seen.key, seen.record_id) for seen in portal.tasks()} == {(op.key, op.record_id) for op in operations}
 
 
-def test_a_refused_tie_is_tried_again_and_never_makes_a_second_task(portal, hubspot: Connector):
+def test_a_refused_tie_is_tried_again_and_never_makes_a_second_task(portal: HubSpotCrm, hubspot: Connector) -> None:
     operations = [task(record) for record in add(portal, 2)]
     rejection = {"kind": "status", "args": {"status": 403}, "match": {"path_regex": "associate/default"}}
     portal._control("faults", rejection)
@@ -82,7 +85,7 @@ def test_a_refused_tie_is_tried_again_and_never_makes_a_second_task(portal, hubs
     assert len(portal.tasks()) == 2
 
 
-def test_a_task_somebody_moved_to_another_company_stays_there(portal, hubspot: Connector):
+def test_a_task_somebody_moved_to_another_company_stays_there(portal: HubSpotCrm, hubspot: Connector) -> None:
     first, second = add(portal, 2)
     [outcome] = hubspot.write([task(first)])
     base = f"{portal._url}/crm/objects/2026-03/tasks/{outcome.record_id}/associations"
@@ -94,7 +97,7 @@ def test_a_task_somebody_moved_to_another_company_stays_there(portal, hubspot: C
     assert [seen.record_id for seen in portal.tasks()] == [second]
 
 
-def test_setup_by_another_process_is_noticed(empty_portal):
+def test_setup_by_another_process_is_noticed(empty_portal: HubSpotCrm) -> None:
     hubspot = empty_portal.connect()
     assert "crm setup" in hubspot.write([task("1")])[0].reason
     empty_portal.connect().setup(empty_portal.needs(), dry_run=False)
@@ -102,12 +105,12 @@ def test_setup_by_another_process_is_noticed(empty_portal):
     assert hubspot.write([task(record)])[0].status == "applied"
 
 
-def test_without_tasks_in_the_settings_none_are_made(portal):
+def test_without_tasks_in_the_settings_none_are_made(portal: HubSpotCrm) -> None:
     [outcome] = connect(replace(portal.destination(), tasks=None)).write([task("1")])
     assert (outcome.status, "not configured" in outcome.reason) == ("rejected", True)
 
 
-def test_a_text_somebody_changed_is_not_overwritten(portal, hubspot: Connector):
+def test_a_text_somebody_changed_is_not_overwritten(portal: HubSpotCrm, hubspot: Connector) -> None:
     [ours, theirs] = [outcome.record_id for outcome in hubspot.write([task(record) for record in add(portal, 2)])]
     portal.human_retitles_task(theirs, "Ann: Tuesday instead")
     outcomes = hubspot.write([UpdateTask("u1", ours, "New", "Body"), UpdateTask("u2", theirs, "New", "Body")])
@@ -118,7 +121,7 @@ def test_a_text_somebody_changed_is_not_overwritten(portal, hubspot: Connector):
 @pytest.mark.parametrize(
     "touch", [{"hubspot_owner_id": "@"}, {"hs_timestamp": "2026-12-24T09:00:00Z"}, {"hs_task_body": "mine now"}]
 )
-def test_a_task_somebody_touched_is_not_closed(portal, hubspot: Connector, touch):
+def test_a_task_somebody_touched_is_not_closed(portal: HubSpotCrm, hubspot: Connector, touch: Any) -> None:
     ours, theirs = [outcome.record_id for outcome in hubspot.write([task(record) for record in add(portal, 2)])]
     owner = portal.add_owner("bob@example.com")
     portal._edit("tasks", theirs, {name: owner if value == "@" else value for name, value in touch.items()})
@@ -127,7 +130,7 @@ def test_a_task_somebody_touched_is_not_closed(portal, hubspot: Connector, touch
     assert [stored(portal, id_)["hs_task_status"] for id_ in (ours, theirs)] == ["COMPLETED", "NOT_STARTED"]
 
 
-def test_our_own_new_text_does_not_make_a_task_foreign(portal, hubspot: Connector):
+def test_our_own_new_text_does_not_make_a_task_foreign(portal: HubSpotCrm, hubspot: Connector) -> None:
     [made] = hubspot.write([task(add(portal, 1)[0])])
     hubspot.write([UpdateTask("u", made.record_id or "", "New", "Body")])
     [closed] = hubspot.write([CloseTask("c", made.record_id or "")])
@@ -135,14 +138,14 @@ def test_our_own_new_text_does_not_make_a_task_foreign(portal, hubspot: Connecto
     assert stored(portal, made.record_id)["hs_task_status"] == "COMPLETED"
 
 
-def test_a_task_for_a_merged_company_goes_to_the_survivor(portal, hubspot: Connector):
+def test_a_task_for_a_merged_company_goes_to_the_survivor(portal: HubSpotCrm, hubspot: Connector) -> None:
     survivor, loser = add(portal, 2)
     portal.human_merges(survivor, loser)
     assert hubspot.write([task(loser)])[0].status == "applied"
     assert [seen.record_id for seen in portal.tasks()] == [survivor]
 
 
-def test_a_tie_hubspot_did_not_confirm_is_to_be_made_again():
+def test_a_tie_hubspot_did_not_confirm_is_to_be_made_again() -> None:
     confirmed = {"from": {"id": "1"}, "to": {"id": "10"}}
     error = {"category": "OBJECT_NOT_FOUND", "context": {"toObjectId": ["20"]}}
     hubspot, _ = client(done(confirmed, errors=[error]))
@@ -164,7 +167,7 @@ def people_of(portal: HubSpotCrm) -> dict[str, set[str]]:
     return found
 
 
-def test_a_task_names_its_person_beside_the_company_in_one_call_for_all(portal, hubspot: Connector):
+def test_a_task_names_its_person_beside_the_company_in_one_call_for_all(portal: HubSpotCrm, hubspot: Connector) -> None:
     records, ann = add(portal, 100), contact(portal, "ann@acme.example")
     portal.forget_calls()
     outcomes = hubspot.write([replace(task(record), person_id=ann) for record in records])
@@ -174,7 +177,7 @@ def test_a_task_names_its_person_beside_the_company_in_one_call_for_all(portal, 
 
 
 @pytest.mark.parametrize("task_unique", [True, False])
-def test_a_person_who_is_gone_does_not_cost_the_task(empty_portal, task_unique):
+def test_a_person_who_is_gone_does_not_cost_the_task(empty_portal: HubSpotCrm, task_unique: bool) -> None:
     portal = empty_portal
     portal._control("config", {"task_unique": task_unique})
     hubspot = portal.connect()
@@ -192,7 +195,9 @@ def test_a_person_who_is_gone_does_not_cost_the_task(empty_portal, task_unique):
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after"])
-def test_a_lost_tie_to_a_person_is_made_good_by_the_next_attempt(portal, hubspot: Connector, kind):
+def test_a_lost_tie_to_a_person_is_made_good_by_the_next_attempt(
+    portal: HubSpotCrm, hubspot: Connector, kind: str
+) -> None:
     ann = contact(portal, "ann@acme.example")
     operations = [replace(task(record), person_id=ann) for record in add(portal, 3)]
     portal._control("faults", {"kind": kind, "match": {"path_regex": "contacts/batch/associate/default"}})
@@ -202,7 +207,7 @@ def test_a_lost_tie_to_a_person_is_made_good_by_the_next_attempt(portal, hubspot
     assert len(people_of(portal)) == len(portal.tasks()) == 3
 
 
-def test_a_task_whose_person_somebody_changed_keeps_theirs(portal, hubspot: Connector):
+def test_a_task_whose_person_somebody_changed_keeps_theirs(portal: HubSpotCrm, hubspot: Connector) -> None:
     [record], ann, bob = add(portal, 1), contact(portal, "ann@acme.example"), contact(portal, "bob@acme.example")
     [made] = hubspot.write([replace(task(record), person_id=ann)])
     base = f"{portal._url}/crm/objects/2026-03/tasks/{made.record_id}/associations"
@@ -213,7 +218,7 @@ def test_a_task_whose_person_somebody_changed_keeps_theirs(portal, hubspot: Conn
     assert people_of(portal) == {made.record_id: {bob}}
 
 
-def test_people_hubspot_refuses_as_a_whole_are_halved_until_the_bad_one_stands_alone():
+def test_people_hubspot_refuses_as_a_whole_are_halved_until_the_bad_one_stands_alone() -> None:
     def reply(sent: Sent):
         pairs = [(one["from"]["id"], one["to"]["id"]) for one in sent.body["inputs"]]
         if any(person == "bad" for _, person in pairs):
@@ -231,14 +236,14 @@ def test_people_hubspot_refuses_as_a_whole_are_halved_until_the_bad_one_stands_a
     assert set("01234567") <= set(tied)
 
 
-def test_ties_that_come_in_pages_are_read_to_the_end():
+def test_ties_that_come_in_pages_are_read_to_the_end() -> None:
     first = {"from": {"id": "1"}, "to": [{"toObjectId": 10}], "paging": {"next": {"after": "x"}}}
     hubspot, wire = client(done(first, {"from": {"id": "2"}, "to": [{"toObjectId": 20}]}), done(first | {"paging": {}}))
     assert associated(hubspot, "companies", "tasks", ["1", "2"]) == {"1": ["10", "10"], "2": ["20"]}
     assert wire.sent[1].body == {"inputs": [{"id": "1", "after": "x"}]}
 
 
-def test_a_key_somebody_made_at_the_same_moment_is_found_next_time(portal, hubspot: Connector):
+def test_a_key_somebody_made_at_the_same_moment_is_found_next_time(portal: HubSpotCrm, hubspot: Connector) -> None:
     [record] = add(portal, 1)
     message = "Cannot set PropertyValueCoordinates{value=k} on 5. 6 already has that value."
     error = {"category": "VALIDATION_ERROR", "message": message, "context": {"objectWriteTraceId": ["0"]}}

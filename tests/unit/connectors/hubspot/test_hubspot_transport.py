@@ -7,6 +7,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,7 @@ def send(url: str) -> HttpResponse:
         transport.close()
 
 
-def test_a_whole_answer_comes_back_with_status_headers_and_json():
+def test_a_whole_answer_comes_back_with_status_headers_and_json() -> None:
     with server(lambda s: s.sendall(OK + b'Content-Length: 8\r\n\r\n{"a": 1}')) as (url, requests):
         answer = send(url)
     assert (answer.status, answer.body, answer.headers["x-hubspot-ratelimit-max"]) == (200, {"a": 1}, "190")
@@ -80,14 +81,14 @@ def test_a_whole_answer_comes_back_with_status_headers_and_json():
     ],
     ids=["closed", "cut", "not json", "half a status line"],
 )
-def test_a_broken_answer_is_no_answer_and_the_request_is_sent_once(reply):
+def test_a_broken_answer_is_no_answer_and_the_request_is_sent_once(reply: Any) -> None:
     with server(reply) as (url, requests):
         with pytest.raises(NoAnswer):
             send(url)
         assert len(requests) == 1
 
 
-def test_an_error_page_of_a_proxy_is_an_answer_without_a_body():
+def test_an_error_page_of_a_proxy_is_an_answer_without_a_body() -> None:
     page = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 6\r\n\r\n<html>"
     with server(lambda s: s.sendall(page)) as (url, requests):
         answer = send(url)
@@ -95,21 +96,21 @@ def test_an_error_page_of_a_proxy_is_an_answer_without_a_body():
         assert len(requests) == 1
 
 
-def test_a_redirect_is_an_answer_and_not_followed():
+def test_a_redirect_is_an_answer_and_not_followed() -> None:
     moved = b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
     with server(lambda s: s.sendall(moved)) as (url, requests):
         assert send(url).status == 302
         assert len(requests) == 1
 
 
-def test_nobody_listening_means_nothing_was_applied():
+def test_nobody_listening_means_nothing_was_applied() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(NotSent):
         send(f"http://127.0.0.1:{port}")
 
 
-def test_silence_ends_after_the_timeout():
+def test_silence_ends_after_the_timeout() -> None:
     release = threading.Event()
     with server(lambda _: release.wait(10) and None) as (url, _):
         transport = HubSpotTransport(url, 0.2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +13,7 @@ from connectors.base import Connector, FieldSpec, MatchKey, UpdateFields
 from connectors.coerce import Invalid, coerce
 from connectors.hubspot.describe import canonical
 from tests.contract.connectors.harness import Company
+from tests.contract.connectors.harness_hubspot import HubSpotCrm
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=30)
 WANTED = {
@@ -26,7 +28,7 @@ WANTED = {
 
 
 @pytest.fixture(scope="module")
-def record(running_portal) -> str:
+def record(running_portal: HubSpotCrm) -> str:
     running_portal.reset()
     running_portal.connect().setup(running_portal.needs(), dry_run=False)
     [record] = running_portal.add_companies([Company("Acme", "acme.example", "a1")])
@@ -36,7 +38,7 @@ def record(running_portal) -> str:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.fixed_dictionaries({}, optional=WANTED))
-def test_what_was_written_is_what_is_read(running_portal, record: str, wanted: dict) -> None:
+def test_what_was_written_is_what_is_read(running_portal: HubSpotCrm, record: str, wanted: dict) -> None:
     running_portal._control("config", {"plan_max": 100_000})
     hubspot = running_portal.connect()
     specs = hubspot.describe("account")
@@ -48,7 +50,7 @@ def test_what_was_written_is_what_is_read(running_portal, record: str, wanted: d
     hubspot.close()
 
 
-def test_days_are_those_of_the_portals_people(portal, hubspot: Connector):
+def test_days_are_those_of_the_portals_people(portal: HubSpotCrm, hubspot: Connector) -> None:
     [record] = portal.add_companies([Company("Acme", "acme.example")])
     specs = hubspot.describe("account")
     late = datetime(2026, 11, 2, 3, 30, tzinfo=UTC)  # half past ten in the evening before, there
@@ -71,12 +73,12 @@ def test_days_are_those_of_the_portals_people(portal, hubspot: Connector):
         ("datetime", "2022-01-01T12:00:00.500Z", "2022-01-01T12:00:00Z"),
     ],
 )
-def test_a_stored_day_is_the_same_day_in_every_zone(type_, stored, value):
+def test_a_stored_day_is_the_same_day_in_every_zone(type_: str, stored: Any, value: Any) -> None:
     for zone in ("UTC", "Pacific/Auckland", "America/Los_Angeles"):
         assert canonical(FieldSpec("since", type_, zone=zone), stored) == value
 
 
-def test_a_choice_hubspot_does_not_have_is_refused_before_sending(portal, hubspot: Connector):
+def test_a_choice_hubspot_does_not_have_is_refused_before_sending(portal: HubSpotCrm, hubspot: Connector) -> None:
     spec = hubspot.describe("account")["plgsync_kind"]
     portal.forget_calls()
     with pytest.raises(Invalid, match="takes one of: a, b"):
@@ -84,7 +86,7 @@ def test_a_choice_hubspot_does_not_have_is_refused_before_sending(portal, hubspo
     assert portal.calls() == []
 
 
-def test_a_text_beyond_hubspots_length_is_cut_where_a_reader_sees_it(portal, hubspot: Connector):
+def test_a_text_beyond_hubspots_length_is_cut_where_a_reader_sees_it(portal: HubSpotCrm, hubspot: Connector) -> None:
     [record] = portal.add_companies([Company("Acme", "acme.example")])
     text = coerce(hubspot.describe("account")["plgsync_band"], "x" * 70_000)
     assert hubspot.write([UpdateFields("k", "account", record, {"plgsync_band": text})])[0].status == "applied"

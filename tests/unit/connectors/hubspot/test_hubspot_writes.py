@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.contract.connectors.harness import Company
 from tests.contract.connectors.harness_hubspot import HubSpotCrm
 
 
-def update(record_id: str, **values) -> UpdateFields:
+def update(record_id: str, **values: Any) -> UpdateFields:
     return UpdateFields(f"key-{record_id}", "account", record_id, values)
 
 
@@ -22,7 +23,7 @@ def add(portal: HubSpotCrm, count: int) -> list[str]:
 
 
 @pytest.mark.parametrize("version", ["v3", "2026-03", "2026-09"])
-def test_every_version_of_the_api_does_the_whole_job(portal, version):
+def test_every_version_of_the_api_does_the_whole_job(portal: HubSpotCrm, version: str) -> None:
     [record] = add(portal, 1)
     portal.pass_time(60)
     hubspot = connect(replace(portal.destination(), api_version=version))
@@ -35,7 +36,7 @@ def test_every_version_of_the_api_does_the_whole_job(portal, version):
     hubspot.close()
 
 
-def test_a_thousand_records_take_ten_calls(portal, hubspot: Connector):
+def test_a_thousand_records_take_ten_calls(portal: HubSpotCrm, hubspot: Connector) -> None:
     records = add(portal, 1000)
     portal.forget_calls()
     outcomes = hubspot.write([update(record, plgsync_score=n % 100) for n, record in enumerate(records)])
@@ -44,7 +45,9 @@ def test_a_thousand_records_take_ten_calls(portal, hubspot: Connector):
 
 
 @pytest.mark.parametrize(("kind", "unknown"), [("drop_result", 3), ("dup_result", 0)])
-def test_results_that_are_missing_are_unknown_and_doubled_ones_harmless(portal, hubspot: Connector, kind, unknown):
+def test_results_that_are_missing_are_unknown_and_doubled_ones_harmless(
+    portal: HubSpotCrm, hubspot: Connector, kind: str, unknown: Any
+) -> None:
     records = add(portal, 10)
     portal._control("faults", {"kind": kind, "args": {"n": 3}, "match": {"path_regex": "batch/update"}})
     outcomes = hubspot.write([update(record, plgsync_score=1) for record in records])
@@ -52,7 +55,7 @@ def test_results_that_are_missing_are_unknown_and_doubled_ones_harmless(portal, 
     assert [outcome.status for outcome in outcomes].count("applied") == 10 - unknown
 
 
-def test_a_merged_company_is_written_through_its_old_id(portal, hubspot: Connector):
+def test_a_merged_company_is_written_through_its_old_id(portal: HubSpotCrm, hubspot: Connector) -> None:
     survivor, loser, other = add(portal, 3)
     portal.human_merges(survivor, loser)
     outcomes = hubspot.write([update(loser, plgsync_score=9), update(other, plgsync_score=8)])
@@ -60,7 +63,7 @@ def test_a_merged_company_is_written_through_its_old_id(portal, hubspot: Connect
     assert portal.company(survivor)["score"] == 9
 
 
-def test_a_step_back_of_the_lifecycle_stage_is_not_taken_for_done(portal, hubspot: Connector):
+def test_a_step_back_of_the_lifecycle_stage_is_not_taken_for_done(portal: HubSpotCrm, hubspot: Connector) -> None:
     [record] = add(portal, 1)
     assert hubspot.write([update(record, lifecyclestage="customer")])[0].status == "applied"
     [outcome] = hubspot.write([update(record, lifecyclestage="lead", plgsync_score=7)])
@@ -69,14 +72,16 @@ def test_a_step_back_of_the_lifecycle_stage_is_not_taken_for_done(portal, hubspo
     assert portal.company(record)["score"] == 7, "the other fields of the record are written"
 
 
-def test_an_account_id_another_company_holds_is_rejected_without_naming_it(portal, hubspot: Connector):
+def test_an_account_id_another_company_holds_is_rejected_without_naming_it(
+    portal: HubSpotCrm, hubspot: Connector
+) -> None:
     _, second = add(portal, 2)
     [outcome] = hubspot.write([update(second, plgsync_account_id="a0")])
     assert (outcome.status, outcome.code) == ("rejected", "UNIQUE_VALUE")
     assert "a0" not in outcome.reason.split()
 
 
-def test_a_burst_limit_is_waited_out_inside_the_call(portal, hubspot: Connector):
+def test_a_burst_limit_is_waited_out_inside_the_call(portal: HubSpotCrm, hubspot: Connector) -> None:
     records = add(portal, 2)
     portal._control("faults", {"kind": "limit", "args": {"which": "burst"}, "match": {"path_regex": "batch/update"}})
     outcomes = hubspot.write([update(record, plgsync_score=1) for record in records])
@@ -84,7 +89,7 @@ def test_a_burst_limit_is_waited_out_inside_the_call(portal, hubspot: Connector)
     assert [call.status for call in portal.calls() if "batch/update" in call.path][-2:] == [429, 200]
 
 
-def test_only_companies_are_written(hubspot: Connector):
+def test_only_companies_are_written(hubspot: Connector) -> None:
     with pytest.raises(ValueError, match="contacts"):
         hubspot.write([UpdateFields("k", "contacts", "1", {"a": 1})])
 
@@ -93,5 +98,5 @@ def test_only_companies_are_written(hubspot: Connector):
     ("value", "sent"),
     [(None, ""), (True, "true"), (False, "false"), (3.0, "3"), (0.25, "0.25"), (" text ", "text"), (0, "0")],
 )
-def test_values_travel_as_text_and_nothing_clears(value, sent):
+def test_values_travel_as_text_and_nothing_clears(value: Any, sent: Any) -> None:
     assert property_text(value) == sent

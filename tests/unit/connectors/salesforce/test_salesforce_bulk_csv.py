@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,13 +23,13 @@ ROWS = st.dictionaries(st.from_regex(r"001[A-Za-z0-9]{15}", fullmatch=True), CEL
 
 
 @given(ROWS)
-def test_every_cell_comes_back_as_it_went(rows) -> None:
+def test_every_cell_comes_back_as_it_went(rows: Any) -> None:
     sent = b"".join(Upload(rows))
     assert rows_of(sent) == {record_id: Row(cells) for record_id, cells in rows.items()}
 
 
 @given(ROWS)
-def test_an_upload_is_the_same_bytes_each_time_in_the_order_of_ids(rows) -> None:
+def test_an_upload_is_the_same_bytes_each_time_in_the_order_of_ids(rows: Any) -> None:
     upload = Upload(rows)
     assert list(upload) == list(upload)
     assert b"\r" not in b"".join(upload)
@@ -54,12 +55,12 @@ def test_long_uploads_are_made_piece_by_piece() -> None:
         (" x", " x"),
     ],
 )
-def test_each_value_as_a_cell(value, cell) -> None:
+def test_each_value_as_a_cell(value: Any, cell: str) -> None:
     assert cells_of(UpdateFields("k", "account", "001", {"A__c": value})) == {"A__c": cell}
 
 
 @pytest.mark.parametrize("value", ["a\nb", "a\rb", CLEAR])
-def test_a_value_that_would_be_misread_does_not_travel_so(value) -> None:
+def test_a_value_that_would_be_misread_does_not_travel_so(value: Any) -> None:
     assert cells_of(UpdateFields("k", "account", "001", {"A__c": value, "B__c": 1})) is None
 
 
@@ -83,7 +84,7 @@ def test_one_job_takes_so_many_rows_and_so_many_bytes(monkeypatch: pytest.Monkey
         ("CODE:words without an end", "CODE", "words without an end", []),
     ],
 )
-def test_a_refusal_in_salesforces_words(error, code, message, fields) -> None:
+def test_a_refusal_in_salesforces_words(error: str, code: str, message: str, fields: Any) -> None:
     assert result_of(error) == {
         "success": False,
         "errors": [{"statusCode": code, "message": message, "fields": fields}],

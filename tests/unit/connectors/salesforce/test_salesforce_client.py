@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jwt
 import pytest
@@ -66,7 +67,7 @@ def test_the_private_names_we_stand_on_are_there() -> None:
     assert salesforce.headers["Authorization"] == "Bearer other"
 
 
-def test_an_expired_session_is_refreshed_and_the_call_replayed(web) -> None:
+def test_an_expired_session_is_refreshed_and_the_call_replayed(web: responses.RequestsMock) -> None:
     login(web, "one", "two")
     web.get(f"{DATA}limits", json=EXPIRED, status=401)
     web.get(f"{DATA}limits", json={"ok": 1}, match=[responses.matchers.header_matcher({"Authorization": "Bearer two"})])
@@ -76,7 +77,7 @@ def test_an_expired_session_is_refreshed_and_the_call_replayed(web) -> None:
     assert client.calls == 2
 
 
-def test_a_session_refused_again_costs_three_calls_and_denies_access(web) -> None:
+def test_a_session_refused_again_costs_three_calls_and_denies_access(web: responses.RequestsMock) -> None:
     login(web, "one", "two", "three", "four")
     web.get(f"{DATA}limits", json=EXPIRED, status=401)
     client = Client(ORG)
@@ -87,7 +88,7 @@ def test_a_session_refused_again_costs_three_calls_and_denies_access(web) -> Non
     assert len(web.calls) - before == 3
 
 
-def test_an_expired_session_told_with_another_status_is_refreshed_too(web) -> None:
+def test_an_expired_session_told_with_another_status_is_refreshed_too(web: responses.RequestsMock) -> None:
     login(web, "one", "two")
     web.get(f"{DATA}limits", json=EXPIRED, status=403)
     web.get(f"{DATA}limits", json={"ok": 1})
@@ -104,7 +105,7 @@ def test_an_expired_session_told_with_another_status_is_refreshed_too(web) -> No
         "[]",
     ],
 )
-def test_a_401_that_no_login_can_help_is_not_answered_with_one(web, body) -> None:
+def test_a_401_that_no_login_can_help_is_not_answered_with_one(web: responses.RequestsMock, body: Any) -> None:
     login(web, "one", "two")
     web.get(f"{DATA}limits", body=body, status=401)
     with pytest.raises(AccessDenied):
@@ -113,7 +114,7 @@ def test_a_401_that_no_login_can_help_is_not_answered_with_one(web, body) -> Non
     assert calls_to(web, "limits") == 1
 
 
-def test_a_write_is_sent_once_and_its_loss_is_not_an_answer(web) -> None:
+def test_a_write_is_sent_once_and_its_loss_is_not_an_answer(web: responses.RequestsMock) -> None:
     login(web, "one")
     web.patch(f"{DATA}composite/sobjects", body=requests.ConnectionError("reset"))
     client = Client(ORG)
@@ -123,7 +124,7 @@ def test_a_write_is_sent_once_and_its_loss_is_not_an_answer(web) -> None:
     assert (client.calls, client.write_calls) == (1, 1)
 
 
-def test_a_read_bridges_a_blip_and_then_gives_up(web) -> None:
+def test_a_read_bridges_a_blip_and_then_gives_up(web: responses.RequestsMock) -> None:
     login(web, "one")
     web.get(f"{DATA}limits", body="<html>", status=503)
     with pytest.raises(Unavailable):
@@ -131,21 +132,21 @@ def test_a_read_bridges_a_blip_and_then_gives_up(web) -> None:
     assert calls_to(web, "limits") == 3
 
 
-def test_an_answer_cut_short_is_no_answer(web) -> None:
+def test_an_answer_cut_short_is_no_answer(web: responses.RequestsMock) -> None:
     login(web, "one")
     web.patch(f"{DATA}composite/sobjects", body='[{"id": "001", "succ')
     with pytest.raises(Unanswered):
         Client(ORG).write("PATCH", "composite/sobjects", {})
 
 
-def test_results_sent_with_status_400_are_results(web) -> None:
+def test_results_sent_with_status_400_are_results(web: responses.RequestsMock) -> None:
     login(web, "one")
     results = [{"success": False, "errors": [{"statusCode": "MISSING_ARGUMENT", "message": "x", "fields": []}]}]
     web.patch(f"{DATA}composite/sobjects", json=results, status=400)
     assert Client(ORG).write("PATCH", "composite/sobjects", {}) == results
 
 
-def test_writes_do_not_run_assignment_rules_and_answers_are_compact(web) -> None:
+def test_writes_do_not_run_assignment_rules_and_answers_are_compact(web: responses.RequestsMock) -> None:
     login(web, "one")
     web.patch(f"{DATA}composite/sobjects", json=[])
     Client(ORG).write("PATCH", "composite/sobjects", {})
@@ -153,7 +154,9 @@ def test_writes_do_not_run_assignment_rules_and_answers_are_compact(web) -> None
     assert (headers["Sforce-Auto-Assign"], headers["X-PrettyPrint"]) == ("FALSE", "0")
 
 
-def test_a_proxy_of_the_environment_is_used_and_a_netrc_never(web, monkeypatch, tmp_path) -> None:
+def test_a_proxy_of_the_environment_is_used_and_a_netrc_never(
+    web: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine acme.my.salesforce.com login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -169,7 +172,7 @@ def test_a_proxy_of_the_environment_is_used_and_a_netrc_never(web, monkeypatch, 
     assert web.calls[-1].request.headers["Authorization"] == "Bearer one"
 
 
-def test_what_is_left_of_the_quota_follows_the_highest_recent_reading(web) -> None:
+def test_what_is_left_of_the_quota_follows_the_highest_recent_reading(web: responses.RequestsMock) -> None:
     login(web, "one")
     for used in ("api-usage=7972/15000", "api-usage=7969/15000; per-app-api-usage=1/250(appName=x)"):
         web.get(f"{DATA}limits", json={}, headers={"Sforce-Limit-Info": used})
@@ -180,13 +183,13 @@ def test_what_is_left_of_the_quota_follows_the_highest_recent_reading(web) -> No
     assert client.quota() == (15000 - 7972, 15000)
 
 
-def test_the_host_of_the_login_answer_is_the_host_of_the_calls(web) -> None:
+def test_the_host_of_the_login_answer_is_the_host_of_the_calls(web: responses.RequestsMock) -> None:
     login(web, "one", instance="https://na9.my.salesforce.com")
     web.get("https://na9.my.salesforce.com/services/data/v67.0/limits", json={"ok": 1})
     assert Client(ORG).read("GET", "limits") == {"ok": 1}
 
 
-def test_long_queries_travel_in_a_body_five_to_a_call(web) -> None:
+def test_long_queries_travel_in_a_body_five_to_a_call(web: responses.RequestsMock) -> None:
     login(web, "one")
 
     def answer(request: requests.PreparedRequest) -> tuple[int, dict, str]:
@@ -201,7 +204,7 @@ def test_long_queries_travel_in_a_body_five_to_a_call(web) -> None:
     assert calls_to(web, "/composite") == 2
 
 
-def test_one_refused_query_does_not_hide_the_others(web) -> None:
+def test_one_refused_query_does_not_hide_the_others(web: responses.RequestsMock) -> None:
     login(web, "one")
     refused = [{"errorCode": "INVALID_TYPE", "message": "sObject type 'Opportunity' is not supported."}]
     parts = [
@@ -214,7 +217,7 @@ def test_one_refused_query_does_not_hide_the_others(web) -> None:
     assert isinstance(denied, AccessDenied)
 
 
-def test_every_page_of_a_query_is_read(web) -> None:
+def test_every_page_of_a_query_is_read(web: responses.RequestsMock) -> None:
     login(web, "one")
     more = "/services/data/v67.0/query/0r8xx-2000"
     web.get(re.compile(rf"{DATA}query\?q=.*"), json={"done": False, "nextRecordsUrl": more, "records": [{"Id": "1"}]})
@@ -225,7 +228,7 @@ def test_every_page_of_a_query_is_read(web) -> None:
 # ------------------------------------------------------------------ logins
 
 
-def test_many_threads_that_find_their_token_refused_log_in_once(web) -> None:
+def test_many_threads_that_find_their_token_refused_log_in_once(web: responses.RequestsMock) -> None:
     login(web, "one", "two", "three", "four")
     tokens = Tokens(ORG)
     first = tokens.current()
@@ -245,7 +248,7 @@ def test_many_threads_that_find_their_token_refused_log_in_once(web) -> None:
     assert calls_to(web, "oauth2") == 2
 
 
-def test_secrets_are_read_again_at_each_login(web) -> None:
+def test_secrets_are_read_again_at_each_login(web: responses.RequestsMock) -> None:
     login(web, "one", "two")
     secrets = iter(["old", "new"])
     tokens = Tokens(replace(ORG, auth={**ORG.auth, "client_secret": lambda: next(secrets)}))
@@ -255,7 +258,7 @@ def test_secrets_are_read_again_at_each_login(web) -> None:
     assert "client_secret=new" in new
 
 
-def test_the_login_tells_the_user_it_is_for(web) -> None:
+def test_the_login_tells_the_user_it_is_for(web: responses.RequestsMock) -> None:
     login(web, "one")
     assert Tokens(ORG).current().user_id == "0055f000000AAAAAA2"
 
@@ -268,7 +271,9 @@ def test_the_login_tells_the_user_it_is_for(web) -> None:
         ("https://test.salesforce.com", "https://test.salesforce.com"),
     ],
 )
-def test_a_jwt_is_signed_for_the_audience_salesforce_wants(web, base, audience) -> None:
+def test_a_jwt_is_signed_for_the_audience_salesforce_wants(
+    web: responses.RequestsMock, base: str, audience: str
+) -> None:
     key = rsa.generate_private_key(65537, 2048)
     pem = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -282,13 +287,13 @@ def test_a_jwt_is_signed_for_the_audience_salesforce_wants(web, base, audience) 
     assert (claims["iss"], claims["sub"]) == ("consumer", "me@acme.com")
 
 
-def test_a_private_key_that_is_none_is_said_so(web) -> None:
+def test_a_private_key_that_is_none_is_said_so(web: responses.RequestsMock) -> None:
     auth = {"method": "jwt", "client_id": "c", "username": "u", "private_key": "not a key"}
     with pytest.raises(AccessDenied, match="private_key"):
         Tokens(replace(ORG, auth=auth)).current()
 
 
-def test_a_session_refused_is_replaced_only_by_another_one(web) -> None:
+def test_a_session_refused_is_replaced_only_by_another_one(web: responses.RequestsMock) -> None:
     given = iter(["one", "one", "two"])
     tokens = Tokens(replace(ORG, auth={"method": "session", "session_id": lambda: next(given)}))
     assert tokens.current().access == "one"
@@ -312,20 +317,22 @@ def test_a_session_refused_is_replaced_only_by_another_one(web) -> None:
         (200, {"no": "token"}, Unavailable, "200"),
     ],
 )
-def test_a_login_that_fails_says_who_acts(web, status, body, kind, words) -> None:
+def test_a_login_that_fails_says_who_acts(
+    web: responses.RequestsMock, status: int, body: Any, kind: str, words: str
+) -> None:
     web.post(LOGIN, **({"body": body} if isinstance(body, str) else {"json": body}), status=status)
     with pytest.raises(kind, match=words):
         Tokens(ORG).current()
 
 
-def test_a_login_without_an_answer_is_unavailable(web) -> None:
+def test_a_login_without_an_answer_is_unavailable(web: responses.RequestsMock) -> None:
     web.post(LOGIN, body=requests.ConnectionError("secret https://x"))
     with pytest.raises(Unavailable) as caught:
         Tokens(ORG).current()
     assert "secret" not in str(caught.value)
 
 
-def test_no_error_shows_a_token_or_the_clients_own_words(web) -> None:
+def test_no_error_shows_a_token_or_the_clients_own_words(web: responses.RequestsMock) -> None:
     login(web, "00D5f000000AAAA!AQsecret")
     web.get(f"{DATA}limits", json=[{"errorCode": "X", "message": "bad 00D5f000000AAAA!AQsecret"}], status=400)
     with pytest.raises(RequestRejected) as caught:

@@ -48,7 +48,7 @@ def test_retired_picklist_values_are_no_options() -> None:
         ({"type": "double", "precision": 0, "scale": 3}, None, 3),
     ],
 )
-def test_numbers_keep_their_precision(described, precision, scale) -> None:
+def test_numbers_keep_their_precision(described: Any, precision: Any, scale: Any) -> None:
     got = spec(**described)
     assert (got.type, got.precision, got.scale, got.length) == ("number", precision, scale, None)
 
@@ -56,7 +56,7 @@ def test_numbers_keep_their_precision(described, precision, scale) -> None:
 @pytest.mark.parametrize(
     ("kind", "expected"), [("multipicklist", "multi_enum"), ("textarea", "string"), ("address", "other")]
 )
-def test_types_in_our_words(kind, expected) -> None:
+def test_types_in_our_words(kind: str, expected: Any) -> None:
     assert spec(type=kind).type == expected
 
 
@@ -77,6 +77,6 @@ class Words:
 @pytest.mark.parametrize(
     ("options", "word"), [(("Not Started", "Completed"), "Completed"), (("Offen", "Erledigt"), "Erledigt")]
 )
-def test_a_task_is_closed_in_the_orgs_own_word(options, word) -> None:
+def test_a_task_is_closed_in_the_orgs_own_word(options: Any, word: str) -> None:
     words = Words(*options)
     assert TaskWriter(words, words, "K__c")._closing_status() == word  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -102,7 +103,7 @@ def error(code: str, message: str = "", *fields: str) -> dict:
         ({"weird": 1}, "unknown", None, False),
     ],
 )
-def test_one_result(result, status, consequence, stale) -> None:
+def test_one_result(result: Any, status: int, consequence: Any, stale: bool) -> None:
     got, todo = outcome("k", result, {"Id": "001", "WhatId": "001", "OwnerId": "005"})
     assert (got.key, got.status, todo, got.stale_record) == ("k", status, consequence, stale)
 
@@ -135,7 +136,7 @@ def test_one_result(result, status, consequence, stale) -> None:
         (300, ["/services/data/v67.0/sobjects/Account/001"], RequestRejected),
     ],
 )
-def test_a_whole_call_that_failed(status, body, kind) -> None:
+def test_a_whole_call_that_failed(status: int, body: Any, kind: str) -> None:
     assert type(failure(status, body)) is kind
 
 
@@ -165,7 +166,7 @@ def test_a_whole_call_that_failed(status, body, kind) -> None:
         ),
     ],
 )
-def test_words_of_the_crm_without_values(message, kept) -> None:
+def test_words_of_the_crm_without_values(message: str, kept: Any) -> None:
     assert redact(message) == kept
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -27,12 +28,12 @@ from connectors.salesforce.soql import URI_LIMIT, in_chunks
         "https://user@acme.com",
     ],
 )
-def test_one_domain_in_many_spellings(written) -> None:
+def test_one_domain_in_many_spellings(written: str) -> None:
     assert domain_of(written) == "acme.com"
 
 
 @pytest.mark.parametrize("written", ["", "   ", "acme", "http://", "http://[bad", "n/a", "-"])
-def test_what_is_no_domain_matches_nothing(written) -> None:
+def test_what_is_no_domain_matches_nothing(written: str) -> None:
     assert domain_of(written) == ""
 
 
@@ -41,12 +42,12 @@ def test_a_subdomain_is_another_domain() -> None:
 
 
 @given(st.text(max_size=60))
-def test_a_domain_is_its_own_domain(written) -> None:
+def test_a_domain_is_its_own_domain(written: str) -> None:
     assert domain_of(domain_of(written)) == domain_of(written)
 
 
 @given(st.lists(st.text(min_size=1, max_size=80), max_size=700))
-def test_no_query_outgrows_its_limit_and_no_value_is_lost(values) -> None:
+def test_no_query_outgrows_its_limit_and_no_value_is_lost(values: Any) -> None:
     start = "SELECT Id FROM Account WHERE Plgsync_Account_Id__c IN "
     queries = in_chunks(start, values)
     assert all(query.startswith(f"{start}(") and query.endswith(")") for query in queries)

@@ -99,7 +99,7 @@ EXPECTED = {"ok": "applied", "lock": "applied", "bad": "rejected", "poison": "re
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(["ok", "ok", "ok", "bad", "lock", "poison"]), min_size=1, max_size=450), PACKED)
-def test_every_record_gets_what_it_deserves_and_no_neighbour_pays(kinds, packed) -> None:
+def test_every_record_gets_what_it_deserves_and_no_neighbour_pays(kinds: Any, packed: int) -> None:
     org = FakeOrg(packed=packed)
     outcomes = send_to(org, kinds)
     assert [outcome.key for outcome in outcomes] == [f"k{n}" for n in range(len(kinds))]
@@ -113,7 +113,7 @@ def test_every_record_gets_what_it_deserves_and_no_neighbour_pays(kinds, packed)
     st.lists(st.sampled_from(["none", "lost", "down", "denied"]), max_size=6),
     PACKED,
 )
-def test_no_failure_makes_an_outcome_untrue(kinds, failures, packed) -> None:
+def test_no_failure_makes_an_outcome_untrue(kinds: Any, failures: Any, packed: int) -> None:
     made = {"none": None, "lost": Unanswered("x"), "down": Unavailable("x", 1), "denied": AccessDenied("x")}
     org = FakeOrg([made[name] for name in failures], packed)
     try:
