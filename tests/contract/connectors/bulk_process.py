@@ -50,7 +50,7 @@ def _die_at(number: int, moment: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
 
-    ConfiguredAdapter.send = counted  # type: ignore[method-assign]
+    setattr(ConfiguredAdapter, "send", counted)  # noqa: B010 - a plain assignment has no type that fits
 
 
 if __name__ == "__main__":

@@ -37,6 +37,13 @@ def match_key(account_id: str, record_id: str | None = None, **values: str) -> M
     return MatchKey(account_id, record_id, {"account_id": account_id, **named})
 
 
+def record_ids(outcomes: Sequence[Outcome]) -> list[str]:
+    """The ids in the CRM; every outcome must have one."""
+    ids = [outcome.record_id for outcome in outcomes if outcome.record_id is not None]
+    assert len(ids) == len(outcomes)
+    return ids
+
+
 def statuses(outcomes: Sequence[Outcome]) -> list[str]:
     return [outcome.status for outcome in outcomes]
 

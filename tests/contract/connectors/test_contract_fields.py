@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connectors.base import Connector, Unavailable, UpdateFields
+from connectors.base import Connector, Scalar, Unavailable, UpdateFields
 from tests.contract.connectors.drive import companies, deliver, statuses, update, values, write_calls
 from tests.contract.connectors.harness import Crm, Fault
 
@@ -34,7 +34,7 @@ def test_nothing_to_write_costs_no_call(crm: Crm, connector: Connector) -> None:
 
 def test_every_type_is_stored_as_meant_and_none_clears(crm: Crm, connector: Connector) -> None:
     [record] = companies(crm, 1)
-    full = {
+    full: dict[str, Scalar] = {
         "score": 72,
         "ratio": 0.25,
         "band": "Healthy",

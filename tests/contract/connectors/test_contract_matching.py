@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from connectors.base import Connector
+from connectors.base import Connector, Scalar
 from tests.contract.connectors.drive import companies, match_key, write_calls
 from tests.contract.connectors.harness import Company, Crm
 
 
 def test_the_match_field_finds_the_record_with_its_owner_and_values(crm: Crm, connector: Connector) -> None:
     ann = crm.add_owner("ann@example.com")
-    stored = {"score": 72, "ratio": 0.25, "band": "Healthy", "since": "2026-11-01", "flag": True, "kind": "a"}
+    stored: dict[str, Scalar] = {
+        "score": 72,
+        "ratio": 0.25,
+        "band": "Healthy",
+        "since": "2026-11-01",
+        "flag": True,
+        "kind": "a",
+    }
     seen_at = {"seen_at": "2026-11-22T08:30:00Z"}
     [record] = crm.add_companies([Company("Acme", None, "a1", ann, {**stored, **seen_at})])
     crm.pass_time(60)

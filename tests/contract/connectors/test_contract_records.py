@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from connectors.base import Connector, CreateRecord
+from connectors.base import Connector, CreateRecord, Scalar
 from tests.contract.connectors.drive import deliver, key_of, match_key, statuses, update, write_calls
 from tests.contract.connectors.harness import Company, Crm, Fault
 
 
-def create(crm: Crm, account_id: str, name: str = "", **values: object) -> CreateRecord:
+def create(crm: Crm, account_id: str, name: str = "", **values: Scalar) -> CreateRecord:
     fields = {crm.field(logical): value for logical, value in values.items()}
     named = crm.new_company(account_id, name or f"Company {account_id}")
     return CreateRecord(key_of("record", account_id), "account", {**named, **fields})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.base import CloseTask, Connector, UpdateTask
-from tests.contract.connectors.drive import DUE, companies, deliver, keys_of_tasks, statuses, task
+from tests.contract.connectors.drive import DUE, companies, deliver, keys_of_tasks, record_ids, statuses, task
 from tests.contract.connectors.harness import Crm, Fault
 
 
@@ -68,7 +68,7 @@ def test_two_clients_that_make_the_same_key_at_once_end_with_one_task(crm: Crm, 
 def test_a_replay_leaves_what_a_person_did(crm: Crm, connector: Connector) -> None:
     records = companies(crm, 3)
     operations = [task(record) for record in records]
-    done, started, retitled = (outcome.record_id for outcome in connector.write(operations))
+    done, started, retitled = record_ids(connector.write(operations))
     crm.human_completes_task(done)
     crm.human_starts_task(started)
     crm.human_retitles_task(retitled, "Ann: call on Tuesday instead")
@@ -83,8 +83,8 @@ def test_a_replay_leaves_what_a_person_did(crm: Crm, connector: Connector) -> No
 
 def test_a_task_a_person_deleted_is_not_made_again(crm: Crm, connector: Connector) -> None:
     operations = [task(record) for record in companies(crm, 2)]
-    outcomes = connector.write(operations)
-    crm.human_deletes_task(outcomes[0].record_id)
+    first, _ = record_ids(connector.write(operations))
+    crm.human_deletes_task(first)
     crm.pass_time(60)
     crm.connect().write(operations)
     assert sorted(seen.status for seen in crm.tasks()) == ["deleted", "open"]
@@ -101,7 +101,7 @@ def test_a_task_for_a_company_that_is_gone_costs_only_itself(crm: Crm, connector
 
 def test_an_open_task_gets_its_new_text_and_a_closed_one_is_left_alone(crm: Crm, connector: Connector) -> None:
     records = companies(crm, 3)
-    ids = [outcome.record_id for outcome in connector.write([task(record) for record in records])]
+    ids = record_ids(connector.write([task(record) for record in records]))
     crm.human_completes_task(ids[1])
     crm.human_deletes_task(ids[2])
     changes = [UpdateTask(f"u{n}", task_id, "New subject", "New body") for n, task_id in enumerate(ids)]
@@ -116,7 +116,7 @@ def test_an_open_task_gets_its_new_text_and_a_closed_one_is_left_alone(crm: Crm,
 
 def test_closing_completes_only_what_nobody_has_begun(crm: Crm, connector: Connector) -> None:
     records = companies(crm, 4)
-    ids = [outcome.record_id for outcome in connector.write([task(record) for record in records])]
+    ids = record_ids(connector.write([task(record) for record in records]))
     crm.human_starts_task(ids[1])
     crm.human_completes_task(ids[2])
     crm.human_deletes_task(ids[3])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from connectors.base import AccessDenied, Connector
+from connectors.base import AccessDenied, Connector, Secret
 from connectors.registry import connect
 from tests.contract.connectors.drive import companies, match_key, statuses, task, update, values
 from tests.contract.connectors.harness_hubspot import HubSpotCrm, start
@@ -47,8 +48,8 @@ def portal(running_portal: HubSpotCrm) -> HubSpotCrm:
 
 def as_app(portal: HubSpotCrm, version: str = "2026-03", **secrets: str) -> Connector:
     portal._control("config", {"oauth": APP})
-    shown = {name: (lambda value=value: value) for name, value in (APP | secrets).items()}
-    auth = {"method": "oauth", **shown, "client_id": (APP | secrets)["client_id"]}
+    shown = {name: partial(str, value) for name, value in (APP | secrets).items()}
+    auth: dict[str, str | Secret] = {"method": "oauth", **shown, "client_id": (APP | secrets)["client_id"]}
     return connect(replace(portal.destination(), auth=auth, api_version=version))
 
 
@@ -93,7 +94,7 @@ def test_a_secret_replaced_at_its_source_is_used_at_the_next_login(portal: HubSp
     [record] = companies(portal, 1)
     source = {"refresh_token": "na1-refresh"}
     portal._control("config", {"oauth": APP})
-    auth = {
+    auth: dict[str, str | Secret] = {
         "method": "oauth",
         "client_id": APP["client_id"],
         "client_secret": lambda: APP["client_secret"],
@@ -144,7 +145,7 @@ def test_a_missing_scope_is_named_and_stops_only_its_own_work(portal: HubSpotCrm
     records = companies(portal, 2)
     portal._control("config", {"scopes": [one for one in EVERYTHING if one != scope]})
     hubspot = portal.connect()
-    work = {
+    work: dict[str, Callable[[], object]] = {
         "fields": lambda: hubspot.write([update(portal, record, score=3) for record in records]),
         "owners": hubspot.owners,
         "match": lambda: hubspot.match([match_key("a0", records[0])], []),

@@ -18,7 +18,7 @@ from tests.contract.connectors.harness import Company
 from tests.contract.connectors.harness_hubspot import HubSpotCrm, start
 
 CREATE = r"tasks/batch/create"
-LOST = {
+LOST: Mapping[str, Mapping[str, object]] = {
     "answer lost": {"kind": "drop_after"},
     "half made": {"kind": "partial_apply", "args": {"drop": True}},
     "timeout after half": {"kind": "partial_apply", "args": {"status": 504}},
@@ -244,8 +244,13 @@ def _person(portal: Portal, what: str, n: int, people: dict[str, str]) -> None:
     tasks = [seen for seen in portal.tasks() if seen.status == "open" and seen.id not in people]
     if n >= len(tasks):
         return
-    acts = {"completes": portal.human_completes_task, "deletes": portal.human_deletes_task}
-    acts.get(what, lambda task_id: portal.human_retitles_task(task_id, "Mine now"))(tasks[n].id)
+    match what:
+        case "completes":
+            portal.human_completes_task(tasks[n].id)
+        case "deletes":
+            portal.human_deletes_task(tasks[n].id)
+        case _:
+            portal.human_retitles_task(tasks[n].id, "Mine now")
     people[tasks[n].id] = what
 
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import pytest
 
-from connectors.base import Connector, CreateTask, Outcome, QuotaExhausted, Unavailable, Underway, UpdateFields
+from connectors.base import Connector, CreateTask, Outcome, QuotaExhausted, Scalar, Unavailable, Underway, UpdateFields
 from connectors.registry import connect
 from connectors.salesforce.bulk_journal import KEPT_SECONDS, NO_BULK_SECONDS, BulkJournal
 from tests.contract.connectors.drive import companies, statuses, update, values
@@ -153,7 +153,7 @@ def test_batches_and_calls_are_told_as_they_are(crm: SalesforceCrm, journal: Pap
 
 def test_every_type_arrives_as_by_collections_and_none_clears(crm: SalesforceCrm, journal: PaperJournal) -> None:
     records = companies(crm, 12, score=1, band="Old", ratio=0.5)
-    full = {
+    full: dict[str, Scalar] = {
         "ratio": 0.25,
         "band": 'ü, "q"; #N',
         "since": "2026-11-01",

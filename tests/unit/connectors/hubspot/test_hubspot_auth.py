@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from connectors.base import AccessDenied, Unavailable, UpdateFields
+from connectors.hubspot.transport import HttpResponse
 from connectors.registry import connect
 from tests.contract.connectors.harness import Company
 from tests.contract.connectors.harness_hubspot import HubSpotCrm
-from tests.unit.connectors.hubspot.scripted import Clock, answer, client
+from tests.unit.connectors.hubspot.scripted import Clock, Sent, answer, client
 
 OAUTH = {
     "method": "oauth",
@@ -22,7 +22,7 @@ OAUTH = {
 }
 
 
-def login(token: str, seconds: int = 1800):
+def login(token: str, seconds: int = 1800) -> HttpResponse:
     return answer(200, {"access_token": token, "expires_in": seconds, "token_type": "bearer"})
 
 
@@ -40,7 +40,7 @@ def test_the_token_is_fetched_once_and_renewed_five_minutes_before_its_end() -> 
 
 
 def test_a_token_refused_for_good_costs_three_calls() -> None:
-    def always(sent: Any):
+    def always(sent: Sent) -> HttpResponse:
         return login(f"t{len(wire.sent)}") if "oauth" in sent.path else answer(401)
 
     hubspot, wire = client(login("one"), answer(), always, auth=OAUTH)
@@ -65,7 +65,7 @@ def test_a_login_that_is_down_is_unavailable() -> None:
 
 
 def test_threads_share_one_login() -> None:
-    def reply(sent: Any):
+    def reply(sent: Sent) -> HttpResponse:
         return login("one") if "oauth" in sent.path else answer()
 
     hubspot, wire = client(reply, auth=OAUTH)

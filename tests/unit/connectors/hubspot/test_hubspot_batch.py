@@ -21,7 +21,7 @@ def inputs(count: int) -> list[Input]:
     return [Input(f"key{n}", str(1000 + n), {"score": str(n)}) for n in range(count)]
 
 
-def echo(one: dict, traced: bool = False) -> dict:
+def echo(one: dict[str, Any], traced: bool = False) -> dict[str, Any]:
     return {"id": one["id"], "properties": one["properties"]} | (
         {"objectWriteTraceId": one["objectWriteTraceId"]} if traced else {}
     )
@@ -141,7 +141,7 @@ def test_a_read_asks_singly_only_for_what_was_merged() -> None:
 
 
 @pytest.mark.parametrize("named", [{}, {"context": {"ids": ["kb"]}}], ids=["names nobody", "names one"])
-def test_a_record_that_hubspot_could_not_read_is_not_taken_for_absent(named: bool) -> None:
+def test_a_record_that_hubspot_could_not_read_is_not_taken_for_absent(named: dict[str, Any]) -> None:
     """Records are then made by upsert, which writes over what is there."""
     half = done({"id": "1", "properties": {"key": "ka"}}, errors=[{"category": "INTERNAL_ERROR", **named}])
     hubspot, wire = client(half)

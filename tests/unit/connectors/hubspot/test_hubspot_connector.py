@@ -8,6 +8,7 @@ import pytest
 
 from connectors.base import AccessDenied, Journal, QuotaExhausted, UpdateFields
 from connectors.hubspot.connector import HubSpotConnector
+from connectors.hubspot.transport import HttpResponse
 from tests.unit.connectors.hubspot.scripted import Sent, Wire, answer, destination, done
 
 KEY = {"type": "string", "fieldType": "text", "hasUniqueValue": True}
@@ -22,7 +23,7 @@ def connected(reply: Any, journal: Journal | None = None) -> tuple[HubSpotConnec
     return HubSpotConnector(destination(), wire, journal), wire
 
 
-def healthy(sent: Sent):
+def healthy(sent: Sent) -> HttpResponse:
     if "/properties/" in sent.path:
         return answer(200, {"results": PROPERTIES[sent.path.rsplit("/", 1)[1]]})
     if sent.path.endswith("details"):
@@ -37,7 +38,7 @@ def updates(count: int) -> list[UpdateFields]:
 
 
 def test_a_quota_that_ends_in_mid_write_keeps_what_was_answered() -> None:
-    def reply(sent: Sent):
+    def reply(sent: Sent) -> HttpResponse:
         return healthy(sent) if len(wire.sent) < 2 else answer(429, {"policyName": "DAILY"})
 
     hubspot, wire = connected(reply)
@@ -53,7 +54,7 @@ def test_a_quota_that_is_gone_before_anything_was_answered_is_raised() -> None:
 
 
 def test_a_property_that_is_gone_makes_the_connector_look_again() -> None:
-    def reply(sent: Sent):
+    def reply(sent: Sent) -> HttpResponse:
         if not sent.path.endswith("batch/update"):
             return healthy(sent)
         detail = '[{"error":"PROPERTY_DOESNT_EXIST","name":"score","message":"Property \\"score\\" does not exist"}]'
@@ -68,7 +69,7 @@ def test_a_property_that_is_gone_makes_the_connector_look_again() -> None:
 
 
 def test_what_we_may_not_read_is_named_and_the_rest_is_checked() -> None:
-    def reply(sent: Sent):
+    def reply(sent: Sent) -> HttpResponse:
         scopes = {"errors": [{"context": {"requiredGranularScopes": ["crm.objects.deals.read"]}}]}
         return answer(403, scopes) if sent.path.endswith("/deals") else healthy(sent)
 
@@ -79,7 +80,11 @@ def test_what_we_may_not_read_is_named_and_the_rest_is_checked() -> None:
 
 
 def test_a_token_refused_in_mid_check_is_not_a_list_of_problems() -> None:
-    hubspot, wire = connected(lambda sent: healthy(sent) if len(wire.sent) < 3 else answer(401))
+    def reply(sent: Sent) -> HttpResponse:
+        return healthy(sent) if len(wire.sent) < 3 else answer(401)
+
+    wire: Wire
+    hubspot, wire = connected(reply)
     with pytest.raises(AccessDenied):
         hubspot.check()
     assert len(wire.sent) == 3

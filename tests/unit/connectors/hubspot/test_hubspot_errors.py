@@ -120,7 +120,7 @@ def test_an_unknown_code_is_rejected_and_shown() -> None:
         ({"category": "LOCKED", "message": "locked"}, "LOCKED", "retry"),
     ],
 )
-def test_every_code_of_the_vendors_pages_is_known(body: Any, code: str, status: int) -> None:
+def test_every_code_of_the_vendors_pages_is_known(body: Any, code: str, status: str) -> None:
     verdict = errors.rejection(body)
     assert (verdict.code, verdict.status, verdict.known) == (code, status, True)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from connectors.base import Connector, MatchField, MatchKey
 from connectors.hubspot.describe import Schema
 from connectors.hubspot.match import match, normal, spellings
+from connectors.hubspot.transport import HttpResponse
 from tests.contract.connectors.harness import Company
 from tests.contract.connectors.harness_hubspot import HubSpotCrm
 from tests.unit.connectors.hubspot.scripted import Sent, client, destination, done
@@ -49,7 +50,7 @@ def test_other_kinds_are_asked_for_as_they_are() -> None:
 
 
 def test_a_hundred_values_a_search_at_most() -> None:
-    def reply(sent: Sent):
+    def reply(sent: Sent) -> HttpResponse:
         if "read" in sent.path:
             asked = [one["id"] for one in sent.body["inputs"]]
             return done(errors=[{"category": "OBJECT_NOT_FOUND", "context": {"ids": asked}}])
@@ -57,7 +58,7 @@ def test_a_hundred_values_a_search_at_most() -> None:
 
     described = {"name": "plgsync_account_id", "type": "string", "hasUniqueValue": True}
     settings = {"fallbacks": (MatchField("domain", "account.domain", "domain"),)}
-    hubspot, wire = client(reply, **settings)
+    hubspot, wire = client(reply, fallbacks=settings["fallbacks"])
     keys = [MatchKey(f"a{n}", None, {"account.domain": f"d{n}.example"}) for n in range(120)]
     found = match(hubspot, Schema(hubspot), destination(**settings), keys, [])
     searches = [sent.body["filterGroups"][0]["filters"][0]["values"] for sent in wire.sent if "search" in sent.path]
@@ -66,7 +67,7 @@ def test_a_hundred_values_a_search_at_most() -> None:
 
 
 def test_a_match_field_that_is_not_unique_is_searched() -> None:
-    def reply(sent: Sent):
+    def reply(sent: Sent) -> HttpResponse:
         if "search" in sent.path:
             return done({"id": "7", "properties": {"plgsync_account_id": "A1"}})
         return done({"name": "plgsync_account_id", "type": "string", "hasUniqueValue": False})

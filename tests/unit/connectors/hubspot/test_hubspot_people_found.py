@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from connectors.base import Connector, Person
+from connectors.hubspot.client import Client
 from connectors.hubspot.people import people
+from connectors.hubspot.transport import HttpResponse
 from tests.contract.connectors.harness_hubspot import HubSpotCrm
-from tests.unit.connectors.hubspot.scripted import Sent, answer, client, done
+from tests.unit.connectors.hubspot.scripted import Sent, Wire, answer, client, done
 
 
 def add(portal: HubSpotCrm, email: str, company: str | None = None) -> str:
@@ -13,12 +17,12 @@ def add(portal: HubSpotCrm, email: str, company: str | None = None) -> str:
     return str(portal._mutate(action="create", type="contacts", properties={"email": email}, **home)["id"])
 
 
-def contact(id_: str, email: str, others: str = "") -> dict:
+def contact(id_: str, email: str, others: str = "") -> dict[str, Any]:
     return {"id": id_, "properties": {"email": email, "hs_additional_emails": others or None}}
 
 
-def portal_with(by_email: list[dict], by_search: list[dict]):
-    def reply(sent: Sent):
+def portal_with(by_email: list[dict[str, Any]], by_search: list[dict[str, Any]]) -> tuple[Client, Wire]:
+    def reply(sent: Sent) -> HttpResponse:
         if sent.path.endswith("contacts/batch/read"):
             return done(*by_email)
         if sent.path.endswith("/search"):

@@ -10,6 +10,7 @@ from connectors.base import Connector, CreateTask, DealFact, RecordFact, TaskFac
 from connectors.hubspot.associations import associated
 from connectors.hubspot.describe import Schema
 from connectors.hubspot.read_back import read_back
+from connectors.hubspot.transport import HttpResponse
 from tests.contract.connectors.harness import Company
 from tests.contract.connectors.harness_hubspot import HubSpotCrm
 from tests.unit.connectors.hubspot.scripted import Sent, answer, client, destination, done
@@ -118,10 +119,10 @@ def test_the_cursor_is_the_crms_time_and_plain_text(portal: HubSpotCrm, hubspot:
 
 
 def test_a_change_that_search_learnt_late_is_still_told() -> None:
-    def company(record_id: str, at: str) -> dict:
+    def company(record_id: str, at: str) -> dict[str, Any]:
         return {"id": record_id, "properties": {"hs_lastmodifieddate": at}}
 
-    def reply(sent: Sent):
+    def reply(sent: Sent) -> HttpResponse:
         if sent.path.endswith("companies/search"):
             since = [one["value"] for group in sent.body["filterGroups"] for one in group["filters"]]
             late = [company("2", "2026-11-23T09:59:30Z")] if since and int(since[0]) <= LATE_MS else []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from connectors.base import Unavailable
@@ -16,7 +18,7 @@ from tests.unit.connectors.hubspot.scripted import RECORDED, answer, client, rec
 pytestmark = pytest.mark.skipif(not RECORDED.exists(), reason="the recorded answers are not here")
 
 
-def exchanges(path_end: str, status: int) -> list[dict]:
+def exchanges(path_end: str, status: int) -> list[dict[str, Any]]:
     found = [one for one in recorded("exchanges.json") if one["path"].endswith(path_end) and one["status"] == status]
     assert found
     return found
@@ -43,7 +45,7 @@ def test_every_recorded_search_result_is_a_record() -> None:
         assert [record.id for record in records] == [record.properties["hs_object_id"] for record in records]
 
 
-def inputs(one: dict, **more: str) -> list[Input]:
+def inputs(one: dict[str, Any], **more: str) -> list[Input]:
     """The recorded inputs as our own; a create is joined by the key its properties hold."""
     return [
         Input(f"k{n}", asked.get("id") or asked["properties"][more["by"]], asked["properties"], more.get("by", ""))

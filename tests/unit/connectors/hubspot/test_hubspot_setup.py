@@ -5,28 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from connectors.base import FieldNeed
+from connectors.base import FieldNeed, SetupStep
 from connectors.hubspot.describe import Schema
 from connectors.hubspot.setup import setup
+from connectors.hubspot.transport import HttpResponse
 from tests.unit.connectors.hubspot.scripted import Clock, Sent, answer, client, destination
 
 KEY = FieldNeed("account", "plgsync_account_id", "Account ID", "string", unique=True)
 BAND = FieldNeed("account", "plgsync_band", "Band", "enum", options=("a", "b"))
 
 
-def described(name: str, type_: str = "string", unique: bool = False, **more: Any) -> dict:
+def described(name: str, type_: str = "string", unique: bool = False, **more: Any) -> dict[str, Any]:
     return {"name": name, "type": type_, "fieldType": "text", "groupName": "g", "hasUniqueValue": unique, **more}
 
 
 class Portal:
     """Properties by name; ``keeps_unique`` false is a HubSpot that ignores the flag."""
 
-    def __init__(self, *properties: dict, keeps_unique: bool = True, slow_reads: int = 0) -> None:
+    def __init__(self, *properties: dict[str, Any], keeps_unique: bool = True, slow_reads: int = 0) -> None:
         self.properties = {one["name"]: one for one in properties}
         self.keeps_unique, self.slow_reads = keeps_unique, slow_reads
         self.hubspot, self.wire = client(self.reply)
 
-    def reply(self, sent: Sent):
+    def reply(self, sent: Sent) -> HttpResponse:
         last = sent.path.rsplit("/", 1)[1]
         if sent.method == "POST" and last == "groups":
             return answer(201, {})
@@ -41,7 +42,7 @@ class Portal:
             return answer(404, {"category": "OBJECT_NOT_FOUND"})
         return answer(200, self.properties[last])
 
-    def setup(self, *needs: FieldNeed, dry_run: bool = False):
+    def setup(self, *needs: FieldNeed, dry_run: bool = False) -> list[SetupStep]:
         return setup(self.hubspot, Schema(self.hubspot), destination(), needs, dry_run, Clock().sleep)
 
     def writes(self) -> list[str]:
@@ -88,7 +89,7 @@ def test_a_read_only_property_is_wrong() -> None:
 def test_a_missing_scope_becomes_words_on_what_to_click() -> None:
     scopes = {"errors": [{"context": {"requiredGranularScopes": ["crm.schemas.companies.write"]}}]}
 
-    def reply(sent: Sent):
+    def reply(sent: Sent) -> HttpResponse:
         return answer(403, scopes) if sent.method == "POST" else answer(200, {"results": [described("name")]})
 
     hubspot, _ = client(reply)
@@ -113,7 +114,7 @@ def test_a_group_is_made_once_for_many_fields() -> None:
 def test_a_property_somebody_just_made_is_read_not_refused() -> None:
     portal = Portal(described("name"))
 
-    def reply(sent: Sent):
+    def reply(sent: Sent) -> HttpResponse:
         if sent.method == "POST" and not sent.path.endswith("groups"):
             portal.reply(sent)
             return answer(409, {"category": "OBJECT_ALREADY_EXISTS"})

@@ -12,7 +12,9 @@ import pytest
 from connectors.base import CloseTask, Connector, CreateTask, UpdateTask
 from connectors.hubspot.associations import associate, associated
 from connectors.hubspot.tasks import due_stamp, rich_text
+from connectors.hubspot.transport import HttpResponse
 from connectors.registry import connect
+from tests.contract.connectors.drive import record_ids
 from tests.contract.connectors.harness import Company
 from tests.contract.connectors.harness_hubspot import HubSpotCrm
 from tests.unit.connectors.hubspot.scripted import Sent, answer, client, done
@@ -111,7 +113,7 @@ def test_without_tasks_in_the_settings_none_are_made(portal: HubSpotCrm) -> None
 
 
 def test_a_text_somebody_changed_is_not_overwritten(portal: HubSpotCrm, hubspot: Connector) -> None:
-    [ours, theirs] = [outcome.record_id for outcome in hubspot.write([task(record) for record in add(portal, 2)])]
+    [ours, theirs] = record_ids(hubspot.write([task(record) for record in add(portal, 2)]))
     portal.human_retitles_task(theirs, "Ann: Tuesday instead")
     outcomes = hubspot.write([UpdateTask("u1", ours, "New", "Body"), UpdateTask("u2", theirs, "New", "Body")])
     assert [outcome.code for outcome in outcomes] == ["", "left_alone"]
@@ -122,7 +124,7 @@ def test_a_text_somebody_changed_is_not_overwritten(portal: HubSpotCrm, hubspot:
     "touch", [{"hubspot_owner_id": "@"}, {"hs_timestamp": "2026-12-24T09:00:00Z"}, {"hs_task_body": "mine now"}]
 )
 def test_a_task_somebody_touched_is_not_closed(portal: HubSpotCrm, hubspot: Connector, touch: Any) -> None:
-    ours, theirs = [outcome.record_id for outcome in hubspot.write([task(record) for record in add(portal, 2)])]
+    ours, theirs = record_ids(hubspot.write([task(record) for record in add(portal, 2)]))
     owner = portal.add_owner("bob@example.com")
     portal._edit("tasks", theirs, {name: owner if value == "@" else value for name, value in touch.items()})
     outcomes = hubspot.write([CloseTask("c1", ours), CloseTask("c2", theirs)])
@@ -219,7 +221,7 @@ def test_a_task_whose_person_somebody_changed_keeps_theirs(portal: HubSpotCrm, h
 
 
 def test_people_hubspot_refuses_as_a_whole_are_halved_until_the_bad_one_stands_alone() -> None:
-    def reply(sent: Sent):
+    def reply(sent: Sent) -> HttpResponse:
         pairs = [(one["from"]["id"], one["to"]["id"]) for one in sent.body["inputs"]]
         if any(person == "bad" for _, person in pairs):
             return answer(400, {"category": "VALIDATION_ERROR", "message": "Invalid id"})

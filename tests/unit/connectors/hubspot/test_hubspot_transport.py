@@ -18,7 +18,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-HubSpot-RateLimit-
 
 @contextmanager
 def server(
-    reply: Callable[[socket.socket], None], tls: ssl.SSLContext | None = None
+    reply: Callable[[socket.socket], object], tls: ssl.SSLContext | None = None
 ) -> Iterator[tuple[str, list[bytes]]]:
     requests: list[bytes] = []
     listener = socket.create_server(("127.0.0.1", 0))
@@ -112,7 +112,7 @@ def test_nobody_listening_means_nothing_was_applied() -> None:
 
 def test_silence_ends_after_the_timeout() -> None:
     release = threading.Event()
-    with server(lambda _: release.wait(10) and None) as (url, _):
+    with server(lambda _: bool(release.wait(10))) as (url, _):
         transport = HubSpotTransport(url, 0.2)
         with pytest.raises(NoAnswer):
             transport.send("GET", "/x", {}, None, "pat-x")

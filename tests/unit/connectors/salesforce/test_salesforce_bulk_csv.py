@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from typing import Any
 
@@ -95,7 +96,7 @@ def test_a_refusal_in_salesforces_words(error: str, code: str, message: str, fie
 def test_the_recorded_results_of_a_real_job_are_read() -> None:
     recorded = json.loads(RECORDED.read_text())
     [body] = [one["response"]["body"] for one in recorded if str(one["request"]["path"]).endswith("failedResults")]
-    reader = bulk_csv.csv.reader(body.splitlines())
+    reader = csv.reader(body.splitlines())
     errors = [line[1] for line in list(reader)[1:]]
     assert errors
     for error in errors:

@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from simple_salesforce.api import Salesforce
 
-from connectors.base import AccessDenied, Destination, Unavailable
+from connectors.base import AccessDenied, Destination, Secret, Unavailable
 from connectors.salesforce.auth import Tokens
 from connectors.salesforce.client import Client
 from connectors.salesforce.errors import RequestRejected, Unanswered
@@ -61,7 +62,7 @@ def test_the_private_names_we_stand_on_are_there() -> None:
     assert salesforce.sf_instance == "acme.my.salesforce.com"
     assert salesforce._salesforce_login_partial is None
     assert callable(salesforce._call_salesforce)
-    salesforce._salesforce_login_partial = lambda: ("other", "other.my.salesforce.com")
+    salesforce._salesforce_login_partial = partial(_other_login)
     salesforce._refresh_session()
     assert (salesforce.session_id, salesforce.sf_instance) == ("other", "other.my.salesforce.com")
     assert salesforce.headers["Authorization"] == "Bearer other"
@@ -192,8 +193,8 @@ def test_the_host_of_the_login_answer_is_the_host_of_the_calls(web: responses.Re
 def test_long_queries_travel_in_a_body_five_to_a_call(web: responses.RequestsMock) -> None:
     login(web, "one")
 
-    def answer(request: requests.PreparedRequest) -> tuple[int, dict, str]:
-        asked = json.loads(request.body)["compositeRequest"]
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, Any], str]:
+        asked = json.loads(request.body or "")["compositeRequest"]
         assert len(asked) <= 5
         page = {"totalSize": 0, "done": True, "records": []}
         parts = [{"referenceId": part["referenceId"], "httpStatusCode": 200, "body": page} for part in asked]
@@ -279,16 +280,21 @@ def test_a_jwt_is_signed_for_the_audience_salesforce_wants(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
     login(web, "one", url=f"{base}/services/oauth2/token")
-    auth = {"method": "jwt", "client_id": "consumer", "username": "me@acme.com", "private_key": lambda: pem}
+    auth: dict[str, str | Secret] = {
+        "method": "jwt",
+        "client_id": "consumer",
+        "username": "me@acme.com",
+        "private_key": lambda: pem,
+    }
     assert Tokens(replace(ORG, base_url=base, auth=auth)).current().access == "one"
-    form = dict(part.split("=", 1) for part in web.calls[0].request.body.split("&"))
+    form = dict(part.split("=", 1) for part in str(web.calls[0].request.body).split("&"))
     assert form["grant_type"] == "urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer"
     claims = jwt.decode(form["assertion"], key.public_key(), algorithms=["RS256"], audience=audience)
     assert (claims["iss"], claims["sub"]) == ("consumer", "me@acme.com")
 
 
 def test_a_private_key_that_is_none_is_said_so(web: responses.RequestsMock) -> None:
-    auth = {"method": "jwt", "client_id": "c", "username": "u", "private_key": "not a key"}
+    auth: dict[str, str | Secret] = {"method": "jwt", "client_id": "c", "username": "u", "private_key": "not a key"}
     with pytest.raises(AccessDenied, match="private_key"):
         Tokens(replace(ORG, auth=auth)).current()
 
@@ -318,7 +324,7 @@ def test_a_session_refused_is_replaced_only_by_another_one(web: responses.Reques
     ],
 )
 def test_a_login_that_fails_says_who_acts(
-    web: responses.RequestsMock, status: int, body: Any, kind: str, words: str
+    web: responses.RequestsMock, status: int, body: Any, kind: type[Exception], words: str
 ) -> None:
     web.post(LOGIN, **({"body": body} if isinstance(body, str) else {"json": body}), status=status)
     with pytest.raises(kind, match=words):
@@ -345,3 +351,7 @@ def test_no_error_shows_a_token_or_the_clients_own_words(web: responses.Requests
 def test_no_connector_file_is_too_long() -> None:
     folder = Path(__file__).parents[4] / "connectors" / "salesforce"
     assert {path.name: n for path in folder.glob("*.py") if (n := len(path.read_text().splitlines())) > 300} == {}
+
+
+def _other_login() -> tuple[str, str]:
+    return "other", "other.my.salesforce.com"

@@ -27,11 +27,11 @@ from tests.conftest import SHARED
 RECORDED = SHARED / "crm" / "recorded" / "salesforce.json"
 
 
-def recorded() -> list[dict]:
+def recorded() -> list[dict[str, Any]]:
     return json.loads(RECORDED.read_text()) if RECORDED.exists() else []
 
 
-def results() -> list[dict]:
+def results() -> list[dict[str, Any]]:
     return [
         item
         for exchange in recorded()
@@ -81,7 +81,7 @@ def test_a_code_nobody_knows_is_permanent_and_shown() -> None:
     assert [line["code"] for line in logged if line["event"] == "salesforce_code_unknown"] == ["NEW_IN_WINTER_27"]
 
 
-def error(code: str, message: str = "", *fields: str) -> dict:
+def error(code: str, message: str = "", *fields: str) -> dict[str, Any]:
     return {"success": False, "errors": [{"statusCode": code, "message": message, "fields": list(fields)}]}
 
 
@@ -103,7 +103,7 @@ def error(code: str, message: str = "", *fields: str) -> dict:
         ({"weird": 1}, "unknown", None, False),
     ],
 )
-def test_one_result(result: Any, status: int, consequence: Any, stale: bool) -> None:
+def test_one_result(result: Any, status: str, consequence: Any, stale: bool) -> None:
     got, todo = outcome("k", result, {"Id": "001", "WhatId": "001", "OwnerId": "005"})
     assert (got.key, got.status, todo, got.stale_record) == ("k", status, consequence, stale)
 
@@ -136,7 +136,7 @@ def test_one_result(result: Any, status: int, consequence: Any, stale: bool) -> 
         (300, ["/services/data/v67.0/sobjects/Account/001"], RequestRejected),
     ],
 )
-def test_a_whole_call_that_failed(status: int, body: Any, kind: str) -> None:
+def test_a_whole_call_that_failed(status: int, body: Any, kind: type[Exception]) -> None:
     assert type(failure(status, body)) is kind
 
 

@@ -14,6 +14,7 @@ from connectors.base import CallFailed, Destination, Underway
 from connectors.salesforce.auth import Tokens
 from connectors.salesforce.bulk import BulkWriter
 from connectors.salesforce.bulk_csv import result_of, rows_of
+from connectors.salesforce.bulk_journal import BulkJournal
 from connectors.salesforce.client import Client
 from connectors.salesforce.describe import field_spec
 from connectors.salesforce.errors import outcome
@@ -97,7 +98,7 @@ def told(exchange: dict[str, Any]) -> str:
         if path.endswith("failedResults"):
             return _outcomes([result_of(row.error) for row in rows_of(client.read_bytes(path)).values()])
         if "/jobs/ingest" in path:
-            return f"job {BulkWriter(client, _Nothing(), 'Account', 1)._state('750')}"
+            return f"job {BulkWriter(client, BulkJournal(_Nothing()), 'Account', 1)._state('750')}"
         if "compositeResponse" in body:
             answers = client.try_rows_of(["q"] * 2)
             return ", ".join(f"rows {len(one)}" if isinstance(one, list) else type(one).__name__ for one in answers)
@@ -123,7 +124,9 @@ def told(exchange: dict[str, Any]) -> str:
 
 def _outcomes(results: list[Any]) -> str:
     made = [outcome("k", result, {})[0] for result in results]
-    return ", ".join(" ".join(filter(None, (one.status, one.code, one.stale_record and "stale"))) for one in made)
+    return ", ".join(
+        " ".join(filter(None, (one.status, one.code, "stale" if one.stale_record else ""))) for one in made
+    )
 
 
 def _with_login() -> Destination:
