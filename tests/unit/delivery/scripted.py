@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from connectors.base import CallFailed, CreateTask, Operation, Outcome, UpdateFields, Usage
+from connectors.base import (
+    CallFailed,
+    CreateTask,
+    Cursor,
+    FieldNeed,
+    FieldSpec,
+    Health,
+    Match,
+    MatchKey,
+    Operation,
+    Outcome,
+    Owner,
+    Person,
+    ReadBack,
+    SetupStep,
+    UpdateFields,
+    Usage,
+)
 
 
 @dataclass
@@ -22,6 +39,35 @@ class ScriptedConnector:
 
     def batch_size(self, operation: type[Operation], waiting: int) -> int:
         return self.batch
+
+    def fewest_calls(self, operation: type[Operation], count: int) -> int:
+        return -(-count // self.batch)
+
+    def check(self) -> Health:
+        raise NotImplementedError
+
+    def describe(self, object: Literal["account", "task"]) -> Mapping[str, FieldSpec]:
+        raise NotImplementedError
+
+    def match(self, keys: Sequence[MatchKey], fields: Sequence[str]) -> Sequence[Match]:
+        raise NotImplementedError
+
+    def people(self, emails: Sequence[str]) -> Sequence[Person]:
+        raise NotImplementedError
+
+    def owners(self) -> Sequence[Owner]:
+        raise NotImplementedError
+
+    def read_back(self, since: Cursor, fields: Sequence[str], tasks: Mapping[str, str]) -> ReadBack:
+        raise NotImplementedError
+
+    def setup(self, needs: Sequence[FieldNeed], dry_run: bool) -> Sequence[SetupStep]:
+        raise NotImplementedError
+
+    def record_url(self, record_id: str) -> str:
+        raise NotImplementedError
+
+    def close(self) -> None: ...
 
     def usage(self) -> Usage:
         return Usage(len(self.calls), len(self.calls))
