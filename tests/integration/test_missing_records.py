@@ -103,7 +103,7 @@ def test_a_band_that_a_person_set_stays_and_is_reported_with_a_link(stage: Stage
     report = stage.plgsync("run", "--as-of", DAYS[1], "--first-run", "--json")
     after = next(one for one in stage.objects("salesforce")["Account"] if one["Id"] == band["Id"])
     assert after["Health_Band__c"] == "purple"
-    (kept,) = report["kept"]
-    assert (kept["field"], kept["account_id"]) == ("Health_Band__c", band["Plgsync_Account_Id__c"])
-    assert band["Id"] in kept["record"]
+    (owned,) = report["human_owned"]
+    assert (owned["field"], owned["account_id"]) == ("Health_Band__c", band["Plgsync_Account_Id__c"])
+    assert band["Id"] in owned["record"]
     assert "purple" not in str(report)

@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 from worker.delivery.outbox import withdraw_tasks
 from worker.language.values import Fields, Value
 from worker.pipeline.compute import Computed, iso
-from worker.pipeline.provenance import RunReasons
+from worker.pipeline.provenance import Provenance
 from worker.planning.crm_view import save_view
-from worker.planning.enqueue import queue_plan
+from worker.planning.enqueue import enqueue_plan
 from worker.rules.context import PlaybookRun
 from worker.settings.project import Project
 from worker.settings.score_specs import score_fields
@@ -34,7 +34,7 @@ def commit_run(connection: Connection, project: Project, computed: Computed, run
         state.save_playbook_run(connection, playbook_id, as_of, playbook_run.counts)
         state.save_decisions(connection, run_id, _decision_rows(playbook_run))
     withdraw_tasks(connection, _why_withdrawn(project, computed))
-    queue_plan(connection, computed.views, computed.plan, run_id, RunReasons(project, computed))
+    enqueue_plan(connection, computed.views, computed.plan, run_id, Provenance(project, computed))
 
 
 def _why_withdrawn(project: Project, computed: Computed) -> Callable[[str, str], str]:

@@ -1,4 +1,4 @@
-"""Why a run writes what it writes, kept beside each queued operation and in the ledger ever after."""
+"""The provenance of a run's writes: which score or playbook wants each, and why. The outbox and the ledger keep it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from worker.settings.score_specs import spec_of
 MATCH_FIELD = "account id"
 
 
-class RunReasons:
-    """The reasons of one run: of the scores as computed, of the playbooks as decided."""
+class Provenance:
+    """The provenance of one run, from its scores and its decisions: the `WriteReasons` of `enqueue_plan`."""
 
     def __init__(self, project: Project, computed: Computed) -> None:
         self._accounts = computed.accounts

@@ -1,4 +1,4 @@
-"""A plan becomes outbox rows, in the transaction that stores the run it belongs to."""
+"""A plan becomes outbox rows, in the transaction that stores its run."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from worker.planning.crm_view import CrmView
 from worker.planning.plan import NewRecord, Plan, RecordChange, TaskChange
 
 
-class Reasons(Protocol):
-    """Why a run wants each write: JSON that goes with it into the ledger."""
+class WriteReasons(Protocol):
+    """Why a run wants each write: JSON that the ledger keeps beside the write."""
 
     def of_record(self, change: RecordChange) -> dict[str, Any]:
         """Of the fields of one record."""
@@ -28,30 +28,14 @@ class Reasons(Protocol):
         """Of one task operation."""
 
 
-class NoReasons:
-    """For a plan that nobody decided on."""
-
-    def of_record(self, change: RecordChange) -> dict[str, Any]:  # noqa: ARG002 - the shape of Reasons
-        """None; the value before is in the plan itself."""
-        return {}
-
-    def of_new_record(self, record: NewRecord) -> dict[str, Any]:  # noqa: ARG002
-        """None."""
-        return {}
-
-    def of_task(self, task: TaskChange) -> dict[str, Any]:  # noqa: ARG002
-        """None."""
-        return {}
-
-
-def queue_plan(
+def enqueue_plan(
     connection: Connection,
     views: Sequence[CrmView],
     plan: Plan,
     run_id: str,
-    reasons: Reasons = NoReasons(),  # noqa: B008 - holds nothing
+    reasons: WriteReasons,
 ) -> None:
-    """Queue everything a plan holds; what an earlier plan queued and this one no longer wants is withdrawn."""
+    """Queue every write of a plan, and withdraw what an earlier plan queued and this one does not contain."""
     changes = [
         NewFields(
             c.destination,
@@ -86,5 +70,5 @@ def queue_plan(
     queue_tasks(connection, new, run_id)
 
 
-def _with_reasons(task: TaskChange, reasons: Reasons) -> TaskChange:
+def _with_reasons(task: TaskChange, reasons: WriteReasons) -> TaskChange:
     return replace(task, context={**task.context, REASONS: reasons.of_task(task)})

@@ -1,4 +1,4 @@
-"""Making a plan: what the decisions want, compared with what each CRM shows."""
+"""The plan: the values and tasks that the decisions want, compared with what each CRM shows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from connectors.coerce import Invalid, coerce
 from worker.language.values import Fields, Value
 from worker.planning.crm_view import CrmView
 from worker.planning.new_records import plan_record
-from worker.planning.plan import FieldChange, Kept, Plan, RecordChange, Refused
+from worker.planning.plan import FieldChange, HumanOwnedField, InvalidValue, Plan, RecordChange
 from worker.planning.tasks import plan_tasks
 from worker.planning.write_modes import KnownRecord, judge
 from worker.rules.actions import MakeTask
@@ -21,9 +21,10 @@ from worker.store.crm import Record
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """What the decisions want: fields per account, new tasks, and the tasks whose playbook was left.
+    """What the decisions want in every CRM.
 
-    ``set_fields`` holds what playbooks set, by account; ``left`` the (playbook, account) pairs that are out.
+    ``accounts`` are the fields of each account; ``set_fields`` the fields that playbooks set, by account; ``left`` the
+    (playbook, account) pairs that left: their open tasks are closed.
     """
 
     accounts: Mapping[str, Fields]
@@ -35,7 +36,7 @@ class Desired:
 def make_plan(
     views: Iterable[CrmView], desired: Desired, as_of: str, config_version: str, *, resumed: bool = False
 ) -> Plan:
-    """Compare what should be with what each CRM shows; every destination by itself."""
+    """Compare the desired values with what each CRM shows, one destination at a time."""
     plan = Plan(as_of, config_version, resumed)
     for view in views:
         if view.problem:
@@ -81,20 +82,22 @@ def _field_changes(
         view.uncertain.get(record_id, {}),
         view.unanswered.get(record_id, {}),
     )
-    for wish in _wishes(plan, view, record.account_id, desired):
-        if wish.value is None and wish.keep:
+    for desired_value in _desired_values(plan, view, record.account_id, desired):
+        crm_field = desired_value.field
+        if desired_value.value is None and desired_value.keep:
             continue
-        verdict, value = judge(wish.write, wish.field, wish.value, known)
-        if verdict == "kept":
+        verdict, value = judge(desired_value.write, crm_field, desired_value.value, known)
+        if verdict == "human_owned":
             url = view.connector.record_url(record_id)
-            plan.kept.append(Kept(view.name, record.account_id, record_id, url, wish.name, wish.field))
+            owned = HumanOwnedField(view.name, record.account_id, record_id, url, desired_value.name, crm_field)
+            plan.human_owned.append(owned)
         elif verdict == "write":
-            yield FieldChange(wish.name, wish.field, known.shown.get(wish.field), value)
+            yield FieldChange(desired_value.name, crm_field, known.shown.get(crm_field), value)
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
-    """What one CRM field should hold; ``keep``: an unknown value leaves it as it is."""
+class DesiredValue:
+    """The value one CRM field should have. ``keep``: an unknown value leaves the field as it is."""
 
     name: str
     field: str
@@ -104,24 +107,28 @@ class _Wish:
 
 
 def _filled(plan: Plan, view: CrmView, desired: Desired, account_id: str) -> dict[str, Scalar]:
-    """The fields of ours that a new record can hold from the start."""
-    return {wish.field: wish.value for wish in _wishes(plan, view, account_id, desired) if wish.value is not None}
+    """The fields of ours that a new record gets when it is created."""
+    values = _desired_values(plan, view, account_id, desired)
+    return {one.field: one.value for one in values if one.value is not None}
 
 
-def _wishes(plan: Plan, view: CrmView, account_id: str, desired: Desired) -> Iterable[_Wish]:
-    """Every field of ours that this CRM has, in its own precision; what a field cannot hold is refused."""
-    for name, spec, value, keep, write in _desired_values(view, account_id, desired):
-        if not spec.writable:  # a CRM would refuse the whole record because of it
+def _desired_values(plan: Plan, view: CrmView, account_id: str, desired: Desired) -> Iterable[DesiredValue]:
+    """The desired value of every field of ours that this CRM has, in its own precision.
+
+    A value that its field cannot hold, and a field that our user may not write, go to ``plan.invalid``.
+    """
+    for name, spec, value, keep, write in _sources(view, account_id, desired):
+        if not spec.writable:  # a CRM would reject the whole record because of it
             reason = f"{spec.name} cannot be written by our user: allow editing it"
-            plan.refused.append(Refused(view.name, account_id, spec.name, reason))
+            plan.invalid.append(InvalidValue(view.name, account_id, spec.name, reason))
             continue
         try:
-            yield _Wish(name, spec.name, coerce(spec, value), keep, write)
+            yield DesiredValue(name, spec.name, coerce(spec, value), keep, write)
         except Invalid as error:
-            plan.refused.append(Refused(view.name, account_id, spec.name, str(error)))
+            plan.invalid.append(InvalidValue(view.name, account_id, spec.name, str(error)))
 
 
-def _desired_values(
+def _sources(
     view: CrmView, account_id: str, desired: Desired
 ) -> Iterable[tuple[str, FieldSpec, Value, bool, WriteMode]]:
     yield "account id", view.specs[view.settings.account.match_field], account_id, True, "always"

@@ -1,7 +1,7 @@
-"""The plan: what a run would write to which CRM record, field by field, and which tasks.
+"""A plan: the fields a run would write to each CRM record, and the tasks it would create, update or close.
 
-A plan is data. It is made from desired values and what the CRM showed or confirmed last, both in the
-CRM's own precision; making it sends nothing and stores nothing.
+A plan is data. It compares the desired values with what the CRM showed or confirmed last, both in the CRM's own
+precision. Making a plan sends nothing and stores nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from worker.delivery.outbox import NewTask
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One CRM field: what it shows and what it should show. ``name`` is ours, ``field`` the CRM's."""
+    """One CRM field: the value it shows and the value it should show. ``name`` is ours, ``field`` is the CRM's."""
 
     name: str
     field: str
@@ -28,7 +28,7 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class RecordChange:
-    """All changes of one record. ``parked``: exactly these values were refused before and are not sent again.
+    """All changes of one record. ``parked``: the CRM rejected exactly these values before; they are not sent again.
 
     ``object`` is the CRM's word for the kind of record, such as ``Account``.
     """
@@ -44,9 +44,9 @@ class RecordChange:
 
 @dataclass(frozen=True, slots=True)
 class NewRecord:
-    """A record to make for an account that has none.
+    """A record to create for an account that has none.
 
-    ``state``: ``queued`` by an earlier run, or ``parked``: exactly these values were refused before.
+    ``state``: ``queued`` by an earlier run, or ``parked``: the CRM rejected exactly these values before.
     """
 
     destination: str
@@ -61,8 +61,8 @@ class NewRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A field we want otherwise and leave alone, because a person changed it (``write: if_ours``)."""
+class HumanOwnedField:
+    """A field that keeps a value other than the desired one, because a person changed it (``write: if_ours``)."""
 
     destination: str
     account_id: str
@@ -74,7 +74,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class TaskChange:
-    """One CRM task to create, update or close; ``record_id`` None waits until the account is matched.
+    """One CRM task to create, update or close. With ``record_id`` None it waits until the account is matched.
 
     ``no_person`` says why a task that should name a person names none.
     """
@@ -108,9 +108,9 @@ class TaskChange:
 
 @dataclass(frozen=True, slots=True)
 class Unmatched:
-    """An account without a record in one CRM; ``candidates`` are links to the records it might be.
+    """An account without a record in one CRM. ``candidates`` are links to the records it might be.
 
-    ``not_made`` says why no record is made, where ``create_missing`` is on.
+    ``not_made`` says why no record is created, where ``create_missing`` is on.
     """
 
     destination: str
@@ -121,8 +121,8 @@ class Unmatched:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """A value we do not send because the CRM field cannot hold it."""
+class InvalidValue:
+    """A value that is not sent, because the CRM field cannot hold it or our user may not write it."""
 
     destination: str
     account_id: str
@@ -132,9 +132,9 @@ class Refused:
 
 @dataclass(slots=True)
 class Plan:
-    """Everything one run would write, and what it cannot write and why.
+    """Everything one run would write, and everything it cannot write, with the reason.
 
-    ``resumed``: made with playbooks let on in which far more accounts match than usual.
+    ``resumed``: a person let playbooks continue in which far more accounts match than usual.
     """
 
     as_of: str
@@ -143,16 +143,16 @@ class Plan:
     records: list[RecordChange] = field(default_factory=list)
     tasks: list[TaskChange] = field(default_factory=list)
     new_records: list[NewRecord] = field(default_factory=list)
-    kept: list[Kept] = field(default_factory=list)
+    human_owned: list[HumanOwnedField] = field(default_factory=list)
     unmatched: list[Unmatched] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
+    invalid: list[InvalidValue] = field(default_factory=list)
     missing_fields: dict[str, list[str]] = field(default_factory=dict)
     skipped_open: dict[str, int] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     known_records: dict[str, int] = field(default_factory=dict)
 
     def fingerprint(self) -> str:
-        """Equal when data, settings and CRM state still lead to the same writes."""
+        """Equal for two plans whose data, settings and CRM state lead to the same writes."""
         writes = {
             "as_of": self.as_of,
             "config": self.config_version,

@@ -1,4 +1,4 @@
-"""May we write this CRM field now? ``write: always | if_empty | if_ours`` of config/crm.yaml, one field at a time."""
+"""Whether a run may write a CRM field: ``write: always | if_empty | if_ours`` of config/crm.yaml, field by field."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import Literal
 from connectors.base import Scalar
 from worker.settings.crm_fields import WriteMode
 
-Verdict = Literal["write", "settled", "kept"]
-"""``settled``: nothing to do. ``kept``: a person changed the field, and it is left alone though we want otherwise."""
+Verdict = Literal["write", "unchanged", "human_owned"]
+"""``unchanged``: nothing to write. ``human_owned``: a person changed the field, so it is left alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownRecord:
-    """What we know of one record: what the CRM shows, what we wrote last, and the values sent without an answer.
+    """What is known of one record: what the CRM shows, what we wrote last, and the values sent without an answer.
 
-    ``late`` are older ones of those: a CRM may apply a request long after it was given up, and after newer values.
+    ``late`` are older values sent without an answer: a CRM may apply a request long after it timed out, and after
+    newer values.
     """
 
     shown: Mapping[str, Scalar] = field(default_factory=dict)
@@ -26,7 +27,7 @@ class KnownRecord:
     late: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)
 
     def is_ours(self, name: str) -> bool:
-        """Whether nobody but us has put there what the field shows; an empty field nobody wrote is free to take."""
+        """Whether we wrote the value that the field shows; an empty field that nobody wrote counts as ours."""
         shown = self.shown.get(name)
         if shown in (*self.attempted.get(name, ()), *self.late.get(name, ())):
             return True
@@ -34,14 +35,14 @@ class KnownRecord:
 
 
 def judge(mode: WriteMode, name: str, wanted: Scalar, record: KnownRecord) -> tuple[Verdict, Scalar]:
-    """Whether to write a field, and the value."""
+    """The verdict on one field, and the value that it has afterwards."""
     shown, unsure = record.shown.get(name), name in record.attempted
     if shown == wanted and not unsure:
-        return "settled", wanted
+        return "unchanged", wanted
     if mode == "always":
         return "write", wanted
     if mode == "if_empty":
-        return ("write", wanted) if shown is None and wanted is not None else ("settled", shown)
+        return ("write", wanted) if shown is None and wanted is not None else ("unchanged", shown)
     if record.is_ours(name):
         return "write", wanted
-    return ("settled" if shown == wanted else "kept"), shown
+    return ("unchanged" if shown == wanted else "human_owned"), shown

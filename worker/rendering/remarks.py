@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from worker.pipeline.compute import Computed
-from worker.planning.plan import Kept
+from worker.planning.plan import HumanOwnedField
 
 SHOWN = 5
 
@@ -15,7 +15,7 @@ SHOWN = 5
 def remarks(computed: Computed) -> Iterable[str]:
     """Accounts that are not sure, fields left to people, records not made, tasks that name nobody."""
     yield from _ambiguous(computed)
-    yield from _kept(computed)
+    yield from _human_owned(computed)
     plan = computed.plan
     not_made = Counter((one.destination, one.not_made) for one in plan.unmatched if one.not_made)
     for (name, why), count in sorted(not_made.items()):
@@ -34,9 +34,9 @@ def remarks_json(computed: Computed) -> dict[str, Any]:
             for one in plan.unmatched
             if one.status == "ambiguous"
         ],
-        "kept": [
+        "human_owned": [
             {"destination": one.destination, "account_id": one.account_id, "record": one.url, "field": one.field}
-            for one in plan.kept
+            for one in plan.human_owned
         ],
         "not_made": Counter(f"{one.destination}: {one.not_made}" for one in plan.unmatched if one.not_made),
         "no_person": Counter(f"{task.destination}: {task.no_person}" for task in plan.tasks if task.no_person),
@@ -58,9 +58,9 @@ def _ambiguous(computed: Computed) -> Iterable[str]:
         yield f"… and {len(unsure) - SHOWN} more accounts that could be several records; --json shows all"
 
 
-def _kept(computed: Computed) -> Iterable[str]:
-    by_destination: dict[str, list[Kept]] = defaultdict(list)
-    for one in computed.plan.kept:
+def _human_owned(computed: Computed) -> Iterable[str]:
+    by_destination: dict[str, list[HumanOwnedField]] = defaultdict(list)
+    for one in computed.plan.human_owned:
         by_destination[one.destination].append(one)
     for name, kept in by_destination.items():
         records = len({one.record_id for one in kept})

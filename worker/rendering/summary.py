@@ -171,7 +171,7 @@ def _remarks(computed: Computed) -> Iterable[str]:
         yield f"{name} was not read, its writes wait: {problem}"
     for name, fields in plan.missing_fields.items():
         yield f"{name} has no field {', '.join(fields)}; run: plgsync crm setup {name}"
-    refused = Counter((one.destination, one.reason) for one in plan.refused)
+    refused = Counter((one.destination, one.reason) for one in plan.invalid)
     for (name, reason), count in refused.items():
         yield f"{name}: {count} values not sent: {reason}"
     missing = Counter(one.destination for one in plan.unmatched if one.status == "missing" and not one.not_made)

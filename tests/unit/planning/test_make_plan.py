@@ -194,8 +194,8 @@ def test_a_value_the_field_cannot_hold_is_refused_and_its_neighbours_go() -> Non
     made = view(record("a"), shown={"a": {}})
     plan = plan_of(made, wanted({"a": {"health.score": 12345, "health.band": "green"}}))
     assert changes(plan) == {"a": {"band": (None, "green")}}
-    assert [(one.field, one.account_id) for one in plan.refused] == [("health", "a")]
-    assert "12345" not in plan.refused[0].reason
+    assert [(one.field, one.account_id) for one in plan.invalid] == [("health", "a")]
+    assert "12345" not in plan.invalid[0].reason
 
 
 def test_a_value_sent_without_an_answer_is_sent_again_even_if_it_seems_right() -> None:
@@ -222,7 +222,7 @@ def test_a_field_that_our_user_may_not_write_keeps_none_of_the_others_back() -> 
     made = view(record("a"), specs={**SPECS, "health": replace(SPECS["health"], writable=False)})
     plan = plan_of(made, wanted({"a": {"health.score": 1, "health.band": "red"}}))
     assert set(changes(plan)["a"]) == {"account_key", "band"}
-    (refused,) = plan.refused
+    (refused,) = plan.invalid
     assert (refused.field, refused.reason) == ("health", "health cannot be written by our user: allow editing it")
 
 

@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import Engine, update
 
 from connectors.base import FieldSpec
-from tests.unit.planning.whole_crm import KEY, WholeCrm
+from tests.unit.planning.whole_crm import KEY, NoReasons, WholeCrm
 from worker.delivery.backlog import drop_rows, waiting_rows
 from worker.delivery.send import Delivery, deliver
 from worker.planning.crm_view import load_view, save_view
-from worker.planning.enqueue import queue_plan
+from worker.planning.enqueue import enqueue_plan
 from worker.planning.guard import UnsafePlan, check_plan
 from worker.planning.make_plan import Desired, make_plan
 from worker.planning.plan import Plan
@@ -67,7 +67,7 @@ class Story:
         if commit:
             with self.store.begin() as connection:
                 save_view(connection, view)
-                queue_plan(connection, [view], plan, "r")
+                enqueue_plan(connection, [view], plan, "r", NoReasons())
                 connection.execute(update(outbox).values(due_at=0.0))
         return plan
 
@@ -177,7 +177,7 @@ def test_a_record_that_was_there_already_is_taken_and_its_values_are_a_persons(s
     story.crm.hidden.clear()
     plan = story.run({"a": {**ACME, "our.note": "ours"}})
     assert story.crm.records == {"R": {KEY: "a", "note": "sales wrote this", "health": 72}}
-    assert [one.field for one in plan.kept] == ["note"]
+    assert [one.field for one in plan.human_owned] == ["note"]
 
 
 def test_what_stands_empty_in_a_record_that_was_there_already_is_ours_to_fill(story: Story) -> None:

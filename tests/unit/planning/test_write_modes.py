@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, select, update
 
 from connectors.base import FieldSpec, Scalar
-from tests.unit.planning.whole_crm import KEY, WholeCrm
+from tests.unit.planning.whole_crm import KEY, NoReasons, WholeCrm
 from worker.delivery.backlog import retry_rows, waiting_rows
 from worker.delivery.leases import reclaim_leases
 from worker.delivery.send import deliver
 from worker.planning.crm_view import load_view, save_view
-from worker.planning.enqueue import queue_plan
+from worker.planning.enqueue import enqueue_plan
 from worker.planning.make_plan import Desired, make_plan
 from worker.planning.plan import Plan
 from worker.planning.read_crm import read_crm
@@ -59,7 +59,7 @@ class Story:
         plan = make_plan([view], Desired({"a": fields}, {}, [], frozenset()), "2026-07-01T00:00:00Z", "v1")
         with self.store.begin() as connection:
             save_view(connection, view)
-            queue_plan(connection, [view], plan, "r")
+            enqueue_plan(connection, [view], plan, "r", NoReasons())
             connection.execute(update(outbox).values(due_at=0.0))
         deliver(self.store, self.crm, now=lambda: datetime(2026, 7, 1, tzinfo=UTC))  # type: ignore[arg-type]
         return plan
@@ -79,7 +79,7 @@ def every(value: Scalar) -> dict[str, Scalar]:
 
 
 def kept(plan: Plan) -> list[tuple[str, str, str]]:
-    return [(one.field, one.account_id, one.url) for one in plan.kept]
+    return [(one.field, one.account_id, one.url) for one in plan.human_owned]
 
 
 def test_nobody_interferes_and_all_but_if_empty_follow(story: Story) -> None:
@@ -95,7 +95,7 @@ def test_what_a_person_changed_is_rewritten_kept_or_filled_as_the_field_says(sto
     plan = story.run(**every("2"))
     assert {mode: story.shows(mode) for mode in MODES} == {"always": "2", "if_empty": "human", "if_ours": "human"}
     assert kept(plan) == [("f_if_ours", "a", "https://crm.example/R")]
-    assert "human" not in repr(plan.kept)
+    assert "human" not in repr(plan.human_owned)
     for mode in MODES:
         story.crm.human_sets("R", f"f_{mode}", None)
     plan = story.run(**every("2"))
@@ -264,7 +264,7 @@ def test_any_interleaving_of_our_values_and_human_edits_keeps_each_promise(sqlit
         plan = run(wanted, "applied")
     assert story.shows("always") == wanted["always"]
     assert story.shows("if_empty") is not None or wanted["if_empty"] is None
-    left_alone = [one.field for one in plan.kept] == ["f_if_ours"]
+    left_alone = [one.field for one in plan.human_owned] == ["f_if_ours"]
     assert left_alone == (story.shows("if_ours") != wanted["if_ours"])
     assert not left_alone or "if_ours" in edited
     assert story.crm.writes == [], "quiet"

@@ -21,6 +21,7 @@ from connectors.base import (
     UpdateFields,
 )
 from tests.unit.delivery.scripted import ScriptedConnector
+from worker.planning.plan import NewRecord, RecordChange, TaskChange
 
 KEY = "account_key"
 
@@ -116,3 +117,16 @@ class WholeCrm(ScriptedConnector):
             before: dict[str, Any] = self.records[operation.record_id]
             self.writes += [Written(operation.record_id, n, before.get(n), v) for n, v in operation.values.items()]
         super()._apply(operation)
+
+
+class NoReasons:
+    """The provenance of a plan without decisions."""
+
+    def of_record(self, change: RecordChange) -> dict[str, Any]:
+        return {}
+
+    def of_new_record(self, record: NewRecord) -> dict[str, Any]:
+        return {}
+
+    def of_task(self, task: TaskChange) -> dict[str, Any]:
+        return {}

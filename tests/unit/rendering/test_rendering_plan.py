@@ -15,7 +15,7 @@ from worker.delivery.backlog import waiting_rows
 from worker.delivery.outbox import NewFields, queue_fields
 from worker.pipeline.compute import Computed
 from worker.planning.account_in_crm import account_in_crms
-from worker.planning.plan import Kept
+from worker.planning.plan import HumanOwnedField
 from worker.planning.read_crm import read_crm
 from worker.rendering.outbox import render_outbox
 from worker.rendering.plan import render_plan
@@ -41,7 +41,7 @@ def computed() -> Computed:
     accounts = {name: {"account.name": f"Company {name}", "health.score": 7} for name in "abc"}
     read_crm(made, accounts)
     plan = plan_of(made, wanted(accounts, task("c", contact=Contact("top_user.email", None))))
-    plan.kept.append(Kept("crm", "c", "R3", "https://crm.example/R3", "health_band", "band"))
+    plan.human_owned.append(HumanOwnedField("crm", "c", "R3", "https://crm.example/R3", "health_band", "band"))
     as_of = datetime(2026, 7, 1, tzinfo=UTC)
     return Computed(as_of, accounts, {}, {}, {}, [made], plan, (3, 0))
 
@@ -70,7 +70,7 @@ def test_a_field_left_to_a_person_is_named_with_its_record() -> None:
     lines = list(remarks(computed()))
     at = lines.index("crm: 1 fields on 1 records stay as people changed them (write: if_ours):")
     assert lines[at + 1] == "  band of Company c: https://crm.example/R3"
-    assert remarks_json(computed())["kept"][0]["record"] == "https://crm.example/R3"
+    assert remarks_json(computed())["human_owned"][0]["record"] == "https://crm.example/R3"
 
 
 def test_why_a_task_names_nobody_stands_beside_it_and_in_the_sum() -> None:
