@@ -12,7 +12,12 @@ from worker.delivery.stop import worker_stop
 from worker.runtime.jobs import open_jobs
 from worker.store.schedules import DueJob
 
-_QUEUE_NAMES = {"run": "plgsync.compute", "deliver": "plgsync.deliver", "read_back": "plgsync.read_back"}
+_QUEUE_NAMES = {
+    "run": "plgsync.compute",
+    "deliver": "plgsync.deliver",
+    "read_back": "plgsync.read_back",
+    "prune": "plgsync.prune",
+}
 _PILED_UP_S = 5.0
 _last_tick = float("-inf")
 
@@ -59,3 +64,11 @@ def read_back(due: dict[str, Any] | None = None) -> None:
     slot = DueJob(**due) if due else None
     with open_jobs(stop=worker_stop, notify_admins=True, due=slot) as jobs:
         jobs.read_back(slot)
+
+
+@shared_task(name="plgsync.prune")
+def prune(due: dict[str, Any] | None = None) -> None:
+    """Remove from the state database what nobody needs any more."""
+    slot = DueJob(**due) if due else None
+    with open_jobs(stop=worker_stop, tell=True, due=slot) as jobs:
+        jobs.prune(slot)

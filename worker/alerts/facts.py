@@ -16,7 +16,7 @@ from worker.store.tables import ledger, playbook_runs, runs
 
 BY_HAND = "plgsync run"
 SETTINGS = "settings"
-JOBS = ("run", "deliver", "read_back")
+JOBS = ("run", "deliver", "read_back", "prune")
 
 
 def load_facts(connection: Connection, project: Project | None) -> Facts:

@@ -10,7 +10,7 @@ What becomes of a row once it is sent is `worker.delivery.leases`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,10 +19,11 @@ from sqlalchemy import Connection, Executable, case, select, update
 from worker.delivery.payload import payload_hash
 from worker.delivery.row_state import AT_REST, StoredState
 from worker.store.engine import database_time, db_now
-from worker.store.tables import outbox
+from worker.store.tables import crm_tasks, outbox
 from worker.store.upsert import insert_into, insert_missing
 
 NO_RECORD = "NO_RECORD"
+_KEYS_AT_ONCE = 500
 REASONS = "reasons"
 """Where a row's ``context`` keeps why it was queued."""
 
@@ -65,8 +66,13 @@ def fields_key(destination: str, record_id: str) -> str:
 
 
 def queue_tasks(connection: Connection, tasks: Iterable[NewTask], run_id: str) -> None:
-    """Queue each task operation once for ever; a key that is known already changes nothing."""
+    """Queue each task operation once for ever; a key that is known already changes nothing.
+
+    The row of a task that was made may be gone by now (`worker.store.retention`); then the task itself is known.
+    """
     at = database_time(connection)
+    tasks = list(tasks)
+    made = _made(connection, [task.key for task in tasks if task.kind == "task_create"])
     rows = [
         {
             "destination": task.destination,
@@ -87,8 +93,19 @@ def queue_tasks(connection: Connection, tasks: Iterable[NewTask], run_id: str) -
             "created_at": at,
         }
         for task in tasks
+        if task.kind != "task_create" or (task.destination, task.key) not in made
     ]
     insert_missing(connection, outbox, rows, unique="idem_key")
+
+
+def _made(connection: Connection, keys: Sequence[str]) -> set[tuple[str, str]]:
+    """By destination and key, which of these tasks are in a CRM already."""
+    found: set[tuple[str, str]] = set()
+    for start in range(0, len(keys), _KEYS_AT_ONCE):
+        known = crm_tasks.c.key.in_(keys[start : start + _KEYS_AT_ONCE])
+        rows = connection.execute(select(crm_tasks.c.destination, crm_tasks.c.key).where(known))
+        found |= {(destination, key) for destination, key in rows}
+    return found
 
 
 def queue_fields(connection: Connection, changes: Iterable[NewFields], run_id: str) -> None:

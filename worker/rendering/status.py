@@ -11,6 +11,8 @@ from rich.text import Text
 from worker.delivery.row_state import RowState
 from worker.reports.status import Ran, Status, Waiting
 
+_LARGEST = 5
+
 
 def render_status(status: Status) -> RenderableType:
     """Schedules, outbox, today's effects and calls, open alerts, and what needs a person."""
@@ -18,6 +20,7 @@ def render_status(status: Status) -> RenderableType:
     parts.append(_outbox(status) if status.outbox else Text("the outbox is empty: everything was delivered"))
     parts += [_calls(status)] if status.calls else []
     parts += [_spent(status)] if status.spent else []
+    parts.append(_database(status))
     told = [f"alert since {_time(one['since'])}: {one['text']}" for one in status.alerts]
     parts += [Text(line, style="yellow") for line in told]
     parts += [Text(f"needs a person: {line}", style="red") for line in status.needs_person]
@@ -77,6 +80,14 @@ def _spent(status: Status) -> Table:
         counts: Iterable[float] = (one.applied, one.rejected, one.unsettled, one.calls)
         table.add_row(one.destination, one.playbook, *(f"{count:g}" for count in counts))
     return table
+
+
+def _database(status: Status) -> Text:
+    """The size of the state database and its largest tables."""
+    rows = sorted(status.database.rows.items(), key=lambda item: -item[1])
+    largest = ", ".join(f"{name} {count:,}" for name, count in rows[:_LARGEST] if count)
+    size = f"{status.database.bytes / 1e6:,.1f} MB"
+    return Text(f"state database: {size}" + (f"; rows: {largest}" if largest else ""))
 
 
 def _table(title: str, *columns: str) -> Table:

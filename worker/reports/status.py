@@ -19,6 +19,7 @@ from worker.settings.project import Project
 from worker.store.calls import DAY_S, READ, CallsSpent, calls_spent
 from worker.store.engine import database_time
 from worker.store.job_results import load_job_results
+from worker.store.sizes import Sizes, sizes
 from worker.store.tables import ledger, runs
 
 SCORES = "scores"
@@ -89,6 +90,7 @@ class Status:
     calls: Sequence[Calls]
     alerts: Sequence[Mapping[str, Any]]
     needs_person: Sequence[str]
+    database: Sizes
 
     def to_json(self) -> dict[str, Any]:
         """The status as JSON."""
@@ -126,6 +128,7 @@ def _status(connection: Connection, reader: Reader) -> Status:
             for row in open_alerts(connection)
         ],
         needs_person=list(_needs_person(connection, reader, waiting)),
+        database=sizes(connection),
     )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from connectors.base import Connector
-from connectors.clock import now
+from connectors.clock import now, stopwatch
 from worker.alerts.facts import SETTINGS
 from worker.alerts.notify import raise_alerts
 from worker.delivery.stop import CancelToken
@@ -28,6 +28,7 @@ from worker.signals.errors import SourceError, StaleData
 from worker.store.engine import connect_store, database_moment, open_store
 from worker.store.job_results import load_job_results, record_job_result
 from worker.store.lock import Busy, exclusive_run
+from worker.store.retention import prune
 from worker.store.schedules import DueJob, finish, is_over, release_slot, take_due
 from worker.store.state import load_playbook_texts
 
@@ -37,6 +38,8 @@ _OPERATOR_ACTS = (UnsafePlan, StaleData, SourceError, AsOfTooOld)
 _DRAIN_S = 60.0
 """A delivery stops after this time, well before the time limits of `worker.app`."""
 _BUSY_S = 30.0
+_BREATH_S = 0.02
+"""Between two batches of old rows, so that on SQLite a delivery that waits gets its turn."""
 
 _migrated: set[str] = set()
 """The URLs of the state databases that this process has brought up to date."""
@@ -150,7 +153,8 @@ class Jobs:
 
     def start(self, due: DueJob) -> None:
         """Do one due job here and now."""
-        {"run": self.compute, "deliver": self.deliver, "read_back": self.read_back}[due.job](due)
+        work = {"run": self.compute, "deliver": self.deliver, "read_back": self.read_back, "prune": self.prune}
+        work[due.job](due)
 
     def do_due(self) -> list[DueJob]:
         """Do every due job in this process. A job that fails does not stop the others; its error is raised last."""
@@ -228,6 +232,19 @@ class Jobs:
                     result.trouble = _joined(pipeline.read_back(self.project, self.engine, self.connectors, now()))
             except Busy:
                 log.info("not read back", reason="a run is in progress; it reads back too")
+
+    def prune(self, due: DueJob | None) -> None:
+        """Remove what is old from the state database, for a minute at most; what is left then goes the next time."""
+        until = stopwatch() + _DRAIN_S
+
+        def goes_on() -> bool:
+            self.stop.wait(_BREATH_S)
+            return not self.stop.cancelled and stopwatch() < until
+
+        with self._finishing(due, "prune") as result:
+            if result.due:
+                removed = prune(self.engine, self.project.schedule.retention, goes_on)
+                log.info("pruned", rows=removed)
 
     def update_alerts(self) -> None:
         """Open and close alerts and send their messages, as config/alerts.yaml says. Never raises because of a channel.

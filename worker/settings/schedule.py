@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
+from worker.language.units import Duration
 from worker.settings.base import DurationText, Finding, Strict
 from worker.settings.known import Known
 from worker.settings.product import ZoneText
 
-Job = Literal["run", "deliver", "read_back"]
+Job = Literal["run", "deliver", "read_back", "prune"]
 
 _ANY_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 _CRON_PARTS = 5
@@ -46,6 +47,16 @@ def _written_date(value: Any) -> Any:
 
 CronText = Annotated[str, AfterValidator(_cron), WithJsonSchema({"type": "string", "examples": ["0 5 * * *"]})]
 Day = Annotated[date, BeforeValidator(_written_date)]
+_LEAST_KEPT = timedelta(days=7)
+
+
+def _kept(duration: Duration) -> Duration:
+    if duration.kind not in {"hours", "days"} or timedelta(**{duration.kind: duration.n}) < _LEAST_KEPT:
+        raise ValueError("what is kept counts days or weeks and is at least 7d: answers may come late")
+    return duration
+
+
+KeptText = Annotated[DurationText, AfterValidator(_kept)]
 
 
 class Calendar(Strict):
@@ -57,11 +68,31 @@ class Calendar(Strict):
     """Days that are no business days."""
 
 
+class Retention(Strict):
+    """How long the state database keeps what it no longer needs. What keeps a task from being made twice stays."""
+
+    ledger: KeptText = Duration("days", 400)
+    """Every write that was sent, with its reasons and the CRM's answer: what ``plgsync history`` shows."""
+    decisions: KeptText = Duration("days", 400)
+    """What the playbooks decided on each account."""
+    history: KeptText = Duration("days", 400)
+    """The scores of each day."""
+    runs: KeptText = Duration("days", 400)
+    """When each run was, how much product data it read, and what each playbook counted."""
+    outbox: KeptText = Duration("days", 30)
+    """Writes that are finished. Those that wait, or that a CRM rejected, stay until they are finished."""
+    calls: KeptText = Duration("days", 40)
+    """How many calls were made to each CRM, by quarter of an hour."""
+    alerts: KeptText = Duration("days", 90)
+    """Alerts that are over, and their messages."""
+
+
 class Schedule(Strict):
     """One clock: a job and when it starts."""
 
     job: Job
-    """``run`` computes and plans, ``deliver`` sends what waits, ``read_back`` asks the CRMs what people changed."""
+    """``run`` computes and plans, ``deliver`` sends what waits, ``read_back`` asks the CRMs what people changed,
+    ``prune`` removes from the state database what is older than ``retention`` allows."""
     cron: CronText
     """When it starts: minute, hour, day, month, weekday."""
     zone: ZoneText = "UTC"
@@ -110,6 +141,8 @@ class ScheduleSettings(Strict):
 
     Left out: twice the time between two runs, and no less than a day.
     """
+    retention: Retention = Retention()
+    """How long the state database keeps what it no longer needs; the job ``prune`` removes the rest."""
     schedules: dict[str, Schedule] = Field(default_factory=dict)
 
     @model_validator(mode="after")

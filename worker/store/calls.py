@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, case, delete, func, select
+from sqlalchemy import Connection, case, func, select
 
 from worker.store.engine import database_time
 from worker.store.tables import call_counts, quotas
@@ -18,7 +18,6 @@ from worker.store.upsert import insert_into
 
 QUARTER_S = 900
 DAY_S = 86_400
-KEPT_S = 40 * DAY_S
 
 READ = "read"
 """The kind of all calls that were not made to write operations."""
@@ -124,7 +123,7 @@ def _refused_since(connection: Connection, destination: str, since: float) -> in
 def add_calls(
     connection: Connection, destination: str, calls: Mapping[For, float], refused: Mapping[For, float]
 ) -> None:
-    """Count calls of ours for this quarter of an hour; what is older than 40 days is forgotten."""
+    """Count calls of ours for this quarter of an hour."""
     quarter = int(database_time(connection) // QUARTER_S)
     insert = insert_into(connection, call_counts)
     more = insert.on_conflict_do_update(
@@ -135,8 +134,6 @@ def add_calls(
         spent_on = {"destination": destination, "quarter": quarter, "kind": kind, "playbook_id": playbook_id}
         counts = {"calls": calls.get((kind, playbook_id), 0.0), "refused": refused.get((kind, playbook_id), 0.0)}
         connection.execute(more, {**spent_on, **counts})
-    old = call_counts.c.quarter < quarter - KEPT_S // QUARTER_S
-    connection.execute(delete(call_counts).where(call_counts.c.destination == destination, old))
 
 
 def record_daily_quota(connection: Connection, destination: str, quota: DailyQuota, age_s: float) -> None:

@@ -19,7 +19,7 @@ from worker.store.engine import db_now
 from worker.store.tables import schedule_slots
 from worker.store.upsert import insert_missing
 
-LEASE_S: Mapping[Job, float] = {"run": 1860.0, "deliver": 180.0, "read_back": 180.0}
+LEASE_S: Mapping[Job, float] = {"run": 1860.0, "deliver": 180.0, "read_back": 180.0, "prune": 180.0}
 """Longer than the job can take (the time limits: of a run in `worker.tasks`, of the others in `worker.app`)."""
 _FIRST_WAIT_S = 60.0
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import structlog
-from sqlalchemy import Engine, delete, select, text, update
+from sqlalchemy import Engine, delete, insert, select, text, update
 
 from connectors.clock import now
 from worker.alerts.alert_store import open_alerts
@@ -27,7 +27,7 @@ from worker.store.engine import database_time, open_store
 from worker.store.job_results import record_job_result
 from worker.store.lock import Busy, exclusive_run
 from worker.store.schedules import DueJob
-from worker.store.tables import schedule_slots
+from worker.store.tables import runs, schedule_slots
 
 NO_CRMS = "version: 1\n"
 
@@ -137,7 +137,7 @@ def test_one_job_that_breaks_holds_up_none_of_the_others(jobs: Jobs, monkeypatch
         jobs.do_due()
     with jobs.engine.begin() as connection:
         done = connection.execute(select(schedule_slots.c.schedule).where(schedule_slots.c.finished_slot != ""))
-        assert set(done.scalars()) == {"read-back", "send"}
+        assert set(done.scalars()) == {"read-back", "send", "tidy"}
 
 
 def test_a_job_told_to_end_is_due_again_at_once(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,6 +196,18 @@ def test_reading_back_leaves_a_run_under_way_alone(jobs: Jobs) -> None:
     assert slot(jobs.engine, due) == due.slot
 
 
+def test_pruning_removes_what_is_old_and_ends_its_slot(jobs: Jobs) -> None:
+    with jobs.engine.begin() as connection:
+        for run_id, committed_at in (("old", 1.0), ("new", database_time(connection))):
+            row = {"id": run_id, "as_of": run_id[::-1], "config_version": "", "committed_at": committed_at}
+            connection.execute(insert(runs).values(**row))
+    due = take(jobs, "prune")
+    jobs.start(due)
+    with jobs.engine.begin() as connection:
+        assert connection.execute(select(runs.c.id)).scalars().all() == ["new"]
+    assert slot(jobs.engine, due) == due.slot
+
+
 def test_the_run_lock_is_one_and_holds_no_transaction_open(store: Engine) -> None:
     with exclusive_run(store):
         with pytest.raises(Busy), exclusive_run(store):
@@ -223,10 +235,10 @@ def test_jobs_that_no_broker_took_are_due_again(folder: Path) -> None:
     )
     assert "connecting to 127.0.0.1:9" in done.stderr
     with open_jobs(folder) as jobs:
-        assert {due.job for due in jobs.take_due()} == {"run", "deliver", "read_back"}
+        assert {due.job for due in jobs.take_due()} == {"run", "deliver", "read_back", "prune"}
 
 
-@pytest.mark.parametrize("job", ["run", "deliver", "read_back"])
+@pytest.mark.parametrize("job", ["run", "deliver", "read_back", "prune"])
 def test_what_prevents_a_job_from_being_opened_is_kept_with_its_slot(
     folder: Path, monkeypatch: pytest.MonkeyPatch, job: str
 ) -> None:
@@ -237,7 +249,7 @@ def test_what_prevents_a_job_from_being_opened_is_kept_with_its_slot(
     with open_jobs(folder) as jobs:
         due = take(jobs, job)
     (folder / "config" / "crm.yaml").write_text("version: 2\n", encoding="utf-8")
-    work = {"run": tasks.compute, "deliver": tasks.deliver, "read_back": tasks.read_back}[job]
+    work = {"run": tasks.compute, "deliver": tasks.deliver, "read_back": tasks.read_back, "prune": tasks.prune}[job]
     with pytest.raises(ConfigError):
         work.run(due=asdict(due))
     engine = open_store(database_url(folder))
@@ -263,7 +275,7 @@ def test_ticks_that_piled_up_are_one(folder: Path, monkeypatch: pytest.MonkeyPat
 
     tasks.tick()
     first = sorted(handed)
-    assert first == ["plgsync.compute", "plgsync.deliver", "plgsync.read_back"]
+    assert first == ["plgsync.compute", "plgsync.deliver", "plgsync.prune", "plgsync.read_back"]
     due_again()
     for _ in range(1000):
         tasks.tick()

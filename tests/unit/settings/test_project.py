@@ -74,7 +74,7 @@ def test_problems_of_all_files_come_at_once(project: Path) -> None:
     edit(project / "playbooks" / "demo.yaml", "health.score", "healht.score")
     assert messages(refused(project)) == [
         "config/crm.yaml: expected a share between 0% and 100%",
-        'config/schedule.yaml: "runs" is not one of: run, deliver, read_back. Did you mean "run"?',
+        'config/schedule.yaml: "runs" is not one of: run, deliver, read_back, prune. Did you mean "run"?',
         'playbooks/demo.yaml: unknown field "healht.score". Did you mean "health.score"?',
     ]
 

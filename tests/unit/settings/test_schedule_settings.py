@@ -43,7 +43,7 @@ def test_a_wrong_schedule_is_refused(line: str, says: str) -> None:
 
 def test_an_unknown_job_is_refused_with_a_guess() -> None:
     text = 'version: 1\nschedules: {a: {job: readback, cron: "0 5 * * *"}}\n'
-    assert messages(text) == ['"readback" is not one of: run, deliver, read_back. Did you mean "read_back"?']
+    assert messages(text) == ['"readback" is not one of: run, deliver, read_back, prune. Did you mean "read_back"?']
 
 
 @pytest.mark.parametrize("text", ["0", "2 runs", "3bd"])

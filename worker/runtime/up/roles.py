@@ -16,7 +16,7 @@ from worker.settings.schedule import Job
 Role = Literal["compute", "deliver"]
 
 JOBS: Mapping[Role, frozenset[Job]] = {
-    "compute": frozenset({"run", "read_back"}),
+    "compute": frozenset({"run", "read_back", "prune"}),
     "deliver": frozenset({"deliver"}),
 }
 

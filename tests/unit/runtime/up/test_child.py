@@ -27,7 +27,7 @@ def test_a_file_that_was_wrong_at_the_start_and_is_mended_costs_no_schedule(
         with pytest.raises(ConfigError):
             worker.schedules()
     scores.write_text(good, encoding="utf-8")
-    assert {one.job for one in worker.schedules().values()} == {"run", "read_back"}
+    assert {one.job for one in worker.schedules().values()} == {"run", "read_back", "prune"}
 
 
 def test_while_a_file_is_wrong_the_last_good_schedules_hold_and_then_the_new_ones(
