@@ -70,5 +70,5 @@ def read_back(due: dict[str, Any] | None = None) -> None:
 def prune(due: dict[str, Any] | None = None) -> None:
     """Remove from the state database what nobody needs any more."""
     slot = DueJob(**due) if due else None
-    with open_jobs(stop=worker_stop, tell=True, due=slot) as jobs:
+    with open_jobs(stop=worker_stop, notify_admins=True, due=slot) as jobs:
         jobs.prune(slot)

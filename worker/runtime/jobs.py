@@ -38,8 +38,7 @@ _OPERATOR_ACTS = (UnsafePlan, StaleData, SourceError, AsOfTooOld)
 _DRAIN_S = 60.0
 """A delivery stops after this time, well before the time limits of `worker.app`."""
 _BUSY_S = 30.0
-_BREATH_S = 0.02
-"""Between two batches of old rows, so that on SQLite a delivery that waits gets its turn."""
+_BREATH_S = 0.02  # between two batches of old rows, so that on SQLite a delivery that waits gets its turn
 
 _migrated: set[str] = set()
 """The URLs of the state databases that this process has brought up to date."""
