@@ -141,7 +141,8 @@ def _kind(value: Schema) -> str:
     if "enum" in value:
         return ", ".join(f"`{one}`" for one in value["enum"])
     if alternatives := value.get("anyOf") or value.get("oneOf"):
-        return " or ".join(dict.fromkeys(_kind(one) for one in alternatives if one.get("type") != "null"))
+        kinds = dict.fromkeys(_kind(one) for one in alternatives if one.get("type") != "null")
+        return " or ".join(one for one in kinds if one != "whole number" or "number" not in kinds)
     if value.get("type") == "array":
         return f"list of {_kind(value.get('items', {}))}"
     if _values(value):
