@@ -1,4 +1,4 @@
-"""What every connector promises: operations in, one outcome per operation out. Nothing in here does I/O."""
+"""The types and the protocol of connectors: operations in, one outcome per operation out. No I/O."""
 
 from connectors.base.budgets import Bucket, Budget, Permit, RateLimitStatus
 from connectors.base.connector import Connector

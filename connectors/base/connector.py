@@ -1,4 +1,4 @@
-"""The protocol that every connector keeps: operations in, one outcome per operation out."""
+"""The protocol of every connector: operations in, one outcome per operation out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Connector(Protocol):
         """The destination's name in ``config/crm.yaml``."""
 
     def batch_size(self, operation: type[Operation], waiting: int) -> int:
-        """How many operations of one class to hand to `write` together when ``waiting`` of them are due."""
+        """How many operations of one class to pass to `write` together when ``waiting`` of them are due."""
 
     def fewest_calls(self, operation: type[Operation], count: int) -> int:
         """The fewest write calls that can carry ``count`` operations of one class."""
@@ -30,39 +30,39 @@ class Connector(Protocol):
         """Who we are, what we may do and what is left of the quota; changes nothing."""
 
     def describe(self, object: Literal["account", "task"]) -> Mapping[str, FieldSpec]:
-        """Every field of the object that we can see, by name."""
+        """Every field of the object that our user can see, by name."""
 
     def match(self, keys: Sequence[MatchKey], fields: Sequence[str]) -> Sequence[Match]:
         """One match per key, in order: stored id, then match field, then the fallbacks in order."""
 
     def people(self, emails: Sequence[str]) -> Sequence[Person]:
-        """One person per e-mail address, in order; more than one hit is reported, never guessed."""
+        """One person per e-mail address, in order; several hits are reported as ambiguous."""
 
     def owners(self) -> Sequence[Owner]:
-        """Everybody who can own a task, inactive people included and marked."""
+        """Every person who can own a task; inactive people are included and marked."""
 
     def write(self, operations: Sequence[Operation]) -> Sequence[Outcome]:
         """Send operations of one class; one outcome per operation, in the order given.
 
-        Batches as large as the CRM allows. A refused record never fails its neighbours. No record may
+        Batches as large as the CRM allows. A rejected record never fails its neighbours. No record may
         appear twice in one call (`ValueError`).
         """
 
     def read_back(self, since: Cursor, fields: Sequence[str], tasks: Mapping[str, str]) -> ReadBack:
-        """What humans changed since the cursor: company records, deals, and our tasks.
+        """What people changed since the cursor: company records, deals, and our tasks.
 
         ``tasks`` maps the keys of our open tasks to their CRM ids. At an empty cursor every open deal is
         read, and no company record (they come from `match`).
         """
 
     def setup(self, needs: Sequence[FieldNeed], dry_run: bool) -> Sequence[SetupStep]:
-        """Create what is missing, read it back, and say for each need how it stands now."""
+        """Create what is missing, read it back, and return the state of each need."""
 
     def record_url(self, record_id: str) -> str:
-        """Where a person opens this company record in the browser; no call once the CRM has been read."""
+        """The web address of this company record; makes no call once the CRM has been read."""
 
     def usage(self) -> Usage:
         """API calls made by this object so far."""
 
     def close(self) -> None:
-        """Give connections back; the object is not used again."""
+        """Close the connections; the object must not be used again."""

@@ -31,7 +31,7 @@ class TaskSettings:
     """The operator accepts in so many words that a task may be made twice where the CRM cannot hold a unique key."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
     """One configured CRM.
 

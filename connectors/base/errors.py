@@ -1,4 +1,4 @@
-"""Why a whole call failed, by who acts next."""
+"""The errors of a whole call, by who acts next."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from datetime import datetime
 
 
 class CallFailed(Exception):
-    """The whole call failed: no operation of it has an outcome. Its text may be shown and logged."""
+    """The whole call failed: none of its operations has an outcome. The message may be shown and logged."""
 
 
 class AccessDenied(CallFailed):
-    """An admin has to act: the credential is refused, or a scope or permission is missing (it is named)."""
+    """An admin must act: the credential is rejected, or the named scope or permission is missing."""
 
 
 class QuotaExhausted(CallFailed):
@@ -30,9 +30,9 @@ class Unavailable(CallFailed):
 
 
 class Underway(CallFailed):
-    """The CRM has taken the operations and still works on them; the same again later gets their outcomes.
+    """The CRM has accepted the operations and still works on them.
 
-    Hand over the same operations after ``retry_after`` seconds. They may have been applied meanwhile.
+    The same operations, sent after ``retry_after`` seconds, get their outcomes. They may be applied meanwhile.
     """
 
     def __init__(self, message: str, retry_after: float) -> None:

@@ -1,4 +1,4 @@
-"""What reading back tells: deals, our tasks and records that humans changed."""
+"""The facts that reading back returns: deals, our tasks, and records that people changed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DealFact:
 
 @dataclass(frozen=True, slots=True)
 class TaskFact:
-    """One CRM task we made, found by its key."""
+    """One CRM task of ours, by its key."""
 
     key: str
     task_id: str
@@ -46,7 +46,7 @@ class RecordFact:
 CrmFact = DealFact | TaskFact | RecordFact
 
 Cursor = Mapping[str, str]
-"""Where reading back continues: one opaque text per stream; empty at the very first read."""
+"""The position of reading back: one opaque text per stream; empty at the first read."""
 
 
 @dataclass(frozen=True, slots=True)

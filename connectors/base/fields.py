@@ -1,4 +1,4 @@
-"""Fields of a CRM: their values, what a CRM says of them, what we need and what setup made of it."""
+"""Fields of a CRM: their values, their description by the CRM, our needs, and the result of setup."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Scalar = str | int | float | bool | None
 FieldType = Literal["string", "number", "bool", "date", "datetime", "enum", "multi_enum", "reference", "other"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FieldSpec:
     """One CRM field as the CRM describes it. ``length`` in characters, ``scale`` in decimal places."""
 
@@ -27,10 +27,10 @@ class FieldSpec:
     unique: bool = False
     nillable: bool = True
     zone: str = "UTC"
-    """Of a date or datetime: the time zone in which the CRM's people have their days."""
+    """Of a date or datetime: the time zone of the CRM's days."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FieldNeed:
     """One CRM field this project needs; ``object`` is ``account`` or ``task``, resolved by the connector."""
 
@@ -48,7 +48,7 @@ class FieldNeed:
 
 @dataclass(frozen=True, slots=True)
 class SetupStep:
-    """What setup did or would do about one field. ``todo`` is for a person; ``detail`` says what to click."""
+    """What setup did or would do for one field. ``todo`` is for a person; ``detail`` says what to click."""
 
     need: FieldNeed
     status: Literal["exists", "created", "would_create", "todo", "wrong"]

@@ -1,4 +1,4 @@
-"""Who we are in a CRM, what is left of the quota, and what we spent."""
+"""Our identity in a CRM, the rest of its quota, and our calls."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Who we are in this CRM and what is left. ``calls_left`` is None when the CRM does not say."""
+    """Our identity in this CRM and the rest of its quota. ``calls_left`` is None when the CRM does not send it."""
 
     identity: str
     calls_left: int | None

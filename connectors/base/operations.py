@@ -22,7 +22,7 @@ class UpdateFields:
 
 @dataclass(frozen=True, slots=True)
 class CreateRecord:
-    """Make the record of one account, or take the one whose match field holds the account's id already.
+    """Create the record of one account, or use the one whose match field has the account's id already.
 
     ``values`` hold the match field. Safe to repeat: the match field is unique, so there is one record in the end.
     """
@@ -32,9 +32,9 @@ class CreateRecord:
     values: Mapping[str, Scalar]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreateTask:
-    """Make one CRM task on a company record, once per ``key`` for ever, whatever is replayed.
+    """Create one CRM task on a company record, once per ``key`` for ever, whatever is replayed.
 
     ``person_id`` names the human to talk to, where the CRM allows it beside the record.
     """
@@ -51,7 +51,7 @@ class CreateTask:
 
 @dataclass(frozen=True, slots=True)
 class UpdateTask:
-    """Give an open task of ours a new subject and body; a task that a human closed is left alone."""
+    """Set subject and body of an open task of ours; a task that a person closed stays as it is."""
 
     key: str
     task_id: str
@@ -61,7 +61,7 @@ class UpdateTask:
 
 @dataclass(frozen=True, slots=True)
 class CloseTask:
-    """Complete a task of ours that nobody has touched; a task in progress or closed is left alone."""
+    """Complete a task of ours that no person has changed; a task in progress or closed stays as it is."""
 
     key: str
     task_id: str

@@ -8,14 +8,14 @@ from typing import Literal
 Status = Literal["applied", "rejected", "retry", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What the CRM answered for one operation.
 
-    ``unknown``: sent without an answer, so it may have been applied; reconciled by key before any
-    re-create. ``stale_record``: the record we knew is gone, match again. ``reason`` is the CRM's own
-    words with values and tokens removed. ``refused``: the fields a rejection is about where the others
-    of the operation are written all the same; empty when nothing is.
+    ``unknown``: sent without an answer, so it may have been applied; the key reconciles it before anything is created
+    again. ``stale_record``: the known record is gone, so the account must be matched again. ``reason`` is the CRM's
+    message without values and tokens. ``rejected_fields``: the rejected fields where the CRM wrote the other fields of
+    the operation; empty when it wrote none.
     """
 
     key: str
@@ -24,4 +24,4 @@ class Outcome:
     code: str = ""
     reason: str = ""
     stale_record: bool = False
-    refused: tuple[str, ...] = ()
+    rejected_fields: tuple[str, ...] = ()

@@ -22,7 +22,7 @@ class MatchKey:
     values: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
     """Where one account lives in the CRM.
 

@@ -48,14 +48,20 @@ def _associate(
     try:
         answer = client.write("POST", path, {"inputs": inputs})
     except NoAnswer as lost:
-        return {key: Outcome(key, "unknown", first, "no_answer", str(lost)) for key, (first, _) in pairs.items()}
+        return {
+            key: Outcome(key=key, status="unknown", record_id=first, code="no_answer", reason=str(lost))
+            for key, (first, _) in pairs.items()
+        }
     if answer.ok:
         return _outcomes(pairs, answer.body, optional)
     if not optional or errors.effect(answer.status, answer.body) != "answer":
         reason = errors.rejection(answer.body).reason
-        return {key: Outcome(key, "retry", first, "not_associated", reason) for key, (first, _) in pairs.items()}
+        return {
+            key: Outcome(key=key, status="retry", record_id=first, code="not_associated", reason=reason)
+            for key, (first, _) in pairs.items()
+        }
     if len(pairs) == 1:
-        return {key: Outcome(key, "applied", first) for key, (first, _) in pairs.items()}
+        return {key: Outcome(key=key, status="applied", record_id=first) for key, (first, _) in pairs.items()}
     outcomes: dict[str, Outcome] = {}
     for half in chunks(list(pairs.items()), -(-len(pairs) // 2)):
         outcomes |= _associate(client, one, other, dict(half), optional)
@@ -69,9 +75,9 @@ def _outcomes(pairs: Mapping[str, tuple[str, str]], body: Mapping[str, Any], opt
     # A merged company answers under its surviving id, so the ids are compared only when a pair has failed.
     complete = not failed and len(results) >= len(pairs)
     return {
-        key: Outcome(key, "applied", pair[0])
+        key: Outcome(key=key, status="applied", record_id=pair[0])
         if complete or pair in associated_pairs or (optional and pair[1] in gone)
-        else Outcome(key, "retry", pair[0], "not_associated")
+        else Outcome(key=key, status="retry", record_id=pair[0], code="not_associated")
         for key, pair in pairs.items()
     }
 

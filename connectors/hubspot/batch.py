@@ -67,7 +67,7 @@ def write_batch(client: Client, object: str, verb: str, inputs: Sequence[Input])
     try:
         answer = client.write("POST", path, {"inputs": [_body(verb, i, one) for i, one in enumerate(inputs)]})
     except NoAnswer as lost:
-        return {one.key: Outcome(one.key, "unknown", code="no_answer", reason=str(lost)) for one in inputs}
+        return {one.key: Outcome(key=one.key, status="unknown", code="no_answer", reason=str(lost)) for one in inputs}
     if answer.ok:
         return _join(inputs, answer.body)
     if not errors.about_records(answer.status, answer.body):
@@ -122,7 +122,7 @@ def _parts(inputs: Sequence[Input], body: object) -> list[Sequence[Input]]:
 def _join(inputs: Sequence[Input], body: object) -> dict[str, Outcome]:
     answer = body if isinstance(body, Mapping) else {}
     if answer.get("status") != "COMPLETE":
-        return {one.key: Outcome(one.key, "unknown", code="incomplete") for one in inputs}
+        return {one.key: Outcome(key=one.key, status="unknown", code="incomplete") for one in inputs}
     by_trace = {str(position): one for position, one in enumerate(inputs)}
     by_id = {one.id: one for one in inputs}
     id_property = inputs[0].id_property
@@ -148,18 +148,25 @@ def _accepted(one: Input, result: Mapping[str, Any]) -> Outcome:
     record_id, stage = str(result.get("id")), one.properties.get(LIFECYCLE)
     if stage and (result.get("properties") or {}).get(LIFECYCLE) != stage:
         reason = f"{LIFECYCLE}: HubSpot keeps the later stage; the other fields of the record are written"
-        return Outcome(one.key, "rejected", record_id, "LIFECYCLE_BACKWARD", reason, refused=(LIFECYCLE,))
-    return Outcome(one.key, "applied", record_id)
+        return Outcome(
+            key=one.key,
+            status="rejected",
+            record_id=record_id,
+            code="LIFECYCLE_BACKWARD",
+            reason=reason,
+            rejected_fields=(LIFECYCLE,),
+        )
+    return Outcome(key=one.key, status="applied", record_id=record_id)
 
 
 def _outcomes_of_missing(missing: Sequence[Input], unexpected_ids: Sequence[str]) -> dict[str, Outcome]:
     """A merged record answers under its surviving id, so as many unexpected ids as missing inputs are those inputs."""
     if missing and len(unexpected_ids) == len(missing):
         only = unexpected_ids[0] if len(unexpected_ids) == 1 else None
-        return {one.key: Outcome(one.key, "applied", record_id=only or one.id) for one in missing}
+        return {one.key: Outcome(key=one.key, status="applied", record_id=only or one.id) for one in missing}
     if missing:
         log.warning("hubspot answered for a part of the inputs only", inputs=len(missing))
-    return {one.key: Outcome(one.key, "unknown", code="unanswered") for one in missing}
+    return {one.key: Outcome(key=one.key, status="unknown", code="unanswered") for one in missing}
 
 
 def _sent(inputs: Iterable[Input]) -> set[str]:
@@ -169,9 +176,11 @@ def _sent(inputs: Iterable[Input]) -> set[str]:
 def _outcome(key: str, rejection: errors.Rejection) -> Outcome:
     if not rejection.known:
         log.warning("hubspot answered with an unknown code", code=rejection.code)
-    return Outcome(key, rejection.status, code=rejection.code, reason=rejection.reason, stale_record=rejection.stale)
+    return Outcome(
+        key=key, status=rejection.status, code=rejection.code, reason=rejection.reason, stale_record=rejection.stale
+    )
 
 
 def not_sent(key: str) -> Outcome:
     """The outcome of an operation that was not sent, because an earlier call failed."""
-    return Outcome(key, "retry", code="not_sent", reason="not sent: the call before it failed")
+    return Outcome(key=key, status="retry", code="not_sent", reason="not sent: the call before it failed")

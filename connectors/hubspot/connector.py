@@ -152,7 +152,8 @@ class HubSpotConnector:
             return self._write_tasks(operations, self._task_key)
         except task_keys.NoTaskKey as problem:
             return {
-                one.key: Outcome(one.key, "rejected", code="NO_TASK_KEY", reason=str(problem)) for one in operations
+                one.key: Outcome(key=one.key, status="rejected", code="NO_TASK_KEY", reason=str(problem))
+                for one in operations
             }
 
     def _write_tasks(self, operations: Sequence[Operation], task_key: task_keys.TaskKey) -> dict[str, Outcome]:

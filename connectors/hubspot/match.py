@@ -157,9 +157,9 @@ def spellings(fallback: MatchField, value: str) -> list[str]:
 def _match(schema: Schema, destination: Destination, key: MatchKey, state: _Search, fields: Sequence[str]) -> Match:
     if key.account_id in state.ambiguous:
         by, candidates = state.ambiguous[key.account_id]
-        return Match(key.account_id, "ambiguous", by=by, candidates=candidates)
+        return Match(account_id=key.account_id, status="ambiguous", by=by, candidates=candidates)
     if key.account_id not in state.found:
-        return Match(key.account_id, "missing")
+        return Match(account_id=key.account_id, status="missing")
     by, record = state.found[key.account_id]
     return Match(
         account_id=key.account_id,

@@ -54,9 +54,14 @@ class TaskMaker:
             raise Underway("HubSpot did not answer the last request for tasks and may still be creating them", wait_s)
         homes = self._companies([one for one in operations if one.key not in deleted])
         created = self._send([one for one in new if one.key in homes], homes)
-        answers = {name: Outcome(name, "applied", record.id, DELETED) for name, record in deleted.items()}
+        answers = {
+            name: Outcome(key=name, status="applied", record_id=record.id, code=DELETED)
+            for name, record in deleted.items()
+        }
         answers |= {one.key: _no_company(one.key) for one in new if one.key not in homes}
-        answers |= created | {name: Outcome(name, "applied", record.id) for name, record in existing.items()}
+        answers |= created | {
+            name: Outcome(key=name, status="applied", record_id=record.id) for name, record in existing.items()
+        }
         try:
             return answers | self._associate_missing(
                 [one for one in operations if one.key not in deleted], existing, answers, homes
@@ -182,11 +187,17 @@ def _unowned(one: Input) -> Input:
 
 def _no_company(key: str) -> Outcome:
     return Outcome(
-        key, "rejected", code="OBJECT_NOT_FOUND", reason="the company may be deleted or not exist", stale_record=True
+        key=key,
+        status="rejected",
+        code="OBJECT_NOT_FOUND",
+        reason="the company may be deleted or not exist",
+        stale_record=True,
     )
 
 
 def _associate_later(outcome: Outcome) -> Outcome:
     return (
-        outcome if outcome.status != "applied" else Outcome(outcome.key, "retry", outcome.record_id, "not_associated")
+        outcome
+        if outcome.status != "applied"
+        else Outcome(key=outcome.key, status="retry", record_id=outcome.record_id, code="not_associated")
     )

@@ -98,4 +98,6 @@ def _authors(record: Record, name: str) -> list[tuple[str, str]]:
 
 
 def _left_alone(operations: Iterable[UpdateTask | CloseTask]) -> dict[str, Outcome]:
-    return {one.key: Outcome(one.key, "applied", record_id=one.task_id, code=LEFT_ALONE) for one in operations}
+    return {
+        one.key: Outcome(key=one.key, status="applied", record_id=one.task_id, code=LEFT_ALONE) for one in operations
+    }

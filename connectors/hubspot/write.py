@@ -36,7 +36,10 @@ def create_records(
     """
     field = destination.match_field
     if problem := _not_unique(schema, destination):
-        return {one.key: Outcome(one.key, "rejected", code="NO_MATCH_FIELD", reason=problem) for one in operations}
+        return {
+            one.key: Outcome(key=one.key, status="rejected", code="NO_MATCH_FIELD", reason=problem)
+            for one in operations
+        }
     wanted = {one.key: property_text(one.values.get(field)) for one in operations}
     existing = read_batch(client, destination.object, filter(None, wanted.values()), [], id_property=field)
     outcomes: dict[str, Outcome] = {}
@@ -44,9 +47,9 @@ def create_records(
     for one in operations:
         values = {name: property_text(value) for name, value in one.values.items() if value is not None}
         if wanted[one.key] in existing:
-            outcomes[one.key] = Outcome(one.key, "applied", existing[wanted[one.key]].id)
+            outcomes[one.key] = Outcome(key=one.key, status="applied", record_id=existing[wanted[one.key]].id)
         elif missing := _missing(destination, values):
-            outcomes[one.key] = Outcome(one.key, "rejected", code="REQUIRED_FIELD_MISSING", reason=missing)
+            outcomes[one.key] = Outcome(key=one.key, status="rejected", code="REQUIRED_FIELD_MISSING", reason=missing)
         else:
             inputs.append(Input(one.key, wanted[one.key], values, id_property=field))
     created = write_batch(client, destination.object, "upsert", inputs)

@@ -241,7 +241,7 @@ def _outcome(
     if cells is None:
         return None
     if success and success.cells == cells:
-        return Outcome(op.key, "applied", op.record_id)
+        return Outcome(key=op.key, status="applied", record_id=op.record_id)
     if failure and failure.cells == cells:
         found, consequence = outcome(op.key, result_of(failure.error), {ID: op.record_id, **op.values})
         return None if consequence == "resend" else found

@@ -169,16 +169,20 @@ def outcome(key: str, result: Any, sent: Mapping[str, Any]) -> tuple[Outcome, Co
     success = result.get("success") if isinstance(result, dict) else None
     if success is True:
         code = "" if result.get("created", True) else "ALREADY_THERE"
-        return Outcome(key, "applied", result.get("id") or sent.get("Id"), code), None
+        return Outcome(key=key, status="applied", record_id=result.get("id") or sent.get("Id"), code=code), None
     if success is not False:
-        return Outcome(key, "unknown", code="NO_RESULT", reason="Salesforce gave no result for this record"), None
+        return Outcome(
+            key=key, status="unknown", code="NO_RESULT", reason="Salesforce gave no result for this record"
+        ), None
     errors = result.get("errors") or [{}]
     error = errors[0] if isinstance(errors, list) and isinstance(errors[0], dict) else {}
     code, message = first_error(error)
     consequence = consequence_of(code, message, error.get("fields") or (), sent)
     reason = redact(message, sent)
     status: Literal["retry", "rejected"] = "retry" if consequence in ("resend", "retry") else "rejected"
-    return Outcome(key, status, sent.get("Id"), code, reason, stale_record=consequence == "stale"), consequence
+    return Outcome(
+        key=key, status=status, record_id=sent.get("Id"), code=code, reason=reason, stale_record=consequence == "stale"
+    ), consequence
 
 
 def consequence_of(code: str, message: str, fields: Iterable[str], sent: Mapping[str, Any]) -> Consequence:

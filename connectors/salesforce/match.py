@@ -42,7 +42,7 @@ class Search:
             open_keys = [key for key in keys if key.account_id not in found]
             found |= {match.account_id: match for match in step(open_keys)} if open_keys else {}
         resolved = self._resolve_claims(found.values())
-        return [resolved.get(key.account_id) or Match(key.account_id, "missing") for key in keys]
+        return [resolved.get(key.account_id) or Match(account_id=key.account_id, status="missing") for key in keys]
 
     # ------------------------------------------------------------------ the three ways
 
@@ -110,12 +110,18 @@ class Search:
     def _match(self, account_id: str, ids: Sequence[str], by: str) -> Match:
         some = list(dict.fromkeys(ids))
         if len(some) > 1:
-            return Match(account_id, "ambiguous", by=by, candidates=tuple(some))
+            return Match(account_id=account_id, status="ambiguous", by=by, candidates=tuple(some))
         record = self.records[some[0]]
         values = values_of(record.row, self.schema.fields(record.object), self.fields)
         other = "" if record.object == self.destination.object else record.object
         return Match(
-            account_id, "matched", some[0], by, owner_id=record.row.get("OwnerId"), values=values, object=other
+            account_id=account_id,
+            status="matched",
+            record_id=some[0],
+            by=by,
+            owner_id=record.row.get("OwnerId"),
+            values=values,
+            object=other,
         )
 
     def _unless_taken(self, match: Match) -> Match:
@@ -123,7 +129,7 @@ class Search:
         holder = self._holder(match.record_id)
         if holder is None or holder == match.account_id:
             return match
-        return Match(match.account_id, "ambiguous", by=match.by, candidates=(str(match.record_id),))
+        return Match(account_id=match.account_id, status="ambiguous", by=match.by, candidates=(str(match.record_id),))
 
     def _holder(self, record_id: str | None) -> str | None:
         record = self.records.get(record_id or "")

@@ -34,7 +34,7 @@ DEAL = ("Id", "AccountId", "IsClosed", "IsWon", "IsDeleted", "SystemModstamp", "
 TASK = ("Id", "Status", "IsClosed", "IsDeleted", "OwnerId", "CompletedDateTime", "CreatedById", "LastModifiedById")
 STREAMS: tuple[str, ...] = ("accounts", "deals")
 BEGINNING = "1970-01-01T00:00:00Z"
-STAMP = FieldSpec("SystemModstamp", "datetime")
+STAMP = FieldSpec(name="SystemModstamp", type="datetime")
 
 Known = Mapping[str, tuple[str | None, Mapping[str, Scalar]]]
 """Owner and values, by record id, that the caller knows."""

@@ -69,18 +69,20 @@ class RecordMaker:
         return {
             op.key: self._taken(op, existing[self._id(op).lower()])
             if self._id(op).lower() in existing
-            else Outcome(op.key, "retry", code="DUPLICATE_VALUE", reason=f"{self.match_field} has just been taken")
+            else Outcome(
+                key=op.key, status="retry", code="DUPLICATE_VALUE", reason=f"{self.match_field} has just been taken"
+            )
             for op in raced
         }
 
     def _taken(self, op: CreateRecord, existing: tuple[str, str]) -> Outcome:
         record_id, holder = existing
         if holder == self._id(op):
-            return Outcome(op.key, "applied", record_id, "ALREADY_THERE")
+            return Outcome(key=op.key, status="applied", record_id=record_id, code="ALREADY_THERE")
         reason = (
             f"{self.match_field} of this record holds another account's id that differs only in upper and lower case"
         )
-        return Outcome(op.key, "rejected", record_id, "DUPLICATE_VALUE", reason)
+        return Outcome(key=op.key, status="rejected", record_id=record_id, code="DUPLICATE_VALUE", reason=reason)
 
     def _upsert(self, operations: Sequence[CreateRecord]) -> list[Outcome]:
         entries: list[Entry] = [

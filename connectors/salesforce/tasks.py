@@ -64,7 +64,9 @@ class TaskWriter:
             why = "deleted" if row is None else left_alone(row)
             changes = {name: value for name, value in values[op.key].items() if row and row.get(name) != value}
             if why or not changes:
-                done[op.key] = Outcome(op.key, "applied", op.task_id, "LEFT_ALONE" if why else "", why)
+                done[op.key] = Outcome(
+                    key=op.key, status="applied", record_id=op.task_id, code="LEFT_ALONE" if why else "", reason=why
+                )
             else:
                 record = {"attributes": {"type": "Task"}, "Id": op.task_id, **changes}
                 entries.append((op.key, record, op.task_id))
@@ -146,7 +148,7 @@ class TaskWriter:
 
 
 def _already(op: CreateTask, task_id: str) -> Outcome:
-    return Outcome(op.key, "applied", task_id, "ALREADY_THERE")
+    return Outcome(key=op.key, status="applied", record_id=task_id, code="ALREADY_THERE")
 
 
 def _relations(op: CreateTask) -> Row:

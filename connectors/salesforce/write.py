@@ -50,7 +50,13 @@ def send(client: Client, method: str, path: str, entries: Sequence[Entry]) -> li
 def postponed(operations: Iterable[Operation], code: str, reason: str) -> dict[str, Outcome]:
     """Outcomes of operations that were not sent, by key."""
     return {
-        op.key: Outcome(op.key, "retry", op.record_id if isinstance(op, UpdateFields) else None, code, reason)
+        op.key: Outcome(
+            key=op.key,
+            status="retry",
+            record_id=op.record_id if isinstance(op, UpdateFields) else None,
+            code=code,
+            reason=reason,
+        )
         for op in operations
     }
 
@@ -189,7 +195,7 @@ class Sending:
     def _record_all(self, which: Sequence[int], status: Status, code: str, reason: str) -> None:
         for n in which:
             key, record, _ = self.entries[n]
-            self.outcomes[n] = Outcome(key, status, record.get("Id"), code, reason)
+            self.outcomes[n] = Outcome(key=key, status=status, record_id=record.get("Id"), code=code, reason=reason)
 
 
 def _part(status: int, body: object, count: int) -> BatchResult:

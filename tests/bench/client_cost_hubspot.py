@@ -63,7 +63,15 @@ def plain_call(address: dict[str, str], records: list[str], *, parse: bool) -> C
 def destination(address: dict[str, str]) -> Destination:
     """The sandbox portal as an operator would configure it."""
     auth = {"method": "token", "token": lambda: address["token"]}
-    return Destination("hubspot", "hubspot", address["url"], "2026-03", auth, "companies", "plgsync_account_id")
+    return Destination(
+        name="hubspot",
+        kind="hubspot",
+        base_url=address["url"],
+        api_version="2026-03",
+        auth=auth,
+        object="companies",
+        match_field="plgsync_account_id",
+    )
 
 
 def companies(address: dict[str, str]) -> list[str]:

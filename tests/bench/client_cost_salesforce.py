@@ -76,7 +76,15 @@ def destination(address: dict[str, str]) -> Destination:
         "client_id": address["client_id"],
         "client_secret": address["client_secret"],
     }
-    return Destination("salesforce", "salesforce", address["url"], "67.0", auth, "Account", "Sync_Ext__c")
+    return Destination(
+        name="salesforce",
+        kind="salesforce",
+        base_url=address["url"],
+        api_version="67.0",
+        auth=auth,
+        object="Account",
+        match_field="Sync_Ext__c",
+    )
 
 
 def accounts(address: dict[str, str], count: int) -> list[str]:

@@ -18,7 +18,7 @@ _careful = send.claim
 def _claim(engine: Engine, destination: str, kind: str, limit: int, **options: Any) -> list[Entry]:
     entries = _careful(engine, destination, kind, limit, **options)
     if kind == "task_create":
-        record_outcomes(engine, entries, [Outcome(entry.key, "applied") for entry in entries])
+        record_outcomes(engine, entries, [Outcome(key=entry.key, status="applied") for entry in entries])
     return entries
 
 

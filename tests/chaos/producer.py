@@ -33,7 +33,16 @@ _PAUSE_S = 0.6
 
 def new_task(destination: str, record_id: str, key: str) -> NewTask:
     """A task whose subject is its key, so that every copy of it is recognised, keyed or not."""
-    create = CreateTask(key, "", key, "Why now", date(2026, 7, 1), "high", None, None)
+    create = CreateTask(
+        key=key,
+        record_id="",
+        subject=key,
+        body="Why now",
+        due=date(2026, 7, 1),
+        priority="high",
+        owner_id=None,
+        person_id=None,
+    )
     return NewTask(
         destination, "task_create", key, f"of-{record_id}", record_id, "chaos", to_payload(create), 0, _CONTEXT
     )

@@ -39,18 +39,18 @@ def record_outcomes(engine: Engine, entries: Sequence[Entry], outcomes: Sequence
         effects = []
         may_die = _may_die(connection, entries, outcomes)
         for entry in sorted(entries, key=lambda entry: entry.idem_key):
-            outcome = answers.get(entry.key) or Outcome(entry.key, "unknown", code="NO_OUTCOME")
+            outcome = answers.get(entry.key) or Outcome(key=entry.key, status="unknown", code="NO_OUTCOME")
             if not _write_state(connection, entry, outcome, may_die=may_die):
                 noted[entry.key] = "fenced"
-                if entry.kind == "fields" and (outcome.status in {"applied", "unknown"} or outcome.refused):
+                if entry.kind == "fields" and (outcome.status in {"applied", "unknown"} or outcome.rejected_fields):
                     _send_newest_again(connection, entry)
                 continue
             noted[entry.key] = outcome.status
             effects.append(effect_of(entry, outcome.status, outcome.code, outcome.reason, outcome.record_id))
             if outcome.status == "applied":
                 _remember(connection, entry, outcome)
-            if outcome.refused and entry.kind == "fields":
-                _remember_all_but(connection, entry, outcome.refused)
+            if outcome.rejected_fields and entry.kind == "fields":
+                _remember_all_but(connection, entry, outcome.rejected_fields)
             if outcome.stale_record and entry.kind in {"fields", "task_create"}:
                 _forget_record(connection, entry)
         record_effects(connection, effects)
@@ -132,7 +132,7 @@ def _write_state(connection: Connection, entry: Entry, outcome: Outcome, *, may_
             if outcome.record_id and entry.record_id is None:
                 values["record_id"] = outcome.record_id
         case "rejected":
-            in_doubt = _still_in_doubt(entry, outcome.refused) if outcome.refused else entry.attempted
+            in_doubt = _still_in_doubt(entry, outcome.rejected_fields) if outcome.rejected_fields else entry.attempted
             values |= {"attempted": in_doubt, "due_at": db_now()}
             values["state"] = case((newer_waits, StoredState.PENDING), else_=StoredState.PARKED)
         case _:

@@ -196,7 +196,7 @@ def _without_shared(view: CrmView, matches: Sequence[Match], holders: Mapping[st
         sure = match.by == view.settings.account.match_field
         others_sure = any(r is not match and r.by == view.settings.account.match_field for r in rivals)
         if match.record_id and not (sure and not others_sure) and (len(rivals) > 1 or holder):
-            shared = Match(match.account_id, "ambiguous", candidates=(match.record_id,))
+            shared = Match(account_id=match.account_id, status="ambiguous", candidates=(match.record_id,))
             result.append(shared)
         else:
             result.append(match)

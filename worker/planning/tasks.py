@@ -100,7 +100,16 @@ def _new_task(plan: Plan, view: CrmView, task: MakeTask, fields: Fields, people:
     wishes = [wish for wish in (task.to, task.if_no_owner) if wish]
     owner_id = _owner_id(view, wishes, fields, record.owner_id) if record else None
     person_id, no_person = people.person_of(task.contact) if record else (None, "")
-    create = CreateTask(task.key, "", task.subject, task.body, task.due, task.priority, owner_id, person_id)
+    create = CreateTask(
+        key=task.key,
+        record_id="",
+        subject=task.subject,
+        body=task.body,
+        due=task.due,
+        priority=task.priority,
+        owner_id=owner_id,
+        person_id=person_id,
+    )
     record_id = record.record_id if record else None
     return _change(plan, view, "task_create", task, record_id, to_payload(create), wishes, no_person)
 

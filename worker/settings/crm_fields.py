@@ -96,10 +96,20 @@ def _narrower(theirs: int | None, ours: int | None) -> int | None:
 def account_id_need(field: str) -> FieldNeed:
     """The unique CRM field that holds our account id."""
     about = "The account's id in the product. Written by plgsync; it finds records by it."
-    return FieldNeed("account", field, "Plgsync account id", "string", about, length=_ID_LENGTH, unique=True)
+    return FieldNeed(
+        object="account",
+        name=field,
+        label="Plgsync account id",
+        type="string",
+        description=about,
+        length=_ID_LENGTH,
+        unique=True,
+    )
 
 
 def task_key_need(field: str) -> FieldNeed:
     """The unique CRM field on tasks that keeps any task from being made twice."""
     about = "Written by plgsync: one key per task, so that none is made twice."
-    return FieldNeed("task", field, "Plgsync key", "string", about, length=_ID_LENGTH, unique=True)
+    return FieldNeed(
+        object="task", name=field, label="Plgsync key", type="string", description=about, length=_ID_LENGTH, unique=True
+    )

@@ -29,7 +29,15 @@ def update(crm: Crm, record_id: str, **values: Scalar) -> UpdateFields:
 def task(record_id: str, n: object = 0, owner_id: str | None = None, subject: str = "") -> CreateTask:
     subject = subject or f"Call Ann {n}: 14 of 15 seats used"
     body = "Why: seats are nearly full.\nSeats 14 of 15 · MRR 900"
-    return CreateTask(key_of("task", record_id, n), record_id, subject, body, DUE, "high", owner_id)
+    return CreateTask(
+        key=key_of("task", record_id, n),
+        record_id=record_id,
+        subject=subject,
+        body=body,
+        due=DUE,
+        priority="high",
+        owner_id=owner_id,
+    )
 
 
 def match_key(account_id: str, record_id: str | None = None, **values: str) -> MatchKey:

@@ -61,14 +61,14 @@ class HubSpotCrm:
     def needs(self) -> Sequence[FieldNeed]:
         scales = {"score": 0, "ratio": 2}
         return [
-            FieldNeed("account", MATCH_FIELD, "Account ID", "string", length=64, unique=True),
-            FieldNeed("task", KEY_FIELD, "Key", "string", length=64, unique=True),
+            FieldNeed(object="account", name=MATCH_FIELD, label="Account ID", type="string", length=64, unique=True),
+            FieldNeed(object="task", name=KEY_FIELD, label="Key", type="string", length=64, unique=True),
             *(
                 FieldNeed(
-                    "account",
-                    self.field(name),
-                    name,
-                    type_,  # type: ignore[arg-type]
+                    object="account",
+                    name=self.field(name),
+                    label=name,
+                    type=type_,  # type: ignore[arg-type]
                     scale=scales.get(name),
                     options=("a", "b") if type_ == "enum" else (),
                 )

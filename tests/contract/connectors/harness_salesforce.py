@@ -17,17 +17,19 @@ VERSION = "67.0"
 MATCH_FIELD = "Plgsync_Account_Id__c"
 KEY_FIELD = "Plgsync_Key__c"
 FIELDS: Mapping[str, FieldNeed] = {
-    "score": FieldNeed("account", "Health_Score__c", "Health score", "number", precision=3, scale=0),
-    "ratio": FieldNeed("account", "Seat_Ratio__c", "Seat ratio", "number", precision=5, scale=2),
-    "band": FieldNeed("account", "Health_Band__c", "Health band", "string", length=16),
-    "since": FieldNeed("account", "Band_Since__c", "Band since", "date"),
-    "seen_at": FieldNeed("account", "Last_Seen__c", "Last seen", "datetime"),
-    "flag": FieldNeed("account", "Is_Pql__c", "Is PQL", "bool"),
-    "kind": FieldNeed("account", "Pql_Kind__c", "PQL kind", "enum", options=("a", "b")),
+    "score": FieldNeed(
+        object="account", name="Health_Score__c", label="Health score", type="number", precision=3, scale=0
+    ),
+    "ratio": FieldNeed(object="account", name="Seat_Ratio__c", label="Seat ratio", type="number", precision=5, scale=2),
+    "band": FieldNeed(object="account", name="Health_Band__c", label="Health band", type="string", length=16),
+    "since": FieldNeed(object="account", name="Band_Since__c", label="Band since", type="date"),
+    "seen_at": FieldNeed(object="account", name="Last_Seen__c", label="Last seen", type="datetime"),
+    "flag": FieldNeed(object="account", name="Is_Pql__c", label="Is PQL", type="bool"),
+    "kind": FieldNeed(object="account", name="Pql_Kind__c", label="PQL kind", type="enum", options=("a", "b")),
 }
 KEYS = (
-    FieldNeed("account", MATCH_FIELD, "plgsync account id", "string", length=64, unique=True),
-    FieldNeed("task", KEY_FIELD, "plgsync key", "string", length=64, unique=True),
+    FieldNeed(object="account", name=MATCH_FIELD, label="plgsync account id", type="string", length=64, unique=True),
+    FieldNeed(object="task", name=KEY_FIELD, label="plgsync key", type="string", length=64, unique=True),
 )
 WRITES = r"/composite/sobjects"
 READS = r"/query|/describe|/limits|/composite$"

@@ -27,8 +27,8 @@ queues:
   onboarding: [ann@example.com]
 """
 NEEDS = [
-    FieldNeed("account", "plgsync_account_id", "Account ID", "string", unique=True),
-    FieldNeed("task", "plgsync_key", "Key", "string", unique=True),
+    FieldNeed(object="account", name="plgsync_account_id", label="Account ID", type="string", unique=True),
+    FieldNeed(object="task", name="plgsync_key", label="Key", type="string", unique=True),
 ]
 
 

@@ -337,7 +337,9 @@ def test_who_may_not_make_fields_gets_the_clicks_for_an_admin(server: Salesforce
 
 
 def test_a_key_field_that_is_not_unique_is_wrong(org: SalesforceCrm, connector: Connector) -> None:
-    [step] = connector.setup([FieldNeed("account", org.field("band"), "Band", "string", unique=True)], dry_run=False)
+    [step] = connector.setup(
+        [FieldNeed(object="account", name=org.field("band"), label="Band", type="string", unique=True)], dry_run=False
+    )
     assert step.status == "wrong"
     assert "External ID and Unique" in step.detail
 

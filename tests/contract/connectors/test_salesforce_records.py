@@ -66,7 +66,7 @@ def test_a_record_without_its_account_id_is_never_sent(crm: SalesforceCrm, conne
 
 
 def test_a_match_field_that_is_no_external_id_is_the_admins_to_mend(crm: SalesforceCrm) -> None:
-    plain = FieldNeed("account", "Plain__c", "Plain", "string", length=40)
+    plain = FieldNeed(object="account", name="Plain__c", label="Plain", type="string", length=40)
     connector = connect(replace(crm.destination(), match_field="Plain__c"))
     connector.setup([plain], dry_run=False)
     with pytest.raises(Exception, match="external ID field does not exist"):

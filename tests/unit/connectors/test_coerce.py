@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from connectors.base import FieldSpec
 from connectors.coerce import Invalid, canonical, coerce, text
 
-NUMBER = FieldSpec("Score", "number", precision=5, scale=2)
-WHOLE = FieldSpec("Score", "number", precision=3, scale=0)
-NOTE = FieldSpec("Note", "string", length=16)
-DAY = FieldSpec("Since", "date")
-MOMENT = FieldSpec("Seen", "datetime")
-BAND = FieldSpec("Band", "enum", options=("Healthy", "At risk"), restricted=True)
-TAGS = FieldSpec("Tags", "multi_enum", options=("a", "b", "c"), restricted=True)
+NUMBER = FieldSpec(name="Score", type="number", precision=5, scale=2)
+WHOLE = FieldSpec(name="Score", type="number", precision=3, scale=0)
+NOTE = FieldSpec(name="Note", type="string", length=16)
+DAY = FieldSpec(name="Since", type="date")
+MOMENT = FieldSpec(name="Seen", type="datetime")
+BAND = FieldSpec(name="Band", type="enum", options=("Healthy", "At risk"), restricted=True)
+TAGS = FieldSpec(name="Tags", type="multi_enum", options=("a", "b", "c"), restricted=True)
 EASTERN = "America/New_York"
-THERE_DAY = FieldSpec("Since", "date", zone=EASTERN)
-THERE_MOMENT = FieldSpec("Seen", "datetime", zone=EASTERN)
+THERE_DAY = FieldSpec(name="Since", type="date", zone=EASTERN)
+THERE_MOMENT = FieldSpec(name="Seen", type="datetime", zone=EASTERN)
 KINDS = [
     THERE_DAY,
     THERE_MOMENT,
@@ -33,8 +33,8 @@ KINDS = [
     MOMENT,
     BAND,
     TAGS,
-    FieldSpec("Flag", "bool"),
-    FieldSpec("Any", "other"),
+    FieldSpec(name="Flag", type="bool"),
+    FieldSpec(name="Any", type="other"),
 ]
 
 values = st.one_of(
@@ -80,7 +80,7 @@ def test_float_noise_below_the_scale_is_no_difference(number: float) -> None:
         (WHOLE, "72.4", 72),
         (NUMBER, 0.1 + 0.2, 0.3),
         (NUMBER, -0.001, 0),
-        (FieldSpec("Id", "number", scale=0), 9007199254740993, 9007199254740993),
+        (FieldSpec(name="Id", type="number", scale=0), 9007199254740993, 9007199254740993),
         (NOTE, "  spaced  ", "spaced"),
         (NOTE, "12345678901234567", "123456789012345…"),
         (NOTE, "", None),
@@ -99,11 +99,11 @@ def test_float_noise_below_the_scale_is_no_difference(number: float) -> None:
         (THERE_MOMENT, date(2026, 11, 2), "2026-11-02T05:00:00Z"),
         (THERE_MOMENT, "2026-11-22T08:30:00Z", "2026-11-22T08:30:00Z"),
         (BAND, "healthy", "Healthy"),
-        (FieldSpec("Open", "enum", options=("a",)), "else", "else"),
+        (FieldSpec(name="Open", type="enum", options=("a",)), "else", "else"),
         (TAGS, "c; a;a", "a;c"),
-        (FieldSpec("Flag", "bool"), "Yes", True),
-        (FieldSpec("Flag", "bool"), 0, False),
-        (FieldSpec("Long", "string", length=0), "no limit is known", "no limit is known"),
+        (FieldSpec(name="Flag", type="bool"), "Yes", True),
+        (FieldSpec(name="Flag", type="bool"), 0, False),
+        (FieldSpec(name="Long", type="string", length=0), "no limit is known", "no limit is known"),
     ],
 )
 def test_the_form_of_one_value(spec: FieldSpec, value: Any, expected: Any) -> None:
@@ -121,14 +121,14 @@ def test_the_form_of_one_value(spec: FieldSpec, value: Any, expected: Any) -> No
         (WHOLE, True),
         (WHOLE, math.inf),
         (NUMBER, 1e300),
-        (FieldSpec("Score", "number"), 1e300),
+        (FieldSpec(name="Score", type="number"), 1e300),
         (DAY, "secret"),
         (MOMENT, "99999999999999999999"),
         (BAND, "secret"),
         (TAGS, "a;secret"),
-        (FieldSpec("Flag", "bool"), "secret"),
-        (FieldSpec("Key", "string", length=4, unique=True), "secret"),
-        (FieldSpec("Owner", "reference", length=4), "secret"),
+        (FieldSpec(name="Flag", type="bool"), "secret"),
+        (FieldSpec(name="Key", type="string", length=4, unique=True), "secret"),
+        (FieldSpec(name="Owner", type="reference", length=4), "secret"),
     ],
 )
 def test_what_cannot_be_held_is_refused_without_telling_it(spec: FieldSpec, value: Any) -> None:

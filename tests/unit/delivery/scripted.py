@@ -82,7 +82,7 @@ class ScriptedConnector:
             if answer in {"applied", "applied_unheard"}:
                 self._apply(operation)
             status = "unknown" if answer == "applied_unheard" else answer
-            outcomes.append(Outcome(operation.key, status, record_id=self.record_id_of(operation)))  # type: ignore[arg-type]
+            outcomes.append(Outcome(key=operation.key, status=status, record_id=self.record_id_of(operation)))  # type: ignore[arg-type]
         return outcomes[::-1]
 
     def record_id_of(self, operation: Operation) -> str:

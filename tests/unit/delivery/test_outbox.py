@@ -104,7 +104,7 @@ def test_an_answer_to_an_older_payload_leaves_the_newer_one_waiting(
     put_fields(store, fields("001A", Health=40))
     entries = claim(store, "crm", "fields", 100)
     put_fields(store, fields("001A", Health=55))
-    record_outcomes(store, entries, [Outcome(entries[0].key, "applied")])
+    record_outcomes(store, entries, [Outcome(key=entries[0].key, status="applied")])
 
     assert rows()["fields:crm:001A"]["state"] == "pending"
     with store.begin() as connection:
@@ -121,7 +121,7 @@ def test_a_late_answer_under_a_lost_lease_changes_nothing(store: Engine, rows: R
     assert [entry.id for entry in taken_over] == [entry.id for entry in frozen]
     held = rows()
 
-    assert record_outcomes(store, frozen, [Outcome(frozen[0].key, "rejected")]) == {frozen[0].key: "fenced"}
+    assert record_outcomes(store, frozen, [Outcome(key=frozen[0].key, status="rejected")]) == {frozen[0].key: "fenced"}
     assert rows() == held
 
 
@@ -136,7 +136,7 @@ def test_values_that_a_late_worker_may_have_put_back_are_replaced_by_the_newest_
     assert crm.records == {"001A": {"Health": 55}}
 
     crm.records["001A"]["Health"] = 40  # the frozen worker's request arrives at last
-    assert record_outcomes(store, frozen, [Outcome(frozen[0].key, "applied")]) == {frozen[0].key: "fenced"}
+    assert record_outcomes(store, frozen, [Outcome(key=frozen[0].key, status="applied")]) == {frozen[0].key: "fenced"}
     deliver(store, crm, now=now)
     assert crm.records == {"001A": {"Health": 55}}
 
@@ -149,8 +149,8 @@ def test_a_late_answer_is_made_good_even_while_the_newer_values_are_under_way(
     put_fields(store, fields("001A", Health=55), run_id="r2")
     make_due(store)
     newer = claim(store, "crm", "fields", 100)
-    assert record_outcomes(store, frozen, [Outcome(frozen[0].key, "applied")]) == {frozen[0].key: "fenced"}
-    assert record_outcomes(store, newer, [Outcome(newer[0].key, "applied")]) == {newer[0].key: "applied"}
+    assert record_outcomes(store, frozen, [Outcome(key=frozen[0].key, status="applied")]) == {frozen[0].key: "fenced"}
+    assert record_outcomes(store, newer, [Outcome(key=newer[0].key, status="applied")]) == {newer[0].key: "applied"}
     deliver(store, crm, now=now)
     assert crm.records == {"001A": {"Health": 55}}
     deliver(store, crm, now=now)
@@ -196,7 +196,9 @@ def test_a_rejected_record_is_parked_until_its_values_change(store: Engine, crm:
     assert crm.records["bad"] == {"Health": 42}
 
 
-STEP_BACK = Outcome("001A", "rejected", "001A", "LIFECYCLE_BACKWARD", refused=("stage",))
+STEP_BACK = Outcome(
+    key="001A", status="rejected", record_id="001A", code="LIFECYCLE_BACKWARD", rejected_fields=("stage",)
+)
 
 
 def test_of_a_record_whose_field_is_refused_the_written_ones_are_ours_and_only_that_one_is_parked(
@@ -235,7 +237,7 @@ def test_values_that_a_late_worker_wrote_beside_a_refused_one_are_replaced_too(s
     late = claim(store, "crm", "fields", 1)
     put_fields(store, fields("001A", score=80))
     make_due(store)
-    record_outcomes(store, claim(store, "crm", "fields", 1), [Outcome("001A", "applied")])
+    record_outcomes(store, claim(store, "crm", "fields", 1), [Outcome(key="001A", status="applied")])
     assert record_outcomes(store, late, [STEP_BACK]) == {"001A": "fenced"}
     assert rows()["fields:crm:001A"]["state"] == "pending"
 
@@ -244,7 +246,7 @@ def test_fields_sent_without_an_answer_are_uncertain_until_answered(store: Engin
     crm.script = lambda _operation: "applied_unheard"
     put_fields(store, fields("001A", Health=40, Band="red"))
     entries = claim(store, "crm", "fields", 1)
-    record_outcomes(store, entries, [Outcome("001A", "unknown")])
+    record_outcomes(store, entries, [Outcome(key="001A", status="unknown")])
     with store.begin() as connection:
         assert uncertain_fields(connection, "crm") == {"001A": {"Health": [40], "Band": ["red"]}}
         assert load_snapshot(connection, "crm") == {}
@@ -335,7 +337,7 @@ def test_a_task_whose_account_left_is_withdrawn_unless_it_may_exist(
 ) -> None:
     put_tasks(store, task("maybe-sent"))
     entries = claim(store, "crm", "task_create", 1)
-    record_outcomes(store, entries, [Outcome("maybe-sent", "unknown")])
+    record_outcomes(store, entries, [Outcome(key="maybe-sent", status="unknown")])
     put_tasks(store, task("never-sent"), task("unmatched", record_id=None))
     withdraw(store)
 
@@ -428,7 +430,9 @@ def test_fields_withdrawn_while_in_doubt_are_still_in_doubt(store: Engine, crm: 
 def test_a_record_that_comes_back_gets_the_same_fields_again(store: Engine, crm: ScriptedConnector, rows: Rows) -> None:
     put_fields(store, fields("001A", Health=40))
     record_outcomes(
-        store, claim(store, "crm", "fields", 1), [Outcome("001A", "rejected", code="GONE", stale_record=True)]
+        store,
+        claim(store, "crm", "fields", 1),
+        [Outcome(key="001A", status="rejected", code="GONE", stale_record=True)],
     )
     assert rows() == {}
     put_fields(store, fields("001A", Health=40))
@@ -439,7 +443,9 @@ def test_a_record_that_comes_back_gets_the_same_fields_again(store: Engine, crm:
 def test_a_task_whose_record_is_gone_waits_for_the_account_to_be_matched(store: Engine, rows: Rows) -> None:
     put_tasks(store, task("k1"))
     record_outcomes(
-        store, claim(store, "crm", "task_create", 1), [Outcome("k1", "rejected", code="GONE", stale_record=True)]
+        store,
+        claim(store, "crm", "task_create", 1),
+        [Outcome(key="k1", status="rejected", code="GONE", stale_record=True)],
     )
     row = rows()["task_create:crm:k1"]
     assert (row["state"], row["record_id"], row["last_code"]) == ("parked", None, NO_RECORD)

@@ -47,10 +47,10 @@ SETTINGS = CrmSettings.model_validate(
     }
 )
 SPECS = {
-    "account_key": FieldSpec("account_key", "string", length=64),
-    "health": FieldSpec("health", "number", precision=3, scale=0),
-    "band": FieldSpec("band", "string", length=16),
-    "signal": FieldSpec("signal", "string", length=255),
+    "account_key": FieldSpec(name="account_key", type="string", length=64),
+    "health": FieldSpec(name="health", type="number", precision=3, scale=0),
+    "band": FieldSpec(name="band", type="string", length=16),
+    "signal": FieldSpec(name="signal", type="string", length=255),
 }
 PEOPLE = [
     Owner("1", "ann@example.com", "Ann", True),
@@ -83,7 +83,7 @@ class QuietConnector:
         return ReadBack([], {"at": "now"})
 
     def match(self, keys: list[MatchKey], fields: Any) -> list[Match]:
-        return [self.matches.get(key.account_id, Match(key.account_id, "missing")) for key in keys]
+        return [self.matches.get(key.account_id, Match(account_id=key.account_id, status="missing")) for key in keys]
 
     def record_url(self, record_id: str) -> str:
         return f"https://crm.example/{record_id}"
@@ -230,7 +230,7 @@ def test_a_field_that_our_user_may_not_write_keeps_none_of_the_others_back() -> 
 
 
 def match(account_id: str, record_id: str, by: str = "domain") -> Match:
-    return Match(account_id, "matched", record_id, by)
+    return Match(account_id=account_id, status="matched", record_id=record_id, by=by)
 
 
 def test_two_accounts_on_one_record_are_reported_and_never_guessed() -> None:

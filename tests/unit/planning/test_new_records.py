@@ -26,11 +26,11 @@ from worker.settings.playbook import Assignee
 from worker.store.tables import outbox
 
 SPECS = {
-    KEY: FieldSpec(KEY, "string", length=64, unique=True),
-    "name": FieldSpec("name", "string", length=40, nillable=False),
-    "domain": FieldSpec("domain", "string", length=255),
-    "health": FieldSpec("health", "number", precision=3, scale=0),
-    "note": FieldSpec("note", "string", length=255),
+    KEY: FieldSpec(name=KEY, type="string", length=64, unique=True),
+    "name": FieldSpec(name="name", type="string", length=40, nillable=False),
+    "domain": FieldSpec(name="domain", type="string", length=255),
+    "health": FieldSpec(name="health", type="number", precision=3, scale=0),
+    "note": FieldSpec(name="note", type="string", length=255),
 }
 ACME = {"account.name": "Acme", "account.domain": "acme.io", "account.is_internal": False, "health.score": 72.4}
 

@@ -33,8 +33,10 @@ class MovedConnector(QuietConnector):
     def _find(self, account: str) -> Match:
         home = self.homes.get(account)
         if home is None:
-            return Match(account, "missing")
-        return Match(account, "matched", home, "account_key", values={"account_key": account})
+            return Match(account_id=account, status="missing")
+        return Match(
+            account_id=account, status="matched", record_id=home, by="account_key", values={"account_key": account}
+        )
 
 
 def fact(record_id: str, account_key: str | None) -> RecordFact:

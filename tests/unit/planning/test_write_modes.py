@@ -39,7 +39,7 @@ CRM = CrmSettings.model_validate(
         },
     }
 )
-SPECS = {name: FieldSpec(name, "string", length=64) for name in (KEY, *(f"f_{mode}" for mode in MODES))}
+SPECS = {name: FieldSpec(name=name, type="string", length=64) for name in (KEY, *(f"f_{mode}" for mode in MODES))}
 
 
 @dataclass

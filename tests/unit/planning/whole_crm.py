@@ -78,12 +78,14 @@ class WholeCrm(ScriptedConnector):
 
     def _match(self, key: MatchKey, fields: Sequence[str]) -> Match:
         if key.account_id in self.ambiguous:
-            return Match(key.account_id, "ambiguous", candidates=self.ambiguous[key.account_id])
+            return Match(account_id=key.account_id, status="ambiguous", candidates=self.ambiguous[key.account_id])
         found = [one for one in self.of_account(key.account_id) if one not in self.hidden]
         if not found:
-            return Match(key.account_id, "missing")
+            return Match(account_id=key.account_id, status="missing")
         values = {name: self.records[found[0]].get(name) for name in fields}
-        return Match(key.account_id, "matched", found[0], KEY, owner_id="1", values=values)
+        return Match(
+            account_id=key.account_id, status="matched", record_id=found[0], by=KEY, owner_id="1", values=values
+        )
 
     def read_back(self, since: Mapping[str, str], fields: Sequence[str], tasks: Mapping[str, str]) -> ReadBack:
         start = int(since.get("edits", "0"))

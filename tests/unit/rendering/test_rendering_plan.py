@@ -33,9 +33,9 @@ def shown(renderable: Any) -> str:
 def computed() -> Computed:
     """``a`` could be two records, ``b`` is a lead, a person changed a field of ``c``, and its task names nobody."""
     matches = {
-        "a": Match("a", "ambiguous", candidates=("R1", "R2")),
-        "b": Match("b", "matched", "L1", "account_key", object="leads"),
-        "c": Match("c", "matched", "R3", "account_key"),
+        "a": Match(account_id="a", status="ambiguous", candidates=("R1", "R2")),
+        "b": Match(account_id="b", status="matched", record_id="L1", by="account_key", object="leads"),
+        "c": Match(account_id="c", status="matched", record_id="R3", by="account_key"),
     }
     made = view(connector=QuietConnector(matches))
     accounts = {name: {"account.name": f"Company {name}", "health.score": 7} for name in "abc"}

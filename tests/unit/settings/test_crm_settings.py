@@ -263,7 +263,7 @@ def test_a_fallback_that_leads_to_no_record_is_shown_where_it_stands() -> None:
 
 def test_a_field_is_never_wider_than_the_settings_say() -> None:
     fields = settings().destinations["sf"].fields
-    number, text = FieldSpec("Health__c", "number"), FieldSpec("Signal__c", "string")
+    number, text = FieldSpec(name="Health__c", type="number"), FieldSpec(name="Signal__c", type="string")
     assert fields["health_score"].within(number).scale == 0
     assert fields["signal"].within(text).length == 80
     assert fields["signal"].within(replace(text, length=40)).length == 40

@@ -142,7 +142,19 @@ def test_a_change_that_search_learnt_late_is_still_told() -> None:
 
 def test_an_open_tasks_due_date_is_not_taken_for_its_completion(portal: HubSpotCrm, hubspot: Connector) -> None:
     [record] = add(portal, 1)
-    [made] = hubspot.write([CreateTask("k", record, "Call", "Body", date(2026, 11, 27), "low", None)])
+    [made] = hubspot.write(
+        [
+            CreateTask(
+                key="k",
+                record_id=record,
+                subject="Call",
+                body="Body",
+                due=date(2026, 11, 27),
+                priority="low",
+                owner_id=None,
+            )
+        ]
+    )
     assert portal._records("tasks")[0]["properties"]["hs_task_completion_date"]
     [fact] = hubspot.read_back({}, [], {"k": made.record_id or ""}).facts
     assert fact == TaskFact("k", made.record_id or "", "open", None, None)

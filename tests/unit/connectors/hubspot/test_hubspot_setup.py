@@ -11,8 +11,8 @@ from connectors.hubspot.setup import setup
 from connectors.hubspot.transport import HttpResponse
 from tests.unit.connectors.hubspot.scripted import Clock, Sent, answer, client, destination
 
-KEY = FieldNeed("account", "plgsync_account_id", "Account ID", "string", unique=True)
-BAND = FieldNeed("account", "plgsync_band", "Band", "enum", options=("a", "b"))
+KEY = FieldNeed(object="account", name="plgsync_account_id", label="Account ID", type="string", unique=True)
+BAND = FieldNeed(object="account", name="plgsync_band", label="Band", type="enum", options=("a", "b"))
 
 
 def described(name: str, type_: str = "string", unique: bool = False, **more: Any) -> dict[str, Any]:

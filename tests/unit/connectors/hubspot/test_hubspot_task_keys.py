@@ -14,8 +14,8 @@ from tests.contract.connectors.paper_journal import PaperJournal
 from tests.unit.connectors.hubspot.scripted import Clock
 
 Answers = dict[str, Outcome]
-ANSWERED: Answers = {"k": Outcome("k", "applied", "7")}
-LOST: Answers = {"k": Outcome("k", "unknown")}
+ANSWERED: Answers = {"k": Outcome(key="k", status="applied", record_id="7")}
+LOST: Answers = {"k": Outcome(key="k", status="unknown")}
 
 
 @dataclass

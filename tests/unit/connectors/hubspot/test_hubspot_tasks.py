@@ -21,7 +21,15 @@ from tests.unit.connectors.hubspot.scripted import Sent, answer, client, done
 
 
 def task(record_id: str, n: int = 0, body: str = "Why: seats\nSeats 14 of 15") -> CreateTask:
-    return CreateTask(f"key-{record_id}-{n}", record_id, f"Call Ann {n}", body, date(2026, 11, 27), "high", None)
+    return CreateTask(
+        key=f"key-{record_id}-{n}",
+        record_id=record_id,
+        subject=f"Call Ann {n}",
+        body=body,
+        due=date(2026, 11, 27),
+        priority="high",
+        owner_id=None,
+    )
 
 
 def add(portal: HubSpotCrm, count: int) -> list[str]:

@@ -75,7 +75,7 @@ def test_days_are_those_of_the_portals_people(portal: HubSpotCrm, hubspot: Conne
 )
 def test_a_stored_day_is_the_same_day_in_every_zone(type_: FieldType, stored: Any, value: Any) -> None:
     for zone in ("UTC", "Pacific/Auckland", "America/Los_Angeles"):
-        assert canonical(FieldSpec("since", type_, zone=zone), stored) == value
+        assert canonical(FieldSpec(name="since", type=type_, zone=zone), stored) == value
 
 
 def test_a_choice_hubspot_does_not_have_is_refused_before_sending(portal: HubSpotCrm, hubspot: Connector) -> None:

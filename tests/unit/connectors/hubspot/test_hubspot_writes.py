@@ -68,7 +68,7 @@ def test_a_step_back_of_the_lifecycle_stage_is_not_taken_for_done(portal: HubSpo
     assert hubspot.write([update(record, lifecyclestage="customer")])[0].status == "applied"
     [outcome] = hubspot.write([update(record, lifecyclestage="lead", plgsync_score=7)])
     assert (outcome.status, outcome.code) == ("rejected", "LIFECYCLE_BACKWARD")
-    assert outcome.refused == ("lifecyclestage",)
+    assert outcome.rejected_fields == ("lifecyclestage",)
     assert portal.company(record)["score"] == 7, "the other fields of the record are written"
 
 

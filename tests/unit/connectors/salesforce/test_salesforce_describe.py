@@ -67,7 +67,7 @@ class Words:
         self.options = options
 
     def fields(self, _object: str) -> dict[str, FieldSpec]:
-        return {"Status": FieldSpec("Status", "enum", options=self.options)}
+        return {"Status": FieldSpec(name="Status", type="enum", options=self.options)}
 
     def rows(self, soql: str) -> list[dict[str, str]]:
         assert "FROM TaskStatus" in soql

@@ -24,7 +24,13 @@ RECORDED = SHARED / "crm" / "recorded" / "salesforce.json"
 EXCHANGES: list[dict[str, Any]] = json.loads(RECORDED.read_text()) if RECORDED.exists() else []
 BASE = "https://acme.my.salesforce.com"
 ORG = Destination(
-    "crm", "salesforce", BASE, "67.0", {"method": "session", "session_id": "t"}, "Account", "Plgsync_Account_Id__c"
+    name="crm",
+    kind="salesforce",
+    base_url=BASE,
+    api_version="67.0",
+    auth={"method": "session", "session_id": "t"},
+    object="Account",
+    match_field="Plgsync_Account_Id__c",
 )
 
 MEANT = [  # in the order of the file
@@ -131,7 +137,15 @@ def _outcomes(results: list[Any]) -> str:
 
 def _with_login() -> Destination:
     auth = {"method": "client_credentials", "client_id": "id", "client_secret": "secret"}
-    return Destination("crm", "salesforce", BASE, "67.0", auth, "Account", "X__c")
+    return Destination(
+        name="crm",
+        kind="salesforce",
+        base_url=BASE,
+        api_version="67.0",
+        auth=auth,
+        object="Account",
+        match_field="X__c",
+    )
 
 
 class _Nothing:
