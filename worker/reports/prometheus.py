@@ -59,13 +59,19 @@ class StoreCollector(Collector):
             "plgsync_crm_calls_today", "Our API calls of the CRM's day.", labels=["destination", "kind", "playbook"]
         )
         refused = GaugeMetricFamily(
-            "plgsync_crm_429_today", "Of these, the ones that the CRM called too fast.", labels=["destination"]
+            "plgsync_crm_429_today",
+            "Our API calls of the CRM's day that it rejected as too fast (429).",
+            labels=["destination"],
         )
         left = GaugeMetricFamily(
-            "plgsync_crm_calls_left", "Of the day's calls, as the CRM said last.", labels=["destination"]
+            "plgsync_crm_calls_left",
+            "How many of the day's calls are left, as the CRM reported last.",
+            labels=["destination"],
         )
         limit = GaugeMetricFamily(
-            "plgsync_crm_calls_limit", "The day's calls, as the CRM said last.", labels=["destination"]
+            "plgsync_crm_calls_limit",
+            "How many calls the CRM allows in a day, as it reported last.",
+            labels=["destination"],
         )
         for one in calls_spent(connection):
             for (kind, playbook_id), count in sorted(one.ours.items()):
@@ -83,9 +89,9 @@ class StoreCollector(Collector):
 
     def _jobs(self, connection: Connection) -> Iterable[GaugeMetricFamily]:
         ok = GaugeMetricFamily(
-            "plgsync_job_last_good_timestamp_seconds", "When it last ended well.", labels=["name", "job"]
+            "plgsync_job_last_good_timestamp_seconds", "When the job last ended well.", labels=["name", "job"]
         )
-        well = GaugeMetricFamily("plgsync_job_ok", "Whether it ended well the last time.", labels=["name", "job"])
+        well = GaugeMetricFamily("plgsync_job_ok", "Whether the job ended well the last time.", labels=["name", "job"])
         for row in load_job_results(connection):
             well.add_metric([row["name"], row["job"]], 0 if row["kind"] else 1)
             if row["ok_at"] is not None:

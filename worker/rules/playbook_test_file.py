@@ -95,7 +95,7 @@ class Expected(Strict):
     phase: Phase | None = None
     """Where the account stands afterwards: out, pending, queued or in."""
     tasks: tuple[str | ExpectedTask, ...] | None = None
-    """The tasks made in this run: their subjects, or more of them."""
+    """The tasks created in this run: their subjects, or any of their fields."""
     fields: dict[str, FactValue] | None = None
     """What the playbook holds in CRM fields afterwards."""
     blocked_by: tuple[str, ...] | None = None
@@ -137,7 +137,7 @@ class TestedRun(Strict):
 
 
 class PlaybookTest(Strict):
-    """One promise of a playbook, told as a story."""
+    """One promise of a playbook: accounts, runs, and what each run must bring."""
 
     name: Annotated[str, Field(min_length=1)]
     """What the playbook promises."""

@@ -28,9 +28,9 @@ class SlackChannel(Strict):
 
     kind: Literal["slack"]
     url: SecretRef
-    """Whoever knows the address may post, so it is a secret."""
+    """A secret: everybody who knows the address may post."""
     only: tuple[AlertKind, ...] = ()
-    """Tell only these; left out: everything."""
+    """Send only these kinds; left out: everything."""
 
 
 class WebhookChannel(Strict):
@@ -54,7 +54,7 @@ class EmailChannel(Strict):
     port: Annotated[int, Field(ge=1, le=65535)] = 587
     """Its port."""
     starttls: bool = True
-    """Refuse to send when the server does not offer encryption. Switch off only for a server on the same machine."""
+    """Send nothing when the server offers no encryption. Switch off only for a server on this machine."""
     user: str | None = None
     """The login; left out: none."""
     password: SecretRef | None = None
@@ -82,11 +82,11 @@ class Thresholds(Strict):
     """From when on something is worth a message."""
 
     rejected_share: Percent = 0.05
-    """More than this share of a day's writes was refused by a CRM …"""
+    """A CRM rejected more than this share of a day's writes."""
     rejected_of_at_least: Annotated[int, Field(ge=1)] = 20
-    """… of at least so many."""
+    """The share counts only from this many writes on."""
     dead_letters: Annotated[int, Field(ge=1)] = 1
-    """So many rows were given up."""
+    """This many outbox rows became dead."""
     quota_left: Percent = 0.1
     """Less than this share of the day's API calls is left."""
 

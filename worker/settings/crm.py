@@ -75,7 +75,7 @@ class AccountMatch(Strict):
     """The CRM's unique field that holds our account id."""
     fallbacks: tuple[Fallback, ...] = ()
     create_missing: StrictBool = False
-    """Make a record for an account that has none. An account that could be several records never gets one."""
+    """Create a record for an account that has none, unless it could be one of several records."""
     create: dict[CrmName, str] = Field(default_factory=dict)
     """CRM field: what it holds in a new record (``account.name``). Written once, never again."""
 
@@ -91,25 +91,25 @@ class AccountMatch(Strict):
 
 
 class CrmTasks(Strict):
-    """How CRM tasks are made."""
+    """How plgsync creates CRM tasks."""
 
     key_field: CrmName
-    """The CRM's unique field on tasks that holds our key: with it no task is ever made twice."""
+    """The CRM's unique field on tasks that holds our key, so that no task is created twice."""
     enabled: bool = True
     """``false``: write fields, create no CRM tasks here."""
     due_hour: Annotated[int, Field(ge=0, le=23)] = 9
     """The hour of the due date at which a task is due, where the CRM wants one."""
     at_least_once: StrictBool = False
-    """Make tasks even where the CRM cannot hold a unique key, and accept that one may then be made twice."""
+    """Create tasks even where the CRM cannot hold a unique key; one may then be created twice."""
 
 
 class Quota(Strict):
-    """How much of the CRM's day we may spend."""
+    """How many of the CRM's daily calls plgsync may use."""
 
     share: Percent = 0.80
-    """Of the daily limit, what other apps use included. The last tenth of it is kept for tasks."""
+    """Of the daily limit, the calls of other apps included. The last tenth is reserved for tasks."""
     daily: Annotated[int, Field(ge=1)] | None = None
-    """The most calls of our own a day, where that is less."""
+    """The most calls of plgsync a day, if that is less."""
 
     @field_validator("share")
     @classmethod
@@ -167,7 +167,7 @@ class ClientCredentials(Strict):
 
 
 class Jwt(Strict):
-    """An external client app that signs in as one user with a key."""
+    """An external client app that authenticates as one user with a key."""
 
     method: Literal["jwt"]
     client_id: str
@@ -181,7 +181,7 @@ class Jwt(Strict):
 
 
 class Session(Strict):
-    """A session somebody else opened; it ends when that session ends."""
+    """A session that a user opened elsewhere; it ends with that session."""
 
     method: Literal["session"]
     session_id: SecretRef
@@ -194,7 +194,7 @@ class SalesforceOptions(Strict):
     composite: bool = False
     """Five calls of 200 records in one: 1,000 changed records cost one call instead of five."""
     bulk_from: Annotated[int, Field(ge=0)] = 4_000
-    """From so many changed records on they go as one Bulk API 2.0 job; 0 means never."""
+    """From this many changed records on, one Bulk API 2.0 job writes them; 0 means never."""
 
 
 class SalesforceSettings(DestinationSettings):

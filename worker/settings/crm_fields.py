@@ -46,7 +46,7 @@ class CrmField(Strict):
     options: tuple[str, ...] = ()
     """Of a choice: its values, in the order people see."""
     forward_only: bool = False
-    """Needed for HubSpot's ``lifecyclestage``, which moves forward only: a step back is refused, not written."""
+    """Needed for HubSpot's ``lifecyclestage``, which moves forward only: a step back is rejected."""
 
     @model_validator(mode="after")
     def _fits_its_type(self) -> CrmField:

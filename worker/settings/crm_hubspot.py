@@ -18,7 +18,7 @@ class Token(Strict):
 
 
 class OAuth(Strict):
-    """An app that was installed in the portal and signs in with its refresh token."""
+    """An app that is installed in the portal and authenticates with its refresh token."""
 
     method: Literal["oauth"]
     client_id: str

@@ -115,7 +115,7 @@ def email(text: str) -> str:
 
 
 class CreateTask(Strict):
-    """One CRM task. ``key`` makes it this task for ever: renaming the subject never makes a second one."""
+    """One CRM task. ``key`` identifies it for ever: a new subject never creates a second task."""
 
     key: Annotated[str, AfterValidator(short_name), Field(max_length=40)]
     """A short name, once in this playbook; keep it when you reword the task."""
@@ -124,13 +124,13 @@ class CreateTask(Strict):
     """Who gets it when the account has no owner or CSM, or that person has left."""
     contact: str | None = None
     """The field with the e-mail address of the person to talk to, such as top_user.email. When the CRM knows exactly
-    one such person the task names them; otherwise it is made without."""
+    one such person, the task names that person; otherwise it names nobody."""
     subject: TemplateText
     body: TemplateText = parse_template("")
     priority: Priority = "medium"
     """The priority of the CRM task."""
     due: DurationText
-    """Days (3d) or business days (1bd) from the day the task is made."""
+    """Days (3d) or business days (1bd) from the day the task is created."""
     if_open_task: IfOpenTask = "skip"
     """What to do when this task of an earlier entry is still open."""
     close_when_leaves: StrictBool = False
@@ -153,13 +153,13 @@ class FieldsStep(Strict):
 
 
 class TaskStep(Strict):
-    """Make a CRM task."""
+    """Create a CRM task."""
 
     create_task: CreateTask
 
 
 class WaitStep(Strict):
-    """Go on after some time, if the account is still in the playbook then."""
+    """Continue after some time, if the account is still in the playbook."""
 
     wait: DurationText
 

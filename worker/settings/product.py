@@ -66,7 +66,7 @@ class TableMapping(Strict):
     query: Annotated[str, AfterValidator(_one_select)] | None = None
     """One SELECT to use instead of a table."""
     from_: Literal["events"] | None = Field(default=None, alias="from")
-    """Only accounts and memberships: whoever appears in the events, since they first did."""
+    """For accounts and memberships only: everybody in the events, from their first event on."""
     columns: dict[str, str] = Field(default_factory=dict)
     """Our column: their column."""
     extra: dict[str, str] = Field(default_factory=dict)

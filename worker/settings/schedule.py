@@ -88,7 +88,7 @@ class Retention(Strict):
 
 
 class Schedule(Strict):
-    """One clock: a job and when it starts."""
+    """A job and when it starts."""
 
     job: Job
     """``run`` computes and plans, ``deliver`` sends what waits, ``read_back`` asks the CRMs what people changed,
