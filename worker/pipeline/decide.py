@@ -64,7 +64,9 @@ def _open_tasks(views: Sequence[CrmView]) -> dict[str, set[str]]:
     making = [view for view in views if view.settings.tasks and view.settings.tasks.enabled]
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for view in making:
-        names = {(row.account_id, f"{row.playbook_id}/{row.task_key}") for row in view.tasks.values() if row.is_open}
+        names = {
+            (row.account_id, f"{row.playbook_id}/{row.task_key}") for row in view.readings.tasks.values() if row.is_open
+        }
         for account_id, name in names:
             found[account_id][name] += 1
     return {
@@ -77,8 +79,8 @@ def _tasks_today(views: Sequence[CrmView]) -> dict[str, Counter[str]]:
     """Playbook id → e-mail address → tasks decided today, each counted once however many CRMs got it."""
     today: dict[str, dict[str, str]] = defaultdict(dict)
     for view in views:
-        for task in view.decided_today:
-            owner = view.people.active(task.owner_id)
+        for task in view.stored.decided_today:
+            owner = view.readings.people.active(task.owner_id)
             if owner:
                 today[task.playbook_id].setdefault(task.key, owner.email)
     return {playbook_id: Counter(owners.values()) for playbook_id, owners in today.items()}
@@ -90,7 +92,7 @@ def _owner_of(views: Sequence[CrmView], fields: Fields, account_id: str, wish: A
         return None
     for view in views:
         record = view.record_of(account_id)
-        owner = view.people.choose([wish], fields, record.owner_id if record else None)
+        owner = view.readings.people.choose([wish], fields, record.owner_id if record else None)
         if owner:
             return owner.email
     return None

@@ -267,4 +267,4 @@ def read_back(project: Project, engine: Engine, connectors: Mapping[str, Connect
     with engine.begin() as connection:
         for view in views:
             save_view(connection, view)
-    return {view.name: view.problem for view in views if view.problem}
+    return {view.name: view.readings.problem for view in views if view.readings.problem}

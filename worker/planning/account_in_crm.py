@@ -46,7 +46,7 @@ def account_in_crms(engine: Engine, views: Sequence[CrmView], account_id: str) -
 
 
 def _account_in_crm(view: CrmView, account_id: str, effects: tuple[QueuedEffect, ...]) -> AccountInCrm:
-    record = view.records.get(account_id)
+    record = view.readings.records.get(account_id)
     ids = () if record is None else (record.record_id,) if record.record_id else record.candidates
     by = "" if record is None else {CREATED: "made by us", GONE: ""}.get(record.matched_by, record.matched_by)
     gone = record is not None and record.matched_by == GONE

@@ -30,12 +30,12 @@ class CrmFacts:
         self._views = views
         self._enrollments = enrollments
         self._open = {
-            view.name: {deal.record_id for deal in view.deals.values() if deal.open and not deal.deleted}
+            view.name: {deal.record_id for deal in view.readings.deals.values() if deal.open and not deal.deleted}
             for view in views
         }
         self._tasks: dict[str, list[TaskRow]] = defaultdict(list)
         for view in views:
-            for row in view.tasks.values():
+            for row in view.readings.tasks.values():
                 if row.playbook_id in pql_playbooks:
                     self._tasks[row.account_id].append(row)
 
@@ -60,17 +60,17 @@ class CrmFacts:
         for view in self._views:
             record = view.record_of(account_id)
             if record is None:
-                unsure |= bool(view.problem) or _is_ambiguous(view, account_id)
+                unsure |= bool(view.readings.problem) or _is_ambiguous(view, account_id)
             elif record.record_id in self._open[view.name]:
                 return True
             else:
-                asked, unsure = True, unsure or bool(view.problem)
+                asked, unsure = True, unsure or bool(view.readings.problem)
         return False if asked and not unsure else None
 
     def _owner_email(self, account_id: str) -> str | None:
         for view in self._views:
             record = view.record_of(account_id)
-            owner = view.people.active(record.owner_id) if record else None
+            owner = view.readings.people.active(record.owner_id) if record else None
             if owner:
                 return owner.email
         return None
@@ -91,5 +91,5 @@ class CrmFacts:
 
 
 def _is_ambiguous(view: CrmView, account_id: str) -> bool:
-    record = view.records.get(account_id)
+    record = view.readings.records.get(account_id)
     return record is not None and bool(record.candidates)

@@ -1,4 +1,4 @@
-"""One CRM as a run sees it: what the store knows of it, and what reading it has added, until it is saved."""
+"""One CRM in one run: what the state database held of it, and what the run read from it, until that is saved."""
 
 from __future__ import annotations
 
@@ -26,46 +26,93 @@ from worker.store.crm import Record, TaskRow
 from worker.store.job_results import record_job_result
 from worker.store.ledger import unanswered_values
 
+Values = Mapping[str, Mapping[str, Scalar]]
+"""By record id and CRM field."""
+Candidates = Mapping[str, Mapping[str, Sequence[Scalar]]]
+"""By record id and CRM field: the values that the field may hold."""
 
-@dataclass(slots=True)
-class CrmView:
-    """One CRM as this run sees it.
 
-    ``uncertain`` are the values that wait for an answer still, ``unanswered`` those of the last day that never got one,
-    and may have been applied after newer ones.
-    ``problem`` says why it could not be read; then nothing is planned for it. ``problem_kind`` names the error.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCrm:
+    """What the state database holds of one CRM when a run starts. Nothing changes it during the run.
+
+    ``snapshot`` are the values that the CRM confirmed or showed last, ``written`` those that we wrote last.
+    ``uncertain`` are the values that still wait for an answer. ``unanswered`` are those of the last day that never got
+    one: the CRM may have applied them after newer ones.
     """
 
-    name: str
-    settings: DestinationSettings
-    connector: Connector
+    records: Mapping[str, Record] = field(default_factory=dict)
+    snapshot: Values = field(default_factory=dict)
+    written: Values = field(default_factory=dict)
+    uncertain: Candidates = field(default_factory=dict)
+    unanswered: Candidates = field(default_factory=dict)
+    deals: Mapping[str, DealFact] = field(default_factory=dict)
+    tasks: Mapping[str, TaskRow] = field(default_factory=dict)
+    cursor: Cursor = field(default_factory=dict)
+    waiting: Sequence[WaitingTask] = ()
+    decided_today: Sequence[DecidedTask] = ()
+    parked: Values = field(default_factory=dict)
+    closing: frozenset[str] = frozenset()
+    creations: Mapping[str, Creation] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class CrmReadings:
+    """The state of one CRM after this run has read it; it starts as what was stored, and `read_crm` updates it.
+
+    ``problem`` says why the CRM could not be read, and ``problem_kind`` names the error; then nothing is planned for
+    this CRM.
+    """
+
     records: dict[str, Record]
-    snapshot: dict[str, dict[str, Scalar]]
-    uncertain: Mapping[str, Mapping[str, Sequence[Scalar]]]
+    snapshot: dict[str, Mapping[str, Scalar]]
+    written: dict[str, Mapping[str, Scalar]]
     deals: dict[str, DealFact]
     tasks: dict[str, TaskRow]
     cursor: Cursor
     people: People
-    unanswered: Mapping[str, Mapping[str, Sequence[Scalar]]] = field(default_factory=dict)
     specs: Mapping[str, FieldSpec] = field(default_factory=dict)
-    waiting: Sequence[WaitingTask] = ()
-    decided_today: Sequence[DecidedTask] = ()
-    parked: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)
-    closing: frozenset[str] = frozenset()
-    problem: str = ""
-    problem_kind: str = ""
     task_facts: Sequence[TaskFact] = ()
     deal_facts: Sequence[DealFact] = ()
-    changed: dict[str, Record] = field(default_factory=dict)
-    fresh: dict[str, dict[str, Scalar]] = field(default_factory=dict)
-    written: dict[str, dict[str, Scalar]] = field(default_factory=dict)
-    rewritten: dict[str, dict[str, Scalar]] = field(default_factory=dict)
-    creations: Mapping[str, Creation] = field(default_factory=dict)
+    problem: str = ""
+    problem_kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CrmView:
+    """One CRM as a run sees it: ``stored`` before anything is read from it, ``readings`` from then on."""
+
+    name: str
+    settings: DestinationSettings
+    connector: Connector
+    stored: StoredCrm
+    readings: CrmReadings
 
     def record_of(self, account_id: str) -> Record | None:
         """The matched record of an account, or None."""
-        record = self.records.get(account_id)
+        record = self.readings.records.get(account_id)
         return record if record and record.record_id else None
+
+    def changed_records(self) -> list[Record]:
+        """The records that the run found to be other than stored."""
+        before = self.stored.records
+        return [record for account_id, record in self.readings.records.items() if before.get(account_id) != record]
+
+
+def crm_view(
+    name: str, settings: DestinationSettings, connector: Connector, stored: StoredCrm, people: People
+) -> CrmView:
+    """The view of a CRM from which nothing has been read."""
+    readings = CrmReadings(
+        records=dict(stored.records),
+        snapshot=dict(stored.snapshot),
+        written=dict(stored.written),
+        deals=dict(stored.deals),
+        tasks=dict(stored.tasks),
+        cursor=stored.cursor,
+        people=people,
+    )
+    return CrmView(name, settings, connector, stored, readings)
 
 
 def written_fields(settings: DestinationSettings) -> tuple[str, ...]:
@@ -74,38 +121,40 @@ def written_fields(settings: DestinationSettings) -> tuple[str, ...]:
 
 
 def load_view(connection: Connection, name: str, crm: CrmSettings, connector: Connector, day: str) -> CrmView:
-    """What the store knows of one CRM before anything is read from it; ``day`` (``YYYY-MM-DD``) is the run's."""
+    """The view of one CRM as stored; ``day`` is the run's, as ``YYYY-MM-DD``."""
     tasks = {row.key: row for row in store.load_tasks(connection) if row.destination == name}
     load = Counter(row.owner_id for row in tasks.values() if row.is_open and row.owner_id)
-    return CrmView(
-        name=name,
-        settings=crm.destinations[name],
-        connector=connector,
+    stored = StoredCrm(
         records=store.load_records(connection, name),
         snapshot=store.load_snapshot(connection, name),
+        written=store.load_written(connection, name),
         uncertain=uncertain_fields(connection, name),
         unanswered=unanswered_values(connection, name),
         deals={deal.id: deal for deal in store.load_deals(connection, name)},
         tasks=tasks,
         cursor=store.load_cursor(connection, name),
-        people=People((), crm.queues, load),
         waiting=waiting_tasks(connection, name),
         decided_today=tasks_decided_on(connection, name, day),
         parked=parked_fields(connection, name),
         closing=closing_keys(connection, name),
-        written=store.load_written(connection, name),
         creations=load_creations(connection, name),
     )
+    return crm_view(name, crm.destinations[name], connector, stored, People((), crm.queues, load))
 
 
 def save_view(connection: Connection, view: CrmView) -> None:
-    """Store what was read, in the run's own transaction, and whether it could be."""
-    record_job_result(connection, view.name, "crm", view.problem_kind, view.problem)
-    if view.problem:
+    """Store what was read and whether the CRM could be read, in the run's own transaction."""
+    readings, stored = view.readings, view.stored
+    record_job_result(connection, view.name, "crm", readings.problem_kind, readings.problem)
+    if readings.problem:
         return
-    store.save_records(connection, view.name, view.changed.values())
-    store.save_snapshot(connection, view.name, view.fresh)
-    store.save_written(connection, view.name, view.rewritten)
-    store.save_task_facts(connection, view.name, view.task_facts)
-    store.save_deals(connection, view.name, view.deal_facts)
-    store.save_cursor(connection, view.name, view.cursor)
+    store.save_records(connection, view.name, view.changed_records())
+    store.save_snapshot(connection, view.name, _changed(stored.snapshot, readings.snapshot))
+    store.save_written(connection, view.name, _changed(stored.written, readings.written))
+    store.save_task_facts(connection, view.name, readings.task_facts)
+    store.save_deals(connection, view.name, readings.deal_facts)
+    store.save_cursor(connection, view.name, readings.cursor)
+
+
+def _changed(before: Values, after: Values) -> dict[str, Mapping[str, Scalar]]:
+    return {record_id: values for record_id, values in after.items() if before.get(record_id, {}) != values}

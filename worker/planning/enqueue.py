@@ -49,7 +49,7 @@ def enqueue_plan(
     ]
     planned = {(change.destination, change.record_id) for change in changes}
     for view in views:
-        if view.problem:
+        if view.readings.problem:
             continue
         records = [
             (one.account_id, one.operation(), reasons.of_new_record(one))

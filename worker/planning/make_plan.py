@@ -39,8 +39,8 @@ def make_plan(
     """Compare the desired values with what each CRM shows, one destination at a time."""
     plan = Plan(as_of, config_version, resumed)
     for view in views:
-        if view.problem:
-            plan.problems[view.name] = view.problem
+        if view.readings.problem:
+            plan.problems[view.name] = view.readings.problem
         else:
             _plan_fields(plan, view, desired)
         plan.known_records[view.name] = sum(1 for a in desired.accounts if view.record_of(a))
@@ -50,7 +50,7 @@ def make_plan(
 
 
 def _plan_fields(plan: Plan, view: CrmView, desired: Desired) -> None:
-    missing = [entry.field for entry in view.settings.fields.values() if entry.field not in view.specs]
+    missing = [entry.field for entry in view.settings.fields.values() if entry.field not in view.readings.specs]
     if missing:
         plan.missing_fields[view.name] = missing
     for account_id in sorted(desired.accounts):
@@ -68,7 +68,7 @@ def _plan_fields(plan: Plan, view: CrmView, desired: Desired) -> None:
                     view.connector.record_url(record.record_id),
                     changes,
                     record.object or view.settings.account.object,
-                    parked=view.parked.get(record.record_id) == {change.field: change.new for change in changes},
+                    parked=view.stored.parked.get(record.record_id) == {change.field: change.new for change in changes},
                 )
             )
 
@@ -77,10 +77,10 @@ def _field_changes(
     plan: Plan, view: CrmView, record: Record, record_id: str, desired: Desired
 ) -> Iterable[FieldChange]:
     known = KnownRecord(
-        view.snapshot.get(record_id, {}),
-        view.written.get(record_id, {}),
-        view.uncertain.get(record_id, {}),
-        view.unanswered.get(record_id, {}),
+        view.readings.snapshot.get(record_id, {}),
+        view.readings.written.get(record_id, {}),
+        view.stored.uncertain.get(record_id, {}),
+        view.stored.unanswered.get(record_id, {}),
     )
     for desired_value in _desired_values(plan, view, record.account_id, desired):
         crm_field = desired_value.field
@@ -131,10 +131,10 @@ def _desired_values(plan: Plan, view: CrmView, account_id: str, desired: Desired
 def _sources(
     view: CrmView, account_id: str, desired: Desired
 ) -> Iterable[tuple[str, FieldSpec, Value, bool, WriteMode]]:
-    yield "account id", view.specs[view.settings.account.match_field], account_id, True, "always"
+    yield "account id", view.readings.specs[view.settings.account.match_field], account_id, True, "always"
     fields = desired.accounts[account_id]
     by_playbooks = desired.set_fields.get(account_id, {})
     for name, entry in view.settings.fields.items():
-        if entry.field in view.specs:
+        if entry.field in view.readings.specs:
             value = fields.get(entry.from_) if entry.from_ else by_playbooks.get(name)
-            yield name, entry.within(view.specs[entry.field]), value, entry.null == "keep", entry.write
+            yield name, entry.within(view.readings.specs[entry.field]), value, entry.null == "keep", entry.write

@@ -16,7 +16,7 @@ def plan_record(
     plan: Plan, view: CrmView, account_id: str, fields: Fields, ours: Callable[[str], Mapping[str, Scalar]]
 ) -> None:
     """Plan a new record with ``ours`` in it where that is wanted and sure; else note that the account has none."""
-    record = view.records.get(account_id)
+    record = view.readings.records.get(account_id)
     not_made = ""
     if view.settings.account.create_missing and record and record.status == "missing":
         start, not_made = _start(view, fields)
@@ -31,7 +31,7 @@ def plan_record(
 
 
 def _new_record(view: CrmView, account_id: str, values: Mapping[str, Scalar]) -> NewRecord:
-    before = view.creations.get(account_id)
+    before = view.stored.creations.get(account_id)
     made = NewRecord(view.name, account_id, view.settings.account.object, values)
     if before and before.state in {"pending", "leased"}:
         return NewRecord(made.destination, account_id, made.object, values, "queued")
@@ -42,7 +42,7 @@ def _new_record(view: CrmView, account_id: str, values: Mapping[str, Scalar]) ->
 
 def _never(view: CrmView, record: Record) -> str:
     """A record is made once for an account; what people or operators did with it afterwards stands."""
-    before = view.creations.get(record.account_id)
+    before = view.stored.creations.get(record.account_id)
     if record.matched_by == GONE or (before and before.state == "done"):
         return "its record was deleted in the CRM"
     return "an operator dropped it" if before and before.state == "dropped" else ""
@@ -62,7 +62,7 @@ def _start(view: CrmView, fields: Fields) -> tuple[dict[str, Scalar], str]:
     """The values of ``account.create``, or why they do not make a record; never a value in the words."""
     start: dict[str, Scalar] = {}
     for crm_field, source in view.settings.account.create.items():
-        spec = view.specs.get(crm_field)
+        spec = view.readings.specs.get(crm_field)
         if spec is None:
             return {}, f"{view.settings.account.object} has no field {crm_field} that we can see"
         try:

@@ -1,7 +1,7 @@
-"""What the CRMs say at the start of a run: where accounts live, who owns them, open deals, our tasks.
+"""Reading a CRM at the start of a run: the record of each account, its owner and open deals, and our tasks.
 
-Reading changes nothing in a CRM, and nothing in the store until `save_view`, so that a plan can read
-exactly what a run would.
+Reading changes nothing in the CRM, and nothing in the state database until `save_view`, so that a plan reads exactly
+what a run would.
 """
 
 from __future__ import annotations
@@ -34,125 +34,122 @@ log = structlog.get_logger()
 
 
 def read_crm(view: CrmView, accounts: Mapping[str, Fields]) -> None:
-    """Read the CRM into the view; a CRM that cannot be read leaves the view as stored, with its problem."""
-    before = view.connector.usage().calls
+    """Read the CRM into ``view.readings``; a CRM that cannot be read leaves its problem there."""
+    readings, before = view.readings, view.connector.usage().calls
     with span("read crm", calls_out=True) as reading:
         _read_crm(view, accounts)
-        reading.note(calls=view.connector.usage().calls - before, changed=len(view.changed), deals=len(view.deal_facts))
-        if view.problem:
-            reading.fail(view.problem_kind)
+        calls = view.connector.usage().calls - before
+        reading.note(calls=calls, changed=len(view.changed_records()), deals=len(readings.deal_facts))
+        if readings.problem:
+            reading.fail(readings.problem_kind)
 
 
 def _read_crm(view: CrmView, accounts: Mapping[str, Fields]) -> None:
+    readings = view.readings
     try:
-        view.specs = view.connector.describe("account")
-        if view.settings.account.match_field not in view.specs:
-            view.problem_kind = "NoMatchField"
-            view.problem = (
+        readings.specs = view.connector.describe("account")
+        if view.settings.account.match_field not in readings.specs:
+            readings.problem_kind = "NoMatchField"
+            readings.problem = (
                 f"{view.settings.account.object} has no field {view.settings.account.match_field} that we can see; "
                 f"run: plgsync crm setup {view.name}"
             )
             return
-        view.people = People(view.connector.owners(), view.people.queues, view.people.load)
+        readings.people = People(view.connector.owners(), readings.people.queues, readings.people.load)
         _read_changes(view)
         _match_accounts(view, accounts)
     except CallFailed as error:
-        view.problem, view.problem_kind = str(error), _kind_of(error)
-        log.warning("crm not read", destination=view.name, reason=view.problem)
+        readings.problem, readings.problem_kind = str(error), _kind_of(error)
+        log.warning("crm not read", destination=view.name, reason=readings.problem)
 
 
 def _kind_of(error: CallFailed) -> str:
-    """The error as the taxonomy names it, whatever a connector calls its own kind of it."""
+    """The name of the error in the taxonomy, not of the connector's own subclass."""
     return next((kind.__name__ for kind in (AccessDenied, QuotaExhausted) if isinstance(error, kind)), "Unavailable")
 
 
-def _asked_fields(view: CrmView) -> list[str]:
+def _requested_fields(view: CrmView) -> list[str]:
     wanted = [*written_fields(view.settings), *view.settings.read.values()]
-    return [name for name in dict.fromkeys(wanted) if name in view.specs]
+    return [name for name in dict.fromkeys(wanted) if name in view.readings.specs]
 
 
 def _read_changes(view: CrmView) -> None:
-    open_tasks = {row.key: row.task_id for row in view.tasks.values() if row.is_open}
-    read = view.connector.read_back(view.cursor, _asked_fields(view), open_tasks)
-    view.cursor = read.cursor
-    view.task_facts = [fact for fact in read.facts if isinstance(fact, TaskFact)]
-    view.deal_facts = [fact for fact in read.facts if isinstance(fact, DealFact)]
-    for task in view.task_facts:
-        if task.key in view.tasks:
-            view.tasks[task.key] = replace(view.tasks[task.key], status=task.status, owner_id=task.owner_id)
-    for deal in view.deal_facts:
-        view.deals[deal.id] = deal
+    readings = view.readings
+    open_tasks = {row.key: row.task_id for row in readings.tasks.values() if row.is_open}
+    read = view.connector.read_back(readings.cursor, _requested_fields(view), open_tasks)
+    readings.cursor = read.cursor
+    readings.task_facts = [fact for fact in read.facts if isinstance(fact, TaskFact)]
+    readings.deal_facts = [fact for fact in read.facts if isinstance(fact, DealFact)]
+    for task in readings.task_facts:
+        if known := readings.tasks.get(task.key):
+            readings.tasks[task.key] = replace(known, status=task.status, owner_id=task.owner_id)
+    readings.deals.update({deal.id: deal for deal in readings.deal_facts})
     _apply_record_facts(view, [fact for fact in read.facts if isinstance(fact, RecordFact)])
 
 
 def _apply_record_facts(view: CrmView, facts: Iterable[RecordFact]) -> None:
-    account_of = {record.record_id: account_id for account_id, record in view.records.items() if record.record_id}
+    records = view.readings.records
+    account_of = {record.record_id: account_id for account_id, record in records.items() if record.record_id}
     for fact in facts:
-        holder, named = account_of.get(fact.record_id), _named_account(view, fact)
-        if holder is not None:
-            view.records[holder] = view.changed[holder] = store.apply_record_fact(view.records[holder], fact)
+        known, carried = account_of.get(fact.record_id), _carried_account(view, fact)
+        if known is not None:
+            records[known] = store.apply_record_fact(records[known], fact)
             if not fact.deleted:
-                _see_values(view, fact.record_id, fact.values)
-        if named is not None and named != holder:
-            _match_afresh(view, *(account_id for account_id in (holder, named) if account_id in view.records))
+                _update_snapshot(view, fact.record_id, fact.values)
+        if carried is not None and carried != known:
+            _match_again(view, *(account_id for account_id in (known, carried) if account_id in records))
 
 
-def _named_account(view: CrmView, fact: RecordFact) -> str | None:
+def _carried_account(view: CrmView, fact: RecordFact) -> str | None:
     """The account whose id the record carries now; a person may have moved the id there."""
-    named = None if fact.deleted else fact.values.get(view.settings.account.match_field)
-    return None if named is None else str(named)
+    carried = None if fact.deleted else fact.values.get(view.settings.account.match_field)
+    return None if carried is None else str(carried)
 
 
-def _match_afresh(view: CrmView, *accounts: str) -> None:
-    """The match field says otherwise than we remember: these accounts are looked for anew, in this very run."""
+def _match_again(view: CrmView, *accounts: str) -> None:
+    """The match field contradicts what is stored: this run searches the records of these accounts again."""
     for account_id in accounts:
-        view.records[account_id] = view.changed[account_id] = store.unmatched(account_id)
+        view.readings.records[account_id] = store.unmatched(account_id)
 
 
-def _see_values(view: CrmView, record_id: str, values: Mapping[str, Scalar]) -> None:
-    """The CRM shows these values now, so they are what the next plan compares with."""
+def _update_snapshot(view: CrmView, record_id: str, values: Mapping[str, Scalar]) -> None:
+    """The CRM shows these values now; the next plan compares with them."""
     ours = set(written_fields(view.settings))
-    seen = {name: value for name, value in values.items() if name in ours}
-    before = view.snapshot.get(record_id, {})
-    view.snapshot[record_id] = {**before, **seen}
-    if view.snapshot[record_id] != before:
-        view.fresh[record_id] = view.snapshot[record_id]
+    shown = {name: value for name, value in values.items() if name in ours}
+    view.readings.snapshot[record_id] = {**view.readings.snapshot.get(record_id, {}), **shown}
 
 
 def _match_accounts(view: CrmView, accounts: Mapping[str, Fields]) -> None:
     tried: set[str] = set()
-    while lost := [a for a in accounts if a not in tried and _is_to_find(view, a)]:
-        tried.update(lost)
-        keys = [_match_key(view, account_id, accounts[account_id]) for account_id in lost]
-        matches = view.connector.match(keys, _asked_fields(view))
-        holders = {record.record_id: a for a, record in view.records.items() if record.record_id}
-        for match in _without_shared(view, matches, holders):
-            _take_match(view, match, _other_holder(holders, match))
+    while unmatched := [a for a in accounts if a not in tried and _is_to_match(view, a)]:
+        tried.update(unmatched)
+        keys = [_match_key(view, account_id, accounts[account_id]) for account_id in unmatched]
+        matches = view.connector.match(keys, _requested_fields(view))
+        matched = {record.record_id: a for a, record in view.readings.records.items() if record.record_id}
+        for match in _without_shared(view, matches, matched):
+            _apply_match(view, match, _other_account(matched, match))
 
 
-def _take_match(view: CrmView, match: Match, holder: str | None) -> None:
-    """Remember where an account lives; ``holder``, who was taken to live there, is looked for anew."""
-    known = view.records.get(match.account_id)
-    record = _learnt(known, store.record_of(match))
-    if record != known:
-        view.changed[match.account_id] = record
-    view.records[match.account_id] = record
+def _apply_match(view: CrmView, match: Match, other: str | None) -> None:
+    """Remember the record of an account; ``other``, the account that was matched to it, is matched again."""
+    known = view.readings.records.get(match.account_id)
+    view.readings.records[match.account_id] = _record_after(known, store.record_of(match))
     if match.record_id is None:
         return
-    if holder is not None:
-        _match_afresh(view, holder)
-    _see_values(view, match.record_id, {name: match.values.get(name) for name in _asked_fields(view)})
+    if other is not None:
+        _match_again(view, other)
+    _update_snapshot(view, match.record_id, {name: match.values.get(name) for name in _requested_fields(view)})
     if known and _is_new(known):
-        _see_whose(view, match.record_id)
+        _confirm_written(view, match.record_id)
 
 
-def _other_holder(holders: Mapping[str, str], match: Match) -> str | None:
-    """Who else was taken to live in this record."""
-    holder = holders.get(match.record_id or "")
-    return None if holder == match.account_id else holder
+def _other_account(matched: Mapping[str, str], match: Match) -> str | None:
+    """Another account that was matched to this record."""
+    account_id = matched.get(match.record_id or "")
+    return None if account_id == match.account_id else account_id
 
 
-def _is_to_find(view: CrmView, account_id: str) -> bool:
+def _is_to_match(view: CrmView, account_id: str) -> bool:
     record = view.record_of(account_id)
     return record is None or _is_new(record)
 
@@ -161,30 +158,28 @@ def _is_new(record: Record) -> bool:
     return record.matched_by == store.CREATED
 
 
-def _learnt(known: Record | None, found: Record) -> Record:
-    """What is known after looking: a record we just made may not be found yet, one that was deleted stays so."""
+def _record_after(known: Record | None, found: Record) -> Record:
+    """The record after a search: one we just created may not be found yet, and a deleted one stays deleted."""
     if known and found.status == "missing":
         return known if _is_new(known) or known.matched_by == store.GONE else found
     return found
 
 
-def _see_whose(view: CrmView, record_id: str) -> None:
-    """A record that we made or found made: only what it shows now of what we sent counts as written by us."""
-    shown, written = view.snapshot[record_id], view.written.get(record_id, {})
-    still = {name: value for name, value in written.items() if shown.get(name) == value}
-    if still != written:
-        view.written[record_id] = view.rewritten[record_id] = still
+def _confirm_written(view: CrmView, record_id: str) -> None:
+    """Of a record that we created or found created, only the values it still shows count as written by us."""
+    shown, written = view.readings.snapshot[record_id], view.readings.written.get(record_id, {})
+    view.readings.written[record_id] = {name: value for name, value in written.items() if shown.get(name) == value}
 
 
 def _match_key(view: CrmView, account_id: str, fields: Fields) -> MatchKey:
     names = {fallback.account_field for fallback in view.settings.account.match_fallbacks()}
     values = {name: str(fields[name]) for name in names if fields.get(name) is not None}
-    known = view.records.get(account_id)
+    known = view.readings.records.get(account_id)
     return MatchKey(account_id, known.record_id if known else None, {**values, "account_id": account_id})
 
 
-def _without_shared(view: CrmView, matches: Sequence[Match], holders: Mapping[str, str]) -> list[Match]:
-    """Two accounts on one record is a guess: the one whose id the record carries keeps it, else nobody does."""
+def _without_shared(view: CrmView, matches: Sequence[Match], matched: Mapping[str, str]) -> list[Match]:
+    """Two accounts on one record are ambiguous, except for the account whose id the record carries."""
     claims: dict[str, list[Match]] = defaultdict(list)
     for match in matches:
         if match.record_id:
@@ -192,12 +187,11 @@ def _without_shared(view: CrmView, matches: Sequence[Match], holders: Mapping[st
     result = []
     for match in matches:
         rivals = claims.get(match.record_id or "", [])
-        holder = _other_holder(holders, match)
+        other = _other_account(matched, match)
         sure = match.by == view.settings.account.match_field
         others_sure = any(r is not match and r.by == view.settings.account.match_field for r in rivals)
-        if match.record_id and not (sure and not others_sure) and (len(rivals) > 1 or holder):
-            shared = Match(account_id=match.account_id, status="ambiguous", candidates=(match.record_id,))
-            result.append(shared)
+        if match.record_id and not (sure and not others_sure) and (len(rivals) > 1 or other):
+            result.append(Match(account_id=match.account_id, status="ambiguous", candidates=(match.record_id,)))
         else:
             result.append(match)
     return result

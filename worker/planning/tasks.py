@@ -29,14 +29,16 @@ def plan_tasks(
     A CRM that could not be read gets its tasks all the same; they wait there until their record is known.
     """
     ready = (
-        [] if view.problem else [(row, record) for row in view.waiting if (record := view.record_of(row.account_id))]
+        []
+        if view.readings.problem
+        else [(row, record) for row in view.stored.waiting if (record := view.record_of(row.account_id))]
     )
     new = [task for task in sorted(tasks, key=lambda task: (-task.rank, task.key)) if not _is_settled(plan, view, task)]
     people = _people(view, [row for row, _ in ready], new)
     plan.tasks += [_with_record(view, row, record, accounts.get(row.account_id, {}), people) for row, record in ready]
     plan.tasks += [_new_task(plan, view, task, accounts[task.account_id], people) for task in new]
-    for open_row in view.tasks.values():
-        over = (open_row.playbook_id, open_row.account_id) in left and open_row.key not in view.closing
+    for open_row in view.readings.tasks.values():
+        over = (open_row.playbook_id, open_row.account_id) in left and open_row.key not in view.stored.closing
         if over and open_row.status == "open" and open_row.close_when_leaves:
             plan.tasks.append(_closing(view, open_row.key))
 
@@ -44,7 +46,7 @@ def plan_tasks(
 def _people(view: CrmView, waiting: Sequence[WaitingTask], new: Sequence[MakeTask]) -> TaskPeople:
     """The people of the tasks that can be made now; the others ask again when their record is known."""
     contacts = [contact for row in waiting if (contact := _contact_of(row))]
-    if not view.problem:
+    if not view.readings.problem:
         contacts += [task.contact for task in new if task.contact and view.record_of(task.account_id)]
     return find_people(view.connector, contacts)
 
@@ -79,7 +81,7 @@ def _is_settled(plan: Plan, view: CrmView, task: MakeTask) -> bool:
     already = next(
         (
             row
-            for row in view.tasks.values()
+            for row in view.readings.tasks.values()
             if row.is_open
             and (row.account_id, row.playbook_id, row.task_key) == (task.account_id, task.playbook_id, task.task_key)
         ),
@@ -96,7 +98,7 @@ def _is_settled(plan: Plan, view: CrmView, task: MakeTask) -> bool:
 
 
 def _new_task(plan: Plan, view: CrmView, task: MakeTask, fields: Fields, people: TaskPeople) -> TaskChange:
-    record = None if view.problem else view.record_of(task.account_id)
+    record = None if view.readings.problem else view.record_of(task.account_id)
     wishes = [wish for wish in (task.to, task.if_no_owner) if wish]
     owner_id = _owner_id(view, wishes, fields, record.owner_id) if record else None
     person_id, no_person = people.person_of(task.contact) if record else (None, "")
@@ -149,13 +151,13 @@ def _change(
 
 
 def _closing(view: CrmView, key: str) -> TaskChange:
-    row = view.tasks[key]
+    row = view.readings.tasks[key]
     payload = to_payload(CloseTask(key, row.task_id))
     return TaskChange(view.name, "task_close", key, row.account_id, row.task_id, row.playbook_id, payload, {}, 0.0)
 
 
 def _owner_id(view: CrmView, wishes: Sequence[Assignee], fields: Fields, record_owner: str | None) -> str | None:
-    owner = view.people.choose(wishes, fields, record_owner)
+    owner = view.readings.people.choose(wishes, fields, record_owner)
     if owner:
-        view.people.load[owner.id] += 1
+        view.readings.people.load[owner.id] += 1
     return owner.id if owner else None

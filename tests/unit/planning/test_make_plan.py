@@ -12,7 +12,7 @@ import pytest
 
 from connectors.base import FieldSpec, Match, MatchKey, Owner, ReadBack, Scalar, Unavailable, Usage
 from worker.delivery.backlog import WaitingTask
-from worker.planning.crm_view import CrmView
+from worker.planning.crm_view import CrmView, StoredCrm, crm_view
 from worker.planning.guard import ALWAYS_ALLOWED, UnsafePlan, check_plan
 from worker.planning.make_plan import Desired, make_plan
 from worker.planning.owners import People
@@ -96,21 +96,16 @@ def record(account_id: str, owner_id: str | None = None) -> Record:
 def view(
     *records: Record, shown: Mapping[str, Mapping[str, Scalar]] | None = None, connector: Any = None, **more: Any
 ) -> CrmView:
-    made = CrmView(
-        name="crm",
-        settings=SETTINGS.destinations["crm"],
-        connector=connector or QuietConnector(),
+    read = {name: more.pop(name) for name in ("specs", "problem") if name in more}
+    stored = StoredCrm(
         records={one.account_id: one for one in records},
         snapshot={f"R{account}": {"account_key": account, **values} for account, values in (shown or {}).items()},
-        uncertain={},
-        deals={},
-        tasks={},
-        cursor={},
-        people=People(PEOPLE, SETTINGS.queues, Counter()),
-        specs=SPECS,
+        **more,
     )
-    for name, value in more.items():
-        setattr(made, name, value)
+    people = People(PEOPLE, SETTINGS.queues, Counter())
+    made = crm_view("crm", SETTINGS.destinations["crm"], connector or QuietConnector(), stored, people)
+    for name, value in {"specs": SPECS, **read}.items():
+        setattr(made.readings, name, value)
     return made
 
 
@@ -178,7 +173,7 @@ def test_an_unknown_value_clears_or_keeps_as_the_field_says() -> None:
 
 def test_the_account_id_is_stamped_when_another_field_found_the_record() -> None:
     made = view(record("a"))
-    made.snapshot["Ra"] = {"account_key": None, "health": 70}
+    made.readings.snapshot["Ra"] = {"account_key": None, "health": 70}
     assert changes(plan_of(made, wanted({"a": {"health.score": 70}}))) == {"a": {"account_key": (None, "a")}}
 
 
@@ -186,7 +181,7 @@ def test_what_a_playbook_set_is_wanted_until_it_is_dropped() -> None:
     made = view(record("a"), shown={"a": {"signal": None}})
     plan = plan_of(made, wanted({"a": {}}, set_fields={"a": {"signal": "near the limit"}}))
     assert changes(plan) == {"a": {"signal": (None, "near the limit")}}
-    made.snapshot["Ra"]["signal"] = "near the limit"
+    made.readings.snapshot["Ra"] = {**made.readings.snapshot["Ra"], "signal": "near the limit"}
     assert changes(plan_of(made, wanted({"a": {}}))) == {"a": {"signal": ("near the limit", None)}}
 
 

@@ -62,7 +62,7 @@ class Story:
         with self.store.begin() as connection:
             view = load_view(connection, "crm", self.settings, self.crm, "2026-07-01")  # type: ignore[arg-type]
         read_crm(view, accounts)
-        assert view.problem == ""
+        assert view.readings.problem == ""
         plan = make_plan([view], Desired(accounts, {}, tasks, frozenset()), "2026-07-01T00:00:00Z", "v1")
         if commit:
             with self.store.begin() as connection:

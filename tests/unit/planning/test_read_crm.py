@@ -50,14 +50,14 @@ def read(connector: MovedConnector, *records: Record) -> CrmView:
 
 
 def homes(made: CrmView) -> dict[str, str | None]:
-    return {account: made.records[account].record_id for account in ("a", "b")}
+    return {account: made.readings.records[account].record_id for account in ("a", "b")}
 
 
 def test_an_id_moved_to_another_accounts_record_moves_that_account_and_frees_the_other() -> None:
     connector = MovedConnector([fact("Ra", "b"), fact("Rb", None)], {"b": "Ra"})
     made = read(connector, record("a"), record("b"))
     assert homes(made) == {"a": None, "b": "Ra"}
-    assert made.changed.keys() == {"a", "b"}, "and it is remembered"
+    assert {one.account_id for one in made.changed_records()} == {"a", "b"}, "and it is remembered"
     assert sorted(connector.asked[0]) == ["a", "b"]
 
 
@@ -76,7 +76,7 @@ def test_an_id_that_was_only_removed_stays_ours_and_is_written_again() -> None:
     made = read(connector, record("a"), record("b"))
     assert homes(made) == {"a": "Ra", "b": "Rb"}
     assert connector.asked == []
-    assert made.snapshot["Ra"]["account_key"] is None
+    assert made.readings.snapshot["Ra"]["account_key"] is None
 
 
 def test_an_id_of_no_account_of_ours_takes_the_record_away_from_its_account() -> None:

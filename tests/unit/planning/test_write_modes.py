@@ -54,7 +54,7 @@ class Story:
         with self.store.begin() as connection:
             view = load_view(connection, "crm", CRM, self.crm, "2026-07-01")  # type: ignore[arg-type]
         read_crm(view, {"a": {}})
-        assert view.problem == ""
+        assert view.readings.problem == ""
         fields: Mapping[str, Any] = {f"our.{mode}": value for mode, value in wanted.items()}
         plan = make_plan([view], Desired({"a": fields}, {}, [], frozenset()), "2026-07-01T00:00:00Z", "v1")
         with self.store.begin() as connection:
