@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import floor
+from typing import cast
 
 from connectors.base.values import finite_number
 from worker.language.expression import Expression
@@ -118,11 +119,10 @@ def _score(part: Part, fields: Fields) -> tuple[Value, float | None, str]:
 
 def _measure(part: Part, fields: Fields) -> tuple[float | None, str]:
     """The number to turn into points, or None and why there is none."""
-    if part.metric is None:
-        return None, "nothing to measure"
-    value = number(part.metric.value(fields))
+    metric = cast("Expression", part.metric)  # a part without a flag has one
+    value = number(metric.value(fields))
     if value is None:
-        return None, f"{part.metric.text} is not known"
+        return None, f"{metric.text} is not known"
     if part.stale_after is not None:
         age = _number_of(part.age_of_value, fields)
         if age is None:

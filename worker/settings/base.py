@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema
 
-from connectors.base.values import finite_number
 from worker.language.condition import Condition, parse_condition
 from worker.language.errors import Loc as Loc
 from worker.language.expression import Expression, parse_expression
@@ -60,36 +59,25 @@ def _text_of(value: object, example: str) -> str:
 
 
 def _duration(value: Any) -> Duration:
-    return value if isinstance(value, Duration) else parse_duration(_text_of(value, "3d, 24h, 2w or 5bd"))
+    return parse_duration(_text_of(value, "3d, 24h, 2w or 5bd"))
 
 
 def _rate(value: Any) -> Rate:
-    return value if isinstance(value, Rate) else parse_rate(_text_of(value, '"5 per day" or "2 per 365d"'))
+    return parse_rate(_text_of(value, '"5 per day" or "2 per 365d"'))
 
 
 def _expression(value: Any) -> Expression:
-    if isinstance(value, Expression):
-        return value
     return parse_expression(_text_of(value, "seats_used / seat_limit"))
 
 
-def _condition(value: Any) -> Condition:
-    return value if isinstance(value, Condition) else parse_condition(value)
-
-
 def _template(value: Any) -> Template:
-    if isinstance(value, Template):
-        return value
     return parse_template(_text_of(value, '"PQL {{pql.score}}: {{account.name}}"'))
 
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError("expected a number or a percentage such as 80%")
-    number = parse_number(value) if isinstance(value, str) else float(value)
-    if not finite_number(number):
-        raise ValueError("expected a finite number")
-    return number
+    return parse_number(value) if isinstance(value, str) else float(value)
 
 
 def _share(value: Any) -> float:
@@ -148,7 +136,7 @@ Percent = Annotated[float, *_SHARE]
 CONDITION_SCHEMA: dict[str, Any] = {"type": ["string", "object"], "$comment": "condition"}
 """Stands for a condition until `worker.settings.schema` puts the recursive schema in its place."""
 
-ConditionTree = Annotated[Condition, PlainValidator(_condition), WithJsonSchema(CONDITION_SCHEMA)]
+ConditionTree = Annotated[Condition, PlainValidator(parse_condition), WithJsonSchema(CONDITION_SCHEMA)]
 """One test as text, or a tree of ``all`` / ``any`` / ``not`` / ``{if, when_missing}``."""
 
 SecretRef = Annotated[

@@ -45,8 +45,6 @@ class Assignee:
 
 
 def _assignee(value: Any) -> Assignee:
-    if isinstance(value, Assignee):
-        return value
     if not isinstance(value, str):
         raise ValueError(f"expected one of {_ASSIGNEE_FORMS}")
     text = value.strip()
@@ -90,7 +88,7 @@ FieldValue: TypeAlias = Template | bool | int | float
 def _field_value(value: Any) -> FieldValue:
     if isinstance(value, str):
         return parse_template(value)
-    if isinstance(value, Template | bool | int | float):
+    if isinstance(value, bool | int | float):
         return value
     raise ValueError('expected a text such as "{{playbook.matched}}", a number, true or false')
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import takewhile
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -32,8 +34,6 @@ def _cron(text: str) -> str:
         next(CronSim(text, _ANY_MOMENT))
     except CronSimError as error:
         raise ValueError(f'"{text}" is not a cron time: {str(error).lower()}') from None
-    except (AssertionError, TypeError, ValueError):  # cronsim stumbles over some nonsense, such as "L/2"
-        raise ValueError(f'"{text}" is not a cron time') from None
     except StopIteration:
         raise ValueError(f'"{text}" never happens') from None
     return " ".join(text.split())
@@ -106,13 +106,9 @@ class Schedule(Strict):
         A slot that the change to summer time skips moves to the first minute that exists; none happens twice.
         """
         for back in _LOOK_BACK:
-            due = None
-            for slot in self._slots(as_of - back):
-                if slot > as_of:
-                    break
-                due = slot
-            if due is not None:
-                return due
+            due = deque(takewhile(lambda slot: slot <= as_of, self._slots(as_of - back)), maxlen=1)
+            if due:
+                return due[0]
         return None
 
     def interval(self, as_of: datetime) -> timedelta | None:
@@ -127,8 +123,7 @@ class Schedule(Strict):
 
     def _slots(self, after: datetime) -> Iterator[datetime]:
         # Only forwards: backwards, cronsim moves a skipped slot elsewhere.
-        for slot in CronSim(self.cron, after.astimezone(ZoneInfo(self.zone))):
-            yield slot.astimezone(UTC)
+        return (slot.astimezone(UTC) for slot in CronSim(self.cron, after.astimezone(ZoneInfo(self.zone))))
 
 
 class ScheduleSettings(Strict):

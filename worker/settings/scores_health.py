@@ -86,10 +86,8 @@ class HealthSettings(Strict):
     @classmethod
     def _remember_text(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         settings = handler(data)
-        if isinstance(data, dict):
-            canonical = json.dumps(data, sort_keys=True, default=str)
-            version = hashlib.sha256(canonical.encode()).hexdigest()[:12]
-            settings._version = version  # noqa: SLF001 - its own class
+        canonical = json.dumps(data, sort_keys=True, default=str)
+        settings._version = hashlib.sha256(canonical.encode()).hexdigest()[:12]  # noqa: SLF001 - its own class
         return settings
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from functools import cache
@@ -25,8 +26,6 @@ def _implied(text: str) -> Expression:
 
 
 def _span(value: Any) -> timedelta:
-    if isinstance(value, timedelta):
-        return value
     if not isinstance(value, str):
         raise ValueError("expected a length of time such as 24h, 7d or 2w")
     duration = parse_duration(value)
@@ -46,9 +45,9 @@ Span = Annotated[
 class ScoreBlock(Strict):
     """A block of config/scores.yaml that may read more than what is written in it."""
 
+    @abstractmethod
     def implied(self) -> Iterable[tuple[Loc, Need]]:
         """What is read without being written, each with the key below this block that asks for it."""
-        return ()
 
 
 def ages_of_account() -> Iterator[tuple[Loc, Need]]:

@@ -23,13 +23,13 @@ def shipped_files() -> Path:
 def write_project(folder: Path) -> list[Path]:
     """Copy ``config/`` and ``playbooks/`` into ``folder``; a file that is there already is left alone."""
     written = []
-    for source in sorted(shipped_files().glob("*/*.yaml")):
-        if source.parent.name in {"config", "playbooks"}:
-            target = folder / source.parent.name / source.name
-            if not target.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(source, target)
-                written.append(target)
+    shipped = shipped_files()
+    for source in sorted([*shipped.glob("config/*.yaml"), *shipped.glob("playbooks/*.yaml")]):
+        target = folder / source.parent.name / source.name
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+            written.append(target)
     ignore = folder / ".gitignore"
     if not ignore.exists():
         ignore.write_text(_IGNORED, encoding="utf-8")

@@ -59,14 +59,14 @@ class Document:
 
         A block or list is pointed at by its key. ``offset`` counts characters inside the text that stands there.
         """
-        for end in range(len(loc), -1, -1):
+        for end in range(len(loc), 0, -1):
             part = loc[:end]
             position = self.values.get(part)
             if end < len(loc) or of_key or (position is not None and position.text is None):
                 position, offset = self.keys.get(part) or position, 0
             if position is not None:
                 return _inside(position, offset, self.lines)
-        return 1, 1
+        return _inside(self.values[()], 0, self.lines)
 
     def problem(
         self, loc: Loc, message: str, *, offset: int = 0, of_key: bool = False, severity: Severity = "error"

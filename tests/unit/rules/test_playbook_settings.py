@@ -100,6 +100,7 @@ def test_a_good_playbook_is_read_as_written() -> None:
         ("{wait: 30d}", "{wait: 5bd}", "wait counts hours (24h) or days (3d)"),
         ("{wait: 30d}", "{wait: 30 days}", "write 30d instead"),
         ("{wait: 30d}", "{at_most: 2 a year}", "is not a rate"),
+        ("{wait: 30d}", "{at_most: 101 per 365d}", "at_most is between 1 and 100 entries"),
         ("holdout: 10%", "holdout: 60%", "must be at most 0.5"),
         ("holdout: 10%", "limits: {per_owner: 5 per week}", "per_owner counts tasks per day"),
         ("holdout: 10%", "limits: {per_run: 0}", "must be at least 1"),
@@ -107,6 +108,9 @@ def test_a_good_playbook_is_read_as_written() -> None:
         ("to: account_owner", "to: owner", '18:11 "owner" is not an assignee of a task. Did you mean "account_owner"?'),
         ("to: account_owner", "to: ann@example.com", "write user(ann@example.com)"),
         ("to: account_owner", "to: user(ann)", "takes an e-mail address"),
+        ("to: account_owner", "to: [csm]", "expected one of"),
+        ('subject: "Call {{account.name}}"', 'subject: " "', "the subject is empty"),
+        ('{signal: "{{playbook.matched}}"}', "{signal: [1]}", "a number, true or false"),
         ("key: call", "key: Call Me", "must be small letters"),
         ("due: 1bd", "due: 3h", "due counts days"),
         ("due: 1bd", "due: 1bd\n      priority: urgent", '"urgent" is not one of: low, medium, high'),
@@ -190,3 +194,11 @@ def test_nonsense_in_any_place_is_a_problem_and_no_crash(key: str, value: str) -
 def test_the_schema_can_be_shown() -> None:
     schema: dict[str, Any] = Playbook.model_json_schema(by_alias=True)
     assert {"when", "do", "repeat"} <= schema["properties"].keys()
+
+
+def test_what_is_reserved_may_stand_empty_and_plain_values_need_no_template() -> None:
+    text = GOOD.replace("mode: live", "mode: live\ngroup:").replace('"{{playbook.matched}}"', "7")
+    playbook, found = validate(Playbook, read_document("p.yaml", text.encode()))
+    assert found == ()
+    assert playbook is not None
+    assert [loc[-1] for loc, _ in playbook.templates()] == ["subject", "body"] * 2

@@ -10,6 +10,7 @@ from scores_kit import HEALTH, day, mature, settings
 
 from worker.language.values import Fields
 from worker.scores import Scored, ScoreMemory, score_account
+from worker.scores.wording import signed
 
 SETTINGS = settings(health=HEALTH)
 
@@ -177,6 +178,24 @@ def test_change_across_profiles_is_unknown_and_said() -> None:
 def test_change_without_a_past_is_unknown(then: Fields | None, because: str) -> None:
     change = score(mature(), then)["health"].change
     assert (change.points, change.unknown_because) == (None, because)
+
+
+def test_change_between_unlike_parts_is_unknown() -> None:
+    little = settings(health=HEALTH | {"min_coverage": "1%"})
+    then: Fields = {"account.age_days": 372, "plan": "pro", "nps.latest": 9, "nps.age_days": 1}
+    change = score(mature(), then, using=little)["health"].change
+    assert (change.points, change.unknown_because) == (None, "no part is known both now and 28 days ago")
+
+
+def test_an_account_of_no_profile_has_not_enough_data() -> None:
+    paying = settings(health=HEALTH | {"profiles": [{**PROFILES[1], "applies": "plan is pro"}]})
+    health = score(mature(plan="free"), using=paying)["health"]
+    assert (health.status, health.score, health.profile) == ("not_enough_data", None, None)
+
+
+@pytest.mark.parametrize(("points", "shown"), [(33.5, "+34"), (-9.2, "−9"), (0.4, "±0"), (-0.4, "±0")])
+def test_points_are_shown_whole_and_with_their_sign(points: float, shown: str) -> None:
+    assert signed(points) == shown
 
 
 def test_edited_settings_start_a_new_mean() -> None:

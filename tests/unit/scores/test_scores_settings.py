@@ -9,8 +9,10 @@ from pydantic import ValidationError
 from scores_kit import HEALTH, ONBOARDING, PQL, settings
 
 from worker.language.need import Need
+from worker.scores.parts import score_parts
 from worker.settings.base import Finding
 from worker.settings.known import Known
+from worker.settings.score_specs import spec_of
 from worker.settings.scores import ScoresSettings, check_scores, needs
 from worker.settings.scores_parts import Part
 from worker.settings.scores_pql import INTENT_WINDOWS
@@ -89,6 +91,7 @@ def test_needs_include_the_functions_signals_must_compute() -> None:
         (part(compare="previous"), "previous is missing"),
         (part(stale_after="9d"), "age is missing"),
         (part(stale_after="5bd"), "hours, days or weeks"),
+        (part(stale_after=9), "expected a length of time"),
         (part(bad=None, good=None, steps=[{"at_least": 2, "points": 9}, {"at_least": 1, "points": 3}]), "rising order"),
         (part(weight=0), "greater than 0"),
     ],
@@ -109,6 +112,10 @@ def test_part_that_means_nothing_is_refused(wrong: dict[str, Any], words: str) -
         ({"onboarding": ONBOARDING | {"milestones": ONBOARDING["milestones"][:1] * 2}}, "twice"),
         ({"pql": PQL | {"opens_at": 50, "closes_below": 60}}, "closes_below must not be above opens_at"),
         ({"pql": PQL | {"intent": PQL["intent"] | {"half_life": "0d"}}}, "longer than nothing"),
+        (
+            {"pql": PQL | {"usage": PQL["usage"] | {"weight": 0}, "intent": PQL["intent"] | {"weight": 0}}},
+            "cannot both weigh nothing",
+        ),
         ({"health": HEALTH | {"colour": "blue"}}, "Extra inputs"),
     ],
 )
@@ -126,9 +133,57 @@ def test_version_changes_with_what_is_written_and_only_then() -> None:
 
 
 def test_steps_give_the_points_of_the_highest_reached() -> None:
-    from worker.scores.parts import score_parts
-
     stairs = Part.model_validate(
         part(bad=None, good=None, steps=[{"at_least": 1, "points": 20}, {"at_least": 5, "points": 80}])
     )
     assert [score_parts([stairs], {"seats_used": n})[0].points for n in (0, 1, 4, 5, 9)] == [0, 20, 20, 80, 80]
+
+
+def test_a_flag_gives_all_points_none_or_is_unknown() -> None:
+    flag = Part.model_validate({"name": "Paid", "weight": 1, "flag": "plan is pro"})
+    scored = [score_parts([flag], {"plan": plan})[0] for plan in ("pro", "free", None)]
+    assert [(one.value, one.points, one.missing) for one in scored] == [
+        (True, 100, ""),
+        (False, 0, ""),
+        (None, None, "not known"),
+    ]
+
+
+def test_a_part_of_which_it_is_unknown_whether_it_applies_is_unknown_and_not_absent() -> None:
+    made = Part.model_validate(part(applies="plan is pro"))
+    assert score_parts([made], {"seats_used": 1, "plan": "free"}) == ()
+    (unknown,) = score_parts([made], {"seats_used": 1})
+    assert (unknown.weight, unknown.points, unknown.missing) == (100, None, "not known whether it applies")
+
+
+@pytest.mark.parametrize(
+    ("before", "points", "missing"),
+    [(10, 50, ""), (0, None, "nothing in the previous period"), (None, None, "the previous period is not known")],
+)
+def test_a_change_is_compared_with_the_field_that_is_named(
+    before: int | None, points: float | None, missing: str
+) -> None:
+    made = Part.model_validate(part(compare="previous", previous="seats_before", bad="-50%", good="50%"))
+    assert [need.name for _, need in made.implied()] == ["seats_before"]
+    (scored,) = score_parts([made], {"seats_used": 10, "seats_before": before})
+    assert (scored.points, scored.missing) == (points, missing)
+
+
+def test_the_age_of_a_value_is_read_from_the_field_that_is_named() -> None:
+    made = Part.model_validate(part(stale_after="9d", age="seats_age"))
+    assert score_parts([made], {"seats_used": 1, "seats_age": 9})[0].points == 100
+    assert score_parts([made], {"seats_used": 1, "seats_age": 10})[0].missing == "older than 9 days"
+
+
+def test_a_reason_of_bad_fit_is_compared_whatever_its_case_and_spaces() -> None:
+    pql = settings(pql=PQL | {"bad_fit": [" Bad Fit ", "student"]}).pql
+    assert pql is not None
+    assert pql.bad_fit == ("bad fit", "student")
+
+
+def test_a_field_belongs_to_the_score_that_its_prefix_names() -> None:
+    assert [spec.name if spec else None for spec in map(spec_of, ("health.score", "fit.score", "plan"))] == [
+        "health",
+        "pql",
+        None,
+    ]

@@ -160,6 +160,8 @@ def test_names_are_known_to_the_other_files() -> None:
         ("field: Website", "field: Contact.Account.Website", "does not have the form"),
         ("kind: salesforce", "kind: salesforce\n    options: {bulk_from: -1}", "0"),
         ("kind: salesforce", "kind: salesforce\n    options: {bulk_form: 5}", "bulk_from"),
+        ("length: 80", "precision: 3", '"precision" and "scale" are for "type: number"'),
+        ("file:key.pem", "", "nothing is written here"),
         ("signal:", "Signal:", "must be a small name"),
         ("kind: salesforce", "kind: salesforce\n    quota: {share: 80}", "write 80%"),
         ("kind: salesforce", "kind: salesforce\n    quota: {share: 0%}", "would never deliver anything"),
@@ -269,3 +271,13 @@ def test_a_field_is_never_wider_than_the_settings_say() -> None:
     assert fields["signal"].within(replace(text, length=40)).length == 40
     assert fields["health_score"].within(replace(number, scale=2)).scale == 0
     assert fields["health_band"].within(text) == text
+
+
+def test_a_field_computed_for_one_destination_is_not_left_to_playbooks_in_another() -> None:
+    other = HUBSPOT.partition("destinations:\n")[2].replace("null: keep", "length: 20")
+    stage = "stage: {field: lifecyclestage, type: enum, options: [lead, customer]"
+    other = other.replace(stage, "health_band: {field: b")
+    _, problems = load(BASE + other)
+    assert [problem.message for problem in problems] == [
+        '"health_band" has a "from" in another destination; one writer per field: give it one here too'
+    ]

@@ -121,3 +121,52 @@ def test_a_time_to_end_that_means_nothing_is_refused_before_any_work(
     monkeypatch.setenv("PLGSYNC_STOP_S", given)
     with pytest.raises(environment.InvalidEnvironment, match="PLGSYNC_STOP_S is not a number of seconds from 0 to 600"):
         environment.check_environment()
+
+
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        ("kafka://mq:9092", "begins with kafka://; only Redis"),
+        ("amqp://", "is not an address such as"),
+        ("redis://:6379/0", "names no host"),
+        ("redis://cache:port/0", "a port that is no number"),
+        ("redis://cache:0x1/0", "a port that is no number"),
+    ],
+)
+def test_a_broker_address_that_cannot_be_used_is_refused(
+    monkeypatch: pytest.MonkeyPatch, address: str, says: str
+) -> None:
+    monkeypatch.setenv("PLGSYNC_BROKER_URL", address)
+    with pytest.raises(environment.InvalidEnvironment, match=says):
+        environment.broker_url()
+
+
+@pytest.mark.parametrize(
+    ("address", "named", "shared"),
+    [
+        ("", False, None),
+        ("amqp://mq//", True, None),
+        ("redis://cache:6379/0", True, "redis://cache:6379/0"),
+        ("rediss://cache:6379/0", True, "rediss://cache:6379/0"),
+    ],
+)
+def test_workers_share_a_redis_only_where_the_broker_is_one(
+    monkeypatch: pytest.MonkeyPatch, address: str, named: bool, shared: str | None
+) -> None:
+    monkeypatch.setenv("PLGSYNC_BROKER_URL", address)
+    assert environment.broker_named() is named
+    assert environment.shared_redis_url() == shared
+
+
+def test_a_worker_has_a_heartbeat_file_only_where_one_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLGSYNC_HEARTBEAT", "")
+    assert environment.heartbeat_file() is None
+    monkeypatch.setenv("PLGSYNC_HEARTBEAT", "/run/plgsync/worker")
+    assert environment.heartbeat_file() == Path("/run/plgsync/worker")
+
+
+def test_a_process_that_is_started_inherits_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLGSYNC_OLD", "1")
+    monkeypatch.setenv("PLGSYNC_CHANGED", "1")
+    made = environment.with_variables({"PLGSYNC_CHANGED": "2", "PLGSYNC_NEW": "3"})
+    assert (made["PLGSYNC_OLD"], made["PLGSYNC_CHANGED"], made["PLGSYNC_NEW"]) == ("1", "2", "3")

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from worker.settings.partial_settings import PartialSettings
+from worker.settings.playbook import Playbook
 from worker.settings.problems import ConfigError, Problem
 from worker.settings.project import Project, load_project
 from worker.settings.shipped import shipped_files
+from worker.settings.yaml_document import read_document
 
 PLAYBOOK = """\
 version: 1
@@ -268,3 +271,32 @@ def test_every_shipped_output_is_in_both_crms() -> None:
     }  # fmt: skip
     for name in ("salesforce", "hubspot"):
         assert set(loaded.crm.destinations[name].fields) == expected
+
+
+def test_a_playbook_without_an_id_hides_no_double_one(project: Path) -> None:
+    (project / "playbooks" / "a.yaml").write_text(PLAYBOOK.format(id="demo").replace("id: demo\n", ""))
+    (project / "playbooks" / "other.yaml").write_text(PLAYBOOK.format(id="demo"))
+    found = messages(load_project(project).invalid)
+    assert any('playbooks/a.yaml: "id" is missing' in message for message in found), found
+    assert any('playbooks/other.yaml: id "demo" is already used' in message for message in found), found
+
+
+def test_no_last_good_version_runs_beside_config_that_breaks_while_it_is_read(project: Path) -> None:
+    good = (project / "playbooks" / "demo.yaml").read_text()
+    edit(project / "playbooks" / "demo.yaml", "health.score", "helth.score")
+
+    class EditedMeanwhile(dict[str, str]):
+        def __getitem__(self, file: str) -> str:
+            (project / "config" / "crm.yaml").write_text("version: 2\n")
+            return super().__getitem__(file)
+
+    loaded = load_project(project, EditedMeanwhile({"playbooks/demo.yaml": good}))
+    assert (loaded.playbooks, loaded.last_good_files) == ((), ())
+
+
+def test_nothing_is_checked_of_a_file_that_is_wrong_at_every_level() -> None:
+    step = "{wait: x}"
+    for _ in range(9):
+        step = f"{{if: a is 1, then: [{step}]}}"
+    text = PLAYBOOK.format(id="deep").partition("do:")[0] + f"do: [{step}]\n"
+    assert PartialSettings(read_document("p.yaml", text.encode())).settings(Playbook) is None

@@ -32,6 +32,7 @@ def messages(text: str) -> list[str]:
         ('cron: "61 5 * * *"', "bad minute"),
         ('cron: "0 0 31 2 *"', "day-of-month"),
         ('cron: "0 0 L/2 * 1-L"', "is not a cron time"),
+        ('cron: "0 0 */31 * 1#5"', "never happens"),  # a first of the month that is its fifth Monday
         ('cron: "0 5 * * *"\n    zone: Europe/Berln', 'Did you mean "Europe/Berlin"?'),
         ('cron: "0 5 * * *"\n    every: day', 'unknown setting "every" in daily'),
     ],
@@ -197,3 +198,10 @@ def test_a_slot_every_half_hour_stays_every_half_hour_through_both_changes(night
     end = datetime.fromisoformat(night) + timedelta(hours=6)
     found = slots("*/30 * * * *", "Europe/Berlin", night, end.isoformat())
     assert found == [f"{datetime.fromisoformat(night) + timedelta(minutes=30 * n):%d %H:%M}" for n in range(1, 13)]
+
+
+def test_a_slot_more_than_thirty_years_ago_is_none() -> None:
+    leap_monday = schedule("0 0 * 2 MON#5")  # 29 February on a Monday
+    assert leap_monday.latest_slot(datetime(2050, 1, 1, tzinfo=UTC)) == datetime(2044, 2, 29, tzinfo=UTC)
+    assert leap_monday.latest_slot(datetime(2111, 1, 1, tzinfo=UTC)) is None
+    assert leap_monday.interval(datetime(2111, 1, 1, tzinfo=UTC)) is None

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Annotated, Literal
 
 import pytest
-from pydantic import Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
 from worker.settings.base import (
     ConditionTree,
@@ -66,6 +66,10 @@ class Demo(Strict):
     groups: dict[str, Part] = Field(default_factory=dict)
     steps: tuple[Annotated[Call | Mail, Field(discriminator="kind")], ...] = ()
     names: str | list[str] = ""
+    tags: Annotated[tuple[str, ...], Field(max_length=2)] = ()
+    code: Annotated[str, Field(min_length=2)] = "ab"
+    at: AwareDatetime | None = None
+    place: str | dict[str, Part] = ""
 
 
 def check(text: str) -> tuple[Demo | None, list[Problem]]:
@@ -113,6 +117,10 @@ def only(text: str) -> Problem:
         ("version: 1\ncount: 9\n", 2, 8, "must be at most 5"),
         ("version: 1\ncount: true\n", 2, 8, "expected a number, not true"),
         ("version: 1\nparts: [{name: a, weight: false}]\n", 2, 27, "must be more than 0"),
+        ("version: 1\ntags: [a, b, c]\n", 2, 1, "must have at most 2 entries"),
+        ("version: 1\ncode: a\n", 2, 7, "must have at least 2 characters"),
+        ('version: 1\nat: "2026-01-01T00:00:00"\n', 2, 5, "input should have timezone info"),
+        ("version: 1\nplace: {one: {name: a, wieght: 3}}\n", 2, 24, 'unknown setting "wieght" in one. Did you mean'),
         ("version: 1\nlive: maybe\n", 2, 7, "expected true or false, not maybe"),
         ("version: 1\nday: soon\n", 2, 6, "expected a date (YYYY-MM-DD), not soon"),
         ("version: 1\nwait: 3\n", 2, 7, "expected text such as 3d"),

@@ -97,6 +97,9 @@ def test_names_are_signals_account_columns_and_the_columns_the_user_adds() -> No
         ({"from": "events", "measure": "count", "current": True}, ("current",), "happen at a moment"),
         ({"from": "tickets", "measure": "top", "column": "severity"}, ("measure",), 'use "latest"'),
         ({"from": "tickets", "measure": "roles"}, ("measure",), "from events"),
+        ({"from": "usage_limits", "measure": "count", "window": "7d"}, ("window",), "have no time"),
+        ({"from": "events", "measure": "top_user", "column": "role"}, ("column",), '"email" and "user_id"'),
+        ({"from": "events", "measure": "count", "as": "days_since"}, ("as",), "needs a date"),
         ({"of": "user / 2"}, ("of",), 'Did you mean "users"'),
         ({"of": "per_user * 2"}, ("of",), "itself made"),
         ({"of": "count(Report Created, 7d)"}, ("of",), "signal of its own"),
@@ -134,6 +137,9 @@ def test_a_signal_is_either_measured_or_made_of_others(signal: dict[str, Any]) -
         ),
         ({"accounts": {"table": "a", "columns": {"channel": "c"}}}, ("accounts", "columns", "channel"), '"extra"'),
         ({"accounts": {"table": "a", "extra": {"name": "c"}}}, ("accounts", "extra", "name"), '"columns"'),
+        ({"accounts": {"table": "a", "extra": {"Sales": "c"}}}, ("accounts", "extra", "Sales"), "must be a small name"),
+        ({"accounts": {"from": "events", "columns": {"name": "n"}}}, ("accounts", "columns"), 'remove "columns"'),
+        ({"accounts": {"from": "events", "extra": {"size": "s"}}}, ("accounts", "extra"), "no columns of their own"),
         ({"users": {"from": "events"}}, ("users", "from"), "not for users"),
         ({"users": {"table": "u", "extra": {"x": "y"}}}, ("users", "extra"), "accounts only"),
         (
@@ -181,3 +187,47 @@ def test_a_source_that_cannot_be_is_refused(more: dict[str, Any], said: str) -> 
     with pytest.raises(ValidationError, match=said) as refused:
         product(**more)
     assert "secret@" not in str(refused.value.errors(include_input=False))
+
+
+def test_an_empty_event_list_is_refused() -> None:
+    settings = SignalsSettings.model_validate({"version": 1, "event_lists": {"key_events": []}, "signals": {}})
+    (finding,) = check_signals(settings, Known())
+    assert (finding.loc, finding.message) == (
+        ("event_lists", "key_events"),
+        '"key_events" is empty: name at least one event',
+    )
+
+
+def test_a_name_without_a_label_is_shown_in_words() -> None:
+    settings = SignalsSettings.model_validate(
+        {"version": 1, "signals": {"seats": {"label": "Seats in use", "from": "events", "measure": "users"}}}
+    )
+    assert [settings.label(name) for name in ("seats", "account.age_days")] == ["Seats in use", "account age days"]
+
+
+def test_events_are_counted_by_list_by_name_or_all_and_each_once() -> None:
+    settings = SignalsSettings.model_validate(
+        {
+            "version": 1,
+            "event_lists": {"key_events": ["A", "B", "A"]},
+            "signals": {
+                "listed": {"label": "x", "from": "events", "measure": "count", "events": "key_events"},
+                "named": {"label": "x", "from": "events", "measure": "count", "events": ["C", "C"]},
+                "all": {"label": "x", "from": "events", "measure": "count"},
+            },
+        }
+    )
+    assert {name: settings.event_names(signal) for name, signal in settings.signals.items()} == {
+        "listed": ("A", "B"),
+        "named": ("C",),
+        "all": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("excluded", "full"), [({}, False), ({"accounts": []}, True), ({"domains": ["example.com"]}, True)]
+)
+def test_what_is_left_out_is_a_full_list_only_where_accounts_or_domains_are_named(
+    excluded: dict[str, list[str]], full: bool
+) -> None:
+    assert product(exclude=excluded).exclude.is_a_full_list is full
