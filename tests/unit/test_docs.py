@@ -26,7 +26,7 @@ from worker.settings.scores import needs
 from worker.settings.signals import Measure
 
 ROOT = Path(__file__).parents[2]
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "connectors").rglob("*.md")])
 TODAY = [page for page in PAGES if page.name != "CHANGELOG.md"]
 TOP = "worker|connectors|config|playbooks|tests|docs|demo|\\.ci|\\.github"
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import yaml
 
+from connectors.clock import now
 from connectors.sandbox.hubspot.app import open_portal
 from connectors.sandbox.salesforce.app import open_org
+from worker.alerts.channels import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from worker.reports.check import run_tests_of_playbooks
 from worker.settings.project import load_project
 from worker.settings.shipped import write_project
@@ -82,3 +86,24 @@ def test_the_seed_fills_both_sandboxes() -> None:
     assert portal.contents.owners[company.values["hubspot_owner_id"]].email == "ann@example.com"
     assert [one.values["email"] for one in portal.contents.records["contacts"].living()] == ["joe@acme.example"]
     assert [one.values["dealname"] for one in portal.contents.records["deals"].living()] == ["New seats"]
+
+
+def test_the_verification_of_webhooks_takes_ours_and_no_other(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/operations.md").read_text(encoding="utf-8"), re.DOTALL)
+    file = tmp_path / "receiver.py"
+    file.write_text(f"import hashlib\nimport hmac\nimport time\nfrom collections.abc import Mapping\n{block}", "utf-8")
+    spec = importlib.util.spec_from_file_location("receiver", file)
+    assert spec
+    assert spec.loader
+    receiver = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(receiver)
+
+    def taken(key: str, seconds_ago: float, body: bytes) -> bool:
+        sent = str(int((now() - timedelta(seconds=seconds_ago)).timestamp()))
+        headers = {TIMESTAMP_HEADER: sent, SIGNATURE_HEADER: sign("secret", sent, b"{}")}
+        return bool(receiver.is_genuine(key, headers, body))
+
+    assert taken("secret", 0, b"{}")
+    assert not taken("other", 0, b"{}")
+    assert not taken("secret", 0, b"[]")
+    assert not taken("secret", 400, b"{}")
