@@ -6,17 +6,22 @@ failing and a commit survives a power cut.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import structlog
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Double
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random
 
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
@@ -25,7 +30,9 @@ T = TypeVar("T")
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK_WAIT_S = 30
-_UPGRADE_S = 120
+_UPGRADE_S = 600
+_SAY_AFTER_S = 2
+_BUSY = "another process upgrades the state database or writes to it"
 _TABLE_WAIT_S = 2
 """Behind an upgrade that waits for a table everybody else waits for it too, so it does not wait for long."""
 _MIGRATION_LOCK = 7_352_190_114  # any constant: the Postgres advisory lock that serialises migrations
@@ -83,15 +90,27 @@ def _gave_way(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in {"40P01", "40001", "55P03"}
 
 
+def _is_locked(error: BaseException) -> bool:
+    """Another process holds the lock of the database that is needed now."""
+    orig = getattr(error, "orig", None)
+    return isinstance(error, DBAPIError) and (
+        getattr(orig, "sqlstate", None) == "55P03" or getattr(orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+    )
+
+
 def open_store(url: str) -> Engine:
     """The engine on an up-to-date schema; creates or upgrades the tables first.
 
-    Raises `StoreError` when the database cannot be reached or was written by a newer version.
+    While another process upgrades the tables this one waits, for ten minutes at most, and says so. Raises `StoreError`
+    when the database cannot be reached, stays locked or was written by a newer version.
     """
     engine = connect_store(url)
     try:
         upgrade(engine)
     except DBAPIError as error:
+        engine.dispose()
+        if _is_locked(error):
+            raise StoreError(f"{_BUSY} for {_UPGRADE_S} seconds; end it or wait, then try again") from None
         raise StoreError(f"the state database cannot be used: {_first_line(error)}") from None
     return engine
 
@@ -123,14 +142,15 @@ def upgrade(engine: Engine, to: str = "head") -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     known = ScriptDirectory.from_config(config)
     again = Retrying(
-        retry=retry_if_exception(_gave_way), stop=stop_after_delay(_UPGRADE_S), wait=wait_random(0.1, 1.0), reraise=True
+        retry=retry_if_exception(lambda error: _gave_way(error) or _is_locked(error)),
+        stop=stop_after_delay(_UPGRADE_S),
+        wait=wait_random(0.1, 1.0),
+        before_sleep=_WaitingMessage(),
+        reraise=True,
     )
 
     def once() -> None:
-        with engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-                connection.execute(text(f"set local lock_timeout = '{_TABLE_WAIT_S}s'"))
+        with _begin_upgrade(engine) as connection:
             current = _revision(connection)
             if current == known.get_current_head():
                 return
@@ -140,6 +160,41 @@ def upgrade(engine: Engine, to: str = "head") -> None:
             command.upgrade(config, to)
 
     again(once)
+
+
+@contextmanager
+def _begin_upgrade(engine: Engine) -> Iterator[Connection]:
+    """A transaction that waits two seconds for others, not longer: so that the wait can be announced."""
+    with engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            driver = connection.connection.driver_connection
+            driver.execute(f"PRAGMA busy_timeout = {_TABLE_WAIT_S * 1000}")  # type: ignore[union-attr]
+        try:
+            with connection.begin():
+                if connection.dialect.name == "postgresql":
+                    connection.execute(text(f"set local lock_timeout = '{_TABLE_WAIT_S}s'"))
+                    connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+                yield connection
+        finally:
+            if connection.dialect.name == "sqlite":
+                driver.execute(f"PRAGMA busy_timeout = {_LOCK_WAIT_S * 1000}")  # type: ignore[union-attr]
+
+
+class _WaitingMessage:
+    """Says once that this process waits, after a moment: on stderr for people, in the log for machines."""
+
+    said = False
+
+    def __call__(self, state: RetryCallState) -> None:
+        if self.said or (state.seconds_since_start or 0.0) < _SAY_AFTER_S:
+            return
+        self.said = True
+        log = structlog.get_logger()
+        if log.is_enabled_for(logging.WARNING):
+            log.warning("waiting for the state database", reason=_BUSY)
+        else:
+            sys.stderr.write(f"{_BUSY}; waiting for it\n")
+            sys.stderr.flush()
 
 
 def check_schema(engine: Engine) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
@@ -15,7 +17,7 @@ from sqlalchemy import MetaData, Table, func, insert, select, update
 
 from tests.unit.store.test_upgrades import revisions
 from worker.settings.schedule import Schedule
-from worker.store.engine import connect_store, database_time, open_store, transact, upgrade
+from worker.store.engine import StoreError, connect_store, database_time, open_store, transact, upgrade
 from worker.store.schedules import finish, release_slot, take_due
 from worker.store.tables import connector_journal, runs, schedule_slots
 from worker.store.upsert import upsert
@@ -177,3 +179,61 @@ def test_workers_of_the_version_before_go_on_while_the_schema_is_upgraded(url: s
         ).scalar_one()
     engine.dispose()
     assert len(effects) == len(set(effects)) == done > 20
+
+
+def hold_the_upgrade(url: str, held: str, end: str) -> None:
+    """A process that upgrades a new database, and does not commit before it may."""
+    from alembic import command
+
+    upgrade_schema = command.upgrade
+
+    def slowly(*arguments: Any) -> None:
+        upgrade_schema(*arguments)
+        Path(held).touch()
+        while not Path(end).exists():
+            time.sleep(0.05)
+
+    command.upgrade = slowly
+    open_store(url).dispose()
+
+
+@pytest.fixture
+def holder(url: str, tmp_path: Path) -> Iterator[Path]:
+    """A database that a process is upgrading; it ends when the file is made whose path this is."""
+    held, end = tmp_path / "held", tmp_path / "end"
+    process = get_context("spawn").Process(target=hold_the_upgrade, args=(url, str(held), str(end)))
+    process.start()
+    while not held.exists():
+        assert process.is_alive()
+        time.sleep(0.05)
+    yield end
+    end.touch()
+    process.join(60)
+    assert process.exitcode == 0
+
+
+OPEN = """
+import sys
+from worker.telemetry.logs import {log} as set_up
+set_up()
+from worker.store.engine import open_store
+open_store(sys.argv[1]).dispose()
+"""
+
+
+@pytest.mark.parametrize("log", ["log_for_people", "log_for_machines"])
+def test_a_second_process_waits_for_an_upgrade_and_says_so(url: str, holder: Path, log: str) -> None:
+    command = [sys.executable, "-c", OPEN.format(log=log), url]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as second:
+        assert second.stderr is not None
+        said = second.stderr.readline()
+        assert second.poll() is None, "it goes on waiting"
+        holder.touch()
+        assert second.wait(100) == 0, second.stderr.read()
+    assert "another process upgrades the state database or writes to it" in said
+
+
+def test_the_wait_for_an_upgrade_has_an_end(url: str, holder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.store.engine._UPGRADE_S", 1)
+    with pytest.raises(StoreError, match="another process upgrades the state database"):
+        open_store(url)
