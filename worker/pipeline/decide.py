@@ -42,13 +42,13 @@ def decide_all(
             fields,
             enrollments.get(playbook.id, {}),
             RunContext(
-                as_of,
-                project.schedule.calendar,
-                owner_of,
-                open_tasks,
-                today.get(playbook.id, {}),
-                history.get(playbook.id, ()),
-                resume,
+                as_of=as_of,
+                calendar=project.schedule.calendar,
+                owner_of=owner_of,
+                open_tasks=open_tasks,
+                tasks_today=today.get(playbook.id, {}),
+                history=history.get(playbook.id, ()),
+                approved=resume,
             ),
         )
         for playbook in project.playbooks

@@ -27,7 +27,7 @@ class Contact:
     email: Value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MakeTask:
     """Make one CRM task. ``key`` is the same whenever and however often this is asked for.
 

@@ -12,7 +12,7 @@ from worker.settings.playbook_steps import Assignee
 from worker.settings.schedule import Calendar
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
     """What a decision depends on besides the accounts. ``calendar`` says which days are business days.
 

@@ -233,16 +233,15 @@ class _Run:
 
     def _step_context(self, account_id: str) -> StepContext:
         context = self._context
-        open_tasks = context.open_tasks.get(account_id, ())
         return StepContext(
-            self._playbook,
-            self._program,
-            account_id,
-            self._accounts[account_id],
-            context.as_of,
-            context.calendar,
-            open_tasks,
-            self._rank,
+            playbook=self._playbook,
+            program=self._program,
+            account_id=account_id,
+            fields=self._accounts[account_id],
+            as_of=context.as_of,
+            calendar=context.calendar,
+            open_tasks=context.open_tasks.get(account_id, ()),
+            rank=self._rank,
         )
 
     def _note_open(self, account_id: str, result: StepResult) -> None:

@@ -34,7 +34,7 @@ Event = Literal[
 Json: TypeAlias = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Enrollment:
     """One account in one playbook. ``entry`` counts the entries so far; times are aware UTC.
 

@@ -14,7 +14,7 @@ from worker.rules.reasons import missing_names
 from worker.settings.playbook import Playbook
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """One playbook seen from one account. ``starts``: whether it belongs inside, were it not there already.
 
@@ -40,16 +40,16 @@ def explain(playbook: Playbook, fields: Fields, enrollment: Enrollment | None, a
     conditions = [playbook.when.enters, *([playbook.audience] if playbook.audience else [])]
     missing = {name for one in conditions for name in missing_names(one, fields)} if results.starts is None else set()
     return Explanation(
-        playbook.id,
-        playbook.name,
-        playbook.mode,
-        playbook.audience.trace(fields) if playbook.audience else None,
-        playbook.when.enters.trace(fields),
-        playbook.leaves.trace(fields) if playbook.leaves else None,
-        results.starts,
-        member.phase,
-        _standing(playbook, member, results.starts, as_of),
-        tuple(sorted(missing)),
+        playbook_id=playbook.id,
+        name=playbook.name,
+        mode=playbook.mode,
+        audience=playbook.audience.trace(fields) if playbook.audience else None,
+        enters=playbook.when.enters.trace(fields),
+        leaves=playbook.leaves.trace(fields) if playbook.leaves else None,
+        starts=results.starts,
+        phase=member.phase,
+        standing=_standing(playbook, member, results.starts, as_of),
+        missing=tuple(sorted(missing)),
     )
 
 

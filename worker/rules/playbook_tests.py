@@ -105,8 +105,8 @@ class _TestRunner:
 
     def _decide(self, as_of: datetime) -> PlaybookRun:
         context = RunContext(
-            as_of,
-            Calendar(holidays=self._test.holidays),
+            as_of=as_of,
+            calendar=Calendar(holidays=self._test.holidays),
             owner_of=self._owner_of,
             open_tasks=self._open,
             tasks_today=self._made.get(as_of.date(), {}),

@@ -21,7 +21,7 @@ LONGEST_SUBJECT = 255
 _LONGEST_BODY = 5_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepContext:
     """Everything that the steps of one account in one run can see."""
 

@@ -26,7 +26,7 @@ FIELD_VALUES: Mapping[str, tuple[str, ...]] = {
 """Every value of the texts that are ours, so that a condition cannot wait for one that never comes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """Every name that exists in this project.
 

@@ -9,7 +9,7 @@ from typing import Literal
 ColumnKind = Literal["id", "text", "number", "time", "flag", "json"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TableSchema:
     """One table of ours.
 

@@ -50,7 +50,7 @@ OPTIONAL: Mapping[str, BaseModel] = {"alerts": NO_ALERTS}
 _TEST_ENDING = ".test.yaml"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """Everything a run needs to know from YAML.
 

@@ -18,7 +18,7 @@ _TIMED = frozenset({"first", "last", "latest", "days", "user_days"})
 Tests = tuple[tuple[str, RowTest], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
     """One number, date or text about every account, from the rows of one table."""
 

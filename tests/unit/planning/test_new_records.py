@@ -86,10 +86,22 @@ def story(store: Engine) -> Story:
 
 
 def task(account_id: str) -> MakeTask:
-    owner = Assignee("account_owner")
-    due = date(2026, 7, 2)
-    words = ("Call", "Why", "high")
-    return MakeTask("k1", "call", account_id, "pql", 1, owner, None, *words, due, "skip", True, 50.0)  # type: ignore[arg-type]
+    return MakeTask(
+        key="k1",
+        task_key="call",
+        account_id=account_id,
+        playbook_id="pql",
+        entry=1,
+        to=Assignee("account_owner"),
+        if_no_owner=None,
+        subject="Call",
+        body="Why",
+        priority="high",
+        due=date(2026, 7, 2),
+        if_open_task="skip",
+        close_when_leaves=True,
+        rank=50.0,
+    )
 
 
 def not_made(plan: Plan) -> dict[str, str]:

@@ -58,7 +58,7 @@ class Stage:
     def try_run(self, days: float, accounts: Mapping[str, Mapping[str, Value]], **context: Any) -> PlaybookRun:
         as_of = START + timedelta(days=days)
         context = {"calendar": Calendar(), "owner_of": by_fields(accounts), "history": self.history, **context}
-        return decide(self.playbook, accounts, self.enrollments(), RunContext(as_of, **context))
+        return decide(self.playbook, accounts, self.enrollments(), RunContext(as_of=as_of, **context))
 
     def phase(self, account: str = "acme") -> str:
         return self.enrollments().get(account, Enrollment()).phase
