@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import tempfile
@@ -15,6 +16,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 
 from worker.store.engine import open_store
 
+os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and commands wrap their text by it
 SHARED = Path(__file__).parents[2] / "shared"
 
 

@@ -1,7 +1,7 @@
-"""The commands. Each reads its options, calls one function, prints what came of it, and says how it ended.
+"""The commands. Each reads its options, calls one function, prints the result and sets the exit code.
 
-Exit 0: done. Exit 1: refused or failed, with one clear message. Exit 2: wrong usage.
-Nothing but these files prints, and none imports more at its top than the options need: ``--help`` is there at once.
+Exit 0: done. Exit 1: rejected or failed, with one clear message. Exit 2: wrong usage.
+Only these files print. None imports more at its top than the options need, so that ``--help`` is fast.
 """
 
 from worker.cli.entry import app, main

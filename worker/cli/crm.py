@@ -14,10 +14,10 @@ from worker.cli.printing import announce, show
 def crm_setup(
     name: Annotated[str, typer.Argument(help="A destination of config/crm.yaml.")],
     project: ProjectOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be done.")] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Create the CRM fields this project needs, and say what a person still has to do.
+    """Create the CRM fields that this project needs, and list what a person still has to do.
 
     Example: plgsync crm setup hubspot --dry-run
     """
@@ -35,12 +35,12 @@ def crm_setup(
 def sandbox(
     salesforce_port: Annotated[int, typer.Option(help="0 takes a free port.")] = 0,
     hubspot_port: Annotated[int, typer.Option(help="0 takes a free port.")] = 0,
-    seed: Annotated[Path | None, typer.Option(help="A JSON file of records to start with.")] = None,
+    seed: Annotated[Path | None, typer.Option(help="Their first records as JSON.")] = None,
     keep: Annotated[
-        bool, typer.Option("--keep", help="On stop write both CRMs back to the seed file, to go on from there.")
+        bool, typer.Option("--keep", help="When they stop, write the records of both CRMs back to the seed file.")
     ] = False,
 ) -> None:
-    """Run both sandbox CRMs here; one JSON line says where they are. Stops on SIGTERM or Ctrl-C.
+    """Run both sandbox CRMs until SIGTERM or Ctrl-C; prints their addresses as one JSON line.
 
     Example: plgsync sandbox --salesforce-port 8101 --hubspot-port 8102
     """

@@ -1,47 +1,67 @@
-"""The ``plgsync`` command: what commands there are, and how a failure is told."""
+"""The ``plgsync`` command: which commands there are, and how a failure becomes a message and an exit code."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from worker.cli.crm import crm_setup, sandbox
 from worker.cli.history import explain, history
-from worker.cli.outbox import outbox_app
-from worker.cli.printing import fail
+from worker.cli.outbox import outbox_change, outbox_list
+from worker.cli.printing import announce, fail
 from worker.cli.processes import probe, tick, up, worker
-from worker.cli.project import check, demo, init, playbooks_test, schema
+from worker.cli.project import check, demo, fields, init, playbooks_test, schema
 from worker.cli.run import plan, run
 from worker.cli.status import alerts_test, exporter, status
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    help="Health, onboarding and PQL scores from product data, as fields and tasks in Salesforce and HubSpot.",
-)
-alerts_app = typer.Typer(no_args_is_help=True, help="Messages about what is wrong.")
-crm_app = typer.Typer(no_args_is_help=True, help="The CRMs themselves.")
-playbooks_app = typer.Typer(no_args_is_help=True, help="The playbooks' own tests.")
+Command = Callable[..., None]
 
-for command in (demo, init, check, schema, plan, run, explain, history, status, exporter, sandbox, tick, up, probe):
-    app.command()(command)
-app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(worker)
-app.add_typer(outbox_app, name="outbox")
-app.add_typer(alerts_app, name="alerts")
-app.add_typer(crm_app, name="crm")
-app.add_typer(playbooks_app, name="playbooks")
-alerts_app.command("test")(alerts_test)
-crm_app.command("setup")(crm_setup)
-playbooks_app.command("test")(playbooks_test)
+_SETTINGS: dict[str, Any] = {
+    "no_args_is_help": True,
+    "rich_markup_mode": None,
+    "context_settings": {"help_option_names": ["-h", "--help"], "max_content_width": 120},
+}
+_USAGE = 2
+_INTERRUPTED = 130
+"""The exit code of Typer on Ctrl-C, for which it prints nothing."""
+
+app = typer.Typer(**_SETTINGS, pretty_exceptions_enable=False)
 
 
-def _keep_old_name(old: str, command: Callable[..., None]) -> None:
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        announce(f"plgsync {version('plgsync')}")
+        raise typer.Exit
+
+
+@app.callback()
+def plgsync(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Health, onboarding and PQL scores from product data, as fields and tasks in Salesforce and HubSpot."""
+
+
+def _add(command: Command, name: str | None = None, to: typer.Typer = app, **settings: Any) -> None:
+    """Add a command; the list of commands shows its whole first line, which Typer would cut."""
+    help_ = settings.get("help") or command.__doc__ or ""
+    to.command(name, short_help=help_.partition("\n")[0], **settings)(command)
+
+
+def _add_group(name: str, help_: str) -> typer.Typer:
+    group = typer.Typer(**_SETTINGS, help=help_)
+    app.add_typer(group, name=name)
+    return group
+
+
+def _keep_old_name(old: str, command: Command) -> None:
     new = command.__name__
 
     @wraps(command)
@@ -49,26 +69,52 @@ def _keep_old_name(old: str, command: Callable[..., None]) -> None:
         sys.stderr.write(f"plgsync {old} is now plgsync {new}\n")
         command(**options)
 
-    app.command(old, hidden=True, help=f"The old name of plgsync {new}.\n\nExample: plgsync {new} --help")(renamed)
+    _add(renamed, old, hidden=True, help=f"The old name of plgsync {new}.\n\nExample: plgsync {new} --help")
 
 
-for old_name, command in (("why", history), ("metrics", exporter), ("health", probe)):
-    _keep_old_name(old_name, command)
+for _one in (
+    demo,
+    init,
+    check,
+    schema,
+    fields,
+    plan,
+    run,
+    explain,
+    history,
+    status,
+    exporter,
+    sandbox,
+    tick,
+    up,
+    probe,
+):
+    _add(_one)
+_add(worker, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 
+_outbox = _add_group("outbox", "The rows that wait to be sent, are parked or dead.")
+_add(outbox_list, "list", _outbox)
+for _name, _help in (
+    ("drop", "Give up on rows that wait, are parked or dead.\n\nExample: plgsync outbox drop 12"),
+    ("retry", "Send parked or dead rows again with the next delivery.\n\nExample: plgsync outbox retry 12 13"),
+):
+    _add(outbox_change, _name, _outbox, help=_help)
+_add(alerts_test, "test", _add_group("alerts", "Messages about problems."))
+_add(crm_setup, "setup", _add_group("crm", "The CRMs themselves."))
+_add(playbooks_test, "test", _add_group("playbooks", "The tests of the playbooks."))
 
-_USAGE = 2
-_INTERRUPTED = 130
-"""How Typer ends on Ctrl-C, without a word."""
+for _name, _one in (("why", history), ("metrics", exporter), ("health", probe)):
+    _keep_old_name(_name, _one)
 
 
 def main() -> None:
     """The ``plgsync`` command."""
-    if "--help" not in sys.argv:
+    if not {"--help", "-h", "--version"} & set(sys.argv):
         from worker.telemetry.logs import log_for_people
 
         log_for_people()
     try:
-        app()
+        app(prog_name="plgsync")
     except SystemExit as ended:
         if ended.code == _INTERRUPTED:
             fail("interrupted; what was queued is kept and goes on with the next plgsync run", _INTERRUPTED)

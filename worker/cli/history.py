@@ -1,4 +1,4 @@
-"""Why a score is what it is, and who wrote what into the CRM."""
+"""Where a score comes from, and who wrote what into the CRM."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def history(
     ],
     project: ProjectOption = None,
     field: Annotated[str | None, typer.Option("--field", help="Only this field: the CRM's name or ours.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many effects, the newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="The largest number of effects, newest first.")] = 20,
     json_: JsonOption = False,
 ) -> None:
     """Show who wrote which field or task, when, in which run and why, and what the CRM answered.

@@ -1,4 +1,4 @@
-"""Options that several commands have, and what they mean."""
+"""Options of several commands, and how their values are read."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ JsonLogsOption = Annotated[
 
 
 def moment_of(text: str | None) -> datetime:
-    """What ``--as-of`` means, in UTC and whole seconds; without it, now."""
+    """The moment of ``--as-of`` in UTC and whole seconds; without the option, now."""
     from datetime import UTC, datetime
 
     from connectors.clock import now
@@ -37,4 +37,4 @@ def moment_of(text: str | None) -> datetime:
     except ValueError:
         raise typer.BadParameter(f'"{text}" is not a date or a time such as 2026-06-30 or 2026-06-30T08:00Z') from None
     moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    return moment.replace(microsecond=0)  # as the store keeps it
+    return moment.replace(microsecond=0)  # the precision of the store

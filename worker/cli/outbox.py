@@ -1,4 +1,4 @@
-"""The outbox: what waits to be sent, is parked or dead; rows of it sent again or given up."""
+"""The outbox: rows that wait to be sent, are parked or dead; rows to send again or to give up."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from worker.delivery.row_state import RowState
 if TYPE_CHECKING:
     from worker.service import Change
 
-outbox_app = typer.Typer(no_args_is_help=True, help="What waits to be sent, is parked or dead.")
-
 _CHANGED = {"retry": "will be sent again with the next plgsync run", "drop": "dropped"}
 
 
@@ -24,11 +22,10 @@ StateOption = Annotated[
 DestinationOption = Annotated[str | None, typer.Option("--destination", help="Only rows for this CRM.")]
 PlaybookOption = Annotated[str | None, typer.Option("--playbook", help="Only tasks of this playbook, by its id.")]
 AccountOption = Annotated[str | None, typer.Option("--account", help="Only rows of this account or CRM record, by id.")]
-AllOption = Annotated[bool, typer.Option("--all-matching", help="Do it to every row that the filters match.")]
+AllOption = Annotated[bool, typer.Option("--all-matching", help="Change every row that the filters match.")]
 IdsArgument = Annotated[list[int] | None, typer.Argument(help="Row numbers from plgsync outbox list.")]
 
 
-@outbox_app.command("list")
 def outbox_list(
     state: StateOption = None,
     destination: DestinationOption = None,
@@ -37,7 +34,7 @@ def outbox_list(
     project: ProjectOption = None,
     json_: JsonOption = False,
 ) -> None:
-    """Show what waits, is being sent, parked or dead, with the CRM's words.
+    """Show the rows that wait, are being sent, parked or dead, with the answer of the CRM.
 
     Example: plgsync outbox list --state parked --state dead --destination hubspot
     """
@@ -50,14 +47,6 @@ def outbox_list(
     show(render_outbox(rows), json_, rows)
 
 
-@outbox_app.command(
-    "drop",
-    help="Give up on rows that wait, are parked or dead.\n\nExample: plgsync outbox drop 12",
-)
-@outbox_app.command(
-    "retry",
-    help="Send parked or dead rows again with the next delivery.\n\nExample: plgsync outbox retry 12 13",
-)
 def outbox_change(
     context: typer.Context,
     ids: IdsArgument = None,
@@ -68,7 +57,7 @@ def outbox_change(
     all_matching: AllOption = False,
     project: ProjectOption = None,
 ) -> None:
-    """Change rows by number, or all that match: those are counted first, and changed only when asked for in words."""
+    """Change rows by number, or count those that match the filters and change them with ``--all-matching``."""
     from worker.delivery.selection import Selection
     from worker.service import change_matching, change_rows, count_matching
 

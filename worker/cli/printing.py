@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from worker.pipeline.compute import Computed
     from worker.reports.reader import Reader
 
+_UNWRAPPED = 10_000
+
 
 def show(result: Any, as_json: bool, data: Any) -> None:
     """Print either the rendered result or its JSON."""
@@ -59,10 +61,12 @@ def fail(message: str, code: int = 1) -> NoReturn:
 
 
 def console() -> Console:
-    """Where text goes: as wide as the terminal, and of one width where there is none."""
+    """The console for text: as wide as COLUMNS or the terminal; a pipe or a file gets whole lines."""
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else 110
+    from worker.settings.environment import columns
+
+    width = None if sys.stdout.isatty() else columns() or _UNWRAPPED
     return Console(width=width, highlight=False, soft_wrap=False)
 
 

@@ -1,4 +1,4 @@
-"""What keeps running without anybody at the keyboard, and whether it does."""
+"""Commands for unattended operation: scheduled jobs, workers and probes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from worker.cli.printing import console, log_stages, show
 
 
 def tick(project: ProjectOption = None, json_logs: JsonLogsOption = False) -> None:
-    """Do every job of config/schedule.yaml that is due now, here; for cron or a Kubernetes CronJob.
+    """Do every job of config/schedule.yaml that is due now, in this process. For cron or a Kubernetes CronJob.
 
     Example: plgsync tick
     """
@@ -33,15 +33,15 @@ def up(
     project: ProjectOption = None,
     sandbox: Annotated[
         bool,
-        typer.Option("--sandbox", help="Also run both sandbox CRMs, and deliver to them instead of the real ones."),
+        typer.Option("--sandbox", help="Also run both sandbox CRMs and deliver to them, not to the real CRMs."),
     ] = False,
     seed: Annotated[
-        Path | None, typer.Option(help="With --sandbox: the records they start with, written back on stop.")
+        Path | None, typer.Option(help="With --sandbox: their first records as JSON; written back when they stop.")
     ] = None,
     salesforce_port: Annotated[int, typer.Option(help="With --sandbox; 0 takes a free port.")] = 0,
     hubspot_port: Annotated[int, typer.Option(help="With --sandbox; 0 takes a free port.")] = 0,
 ) -> None:
-    """Keep everything running on this machine: the schedule, the runs and the deliveries. Stops on SIGTERM or Ctrl-C.
+    """Run the schedule, the runs and the deliveries on this machine until SIGTERM or Ctrl-C.
 
     Example: plgsync up
     """
@@ -57,11 +57,11 @@ def up(
 
 def probe(
     project: ProjectOption = None,
-    live: Annotated[bool, typer.Option("--live", help="Only: do the processes here still move?")] = False,
-    ready: Annotated[bool, typer.Option("--ready", help="Only: do database and broker answer?")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Check only the heartbeats of the processes here.")] = False,
+    ready: Annotated[bool, typer.Option("--ready", help="Check only whether database and broker answer.")] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Say whether the workers here live and whether they could work; ends with 1 when not. For probes.
+    """Check whether the workers here are alive and ready; ends with 1 when not. For liveness and readiness probes.
 
     Example: plgsync probe --live
     """
@@ -80,7 +80,7 @@ def probe(
 
 
 def worker(context: typer.Context) -> None:
-    """Run the Celery worker; everything after it goes to celery.
+    """Run the Celery worker; all arguments go to Celery.
 
     Example: plgsync worker --queues compute,deliver,default --concurrency 2
     """

@@ -1,4 +1,4 @@
-"""A project and its files: a demo, a new one, what is wrong in it, what may be in it, its playbooks' tests."""
+"""A project and its files: demo, new project, checks, JSON Schema, fields, tests of playbooks."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Annotated
 import typer
 
 from worker.cli.options import JsonOption, ProjectOption
-from worker.cli.printing import console, show
+from worker.cli.printing import console, reading, show
 
 
 def demo(
-    dir: Annotated[Path, typer.Option("--dir", help="Where the demo project is made.")] = Path("demo"),
+    dir: Annotated[Path, typer.Option("--dir", help="The folder for the demo project.")] = Path("demo"),
     accounts: Annotated[int, typer.Option(min=20, max=20_000, help="How many accounts the company has.")] = 300,
     seed: Annotated[int, typer.Option(help="The same seed gives the same company.")] = 7,
 ) -> None:
-    """Build a company and two sandbox CRMs, and run the whole main job on them.
+    """Create a company and two sandbox CRMs, and run the whole main job on them.
 
     Example: plgsync demo --accounts 500
     """
@@ -42,10 +42,10 @@ def init(dir: Annotated[Path, typer.Argument(help="The folder to write config/ a
 
 def check(
     project: ProjectOption = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Look at the files only.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Check the files only.")] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Find every problem in every file at once, then see whether the source and the CRMs are fit to run.
+    """Find all problems in all files, then check whether the source and the CRMs are ready for a run.
 
     Example: plgsync check --offline
     """
@@ -59,9 +59,9 @@ def check(
 
 
 def schema(
-    write: Annotated[Path | None, typer.Option("--write", help="Write one .schema.json per file here.")] = None,
+    write: Annotated[Path | None, typer.Option("--write", help="Write .schema.json files into this folder.")] = None,
 ) -> None:
-    """Print the JSON Schema of every YAML file, for editors that complete and check.
+    """Print the JSON Schema of every YAML file, for completion and checks in an editor.
 
     Example: plgsync schema --write .schemas
     """
@@ -75,6 +75,23 @@ def schema(
     write.mkdir(parents=True, exist_ok=True)
     for name, document in schemas().items():
         (write / f"{name}.schema.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def fields(
+    word: Annotated[str | None, typer.Argument(help="Only fields with this word in their name or meaning.")] = None,
+    project: ProjectOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """List the fields that playbooks and scores may use, with their kind and sample values of this project.
+
+    Example: plgsync fields health
+    """
+    from worker.rendering.fields import render_fields
+    from worker.reports.fields import list_fields
+
+    with reading(project) as reader:
+        found = list_fields(reader, word)
+    show(render_fields(found), json_, found.to_json())
 
 
 def playbooks_test(project: ProjectOption = None, json_: JsonOption = False) -> None:

@@ -1,4 +1,4 @@
-"""The main job: what a run would write, and the run itself."""
+"""The main job: the plan of a run, and the run itself."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from worker.cli.printing import fail, log_stages, print_invalid, show
 def plan(
     project: ProjectOption = None,
     as_of: AsOfOption = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Keep the plan, for plgsync run --apply.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the plan to a file for plgsync run --apply.")] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Let playbooks go on that paused because far more accounts match than usual."),
+        typer.Option("--resume", help="Resume playbooks that paused because far more accounts match than usual."),
     ] = False,
     json_: JsonOption = False,
 ) -> None:
@@ -40,9 +40,9 @@ def plan(
 def run(
     project: ProjectOption = None,
     as_of: AsOfOption = None,
-    apply: Annotated[Path | None, typer.Option("--apply", help="Run only if this plan still holds.")] = None,
+    apply: Annotated[Path | None, typer.Option("--apply", help="Run only if this plan is still current.")] = None,
     first_run: Annotated[
-        bool, typer.Option("--first-run", help="Let the guard pass a run that fills every record for the first time.")
+        bool, typer.Option("--first-run", help="Let the guard accept a run that fills every record for the first time.")
     ] = False,
     json_: JsonOption = False,
     json_logs: JsonLogsOption = False,
@@ -57,10 +57,10 @@ def run(
 
     log_stages(as_json=json_logs)
     if apply and as_of:
-        raise typer.BadParameter("a plan carries its own moment: leave --as-of out")
+        raise typer.BadParameter("a plan has its own moment: leave --as-of out")
     check_environment()
     report = apply_plan(project, apply) if apply else run_now(project, moment_of(as_of), first_run=first_run)
     print_invalid(report.computed)
     show(render_report([report]), json_, report_json(report))
     if report.unfinished:
-        fail(f"not finished: {report.unfinished}; nothing is lost, the next run goes on")
+        fail(f"not finished: {report.unfinished}; nothing is lost, the next run continues")

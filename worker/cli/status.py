@@ -1,4 +1,4 @@
-"""How it stands: at a glance, as metrics, and as messages that somebody is told."""
+"""The state of a project: for people, for Prometheus, and as alerts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from worker.cli.printing import announce, console, reading, show
 
 
 def status(project: ProjectOption = None, json_: JsonOption = False) -> None:
-    """Show what ran, what waits, what was spent today, and what needs a person; ends with 1 when something does.
+    """Show results of jobs, the outbox, calls spent today and what needs a person; ends with 1 when something does.
 
     Example: plgsync status
     """
@@ -28,11 +28,9 @@ def status(project: ProjectOption = None, json_: JsonOption = False) -> None:
 
 
 def exporter(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to serve /metrics; 0 takes a free port.")] = 9464,
-    host: Annotated[str, typer.Option(help="The address to serve on; the default is reached from here only.")] = (
-        "127.0.0.1"
-    ),
-    once: Annotated[bool, typer.Option("--once", help="Print them and end.")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port of /metrics; 0 takes a free port.")] = 9464,
+    host: Annotated[str, typer.Option(help="The address to listen on (default: this machine only).")] = "127.0.0.1",
+    once: Annotated[bool, typer.Option("--once", help="Print the metrics once and exit.")] = False,
     project: ProjectOption = None,
 ) -> None:
     """Serve Prometheus metrics, read from the state database at every scrape.

@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 import requests
 from rich.console import Console
-from rich.rule import Rule
 from rich.text import Text
 
 from connectors.clock import now, stopwatch
@@ -20,6 +19,7 @@ from worker.demo.company import Company
 from worker.demo.stage import SEED_FILE, build_stage, point_at, sandboxes
 from worker.pipeline import run as pipeline
 from worker.pipeline.run import RunReport
+from worker.rendering.heading import heading
 from worker.rendering.summary import render_report
 from worker.rendering.tasks import TaskCard, render_task_card
 from worker.runtime.jobs import Jobs, open_jobs
@@ -33,7 +33,7 @@ _FIRST_DAYS = 4
 def run_demo(folder: Path, accounts: int, seed: int, console: Console) -> None:
     """Make the project in ``folder`` and run it: the first days, the same day again, and one day later."""
     started = stopwatch()
-    console.print(Rule("1  a company and two CRMs", align="left"))
+    console.print(heading("1  a company and two CRMs"))
     company = build_stage(folder, accounts, seed, AS_OF)
     with sandboxes(folder / SEED_FILE) as crms:
         point_at(folder, crms)
@@ -45,19 +45,19 @@ def run_demo(folder: Path, accounts: int, seed: int, console: Console) -> None:
 
 def _run_steps(console: Console, company: Company, jobs: Jobs, crms: Mapping[str, Mapping[str, str]]) -> None:
     _introduce(console, company, jobs)
-    console.print(Rule("2  the fields our results need", align="left"))
+    console.print(heading("2  the fields our results need"))
     for name, connector in jobs.connectors.items():
         steps = connector.setup(jobs.project.crm.destinations[name].needs(), False)
         made = sum(1 for step in steps if step.status == "created")
         console.print(f"{name}: {made} fields created, {sum(1 for s in steps if s.status == 'exists')} there already")
-    console.print(Rule("3  the first days", align="left"))
+    console.print(heading("3  the first days"))
     days = [AS_OF - timedelta(days=back) for back in range(_FIRST_DAYS - 1, -1, -1)]
     reports = [_run(jobs, day, first_run=True) for day in days]
     console.print(render_report(reports))
     _show_top_tasks(console, reports, crms)
-    console.print(Rule("4  the same moment again: nothing to do", align="left"))
+    console.print(heading("4  the same moment again: nothing to do"))
     _print_traffic(console, _run(jobs, AS_OF))
-    console.print(Rule("5  one day later: only what changed", align="left"))
+    console.print(heading("5  one day later: only what changed"))
     console.print(render_report([_run(jobs, AS_OF + timedelta(days=1))]))
 
 
@@ -120,7 +120,7 @@ def _state(url: str) -> dict[str, list[dict[str, Any]]]:
 
 
 def _print_next_steps(console: Console, folder: Path, company: Company, crms: Mapping[str, Mapping[str, str]]) -> None:
-    console.print(Rule("go on", align="left"))
+    console.print(heading("go on"))
     called = Path(sys.argv[0])
     plgsync = str(called) if called.name == "plgsync" and not shutil.which("plgsync") else "plgsync"
     project = f"--project {folder}"

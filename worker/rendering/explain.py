@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
-from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
@@ -13,6 +12,7 @@ from rich.tree import Tree
 from worker.language.condition import Trace
 from worker.language.values import Value, tidy
 from worker.planning.account_in_crm import AccountInCrm, QueuedEffect
+from worker.rendering.heading import heading
 from worker.reports.explain import Explanation
 from worker.rules.explain import Explanation as PlaybookExplanation
 from worker.scores.result import Grid, ScoreResult
@@ -33,9 +33,9 @@ def render_explanation(explanation: Explanation) -> RenderableType:
     return Group(
         Text(head, style="bold"),
         *(part for spec in score_specs() for part in _score(spec.label, explanation.scored[spec.name])),
-        Rule("Playbooks", align="left"),
+        heading("Playbooks"),
         *(_playbook(playbook) for playbook in explanation.playbooks),
-        Rule("CRMs, as of the last run", align="left"),
+        heading("CRMs, as of the last run"),
         *(_account_in_crm(account) for account in explanation.crms),
     )
 
@@ -45,7 +45,7 @@ def _shown(value: Value | float) -> str:
 
 
 def _score(title: str, result: ScoreResult) -> Iterable[RenderableType]:
-    yield Rule(title, align="left")
+    yield heading(title)
     for part in result.explained():
         yield _grid(part) if isinstance(part, Grid) else Text(part.text, style=part.style)
 

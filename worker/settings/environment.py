@@ -89,6 +89,12 @@ def heartbeat_file() -> Path | None:
     return Path(named) if named else None
 
 
+def columns() -> int | None:
+    """COLUMNS: how wide printed text may be; None when it is not set."""
+    given = os.environ.get("COLUMNS", "")
+    return int(given) if given.isdecimal() and int(given) > 0 else None
+
+
 def traces_wanted() -> bool:
     """Whether OpenTelemetry's own variables name a collector for traces, and none of them says no."""
     said = {name: os.environ.get(f"OTEL_{name}", "").strip() for name in _OTEL}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -85,3 +87,36 @@ def test_check_shows_every_problem_of_every_file_with_its_place(tmp_path: Path) 
     assert 'Did you mean "health.score"?' in done.stdout
     assert "playbooks/pql-to-task.yaml:" in done.stdout
     assert 'Did you mean "fit.score"?' in done.stdout
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    done = plgsync("--version")
+    assert (done.returncode, done.stdout) == (0, f"plgsync {version('plgsync')}\n")
+
+
+@pytest.mark.parametrize("path", [(), ("outbox",), ("crm", "setup"), ("status",)], ids=" ".join)
+def test_h_is_short_for_help_everywhere(path: tuple[str, ...]) -> None:
+    short, long = plgsync(*path, "-h"), plgsync(*path, "--help")
+    assert (short.returncode, short.stdout) == (0, long.stdout)
+
+
+def test_the_list_of_commands_cuts_no_line() -> None:
+    shown = " ".join(plgsync("-h").stdout.split())
+    for command in get_command(app).commands.values():  # type: ignore[attr-defined]
+        first_line = (command.help or "").partition("\n")[0]
+        assert (" ".join(first_line.split()) in shown) is not command.hidden
+
+
+def test_a_shell_completes_commands() -> None:
+    environment = {**os.environ, "_PLGSYNC_COMPLETE": "complete_bash", "COMP_WORDS": "plgsync expo", "COMP_CWORD": "1"}
+    done = subprocess.run(PLGSYNC, capture_output=True, text=True, env=environment, timeout=60)
+    assert done.stdout.split() == ["exporter"]
+
+
+@pytest.mark.parametrize("columns", [None, "40"])
+def test_piped_text_is_not_wrapped_unless_columns_says_so(tmp_path: Path, columns: str | None) -> None:
+    environment = {**os.environ, **({"COLUMNS": columns} if columns else {})}
+    command = [*PLGSYNC, "init", str(tmp_path / ("a-long-name" * 6))]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    widest = max(len(line) for line in done.stdout.splitlines())
+    assert widest <= 40 if columns else widest > 120

@@ -29,6 +29,7 @@ REPORTS = {
     "outbox": ["outbox", "list", "--json"],
     "history": ["history", "001A", "--json"],
     "history of a field": ["history", "001A", "--field", "health_score", "--json"],
+    "fields": ["fields", "--json"],
     "prometheus": ["exporter", "--once"],
     "liveness": ["probe", "--live", "--json"],
     "readiness": ["probe", "--ready", "--json"],
@@ -158,6 +159,8 @@ def shown(report: str, done: Result) -> object:
     if report == "prometheus":
         return [line for line in done.stdout.splitlines() if "lag_seconds" not in line]
     found = json.loads(done.stdout)
+    if report == "fields":
+        return [one for one in found["fields"] if one["name"].startswith(("health.", "crm."))]
     if report == "status":
         ran = [one for one in found["ran"] if one["at"]]
         rows = [(row["destination"], row["row_state"], row["rows"]) for row in found["outbox"]]
@@ -180,7 +183,7 @@ def test_the_problem_is_one_line_that_needs_a_person(folder: Path, breaks: Break
     assert problem.startswith("the settings are invalid and nothing runs: config")
     assert "plgsync check --offline" in problem
     assert "the source is empty" in stale
-    for report in ("outbox", "history", "prometheus"):
+    for report in ("outbox", "history", "fields", "prometheus"):
         assert plgsync(folder, *REPORTS[report]).stderr == problem + "\n"
 
 
