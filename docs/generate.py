@@ -33,11 +33,6 @@ _KEPT_ELSEWHERE = "^(env|file):.+"
 _PLAIN = {"string": "text", "number": "number", "integer": "whole number", "boolean": "true or false", "object": "map"}
 
 
-def pages() -> list[Path]:
-    """Every page that may hold generated parts."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-
-
 def generated(text: str) -> str:
     """A page with its parts made again. Raises `KeyError` for a part that no function makes."""
     return _PART.sub(lambda part: f"{part[1]}{_made(part[2])}\n{part[3]}", text)
@@ -291,7 +286,7 @@ PARTS: Mapping[str, Callable[[str], str]] = {
 
 def main() -> None:
     """Write every generated part."""
-    for page in pages():
+    for page in sorted((ROOT / "docs").rglob("*.md")):
         text = page.read_text(encoding="utf-8")
         made = generated(text)
         if made != text:

@@ -175,14 +175,24 @@ def test_every_assignee_and_every_step_is_documented() -> None:
     assert steps == set(re.findall(r"\*\*`do\[\] \((\w+)\)`\*\*", read("docs/playbooks.md")))
 
 
-@pytest.mark.parametrize("file", ["playbook", "playbook-test", "scores", "signals"])
-def test_every_key_of_the_language_stands_in_an_example(file: str) -> None:
-    page = {"playbook-test": "playbook"}.get(file, file)
-    page = "docs/playbooks.md" if page == "playbook" else f"docs/{page}.md"
-    reference = generate.settings(file)
-    keys = set(re.findall(r"^\| `(\w+)` \|", reference, flags=re.MULTILINE)) - {"group"}
-    blocks = "\n".join(re.findall(r"```yaml\n(.*?)```", read(page), flags=re.DOTALL))
-    assert keys - set(re.findall(r"(\w+):", blocks)) == set()
+EXAMPLES = {
+    "playbook": ["docs/playbooks.md"],
+    "playbook-test": ["docs/playbooks.md"],
+    "scores": ["docs/scores.md"],
+    "signals": ["docs/signals.md"],
+    "schedule": ["docs/operations.md"],
+    "alerts": ["docs/operations.md"],
+    "crm": ["docs/crm.md", "docs/salesforce.md", "docs/hubspot.md"],
+}
+
+
+@pytest.mark.parametrize("file", EXAMPLES)
+def test_every_key_stands_in_an_example(file: str) -> None:
+    keys = set(re.findall(r"^\| `(\w+)` \|", generate.settings(file), flags=re.MULTILINE)) - {"group", "session_id"}
+    blocks = [
+        block for page in EXAMPLES[file] for block in re.findall(r"```yaml\n(.*?)```", read(page), flags=re.DOTALL)
+    ]
+    assert keys - set(re.findall(r"(\w+):", "\n".join(blocks))) == set()
 
 
 # ------------------------------------------------------------------------------------- commands, paths, links, samples
