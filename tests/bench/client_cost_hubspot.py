@@ -11,16 +11,22 @@ from __future__ import annotations
 import json
 import statistics
 import sys
+from collections.abc import Callable
 
 import requests
-from parts.client_cost import Call, cpu_of, our_call, sandbox
 
 from connectors.base import Destination
 from connectors.registry import connect
+from tests.bench.parts.client_cost import Call, cpu_of, our_call, sandbox
 
 BATCH = 100
 WARM_UP = 10
-FIELDS = {"numberofemployees": 72, "description": "healthy since 2026-11-01", "city": "green", "phone": "pql-17"}
+FIELDS: dict[str, str | float | bool | None] = {
+    "numberofemployees": 72,
+    "description": "healthy since 2026-11-01",
+    "city": "green",
+    "phone": "pql-17",
+}
 
 
 def main(rounds: int) -> None:
@@ -62,7 +68,7 @@ def plain_call(address: dict[str, str], records: list[str], *, parse: bool) -> C
 
 def destination(address: dict[str, str]) -> Destination:
     """The sandbox portal as an operator would configure it."""
-    auth = {"method": "token", "token": lambda: address["token"]}
+    auth: dict[str, str | Callable[[], str]] = {"method": "token", "token": lambda: address["token"]}
     return Destination(
         name="hubspot",
         kind="hubspot",

@@ -14,10 +14,10 @@ import sys
 from typing import Any
 
 import requests
-from parts.client_cost import Call, cpu_of, our_call, sandbox
 
 from connectors.base import Destination, Scalar
 from connectors.registry import connect
+from tests.bench.parts.client_cost import Call, cpu_of, our_call, sandbox
 
 BATCHES = (100, 200)
 WARM_UP = 10

@@ -82,7 +82,8 @@ class Contestant:
     def round(self, seconds: float) -> float:
         """Calls per second of one round. Raises RuntimeError for an answer that is not 200."""
         turn = cycle(self.requests)
-        with socket.create_connection(urlsplit(self.url).netloc.split(":")) as line:
+        address = urlsplit(self.url)
+        with socket.create_connection((address.hostname, address.port)) as line:
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             calls, started = 0, time.perf_counter()
             while (elapsed := time.perf_counter() - started) < seconds:

@@ -46,5 +46,7 @@ def sandbox(crm: str) -> Iterator[dict[str, str]]:
 
 
 def _serve(crm: str, told: Connection) -> None:
-    other = {"salesforce": "hubspot_port", "hubspot": "salesforce_port"}[crm]
-    serve(**{other: None}, on_ready=told.send)
+    if crm == "salesforce":
+        serve(hubspot_port=None, on_ready=told.send)
+    else:
+        serve(salesforce_port=None, on_ready=told.send)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from signals_kit import Database
+
+from tests.integration.signals.signals_kit import Database
 
 
 @pytest.fixture(params=["duckdb", "sqlite", "postgres"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -105,13 +106,11 @@ class Database:
         elif self.kind == "sqlite":
             path = self.folder / "product.sqlite"
             path.unlink(missing_ok=True)
-            connection = sqlite3.connect(path)
-            self._load(connection, tables, "?")
-            connection.commit()
-            connection.close()
+            with closing(sqlite3.connect(path)) as file, file:
+                self._load(file, tables, "?")
         else:
-            with psycopg.connect(self.url, autocommit=True, options="-c timezone=Asia/Kolkata") as connection:
-                self._load(connection.cursor(), tables, "%s")
+            with psycopg.connect(self.url, autocommit=True, options="-c timezone=Asia/Kolkata") as server:
+                self._load(server.cursor(), tables, "%s")
 
     def _load(self, connection: Any, tables: Tables, mark: str) -> None:
         for name, rows in tables.items():

@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 import psycopg
 import pytest
-from signals_kit import Database, at, product_of, signals_of
 
+from tests.integration.signals.signals_kit import Database, at, product_of, signals_of
 from worker.language.need import Need
 from worker.language.values import Value
 from worker.signals import SourceError, compute, open_source

@@ -10,8 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 import yaml
-from signals_kit import at
 
+from tests.integration.signals.signals_kit import at
 from worker.language.need import Need
 from worker.language.values import Value
 from worker.settings.product import ProductSettings

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from signals_kit import Database, product_of, signals_of
-from signals_oracle import expected
 
+from tests.integration.signals.signals_kit import Database, product_of, signals_of
+from tests.integration.signals.signals_oracle import expected
 from worker.language.need import Need
 from worker.signals import compute, open_source
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from signals_kit import Database, at, product_of, signals_of
 
+from tests.integration.signals.signals_kit import Database, at, product_of, signals_of
 from worker.language.need import Need
 from worker.settings.product import ProductSettings
 from worker.signals import SourceError, StaleData, check_fresh, check_source, compute, open_source

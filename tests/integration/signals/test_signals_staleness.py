@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from signals_kit import Database, at, product_of
 
+from tests.integration.signals.signals_kit import Database, at, product_of
 from worker.settings.schedule import ScheduleSettings
 from worker.signals import StaleData, check_fresh, open_source
 
@@ -49,7 +50,7 @@ def stale(
 ) -> str:
     """Why a run would stop, or nothing."""
     rows = [{"account_id": "a", "user_id": "u", "name": "Used", "occurred_at": moment} for moment in events]
-    data = {"accounts": [{"account_id": "a"}], "events": rows}
+    data: dict[str, list[dict[str, Any]]] = {"accounts": [{"account_id": "a"}], "events": rows}
     database.fill(data)
     with open_source(product_of(database.source, data, time_zone=zone), database.folder) as source:
         volume = source.volume(as_of)

@@ -74,7 +74,7 @@ def by_fields(accounts: Mapping[str, Mapping[str, Value]]) -> Callable[[str, Ass
     return owner_of
 
 
-def flags(a: bool | None = True, e: bool | None = True, l: bool | None = False, **more: Value) -> dict[str, Value]:  # noqa: E741
+def flags(a: Value = True, e: Value = True, l: Value = False, **more: Value) -> dict[str, Value]:  # noqa: E741
     return {"a": a, "e": e, "l": l, **more}
 
 

@@ -6,8 +6,8 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from playbook_stage import START, TASK, Stage, events, flags, make_playbook
 
+from tests.unit.rules.playbook_stage import START, TASK, Stage, events, flags, make_playbook
 from worker.rules.actions import CloseTasks, MakeTask, SetField, task_key_of
 from worker.rules.admission import in_holdout
 from worker.rules.context import PlaybookRun
@@ -431,7 +431,7 @@ def test_every_entry_account_playbook_and_task_has_a_key_of_its_own() -> None:
 # ---------------------------------------------------------------------------- goal and holdout
 
 
-GOAL = {"goal": {"when": "won is true", "within": "30d"}}
+GOAL: dict[str, Any] = {"goal": {"when": "won is true", "within": "30d"}}
 
 
 def test_the_goal_is_noted_once_also_after_leaving_but_only_in_time() -> None:

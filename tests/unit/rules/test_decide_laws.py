@@ -9,8 +9,8 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from playbook_stage import START, TASK, Stage, flags
 
+from tests.unit.rules.playbook_stage import START, TASK, Stage, flags
 from worker.language.values import Value
 from worker.rules.actions import MakeTask
 from worker.rules.context import PlaybookRun

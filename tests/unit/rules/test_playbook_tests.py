@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from playbook_stage import make_playbook
 
+from tests.unit.rules.playbook_stage import make_playbook
 from worker.rules.playbook_tests import run_playbook_tests
 from worker.settings.playbook import Playbook
 from worker.settings.problems import ConfigError

@@ -6,8 +6,8 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from playbook_stage import START, Stage, flags, make_playbook
 
+from tests.unit.rules.playbook_stage import START, Stage, flags, make_playbook
 from worker.language.condition import parse_condition
 from worker.language.units import parse_duration
 from worker.language.values import Value
@@ -47,7 +47,7 @@ def test_only_what_would_change_the_answer_is_missing() -> None:
 
 def standing(on: Stage, day: float, **facts: Value) -> str:
     member = on.enrollments().get("acme")
-    return explain(on.playbook, flags(**facts), member, START + timedelta(days=day)).standing  # type: ignore[arg-type]
+    return explain(on.playbook, flags(**facts), member, START + timedelta(days=day)).standing
 
 
 def test_an_explanation_shows_every_test_and_what_the_account_waits_for() -> None:

@@ -97,7 +97,10 @@ def settings(
     health: dict[str, Any] | None = None, onboarding: dict[str, Any] | None = None, pql: dict[str, Any] | None = None
 ) -> ScoresSettings:
     """Validated settings out of the pieces given; what is not given is not scored."""
-    return ScoresSettings.model_validate({"version": 1, "health": health, "onboarding": onboarding, "pql": pql})
+    made: ScoresSettings = ScoresSettings.model_validate(
+        {"version": 1, "health": health, "onboarding": onboarding, "pql": pql}
+    )
+    return made
 
 
 def events(name: str, *ages: int) -> dict[str, Any]:

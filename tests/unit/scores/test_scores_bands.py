@@ -6,8 +6,8 @@ import random
 from itertools import pairwise
 
 import pytest
-from scores_kit import day
 
+from tests.unit.scores.scores_kit import day
 from worker.scores.bands import next_band, plain_band
 from worker.scores.memory import BandMemory
 from worker.settings.scores_health import BandSettings
@@ -16,7 +16,8 @@ SETTINGS = BandSettings()
 
 
 def walk(scores: list[float], band: BandMemory | None = None, using: BandSettings = SETTINGS) -> list[str | None]:
-    memory, bands = band or BandMemory(), []
+    memory = band or BandMemory()
+    bands: list[str | None] = []
     for on, score in enumerate(scores):
         memory = next_band(using, memory, score, day(on))
         bands.append(memory.band)

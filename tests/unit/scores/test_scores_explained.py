@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scores_kit import HEALTH, ONBOARDING, PQL, day, events, mature, settings
-
+from tests.unit.scores.scores_kit import HEALTH, ONBOARDING, PQL, day, events, mature, settings
 from worker.scores import ScoreMemory, score_account
 from worker.scores.result import Grid, Note
 from worker.settings.score_specs import spec_of

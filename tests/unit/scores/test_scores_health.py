@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from scores_kit import HEALTH, day, mature, settings
 
+from tests.unit.scores.scores_kit import HEALTH, day, mature, settings
 from worker.language.values import Fields
 from worker.scores import Scored, ScoreMemory, score_account
 from worker.scores.wording import signed

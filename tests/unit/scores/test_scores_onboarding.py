@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from scores_kit import ONBOARDING, START, day, settings
 
+from tests.unit.scores.scores_kit import ONBOARDING, START, day, settings
 from worker.language.values import Fields
 from worker.scores import Scored, ScoreMemory, score_account
 

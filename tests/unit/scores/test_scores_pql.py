@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from scores_kit import PQL, day, events, settings
 
+from tests.unit.scores.scores_kit import PQL, day, events, settings
 from worker.language.values import Fields
 from worker.scores import Scored, ScoreMemory, score_account
 

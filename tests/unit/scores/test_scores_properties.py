@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
-from scores_kit import HEALTH, ONBOARDING, PQL, START, day, events, settings
 
+from tests.unit.scores.scores_kit import HEALTH, ONBOARDING, PQL, START, day, events, settings
 from worker.scores import Scored, ScoreMemory, score_account
 
 SETTINGS = settings(HEALTH, ONBOARDING, PQL)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scores_kit import HEALTH, PQL, day, events, mature, settings
-
+from tests.unit.scores.scores_kit import HEALTH, PQL, day, events, mature, settings
 from worker.language.values import Fields, Value
 from worker.scores import ScoreMemory, score_account
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from scores_kit import HEALTH, ONBOARDING, PQL, settings
 
+from tests.unit.scores.scores_kit import HEALTH, ONBOARDING, PQL, settings
 from worker.language.need import Need
 from worker.scores.parts import score_parts
 from worker.settings.base import Finding

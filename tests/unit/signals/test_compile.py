@@ -31,7 +31,7 @@ NASTY = "it's \"; DROP TABLE events; --"
 DIALECTS: dict[str, Dialect] = {
     "duckdb": DuckDialect(),
     "sqlite": sqlite.dialect(),
-    "postgresql": postgresql.dialect(paramstyle="named"),
+    "postgresql": postgresql.dialect(paramstyle="named"),  # type: ignore[no-untyped-call]
 }
 
 
@@ -42,10 +42,10 @@ class PaperEngine:
         self.name = name
         self.member_first = name == "duckdb"
 
-    def probe(self, rows: sa.FromClause) -> dict[str, Kind]:
+    def probe(self, rows: sa.FromClause | sa.TextClause) -> dict[str, Kind]:
         kinds: dict[str, Kind] = {"time": "time", "number": "float", "flag": "flag", "json": "json"}
-        table = SCHEMA[str(rows.name)]  # type: ignore[attr-defined]
-        found = {column: kinds.get(table.columns[column], "text") for column in mappable(str(rows.name))}  # type: ignore[attr-defined]
+        name = str(getattr(rows, "name", ""))
+        found = {column: kinds.get(SCHEMA[name].columns[column], "text") for column in mappable(name)}
         return dict.fromkeys(found, "any") if self.name == "sqlite" else found
 
     def run(self, statement: sa.Select[Any]) -> list[Any]:

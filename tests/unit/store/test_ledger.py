@@ -47,14 +47,14 @@ def written(store: Engine, crm: ScriptedConnector) -> Engine:
         )
         task = NewTask("crm", "task_create", "k1", "a", "001A", "pql", TASK, 1.0, CONTEXT)
         queue_tasks(connection, [task], "r1")
-    deliver(store, crm, now=now)  # type: ignore[arg-type]
+    deliver(store, crm, now=now)
     with store.begin() as connection:
         queue_fields(connection, [NewFields("crm", "a", "001A", "Account", {"Band__c": "red"})], "r2")
         queue_fields(connection, [NewFields("crm", "b", "T-b", "Account", {"Health__c": 1}, REASONS)], "r2")
         close = NewTask("crm", "task_close", "k1", "a", "T-k1", "pql", {"task_id": "T-k1"}, 0.0)
         queue_tasks(connection, [close], "r2")
     crm.script = lambda operation: "rejected" if getattr(operation, "record_id", "") == "T-b" else "applied"
-    deliver(store, crm, now=now)  # type: ignore[arg-type]
+    deliver(store, crm, now=now)
     return store
 
 
@@ -113,7 +113,7 @@ def test_an_answer_carries_the_reasons_of_what_was_sent_not_of_what_waits(
     with store.begin() as connection:
         queue_fields(connection, [NewFields("crm", "a", "001A", "Account", {"Health__c": 55}, REASONS)], "r1")
     crm.script = newer
-    deliver(store, crm, now=now)  # type: ignore[arg-type]
+    deliver(store, crm, now=now)
     because = [row["reasons"]["fields"]["Health__c"]["because"] for row in find(store, "a")]
     assert because == ["newer", "no logins"]
 

@@ -110,7 +110,7 @@ def test_the_next_run_finds_everything_that_it_reads_however_old(store: Engine) 
 
 
 def test_a_row_of_the_outbox_goes_once_nothing_depends_on_it(store: Engine) -> None:
-    entered_again = {"playbook_id": "p", "account_id": "again"}
+    entered_again: dict[str, Any] = {"playbook_id": "p", "account_id": "again"}
     with store.begin() as connection:
         for key, status in (("made", "open"), ("closed", "completed"), ("gone", "deleted"), ("reopened", "open")):
             made(connection, key, status)
