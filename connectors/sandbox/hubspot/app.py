@@ -25,7 +25,7 @@ from connectors.sandbox.hubspot.call import Call, HttpResponse
 from connectors.sandbox.hubspot.controls import PortalControls
 from connectors.sandbox.hubspot.errors import RequestRejected, missing_scopes
 from connectors.sandbox.hubspot.faults import FAULT_KINDS, complete_status_fault, raise_fault
-from connectors.sandbox.hubspot.limits import Bucket, portal_day
+from connectors.sandbox.hubspot.limits import Bucket
 from connectors.sandbox.hubspot.page import page
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.routes import Found, find_route
@@ -89,20 +89,10 @@ def _caller(portal: Portal, exchange: Exchange, bucket: Bucket) -> Caller:
 
 
 def _count(portal: Portal, exchange: Exchange, bucket: Bucket, caller: Caller) -> None:
-    at, options = exchange.at.timestamp(), portal.options
-    rejection = portal.limits.rejection(
-        bucket,
-        caller.app,
-        at,
-        plan_max=options.plan_max,
-        search_max=options.search_max,
-        daily=options.daily,
-        day=portal_day(exchange.at, options.time_zone),
-        foreign_calls=portal.foreign_calls(),
-    )
+    rejection = portal.limits.rejection(bucket, caller.app, exchange.at, portal.options, portal.foreign_calls())
     if rejection is not None:
         raise rejection
-    exchange.note(window=portal.limits.used_in_window(caller.app, at))
+    exchange.note(window=portal.limits.used_in_window(caller.app, exchange.at))
 
 
 def _answer(portal: Portal, exchange: Exchange, found: Found, query: str) -> HttpResponse:
@@ -128,8 +118,8 @@ def _reply(
     status, body = answer
     correlation_id = str(UUID(int=portal.sim.random.getrandbits(128), version=4))
     named = {"x-hubspot-correlation-id": correlation_id, **more}
-    if portal.options.headers and exchange.kind() != "headers_missing":
-        named |= _rate_headers(portal, exchange, bucket, caller)
+    if portal.options.headers and caller is not _ANONYMOUS and exchange.kind() != "headers_missing":
+        named |= portal.limits.headers(bucket, caller, exchange.at, portal.options, portal.foreign_calls())
     portal.sim.counters[f"answers.{status}"] += 1
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
     if body is None:
@@ -137,12 +127,3 @@ def _reply(
     if status >= 400:
         body = {**body, "correlationId": correlation_id}
     return RawResponse(status, [*headers, _JSON], compact_json(body))
-
-
-def _rate_headers(portal: Portal, exchange: Exchange, bucket: Bucket, caller: Caller) -> dict[str, str]:
-    if caller is _ANONYMOUS:
-        return {}
-    options = portal.options
-    daily = None if caller.oauth else options.daily
-    at = exchange.at.timestamp()
-    return dict(portal.limits.headers(bucket, caller.app, at, options.plan_max, daily, portal.foreign_calls()))

@@ -13,12 +13,8 @@ LIFETIME_S = 1800
 USER_ID = 12000000
 ALL_SCOPES = frozenset(
     [
-        f"crm.objects.{kind}.{verb}"
-        for kind in ("companies", "contacts", "deals", "custom")
-        for verb in ("read", "write")
-    ]
-    + [
-        f"crm.schemas.{kind}.{verb}"
+        f"crm.{area}.{kind}.{verb}"
+        for area in ("objects", "schemas")
         for kind in ("companies", "contacts", "deals", "custom")
         for verb in ("read", "write")
     ]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from connectors.sandbox.core.exchange import Exchange
-from connectors.sandbox.hubspot.errors import JsonObject, RequestRejected, invalid_json
+from connectors.sandbox.hubspot.errors import JsonObject, RequestRejected, invalid, invalid_json
 from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.record import Record
@@ -25,6 +25,7 @@ Query = Mapping[str, list[str]]
 """Values of every parameter, in the order sent."""
 HttpResponse = tuple[int, JsonObject | None]
 Handler = Callable[["Call"], HttpResponse]
+Listed = TypeVar("Listed")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,6 +78,22 @@ class Call:
     def flag(self, param: str) -> bool:
         """A query parameter that is ``true`` or ``false``."""
         return (self.asked(param) or "").lower() == "true"
+
+    def page(
+        self, listed: Iterable[Listed], id_of: Callable[[Listed], str], *, usual: int, most: int
+    ) -> tuple[list[Listed], JsonObject]:
+        """The requested page by id, and the ``paging`` of the answer; ``after`` is the first id of the page.
+
+        Raises `RequestRejected`.
+        """
+        limit, after = self.number("limit", usual), self.number("after", 0)
+        if not 0 < limit <= most:
+            raise invalid(f"limit must be between 1 and {most}")
+        found = sorted((one for one in listed if int(id_of(one)) >= after), key=lambda one: int(id_of(one)))
+        if len(found) <= limit:
+            return found, {}
+        next_id = id_of(found[limit])
+        return found[:limit], {"paging": {"next": {"after": next_id, "link": f"?after={next_id}"}}}
 
     # ---------------------------------------------------------------- the portal
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from connectors.sandbox.core.control import ControlError, JsonObject
-from connectors.sandbox.hubspot.portal import Portal
+from connectors.sandbox.core.control import JsonObject
+from connectors.sandbox.hubspot.portal import Portal, kind_named
 from connectors.sandbox.hubspot.seed import load_seed
 from connectors.sandbox.hubspot.ui_actions import perform
 
@@ -18,9 +18,7 @@ class PortalControls:
     def state(self, object: str | None) -> JsonObject:
         """Every record with all its values, archived ones included; owners, associations and custom properties."""
         portal, contents = self._portal, self._portal.contents
-        named = contents.kind(object) if object is not None else None
-        if object is not None and named is None:
-            raise ControlError(f"unknown kind of object {object!r}")
+        named = kind_named(portal, object) if object is not None else None
         records = {
             kind.name: [portal.shown(kind, r, dict(r.values)) for r in contents.records[kind.name].by_id.values()]
             for kind in ((named,) if named else contents.kinds)

@@ -112,26 +112,18 @@ def secondly_limit() -> RequestRejected:
 
 def burst_limit(app_id: str) -> RequestRejected:
     """429 of the ten-second window."""
-    body = {
-        "status": "error",
-        "message": "You have reached your ten_secondly_rolling limit.",
-        "errorType": "RATE_LIMIT",
-        "policyName": "TEN_SECONDLY_ROLLING",
-        "groupName": f"publicapi:private-app-api-calls-ten-secondly:{app_id}",
-    }
-    return RequestRejected(429, body)
+    group = f"publicapi:private-app-api-calls-ten-secondly:{app_id}"
+    return _rate_limit("ten_secondly_rolling", "TEN_SECONDLY_ROLLING", groupName=group)
 
 
 def daily_limit(request_id: str) -> RequestRejected:
     """429 of the portal's day."""
-    body = {
-        "status": "error",
-        "message": "You have reached your daily limit.",
-        "errorType": "RATE_LIMIT",
-        "policyName": "DAILY",
-        "requestId": request_id,
-    }
-    return RequestRejected(429, body)
+    return _rate_limit("daily", "DAILY", requestId=request_id)
+
+
+def _rate_limit(limit: str, policy: str, **more: str) -> RequestRejected:
+    body = {"status": "error", "message": f"You have reached your {limit} limit.", "errorType": "RATE_LIMIT"}
+    return RequestRejected(429, {**body, "policyName": policy, **more})
 
 
 def locked() -> RequestRejected:

@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from connectors.sandbox.hubspot.auth import Caller
 from connectors.sandbox.hubspot.errors import JsonObject, RequestRejected, burst_limit, daily_limit, secondly_limit
+from connectors.sandbox.hubspot.options import Options
 
 Bucket = Literal["core", "search", "association", "open"]
 """The limits of a path: search and association batches are exempt from the ten seconds, logins from all."""
@@ -29,7 +31,7 @@ class Competitor:
 
 
 class Limits:
-    """Counts of accepted calls. Times are seconds since 1970."""
+    """Counts of accepted calls."""
 
     def __init__(self, app_id: str) -> None:
         self._app_id = app_id
@@ -47,78 +49,60 @@ class Limits:
         self._day, self.used_today = str(usage["day"]), int(usage["used"])
 
     def rejection(
-        self,
-        bucket: Bucket,
-        app: str,
-        at: float,
-        *,
-        plan_max: int,
-        search_max: int,
-        daily: int,
-        day: str,
-        foreign_calls: int,
+        self, bucket: Bucket, app: str, at: datetime, options: Options, foreign_calls: int
     ) -> RequestRejected | None:
         """The 429 this call gets, or None after counting it.
 
-        ``day`` names the portal's current day; ``foreign_calls`` is what other apps used of the window. A rejected
-        call is not counted.
+        ``foreign_calls`` is what other apps used of the window. A rejected call is not counted.
         """
+        day = at.astimezone(ZoneInfo(options.time_zone)).date().isoformat()
         if day != self._day:
             self._day, self.used_today = day, 0
         if bucket == "open":
             return None
-        if self.used_today >= daily:
+        if self.used_today >= options.daily:
             return daily_limit(f"{self._app_id}-{self.used_today}")
-        second = int(at)
+        second = int(at.timestamp())
         if bucket == "search":
-            if self._search[second] >= search_max:
+            if self._search[second] >= options.search_max:
                 return secondly_limit()
             self._search = Counter({second: self._search[second] + 1})
         elif bucket == "core":
             window = self._window(app, second)
-            if len(window) + foreign_calls >= plan_max:
+            if len(window) + foreign_calls >= options.plan_max:
                 return burst_limit(self._app_id)
             window.append(second)
         self.used_today += 1
         return None
 
     def headers(
-        self, bucket: Bucket, app: str, at: float, plan_max: int, daily: int | None, foreign_calls: int
-    ) -> list[tuple[str, str]]:
-        """The rate headers of an answer. ``daily`` is None for OAuth apps, whose answers lack it.
+        self, bucket: Bucket, caller: Caller, at: datetime, options: Options, foreign_calls: int
+    ) -> dict[str, str]:
+        """The rate headers of an answer. Answers to OAuth apps lack the daily pair.
 
         Search answers carry only the daily pair (recorded).
         """
-        shown: list[tuple[str, str]] = []
+        shown: dict[str, int] = {}
         if bucket == "core":
-            used = len(self._window(app, int(at))) + foreign_calls
-            in_second = sum(1 for second in self._window(app, int(at)) if second == int(at))
-            secondly = plan_max // WINDOW_S
-            shown += [
-                ("X-HubSpot-RateLimit-Max", str(plan_max)),
-                ("X-HubSpot-RateLimit-Remaining", str(max(0, plan_max - used))),
-                ("X-HubSpot-RateLimit-Interval-Milliseconds", str(WINDOW_S * 1000)),
-                ("X-HubSpot-RateLimit-Secondly", str(secondly)),
-                ("X-HubSpot-RateLimit-Secondly-Remaining", str(max(0, secondly - in_second))),
-            ]
-        if daily is not None and bucket != "open":
-            shown += [
-                ("X-HubSpot-RateLimit-Daily", str(daily)),
-                ("X-HubSpot-RateLimit-Daily-Remaining", str(max(0, daily - self.used_today))),
-            ]
-        return shown
+            now = int(at.timestamp())
+            window, secondly = self._window(caller.app, now), options.plan_max // WINDOW_S
+            shown |= {
+                "Max": options.plan_max,
+                "Remaining": max(0, options.plan_max - len(window) - foreign_calls),
+                "Interval-Milliseconds": WINDOW_S * 1000,
+                "Secondly": secondly,
+                "Secondly-Remaining": max(0, secondly - window.count(now)),
+            }
+        if not caller.oauth and bucket != "open":
+            shown |= {"Daily": options.daily, "Daily-Remaining": max(0, options.daily - self.used_today)}
+        return {f"X-HubSpot-RateLimit-{name}": str(value) for name, value in shown.items()}
 
-    def used_in_window(self, app: str, at: float) -> int:
+    def used_in_window(self, app: str, at: datetime) -> int:
         """Accepted calls of one app in the current second and the nine before it."""
-        return len(self._window(app, int(at)))
+        return len(self._window(app, int(at.timestamp())))
 
     def _window(self, app: str, second: int) -> deque[int]:
         window = self._windows.setdefault(app, deque())
         while window and second - window[0] >= WINDOW_S:
             window.popleft()
         return window
-
-
-def portal_day(at: datetime, zone: str) -> str:
-    """The date in the portal's time zone."""
-    return at.astimezone(ZoneInfo(zone)).date().isoformat()

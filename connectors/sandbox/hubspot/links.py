@@ -36,26 +36,19 @@ def associate(call: Call) -> HttpResponse:
 
 def dissociate(call: Call) -> HttpResponse:
     """204, whether there was an association or not."""
-    a, b = _nodes(call, call.params["id"], call.params["id2"])
-    if a is not None and b is not None:
-        call.portal.contents.associations.forget(a, b)
+    _forget(call, call.params["id"], call.params["id2"])
     return 204, None
 
 
 def list_associated(call: Call) -> HttpResponse:
-    """200 with a page of associated records of one kind; ``after`` is the first id of the page."""
+    """200 with a page of associated records of one kind."""
     kind, other = call.kind(), call.kind("to")
     node = _node(call, kind, call.params["id"])
     if node is None:
         raise not_found()
-    limit, after = call.number("limit", LONGEST_PAGE), call.number("after", 0)
-    if not 0 < limit <= LONGEST_PAGE:
-        raise invalid(f"limit must be between 1 and {LONGEST_PAGE}")
-    linked = [pair for pair in call.portal.contents.associations.of(node, other.name) if int(pair[0]) >= after]
-    body: JsonObject = {"results": _to(call, node[0], linked[:limit], other)}
-    if len(linked) > limit:
-        body["paging"] = {"next": {"after": linked[limit][0], "link": "?after=" + linked[limit][0]}}
-    return 200, body
+    linked = call.portal.contents.associations.of(node, other.name)
+    found, paging = call.page(linked, lambda pair: pair[0], usual=LONGEST_PAGE, most=LONGEST_PAGE)
+    return 200, {"results": _to(call, node[0], found, other), **paging}
 
 
 def labels(call: Call) -> HttpResponse:
@@ -102,9 +95,7 @@ def batch_archive(call: Call) -> HttpResponse:
     for item in inputs_of(call.body(), MOST_CREATED):
         targets = [item["to"]] if isinstance(item.get("to"), dict) else objects(item, "to")
         for target in targets:
-            a, b = _nodes(call, _id(item, "from"), text(target, "id"))
-            if a is not None and b is not None:
-                call.portal.contents.associations.forget(a, b)
+            _forget(call, _id(item, "from"), text(target, "id"))
     return 204, None
 
 
@@ -188,6 +179,12 @@ def _pair(call: Call) -> tuple[Node, Node]:
     if a is None or b is None:
         raise not_found()
     return a, b
+
+
+def _forget(call: Call, from_id: str, to_id: str) -> None:
+    a, b = _nodes(call, from_id, to_id)
+    if a is not None and b is not None:
+        call.portal.contents.associations.forget(a, b)
 
 
 def _permit(call: Call) -> None:

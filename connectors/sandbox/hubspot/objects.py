@@ -11,45 +11,26 @@ from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
 from connectors.sandbox.hubspot.record import Record
 from connectors.sandbox.hubspot.request_body import not_set, properties_of, text
 from connectors.sandbox.hubspot.timestamps import iso
-from connectors.sandbox.hubspot.writes import RecordRejected, Write, apply, check_links, check_unique, check_write
+from connectors.sandbox.hubspot.writes import RecordRejected, apply, check_links, check_unique, check_write
 
 LONGEST_PAGE = 100
 LONGEST_PAGE_WITH_HISTORY = 50
 
 
 def list_records(call: Call) -> HttpResponse:
-    """A page of records, oldest first; ``after`` is the first id of the page."""
+    """A page of records, oldest first."""
     kind, store = call.kind(), call.store(call.kind())
-    history = call.names("propertiesWithHistory")
-    most = LONGEST_PAGE_WITH_HISTORY if history else LONGEST_PAGE
-    limit, after = call.number("limit", 10), call.number("after", 0)
-    if not 0 < limit <= most:
-        raise invalid(f"limit must be between 1 and {most}")
+    most = LONGEST_PAGE_WITH_HISTORY if call.names("propertiesWithHistory") else LONGEST_PAGE
     source = store.archived() if call.flag("archived") else store.living()
-    found = sorted((record for record in source if int(record.id) >= after), key=lambda record: int(record.id))
+    records, paging = call.page(source, lambda record: record.id, usual=10, most=most)
     names = call.known_names(kind, call.names("properties"))
-    body: JsonObject = {"results": [_shown(call, kind, record, names) for record in found[:limit]]}
-    if len(found) > limit:
-        body["paging"] = {"next": {"after": found[limit].id, "link": "?after=" + found[limit].id}}
-    return 200, body
+    return 200, {"results": [_shown(call, kind, record, names) for record in records], **paging}
 
 
 def create_record(call: Call) -> HttpResponse:
     """201 with the new record."""
-    kind, body = call.kind(), call.body()
-    fault = WriteFault.of(call)
-    fault.before_write(call, kind, [body])
-    call.exchange.records = 1
-    properties = properties_of(body, call.exchange.body)
-    try:
-        fault.poison((), properties)
-        write = check_write(call.portal, kind, None, properties, call.version)
-        check_unique(call.portal, write)
-        if body.get("associations"):
-            write.links = check_links(call.portal, kind, body, call.version)
-    except RecordRejected as problem:
-        raise problem.rejection(in_batch=False) from None
-    return 201, _written(call, kind, write)
+    fault = _begin_write(call)
+    return 201, _write(call, fault, None)
 
 
 def get_record(call: Call) -> HttpResponse:
@@ -62,19 +43,8 @@ def get_record(call: Call) -> HttpResponse:
 
 def patch_record(call: Call) -> HttpResponse:
     """200 with what was sent."""
-    kind = call.kind()
-    fault = WriteFault.of(call)
-    fault.before_write(call, kind, [call.body()])
-    call.exchange.records = 1
-    record = _found(call, kind)
-    properties = properties_of(call.body(), call.exchange.body)
-    try:
-        fault.poison((record.id,), properties)
-        write = check_write(call.portal, kind, record, properties, call.version)
-        check_unique(call.portal, write)
-    except RecordRejected as problem:
-        raise problem.rejection(in_batch=False) from None
-    return 200, _written(call, kind, write)
+    fault = _begin_write(call)
+    return 200, _write(call, fault, _found(call, call.kind()))
 
 
 def delete_record(call: Call) -> HttpResponse:
@@ -159,7 +129,25 @@ def _shown(call: Call, kind: Kind, record: Record, names: tuple[str, ...]) -> Js
     return shown
 
 
-def _written(call: Call, kind: Kind, write: Write) -> JsonObject:
-    record, shown = apply(call.portal, write, call.at_ms, call.portal.source)
-    call.exchange.note(applied=[record.id])
-    return call.portal.shown(kind, record, shown)
+def _begin_write(call: Call) -> WriteFault:
+    fault = WriteFault.of(call)
+    fault.before_write(call, call.kind(), [call.body()])
+    call.exchange.records = 1
+    return fault
+
+
+def _write(call: Call, fault: WriteFault, record: Record | None) -> JsonObject:
+    """Write the body to a record, or to a new one, which may have associations. Raises `RequestRejected`."""
+    kind, body = call.kind(), call.body()
+    properties = properties_of(body, call.exchange.body)
+    try:
+        fault.poison((record.id,) if record else (), properties)
+        write = check_write(call.portal, kind, record, properties, call.version)
+        check_unique(call.portal, write)
+        if record is None and body.get("associations"):
+            write.links = check_links(call.portal, kind, body, call.version)
+    except RecordRejected as problem:
+        raise problem.rejection(in_batch=False) from None
+    written, shown = apply(call.portal, write, call.at_ms, call.portal.source)
+    call.exchange.note(applied=[written.id])
+    return call.portal.shown(kind, written, shown)

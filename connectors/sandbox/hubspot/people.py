@@ -6,9 +6,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from connectors.sandbox.hubspot.call import Call, HttpResponse
-from connectors.sandbox.hubspot.contents import PortalOwner
 from connectors.sandbox.hubspot.defaults import CLOSED_LOST, CLOSED_WON, STAGES
-from connectors.sandbox.hubspot.errors import JsonObject, invalid, not_found, rejected
+from connectors.sandbox.hubspot.errors import JsonObject, not_found, rejected
 from connectors.sandbox.hubspot.kinds import DEALS, KINDS, Kind
 from connectors.sandbox.hubspot.timestamps import iso
 
@@ -18,31 +17,22 @@ SCHEMAS_SCOPE = "crm.schemas.custom.read"
 
 def list_owners(call: Call) -> HttpResponse:
     """200 with a page of active, or archived, owners."""
-    limit, after = call.number("limit", 100), call.number("after", 0)
-    if not 0 < limit <= LONGEST_PAGE:
-        raise invalid(f"limit must be between 1 and {LONGEST_PAGE}")
     email, archived = call.asked("email"), call.flag("archived")
     found = [
         owner
-        for owner in sorted(call.portal.contents.owners.values(), key=lambda owner: int(owner.id))
-        if owner.archived == archived and (not email or owner.email.lower() == email.lower()) and int(owner.id) >= after
+        for owner in call.portal.contents.owners.values()
+        if owner.archived == archived and (not email or owner.email.lower() == email.lower())
     ]
-    body: JsonObject = {"results": [owner.to_json() for owner in found[:limit]]}
-    if len(found) > limit:
-        next_id = found[limit].id
-        body["paging"] = {"next": {"after": next_id, "link": f"?after={next_id}"}}
-    return 200, body
+    owners, paging = call.page(found, lambda owner: owner.id, usual=100, most=LONGEST_PAGE)
+    return 200, {"results": [owner.to_json() for owner in owners], **paging}
 
 
 def get_owner(call: Call) -> HttpResponse:
     """200 with the owner of an owner id or, with ``idProperty=userId``, a user id."""
     by_user, archived = call.asked("idProperty") == "userId", call.flag("archived")
-
-    def named(owner: PortalOwner) -> bool:
-        return (str(owner.user_id) if by_user else owner.id) == call.params["id"]
-
     for owner in call.portal.contents.owners.values():
-        if named(owner) and owner.archived == archived:
+        known_as = str(owner.user_id) if by_user else owner.id
+        if known_as == call.params["id"] and owner.archived == archived:
             return 200, owner.to_json()
     raise not_found()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from connectors.sandbox.core.control import JsonObject
+from connectors.sandbox.core.control import ControlError, JsonObject
 from connectors.sandbox.core.sim import Sim
 from connectors.sandbox.hubspot.auth import Access
 from connectors.sandbox.hubspot.contents import Contents
@@ -90,3 +90,11 @@ class Portal:
             self.limits.used_today = int(used)
         shown = {"daily_used": self.limits.used_today, "scopes": sorted(self.access.scopes)}
         return {**self.options.to_json(), **shown, "token_revoked": self.access.revoked}
+
+
+def kind_named(portal: Portal, name: str) -> Kind:
+    """The kind of object that a seed or a control request names. Raises `ControlError`."""
+    kind = portal.contents.kind(name)
+    if kind is None:
+        raise ControlError(f"unknown kind of object {name!r}")
+    return kind

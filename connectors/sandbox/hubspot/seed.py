@@ -24,7 +24,7 @@ from connectors.sandbox.hubspot.associations import TYPES, Node
 from connectors.sandbox.hubspot.definitions import define
 from connectors.sandbox.hubspot.errors import RequestRejected
 from connectors.sandbox.hubspot.kinds import COMPANIES, Kind, custom_kind
-from connectors.sandbox.hubspot.portal import Portal
+from connectors.sandbox.hubspot.portal import Portal, kind_named
 from connectors.sandbox.hubspot.record import Source
 from connectors.sandbox.hubspot.serialization import dump_portal, restore_dump
 from connectors.sandbox.hubspot.timestamps import milliseconds
@@ -65,8 +65,8 @@ def _load(portal: Portal, seed: Mapping[str, Any]) -> None:
     for owner in seed.get("owners", []):
         loading.owner(owner)
     for name, definitions in seed.get("properties", {}).items():
-        loading.definitions(_kind(portal, name), definitions)
-    records = {_kind(portal, name): entries for name, entries in seed.get("records", {}).items()}
+        loading.definitions(kind_named(portal, name), definitions)
+    records = {kind_named(portal, name): entries for name, entries in seed.get("records", {}).items()}
     for kind in portal.contents.kinds:
         for place, entry in enumerate(records.get(kind, [])):
             loading.record(kind, place, entry)
@@ -164,10 +164,3 @@ class _Loading:
         if text[1:] in self._nodes:
             return self._nodes[text[1:]][1]
         raise ControlError(f"{where}: nothing in the seed has _ref {text[1:]!r}")
-
-
-def _kind(portal: Portal, name: str) -> Kind:
-    kind = portal.contents.kind(name)
-    if kind is None:
-        raise ControlError(f"unknown kind of object {name!r}")
-    return kind

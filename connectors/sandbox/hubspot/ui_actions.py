@@ -32,7 +32,7 @@ from connectors.sandbox.hubspot.addresses import OTHERS
 from connectors.sandbox.hubspot.associations import TYPES, Node
 from connectors.sandbox.hubspot.defaults import CLOSED_LOST, CLOSED_WON
 from connectors.sandbox.hubspot.kinds import COMPANIES, CONTACTS, DEALS, TASKS, Kind
-from connectors.sandbox.hubspot.portal import Portal
+from connectors.sandbox.hubspot.portal import Portal, kind_named
 from connectors.sandbox.hubspot.record import Record, Source
 from connectors.sandbox.hubspot.writes import RecordRejected, apply, check_unique, check_write
 
@@ -64,20 +64,8 @@ def _edit_action(portal: Portal, action: JsonObject) -> JsonObject:
     return _edit(portal, _kind(portal, action), str(action["id"]), action["properties"])
 
 
-def _complete_task(portal: Portal, action: JsonObject) -> JsonObject:
-    return _edit(portal, TASKS, str(action["id"]), {"hs_task_status": "COMPLETED"})
-
-
-def _start_task(portal: Portal, action: JsonObject) -> JsonObject:
-    return _edit(portal, TASKS, str(action["id"]), {"hs_task_status": "IN_PROGRESS"})
-
-
-def _win_deal(portal: Portal, action: JsonObject) -> JsonObject:
-    return _edit(portal, DEALS, str(action["id"]), {"dealstage": CLOSED_WON})
-
-
-def _lose_deal(portal: Portal, action: JsonObject) -> JsonObject:
-    return _edit(portal, DEALS, str(action["id"]), {"dealstage": CLOSED_LOST})
+def _sets(kind: Kind, **properties: str) -> Callable[[Portal, JsonObject], JsonObject]:
+    return lambda portal, action: _edit(portal, kind, str(action["id"]), properties)
 
 
 def _create(portal: Portal, action: JsonObject) -> JsonObject:
@@ -142,12 +130,15 @@ def _add_owner(portal: Portal, action: JsonObject) -> JsonObject:
     return portal.contents.add_owner(str(action["email"]), *names, portal.now_ms(), None).to_json()
 
 
-def _deactivate_owner(portal: Portal, action: JsonObject) -> JsonObject:
-    return _set_active(portal, action, active=False)
+def _activation(*, active: bool) -> Callable[[Portal, JsonObject], JsonObject]:
+    def do(portal: Portal, action: JsonObject) -> JsonObject:
+        owner_id = str(action["id"])
+        if owner_id not in portal.contents.owners:
+            raise ControlError(f"no owner {owner_id}")
+        portal.contents.set_owner_active(owner_id, active, portal.now_ms())
+        return portal.contents.owners[owner_id].to_json()
 
-
-def _reactivate_owner(portal: Portal, action: JsonObject) -> JsonObject:
-    return _set_active(portal, action, active=True)
+    return do
 
 
 def _take_scope(portal: Portal, action: JsonObject) -> JsonObject:
@@ -181,14 +172,6 @@ def _ends(portal: Portal, action: JsonObject) -> tuple[Node, Node]:
     return (pair[0], records[0].id), (pair[1], records[1].id)
 
 
-def _set_active(portal: Portal, action: JsonObject, *, active: bool) -> JsonObject:
-    owner_id = str(action["id"])
-    if owner_id not in portal.contents.owners:
-        raise ControlError(f"no owner {owner_id}")
-    portal.contents.set_owner_active(owner_id, active, portal.now_ms())
-    return portal.contents.owners[owner_id].to_json()
-
-
 def _archive_property(portal: Portal, action: JsonObject) -> JsonObject:
     kind, name = _kind(portal, action), str(action["name"])
     schema = portal.contents.schemas[kind.name]
@@ -213,10 +196,7 @@ def _rename_option(portal: Portal, action: JsonObject) -> JsonObject:
 
 
 def _kind(portal: Portal, action: JsonObject) -> Kind:
-    kind = portal.contents.kind(str(action["type"]))
-    if kind is None:
-        raise ControlError(f"unknown kind of object {action['type']!r}")
-    return kind
+    return kind_named(portal, str(action["type"]))
 
 
 def _record(portal: Portal, kind: Kind, record_id: str) -> Record:
@@ -231,10 +211,10 @@ def _shown(portal: Portal, kind: Kind, record: Record) -> JsonObject:
 
 
 _ACTIONS: dict[str, Callable[[Portal, JsonObject], JsonObject]] = {
-    "complete_task": _complete_task,
-    "start_task": _start_task,
-    "win_deal": _win_deal,
-    "lose_deal": _lose_deal,
+    "complete_task": _sets(TASKS, hs_task_status="COMPLETED"),
+    "start_task": _sets(TASKS, hs_task_status="IN_PROGRESS"),
+    "win_deal": _sets(DEALS, dealstage=CLOSED_WON),
+    "lose_deal": _sets(DEALS, dealstage=CLOSED_LOST),
     "edit": _edit_action,
     "create": _create,
     "archive": _archive,
@@ -244,8 +224,8 @@ _ACTIONS: dict[str, Callable[[Portal, JsonObject], JsonObject]] = {
     "add_address": _add_address,
     "merge": _merge,
     "add_owner": _add_owner,
-    "deactivate_owner": _deactivate_owner,
-    "reactivate_owner": _reactivate_owner,
+    "deactivate_owner": _activation(active=False),
+    "reactivate_owner": _activation(active=True),
     "take_scope": _take_scope,
     "give_scope": _give_scope,
     "associate": _associate,

@@ -18,8 +18,8 @@ _SEEN, _LONGEST_SEEN = 4096, 64
 """The number of valid values cached per property, and their longest length."""
 
 Checked = tuple[dict[str, str], list[Violation]]
-Check = Callable[[str, Container[str]], "str | Violation"]
-"""Turns a value that is not empty, given the ids of the owners, into its stored form."""
+Check = Callable[[Property, str, Container[str]], "str | Violation"]
+"""Turns a value of a property that is not empty, given the ids of the owners, into its stored form."""
 
 
 def check_values(schema: Schema, values: Mapping[str, str], owners: Container[str]) -> Checked:
@@ -51,15 +51,16 @@ class Column:
     A valid value stays valid: options change only with the definition, and owners are never removed.
     """
 
-    __slots__ = ("_check", "seen")
+    __slots__ = ("_check", "_definition", "seen")
 
     def __init__(self, definition: Property) -> None:
+        self._definition = definition
         self._check = _check_of(definition)
         self.seen = {"": ""}
 
     def judge(self, text: str, owners: Container[str]) -> str | Violation:
         """The stored form of a value, or its violation."""
-        outcome = self._check(text, owners)
+        outcome = self._check(self._definition, text, owners)
         if isinstance(outcome, str) and len(text) <= _LONGEST_SEEN:
             if len(self.seen) >= _SEEN:
                 self.seen = {"": ""}
@@ -88,95 +89,67 @@ def _columns_of(schema: Schema) -> dict[str, Column]:
 
 def _check_of(definition: Property) -> Check:
     if definition.defined_by_hubspot and definition.name in _ADDRESSES:
-        return _ADDRESSES[definition.name](definition)
-    if definition.external_options:
-        return _owner(definition)
-    return _CHECKS[definition.type](definition)
+        return _ADDRESSES[definition.name]
+    return _owner if definition.external_options else _CHECKS[definition.type]
 
 
-def _text(definition: Property) -> Check:
-    def check(text: str, _owners: Container[str]) -> str | Violation:
-        if len(text) > LONGEST_TEXT:
-            return Violation(definition.name, "INVALID_STRING_LENGTH", f"{text[:50]}… was too long")
+def _text(definition: Property, text: str, _owners: Container[str]) -> str | Violation:
+    if len(text) > LONGEST_TEXT:
+        return Violation(definition.name, "INVALID_STRING_LENGTH", f"{text[:50]}… was too long")
+    return text
+
+
+def _address(definition: Property, text: str, _owners: Container[str]) -> str | Violation:
+    if not is_address(text):
+        return Violation(definition.name, "INVALID_EMAIL", f"Email address {text} is invalid")
+    return text.lower()
+
+
+def _addresses(definition: Property, text: str, _owners: Container[str]) -> str | Violation:
+    listed = [each for each in text.lower().split(";") if each]
+    if wrong := next((each for each in listed if not is_address(each)), None):
+        return Violation(definition.name, "INVALID_EMAIL", f"Email address {wrong} is invalid")
+    return (";" if text.startswith(";") else "") + joined(listed)
+
+
+def _number(definition: Property, text: str, _owners: Container[str]) -> str | Violation:
+    if _NUMBER.match(text):
         return text
-
-    return check
-
-
-def _address(definition: Property) -> Check:
-    def check(text: str, _owners: Container[str]) -> str | Violation:
-        if not is_address(text):
-            return Violation(definition.name, "INVALID_EMAIL", f"Email address {text} is invalid")
-        return text.lower()
-
-    return check
+    return Violation(definition.name, "INVALID_INTEGER", f"{text} was not a valid number.")
 
 
-def _addresses(definition: Property) -> Check:
-    def check(text: str, _owners: Container[str]) -> str | Violation:
-        listed = [each for each in text.lower().split(";") if each]
-        if wrong := next((each for each in listed if not is_address(each)), None):
-            return Violation(definition.name, "INVALID_EMAIL", f"Email address {wrong} is invalid")
-        return (";" if text.startswith(";") else "") + joined(listed)
-
-    return check
+def _datetime(definition: Property, text: str, _owners: Container[str]) -> str | Violation:
+    return stored_datetime(text) or Violation(definition.name, "INVALID_LONG", f"{text} was not a valid long.")
 
 
-def _number(definition: Property) -> Check:
-    def check(text: str, _owners: Container[str]) -> str | Violation:
-        if _NUMBER.match(text):
-            return text
-        return Violation(definition.name, "INVALID_INTEGER", f"{text} was not a valid number.")
-
-    return check
-
-
-def _datetime(definition: Property) -> Check:
-    def check(text: str, _owners: Container[str]) -> str | Violation:
-        stored = stored_datetime(text)
-        return stored or Violation(definition.name, "INVALID_LONG", f"{text} was not a valid long.")
-
-    return check
+def _date(definition: Property, text: str, _owners: Container[str]) -> str | Violation:
+    stored = stored_date(text)
+    if stored is not None:
+        return stored
+    timestamp = milliseconds(text)
+    if timestamp is None:
+        return Violation(definition.name, "INVALID_LONG", f"{text} was not a valid long.")
+    seconds, millis = divmod(timestamp % 86_400_000, 1000)
+    at = f"{seconds // 3600}:{seconds // 60 % 60}:{seconds % 60}.{millis}"
+    return Violation(definition.name, "INVALID_DATE", f"{text} is at {at} UTC, not midnight!")
 
 
-def _date(definition: Property) -> Check:
-    def check(text: str, _owners: Container[str]) -> str | Violation:
-        stored = stored_date(text)
-        if stored is not None:
-            return stored
-        timestamp = milliseconds(text)
-        if timestamp is None:
-            return Violation(definition.name, "INVALID_LONG", f"{text} was not a valid long.")
-        seconds, millis = divmod(timestamp % 86_400_000, 1000)
-        at = f"{seconds // 3600}:{seconds // 60 % 60}:{seconds % 60}.{millis}"
-        return Violation(definition.name, "INVALID_DATE", f"{text} is at {at} UTC, not midnight!")
-
-    return check
+def _owner(definition: Property, text: str, owners: Container[str]) -> str | Violation:
+    if text in owners:
+        return text
+    return Violation(definition.name, "INVALID_OWNER_ID", f"Owner with id {text} does not exist")
 
 
-def _owner(definition: Property) -> Check:
-    def check(text: str, owners: Container[str]) -> str | Violation:
-        if text in owners:
-            return text
-        return Violation(definition.name, "INVALID_OWNER_ID", f"Owner with id {text} does not exist")
-
-    return check
-
-
-def _choice(definition: Property) -> Check:
-    allowed, listed = definition.allowed, ", ".join(definition.allowed)
-
-    def check(text: str, _owners: Container[str]) -> str | Violation:
-        if text in allowed or all(choice in allowed for choice in text.split(";") if choice):
-            return text
-        message = f"{text} was not one of the allowed options: [{listed}]"
-        return Violation(definition.name, "INVALID_OPTION", message)
-
-    return check
+def _choice(definition: Property, text: str, _owners: Container[str]) -> str | Violation:
+    allowed = definition.allowed
+    if text in allowed or all(choice in allowed for choice in text.split(";") if choice):
+        return text
+    message = f"{text} was not one of the allowed options: [{', '.join(allowed)}]"
+    return Violation(definition.name, "INVALID_OPTION", message)
 
 
-_ADDRESSES: dict[str, Callable[[Property], Check]] = {PRIMARY: _address, OTHERS: _addresses}
-_CHECKS: dict[str, Callable[[Property], Check]] = {
+_ADDRESSES: dict[str, Check] = {PRIMARY: _address, OTHERS: _addresses}
+_CHECKS: dict[str, Check] = {
     "string": _text,
     "phone_number": _text,
     "number": _number,
