@@ -18,6 +18,7 @@ from connectors.base import CreateTask
 from tests.chaos.wanted import rounds, want
 from worker.delivery.outbox import NewFields, NewTask, queue_fields, queue_tasks
 from worker.delivery.payload import to_payload
+from worker.delivery.task_context import TaskContext
 from worker.settings.environment import database_url, project_dir
 from worker.store.engine import open_store, transact
 from worker.store.upsert import upsert
@@ -27,7 +28,7 @@ TEXT_FIELDS = {"salesforce": "Onboarding_Next__c", "hubspot": "plgsync_onboardin
 NUMBER_FIELDS = {"salesforce": "Health_Score__c", "hubspot": "plgsync_health_score"}
 RECORDS_FILE = "records.json"
 ENOUGH_FILE = "enough"
-_CONTEXT = {"task_key": "call", "entry": 1, "close_when_leaves": False, "wishes": []}
+_CONTEXT = TaskContext(task_key="call", entry=1)
 _PAUSE_S = 0.6
 
 
@@ -44,7 +45,15 @@ def new_task(destination: str, record_id: str, key: str) -> NewTask:
         person_id=None,
     )
     return NewTask(
-        destination, "task_create", key, f"of-{record_id}", record_id, "chaos", to_payload(create), 0, _CONTEXT
+        destination=destination,
+        kind="task_create",
+        key=key,
+        account_id=f"of-{record_id}",
+        record_id=record_id,
+        playbook_id="chaos",
+        payload=to_payload(create),
+        rank=0,
+        context=_CONTEXT,
     )
 
 

@@ -12,20 +12,21 @@ from worker.delivery.leases import possible_values
 from worker.delivery.outbox import NO_RECORD, operation_key
 from worker.delivery.row_state import AT_REST, StoredState
 from worker.delivery.selection import EVERYTHING, Selection, row_state
+from worker.delivery.task_context import TaskContext
 from worker.store.engine import db_now
 from worker.store.tables import outbox
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingTask:
-    """A task that was decided before its account had a record; ``context`` holds whom it is for."""
+    """A task that was decided before its account had a record; its ``context`` completes it once there is one."""
 
     id: int
     key: str
     account_id: str
     playbook_id: str
     payload: Mapping[str, Any]
-    context: Mapping[str, Any]
+    context: TaskContext
     rank: float
 
 
@@ -61,13 +62,13 @@ def waiting_tasks(connection: Connection, destination: str) -> list[WaitingTask]
     ).mappings()
     return [
         WaitingTask(
-            row["id"],
-            operation_key(row["idem_key"]),
-            row["account_id"],
-            row["playbook_id"],
-            row["payload"],
-            row["context"],
-            row["rank"],
+            id=row["id"],
+            key=operation_key(row["idem_key"]),
+            account_id=row["account_id"],
+            playbook_id=row["playbook_id"],
+            payload=row["payload"],
+            context=TaskContext.from_json(row["context"]),
+            rank=row["rank"],
         )
         for row in rows
     ]

@@ -14,8 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select, update
 
-from worker.delivery.outbox import REASONS, operation_key
+from worker.delivery.outbox import operation_key
 from worker.delivery.row_state import TO_SEND, StoredState
+from worker.delivery.task_context import REASONS
 from worker.settings.environment import lease_s
 from worker.store.engine import db_now
 from worker.store.ledger import record_effects
@@ -27,7 +28,7 @@ LEASE_ENDED = "LEASE_ENDED"
 """The ledger's code of what was sent under a lease that ended without an answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One leased outbox row; ``key`` is the operation's own key, the last part of ``kind:destination:key``.
 

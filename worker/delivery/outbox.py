@@ -18,17 +18,16 @@ from sqlalchemy import Connection, Executable, case, select, update
 
 from worker.delivery.payload import payload_hash
 from worker.delivery.row_state import AT_REST, StoredState
+from worker.delivery.task_context import REASONS, TaskContext
 from worker.store.engine import database_time, db_now
 from worker.store.tables import crm_tasks, outbox
 from worker.store.upsert import insert_into, insert_missing
 
 NO_RECORD = "NO_RECORD"
 _KEYS_AT_ONCE = 500
-REASONS = "reasons"
-"""Where a row's ``context`` keeps why it was queued."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewTask:
     """A task operation to queue. ``record_id`` None waits until the account is matched."""
 
@@ -40,7 +39,7 @@ class NewTask:
     playbook_id: str
     payload: Mapping[str, Any]
     rank: float
-    context: Mapping[str, Any] = field(default_factory=dict)
+    context: TaskContext = field(default_factory=TaskContext)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def queue_tasks(connection: Connection, tasks: Iterable[NewTask], run_id: str) -
             "playbook_id": task.playbook_id,
             "payload": dict(task.payload),
             "payload_hash": payload_hash(task.payload),
-            "context": dict(task.context),
+            "context": task.context.to_json(),
             "state": StoredState.PENDING if task.record_id else StoredState.PARKED,
             "last_code": "" if task.record_id else NO_RECORD,
             "last_reason": "" if task.record_id else "no record of this account is matched in this CRM yet",

@@ -14,9 +14,10 @@ from sqlalchemy import Connection, delete, select
 
 from connectors.base import CreateRecord, Outcome, Scalar
 from worker.delivery.leases import Entry
-from worker.delivery.outbox import REASONS, newest_wins
+from worker.delivery.outbox import newest_wins
 from worker.delivery.payload import payload_hash, to_payload
 from worker.delivery.row_state import AT_REST, StoredState
+from worker.delivery.task_context import REASONS
 from worker.store.crm import CREATED, confirm_written
 from worker.store.engine import database_time
 from worker.store.tables import crm_records, outbox

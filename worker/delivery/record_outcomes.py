@@ -14,6 +14,7 @@ from worker.delivery.outbox import NO_RECORD
 from worker.delivery.payload import payload_hash
 from worker.delivery.record_outbox import note_record
 from worker.delivery.row_state import StoredState
+from worker.delivery.task_context import TaskContext
 from worker.store.crm import GONE, confirm_written
 from worker.store.engine import db_now, transact
 from worker.store.ledger import record_effects
@@ -207,15 +208,16 @@ def _remember_all_but(connection: Connection, entry: Entry, refused: Collection[
 
 
 def _note_task(connection: Connection, entry: Entry, outcome: Outcome) -> None:
+    context = TaskContext.from_json(entry.context)
     row = {
         "destination": entry.destination,
         "key": entry.key,
         "task_id": outcome.record_id or "",
         "account_id": entry.account_id,
         "playbook_id": entry.playbook_id,
-        "task_key": entry.context["task_key"],
-        "entry": entry.context["entry"],
-        "close_when_leaves": entry.context["close_when_leaves"],
+        "task_key": context.task_key,
+        "entry": context.entry,
+        "close_when_leaves": context.close_when_leaves,
         "status": "open",
         "owner_id": entry.payload["owner_id"],
         "completed_at": None,

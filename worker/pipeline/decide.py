@@ -33,8 +33,8 @@ def decide_all(
     open_tasks = _open_tasks(views)
     today = _tasks_today(views)
 
-    def owner_of(account_id: str, wish: Assignee) -> str | None:
-        return _owner_of(views, fields[account_id], account_id, wish)
+    def owner_of(account_id: str, candidate: Assignee) -> str | None:
+        return _owner_of(views, fields[account_id], account_id, candidate)
 
     return {
         playbook.id: decide(
@@ -86,13 +86,13 @@ def _tasks_today(views: Sequence[CrmView]) -> dict[str, Counter[str]]:
     return {playbook_id: Counter(owners.values()) for playbook_id, owners in today.items()}
 
 
-def _owner_of(views: Sequence[CrmView], fields: Fields, account_id: str, wish: Assignee) -> str | None:
-    """The e-mail address of whoever would get the task; nobody in particular when a queue shares it out."""
-    if wish.kind in {"queue", "round_robin"}:
+def _owner_of(views: Sequence[CrmView], fields: Fields, account_id: str, candidate: Assignee) -> str | None:
+    """The e-mail address of the owner that the task would get; None when a queue chooses among its members."""
+    if candidate.kind in {"queue", "round_robin"}:
         return None
     for view in views:
         record = view.record_of(account_id)
-        owner = view.readings.people.choose([wish], fields, record.owner_id if record else None)
+        owner = view.readings.people.choose([candidate], fields, record.owner_id if record else None)
         if owner:
             return owner.email
     return None

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, select
 
+from worker.delivery.task_context import TaskContext
 from worker.planning.crm_view import CrmView
 from worker.store.crm import CREATED, GONE
 from worker.store.tables import outbox
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class QueuedEffect:
     """One outbox row of the account. ``no_person`` says why a task names no person; ``words`` are the CRM's answer."""
 
@@ -68,13 +69,13 @@ def _effects(connection: Connection, destination: str, account_id: str) -> list[
     ).mappings()
     return [
         QueuedEffect(
-            row["kind"],
-            row["state"],
-            str(row["payload"].get("object", "")),
-            row["playbook_id"],
-            str(row["payload"].get("subject", "")),
-            str(row["context"].get("no_person", "")),
-            " ".join(part for part in (row["last_code"], row["last_reason"]) if part),
+            kind=row["kind"],
+            state=row["state"],
+            object=str(row["payload"].get("object", "")),
+            playbook_id=row["playbook_id"],
+            subject=str(row["payload"].get("subject", "")),
+            no_person=TaskContext.from_json(row["context"]).no_person,
+            words=" ".join(part for part in (row["last_code"], row["last_reason"]) if part),
         )
         for row in rows
     ]

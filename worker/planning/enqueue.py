@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection
 
 from worker.delivery.backlog import unsettled_records
-from worker.delivery.outbox import REASONS, NewFields, attach_record, queue_fields, queue_tasks
+from worker.delivery.outbox import NewFields, attach_record, queue_fields, queue_tasks
 from worker.delivery.record_outbox import queue_records
 from worker.planning.crm_view import CrmView
 from worker.planning.plan import NewRecord, Plan, RecordChange, TaskChange
@@ -71,4 +71,4 @@ def enqueue_plan(
 
 
 def _with_reasons(task: TaskChange, reasons: WriteReasons) -> TaskChange:
-    return replace(task, context={**task.context, REASONS: reasons.of_task(task)})
+    return replace(task, context=replace(task.context, reasons=reasons.of_task(task)))

@@ -37,7 +37,7 @@ def make_plan(
     views: Iterable[CrmView], desired: Desired, as_of: str, config_version: str, *, resumed: bool = False
 ) -> Plan:
     """Compare the desired values with what each CRM shows, one destination at a time."""
-    plan = Plan(as_of, config_version, resumed)
+    plan = Plan(as_of=as_of, config_version=config_version, resumed=resumed)
     for view in views:
         if view.readings.problem:
             plan.problems[view.name] = view.readings.problem
@@ -62,12 +62,12 @@ def _plan_fields(plan: Plan, view: CrmView, desired: Desired) -> None:
         if changes:
             plan.records.append(
                 RecordChange(
-                    view.name,
-                    account_id,
-                    record.record_id,
-                    view.connector.record_url(record.record_id),
-                    changes,
-                    record.object or view.settings.account.object,
+                    destination=view.name,
+                    account_id=account_id,
+                    record_id=record.record_id,
+                    url=view.connector.record_url(record.record_id),
+                    changes=changes,
+                    object=record.object or view.settings.account.object,
                     parked=view.stored.parked.get(record.record_id) == {change.field: change.new for change in changes},
                 )
             )

@@ -1,4 +1,4 @@
-"""Who gets a task: the people of one CRM, found by id or e-mail, and the queues of the settings."""
+"""The owner of a CRM task: the people of one CRM, by id or e-mail, and the queues of config/crm.yaml."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from worker.settings.playbook import Assignee
 
 
 class People:
-    """Everybody who can own a CRM task in one CRM, with the open tasks each has.
+    """The people who can own a CRM task in one CRM. ``load`` counts the open tasks of each, by owner id.
 
-    A queue gives its task to the active member with the fewest open tasks, the first named on a tie, so
-    that a plan made twice gives everybody the same tasks.
+    A queue gives its task to the active member with the fewest open tasks; on a tie, to the one that is named first.
+    So two plans of the same data give the same tasks to the same people.
     """
 
     def __init__(self, owners: Iterable[Owner], queues: Mapping[str, Sequence[str]], load: Counter[str]) -> None:
@@ -32,22 +32,22 @@ class People:
         """The active owner of this e-mail address, whatever its case."""
         return self._by_email.get(str(email or "").strip().lower())
 
-    def choose(self, wishes: Iterable[Assignee | None], fields: Fields, record_owner: str | None) -> Owner | None:
-        """The first wish that names an active person; nobody when none does."""
-        for wish in wishes:
-            chosen = self._one(wish, fields, record_owner) if wish else None
+    def choose(self, candidates: Iterable[Assignee | None], fields: Fields, record_owner: str | None) -> Owner | None:
+        """The active person whom the first fitting candidate names; None when none does."""
+        for candidate in candidates:
+            chosen = self._one(candidate, fields, record_owner) if candidate else None
             if chosen:
                 return chosen
         return None
 
-    def _one(self, wish: Assignee, fields: Fields, record_owner: str | None) -> Owner | None:
-        match wish.kind:
+    def _one(self, candidate: Assignee, fields: Fields, record_owner: str | None) -> Owner | None:
+        match candidate.kind:
             case "account_owner":
                 return self.active(record_owner) or self.by_email(fields.get("account.owner_email"))
             case "csm":
                 return self.by_email(fields.get("account.csm_email"))
             case "user":
-                return self.by_email(wish.name)
+                return self.by_email(candidate.name)
             case _:
-                members = [owner for email in self.queues.get(wish.name, ()) if (owner := self.by_email(email))]
+                members = [owner for email in self.queues.get(candidate.name, ()) if (owner := self.by_email(email))]
                 return min(members, key=lambda owner: self.load[owner.id], default=None)

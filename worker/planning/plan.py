@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 from connectors.base import CreateRecord, Scalar
 from worker.delivery.outbox import NewTask
+from worker.delivery.task_context import TaskContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class FieldChange:
     new: Scalar
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecordChange:
     """All changes of one record. ``parked``: the CRM rejected exactly these values before; they are not sent again.
 
@@ -72,11 +73,11 @@ class HumanOwnedField:
     field: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskChange:
     """One CRM task to create, update or close. With ``record_id`` None it waits until the account is matched.
 
-    ``no_person`` says why a task that should name a person names none.
+    ``waiting_row`` is the outbox row of a task that an earlier run queued and whose account has a record now.
     """
 
     destination: str
@@ -86,24 +87,18 @@ class TaskChange:
     record_id: str | None
     playbook_id: str
     payload: Mapping[str, Any]
-    context: Mapping[str, Any]
-    rank: float
+    context: TaskContext = field(default_factory=TaskContext)
+    rank: float = 0.0
     waiting_row: int | None = None
-    no_person: str = ""
+
+    @property
+    def no_person(self) -> str:
+        """Why a task that should name a person names none; empty when it names one."""
+        return self.context.no_person
 
     def queued(self) -> NewTask:
         """The outbox form."""
-        return NewTask(
-            self.destination,
-            self.kind,
-            self.key,
-            self.account_id,
-            self.record_id,
-            self.playbook_id,
-            self.payload,
-            self.rank,
-            self.context,
-        )
+        return NewTask(**{one.name: getattr(self, one.name) for one in fields(NewTask)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +125,7 @@ class InvalidValue:
     reason: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Plan:
     """Everything one run would write, and everything it cannot write, with the reason.
 

@@ -1,13 +1,15 @@
-"""The task part of a plan: which CRM tasks to create, update or close, and whose they are."""
+"""The CRM tasks of a plan: those to create, update or close, with the owner of each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from connectors.base import CloseTask, CreateTask, UpdateTask
 from worker.delivery.backlog import WaitingTask
 from worker.delivery.payload import to_payload
+from worker.delivery.task_context import TaskContext
 from worker.language.values import Fields
 from worker.planning.crm_view import CrmView
 from worker.planning.plan import Plan, TaskChange
@@ -24,16 +26,16 @@ def plan_tasks(
     accounts: Mapping[str, Fields],
     left: frozenset[tuple[str, str]],
 ) -> None:
-    """Add one destination's task changes: those that waited for a match, the new ones, and those to close.
+    """Add the task changes of one destination: tasks that waited for a match, new tasks, and tasks to close.
 
-    A CRM that could not be read gets its tasks all the same; they wait there until their record is known.
+    Tasks for a CRM that could not be read are planned too; the outbox keeps them until their record is known.
     """
     ready = (
         []
         if view.readings.problem
         else [(row, record) for row in view.stored.waiting if (record := view.record_of(row.account_id))]
     )
-    new = [task for task in sorted(tasks, key=lambda task: (-task.rank, task.key)) if not _is_settled(plan, view, task)]
+    new = [task for task in sorted(tasks, key=lambda task: (-task.rank, task.key)) if not _is_handled(plan, view, task)]
     people = _people(view, [row for row, _ in ready], new)
     plan.tasks += [_with_record(view, row, record, accounts.get(row.account_id, {}), people) for row, record in ready]
     plan.tasks += [_new_task(plan, view, task, accounts[task.account_id], people) for task in new]
@@ -44,40 +46,33 @@ def plan_tasks(
 
 
 def _people(view: CrmView, waiting: Sequence[WaitingTask], new: Sequence[MakeTask]) -> TaskPeople:
-    """The people of the tasks that can be made now; the others ask again when their record is known."""
-    contacts = [contact for row in waiting if (contact := _contact_of(row))]
+    """The people of the tasks that can be created now; the other tasks look theirs up once they have a record."""
+    contacts = [row.context.contact for row in waiting if row.context.contact]
     if not view.readings.problem:
         contacts += [task.contact for task in new if task.contact and view.record_of(task.account_id)]
     return find_people(view.connector, contacts)
 
 
-def _contact_of(row: WaitingTask) -> Contact | None:
-    contact = row.context.get("contact")
-    return Contact(contact["field"], contact["email"]) if contact else None
-
-
 def _with_record(view: CrmView, row: WaitingTask, record: Record, fields: Fields, people: TaskPeople) -> TaskChange:
-    """A task that waited for its account to be matched, with its record, the owner that follows, and its person."""
-    wishes = [Assignee(wish["kind"], wish["name"]) for wish in row.context["wishes"]]
-    person_id, no_person = people.person_of(_contact_of(row))
-    owner_id = _owner_id(view, wishes, fields, record.owner_id)
+    """A task that waited for its account to be matched, with its record, its owner and its person."""
+    person_id, no_person = people.person_of(row.context.contact)
+    owner_id = _owner_id(view, row.context.assignee_candidates, fields, record.owner_id)
     return TaskChange(
-        view.name,
-        "task_create",
-        row.key,
-        row.account_id,
-        record.record_id,
-        row.playbook_id,
-        {**row.payload, "owner_id": owner_id, "person_id": person_id},
-        row.context,
-        row.rank,
-        row.id,
-        no_person,
+        destination=view.name,
+        kind="task_create",
+        key=row.key,
+        account_id=row.account_id,
+        record_id=record.record_id,
+        playbook_id=row.playbook_id,
+        payload={**row.payload, "owner_id": owner_id, "person_id": person_id},
+        context=replace(row.context, no_person=no_person),
+        rank=row.rank,
+        waiting_row=row.id,
     )
 
 
-def _is_settled(plan: Plan, view: CrmView, task: MakeTask) -> bool:
-    """Whether the task of an earlier entry is open, so that it is left as it is or gets the new words."""
+def _is_handled(plan: Plan, view: CrmView, task: MakeTask) -> bool:
+    """Whether the task of an earlier entry is open, so that it stays as it is or gets the new text."""
     already = next(
         (
             row
@@ -99,8 +94,8 @@ def _is_settled(plan: Plan, view: CrmView, task: MakeTask) -> bool:
 
 def _new_task(plan: Plan, view: CrmView, task: MakeTask, fields: Fields, people: TaskPeople) -> TaskChange:
     record = None if view.readings.problem else view.record_of(task.account_id)
-    wishes = [wish for wish in (task.to, task.if_no_owner) if wish]
-    owner_id = _owner_id(view, wishes, fields, record.owner_id) if record else None
+    candidates = tuple(one for one in (task.to, task.if_no_owner) if one)
+    owner_id = _owner_id(view, candidates, fields, record.owner_id) if record else None
     person_id, no_person = people.person_of(task.contact) if record else (None, "")
     create = CreateTask(
         key=task.key,
@@ -112,52 +107,51 @@ def _new_task(plan: Plan, view: CrmView, task: MakeTask, fields: Fields, people:
         owner_id=owner_id,
         person_id=person_id,
     )
-    record_id = record.record_id if record else None
-    return _change(plan, view, "task_create", task, record_id, to_payload(create), wishes, no_person)
+    change = _change(plan, view, "task_create", task, record.record_id if record else None, to_payload(create))
+    context = replace(
+        change.context, assignee_candidates=candidates, no_person=no_person, contact=_stored(task.contact)
+    )
+    return replace(change, context=context)
+
+
+def _stored(contact: Contact | None) -> Contact | None:
+    """The contact with its address as text, which JSON can hold."""
+    return contact and replace(contact, email=None if contact.email is None else str(contact.email))
 
 
 def _change(
-    plan: Plan,
-    view: CrmView,
-    kind: str,
-    task: MakeTask,
-    record_id: str | None,
-    payload: Mapping[str, Any],
-    wishes: Sequence[Assignee] = (),
-    no_person: str = "",
+    plan: Plan, view: CrmView, kind: str, task: MakeTask, record_id: str | None, payload: Mapping[str, Any]
 ) -> TaskChange:
-    context: dict[str, Any] = {
-        "task_key": task.task_key,
-        "entry": task.entry,
-        "close_when_leaves": task.close_when_leaves,
-        "day": plan.as_of[:10],
-        "wishes": [{"kind": wish.kind, "name": wish.name} for wish in wishes],
-    }
-    if task.contact and kind == "task_create":
-        email = None if task.contact.email is None else str(task.contact.email)
-        context |= {"contact": {"field": task.contact.field, "email": email}, "no_person": no_person}
     return TaskChange(
-        view.name,
-        kind,
-        task.key,
-        task.account_id,
-        record_id,
-        task.playbook_id,
-        payload,
-        context,
-        task.rank,
-        no_person=no_person,
+        destination=view.name,
+        kind=kind,
+        key=task.key,
+        account_id=task.account_id,
+        record_id=record_id,
+        playbook_id=task.playbook_id,
+        payload=payload,
+        context=TaskContext(
+            task_key=task.task_key, entry=task.entry, close_when_leaves=task.close_when_leaves, day=plan.as_of[:10]
+        ),
+        rank=task.rank,
     )
 
 
 def _closing(view: CrmView, key: str) -> TaskChange:
     row = view.readings.tasks[key]
-    payload = to_payload(CloseTask(key, row.task_id))
-    return TaskChange(view.name, "task_close", key, row.account_id, row.task_id, row.playbook_id, payload, {}, 0.0)
+    return TaskChange(
+        destination=view.name,
+        kind="task_close",
+        key=key,
+        account_id=row.account_id,
+        record_id=row.task_id,
+        playbook_id=row.playbook_id,
+        payload=to_payload(CloseTask(key, row.task_id)),
+    )
 
 
-def _owner_id(view: CrmView, wishes: Sequence[Assignee], fields: Fields, record_owner: str | None) -> str | None:
-    owner = view.readings.people.choose(wishes, fields, record_owner)
+def _owner_id(view: CrmView, candidates: Sequence[Assignee], fields: Fields, record_owner: str | None) -> str | None:
+    owner = view.readings.people.choose(candidates, fields, record_owner)
     if owner:
         view.readings.people.load[owner.id] += 1
     return owner.id if owner else None

@@ -19,6 +19,7 @@ from worker.delivery.leases import CRASHES_BEFORE_ALONE, CRASHES_BEFORE_DEAD, cl
 from worker.delivery.outbox import NO_RECORD, NewFields, NewTask, queue_fields, queue_tasks, withdraw_tasks
 from worker.delivery.record_outcomes import MOST_ATTEMPTS, record_outcomes
 from worker.delivery.send import Delivery, deliver, deliver_patiently
+from worker.delivery.task_context import TaskContext
 from worker.store.crm import load_snapshot, load_tasks, load_written
 from worker.store.tables import crm_tasks, ledger, outbox, snapshot
 
@@ -36,7 +37,7 @@ TASK: Mapping[str, Any] = {
     "priority": "high",
     "owner_id": "005A",
 }
-CONTEXT = {"task_key": "first-touch", "entry": 1, "close_when_leaves": True, "wishes": []}
+CONTEXT = TaskContext(task_key="first-touch", entry=1, close_when_leaves=True)
 
 
 def fields(record_id: str, **values: Any) -> NewFields:
@@ -44,7 +45,17 @@ def fields(record_id: str, **values: Any) -> NewFields:
 
 
 def task(key: str, rank: float = 0.0, record_id: str | None = "001A") -> NewTask:
-    return NewTask("crm", "task_create", key, "a1", record_id, "pql-to-task", TASK, rank, CONTEXT)
+    return NewTask(
+        destination="crm",
+        kind="task_create",
+        key=key,
+        account_id="a1",
+        record_id=record_id,
+        playbook_id="pql-to-task",
+        payload=TASK,
+        rank=rank,
+        context=CONTEXT,
+    )
 
 
 def put_fields(engine: Engine, *changes: NewFields, run_id: str = "r1") -> None:

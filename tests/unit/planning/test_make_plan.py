@@ -12,6 +12,7 @@ import pytest
 
 from connectors.base import FieldSpec, Match, MatchKey, Owner, ReadBack, Scalar, Unavailable, Usage
 from worker.delivery.backlog import WaitingTask
+from worker.delivery.task_context import TaskContext
 from worker.planning.crm_view import CrmView, StoredCrm, crm_view
 from worker.planning.guard import ALWAYS_ALLOWED, UnsafePlan, check_plan
 from worker.planning.make_plan import Desired, make_plan
@@ -325,14 +326,15 @@ def test_leaving_closes_what_nobody_has_touched_and_only_once() -> None:
 
 
 def test_a_task_that_waited_for_a_match_gets_its_record_and_its_owner() -> None:
-    context = {
-        "task_key": "call",
-        "entry": 1,
-        "close_when_leaves": True,
-        "day": "2026-06-30",
-        "wishes": [{"kind": "account_owner", "name": ""}],
-    }
-    row = WaitingTask(7, "key-a", "a", "pql", {"subject": "Call", "owner_id": None}, context, 50.0)
+    row = WaitingTask(
+        id=7,
+        key="key-a",
+        account_id="a",
+        playbook_id="pql",
+        payload={"subject": "Call", "owner_id": None},
+        context=TaskContext(task_key="call", entry=1, assignee_candidates=(Assignee("account_owner"),)),
+        rank=50.0,
+    )
     plan = plan_of(view(record("a", "2"), waiting=[row]), wanted({"a": {}}))
     assert [(one.waiting_row, one.record_id, one.payload["owner_id"]) for one in plan.tasks] == [(7, "Ra", "2")]
     assert plan_of(view(waiting=[row]), wanted({"a": {}})).tasks == []

@@ -63,7 +63,7 @@ def test_a_task_without_a_sure_person_is_made_and_says_why(crm: WholeCrm, email:
     made = view(record("a"), connector=crm)
     plan = plan_of(made, wanted({"a": {}}, task("a", contact=Contact("top_user.email", email))))
     assert people_of(plan) == [(None, why)]
-    assert plan.tasks[0].context["no_person"] == why
+    assert plan.tasks[0].no_person == why
     assert len(crm.asked_people) == int("@" in str(email)), "no question, no call"
 
 
@@ -81,7 +81,15 @@ def test_a_crm_that_was_not_read_is_not_asked(crm: WholeCrm) -> None:
 
 def test_a_task_that_waited_for_its_record_gets_its_person_then(crm: WholeCrm) -> None:
     (waited,) = plan_of(view(connector=crm), wanted({"a": {}}, task("a", contact=ANN))).tasks
-    row = WaitingTask(7, waited.key, "a", "pql", waited.payload, waited.context, 50.0)
+    row = WaitingTask(
+        id=7,
+        key=waited.key,
+        account_id="a",
+        playbook_id="pql",
+        payload=waited.payload,
+        context=waited.context,
+        rank=50.0,
+    )
     plan = plan_of(view(record("a"), connector=crm, waiting=[row]), wanted({"a": {}}))
     assert people_of(plan) == [("P1", "")]
     assert crm.asked_people == [["ann@acme.io"]]

@@ -15,13 +15,15 @@ from worker.delivery.leases import CRASHES_BEFORE_DEAD, claim
 from worker.delivery.outbox import NewFields, NewTask, queue_fields, queue_tasks
 from worker.delivery.record_outbox import queue_records
 from worker.delivery.send import deliver
+from worker.delivery.task_context import TaskContext
 from worker.store.ledger import effects_of
 from worker.store.state import save_decisions, start_run
 from worker.store.subjects import subject_of
 from worker.store.tables import outbox
 
 TASK: Mapping[str, Any] = {"subject": "Call", "body": "", "due": "2026-07-01", "priority": "high", "owner_id": None}
-CONTEXT = {"task_key": "t", "entry": 1, "close_when_leaves": True, "wishes": []}
+CONTEXT = TaskContext(task_key="t", entry=1, close_when_leaves=True)
+K1 = {"destination": "crm", "key": "k1", "account_id": "a", "playbook_id": "pql"}
 REASONS = {"fields": {"Health__c": {"name": "health", "by": "health.score", "old": 40, "because": "no logins"}}}
 
 
@@ -45,13 +47,13 @@ def written(store: Engine, crm: ScriptedConnector) -> Engine:
         queue_records(
             connection, "crm", [("b", CreateRecord("b", "Account", {"Id__c": "b"}), {"because": "new"})], "r1"
         )
-        task = NewTask("crm", "task_create", "k1", "a", "001A", "pql", TASK, 1.0, CONTEXT)
+        task = NewTask(kind="task_create", record_id="001A", payload=TASK, rank=1.0, context=CONTEXT, **K1)
         queue_tasks(connection, [task], "r1")
     deliver(store, crm, now=now)
     with store.begin() as connection:
         queue_fields(connection, [NewFields("crm", "a", "001A", "Account", {"Band__c": "red"})], "r2")
         queue_fields(connection, [NewFields("crm", "b", "T-b", "Account", {"Health__c": 1}, REASONS)], "r2")
-        close = NewTask("crm", "task_close", "k1", "a", "T-k1", "pql", {"task_id": "T-k1"}, 0.0)
+        close = NewTask(kind="task_close", record_id="T-k1", payload={"task_id": "T-k1"}, rank=0.0, **K1)
         queue_tasks(connection, [close], "r2")
     crm.script = lambda operation: "rejected" if getattr(operation, "record_id", "") == "T-b" else "applied"
     deliver(store, crm, now=now)

@@ -142,8 +142,15 @@ def test_a_row_of_the_outbox_goes_once_nothing_depends_on_it(store: Engine) -> N
 
 
 def test_a_task_whose_row_is_gone_is_not_queued_again(store: Engine) -> None:
-    task = NewTask("crm", "task_create", "k", "a", "R1", "p", {}, 0.0)
-    other = NewTask("other crm", "task_create", "k", "a", "R1", "p", {}, 0.0)
+    words: dict[str, Any] = {
+        "kind": "task_create",
+        "key": "k",
+        "account_id": "a",
+        "record_id": "R1",
+        "playbook_id": "p",
+    }
+    task = NewTask(destination="crm", payload={}, rank=0.0, **words)
+    other = NewTask(destination="other crm", payload={}, rank=0.0, **words)
     with store.begin() as connection:
         made(connection, "k")
         queued(connection, "task_create", "k")

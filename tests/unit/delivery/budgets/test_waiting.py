@@ -15,6 +15,7 @@ from worker.delivery.budgets.budget import SharedBudget
 from worker.delivery.budgets.day import Day
 from worker.delivery.outbox import NewFields, NewTask, queue_fields, queue_tasks
 from worker.delivery.send import deliver, deliver_patiently
+from worker.delivery.task_context import TaskContext
 from worker.settings.crm import Quota
 from worker.store.calls import calls_spent
 from worker.store.tables import outbox
@@ -49,14 +50,12 @@ def crm(store: Engine) -> CountingCrm:
 
 
 def fill(store: Engine, tasks: int, fields: int) -> None:
-    context = {"task_key": "t", "entry": 1, "close_when_leaves": True, "wishes": []}
+    known = {"destination": "crm", "kind": "task_create", "account_id": "a", "record_id": "R", "playbook_id": "renewal"}
+    context = TaskContext(task_key="t", entry=1, close_when_leaves=True)
     with store.begin() as connection:
         queue_tasks(
             connection,
-            [
-                NewTask("crm", "task_create", f"k{n}", "a", "R", "renewal", PAYLOAD, float(n), context)
-                for n in range(tasks)
-            ],
+            [NewTask(**known, key=f"k{n}", payload=PAYLOAD, rank=float(n), context=context) for n in range(tasks)],
             "r1",
         )
         queue_fields(
