@@ -24,7 +24,7 @@ from worker.settings.project import Project
 from worker.store import state
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """Everything known of one account as of one moment; ``playbooks`` are in the order of their files.
 
@@ -76,16 +76,16 @@ def explain(
     scored = score(project, fields, measured, {account_id: memory}, as_of)[account_id]
     crms = account_in_crms(engine, views, account_id)
     return Explanation(
-        account_id,
-        as_of,
-        project.config_version,
-        fields[account_id],
-        scored,
-        tuple(
+        account_id=account_id,
+        as_of=as_of,
+        config_version=project.config_version,
+        fields=fields[account_id],
+        scored=scored,
+        playbooks=tuple(
             explain_playbook(playbook, fields[account_id], enrollments.get(playbook.id, {}).get(account_id), as_of)
             for playbook in project.playbooks
         ),
-        crms,
+        crms=crms,
     )
 
 

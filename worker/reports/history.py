@@ -24,7 +24,7 @@ _LATELY = 1000
 """So many of the newest effects are searched for the names of fields."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
     """One CRM field of an effect. ``name`` is ours, ``by`` the score, measurement or playbook that wrote it."""
 
@@ -37,7 +37,7 @@ class Written:
     because: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
     """One intended write and its answer; ``as_of`` and ``config_version`` are those of its run."""
 
@@ -150,16 +150,18 @@ def _task(kind: str, operation: Mapping[str, Any]) -> str:
 def _written(
     values: Mapping[str, Any], reasons: Mapping[str, Mapping[str, Any]], names: Sequence[str]
 ) -> Sequence[Written]:
-    return [
-        Written(
-            field,
-            reasons.get(field, {}).get("name", ""),
-            reasons.get(field, {}).get("old"),
-            "old" in reasons.get(field, {}),
-            value,
-            reasons.get(field, {}).get("by", ""),
-            reasons.get(field, {}).get("because", ""),
+    found = []
+    for field, value in values.items():
+        why = reasons.get(field, {})
+        found.append(
+            Written(
+                field=field,
+                name=why.get("name", ""),
+                old=why.get("old"),
+                old_known="old" in why,
+                new=value,
+                by=why.get("by", ""),
+                because=why.get("because", ""),
+            )
         )
-        for field, value in values.items()
-        if not names or field in names
-    ]
+    return [one for one in found if not names or one.field in names]

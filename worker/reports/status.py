@@ -26,7 +26,7 @@ SCORES = "scores"
 """Who writes the fields that no single playbook owns."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
     """How a schedule, a command or the reading of a CRM ended last; ``next_at`` only of a schedule."""
 
@@ -62,7 +62,7 @@ class Spent:
     calls: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
     """A destination's API calls in the CRM's day, and how many of them it took to write.
 
@@ -70,15 +70,15 @@ class Calls:
     """
 
     destination: str
-    calls: int
-    to_write: int
-    refused_429: int
-    left: int | None
-    limit: int | None
-    seen_at: str | None
+    calls: int = 0
+    to_write: int = 0
+    refused_429: int = 0
+    left: int | None = None
+    limit: int | None = None
+    seen_at: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """Everything of one moment. ``needs_person`` says in words what somebody has to do something about."""
 
@@ -144,19 +144,18 @@ def _last_run(connection: Connection) -> Mapping[str, Any] | None:
 def _ran(connection: Connection, project: Project | None, at: float) -> Iterable[Ran]:
     results = {row["name"]: row for row in load_job_results(connection)}
     for name, schedule in (project.schedule.schedules if project else {}).items():
-        row = results.pop(name, None) or {"at": None, "ok_at": None, "kind": "", "problem": ""}
+        never = {"name": name, "job": schedule.job, "at": None, "ok_at": None, "kind": "", "problem": ""}
         following = schedule.next_slot(datetime.fromtimestamp(at, UTC)) if schedule.enabled else None
-        yield Ran(
-            name,
-            schedule.job,
-            _iso(row["at"]),
-            _iso(row["ok_at"]),
-            row["kind"],
-            row["problem"],
-            following.strftime("%Y-%m-%dT%H:%M:%SZ") if following else None,
-        )
-    for name, row in results.items():
-        yield Ran(name, row["job"], _iso(row["at"]), _iso(row["ok_at"]), row["kind"], row["problem"])
+        yield _ran_last(results.pop(name, never), _iso(following.timestamp()) if following else None)
+    for row in results.values():
+        yield _ran_last(row, None)
+
+
+def _ran_last(row: Mapping[str, Any], next_at: str | None) -> Ran:
+    at, ok_at = _iso(row["at"]), _iso(row["ok_at"])
+    return Ran(
+        name=row["name"], job=row["job"], at=at, ok_at=ok_at, kind=row["kind"], problem=row["problem"], next_at=next_at
+    )
 
 
 def _spent(connection: Connection, days: Mapping[str, CallsSpent], at: float) -> Sequence[Spent]:
@@ -199,10 +198,20 @@ def _calls(days: Mapping[str, CallsSpent], project: Project | None) -> Sequence[
     for name in project.crm.destinations if project else sorted(days):
         day = days.get(name)
         if day is None:
-            found.append(Calls(name, 0, 0, 0, None, None, None))
+            found.append(Calls(destination=name))
             continue
         seen_at = _iso(day.as_of.timestamp()) if day.as_of and day.left is not None else None
-        found.append(Calls(name, day.total, day.writing, day.refused, day.left, day.limit, seen_at))
+        found.append(
+            Calls(
+                destination=name,
+                calls=day.total,
+                to_write=day.writing,
+                refused_429=day.refused,
+                left=day.left,
+                limit=day.limit,
+                seen_at=seen_at,
+            )
+        )
     return found
 
 

@@ -22,7 +22,7 @@ LOST = Effect(
     event="",
     because="",
     task="",
-    fields=(Written("Health__c", "health", None, False, 55, "", ""),),
+    fields=(Written(field="Health__c", name="health", old=None, old_known=False, new=55, by="", because=""),),
     status="unknown",
     code="LEASE_ENDED",
     reason="its worker died",

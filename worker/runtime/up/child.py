@@ -44,7 +44,8 @@ class Worker:
         self.role, self.project, self.engine, self.wakeup, self.stop = role, project, engine, wakeup, stop
         self.owner = owner_of(role) if engine.dialect.name == "sqlite" else ""
         self._schedules: dict[str, Schedule] = {}
-        self._seen = -1.0
+        self._versions: dict[Path, tuple[int, int]] | None = None
+        self._invalid: ConfigError | None = None
         self._job_must_end = float("inf")
 
     def work(self) -> None:
@@ -116,17 +117,31 @@ class Worker:
 
         Raises `ConfigError` when no file was valid so far.
         """
-        changed = (self.project / "config" / "schedule.yaml").stat().st_mtime
-        if changed != self._seen:
-            try:
-                every = load_project(self.project).schedule.schedules
-            except ConfigError:
-                if not self._schedules:
-                    raise
-                return self._schedules
-            self._schedules = {name: one for name, one in every.items() if one.job in JOBS[self.role]}
-            self._seen = changed
+        versions = _file_versions(self.project)
+        if versions != self._versions:
+            self._versions = versions
+            self._invalid = self._load()
+        if self._invalid and not self._schedules:
+            raise ConfigError(self._invalid.problems)
         return self._schedules
+
+    def _load(self) -> ConfigError | None:
+        try:
+            every = load_project(self.project).schedule.schedules
+        except ConfigError as error:
+            return error
+        self._schedules = {name: one for name, one in every.items() if one.job in JOBS[self.role]}
+        return None
+
+
+def _file_versions(project: Path) -> dict[Path, tuple[int, int]]:
+    """Time and size of every file of the settings, to load them only when one has changed."""
+    found = {}
+    for path in (*project.glob("config/*.yaml"), *project.glob("playbooks/*.yaml")):
+        with suppress(FileNotFoundError):
+            stat = path.stat()
+            found[path] = (stat.st_mtime_ns, stat.st_size)
+    return found
 
 
 def main() -> None:

@@ -49,9 +49,9 @@ def start_sandboxes(project: Project, folder: Path, seed: Path | None, ports: Ma
         variables |= _credential_variables(project, name, settings, credentials)
     words = [word for name, port in chosen.items() for word in (f"--{name}-port", str(port))]
     child = Child(
-        "sandbox",
-        child_command("worker.runtime.up.sandboxes", "--seed", str(seed), *words),
-        with_variables({}),
+        name="sandbox",
+        command=child_command("worker.runtime.up.sandboxes", "--seed", str(seed), *words),
+        environment=with_variables({}),
         ends_last=True,
     )
     child.start()

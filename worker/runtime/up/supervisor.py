@@ -28,7 +28,7 @@ _STEADY_S = 60.0
 """After so long in service a child has recovered: its next exit counts as the first."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Child:
     """One process to keep running. ``heartbeat`` is the file that it touches, or None when it touches none."""
 

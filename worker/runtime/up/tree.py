@@ -65,14 +65,14 @@ def _workers(root: Path, heartbeats: Path, lock: int, environment: Mapping[str, 
     wakeup = WakeupPipe.open()
     return [
         Child(
-            role,
-            child_command(
+            name=role,
+            command=child_command(
                 "worker.runtime.up.child",
                 role,
                 *("--project", str(root), "--heartbeat", str(heartbeats / role)),
                 *("--wakeup", str(wakeup.read_end), str(wakeup.write_end)),
             ),
-            environment,
+            environment=environment,
             heartbeat=heartbeats / role,
             keeps_open=(lock, wakeup.read_end, wakeup.write_end),
         )

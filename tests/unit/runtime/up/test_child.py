@@ -8,9 +8,11 @@ import pytest
 from sqlalchemy import Engine
 
 from worker.delivery.stop import CancelToken
+from worker.runtime.up import child
 from worker.runtime.up.child import Worker
 from worker.runtime.up.wakeup_pipe import WakeupPipe
 from worker.settings.problems import ConfigError
+from worker.settings.project import Project, load_project
 from worker.settings.shipped import write_project
 
 
@@ -44,3 +46,23 @@ def test_while_a_file_is_wrong_the_last_good_schedules_hold_and_then_the_new_one
     assert worker.schedules() == before
     scores.write_text(good, encoding="utf-8")
     assert set(worker.schedules()) == {"only"}
+
+
+def test_while_a_file_is_invalid_the_project_is_loaded_once_per_change(
+    tmp_path: Path, sqlite_store: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "acme"
+    write_project(folder)
+    loads = 0
+
+    def counted(root: Path) -> Project:
+        nonlocal loads
+        loads += 1
+        return load_project(root)
+
+    monkeypatch.setattr(child, "load_project", counted)
+    worker = Worker("compute", folder, sqlite_store, WakeupPipe.open(), CancelToken())
+    before = worker.schedules()
+    (folder / "config" / "schedule.yaml").unlink()
+    assert [worker.schedules() for _ in range(5)] == [before] * 5
+    assert loads == 2

@@ -27,7 +27,12 @@ DIES = "import sys; open(sys.argv[1], 'a').write('.')"
 
 
 def child(name: str, code: str, *words: str, heartbeat: Path | None = None) -> Child:
-    return Child(name, [sys.executable, "-S", "-c", code, *words], dict(os.environ), heartbeat)
+    return Child(
+        name=name,
+        command=[sys.executable, "-S", "-c", code, *words],
+        environment=dict(os.environ),
+        heartbeat=heartbeat,
+    )
 
 
 def supervise_until(
@@ -130,11 +135,12 @@ def test_even_a_stopped_child_is_gone_with_its_parent(tmp_path: Path) -> None:
     )
     outer = (
         "import os, signal, sys, time; from pathlib import Path; from worker.runtime.up.supervisor import Child; "
-        f"c = Child('c', [sys.executable, '-c', {inner!r}, str(os.getpid())], dict(os.environ)); c.start()\n"
+        f"command = [sys.executable, '-c', {inner!r}, str(os.getpid())]; "
+        "c = Child(name='c', command=command, environment=dict(os.environ)); c.start()\n"
         f"while not Path({str(number)!r}).exists() or not Path({str(number)!r}).read_text(): time.sleep(0.05)\n"
         "os.kill(c.process.pid, signal.SIGSTOP); os.kill(os.getpid(), signal.SIGKILL)"
     )
-    parent = Child("p", [sys.executable, "-c", outer], dict(os.environ))
+    parent = Child(name="p", command=[sys.executable, "-c", outer], environment=dict(os.environ))
     parent.start()
     assert parent.process
     assert parent.process.wait(60) == -signal.SIGKILL
