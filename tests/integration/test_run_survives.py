@@ -94,7 +94,7 @@ def test_two_runs_at_once_are_one_run_and_one_refusal(stage: Stage) -> None:
         time.sleep(_POLL_S)
     second = stage.attempt("run", "--as-of", DAYS[0], "--first-run")
     assert second.returncode == 1
-    assert "another plgsync run is under way" in second.stderr
+    assert "another plgsync run is in progress" in second.stderr
     assert first.wait() == 0
 
 
@@ -107,7 +107,7 @@ def test_ctrl_c_ends_with_the_batch_under_way_and_loses_nothing(stage: Stage, un
     before = stage.write_calls("salesforce")
     process.send_signal(signal.SIGINT)
     refused = stage.attempt("run", "--as-of", DAYS[0], "--first-run")
-    assert "another plgsync run is under way" in refused.stderr, "what it has begun is its own until it is done"
+    assert "another plgsync run is in progress" in refused.stderr, "what it has begun is its own until it is done"
     stage.let_go()
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -1,4 +1,4 @@
-"""What moved a health score since 28 days ago, in pieces that add up."""
+"""The change of a health score in 28 days, in pieces that add up."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def compare(now: ScoreBasis, then: ScoreBasis | None) -> Change:
     """The difference of two scores under the same settings.
 
     Parts known at both moments are compared with each other. What a part takes with it when it stops being
-    known, and brings when it becomes known, is stated apart: nobody did anything to cause it.
+    known, and brings when it becomes known, is a move of its own: nothing that the account did caused it.
     """
     if then is None:
         return Change(None, unknown_because="nothing is known of 28 days ago")

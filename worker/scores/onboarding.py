@@ -1,4 +1,4 @@
-"""Onboarding: how far an account is, how far it should be, and whether somebody has to help."""
+"""Onboarding: how far an account is, how far it should be, and whether it needs help."""
 
 from __future__ import annotations
 

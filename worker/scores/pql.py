@@ -1,4 +1,4 @@
-"""PQL: is this free account worth a salesperson's call now, and why."""
+"""PQL: whether a free account is worth a call by sales now, and why."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Pql:
     of their parts add up. ``score`` and ``reasons`` are published together and stay until the status, the label or the
     score by ``publish_step`` points changes. ``fit`` only gates.
 
-    Accounts that pay have no score and no label. ``needs_enrichment``: the score would do, but nobody knows whether
-    the account fits. ``reasons`` say why now, so they are empty for accounts that are neither a PQL nor near one.
+    Accounts that pay have no score and no label. ``needs_enrichment``: the score is high enough, but the fit
+    is not known. ``reasons`` say why now, so they are empty for accounts that are neither a PQL nor near one.
     """
 
     status: PqlStatus | None = None

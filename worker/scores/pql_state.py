@@ -45,7 +45,7 @@ def _step(
     if memory.state == "converted":
         return memory
     if seen.converted:
-        # Only what once was a PQL can convert; an account that simply pays never enters the books.
+        # Only what once was a PQL can convert; an account that simply pays never becomes one.
         return (
             replace(PqlMemory(), entered_at=memory.entered_at)
             if memory.state == "none"
@@ -70,7 +70,7 @@ def _while_resting(
     if seen.score < settings.opens_at or seen.fit < settings.fit.gate:
         return replace(memory, pending_since=None)
     pending = replace(memory, pending_since=memory.pending_since or as_of)
-    # Before the first run nobody was watching: an account older than the hold has very likely held it.
+    # Nothing was measured before the first run: an account older than the hold has very likely held it.
     grown = first and seen.age is not None and seen.age >= settings.hold
     if grown or as_of - (pending.pending_since or as_of) >= settings.hold:
         return replace(_enter(pending, "open", as_of), entered_at=as_of)

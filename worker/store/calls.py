@@ -1,7 +1,7 @@
-"""The calls made to each CRM, by quarter of an hour, kind and playbook, and what each CRM says of its day.
+"""The calls made to each CRM, by quarter of an hour, kind and playbook, and the daily quota that each CRM reports.
 
-A quarter of an hour, because the day of a portal begins at a midnight that is whole in every time zone only there. A
-call that carries the tasks of several playbooks counts for each in part.
+Calls are counted by quarter of an hour because in every time zone midnight falls on one. A call that carries the tasks
+of several playbooks counts for each in part.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ For = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class DailyQuota:
-    """What a CRM last said of its day: everybody's calls and the limit. ``day_ends`` None: the last 24 hours count."""
+    """The newest quota that a CRM reported: all apps' calls, the limit; without ``ends`` the last 24 hours count."""
 
     limit: int | None
     used: int | None
     ends: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CallsSpent:
     """One destination's calls of its day: ours by what they were for, and what its CRM said of everybody's.
 
@@ -64,7 +64,7 @@ class CallsSpent:
 
     @property
     def left(self) -> int | None:
-        """What is left for everybody, as far as the CRM has said."""
+        """What is left for all apps, as far as the CRM has said."""
         return None if self.limit is None or self.used is None else max(0, self.limit - self.used)
 
 
@@ -97,7 +97,7 @@ def calls_spent(connection: Connection) -> list[CallsSpent]:
 
 
 def day_start(now: float, ends: float | None) -> float:
-    """When the day began that ends then; one that has ended is followed by the next."""
+    """The start of the day that ends at ``ends``; after that moment, the start of the next day."""
     if ends is None:
         return now - DAY_S
     return ends if ends <= now else ends - DAY_S
@@ -137,9 +137,9 @@ def add_calls(
 
 
 def record_daily_quota(connection: Connection, destination: str, quota: DailyQuota, age_s: float) -> None:
-    """Keep what the CRM said so many seconds ago, unless another worker has heard something newer.
+    """Store what the CRM said ``age_s`` seconds ago, unless another worker has stored something newer.
 
-    Of the same day, what names a count is kept before what names none.
+    For the same day, a quota with a count is preferred to one without.
     """
     row = {
         "destination": destination,
@@ -162,7 +162,7 @@ def record_daily_quota(connection: Connection, destination: str, quota: DailyQuo
 
 
 def daily_quota(connection: Connection, destination: str) -> tuple[DailyQuota, float] | None:
-    """What the CRM last said to any worker, and how many seconds ago."""
+    """The newest quota that any worker stored, and its age in seconds."""
     row = connection.execute(select(quotas).where(quotas.c.destination == destination)).one_or_none()
     if row is None:
         return None

@@ -1,4 +1,4 @@
-"""What the CRMs have told: records, deals, our tasks, read positions, and the values they confirmed."""
+"""What was read from the CRMs: records, deals, our tasks, read positions, and the values they confirmed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from worker.store.upsert import upsert
 
 OPEN_STATUSES = ("open", "in_progress")
 CREATED = "created"
-"""``matched_by`` of a record that we made and have not read yet."""
+"""``matched_by`` of a record that we created and have not read yet."""
 GONE = "gone"
 """``matched_by`` of an account whose record a person deleted."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """Where an account lives in one CRM, as last seen; ``record_id`` is set only when it is matched."""
+    """The record of an account in one CRM, as last read; ``record_id`` is set only when the account is matched."""
 
     account_id: str
     status: str
@@ -33,9 +33,9 @@ class Record:
     """The CRM object of the record where it is not the destination's own."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRow:
-    """One CRM task of ours, as last seen."""
+    """One CRM task of ours, as last read."""
 
     destination: str
     key: str
@@ -54,25 +54,25 @@ class TaskRow:
 
 
 def load_records(connection: Connection, destination: str) -> dict[str, Record]:
-    """All accounts ever looked for in this CRM, by account id."""
+    """Every account that was ever searched for in this CRM, by account id."""
     rows = connection.execute(select(crm_records).where(crm_records.c.destination == destination)).mappings()
     return {
         row["account_id"]: Record(
-            row["account_id"],
-            row["status"],
-            row["record_id"],
-            row["matched_by"],
-            tuple(row["candidates"]),
-            row["owner_id"],
-            row["values"],
-            row["object"],
+            account_id=row["account_id"],
+            status=row["status"],
+            record_id=row["record_id"],
+            matched_by=row["matched_by"],
+            candidates=tuple(row["candidates"]),
+            owner_id=row["owner_id"],
+            values=row["values"],
+            object=row["object"],
         )
         for row in rows
     }
 
 
 def save_records(connection: Connection, destination: str, records: Iterable[Record]) -> None:
-    """Store where accounts live; replaces what was known of them."""
+    """Store the records of accounts; replaces what was stored before."""
     rows = [
         {
             "destination": destination,
@@ -93,19 +93,19 @@ def save_records(connection: Connection, destination: str, records: Iterable[Rec
 def record_of(match: Match) -> Record:
     """The store's form of a connector's match."""
     return Record(
-        match.account_id,
-        match.status,
-        match.record_id,
-        match.by,
-        match.candidates,
-        match.owner_id,
-        match.values,
-        match.object,
+        account_id=match.account_id,
+        status=match.status,
+        record_id=match.record_id,
+        matched_by=match.by,
+        candidates=match.candidates,
+        owner_id=match.owner_id,
+        values=match.values,
+        object=match.object,
     )
 
 
 def load_snapshot(connection: Connection, destination: str) -> dict[str, dict[str, Scalar]]:
-    """Record id → the values this CRM confirmed or showed last."""
+    """Record id → the newest values that this CRM confirmed or showed."""
     rows = connection.execute(
         select(snapshot.c.record_id, snapshot.c.acked).where(snapshot.c.destination == destination)
     )
@@ -113,7 +113,7 @@ def load_snapshot(connection: Connection, destination: str) -> dict[str, dict[st
 
 
 def load_written(connection: Connection, destination: str) -> dict[str, dict[str, Scalar]]:
-    """Record id → the values we wrote last and this CRM confirmed, whatever it shows now."""
+    """Record id → the newest values that we wrote and this CRM confirmed, whatever it shows now."""
     rows = connection.execute(
         select(snapshot.c.record_id, snapshot.c.written).where(snapshot.c.destination == destination)
     )
@@ -121,7 +121,7 @@ def load_written(connection: Connection, destination: str) -> dict[str, dict[str
 
 
 def confirm_written(connection: Connection, destination: str, record_id: str, values: Mapping[str, Scalar]) -> None:
-    """The CRM confirmed these values of ours: it shows them, and we wrote them."""
+    """Store values that we wrote and the CRM confirmed."""
     here = (snapshot.c.destination == destination) & (snapshot.c.record_id == record_id)
     known = connection.execute(select(snapshot.c.acked, snapshot.c.written).where(here)).one_or_none()
     row = {
@@ -152,11 +152,12 @@ def save_snapshot(connection: Connection, destination: str, values: Mapping[str,
 def load_tasks(connection: Connection) -> list[TaskRow]:
     """Every CRM task of ours in every CRM."""
     columns = [crm_tasks.c[name] for name in TaskRow.__dataclass_fields__]
-    return [TaskRow(*row) for row in connection.execute(select(*columns).order_by(crm_tasks.c.key))]
+    rows = connection.execute(select(*columns).order_by(crm_tasks.c.key)).mappings()
+    return [TaskRow(**row) for row in rows]
 
 
 def save_task_facts(connection: Connection, destination: str, facts: Iterable[TaskFact]) -> None:
-    """Note what became of our tasks; facts on keys we do not know are not ours to keep."""
+    """Store the state of our tasks as the CRM shows it. Facts with unknown keys are ignored."""
     for fact in facts:
         connection.execute(
             update(crm_tasks)
@@ -206,21 +207,14 @@ def save_cursor(connection: Connection, destination: str, cursor: Cursor) -> Non
 
 
 def unmatched(account_id: str) -> Record:
-    """An account that has to be looked for anew."""
-    return Record(account_id, "missing", None, "", (), None, {})
+    """The record of an account that has to be matched."""
+    return Record(
+        account_id=account_id, status="missing", record_id=None, matched_by="", candidates=(), owner_id=None, values={}
+    )
 
 
 def apply_record_fact(record: Record, fact: RecordFact) -> Record:
-    """A matched record after a change in the CRM; a deleted one has to be matched afresh."""
+    """A matched record after a change in the CRM; the account of a deleted one has to be matched again."""
     if fact.deleted:
         return replace(unmatched(record.account_id), matched_by=GONE)
-    return Record(
-        record.account_id,
-        record.status,
-        record.record_id,
-        record.matched_by,
-        record.candidates,
-        fact.owner_id,
-        {**record.values, **fact.values},
-        record.object,
-    )
+    return replace(record, owner_id=fact.owner_id, values={**record.values, **fact.values})

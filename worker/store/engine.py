@@ -34,7 +34,7 @@ _UPGRADE_S = 600
 _SAY_AFTER_S = 2
 _BUSY = "another process upgrades the state database or writes to it"
 _TABLE_WAIT_S = 2
-"""Behind an upgrade that waits for a table everybody else waits for it too, so it does not wait for long."""
+"""While an upgrade waits for a table, all others wait for the upgrade, so it does not wait long."""
 _MIGRATION_LOCK = 7_352_190_114  # any constant: the Postgres advisory lock that serialises migrations
 
 
@@ -70,9 +70,9 @@ def database_moment(connection: Connection) -> datetime:
 
 
 def transact(engine: Engine, work: Callable[[Connection], T]) -> T:
-    """Do ``work`` in one transaction, and again from the start when the database broke a deadlock by undoing it.
+    """Do ``work`` in one transaction, and again when the database rolled it back to resolve a deadlock.
 
-    Workers lock rows of the outbox in different orders; Postgres then picks one to give way.
+    Workers lock rows of the outbox in different orders; Postgres then rolls one of them back.
     """
     again = Retrying(
         retry=retry_if_exception(_gave_way), stop=stop_after_attempt(6), wait=wait_random(0.01, 0.2), reraise=True
@@ -86,7 +86,7 @@ def transact(engine: Engine, work: Callable[[Connection], T]) -> T:
 
 
 def _gave_way(error: BaseException) -> bool:
-    """Undone by a deadlock, a clash of transactions, or a table that was not free in time; all may be tried again."""
+    """Rolled back by a deadlock, a serialization failure or a lock timeout; each may be tried again."""
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in {"40P01", "40001", "55P03"}
 
 
@@ -116,9 +116,9 @@ def open_store(url: str) -> Engine:
 
 
 def connect_store(url: str) -> Engine:
-    """The engine, without a look at the schema; for a process that has looked at it when it started.
+    """The engine, without a check of the schema; for a process that checked it when it started.
 
-    So a running worker goes on while the next version adds tables and columns beside it. Raises `StoreError`.
+    So a running worker goes on while the next version adds tables and columns. Raises `StoreError`.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -131,7 +131,7 @@ def connect_store(url: str) -> Engine:
 def upgrade(engine: Engine, to: str = "head") -> None:
     """Bring the schema to this version's revision; concurrent callers wait for each other.
 
-    A running worker is never held up for long: while it has a table, the upgrade lets go and tries again.
+    A running worker never waits long: while it has a table locked, the upgrade rolls back and tries again.
     Raises `StoreError` when the database is at a revision this version does not know.
     """
     from alembic import command

@@ -13,20 +13,20 @@ from worker.store.upsert import upsert
 
 @dataclass(frozen=True, slots=True)
 class StoreJournal:
-    """The notes of one destination's connector; every worker on this database reads the same ones."""
+    """The notes of the connector of one destination, shared by all workers on this database."""
 
     engine: Engine
     destination: str
 
     def read(self, name: str) -> str | None:
-        """The text kept under a name, or None."""
+        """The text under a name, or None."""
         with self.engine.begin() as connection:
             kept = select(connector_journal.c.text).where(self._is(name))
             text: str | None = connection.execute(kept).scalar_one_or_none()
             return text
 
     def write(self, name: str, text: str) -> None:
-        """Keep a text under a name, instead of what was there."""
+        """Store a text under a name; replaces the one before."""
 
         def keep(connection: Connection) -> None:
             upsert(connection, connector_journal, [{"destination": self.destination, "name": name, "text": text}])
@@ -34,7 +34,7 @@ class StoreJournal:
         transact(self.engine, keep)
 
     def erase(self, name: str) -> None:
-        """Forget a name; one that is not there changes nothing."""
+        """Delete a name; an unknown one changes nothing."""
 
         def forget(connection: Connection) -> None:
             connection.execute(delete(connector_journal).where(self._is(name)))

@@ -26,7 +26,7 @@ def record_effects(connection: Connection, rows: Iterable[Mapping[str, Any]]) ->
 
 
 def unanswered_values(connection: Connection, destination: str) -> dict[str, dict[str, list[Any]]]:
-    """By record and field, the values that were sent during the last day and never got an answer."""
+    """By record and field, the values that were sent during the last day and got no answer."""
     sent = connection.execute(
         select(ledger.c.record_id, ledger.c.operation).where(
             ledger.c.at > db_now() - _MAY_BE_LATE_S,
@@ -62,7 +62,7 @@ def effects_of(
 
 
 def _decision_behind() -> Any:
-    """What the playbook of an effect decided on its account in its run."""
+    """The decision that the playbook of an effect made on its account in its run."""
     return (
         select(func.max(decisions.c.id))
         .where(
@@ -76,7 +76,7 @@ def _decision_behind() -> Any:
 
 
 def _concerned(subject: Subject) -> Any:
-    """The effects on what is called so; each part of the union is one look into an index.
+    """The effects that concern a subject; each part of the union is one index lookup.
 
     A record's effects are also those on its account in the same CRM, before records were merged or one was made;
     a task's are its making, changes and closing.

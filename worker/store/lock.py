@@ -1,4 +1,4 @@
-"""One run at a time: an exclusive lock that a dying process gives back by itself."""
+"""One run at a time: an exclusive lock that is released when its process ends, however it ends."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _RUN_LOCK = 7_352_190_115  # any constant: the Postgres advisory lock of `plgsyn
 
 
 class Busy(Exception):
-    """Another run is under way on this state database."""
+    """Another run is in progress on this state database."""
 
 
 @contextmanager
 def exclusive_run(engine: Engine) -> Iterator[None]:
-    """Hold the state database's run lock; raises `Busy` at once when another process holds it."""
+    """Take the run lock of the state database; raises `Busy` at once when another process has it."""
     hold = _file_lock if engine.dialect.name == "sqlite" else _advisory_lock
     with hold(engine):
         yield
@@ -31,7 +31,7 @@ def _file_lock(engine: Engine) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Busy("another plgsync run is under way in this project; wait for it to end") from None
+            raise Busy("another plgsync run is in progress in this project; wait for it to end") from None
         yield
 
 
@@ -39,7 +39,7 @@ def _file_lock(engine: Engine) -> Iterator[None]:
 def _advisory_lock(engine: Engine) -> Iterator[None]:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if not connection.execute(text("select pg_try_advisory_lock(:key)"), {"key": _RUN_LOCK}).scalar():
-            raise Busy("another plgsync run is under way on this state database; wait for it to end")
+            raise Busy("another plgsync run is in progress on this state database; wait for it to end")
         try:
             yield
         finally:

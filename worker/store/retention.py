@@ -1,4 +1,4 @@
-"""Removes what nobody needs any more, in short transactions, so that no delivery waits for it.
+"""Removes old rows that are not needed, in short transactions, so that no delivery waits for it.
 
 Each table has its own time (``retention:`` in config/schedule.yaml). Whatever its age, these stay:
 

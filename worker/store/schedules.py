@@ -1,8 +1,8 @@
 """Which scheduled jobs are due: one row per schedule, leased while its job runs.
 
-However many schedulers tick, and however late, a slot is handed out once at a time; slots that were
-missed become one catch-up; a job whose worker died is handed out again when its lease ends, one that
-failed after a wait that grows with each failure. What failed stands in the row until it goes well.
+Any number of schedulers may tick, at any time: a slot is leased by one of them at a time. Slots that were missed become
+one catch-up. A job whose worker died is due again when its lease ends, and a job that failed after a wait that grows
+with each failure. The last error stays in the row until the job succeeds.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FIRST_WAIT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class DueJob:
-    """A job handed to us. ``slot`` is the moment it was due, ISO text in UTC."""
+    """A job that this process has leased. ``slot`` is the moment it was due, ISO text in UTC."""
 
     schedule: str
     job: Job
@@ -37,7 +37,7 @@ class DueJob:
 def take_due(
     connection: Connection, schedules: Mapping[str, Schedule], now: datetime, *, owner: str = ""
 ) -> list[DueJob]:
-    """Lease every schedule that is due at ``now`` and that nobody else is working on; tokens begin with ``owner``."""
+    """Lease every schedule that is due at ``now`` and has no lease; the tokens start with ``owner``."""
     insert_missing(connection, schedule_slots, [{"schedule": name} for name in schedules], unique="schedule")
     due = []
     for name, schedule in sorted(schedules.items()):
@@ -61,15 +61,15 @@ def take_due(
 
 
 def is_over(connection: Connection, job: DueJob) -> bool:
-    """Whether the job's slot has been done meanwhile, by whomever; a message may arrive late or twice."""
+    """Whether the slot of the job is finished, by any worker; a message may arrive late or twice."""
     finished = select(schedule_slots.c.finished_slot).where(schedule_slots.c.schedule == job.schedule)
     return (connection.execute(finished).scalar() or "") >= job.slot
 
 
 def finish(connection: Connection, job: DueJob, *, trouble: str = "") -> None:
-    """The job is over; its slot is not handed out again, whoever holds the lease by now.
+    """Finish the slot of a job: it is not leased again, even if another worker has the lease now.
 
-    ``trouble`` is what a person has to look at although the job came to its end.
+    ``trouble`` says what a person has to look at although the job has ended.
     """
     here = schedule_slots.c.schedule == job.schedule
     connection.execute(
@@ -89,11 +89,11 @@ def finish(connection: Connection, job: DueJob, *, trouble: str = "") -> None:
 
 
 def fail(connection: Connection, job: DueJob, error: str) -> None:
-    """The job broke: its slot is handed out again after a while, and ``error`` stands in the row until then."""
+    """Record that the job failed: its slot is due again later, and ``error`` stays in the row until then."""
     here = (schedule_slots.c.schedule == job.schedule, schedule_slots.c.lease_token == job.token)
     failures = connection.execute(select(schedule_slots.c.failures).where(*here)).scalar()
     if failures is None:
-        return  # somebody else has the job by now and reports for it
+        return  # another worker has leased the job meanwhile and reports for it
     wait_s = min(_FIRST_WAIT_S * 2**failures, LEASE_S[job.job])
     connection.execute(
         update(schedule_slots)
@@ -103,7 +103,7 @@ def fail(connection: Connection, job: DueJob, error: str) -> None:
 
 
 def release_slot(connection: Connection, job: DueJob, *, after_s: float = 0.0) -> None:
-    """The job was not done: its slot is handed out again, ``after_s`` seconds from now at the earliest."""
+    """End the lease of a job that was not done: its slot is due again in ``after_s`` seconds."""
     connection.execute(
         update(schedule_slots)
         .where(schedule_slots.c.schedule == job.schedule, schedule_slots.c.lease_token == job.token)
@@ -112,7 +112,7 @@ def release_slot(connection: Connection, job: DueJob, *, after_s: float = 0.0) -
 
 
 def reclaim_slots(connection: Connection, owner: str) -> int:
-    """Let the jobs of a dead owner be due again at once; only for an owner that is known to be alone."""
+    """End all leases of a dead owner; returns how many. Only for an owner that runs in one process at a time."""
     freed = connection.execute(
         update(schedule_slots)
         .where(schedule_slots.c.lease_token.startswith(owner, autoescape=True), schedule_slots.c.lease_until > db_now())

@@ -1,4 +1,4 @@
-"""What a run remembers for the next: score memory and history, playbook enrollments, source volumes, runs."""
+"""What a run stores for the next: score memory and history, playbook enrollments, source volumes, runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def last_as_of(connection: Connection) -> str | None:
 
 
 def start_run(connection: Connection, run_id: str, as_of: str, config_version: str) -> None:
-    """Note a run in the transaction that commits its state."""
+    """Store a run, in the transaction that commits its state."""
     row = {"id": run_id, "as_of": as_of, "config_version": config_version}
     connection.execute(insert(runs).values(**row, committed_at=db_now()))
 
@@ -97,7 +97,7 @@ def save_enrollments(connection: Connection, playbook_id: str, changed: Mapping[
 
 
 def load_playbook_texts(connection: Connection) -> dict[str, str]:
-    """The playbook files as they last ran, by file."""
+    """The playbook files as they ran last, by file."""
     return dict(connection.execute(select(playbook_texts)).all())
 
 
@@ -120,12 +120,12 @@ def load_playbook_counts(connection: Connection, playbook_id: str, before: str) 
 
 
 def save_playbook_run(connection: Connection, playbook_id: str, as_of: str, counts: Json) -> None:
-    """Keep what one run of a playbook counted."""
+    """Store what one run of a playbook counted."""
     upsert(connection, playbook_runs, [{"playbook_id": playbook_id, "as_of": as_of, "counts": dict(counts)}])
 
 
 def save_decisions(connection: Connection, run_id: str, rows: Sequence[Json]) -> None:
-    """Append the decisions of a run, so that "why did this happen" has an answer later."""
+    """Append the decisions of a run, for the reasons in the history."""
     if rows:
         connection.execute(insert(decisions), [{"run_id": run_id, **row} for row in rows])
 
@@ -139,5 +139,5 @@ def last_volume(connection: Connection) -> tuple[int, int] | None:
 
 
 def save_volume(connection: Connection, as_of: str, accounts: int, events: int) -> None:
-    """Remember how much the source held at this run."""
+    """Store how much product data this run read."""
     upsert(connection, source_volumes, [{"as_of": as_of, "accounts": accounts, "events": events}])

@@ -1,4 +1,4 @@
-"""The ids that may be meant by what a person pastes: a CRM address, a record id, a task key, an account id."""
+"""The ids that a pasted text can mean: a CRM address, a record id, a task key, an account id."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Subject:
 
 
 def subject_of(text: str, destinations: Iterable[str]) -> Subject:
-    """What a pasted text may mean."""
+    """The ids that a pasted text can mean."""
     return Subject(_ids_in(text), tuple(destinations))
 
 

@@ -1,4 +1,4 @@
-"""Insert-or-replace for both databases, so that no query has to know which one it talks to."""
+"""Insert-or-replace for both databases, so that no query depends on the dialect."""
 
 from __future__ import annotations
 

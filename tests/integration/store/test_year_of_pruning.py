@@ -40,7 +40,8 @@ def compute(connection: Connection, day: int, at: float, moment: str) -> None:
     save_decisions(connection, f"r{day}", [decided])
     changes = [NewFields("crm", account, f"R-{account}", "Account", {"score": day}) for account in ACCOUNTS]
     queue_fields(connection, changes, f"r{day}")
-    every_task = [NewTask("crm", "task_create", f"k{n}", "a0", "R-a0", "p", {}, 0.0) for n in range(max(0, day - 60), day + 1)]
+    lately = range(max(0, day - 60), day + 1)
+    every_task = [NewTask("crm", "task_create", f"k{n}", "a0", "R-a0", "p", {}, 0.0) for n in lately]
     queue_tasks(connection, every_task, f"r{day}")
 
 

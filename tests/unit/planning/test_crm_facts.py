@@ -14,7 +14,18 @@ from worker.store.crm import TaskRow
 
 def task(playbook: str, entry: int, status: str) -> TaskRow:
     key = f"{playbook}-{entry}-{status}"
-    return TaskRow("crm", key, f"T-{key}", "a", playbook, "first-touch", entry, status, None, True)
+    return TaskRow(
+        destination="crm",
+        key=key,
+        task_id=f"T-{key}",
+        account_id="a",
+        playbook_id=playbook,
+        task_key="first-touch",
+        entry=entry,
+        status=status,
+        owner_id=None,
+        close_when_leaves=True,
+    )
 
 
 def member(*entered: int) -> dict[str, Enrollment]:

@@ -91,7 +91,15 @@ class QuietConnector:
 
 
 def record(account_id: str, owner_id: str | None = None) -> Record:
-    return Record(account_id, "matched", f"R{account_id}", "account_key", (), owner_id, {})
+    return Record(
+        account_id=account_id,
+        status="matched",
+        record_id=f"R{account_id}",
+        matched_by="account_key",
+        candidates=(),
+        owner_id=owner_id,
+        values={},
+    )
 
 
 def view(
@@ -250,7 +258,9 @@ def test_the_account_whose_id_the_record_carries_keeps_it() -> None:
 
 
 def test_a_record_that_belongs_to_a_known_account_is_not_given_away() -> None:
-    made = view(Record("a", "matched", "R1", "domain", (), None, {}), connector=QuietConnector({"b": match("b", "R1")}))
+    made = view(
+        replace(record("a"), record_id="R1", matched_by="domain"), connector=QuietConnector({"b": match("b", "R1")})
+    )
     read_crm(made, {"a": {}, "b": {}})
     assert made.record_of("a") is not None
     assert made.record_of("b") is None

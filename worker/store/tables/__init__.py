@@ -1,4 +1,4 @@
-"""The tables, in the order of the story: runs, what was computed, what a CRM told, what is sent.
+"""The tables, in the order of a run: runs, what was computed, what was read from a CRM, what is sent.
 
 Leases and due times are seconds since 1970 on the database's own clock (`worker.store.engine.db_now`);
 everything else that is a moment is an ISO text in UTC, so that SQLite and Postgres read the same.

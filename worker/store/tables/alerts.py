@@ -1,4 +1,4 @@
-"""What is wrong or was, and the messages about it."""
+"""Alerts that are open or over, and their messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a CRM told us, what it confirmed, and where reading goes on."""
+"""What was read from a CRM, what it confirmed, and where reading continues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every effect ever made, by key, with what the CRM answered."""
+"""Every effect that was sent, by key, with the answer of the CRM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is queued for a CRM, one row an effect."""
+"""What is queued for a CRM, one row per effect."""
 
 from __future__ import annotations
 

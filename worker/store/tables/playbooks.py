@@ -1,4 +1,4 @@
-"""Where every account stands in every playbook, what was decided, and the texts that last were right."""
+"""The enrollments of accounts in playbooks, the decisions, and the last valid text of each playbook."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run was, and how much product data it saw."""
+"""Runs, and how much product data each of them read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which slot of a schedule is done or being done, and how each job ended."""
+"""The slot of each schedule with its lease, and the last result of each job."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all tables are made of: one catalogue, names for what has none, and types that both databases know."""
+"""What all tables share: one catalogue, a naming convention, and types for both databases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the scores remember, and how they were day by day."""
+"""The memory of the scores, and the scores of every day."""
 
 from __future__ import annotations
 
