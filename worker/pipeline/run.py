@@ -6,26 +6,21 @@ after and can die at any point.
 
 from __future__ import annotations
 
-import math
-import threading
 import uuid
-from collections.abc import Callable, Collection, Mapping
-from concurrent import futures
-from contextvars import copy_context
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 
 import structlog
 from sqlalchemy import Connection, Engine
 from structlog.contextvars import bound_contextvars
 
 from connectors.base import Connector, Usage
-from connectors.clock import stopwatch
 from connectors.registry import connect
 from worker.delivery.budgets.budget import open_budget
 from worker.delivery.leases import reclaim_leases
-from worker.delivery.send import Delivery, deliver_patiently, fewest_write_calls
+from worker.delivery.send import Delivery, fewest_write_calls
+from worker.delivery.side_by_side import deliver_all
 from worker.delivery.stop import CancelToken
 from worker.pipeline.commit import commit_run
 from worker.pipeline.compute import Computed, compute, iso, refuse_going_back
@@ -42,8 +37,6 @@ from worker.telemetry.tracing import span
 log = structlog.get_logger()
 
 INLINE_OWNER = "inline:"
-_PATIENCE_S = 20.0
-_LOOK_EVERY_S = 1.0
 
 
 class StalePlan(Exception):
@@ -186,72 +179,6 @@ def _compute_and_commit(
 def _calls_since(connector: Connector, before: Usage) -> Usage:
     after = connector.usage()
     return Usage(after.calls - before.calls, after.write_calls - before.write_calls)
-
-
-def deliver_all(
-    engine: Engine,
-    connectors: Mapping[str, Connector],
-    *,
-    now: Callable[[], datetime],
-    stop: CancelToken,
-    owner: str = "",
-    at_most_s: float = math.inf,
-    wait: Callable[[float], None] | None = None,
-) -> list[Delivery]:
-    """Deliver to every destination side by side; a slow or refusing one holds up nobody else.
-
-    Who is done looks again for as long as another destination bridges an outage: what is queued meanwhile goes out.
-    Once ``stop`` is asked for or ``at_most_s`` have passed no batch is begun, and what is left waits for the next
-    delivery. Ctrl-C ends it in the same way. ``wait`` is how pauses pass, if not until then or until ``stop``.
-    """
-    started = stopwatch()
-    pause = wait or stop.wait
-
-    def go_on() -> bool:
-        return not stop.cancelled and stopwatch() - started < at_most_s
-
-    bridging, quiet = set(connectors), threading.Event()
-    look_again_in = wait or quiet.wait  # which ends at once when nobody bridges any more
-
-    def one(connector: Connector) -> Delivery:
-        patiently = partial(
-            deliver_patiently, engine, connector, now=now, wait=pause, patience_s=_PATIENCE_S, owner=owner, go_on=go_on
-        )
-        with bound_contextvars(destination=connector.name), span("deliver") as delivering:
-            try:
-                delivery = patiently()
-            finally:
-                bridging.discard(connector.name)
-                if not bridging:
-                    quiet.set()
-            while bridging and go_on():
-                look_again_in(_LOOK_EVERY_S)
-                delivery = patiently(total=delivery)
-            delivering.note(**delivery.outcomes)
-            if delivery.stopped and not delivery.underway:
-                delivering.fail(delivery.stopped_by)
-            return delivery
-
-    return _side_by_side(one, connectors.values(), stop)
-
-
-def _side_by_side(
-    deliver_one: Callable[[Connector], Delivery], connectors: Collection[Connector], stop: CancelToken
-) -> list[Delivery]:
-    if not connectors:
-        return []
-    pool = futures.ThreadPoolExecutor(max_workers=len(connectors))
-    deliveries: list[futures.Future[Delivery]] = []
-    try:
-        deliveries.extend(pool.submit(copy_context().run, deliver_one, connector) for connector in connectors)
-        futures.wait(deliveries)
-    except KeyboardInterrupt:
-        stop.cancel()
-        futures.wait(deliveries)
-        raise
-    finally:
-        pool.shutdown(wait=False)  # a process that is ended at once leaves its answers to whoever comes next
-    return [delivery.result() for delivery in deliveries]
 
 
 def read_back(project: Project, engine: Engine, connectors: Mapping[str, Connector], now: datetime) -> dict[str, str]:

@@ -16,6 +16,7 @@ from connectors.base import Connector
 from connectors.clock import now, stopwatch
 from worker.alerts.facts import SETTINGS
 from worker.alerts.notify import raise_alerts
+from worker.delivery.side_by_side import deliver_all
 from worker.delivery.stop import CancelToken
 from worker.pipeline import run as pipeline
 from worker.pipeline.compute import AsOfTooOld
@@ -215,7 +216,7 @@ class Jobs:
     def deliver(self, due: DueJob | None) -> None:
         """Send what is due to every destination in parallel, for a minute at most."""
         with self._finishing(due, "deliver") as result:
-            deliveries = pipeline.deliver_all(
+            deliveries = deliver_all(
                 self.engine, self.connectors, now=now, stop=self.stop, owner=self.owner, at_most_s=_DRAIN_S
             )
             result.trouble = _joined({one.destination: one.stopped for one in deliveries if one.stopped})

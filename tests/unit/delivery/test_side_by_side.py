@@ -16,8 +16,8 @@ from sqlalchemy import Engine, select, update
 from connectors.base import CallFailed, Unavailable
 from tests.unit.delivery.scripted import ScriptedConnector
 from worker.delivery.outbox import NewFields, queue_fields
+from worker.delivery.side_by_side import deliver_all
 from worker.delivery.stop import CancelToken
-from worker.pipeline.run import deliver_all
 from worker.store.tables import outbox
 
 

@@ -123,7 +123,7 @@ def test_a_job_that_breaks_is_said_kept_and_done_again_later(jobs: Jobs, monkeyp
 def test_a_job_that_goes_well_wipes_out_what_failed_before(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     due = take(jobs, "deliver")
     with monkeypatch.context() as broken:
-        broken.setattr("worker.pipeline.run.deliver_all", breaks)
+        broken.setattr("worker.runtime.jobs.deliver_all", breaks)
         with pytest.raises(ZeroDivisionError):
             jobs.start(due)
     end_leases(jobs.engine)
