@@ -45,7 +45,7 @@ def real_stage(folder: Path, shared: Path, data: str, names: list[str]) -> Itera
 def test_crm5_runs_with_a_mapping_alone_and_a_second_run_writes_nothing(tmp_path: Path, shared: Path) -> None:
     import duckdb
 
-    ids = duckdb.sql(f"select id from '{shared / 'data/crm5/account.parquet'}'").fetchall()
+    ids = duckdb.execute(f"select id from '{shared / 'data/crm5/account.parquet'}'").fetchall()
     names = [f"Account {number}" for (number,) in ids]
     folder = tmp_path / "crm5"
     folder.mkdir()

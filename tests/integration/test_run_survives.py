@@ -6,7 +6,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -19,7 +19,7 @@ _POLL_S = 0.01
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, object]]:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, object]]:
     """What both CRMs hold after the runs that nobody disturbed."""
     with open_stage(tmp_path_factory.mktemp("undisturbed") / "project") as stage:
         for day in DAYS:
@@ -40,7 +40,7 @@ def kill_after(stage: Stage, process: subprocess.Popen[str], calls: int, writes:
     return False
 
 
-def test_killed_at_any_moment_the_next_run_makes_it_right(stage: Stage, undisturbed: dict[str, object]) -> None:
+def test_killed_at_any_moment_the_next_run_makes_it_right(stage: Stage, undisturbed: Mapping[str, object]) -> None:
     chance = random.Random(20260630)
     killed = 0
     for day in DAYS:
@@ -56,7 +56,7 @@ def test_killed_at_any_moment_the_next_run_makes_it_right(stage: Stage, undistur
 
 @pytest.mark.parametrize("fault", ["drop_after", "partial_then_drop"])
 def test_answers_that_get_lost_change_nothing_in_the_end(
-    stage: Stage, undisturbed: dict[str, object], fault: str
+    stage: Stage, undisturbed: Mapping[str, object], fault: str
 ) -> None:
     for day in DAYS:
         arm(stage, fault)
@@ -98,7 +98,9 @@ def test_two_runs_at_once_are_one_run_and_one_refusal(stage: Stage) -> None:
     assert first.wait() == 0
 
 
-def test_ctrl_c_ends_with_the_batch_under_way_and_loses_nothing(stage: Stage, undisturbed: dict[str, object]) -> None:
+def test_ctrl_c_ends_with_the_batch_under_way_and_loses_nothing(
+    stage: Stage, undisturbed: Mapping[str, object]
+) -> None:
     stage.hold_tasks()
     process = stage.start("run", "--as-of", DAYS[0], "--first-run")
     while not stage.holds():

@@ -213,8 +213,8 @@ def test_sandboxes_in_the_tree_are_found_by_the_environment_alone_and_kept(tmp_p
             )
             assert done.returncode == 0, done.stderr
         assert {file: file.read_bytes() for file in (folder / "config").iterdir()} == before
-        crm = folder / "config" / "crm.yaml"
-        crm.write_text(crm.read_text(encoding="utf-8").replace("changed_share: 30%", "changed_share: 100%"))
+        settings = folder / "config" / "crm.yaml"
+        settings.write_text(settings.read_text(encoding="utf-8").replace("changed_share: 30%", "changed_share: 100%"))
         schedule.write_text(NOTHING_BUT_THE_RUN, encoding="utf-8")
         tree.until(tree.delivered)
         tree.process.send_signal(signal.SIGINT)

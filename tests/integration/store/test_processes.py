@@ -184,11 +184,12 @@ def test_workers_of_the_version_before_go_on_while_the_schema_is_upgraded(url: s
 def hold_the_upgrade(url: str, held: str, end: str) -> None:
     """A process that upgrades a new database, and does not commit before it may."""
     from alembic import command
+    from alembic.config import Config
 
     upgrade_schema = command.upgrade
 
-    def slowly(*arguments: Any) -> None:
-        upgrade_schema(*arguments)
+    def slowly(config: Config, revision: str, sql: bool = False, tag: str | None = None) -> None:
+        upgrade_schema(config, revision, sql, tag)
         Path(held).touch()
         while not Path(end).exists():
             time.sleep(0.05)

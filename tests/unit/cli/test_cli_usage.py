@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 from typer.main import get_command
 
@@ -22,7 +22,7 @@ def plgsync(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
     return subprocess.run([*PLGSYNC, *arguments], capture_output=True, text=True, cwd=cwd, timeout=60)
 
 
-def commands(group: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     if hasattr(group, "commands"):
         for name, command in group.commands.items():
             if not command.hidden:

@@ -45,7 +45,7 @@ def store(folder: Path) -> Iterator[Engine]:
     engine = open_store(database_url(folder))
     with engine.begin() as connection:
         at = database_time(connection)
-        rows = [
+        rows: list[dict[str, object]] = [
             {
                 "destination": name,
                 "kind": "task_create",

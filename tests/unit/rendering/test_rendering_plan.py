@@ -13,6 +13,7 @@ from connectors.base import Match
 from tests.unit.planning.test_make_plan import QuietConnector, plan_of, task, view, wanted
 from worker.delivery.backlog import waiting_rows
 from worker.delivery.outbox import NewFields, queue_fields
+from worker.language.values import Value
 from worker.pipeline.compute import Computed
 from worker.planning.account_in_crm import account_in_crms
 from worker.planning.plan import HumanOwnedField
@@ -38,7 +39,9 @@ def computed() -> Computed:
         "c": Match(account_id="c", status="matched", record_id="R3", by="account_key"),
     }
     made = view(connector=QuietConnector(matches))
-    accounts = {name: {"account.name": f"Company {name}", "health.score": 7} for name in "abc"}
+    accounts: dict[str, dict[str, Value]] = {
+        name: {"account.name": f"Company {name}", "health.score": 7} for name in "abc"
+    }
     read_crm(made, accounts)
     plan = plan_of(made, wanted(accounts, task("c", contact=Contact("top_user.email", None))))
     plan.human_owned.append(HumanOwnedField("crm", "c", "R3", "https://crm.example/R3", "health_band", "band"))
