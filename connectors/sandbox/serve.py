@@ -25,6 +25,9 @@ from connectors.sandbox.core.persistence import Changes, ChangeTracker, Row, Sta
 from connectors.sandbox.core.server import HttpServer
 from connectors.sandbox.core.sim import Sim
 
+_RANDOM_SEED = 1
+"""The same seed file and requests give the same answers."""
+
 Addresses = dict[str, dict[str, str]]
 """``{"salesforce": {"url", "client_id", "client_secret", ...}, "hubspot": {"url", "token"}}``"""
 
@@ -71,7 +74,6 @@ def serve(
     on_ready: Callable[[Addresses], None] = _no_callback,
     *,
     credentials: Credentials | None = None,
-    random_seed: int = 1,
     keep: Path | None = None,
     state: Path | None = None,
 ) -> None:
@@ -92,7 +94,7 @@ def serve(
     seed = seed or {}
     file = StateFile(state) if state else None
     chosen = _credentials(file, credentials, seed)
-    crms = _open(salesforce_port, hubspot_port, seed, chosen, random_seed, file)
+    crms = _open(salesforce_port, hubspot_port, seed, chosen, file)
     gc.collect()
     gc.freeze()  # the seeded records stay for the whole run; garbage collection would scan them again and again
     asyncio.run(_run(crms, on_ready, asyncio.Event()))
@@ -110,14 +112,13 @@ def running(
     salesforce_port: int | None = 0,
     hubspot_port: int | None = 0,
     credentials: Credentials | None = None,
-    random_seed: int = 1,
     state: Path | None = None,
 ) -> Iterator[Addresses]:
     """Run the sandboxes in a thread of this process inside a ``with`` block; arguments as for `serve`."""
     seed = seed or {}
     file = StateFile(state) if state else None
     chosen = _credentials(file, credentials, seed)
-    crms = _open(salesforce_port, hubspot_port, seed, chosen, random_seed, file)
+    crms = _open(salesforce_port, hubspot_port, seed, chosen, file)
     stopping, known = asyncio.Event(), SimpleQueue[tuple[asyncio.AbstractEventLoop, Addresses] | BaseException]()
 
     def run() -> None:
@@ -167,22 +168,19 @@ def _open(
     hubspot_port: int | None,
     seed: Mapping[str, Any],
     chosen: Credentials,
-    random_seed: int,
     file: StateFile | None,
 ) -> list[_Crm]:
     if unknown := set(seed) - {"salesforce", "hubspot", "credentials"}:
         raise ControlError(f"a seed has salesforce, hubspot and credentials, not {', '.join(sorted(unknown))}")
     crms: list[_Crm] = []
     if salesforce_port is not None:
-        crms.append(_salesforce(salesforce_port, seed.get("salesforce", {}), chosen, random_seed, file))
+        crms.append(_salesforce(salesforce_port, seed.get("salesforce", {}), chosen, file))
     if hubspot_port is not None:
-        crms.append(_hubspot(hubspot_port, seed.get("hubspot", {}), chosen, random_seed, file))
+        crms.append(_hubspot(hubspot_port, seed.get("hubspot", {}), chosen, file))
     return crms
 
 
-def _salesforce(
-    port: int, seed: Mapping[str, Any], chosen: Credentials, random_seed: int, file: StateFile | None
-) -> _Crm:
+def _salesforce(port: int, seed: Mapping[str, Any], chosen: Credentials, file: StateFile | None) -> _Crm:
     from connectors.sandbox.salesforce import persistence
     from connectors.sandbox.salesforce.app import open_org, salesforce_app
     from connectors.sandbox.salesforce.seed import as_seed
@@ -194,20 +192,20 @@ def _salesforce(
     }
     held = file.rows("salesforce") if file else []
     start = persistence.seed_of(held) or seed
-    org = open_org(start, random_seed=random_seed, public_key=chosen.salesforce_public_key, **accepts)
+    org = open_org(start, random_seed=_RANDOM_SEED, public_key=chosen.salesforce_public_key, **accepts)
     persistence.resume(org, held)
     _persist_changes(file, "salesforce", org.sim, persistence.OrgChangeTracker(org))
     return _Crm("salesforce", port, org.sim, salesforce_app(org), accepts, partial(as_seed, org))
 
 
-def _hubspot(port: int, seed: Mapping[str, Any], chosen: Credentials, random_seed: int, file: StateFile | None) -> _Crm:
+def _hubspot(port: int, seed: Mapping[str, Any], chosen: Credentials, file: StateFile | None) -> _Crm:
     from connectors.sandbox.hubspot import persistence
     from connectors.sandbox.hubspot.app import hubspot_app, open_portal
     from connectors.sandbox.hubspot.seed import as_seed
 
     held = file.rows("hubspot") if file else []
     start = persistence.seed_of(held) or dict(seed)
-    portal = open_portal(start, random_seed=random_seed, token=chosen.hubspot_token)
+    portal = open_portal(start, random_seed=_RANDOM_SEED, token=chosen.hubspot_token)
     persistence.resume(portal, held)
     _persist_changes(file, "hubspot", portal.sim, persistence.PortalChangeTracker(portal))
     accepts = {"token": chosen.hubspot_token}

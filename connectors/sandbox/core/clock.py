@@ -10,8 +10,8 @@ from connectors.clock import now
 class Clock:
     """The time of the sandbox. It follows the machine until `freeze`; `advance` moves it forward in both cases."""
 
-    def __init__(self, frozen_at: datetime | None = None) -> None:
-        self._frozen = frozen_at
+    def __init__(self) -> None:
+        self._frozen: datetime | None = None
         self._shift = timedelta()
 
     @property

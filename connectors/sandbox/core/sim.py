@@ -20,9 +20,9 @@ class Sim:
     ``counters`` is for the CRM to count in; ``GET /__sim/state`` shows it.
     """
 
-    def __init__(self, seed: int = 1, clock: Clock | None = None, kinds: frozenset[str] = frozenset()) -> None:
+    def __init__(self, seed: int, kinds: frozenset[str]) -> None:
         self.seed = seed
-        self.clock = clock or Clock()
+        self.clock = Clock()
         self.random = random.Random(seed)  # noqa: S311 - reproducible, not secret
         self.faults = Faults(kinds, self.random)
         self.log = RequestLog()

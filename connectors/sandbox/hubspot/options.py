@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from connectors.sandbox.core.options import BaseOptions
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(BaseOptions):
     """The behaviour of this portal.
 
     ``plan_max`` calls per ten seconds, ``search_max`` searches per second, ``daily`` calls per day of ``time_zone``;
@@ -19,7 +21,7 @@ class Options:
     enforced on the 2026-09 paths only: ``required_on_create``: ``{"companies": ["industry"]}``, ``association_denied``:
     ``[["tasks", "companies"]]`` (in that direction or the other) and
     ``conditional_required``: ``{"deals": [{"when": {"dealstage": "closedlost"}, "require": ["closed_lost_reason"]}]}``;
-    ``property_lag`` seconds until a new property can be read.
+    ``property_lag`` seconds until a new property can be read. Raises `ZoneInfoNotFoundError` for an unknown zone.
     """
 
     portal_id: int = 44237313
@@ -40,23 +42,9 @@ class Options:
     association_denied: list[list[str]] = field(default_factory=list)
     conditional_required: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
-    def changed(self, wanted: dict[str, Any]) -> Options:
-        """These options with some replaced. Raises ValueError for an unknown name or a value of another type."""
-        known = {option.name: getattr(self, option.name) for option in fields(self)}
-        for name, value in wanted.items():
-            if name not in known:
-                raise ValueError(f"unknown option {name!r}; known: {', '.join(sorted(known))}")
-            expected = (int, float) if isinstance(known[name], float) else type(known[name])
-            if not isinstance(value, expected) or (isinstance(value, bool) and not isinstance(known[name], bool)):
-                raise ValueError(f"{name} is like {known[name]!r}, not {value!r}")
-        if "time_zone" in wanted:
-            ZoneInfo(wanted["time_zone"])
-        return replace(self, **wanted)
+    def __post_init__(self) -> None:
+        ZoneInfo(self.time_zone)
 
     def may_associate(self, one: str, other: str) -> bool:
         """Whether the app's user may associate two kinds of object."""
         return not {(one, other), (other, one)} & {tuple(pair) for pair in self.association_denied}
-
-    def to_json(self) -> dict[str, Any]:
-        """All options by name."""
-        return asdict(self)

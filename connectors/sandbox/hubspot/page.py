@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from html import escape
-
+from connectors.sandbox.core.page import MOST_ROWS, cell, html_page, section
 from connectors.sandbox.hubspot.addresses import addresses_in
 from connectors.sandbox.hubspot.kinds import COMPANIES, CONTACTS, TASKS, Kind
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.record import Record
+from connectors.sandbox.hubspot.schema import Property
 
-_MOST = 500
 _STYLE = """
 body{font:14px/1.45 system-ui,sans-serif;margin:0;color:#213343;background:#f5f8fa}
 header{background:#ff5c35;color:#fff;padding:12px 24px;font-size:18px}
@@ -24,59 +22,61 @@ td.body{white-space:pre-wrap;min-width:28em}.done{color:#7c98b6;text-decoration:
 
 def page(portal: Portal) -> str:
     """The whole page; every value is escaped."""
-    companies = _section("Companies", *_companies(portal))
-    tasks = _section("Tasks", *_tasks(portal))
-    contacts = _section("Contacts", *_contacts(portal))
-    return (
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>HubSpot sandbox</title>'
-        f"<style>{_STYLE}</style></head><body><header>HubSpot sandbox · portal {portal.options.portal_id}</header>"
-        f"{tasks}{companies}{contacts}</body></html>"
-    )
+    header = f"HubSpot sandbox · portal {portal.options.portal_id}"
+    return html_page("HubSpot sandbox", header, _STYLE, _tasks(portal), _companies(portal), _contacts(portal))
 
 
-def _companies(portal: Portal) -> tuple[list[str], list[list[str]]]:
-    schema = portal.contents.schemas[COMPANIES.name]
-    own = [known for known in schema.properties.values() if not known.defined_by_hubspot and not known.archived]
-    heads = ["Name", "Domain", "Owner", "Stage", *(known.label for known in own)]
+def _companies(portal: Portal) -> str:
+    own = _own_properties(portal, COMPANIES)
+    records = list(portal.contents.records[COMPANIES.name].living())
     rows = []
-    for record in portal.contents.records[COMPANIES.name].living():
+    for record in records[:MOST_ROWS]:
         get = record.values.get
-        first = [get("name", ""), get("domain", ""), _owner(portal, record), get("lifecyclestage", "")]
-        rows.append(_cells([*first, *(get(known.name, "") for known in own)]))
-    return heads, rows
+        first = [get("name"), get("domain"), _owner(portal, record), get("lifecyclestage")]
+        rows.append([cell(value) for value in (*first, *(get(known.name) for known in own))])
+    heads = ["Name", "Domain", "Owner", "Stage", *(known.label for known in own)]
+    return section("Companies", len(records), heads, rows)
 
 
-def _tasks(portal: Portal) -> tuple[list[str], list[list[str]]]:
-    heads = ["Subject", "Company", "Contact", "Due", "Owner", "Priority", "Status", "Notes"]
-    rows = []
+def _tasks(portal: Portal) -> str:
     records = sorted(
         portal.contents.records[TASKS.name].living(),
         key=lambda task: (task.values.get("hs_timestamp", ""), int(task.id)),
     )
-    for record in records:
-        get = record.values.get
-        done = get("hs_task_status") == "COMPLETED"
-        subject = f'<td class="done">{escape(get("hs_task_subject", ""))}</td>'
-        first = subject if done else _cell(get("hs_task_subject", ""))
-        linked = [_linked(portal, record, TASKS, COMPANIES), _linked(portal, record, TASKS, CONTACTS)]
-        middle = [*linked, get("hs_timestamp", "")[:10], _owner(portal, record)]
-        rest = [get("hs_task_priority", ""), get("hs_task_status", "").replace("_", " ").lower()]
-        notes = f'<td class="body">{escape(get("hs_task_body", ""))}</td>'
-        rows.append([first, *_cells([*middle, *rest]), notes])
-    return heads, rows
-
-
-def _contacts(portal: Portal) -> tuple[list[str], list[list[str]]]:
-    schema = portal.contents.schemas[CONTACTS.name]
-    own = [known for known in schema.properties.values() if not known.defined_by_hubspot and not known.archived]
-    heads = ["Name", "E-mail", "Company", "Stage", "Owner", *(known.label for known in own)]
     rows = []
-    for record in portal.contents.records[CONTACTS.name].living():
+    for record in records[:MOST_ROWS]:
+        get = record.values.get
+        middle = [
+            _linked(portal, record, TASKS, COMPANIES),
+            _linked(portal, record, TASKS, CONTACTS),
+            get("hs_timestamp", "")[:10],
+            _owner(portal, record),
+            get("hs_task_priority"),
+            get("hs_task_status", "").replace("_", " ").lower(),
+        ]
+        subject = cell(get("hs_task_subject"), "done" if get("hs_task_status") == "COMPLETED" else "")
+        rows.append([subject, *(cell(value) for value in middle), cell(get("hs_task_body"), "body")])
+    heads = ["Subject", "Company", "Contact", "Due", "Owner", "Priority", "Status", "Notes"]
+    return section("Tasks", len(records), heads, rows)
+
+
+def _contacts(portal: Portal) -> str:
+    own = _own_properties(portal, CONTACTS)
+    records = list(portal.contents.records[CONTACTS.name].living())
+    rows = []
+    for record in records[:MOST_ROWS]:
         get = record.values.get
         company = _linked(portal, record, CONTACTS, COMPANIES)
-        first = [_name(record), ", ".join(addresses_in(record.values)), company, get("lifecyclestage", "")]
-        rows.append(_cells([*first, _owner(portal, record), *(get(known.name, "") for known in own)]))
-    return heads, rows
+        first = [_name(record), ", ".join(addresses_in(record.values)), company, get("lifecyclestage")]
+        rows.append([cell(one) for one in (*first, _owner(portal, record), *(get(known.name) for known in own))])
+    heads = ["Name", "E-mail", "Company", "Stage", "Owner", *(known.label for known in own)]
+    return section("Contacts", len(records), heads, rows)
+
+
+def _own_properties(portal: Portal, kind: Kind) -> list[Property]:
+    """The properties that HubSpot does not define."""
+    listed = portal.contents.schemas[kind.name].listed(archived=False)
+    return [known for known in listed if not known.defined_by_hubspot]
 
 
 def _linked(portal: Portal, record: Record, kind: Kind, other: Kind) -> str:
@@ -94,18 +94,3 @@ def _name(record: Record) -> str:
 def _owner(portal: Portal, record: Record) -> str:
     owner = portal.contents.owners.get(record.values.get("hubspot_owner_id", ""))
     return f"{owner.first_name} {owner.last_name}".strip() or owner.email if owner else ""
-
-
-def _cells(texts: Iterable[str]) -> list[str]:
-    return [_cell(text) for text in texts]
-
-
-def _cell(text: str) -> str:
-    return f"<td>{escape(text)}</td>"
-
-
-def _section(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    shown = "".join(f"<tr>{''.join(row)}</tr>" for row in rows[:_MOST])
-    more = f"<p>… and {len(rows) - _MOST} more</p>" if len(rows) > _MOST else ""
-    head = "".join(f"<th>{escape(text)}</th>" for text in heads)
-    return f"<section><h2>{title} ({len(rows)})</h2><table><tr>{head}</tr>{shown}</table>{more}</section>"

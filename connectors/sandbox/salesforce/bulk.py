@@ -8,37 +8,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.sandbox.salesforce import ids
 from connectors.sandbox.salesforce.api import Call, HttpResponse
+from connectors.sandbox.salesforce.bulk_job import (
+    TERMINAL,
+    BulkJob,
+    csv_format,
+    find_job,
+    listed,
+    made_by,
+    remove,
+    wrong_state,
+)
 from connectors.sandbox.salesforce.bulk_load import Load, csv_text, load
-from connectors.sandbox.salesforce.bulk_query import DELIMITERS, LINE_ENDINGS
-from connectors.sandbox.salesforce.errors import RequestRejected, not_found
+from connectors.sandbox.salesforce.errors import RequestRejected
 from connectors.sandbox.salesforce.faults import RecordFaults
 from connectors.sandbox.salesforce.org import Org
-from connectors.sandbox.salesforce.schema import ObjectType
 from connectors.sandbox.salesforce.write import Writer
 
 _OPERATIONS = ("insert", "update", "upsert", "delete")
 _MOST_BYTES = 150 * 1024 * 1024
 _ROWS_PER_BATCH = 10_000
 _ROWS_PER_CHUNK = 200
-_TERMINAL = frozenset({"JobComplete", "Failed", "Aborted"})
 
 
 @dataclass(slots=True, kw_only=True)
-class Job:
+class Job(BulkJob):
     """One ingest job. ``queued_at`` is the time of UploadComplete, in seconds since 1970."""
 
-    id: str
-    kind: ObjectType
-    operation: str
     key: str | None
-    line_ending: str
-    delimiter: str
-    version: str
-    user_id: str
-    created: str
-    modified: str
     state: str = "Open"
     upload: bytes | None = None
     queued_at: float = 0.0
@@ -59,30 +56,25 @@ def create(call: Call) -> HttpResponse:
     key = given.get("externalIdFieldName")
     if operation == "upsert" and not (isinstance(key, str) and key):
         raise RequestRejected("INVALIDJOB", "ExternalIdFieldName is required for upsert operation", None)
-    line_ending, delimiter = str(given.get("lineEnding", "LF")), str(given.get("columnDelimiter", "COMMA"))
-    if given.get("contentType", "CSV") != "CSV" or line_ending not in LINE_ENDINGS or delimiter not in DELIMITERS:
-        raise RequestRejected("INVALIDJOB", "contentType, lineEnding or columnDelimiter is not supported", None)
+    line_ending, delimiter = csv_format(given)
     job = Job(
-        id=call.org.new_id("750"),
         kind=kind,
         operation=operation,
         key=key if operation == "upsert" else None,
         line_ending=line_ending,
         delimiter=delimiter,
-        version=call.version,
-        user_id=call.user_id,
-        created=call.org.now(),
-        modified=call.org.now(),
+        **made_by(call),
     )
     call.org.jobs[job.id] = job
-    return HttpResponse(_described(job, {"contentUrl": _content_url(job)}, ends=True))
+    url = f"services/data/v{job.version}/jobs/ingest/{job.id}/batches"
+    return HttpResponse({**_described(job), "contentUrl": url, **job.format_json()})
 
 
 def upload(call: Call, job_id: str) -> HttpResponse:
     """``PUT /jobs/ingest/{id}/batches``: the CSV, once."""
     job = _job(call, job_id)
     if job.state != "Open" or job.upload is not None:
-        raise _wrong_state("Data can be uploaded once and only while the job is Open", job)
+        raise wrong_state("Data can be uploaded once and only while the job is Open", job)
     if len(call.raw) > _MOST_BYTES:
         raise RequestRejected("CLIENTINPUTERROR", "The upload exceeds the maximum size", None, 413)
     job.upload = call.raw
@@ -94,7 +86,7 @@ def change(call: Call, job_id: str) -> HttpResponse:
     """``PATCH /jobs/ingest/{id}`` with state UploadComplete or Aborted."""
     job = _job(call, job_id)
     state = call.body().get("state")
-    if state == "Aborted" and job.state not in _TERMINAL:
+    if state == "Aborted" and job.state not in TERMINAL:
         job.state = "Aborted"
     elif state == "UploadComplete" and job.state == "Open":
         if job.upload is None:
@@ -104,7 +96,7 @@ def change(call: Call, job_id: str) -> HttpResponse:
             call.record_faults and call.record_faults.on_records()
         )  # a fault on records that fires here acts when the rows are applied
     else:
-        raise _wrong_state(f"Cannot change the state to {state}", job)
+        raise wrong_state(f"Cannot change the state to {state}", job)
     job.modified = call.org.now()
     return HttpResponse(_described(job))
 
@@ -117,17 +109,12 @@ def read(call: Call, job_id: str) -> HttpResponse:
 
 def list_jobs(call: Call) -> HttpResponse:
     """``GET /jobs/ingest``."""
-    jobs = [_advance(call.org, job) for job in call.org.jobs.values()]
-    return HttpResponse({"done": True, "records": [_described(job) for job in jobs], "nextRecordsUrl": None})
+    return listed(_described(_advance(call.org, job)) for job in call.org.jobs.values())
 
 
 def delete(call: Call, job_id: str) -> HttpResponse:
     """``DELETE /jobs/ingest/{id}`` of a finished job."""
-    job = _job(call, job_id)
-    if job.state not in _TERMINAL:
-        raise _wrong_state("Only a finished job can be deleted", job)
-    del call.org.jobs[job.id]
-    return HttpResponse(None, 204)
+    return remove(call.org.jobs, _job(call, job_id))
 
 
 def advance_jobs(org: Org) -> None:
@@ -162,16 +149,13 @@ def _csv(own: tuple[str, ...], loaded: Load, rows: list[tuple[str, ...]]) -> Htt
 
 
 def _job(call: Call, job_id: str) -> Job:
-    job: Job | None = call.org.jobs.get(ids.canonical(job_id) or "")
-    if job is None:
-        raise not_found()
-    return _advance(call.org, job)
+    return _advance(call.org, find_job(call.org.jobs, job_id))
 
 
 def _results(call: Call, job_id: str) -> Load:
     job = _job(call, job_id)
-    if job.state not in _TERMINAL:
-        raise _wrong_state("Results are available once the job is finished", job)
+    if job.state not in TERMINAL:
+        raise wrong_state("Results are available once the job is finished", job)
     return job.loaded or Load(columns=())
 
 
@@ -184,7 +168,7 @@ def _advance(org: Org, job: Job) -> Job:
         return job
     if job.loaded is None:
         writer = Writer(org=org, user_id=job.user_id, record_faults=job.record_faults)
-        job.loaded, job.error = load(writer, job.kind, job.operation, job.key, job.upload or b"", _shape(job))
+        job.loaded, job.error = load(writer, job.kind, job.operation, job.key, job.upload or b"", job.separators())
         org.sim.counters["bulk_batches"] += -(-len(job.loaded) // _ROWS_PER_BATCH)
     if _chunks_done(org, job) * _ROWS_PER_CHUNK < len(job.loaded):
         job.state = "InProgress"
@@ -200,10 +184,6 @@ def _chunks_done(org: Org, job: Job) -> int:
     return int(working_ms // each) if each else 1 + len(job.loaded or ()) // _ROWS_PER_CHUNK
 
 
-def _shape(job: Job) -> tuple[str, str]:
-    return LINE_ENDINGS[job.line_ending], DELIMITERS[job.delimiter]
-
-
 def _info(org: Org, job: Job) -> dict[str, Any]:
     loaded = job.loaded or Load(columns=())
     processed, rejected = len(loaded.applied) + len(loaded.rejected), len(loaded.rejected)
@@ -211,8 +191,7 @@ def _info(org: Org, job: Job) -> dict[str, Any]:
         processed, rejected = min(processed, _chunks_done(org, job) * _ROWS_PER_CHUNK), 0
     counted = {
         "jobType": "V2Ingest",
-        "lineEnding": job.line_ending,
-        "columnDelimiter": job.delimiter,
+        **job.format_json(),
         "numberRecordsProcessed": processed,
         "numberRecordsFailed": rejected,
         "retries": 0,
@@ -222,32 +201,9 @@ def _info(org: Org, job: Job) -> dict[str, Any]:
     }
     if job.state == "Failed" and job.error:
         counted["errorMessage"] = job.error
-    return _described(job, counted)
+    return {**_described(job), **counted}
 
 
-def _described(job: Job, more: dict[str, Any] | None = None, ends: bool = False) -> dict[str, Any]:
+def _described(job: Job) -> dict[str, Any]:
     key = {"externalIdFieldName": job.key} if job.key else {}
-    format_of = {"lineEnding": job.line_ending, "columnDelimiter": job.delimiter} if ends else {}
-    return {
-        "id": job.id,
-        "operation": job.operation,
-        "object": job.kind.name,
-        "createdById": job.user_id,
-        "createdDate": job.created,
-        "systemModstamp": job.modified,
-        "state": job.state,
-        **key,
-        "concurrencyMode": "Parallel",
-        "contentType": "CSV",
-        "apiVersion": float(job.version),
-        **(more or {}),
-        **format_of,
-    }
-
-
-def _content_url(job: Job) -> str:
-    return f"services/data/v{job.version}/jobs/ingest/{job.id}/batches"
-
-
-def _wrong_state(message: str, job: Job) -> RequestRejected:
-    return RequestRejected("INVALIDJOBSTATE", f"{message}; the job is {job.state}", None)
+    return {**job.to_json(), **key}

@@ -9,34 +9,33 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from connectors.sandbox.salesforce import ids, soql_run
+from connectors.sandbox.salesforce import soql_run
 from connectors.sandbox.salesforce.api import Call, HttpResponse
+from connectors.sandbox.salesforce.bulk_job import (
+    TERMINAL,
+    BulkJob,
+    csv_format,
+    find_job,
+    listed,
+    made_by,
+    remove,
+    wrong_state,
+)
 from connectors.sandbox.salesforce.columns import column_name
-from connectors.sandbox.salesforce.errors import RequestRejected, not_found
+from connectors.sandbox.salesforce.errors import RequestRejected
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.soql import Query, parse
 from connectors.sandbox.salesforce.soql_run import Found
 from connectors.sandbox.salesforce.table import Record
 
-DELIMITERS = {"COMMA": ",", "TAB": "\t", "SEMICOLON": ";", "PIPE": "|", "CARET": "^", "BACKQUOTE": "`"}
-LINE_ENDINGS = {"LF": "\n", "CRLF": "\r\n"}
 _MOST_RECORDS = 50_000
-_TERMINAL = frozenset({"JobComplete", "Aborted"})
 
 
 @dataclass(slots=True, kw_only=True)
-class QueryJob:
+class QueryJob(BulkJob):
     """One query job. ``made_at`` in seconds since 1970; ``found`` is set when it is complete."""
 
-    id: str
     query: Query
-    kind: str
-    everything: bool
-    line_ending: str
-    delimiter: str
-    version: str
-    user_id: str
-    created: str
     made_at: float
     state: str = "UploadComplete"
     found: Found | None = None
@@ -48,26 +47,19 @@ def create(call: Call) -> HttpResponse:
     operation = given.get("operation")
     if operation not in ("query", "queryAll"):
         raise RequestRejected("INVALIDJOB", f"Unsupported operation: {operation}", None)
-    line_ending, delimiter = str(given.get("lineEnding", "LF")), str(given.get("columnDelimiter", "COMMA"))
-    if given.get("contentType", "CSV") != "CSV" or line_ending not in LINE_ENDINGS or delimiter not in DELIMITERS:
-        raise RequestRejected("INVALIDJOB", "contentType, lineEnding or columnDelimiter is not supported", None)
+    line_ending, delimiter = csv_format(given)
     query = parse(str(given.get("query") or ""))
-    everything = operation == "queryAll"
-    kind = soql_run.run(call.org, query, everything).kind.name
+    kind = soql_run.run(call.org, query, everything=operation == "queryAll").kind
     if not query.paths:
         raise RequestRejected("API_ERROR", "count() is not supported by the Bulk API", None)
-    now = call.org.sim.clock.timestamp()
     job = QueryJob(
-        id=call.org.new_id("750"),
         query=query,
         kind=kind,
-        everything=everything,
+        operation=operation,
         line_ending=line_ending,
         delimiter=delimiter,
-        version=call.version,
-        user_id=call.user_id,
-        created=call.org.now(),
-        made_at=now,
+        made_at=call.org.sim.clock.timestamp(),
+        **made_by(call),
     )
     call.org.query_jobs[job.id] = job
     return HttpResponse(_described(job))
@@ -88,35 +80,28 @@ def read(call: Call, job_id: str) -> HttpResponse:
 
 def list_jobs(call: Call) -> HttpResponse:
     """``GET /jobs/query``."""
-    jobs = [_described(_advance(call.org, job)) for job in call.org.query_jobs.values()]
-    return HttpResponse({"done": True, "records": jobs, "nextRecordsUrl": None})
+    return listed(_described(_advance(call.org, job)) for job in call.org.query_jobs.values())
 
 
 def change(call: Call, job_id: str) -> HttpResponse:
     """``PATCH /jobs/query/{id}`` with state Aborted."""
     job = _job(call, job_id)
-    if call.body().get("state") != "Aborted" or job.state in _TERMINAL:
-        raise RequestRejected("INVALIDJOBSTATE", f"Only an open job can be aborted; the job is {job.state}", None)
+    if call.body().get("state") != "Aborted" or job.state in TERMINAL:
+        raise wrong_state("Only an open job can be aborted", job)
     job.state = "Aborted"
     return HttpResponse(_described(job))
 
 
 def delete(call: Call, job_id: str) -> HttpResponse:
     """``DELETE /jobs/query/{id}`` of a finished job."""
-    job = _job(call, job_id)
-    if job.state not in _TERMINAL:
-        raise RequestRejected("INVALIDJOBSTATE", f"Only a finished job can be deleted; the job is {job.state}", None)
-    del call.org.query_jobs[job.id]
-    return HttpResponse(None, 204)
+    return remove(call.org.query_jobs, _job(call, job_id))
 
 
 def results(call: Call, job_id: str) -> HttpResponse:
     """``GET /jobs/query/{id}/results?maxRecords=&locator=``: every cell quoted; a missing value is an empty cell."""
     job = _job(call, job_id)
     if job.found is None:
-        raise RequestRejected(
-            "INVALIDJOBSTATE", f"Results are available once the job is complete; it is {job.state}", None
-        )
+        raise wrong_state("Results are available once the job is complete", job)
     start, most = _number(call, "locator", 0), min(_number(call, "maxRecords", _MOST_RECORDS), _MOST_RECORDS)
     records = job.found.records[start : start + most]
     end = start + len(records)
@@ -128,7 +113,7 @@ def results(call: Call, job_id: str) -> HttpResponse:
 
 
 def _csv(org: Org, job: QueryJob, found: Found, records: list[Record]) -> str:
-    between, end = DELIMITERS[job.delimiter], LINE_ENDINGS[job.line_ending]
+    end, between = job.separators()
     lines = [between.join(f'"{column_name(column)}"' for column in found.columns)]
     lines += [between.join(_cell(column.read(org, record)) for column in found.columns) for record in records]
     return end.join(lines) + end
@@ -149,32 +134,16 @@ def _number(call: Call, name: str, otherwise: int) -> int:
 
 
 def _job(call: Call, job_id: str) -> QueryJob:
-    job: QueryJob | None = call.org.query_jobs.get(ids.canonical(job_id) or "")
-    if job is None:
-        raise not_found()
-    return _advance(call.org, job)
+    return _advance(call.org, find_job(call.org.query_jobs, job_id))
 
 
 def _advance(org: Org, job: QueryJob) -> QueryJob:
     waited_ms = (org.sim.clock.timestamp() - job.made_at) * 1000
-    if job.state not in _TERMINAL and waited_ms >= org.options.bulk_queue_ms:
-        job.found = soql_run.run(org, job.query, job.everything)
+    if job.state not in TERMINAL and waited_ms >= org.options.bulk_queue_ms:
+        job.found = soql_run.run(org, job.query, everything=job.operation == "queryAll")
         job.state = "JobComplete"
     return job
 
 
 def _described(job: QueryJob) -> dict[str, Any]:
-    return {
-        "id": job.id,
-        "operation": "queryAll" if job.everything else "query",
-        "object": job.kind,
-        "createdById": job.user_id,
-        "createdDate": job.created,
-        "systemModstamp": job.created,
-        "state": job.state,
-        "concurrencyMode": "Parallel",
-        "contentType": "CSV",
-        "apiVersion": float(job.version),
-        "lineEnding": job.line_ending,
-        "columnDelimiter": job.delimiter,
-    }
+    return {**job.to_json(), **job.format_json()}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from connectors.sandbox.salesforce import ids
-from connectors.sandbox.salesforce.errors import RequestRejected
+from connectors.sandbox.salesforce.errors import RequestRejected, malformed_id
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.schema import ObjectType
 from connectors.sandbox.salesforce.table import Record, Table, fold
@@ -102,5 +102,5 @@ def checked_id(field_label: str, given: Any) -> str:
     """An id from a path or a record, in 18 characters. Raises `RequestRejected` when malformed."""
     known = ids.canonical(given)
     if known is None:
-        raise RequestRejected("MALFORMED_ID", f"{field_label}: id value of incorrect type: {given}", ("Id",))
+        raise malformed_id(field_label, given)
     return known

@@ -13,7 +13,7 @@ from typing import Any
 from connectors.sandbox.salesforce import ids
 from connectors.sandbox.salesforce.api import Call, HttpResponse
 from connectors.sandbox.salesforce.checks import checked_id
-from connectors.sandbox.salesforce.errors import ROLLED_BACK, RequestRejected, malformed, not_found
+from connectors.sandbox.salesforce.errors import ROLLED_BACK, RequestRejected, malformed, no_key_field
 from connectors.sandbox.salesforce.records import writer_for
 from connectors.sandbox.salesforce.schema import Field, ObjectType
 from connectors.sandbox.salesforce.table import fold
@@ -60,7 +60,7 @@ def upsert(call: Call, object: str, key: str) -> HttpResponse:
     kind = call.org.catalogue.find(object)
     field = call.org.access(kind).find(key) if kind else None
     if kind is None or field is None or not (field.external_id or field.id_lookup):
-        raise not_found(f"Provided external ID field does not exist or is not accessible: {key}")
+        raise no_key_field(key)
     given_records, together, kinds = _records(call)
     folded = [_folded(given, field) for given in given_records]
     twice = _repeated(folded)
@@ -201,7 +201,7 @@ def _known(given: Result, kind: ObjectType | None) -> ObjectType:
     return kind
 
 
-def _fields(given: Result, keep_id: bool = False) -> Result:
+def _fields(given: Result, keep_id: bool) -> Result:
     skipped = {"attributes"} if keep_id else {"attributes", "id"}
     return {name: value for name, value in given.items() if name.lower() not in skipped}
 

@@ -1,6 +1,7 @@
-"""``POST /composite``: up to 25 requests in one call; each may refer to earlier answers.
+"""Up to 25 requests in one call: ``POST /composite``, where each may refer to earlier answers, and its ``/batch``.
 
 https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_composite.htm
+https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_batch.htm
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from connectors.sandbox.salesforce.api import Call, Handler, HttpResponse, Resource, dispatch
-from connectors.sandbox.salesforce.errors import RequestRejected, malformed
+from connectors.sandbox.salesforce.errors import RequestRejected, malformed, not_found
 from connectors.sandbox.salesforce.table import Journal
 
 _MOST_REQUESTS = 25
 _MOST_HEAVY = 5
 _HEAVY = re.compile(r"/services/data/v[\d.]+/(query|queryAll|composite/sobjects)\b")
 _URL = re.compile(r"/services/data/v(\d+\.0)(/.*)?\Z")
+_BATCH_URL = re.compile(r"/?(?:services/data/)?v(\d+\.0)(/.*)\Z")
 _REFERENCE = re.compile(r"@\{(\w+)((?:\.\w+|\[\d+\])*)\}")
 _STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
 _HALTED = {
@@ -51,13 +53,31 @@ def composite(resources: Sequence[Resource]) -> Handler:
     return handle
 
 
+def batch(resources: Sequence[Resource]) -> Handler:
+    """The handler of ``POST /composite/batch``: each request is independent and counts as one call."""
+
+    def handle(call: Call) -> HttpResponse:
+        body = call.body()
+        parts = _requests(body, "batchRequests", "method", "url")
+        results: list[dict[str, Json]] = []
+        failed = False
+        for part in parts:
+            if failed and body.get("haltOnError"):
+                halted = {"errorCode": "BATCH_PROCESSING_HALTED", "message": "Batch processing halted per request"}
+                results.append({"statusCode": 412, "result": [halted]})
+                continue
+            answer = _batch_answer(resources, call, part)
+            failed = failed or answer.status >= 400
+            results.append({"statusCode": answer.status, "result": answer.body})
+        for _ in parts[1:]:
+            call.org.use_call()
+        return HttpResponse({"hasErrors": failed, "results": results})
+
+    return handle
+
+
 def _parts(body: Mapping[str, Json]) -> list[dict[str, Json]]:
-    parts = body.get("compositeRequest")
-    if not isinstance(parts, list) or not parts or not all(_is_request(part) for part in parts):
-        raise malformed("compositeRequest has to be a list of requests with method, url and referenceId")
-    if len(parts) > _MOST_REQUESTS:
-        message = f"The number of requests {len(parts)} exceeds the limit of {_MOST_REQUESTS}"
-        raise RequestRejected("LIMIT_EXCEEDED", message, None)
+    parts = _requests(body, "compositeRequest", "method", "url", "referenceId")
     if sum(bool(_HEAVY.match(part["url"])) for part in parts) > _MOST_HEAVY:
         message = f"The number of query and sObject Collections requests exceeds the limit of {_MOST_HEAVY}"
         raise RequestRejected("LIMIT_EXCEEDED", message, None)
@@ -66,10 +86,21 @@ def _parts(body: Mapping[str, Json]) -> list[dict[str, Json]]:
     return parts
 
 
-def _is_request(part: Json) -> bool:
+def _requests(body: Mapping[str, Json], name: str, *needed: str) -> list[dict[str, Json]]:
+    """The list of requests in a body, each with the ``needed`` texts. Raises `RequestRejected`."""
+    parts = body.get(name)
+    if not isinstance(parts, list) or not parts or not all(_is_request(part, needed) for part in parts):
+        raise malformed(f"{name} has to be a list of requests with {', '.join(needed[:-1])} and {needed[-1]}")
+    if len(parts) > _MOST_REQUESTS:
+        message = f"The number of requests {len(parts)} exceeds the limit of {_MOST_REQUESTS}"
+        raise RequestRejected("LIMIT_EXCEEDED", message, None)
+    return parts
+
+
+def _is_request(part: Json, needed: Sequence[str]) -> bool:
     if not isinstance(part, dict) or not isinstance(part.get("httpHeaders", {}), dict):
         return False
-    return all(isinstance(part.get(name), str) for name in ("method", "url", "referenceId"))
+    return all(isinstance(part.get(name), str) for name in needed)
 
 
 def _answer(
@@ -80,24 +111,38 @@ def _answer(
     answers: Mapping[str, HttpResponse],
 ) -> HttpResponse:
     try:
-        url = urlsplit(str(_filled(part["url"], answers)))
-        found = _URL.match(url.path)
-        if found is None:
-            raise RequestRejected("NOT_FOUND", "The requested resource does not exist", None, 404)
+        inner = _subcall(call, _URL, str(_filled(part["url"], answers)), part["method"])
         raw = json.dumps(_filled(part["body"], answers)).encode() if "body" in part else b""
     except RequestRejected as rejection:
         return HttpResponse([rejection.to_request_error()], rejection.status)
-    inner = replace(
+    headers = {name.lower(): str(value) for name, value in part.get("httpHeaders", {}).items()}
+    return dispatch(resources, replace(inner, raw=raw, headers=headers, journal=journal))
+
+
+def _batch_answer(resources: Sequence[Resource], call: Call, part: Mapping[str, Json]) -> HttpResponse:
+    try:
+        inner = _subcall(call, _BATCH_URL, part["url"], part["method"])
+    except RequestRejected as rejection:
+        return HttpResponse([rejection.to_request_error()], rejection.status)
+    raw = json.dumps(part["richInput"]).encode() if "richInput" in part else b""
+    return dispatch(resources, replace(inner, raw=raw))
+
+
+def _subcall(call: Call, pattern: re.Pattern[str], address: str, method: str) -> Call:
+    """A request inside ``call``, without body and headers. Raises `RequestRejected` 404 for an unknown address."""
+    url = urlsplit(address)
+    found = pattern.match(url.path)
+    if found is None:
+        raise not_found()
+    return replace(
         call,
         version=found.group(1),
-        method=part["method"].upper(),
+        method=method.upper(),
         path=found.group(2) or "/",
         query=dict(parse_qsl(url.query, keep_blank_values=True)),
-        raw=raw,
-        headers={name.lower(): str(value) for name, value in part.get("httpHeaders", {}).items()},
-        journal=journal,
+        raw=b"",
+        headers={},
     )
-    return dispatch(resources, inner)
 
 
 def _filled(value: Json, answers: Mapping[str, HttpResponse]) -> Json:

@@ -16,12 +16,12 @@ from dataclasses import replace
 from typing import Any
 
 from connectors.sandbox.core.control import ControlError
+from connectors.sandbox.salesforce.catalogue import ACTIVITIES
 from connectors.sandbox.salesforce.field_kinds import owner, system, text
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.schema import ObjectType
 
 _FULL_NAME = re.compile(r"[A-Za-z]\w*__c\Z")
-_ACTIVITIES = ("Task", "Event")
 
 
 def add_custom_object(org: Org, given: Mapping[str, Any]) -> ObjectType:
@@ -37,7 +37,7 @@ def add_custom_object(org: Org, given: Mapping[str, Any]) -> ObjectType:
     plural = str(given.get("pluralLabel") or f"{label}s")
     kind = ObjectType(name=name, prefix=prefix, label=label, plural=plural, fields=fields, custom=True)
     org.add_object(kind)
-    for activity in _ACTIVITIES:
+    for activity in ACTIVITIES:
         what = org.catalogue.types[activity].fields["WhatId"]
         org.catalogue.put(activity, replace(what, reference_to=(*what.reference_to, name)))
     return kind

@@ -42,6 +42,16 @@ def not_found(message: str = "The requested resource does not exist") -> Request
     return RequestRejected("NOT_FOUND", message, None, 404)
 
 
+def no_key_field(name: str) -> RequestRejected:
+    """404 for a field that does not address records, or that the user may not see."""
+    return not_found(f"Provided external ID field does not exist or is not accessible: {name}")
+
+
+def malformed_id(label: str, given: object, field: str = "Id", rank: int = 0) -> RequestRejected:
+    """400 for a text that is no id of the wanted object; ``label`` is that of the field."""
+    return RequestRejected("MALFORMED_ID", f"{label}: id value of incorrect type: {given}", (field,), rank=rank)
+
+
 def malformed(message: str) -> RequestRejected:
     """400 for an invalid body."""
     return RequestRejected("JSON_PARSER_ERROR", message, None, 400)
@@ -58,6 +68,7 @@ def rejected_at(text: str, at: int, code: str, message: str) -> RequestRejected:
     return RequestRejected(code, where + message, None)
 
 
+NO_REFERENCE = RequestRejected("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
 ROLLED_BACK = RequestRejected(
     "ALL_OR_NONE_OPERATION_ROLLED_BACK",
     "Record rolled back because not all records were valid and the request was using AllOrNone header",

@@ -21,25 +21,15 @@ def userinfo(org: Org, user_id: str, base: str) -> dict[str, Any]:
     user = org.tables["User"].records[user_id]
     return {
         "sub": f"{base}/id/{org.staff.organization}/{user_id}",
-        "user_id": user_id,
-        "organization_id": org.staff.organization,
         "preferred_username": user["Username"],
         "nickname": user["Alias"],
         "name": user["Name"],
-        "email": user["Email"],
-        "email_verified": True,
         "given_name": user.get("FirstName"),
         "family_name": user.get("LastName"),
         "zoneinfo": "GMT",
         "profile": f"{base}/{user_id}",
-        "urls": _urls(base, user_id),
-        "active": bool(user["IsActive"]),
-        "user_type": "STANDARD",
-        "language": "en_US",
-        "locale": "en_US",
-        "utcOffset": 0,
         "updated_at": user["LastModifiedDate"],
-        "is_app_installed": True,
+        **_in_both(org, user_id, base),
     }
 
 
@@ -49,26 +39,33 @@ def identity(org: Org, user_id: str, base: str) -> dict[str, Any]:
     return {
         "id": f"{base}/id/{org.staff.organization}/{user_id}",
         "asserted_user": True,
-        "user_id": user_id,
-        "organization_id": org.staff.organization,
         "username": user["Username"],
         "nick_name": user["Alias"],
         "display_name": user["Name"],
-        "email": user["Email"],
-        "email_verified": True,
         "first_name": user.get("FirstName"),
         "last_name": user.get("LastName"),
         "timezone": "GMT",
         "addr_street": None,
         "mobile_phone": None,
         "mobile_phone_verified": False,
+        "last_modified_date": user["LastModifiedDate"],
+        **_in_both(org, user_id, base),
+    }
+
+
+def _in_both(org: Org, user_id: str, base: str) -> dict[str, Any]:
+    user = org.tables["User"].records[user_id]
+    return {
+        "user_id": user_id,
+        "organization_id": org.staff.organization,
+        "email": user["Email"],
+        "email_verified": True,
         "urls": _urls(base, user_id),
         "active": bool(user["IsActive"]),
         "user_type": "STANDARD",
         "language": "en_US",
         "locale": "en_US",
         "utcOffset": 0,
-        "last_modified_date": user["LastModifiedDate"],
         "is_app_installed": True,
     }
 

@@ -42,9 +42,7 @@ class OAuth:
 
     async def token(self, request: Request) -> Response:
         """``POST /services/oauth2/token``."""
-        exchange = exchange_of(request)
-        exchange.secret = True
-        form = dict(parse_qsl(exchange.body.decode("utf-8", "replace")))
+        form = _secret_form(request)
         await asyncio.sleep(_LOGIN_MS * self._org.options.time_scale / 1000)
         try:
             self._grant(form, request)
@@ -79,9 +77,7 @@ class OAuth:
 
     async def revoke(self, request: Request) -> Response:
         """``POST /services/oauth2/revoke``."""
-        exchange = exchange_of(request)
-        exchange.secret = True
-        form = dict(parse_qsl(exchange.body.decode("utf-8", "replace")))
+        form = _secret_form(request)
         if self._org.sessions.pop(form.get("token", ""), None) is None:
             return JSONResponse({"error": "invalid_token", "error_description": "invalid token"}, 400)
         return Response(status_code=200)
@@ -191,3 +187,10 @@ def session_of(org: Org, header: str) -> Session | None:
 
 def _base(request: Request) -> str:
     return f"http://{request.headers.get('host', '127.0.0.1')}"
+
+
+def _secret_form(request: Request) -> dict[str, str]:
+    """The form of a request whose body is not logged."""
+    exchange = exchange_of(request)
+    exchange.secret = True
+    return dict(parse_qsl(exchange.body.decode("utf-8", "replace")))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from typing import Any
 
-from connectors.sandbox.core.control import ControlError
+from connectors.sandbox.core.options import BaseOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(BaseOptions):
     """Durations in seconds unless the name says ms; every simulated delay is multiplied by ``time_scale``.
 
     ``fls_granted``: whether a field created through the Tooling API is visible at once; in a real org it is
@@ -38,19 +38,3 @@ class Options:
     duplicate_rules: list[dict[str, Any]] = field(default_factory=list)
     validation_rules: list[dict[str, Any]] = field(default_factory=list)
     flows: list[dict[str, Any]] = field(default_factory=list)
-
-    def changed(self, given: dict[str, Any]) -> Options:
-        """These options with some changed. Raises `ControlError` naming an unknown one or a wrong type."""
-        known = {one.name: getattr(self, one.name) for one in fields(self)}
-        for name, value in given.items():
-            if name not in known:
-                raise ControlError(f"unknown option {name!r}; known: {', '.join(sorted(known))}")
-            now = known[name]
-            fits = isinstance(value, type(now)) or (isinstance(now, float) and isinstance(value, int))
-            if name != "fail_after_rows" and not fits:
-                raise ControlError(f"option {name} is {type(now).__name__}, not {value!r}")
-        return replace(self, **given)
-
-    def to_json(self) -> dict[str, Any]:
-        """Every option by name."""
-        return asdict(self)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import Any
 
+from connectors.sandbox.core.page import MOST_ROWS, cell, html_page, section
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.schema import NUMBER_TYPES, Field
 from connectors.sandbox.salesforce.table import Record
@@ -21,9 +21,9 @@ th{font-weight:600;color:#555;white-space:nowrap}
 td.number{text-align:right;font-variant-numeric:tabular-nums}
 .long{white-space:pre-wrap;min-width:24em;max-width:70ch}
 .when{white-space:nowrap}
+.name{font-weight:700}
 .done{color:#777;text-decoration:line-through}
 """
-_MOST_ROWS = 500
 
 
 def render_page(org: Org) -> str:
@@ -32,27 +32,22 @@ def render_page(org: Org) -> str:
     tasks = sorted(
         org.tables["Task"].living(), key=lambda one: (bool(one.get("IsClosed")), one.get("ActivityDate") or "9999")
     )
-    return (
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Salesforce sandbox</title>"
-        f"<style>{_STYLE}</style></head><body><header>Salesforce sandbox</header>"
-        f"<section><h2>Tasks ({len(tasks)})</h2>{_tasks(org, tasks)}</section>"
-        f"<section><h2>Accounts ({len(accounts)})</h2>{_accounts(org, accounts)}</section></body></html>"
-    )
+    return html_page("Salesforce sandbox", "Salesforce sandbox", _STYLE, _tasks(org, tasks), _accounts(org, accounts))
 
 
 def _accounts(org: Org, accounts: Sequence[Record]) -> str:
     fields = [field for field in org.catalogue.types["Account"].fields.values() if _worth_showing(field, accounts)]
-    head = ["Account Name", "Website", "Account Owner", *(field.label for field in fields)]
+    heads = ["Account Name", "Website", "Account Owner", *(field.label for field in fields)]
     rows = [
         [
-            f"<td><b>{escape(str(account.get('Name') or ''))}</b></td>",
-            _text(account.get("Website")),
-            _text(_name(org, account.get("OwnerId"))),
-            *(_cell(field, account.get(field.name)) for field in fields),
+            cell(account.get("Name"), "name"),
+            cell(account.get("Website")),
+            cell(_name(org, account.get("OwnerId"))),
+            *(_field_cell(field, account.get(field.name)) for field in fields),
         ]
-        for account in accounts[:_MOST_ROWS]
+        for account in accounts[:MOST_ROWS]
     ]
-    return _table(head, rows)
+    return section("Accounts", len(accounts), heads, rows)
 
 
 def _worth_showing(field: Field, accounts: Iterable[Record]) -> bool:
@@ -61,45 +56,32 @@ def _worth_showing(field: Field, accounts: Iterable[Record]) -> bool:
 
 
 def _tasks(org: Org, tasks: Sequence[Record]) -> str:
-    rows = []
-    for task in tasks[:_MOST_ROWS]:
-        subject = escape(str(task.get("Subject") or ""))
-        rows.append(
-            [
-                f"<td class='done'>{subject}</td>" if task.get("IsClosed") else f"<td><b>{subject}</b></td>",
-                f"<td class='when'>{escape(task.get('ActivityDate') or '')}</td>",
-                _text(_name(org, task.get("OwnerId"))),
-                _text(_name(org, task.get("WhatId"))),
-                _text(_name(org, task.get("WhoId"))),
-                _text(task.get("Status")),
-                _text(task.get("Priority")),
-                f"<td class='long'>{escape(str(task.get('Description') or ''))}</td>",
-            ]
-        )
-    return _table(["Subject", "Due Date", "Assigned To", "Related To", "Name", "Status", "Priority", "Comments"], rows)
+    heads = ["Subject", "Due Date", "Assigned To", "Related To", "Name", "Status", "Priority", "Comments"]
+    rows = [
+        [
+            cell(task.get("Subject"), "done" if task.get("IsClosed") else "name"),
+            cell(task.get("ActivityDate"), "when"),
+            *(cell(_name(org, task.get(name))) for name in ("OwnerId", "WhatId", "WhoId")),
+            cell(task.get("Status")),
+            cell(task.get("Priority")),
+            cell(task.get("Description"), "long"),
+        ]
+        for task in tasks[:MOST_ROWS]
+    ]
+    return section("Tasks", len(tasks), heads, rows)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    heads = "".join(f"<th>{escape(one)}</th>" for one in head)
-    body = "".join(f"<tr>{''.join(cells)}</tr>" for cells in rows)
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _cell(field: Field, value: Any) -> str:
+def _field_cell(field: Field, value: Any) -> str:
     """A value as Salesforce's pages show it."""
     if value is None:
-        return "<td></td>"
+        return cell(None)
     if field.type == "boolean":
-        return f"<td>{'&#9745;' if value else '&#9744;'}</td>"
+        return cell("☑" if value else "☐")
     if field.type in NUMBER_TYPES:
-        return f"<td class='number'>{value:,.{field.scale}f}{'%' if field.type == 'percent' else ''}</td>"
+        return cell(f"{value:,.{field.scale}f}{'%' if field.type == 'percent' else ''}", "number")
     if field.type == "datetime":
-        return f"<td class='when'>{escape(value[:16].replace('T', ' '))}</td>"
-    return f"<td class='long'>{escape(value)}</td>" if field.type == "textarea" else _text(value)
-
-
-def _text(value: Any) -> str:
-    return f"<td>{escape('' if value is None else str(value))}</td>"
+        return cell(value[:16].replace("T", " "), "when")
+    return cell(value, "long" if field.type == "textarea" else "")
 
 
 def _name(org: Org, record_id: str | None) -> str:

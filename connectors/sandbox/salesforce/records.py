@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from connectors.sandbox.salesforce import ids
 from connectors.sandbox.salesforce.api import Call, HttpResponse
-from connectors.sandbox.salesforce.errors import RequestRejected, not_found
+from connectors.sandbox.salesforce.errors import RequestRejected, malformed_id, no_key_field, not_found
 from connectors.sandbox.salesforce.schema import Field, ObjectType
 from connectors.sandbox.salesforce.table import Journal, Record
 from connectors.sandbox.salesforce.values import parse_moment, stamp
@@ -170,13 +170,10 @@ def _begin(call: Call) -> Writer:
 def _living(call: Call, kind: ObjectType, given: str) -> Record:
     record_id = ids.canonical(given)
     if record_id is None and given.startswith(kind.prefix) and ids.canonical(given[:15]) and len(given) in (15, 18):
-        message = f"{kind.fields['Id'].label}: id value of incorrect type: {given}"
-        raise RequestRejected("MALFORMED_ID", message, ("Id",))
+        raise malformed_id(kind.fields["Id"].label, given)
     record = call.org.tables[kind.name].records.get(record_id) if record_id else None
     if record_id is None or not record_id.startswith(kind.prefix):
-        raise RequestRejected(
-            "NOT_FOUND", f"Provided external ID field does not exist or is not accessible: {given}", None, 404
-        )
+        raise no_key_field(given)
     if record is None:
         raise not_found()
     if record["IsDeleted"]:
@@ -187,7 +184,7 @@ def _living(call: Call, kind: ObjectType, given: str) -> Record:
 def _key_field(call: Call, kind: ObjectType, name: str) -> Field:
     field = call.org.access(kind).find(name)
     if field is None or not (field.external_id or field.id_lookup):
-        raise not_found(f"Provided external ID field does not exist or is not accessible: {name}")
+        raise no_key_field(name)
     return field
 
 

@@ -6,7 +6,7 @@ from connectors.sandbox.salesforce import (
     bulk,
     bulk_query,
     collections,
-    composite_batch_tree,
+    composite_tree,
     describe,
     limits,
     queries,
@@ -14,11 +14,11 @@ from connectors.sandbox.salesforce import (
     tooling,
 )
 from connectors.sandbox.salesforce.api import Resource, resource
-from connectors.sandbox.salesforce.composite import composite
+from connectors.sandbox.salesforce.composite import batch, composite
 
 _SINGLE: tuple[Resource, ...] = (
     resource(r"/composite/sobjects", POST=collections.create, PATCH=collections.update, DELETE=collections.delete),
-    resource(r"/composite/tree/(\w+)", POST=composite_batch_tree.tree),
+    resource(r"/composite/tree/(\w+)", POST=composite_tree.tree),
     resource(r"/composite/sobjects/(\w+)", GET=collections.retrieve, POST=collections.retrieve),
     resource(r"/composite/sobjects/(\w+)/(\w+)", PATCH=collections.upsert),
     resource(r"/query", GET=queries.query),
@@ -58,6 +58,6 @@ _SINGLE: tuple[Resource, ...] = (
 RESOURCES: tuple[Resource, ...] = (
     *_SINGLE,
     resource(r"/composite", POST=composite(_SINGLE)),
-    resource(r"/composite/batch", POST=composite_batch_tree.batch(_SINGLE)),
+    resource(r"/composite/batch", POST=batch(_SINGLE)),
     resource(r"/tooling/composite", POST=composite(_SINGLE)),
 )

@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-REFERENCE_TYPES = frozenset({"reference"})
 TEXT_TYPES = frozenset({"string", "textarea", "email", "phone", "url", "combobox", "encryptedstring"})
 NUMBER_TYPES = frozenset({"double", "currency", "percent", "int"})
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from connectors.sandbox.salesforce.access import Access, everything
-from connectors.sandbox.salesforce.errors import RequestRejected
+from connectors.sandbox.salesforce.errors import NO_REFERENCE, RequestRejected, malformed_id
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.schema import Field, ObjectType
 from connectors.sandbox.salesforce.table import Record
@@ -166,8 +166,7 @@ def _check_references(org: Org, access: Access, changes: Record) -> None:
             continue
         target = org.catalogue.of_id(value)
         if target is None or target.name not in field.reference_to:
-            message = f"{field.label}: id value of incorrect type: {value}"
-            raise RequestRejected("MALFORMED_ID", message, (name,))
+            raise malformed_id(field.label, value, name)
         found = org.tables[target.name].records.get(value)
         if found is None or found["IsDeleted"]:
-            raise RequestRejected("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+            raise NO_REFERENCE

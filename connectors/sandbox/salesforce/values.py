@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any
 
 from connectors.sandbox.salesforce import ids
-from connectors.sandbox.salesforce.errors import RequestRejected
+from connectors.sandbox.salesforce.errors import RequestRejected, malformed_id
 from connectors.sandbox.salesforce.schema import TEXT_TYPES, Field
 
 RANK_TYPE, RANK_ID, RANK_RANGE, RANK_REQUIRED = 3, 4, 5, 6
@@ -150,8 +150,7 @@ def _multipicklist(field: Field, given: Any) -> str:
 def _reference(field: Field, given: Any) -> str:
     known = ids.canonical(given)
     if known is None:
-        message = f"{field.label}: id value of incorrect type: {given}"
-        raise RequestRejected("MALFORMED_ID", message, (field.name,), rank=RANK_ID)
+        raise malformed_id(field.label, given, field.name, RANK_ID)
     return known
 
 

@@ -10,7 +10,7 @@ from connectors.sandbox.salesforce import ids, person_accounts
 from connectors.sandbox.salesforce.automation import check_rules, run_flows
 from connectors.sandbox.salesforce.checks import CHECKED_WHOLE, check_duplicate_rules, check_saved, check_unique
 from connectors.sandbox.salesforce.derived_fields import derived, touch_parents
-from connectors.sandbox.salesforce.errors import RequestRejected
+from connectors.sandbox.salesforce.errors import NO_REFERENCE, RequestRejected, malformed_id
 from connectors.sandbox.salesforce.faults import RecordFaults
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.permissions import PERMISSION_OBJECTS, check_permission
@@ -106,7 +106,7 @@ class Writer:
             self.update(kind, found[0], rest)
             return found[0], False
         if key.name == "Id" or not may_create:
-            raise RequestRejected("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+            raise NO_REFERENCE
         return self.insert(kind, given), True
 
     def delete(self, record_id: str) -> None:
@@ -114,7 +114,7 @@ class Writer:
         kind = self.org.catalogue.of_id(record_id)
         before = self.org.record(record_id)
         if kind is None or before is None:
-            raise RequestRejected("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+            raise NO_REFERENCE
         if before["IsDeleted"]:
             raise _DELETED
         if not kind.deletable:
@@ -192,11 +192,9 @@ class Writer:
 
 
 def _wrong_target(kind: ObjectType, known: str, given: Any) -> RequestRejected:
-    if not known.startswith(kind.prefix) or not known:
-        return RequestRejected(
-            "MALFORMED_ID", f"{kind.fields['Id'].label}: id value of incorrect type: {given}", ("Id",)
-        )
-    return RequestRejected("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+    if known and known.startswith(kind.prefix):
+        return NO_REFERENCE
+    return malformed_id(kind.fields["Id"].label, given)
 
 
 def children_of(org: Org, record_id: str, deleted: bool = False) -> list[tuple[ObjectType, Record]]:

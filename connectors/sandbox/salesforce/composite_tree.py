@@ -1,55 +1,20 @@
-"""The composite resources ``/composite/batch`` and ``/composite/tree/T``.
+"""``POST /composite/tree/T``: records with their children in one call.
 
-https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_batch.htm
 https://developer.salesforce.com/docs/atlas.en-us.api_rest.meta/api_rest/resources_composite_sobject_tree.htm
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, urlsplit
 
-from connectors.sandbox.salesforce.api import Call, Handler, HttpResponse, Resource, dispatch
+from connectors.sandbox.salesforce.api import Call, HttpResponse
 from connectors.sandbox.salesforce.errors import RequestRejected, malformed
 from connectors.sandbox.salesforce.records import writer_for
 from connectors.sandbox.salesforce.schema import ObjectType
 
-_MOST_REQUESTS = 25
 _MOST_RECORDS, _MOST_LEVELS = 200, 5
-_URL = re.compile(r"/?(?:services/data/)?v(\d+\.0)(/.*)\Z")
 Json = Any
-
-
-def batch(resources: Sequence[Resource]) -> Handler:
-    """``POST /composite/batch``: each request is independent and counts as one call."""
-
-    def handle(call: Call) -> HttpResponse:
-        body = call.body()
-        parts = body.get("batchRequests")
-        if not isinstance(parts, list) or not parts or not all(_is_request(part) for part in parts):
-            raise malformed("batchRequests has to be a list of requests with method and url")
-        if len(parts) > _MOST_REQUESTS:
-            message = f"The number of requests {len(parts)} exceeds the limit of {_MOST_REQUESTS}"
-            raise RequestRejected("LIMIT_EXCEEDED", message, None)
-        results: list[dict[str, Json]] = []
-        failed = False
-        for part in parts:
-            if failed and body.get("haltOnError"):
-                halted = {"errorCode": "BATCH_PROCESSING_HALTED", "message": "Batch processing halted per request"}
-                results.append({"statusCode": 412, "result": [halted]})
-                continue
-            answer = _answer(resources, call, part)
-            failed = failed or answer.status >= 400
-            results.append({"statusCode": answer.status, "result": answer.body})
-        for _ in parts[1:]:
-            call.org.use_call()
-        return HttpResponse({"hasErrors": failed, "results": results})
-
-    return handle
 
 
 def tree(call: Call, object: str) -> HttpResponse:
@@ -113,24 +78,3 @@ def _field_to(child: ObjectType, parent: ObjectType) -> str:
         if parent.name in field.reference_to and field.createable and field.name != "OwnerId":
             return field.name
     raise RequestRejected("INVALID_FIELD", f"{child.name} has no parent {parent.name}", None)
-
-
-def _is_request(part: Json) -> bool:
-    return isinstance(part, dict) and all(isinstance(part.get(name), str) for name in ("method", "url"))
-
-
-def _answer(resources: Sequence[Resource], call: Call, part: dict[str, Json]) -> HttpResponse:
-    url = urlsplit(part["url"])
-    found = _URL.match(url.path)
-    if found is None:
-        return HttpResponse([{"message": "The requested resource does not exist", "errorCode": "NOT_FOUND"}], 404)
-    inner = replace(
-        call,
-        version=found.group(1),
-        method=part["method"].upper(),
-        path=found.group(2),
-        query=dict(parse_qsl(url.query, keep_blank_values=True)),
-        raw=json.dumps(part["richInput"]).encode() if "richInput" in part else b"",
-        headers={},
-    )
-    return dispatch(resources, inner)
