@@ -100,8 +100,8 @@ _COMPARE: dict[str, Op] = {"=": "is", "!=": "is not", "<": "<", "<=": "<=", ">":
 def _relation(tree: Tree[Token]) -> tuple[Op, list[Literal]]:
     op = _RELATIONS.get(tree.data)
     if op is None:
-        sign = str(tree.children[0])
-        op = _COMPARE.get(sign, "is")
+        symbol = str(tree.children[0])
+        op = _COMPARE.get(symbol, "is")
     negated = op in {"is not", "not in"}
     return op, [_literal(token, negated) for token in _literal_tokens(tree)]
 
@@ -133,9 +133,9 @@ def _value(token: Token, negated: bool) -> Value:
             return _days(text)
         case "STRING":
             return re.sub(r"\\(.)", r"\1", text[1:-1])
-    refused = not_a_text(text, negated=negated)
-    if refused:
-        raise LanguageError(refused)
+    problem_text = not_a_text(text, negated=negated)
+    if problem_text:
+        raise LanguageError(problem_text)
     return text
 
 
@@ -166,7 +166,7 @@ def _one_kind(literals: list[Literal]) -> Kind:
 
 
 def _check(expression: Expression, op: Op, literals: list[Literal], kind: Kind | None) -> None:
-    """What can be known to be wrong before any account is looked at."""
+    """Finds what is wrong with a comparison whatever the values of an account are. Raises LanguageError."""
     if kind is None:
         return
     column = literals[0].column

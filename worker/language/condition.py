@@ -21,9 +21,9 @@ _MOST_TESTS = 500
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """How one part of a condition was answered: its text, the answer, and what was ``seen``.
+    """How one part of a condition was answered: its text, the answer, and the values ``seen``.
 
-    ``note`` says why a known value could not be compared.
+    ``note`` tells why a known value cannot be compared.
     """
 
     text: str
@@ -43,7 +43,7 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One line."""
+    """One comparison, written on one line."""
 
     __test__ = False  # not a test case
 
@@ -67,16 +67,16 @@ class Test:
         return Trace(self.comparison.text, self.run(fields), seen, loc=self.loc, note=note)
 
     def comparisons(self) -> Iterator[tuple[Loc, Comparison]]:
-        """Every test with its place."""
+        """Every comparison with its location."""
         yield self.loc, self.comparison
 
     def mentions(self) -> Iterator[tuple[Loc, Mention]]:
-        """Everything that has to be known, with the place it is named at."""
+        """Every need, with the location where it is named."""
         for mention in self.comparison.expression.mentions:
             yield self.loc, mention
 
     def needs(self) -> Iterator[tuple[Loc, Need]]:
-        """Everything that has to be known."""
+        """Every need, with its location."""
         for loc, mention in self.mentions():
             yield loc, mention.need
 
@@ -86,7 +86,7 @@ class Test:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """What has parts that are conditions themselves."""
+    """A condition whose parts are conditions."""
 
     children: tuple[Condition, ...]
     loc: Loc = field(default=(), compare=False)
@@ -97,17 +97,17 @@ class _Group:
         return self.run(fields)
 
     def comparisons(self) -> Iterator[tuple[Loc, Comparison]]:
-        """Every test with its place."""
+        """Every comparison with its location."""
         for child in self.children:
             yield from child.comparisons()
 
     def mentions(self) -> Iterator[tuple[Loc, Mention]]:
-        """Everything that has to be known, with the place it is named at."""
+        """Every need, with the location where it is named."""
         for child in self.children:
             yield from child.mentions()
 
     def needs(self) -> Iterator[tuple[Loc, Need]]:
-        """Everything that has to be known."""
+        """Every need, with its location."""
         for child in self.children:
             yield from child.needs()
 

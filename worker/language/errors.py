@@ -1,4 +1,4 @@
-"""The one error of the language: what is wrong, and exactly where."""
+"""The one error of the language: what is wrong, and at which column."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class LanguageError(ValueError):
     """A text of the language cannot be accepted; the author has to change it.
 
     ``column`` is the offset in the text at ``loc``, from 0. When several tests of one condition are wrong,
-    ``problems`` holds all of them in order; the error itself speaks for the first.
+    ``problems`` holds all of them in order; the error itself is the first.
     """
 
     def __init__(self, message: str, column: int = 0, loc: Loc = (), problems: tuple[LanguageError, ...] = ()) -> None:
@@ -28,11 +28,11 @@ class LanguageError(ValueError):
         return self._problems or (self,)
 
     def at(self, loc: Loc) -> LanguageError:
-        """The same complaint, placed at ``loc``."""
+        """The same problem, at ``loc``."""
         return LanguageError(self.message, self.column, loc)
 
     def shifted(self, columns: int) -> LanguageError:
-        """The same complaint, so many columns further right."""
+        """The same problem, ``columns`` further right."""
         return LanguageError(self.message, self.column + columns, self.loc)
 
     @staticmethod

@@ -86,11 +86,11 @@ def build_expression(tree: Tree[Token], text: str) -> Expression:
     mentions = [Mention(left, column)]
     if len(parts) == 1:
         return Expression(left, text=text, mentions=tuple(mentions))
-    sign, last = parts[1], parts[2]
+    symbol, last = parts[1], parts[2]
     if isinstance(last, Token):
-        return Expression(left, str(sign), number_of(last), text=text, mentions=tuple(mentions))
+        return Expression(left, str(symbol), number_of(last), text=text, mentions=tuple(mentions))
     right, column = _operand(last)
-    return Expression(left, str(sign), right, text=text, mentions=(*mentions, Mention(right, column)))
+    return Expression(left, str(symbol), right, text=text, mentions=(*mentions, Mention(right, column)))
 
 
 def number_of(token: Token) -> int | float:
@@ -150,11 +150,11 @@ def _window(node: Tree[Token] | Token) -> int:
     return duration.n
 
 
-def _compile(left: Need, sign: str, right: Need | float | None) -> Read:
+def _compile(left: Need, symbol: str, right: Need | float | None) -> Read:
     key = left.key
-    if not sign:
+    if not symbol:
         return lambda fields: fields.get(key)
-    apply = _OPERATORS[sign]
+    apply = _OPERATORS[symbol]
     if isinstance(right, Need):
         other = right.key
         return lambda fields: _apply(apply, fields.get(key), fields.get(other))

@@ -1,4 +1,4 @@
-"""One line of the language → a lark tree, or an error that says what was expected and where."""
+"""One line of the language → a lark tree, or an error that names what was expected and where."""
 
 from __future__ import annotations
 

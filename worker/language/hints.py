@@ -1,4 +1,4 @@
-"""What people write out of habit from other languages, and how it is written here."""
+"""What people write by habit from other languages, and how this language writes it."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _OPPOSITE = {"is missing": "is known", "is known": "is missing", "is true": "is 
 
 
 def hint_for(text: str, at: int) -> LanguageError | None:
-    """The hint for a line that could not be read further than ``at``; None when nothing familiar is in it."""
+    """The hint for a line that cannot be parsed beyond ``at``; None when it contains nothing familiar."""
     if at > 0 and _BOTH_SIDES.match(text, at):
         return LanguageError(ONE_TEST, at)
     negated = _FIRST_NOT.match(text)
@@ -75,7 +75,7 @@ def hint_for(text: str, at: int) -> LanguageError | None:
 
 
 def _of_the_place(text: str, at: int) -> LanguageError | None:
-    """Hints that depend on what stands just before and at the place that could not be read."""
+    """Hints that depend on the text just before and after the position that cannot be parsed."""
     before, rest = text[:at].rstrip(), text[at:].lstrip()
     at = len(text) - len(rest)
     if rest.startswith(("-", "+", "*", "/")) and re.search(r"[-+*/]", _without_quotes(before)):
@@ -99,7 +99,7 @@ def _of_the_place(text: str, at: int) -> LanguageError | None:
 
 
 def not_a_text(word: str, *, negated: bool) -> str | None:
-    """Why the bare ``word`` is refused as a text, when it stands for something the language has words for."""
+    """Why the bare ``word`` is not a valid text: the language has a test for it. None when it is valid."""
     meant = _NOT_TEXTS.get(word.casefold())
     if meant is None:
         return None

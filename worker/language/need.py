@@ -1,4 +1,4 @@
-"""What an expression has to know about an account."""
+"""What an expression needs to know about an account."""
 
 from __future__ import annotations
 

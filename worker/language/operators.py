@@ -1,4 +1,4 @@
-"""Three-valued comparisons: true, false, or unknown (None) as soon as anything needed is missing or of another kind."""
+"""Three-valued comparison operators: unknown (None) when a value is missing or of another kind."""
 
 from __future__ import annotations
 

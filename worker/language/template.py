@@ -1,4 +1,4 @@
-"""Texts with ``{{field}}`` in them. Plain substitution, nothing else."""
+"""Texts with ``{{field}}`` in them. Plain substitution only."""
 
 from __future__ import annotations
 
@@ -98,16 +98,16 @@ def _gap(inside: str, column: int) -> tuple[Expression, int]:
 
 
 def _stray(text: str, start: int, end: int) -> list[LanguageError]:
-    """Braces that look like a gap but are none."""
+    """Braces that look like a gap and are not one."""
     piece = text[start:end]
-    for mark, told in (
+    for mark, message in (
         ("{{", 'this "{{" has no "}}"'),
         ("}}", 'this "}}" has no "{{"'),
         ("{%", "{% %} is not available; a text only takes fields, such as {{account.name}}"),
     ):
         at = piece.find(mark)
         if at >= 0:
-            return [LanguageError(told, start + at)]
+            return [LanguageError(message, start + at)]
     single = _SINGLE.search(piece)
     if single is None:
         return []

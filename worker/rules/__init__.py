@@ -1,1 +1,1 @@
-"""Playbooks decided: who enters, who leaves, what is done about it. Pure: no I/O, no clock."""
+"""The playbook state machine: which accounts enter and leave, and with which actions. Pure: no I/O, no clock."""

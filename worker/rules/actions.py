@@ -1,4 +1,4 @@
-"""What a playbook wants done about one account."""
+"""The actions of a playbook for one account."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from worker.settings.playbook_steps import Assignee, IfOpenTask, Priority
 
 @dataclass(frozen=True, slots=True)
 class SetField:
-    """Hold this value in a CRM field of ours, by our own name of it, until the account leaves."""
+    """Keep this value in a CRM field, named by our name of it, until the account leaves."""
 
     name: str
     value: Value
@@ -21,7 +21,7 @@ class SetField:
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """The human a task is about: the field that holds the e-mail address, and what it held."""
+    """The person a task is about: the field with the e-mail address, and its value."""
 
     field: str
     email: Value
@@ -29,7 +29,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MakeTask:
-    """Make one CRM task. ``key`` is the same whenever and however often this is asked for.
+    """Create one CRM task. ``key`` is the same in every run and every attempt.
 
     ``due`` is a day of the business calendar; ``rank`` (0-100, higher first) orders tasks when not all can be sent.
     """
@@ -53,7 +53,7 @@ class MakeTask:
 
 @dataclass(frozen=True, slots=True)
 class CloseTasks:
-    """Close the tasks of this entry that nobody has started."""
+    """Close the tasks of this entry that no person has started."""
 
     playbook_id: str
     account_id: str
@@ -64,6 +64,6 @@ Action: TypeAlias = SetField | MakeTask | CloseTasks
 
 
 def task_key_of(playbook_id: str, account_id: str, entry: int, task_key: str) -> str:
-    """The idempotency key of a task: 40 hex characters that depend on nothing an admin may reword."""
+    """The idempotency key of a task: 40 hex characters that do not depend on any text an admin may edit."""
     identity = "\0".join((playbook_id, account_id, str(entry), task_key))
     return hashlib.sha256(identity.encode()).hexdigest()[:40]

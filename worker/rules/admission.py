@@ -1,4 +1,4 @@
-"""Who may come in: the holdout, and the room that the limits of one run leave."""
+"""Which accounts may enter: the holdout, and the capacity that the limits of one run leave."""
 
 from __future__ import annotations
 
@@ -12,26 +12,29 @@ from worker.settings.playbook import Playbook
 
 
 def in_holdout(playbook: Playbook, account_id: str) -> bool:
-    """Whether an account belongs to the part that nothing is done for: the same answer at any time, on any machine."""
+    """Whether an account belongs to the holdout: the same answer at any time, on any machine."""
     digest = hashlib.sha256(f"{playbook.id}\0{account_id}".encode()).digest()
     return int.from_bytes(digest[:8]) / 2**64 < playbook.holdout
 
 
 def owners_of(actions: Iterable[Action], context: RunContext) -> Counter[str]:
-    """How many of these tasks each person would get."""
+    """How many of these tasks each person would get, by person."""
     owners: Counter[str] = Counter()
     for action in actions:
         if isinstance(action, MakeTask):
-            wishes = [wish for wish in (action.to, action.if_no_owner) if wish is not None]
-            found = (context.owner_of(action.account_id, wish) for wish in wishes)
+            assignees = [assignee for assignee in (action.to, action.if_no_owner) if assignee is not None]
+            found = (context.owner_of(action.account_id, assignee) for assignee in assignees)
             owner = next((one for one in found if one is not None), None)
             if owner is not None:
                 owners[owner] += 1
     return owners
 
 
-class Room:
-    """What the limits of a playbook leave in one run; ``taken`` is what entered as of the same moment before."""
+class Capacity:
+    """The capacity that the limits of a playbook leave in one run.
+
+    ``taken``: the tasks, by person, of each account that an earlier run as of the same moment let in.
+    """
 
     def __init__(self, playbook: Playbook, context: RunContext, taken: Iterable[Mapping[str, int]]) -> None:
         self._per_owner = playbook.limits.per_owner
@@ -43,20 +46,20 @@ class Room:
         per_run = playbook.limits.per_run
         self._left = None if per_run is None else per_run - entered
 
-    def take(self, owners: Mapping[str, int]) -> bool:
-        """Use the room of one account whose tasks go to ``owners``; False, and nothing used, when there is none.
+    def try_acquire(self, owners: Mapping[str, int]) -> bool:
+        """Reserve capacity for one account whose tasks go to ``owners``; False when there is not enough.
 
-        Somebody without a task today can always get one account's tasks, or a limit of 1 would bar for ever an
-        account that makes 2.
+        A person without a task today can always get the tasks of one account; otherwise a limit of 1 would exclude
+        for ever an account that makes 2 tasks.
         """
         if self._left is not None and self._left <= 0:
             return False
-        if self._per_owner is not None and not all(self._has_time(one, tasks) for one, tasks in owners.items()):
+        if self._per_owner is not None and not all(self._may_get(one, tasks) for one, tasks in owners.items()):
             return False
         self._left = None if self._left is None else self._left - 1
         self._usage.update(owners)
         return True
 
-    def _has_time(self, owner: str, tasks: int) -> bool:
+    def _may_get(self, owner: str, tasks: int) -> bool:
         has = self._usage[owner]
         return has == 0 or self._per_owner is None or has + tasks <= self._per_owner.n

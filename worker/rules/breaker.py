@@ -1,4 +1,4 @@
-"""The circuit breaker: a run in which far more accounts match than usual waits for a person."""
+"""The circuit breaker: a run in which far more accounts match than usual waits for approval."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ALWAYS_FINE = 10
 
 
 def pause_reason(matched: int, history: Sequence[Mapping[str, int]]) -> str | None:
-    """The reason to let nobody in, or None.
+    """The reason to pause the playbook, or None.
 
     Usual is the median of earlier runs that were not paused; fewer than 5 of them, or up to 10 accounts, never
     pause a playbook.

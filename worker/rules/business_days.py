@@ -17,7 +17,7 @@ def local_day(calendar: Calendar, moment: datetime) -> date:
 
 
 def add_days(calendar: Calendar, day: date, duration: Duration) -> date:
-    """So many days or business days after ``day``; 0 business days from a day off is the next business day."""
+    """``duration`` in days or business days after ``day``; 0 business days from a day off is the next business day."""
     if duration.kind == "days":
         return day + timedelta(days=duration.n)
     if duration.kind != "business_days":
@@ -29,9 +29,9 @@ def add_days(calendar: Calendar, day: date, duration: Duration) -> date:
 
 
 def moment_after(calendar: Calendar, start: datetime, duration: Duration) -> datetime:
-    """When a wait that began at ``start`` is over.
+    """When a wait from ``start`` ends.
 
-    Days are over when the local day begins, so that a run at any time of that day goes on.
+    A wait in days ends when the local day begins, so that a run at any time of that day continues.
     """
     if duration.kind == "hours":
         return start + timedelta(hours=duration.n)

@@ -1,4 +1,4 @@
-"""What goes into a decision besides the accounts, and what comes out."""
+"""The inputs of a decision besides the accounts, and its result."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from worker.settings.schedule import Calendar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
-    """What a decision depends on besides the accounts. ``calendar`` says which days are business days.
+    """What a decision depends on besides the accounts. ``calendar`` defines the business days.
 
-    ``owner_of`` names whoever would get a task (any stable text, None when nobody is known); ``tasks_today`` counts
-    the tasks each of them got today. ``open_tasks`` holds ``playbook id/task key`` of the open CRM tasks of each
-    account. ``history`` are the counts of earlier runs, oldest first. ``approved`` lets a paused run go on.
+    ``owner_of`` names the person who would get a task (any stable text; None when unknown); ``tasks_today`` counts
+    the tasks that each person got today. ``open_tasks`` holds ``playbook id/task key`` of the open CRM tasks of each
+    account. ``history`` are the counts of earlier runs, oldest first. ``approved`` lets a paused playbook continue.
     """
 
     as_of: datetime
@@ -32,7 +32,7 @@ class RunContext:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What happened to one account, and why. ``withheld`` are the actions that a preview does not take."""
+    """One event of one account, and why. ``withheld`` are the actions that a preview does not take."""
 
     playbook_id: str
     account_id: str
@@ -44,11 +44,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class PlaybookRun:
-    """One run of one playbook. ``enrollments`` holds only those to be stored anew.
+    """One run of one playbook. ``enrollments`` has only those that changed.
 
     ``counts`` has one number per event and per phase and, among others, ``blocked_missing`` (not decided because
-    something is unknown; ``blocked`` says what), ``repeat`` (too soon to enter again) and ``preview`` (tasks not
-    made because the playbook is not live). ``paused`` says why nobody was let in.
+    something is unknown; ``blocked`` counts the unknown names), ``repeat`` (too soon to enter again) and ``preview``
+    (tasks not created because the playbook is not live). ``paused``: why no account may enter, or None.
     """
 
     decisions: tuple[Decision, ...]

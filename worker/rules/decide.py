@@ -1,4 +1,4 @@
-"""One playbook, all accounts, one moment: who enters, who leaves, and what is to be done."""
+"""One playbook, all accounts, one moment: which accounts enter and leave, and the actions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from worker.language.values import Fields
 from worker.rules import transitions
 from worker.rules.actions import CloseTasks
-from worker.rules.admission import Room, in_holdout, owners_of
+from worker.rules.admission import Capacity, in_holdout, owners_of
 from worker.rules.breaker import pause_reason
 from worker.rules.context import PlaybookRun, RunContext
 from worker.rules.decision_log import NEW, DecisionLog
@@ -30,9 +30,9 @@ def decide(
     enrollments: Mapping[str, Enrollment],
     context: RunContext,
 ) -> PlaybookRun:
-    """Run one playbook as of one moment. Nothing given is changed, so this serves previews as well.
+    """Run one playbook as of one moment. It changes none of its arguments, so it serves previews as well.
 
-    Applying the result and deciding again as of the same moment does nothing more. Raises ValueError when a
+    After its result is applied, a second call as of the same moment does nothing. Raises ValueError when an
     enrollment has been decided on as of a later moment. ``accounts`` are all there are: an account that has a
     enrollment and is not among them no longer exists, and leaves.
     """
@@ -49,7 +49,7 @@ def decide(
 
 @dataclass(slots=True)
 class _Candidate:
-    """An account that is to enter if there is room."""
+    """An account that enters if the limits allow it."""
 
     account_id: str
     enrollment: Enrollment
@@ -69,7 +69,7 @@ class _Run:
     ) -> None:
         self._playbook, self._accounts, self._context = playbook, accounts, context
         self._live = playbook.mode == "live"
-        # What a preview remembered ends when the playbook goes live; what was live survives a preview unchanged.
+        # Enrollments of a preview end when the playbook goes live; live enrollments stay unchanged in a preview.
         self._before = {a: m for a, m in enrollments.items() if m.live or not self._live}
         self._first = not (any(m.live for m in self._before.values()) or any(map(self._counts_here, context.history)))
         self._first &= self._live or not self._before
@@ -86,7 +86,7 @@ class _Run:
     # -------------------------------------------------------------------- one account
 
     def observe(self, account_id: str) -> None:
-        """Move one account as far as it can move by itself; those that are to enter become candidates."""
+        """Advance one account as far as it can go by itself; an account that is to enter becomes a candidate."""
         enrollment, as_of = self._before.get(account_id, NEW), self._context.as_of
         if enrollment.last_as_of is not None and enrollment.last_as_of > as_of:
             raise ValueError(f"playbook {self._playbook.id} has decided as of {enrollment.last_as_of}, after {as_of}")
@@ -122,7 +122,7 @@ class _Run:
         self._log.set_enrollment(account_id, now if now == enrollment else replace(now, last_as_of=as_of))
 
     def miss(self, account_id: str) -> None:
-        """Let an account out that the product data no longer has; its untouched tasks are closed."""
+        """End the enrollment of an account that the product data no longer has, and close its untouched tasks."""
         enrollment = self._before.get(account_id, NEW)
         if enrollment.phase == "out":
             return
@@ -155,7 +155,7 @@ class _Run:
             self._consider(account_id, now)
 
     def _consider(self, account_id: str, enrollment: Enrollment) -> None:
-        """Make an account that matches a candidate, unless it is too soon."""
+        """Make a matching account a candidate, unless it is too soon after its last entry."""
         if enrollment.phase == "pending":
             if not transitions.matched_long_enough(enrollment, self._playbook.when.for_):
                 return
@@ -173,22 +173,22 @@ class _Run:
     # -------------------------------------------------------------------- all candidates together
 
     def admit(self) -> None:
-        """Let candidates in by rank as far as the limits allow; queue the others, or hold all when too many match."""
+        """Let candidates in by rank as far as the limits allow; queue the others, or pause when too many match."""
         fresh = sum(1 for candidate in self._candidates if candidate.fresh)
         self._paused = None if self._context.approved or self._first else self._pause_reason(fresh)
         if self._paused:
             return
-        room = Room(self._playbook, self._context, self._taken_before())
+        capacity = Capacity(self._playbook, self._context, self._taken_before())
         for candidate in sorted(self._candidates, key=lambda one: (-one.rank, one.account_id)):
             account_id = candidate.account_id
             if candidate.fresh:
                 self._log.count_event(account_id, "matched")
             if in_holdout(self._playbook, account_id):
                 self._enter(candidate, "holdout")
-            elif room.take(self._owners_on_entry(account_id, candidate.enrollment)):
+            elif capacity.try_acquire(self._owners_on_entry(account_id, candidate.enrollment)):
                 self._enter(candidate, "treated")
             else:
-                self._wait_for_room(candidate)
+                self._queue_or_expire(candidate)
 
     def _pause_reason(self, fresh: int) -> str | None:
         seen = sum(
@@ -219,7 +219,7 @@ class _Run:
             self._log.block(self._unknown_branch(result.enrollment, self._accounts[account_id]))
         self._log.set_enrollment(account_id, result.enrollment)
 
-    def _wait_for_room(self, candidate: _Candidate) -> None:
+    def _queue_or_expire(self, candidate: _Candidate) -> None:
         account_id, as_of = candidate.account_id, self._context.as_of
         if transitions.has_waited_too_long(candidate.enrollment, as_of):
             self._log.record(account_id, "expired", "no room under the limits for 7 days")
@@ -229,7 +229,7 @@ class _Run:
             self._log.record(account_id, "queued", "no room under the limits")
         self._log.set_enrollment(account_id, transitions.queue(candidate.enrollment, as_of))
 
-    # -------------------------------------------------------------------- what it takes, and why
+    # -------------------------------------------------------------------- inputs of steps, and reasons
 
     def _step_context(self, account_id: str) -> StepContext:
         context = self._context
@@ -265,5 +265,5 @@ class _Run:
         return matched_text(playbook.leaves, fields)
 
     def result(self) -> PlaybookRun:
-        """Everything decided, with what has to be stored anew."""
+        """All decisions, with the enrollments to store."""
         return self._log.result(self._accounts, self._paused)

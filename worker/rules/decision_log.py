@@ -1,4 +1,4 @@
-"""What one playbook has decided so far in one run, noted as it happens and handed over at the end."""
+"""The decisions of one playbook in one run, collected as they are made."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from worker.rules.context import Decision, PlaybookRun
 from worker.rules.enrollment import Enrollment, Event
 
 NEW = Enrollment()
-"""An account that the playbook has never seen."""
+"""The enrollment of an account that the playbook has never seen."""
 
-_NO_ONE = Enrollment(live=False)
+_PREVIEWED = Enrollment(live=False)
 
 
 class DecisionLog:
-    """The decisions on all accounts as of one moment. ``before`` is where the accounts stood until now."""
+    """The decisions on all accounts as of one moment. ``before`` are the enrollments before this run."""
 
     def __init__(self, playbook_id: str, before: Mapping[str, Enrollment], as_of: datetime, *, live: bool) -> None:
         self._playbook_id, self._before, self._as_of, self._live = playbook_id, before, as_of, live
@@ -29,7 +29,7 @@ class DecisionLog:
         self._counts: Counter[str] = Counter()
 
     def record(self, account_id: str, event: Event, because: str, actions: tuple[Action, ...] = ()) -> None:
-        """Something happened to an account; of a preview the actions are withheld."""
+        """Record an event of an account; in a preview the actions are withheld."""
         self.count_event(account_id, event)
         if self._live:
             self._decisions.append(Decision(self._playbook_id, account_id, event, because, actions))
@@ -38,24 +38,24 @@ class DecisionLog:
             self._decisions.append(Decision(self._playbook_id, account_id, event, because, withheld=actions))
 
     def count_event(self, account_id: str, event: Event) -> None:
-        """Count an event that is no decision of its own."""
+        """Count an event that is not a decision of its own."""
         self._events.setdefault(account_id, []).append(event)
 
     def block(self, names: Collection[str]) -> None:
-        """An account could not be decided on, because these are not known of it."""
+        """Count an account that cannot be decided on because ``names`` are unknown."""
         self._counts["blocked_missing"] += 1
         self._blocked.update(names)
 
     def too_soon(self) -> None:
-        """An account matches again, and sooner than it may enter again."""
+        """Count an account that matches again before it may enter again."""
         self._counts["repeat"] += 1
 
     def set_enrollment(self, account_id: str, enrollment: Enrollment) -> None:
-        """Where an account stands from now on."""
+        """Set the enrollment of an account after this run."""
         self._after[account_id] = enrollment
 
     def result(self, accounts: Iterable[str], paused: str | None) -> PlaybookRun:
-        """Everything decided on these accounts, with what has to be stored anew."""
+        """All decisions on these accounts, with the enrollments to store."""
         changed: dict[str, Enrollment] = {}
         for account_id, enrollment in self._after.items():
             before = self._before.get(account_id, NEW)
@@ -65,7 +65,7 @@ class DecisionLog:
                 now = replace(enrollment, last_events=(*kept, *events), last_as_of=self._as_of)
                 changed[account_id] = now if self._live else _without_effects(now)
         self._count(accounts, changed, paused)
-        stored = {a: m for a, m in changed.items() if self._live or not self._before.get(a, _NO_ONE).live}
+        stored = {a: m for a, m in changed.items() if self._live or not self._before.get(a, _PREVIEWED).live}
         return PlaybookRun(tuple(self._decisions), stored, dict(self._counts), dict(self._blocked), paused)
 
     def _count(self, accounts: Iterable[str], changed: Mapping[str, Enrollment], paused: str | None) -> None:
@@ -84,5 +84,5 @@ class DecisionLog:
 
 
 def _without_effects(enrollment: Enrollment) -> Enrollment:
-    """What a preview remembers: where an account stands, but nothing that would be sent."""
+    """The enrollment that a preview stores: its phase, but nothing that would be sent."""
     return replace(enrollment, live=False, fields_set={})

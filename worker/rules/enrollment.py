@@ -1,4 +1,4 @@
-"""What is remembered of one account in one playbook, from run to run."""
+"""The state of one account in one playbook, stored from run to run."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ Phase = Literal["out", "pending", "queued", "in"]
 """``pending`` waits for the end of ``for`` or of ``repeat.wait``, ``queued`` for room under the limits."""
 
 Variant = Literal["", "treated", "holdout", "baseline"]
-"""``baseline``: matched before the playbook went live, so it counts as inside and nothing is done."""
+"""``baseline``: matched before the playbook went live; it counts as inside and gets no action."""
 
 Event = Literal[
     "already_matching",  # matched before the playbook went live
-    "matched",  # is to enter, as far as the conditions are concerned
+    "matched",  # meets the conditions to enter
     "entered",
-    "holdout",  # entered, but belongs to the part that nothing is done for
+    "holdout",  # entered without actions, for comparison
     "queued",  # no room under the limits
     "expired",  # queued for too long
     "dropped",  # stopped matching while queued
     "stepped",  # a later step was taken
     "stopped",  # the steps were edited so that this account cannot go on
-    "already_open",  # a task was not made because the last one is still open
+    "already_open",  # a task was not created because the last one is still open
     "goal",
     "left",
 ]
-"""What can happen to an account in a run."""
+"""The events of an account in a run."""
 
 Json: TypeAlias = Mapping[str, Any]
 
@@ -38,10 +38,10 @@ Json: TypeAlias = Mapping[str, Any]
 class Enrollment:
     """One account in one playbook. ``entry`` counts the entries so far; times are aware UTC.
 
-    ``can_retrigger`` says that ``enters`` has been seen false since the last entry, so that becoming true is news.
-    ``matched_s`` is for how many seconds ``enters`` has held without a break, times of unknown left out.
-    ``matched`` is why it entered, for the texts of later steps.
-    ``step`` is the next instruction, ``next_step_at`` when it is due; ``step`` is -1 when all is done.
+    ``can_retrigger``: ``enters`` was false since the last entry, so the account may enter when it becomes true.
+    ``matched_s``: seconds for which ``enters`` was true without a break; times of unknown do not count.
+    ``matched``: why it entered, for the texts of later steps.
+    ``step``: the next instruction, due at ``next_step_at``; -1 when all steps are done.
     """
 
     phase: Phase = "out"
@@ -67,7 +67,7 @@ class Enrollment:
     last_events: tuple[Event, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """What JSON can hold; only what differs from an enrollment that never was anything."""
+        """The state as JSON: only what differs from a new enrollment."""
         shown: dict[str, Any] = {}
         for entry in fields(self):
             value = getattr(self, entry.name)
@@ -110,7 +110,7 @@ def _from_json(name: str, value: Any) -> Any:
 
 
 def _value_to_json(value: Value) -> Any:
-    """Dates are told apart from texts that look like them."""
+    """A date or time becomes an object, so that a text that looks like one stays a text."""
     if isinstance(value, datetime):
         return {"time": _time_to_json(value)}
     return {"date": value.isoformat()} if isinstance(value, date) else value

@@ -16,9 +16,9 @@ from worker.settings.playbook import Playbook
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """One playbook seen from one account. ``starts``: whether it belongs inside, were it not there already.
+    """One playbook seen from one account. ``starts``: whether the account would enter if it were outside.
 
-    ``standing`` says in words where the account is and what it waits for; ``missing`` names what is unknown.
+    ``standing`` is a text: where the account is and what it waits for. ``missing`` names what is unknown.
     """
 
     playbook_id: str
@@ -34,7 +34,7 @@ class Explanation:
 
 
 def explain(playbook: Playbook, fields: Fields, enrollment: Enrollment | None, as_of: datetime) -> Explanation:
-    """Ask every condition as of one moment; ``enrollment`` is what the last run remembered, if anything."""
+    """Evaluate every condition as of one moment; ``enrollment`` is what the last run stored, if anything."""
     member = enrollment or Enrollment()
     results = transitions.evaluate(playbook, fields)
     conditions = [playbook.when.enters, *([playbook.audience] if playbook.audience else [])]

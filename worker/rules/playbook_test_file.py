@@ -1,4 +1,4 @@
-"""The form of a ``<name>.test.yaml``: accounts, runs on a controlled clock, and what each run must bring."""
+"""The model of a ``<name>.test.yaml``: accounts, runs on a controlled clock, and the expected result of each run."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _start(value: Any) -> datetime:
 
 
 class ExpectedTask(Strict):
-    """What a task must be; what is not given is not looked at. ``to`` is an e-mail address, or a queue as written."""
+    """An expected task; only the given fields are compared. ``to`` is an e-mail address, or a queue as written."""
 
     key: str | None = None
     """The task's key."""
@@ -88,7 +88,7 @@ class ExpectedTask(Strict):
 
 
 class Expected(Strict):
-    """What a run must bring for one account; what is not given is not looked at."""
+    """The expected result of a run for one account; fields that are not given are not compared."""
 
     happens: ExpectedEvent | tuple[ExpectedEvent, ...] | None = None
     """Everything that happens in this run, in order, or: nothing."""
@@ -97,7 +97,7 @@ class Expected(Strict):
     tasks: tuple[str | ExpectedTask, ...] | None = None
     """The tasks created in this run: their subjects, or any of their fields."""
     fields: dict[str, FactValue] | None = None
-    """What the playbook holds in CRM fields afterwards."""
+    """The values that the playbook keeps in CRM fields afterwards."""
     blocked_by: tuple[str, ...] | None = None
     """What is unknown, and keeps the account from entering."""
     closes_tasks: bool | None = None
@@ -105,7 +105,7 @@ class Expected(Strict):
 
     @property
     def events(self) -> list[str] | None:
-        """The events that must happen, or None when that is not looked at."""
+        """The expected events, or None when they are not compared."""
         if self.happens is None:
             return None
         events = self.happens if isinstance(self.happens, tuple) else (self.happens,)
@@ -113,7 +113,7 @@ class Expected(Strict):
 
 
 class TestedRun(Strict):
-    """One run: how long after the start, what has changed by then, and what must come of it."""
+    """One run: how long after the start, what has changed by then, and what is expected."""
 
     __test__ = False  # not a test case
 
@@ -137,7 +137,7 @@ class TestedRun(Strict):
 
 
 class PlaybookTest(Strict):
-    """One promise of a playbook: accounts, runs, and what each run must bring."""
+    """One test: accounts, runs, and what is expected of each run."""
 
     name: Annotated[str, Field(min_length=1)]
     """What the playbook promises."""
@@ -161,12 +161,12 @@ class PlaybookTests(Strict):
     """The whole of one file."""
 
     usual: Facts = Field(default_factory=dict)
-    """What is known of every account at the start, where a test says nothing else."""
+    """What is known of every account at the start, unless a test sets another value."""
     tests: Annotated[tuple[PlaybookTest, ...], Field(min_length=1)]
 
 
 def check_playbook_tests(tests: PlaybookTests, playbook: Playbook) -> Iterator[Finding]:
-    """Facts that the playbook never looks at, accounts that were never introduced, tasks it does not make."""
+    """Facts that the playbook never reads, accounts that the test does not declare, tasks that the playbook lacks."""
     facts = {need.key for need in playbook.needs()} | _ALWAYS_ALLOWED
     keys = {task.key for _, task in playbook.tasks()}
     yield from _unused(("usual",), tests.usual, facts)

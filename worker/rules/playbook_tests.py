@@ -31,7 +31,7 @@ from worker.settings.yaml_document import Document
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """One test of one playbook; it holds when there are no ``failures``. ``line`` is where it begins, from 1."""
+    """The result of one test of one playbook; it passed when there are no ``failures``. ``line`` counts from 1."""
 
     __test__ = False  # not a test case
 
@@ -43,7 +43,7 @@ class TestResult:
 
     @property
     def passed(self) -> bool:
-        """Whether everything came as expected."""
+        """Whether every result is as expected."""
         return not self.failures
 
     def to_json(self) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def run_playbook_tests(playbook: Playbook, document: Document) -> list[TestResul
 
 
 class _TestRunner:
-    """One test on its way from run to run."""
+    """Runs one test, run by run."""
 
     def __init__(self, playbook: Playbook, tests: PlaybookTests, test: PlaybookTest) -> None:
         self._playbook, self._test = playbook, test
@@ -88,7 +88,7 @@ class _TestRunner:
         self._made: dict[date, Counter[str]] = {}
 
     def failures(self) -> Iterator[str]:
-        """What does not come as expected."""
+        """Every difference from what is expected."""
         for run in self._test.runs:
             as_of = self._test.starts + run.after
             self._change(run)
@@ -117,26 +117,26 @@ class _TestRunner:
         self._history.append(result.counts)
         today = self._made.setdefault(as_of.date(), Counter())
         for task in (action for one in result.decisions for action in one.actions if isinstance(action, MakeTask)):
-            today[self._named(task)] += 1
+            today[self._assignee_of(task)] += 1
         return result
 
-    def _owner_of(self, account_id: str, wish: Assignee) -> str | None:
+    def _owner_of(self, account_id: str, assignee: Assignee) -> str | None:
         facts = self._accounts[account_id]
-        match wish.kind:
+        match assignee.kind:
             case "account_owner":
                 return _text(facts.get("account.owner_email"))
             case "csm":
                 return _text(facts.get("account.csm_email"))
             case "user":
-                return wish.name
+                return assignee.name
         return None
 
-    def _named(self, task: MakeTask) -> str:
-        """Who gets a task: an e-mail address, or a queue as the playbook writes it."""
-        for wish in (task.to, task.if_no_owner):
-            if wish is not None and wish.kind in {"queue", "round_robin"}:
-                return str(wish)
-            owner = self._owner_of(task.account_id, wish) if wish is not None else None
+    def _assignee_of(self, task: MakeTask) -> str:
+        """The assignee of a task: an e-mail address, or a queue as the playbook writes it."""
+        for assignee in (task.to, task.if_no_owner):
+            if assignee is not None and assignee.kind in {"queue", "round_robin"}:
+                return str(assignee)
+            owner = self._owner_of(task.account_id, assignee) if assignee is not None else None
             if owner is not None:
                 return owner
         return "nobody"
@@ -172,7 +172,7 @@ class _TestRunner:
             return
         for wanted, task in zip(expected.tasks, made, strict=True):
             form = ExpectedTask(subject=wanted) if isinstance(wanted, str) else wanted
-            shown = {"key": task.task_key, "subject": task.subject, "body": task.body, "to": self._named(task)}
+            shown = {"key": task.task_key, "subject": task.subject, "body": task.body, "to": self._assignee_of(task)}
             shown |= {"priority": task.priority, "due": task.due.isoformat()}
             for name, value in form.model_dump(exclude_none=True, mode="json").items():
                 if shown[name] != (value.strip() if name == "body" else value):

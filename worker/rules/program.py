@@ -1,4 +1,4 @@
-"""The steps of a playbook as a flat list of instructions, so that one number says how far an account is."""
+"""The steps of a playbook as a flat list of instructions, so that one number is the position of an account."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ class Fields:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Make this task."""
+    """Create this task."""
 
     task: CreateTask
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Go on after this time."""
+    """Continue after this time."""
 
     duration: Duration
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Go on when the condition is true, jump to ``otherwise`` when it is false, stay when it is unknown."""
+    """Continue when the condition is true, jump to ``otherwise`` when it is false, stay when it is unknown."""
 
     condition: Condition
     otherwise: int
@@ -43,7 +43,7 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Jump:
-    """Go on at ``to``."""
+    """Continue at ``to``."""
 
     to: int
 
@@ -100,7 +100,7 @@ def _add_branch(instructions: list[Instruction], step: BranchStep) -> None:
 
 
 def _text_of(instruction: Instruction) -> str:
-    """What makes two versions of an instruction the same; the words of a task do not count."""
+    """The identity of an instruction; the texts of a task do not count."""
     match instruction:
         case Fields():
             return f"fields {','.join(name for name, _ in instruction.values)}"

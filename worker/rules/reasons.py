@@ -1,4 +1,4 @@
-"""Why: which tests were true, and what was missing where an answer is unknown."""
+"""The reasons of an answer: which tests decided it, and what is missing where it is unknown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def failed_text(condition: Condition, fields: Fields) -> str:
 
 
 def missing_names(condition: Condition, fields: Fields) -> Iterator[str]:
-    """What has to become known for an unknown condition to be answered; nothing when it is answered."""
+    """The names that are unknown and leave a condition unknown; nothing when it has an answer."""
     if condition.run(fields) is not None:
         return
     if isinstance(condition, Test):
@@ -34,7 +34,7 @@ def missing_names(condition: Condition, fields: Fields) -> Iterator[str]:
 
 
 def _deciding_tests(condition: Condition, fields: Fields, *, truth: bool) -> Iterator[str]:
-    """The tests by which a condition came out as ``truth``."""
+    """The tests that made the answer of a condition ``truth``."""
     if condition.run(fields) is not truth:
         return
     match condition:
@@ -50,7 +50,7 @@ def _deciding_tests(condition: Condition, fields: Fields, *, truth: bool) -> Ite
 
 
 def _with_values(test: Test, fields: Fields) -> str:
-    """``seats_used / seat_limit >= 85% (18 / 20)``; a text or yes/no that was asked for is not repeated."""
+    """``seats_used / seat_limit >= 85% (18 / 20)``; the value of an ``is`` test of a text or yes/no is not repeated."""
     comparison = test.comparison
     if comparison.op == "is" and comparison.kind in {"text", "bool"}:
         return comparison.text

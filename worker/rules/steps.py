@@ -1,4 +1,4 @@
-"""Going through a playbook's steps for one account that is inside."""
+"""The steps of a playbook for one account that is inside."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LONGEST_BODY = 5_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepContext:
-    """Everything that the steps of one account in one run can see."""
+    """The inputs of the steps of one account in one run."""
 
     playbook: Playbook
     program: Program
@@ -35,14 +35,14 @@ class StepContext:
     rank: Callable[[Fields], float]
 
     def text_fields(self, enrollment: Enrollment) -> Fields:
-        """The account's fields and what texts may use besides."""
+        """The account's fields and the names that only texts may use."""
         extra: dict[str, Value] = {"playbook.name": self.playbook.name, "playbook.matched": enrollment.matched or None}
         return {**self.fields, **extra}
 
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """How far an account got: what is to be done, tasks that are open already, and whether a branch is unknown."""
+    """The result of the steps: the actions, whether a task is open already, and whether a branch is unknown."""
 
     enrollment: Enrollment
     actions: tuple[Action, ...] = ()
@@ -57,7 +57,7 @@ class StepResult:
 
 
 def run_steps(context: StepContext, enrollment: Enrollment) -> StepResult:
-    """Take every step that is due. Taking them again with the result changes nothing."""
+    """Take every step that is due. A second call with the resulting enrollment changes nothing."""
     step = enrollment.step
     if step < 0 or (enrollment.next_step_at is not None and context.as_of < enrollment.next_step_at):
         return StepResult(enrollment)

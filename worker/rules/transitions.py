@@ -1,4 +1,4 @@
-"""How one account moves towards a playbook and out of it; entering itself is decided for all accounts together."""
+"""The transitions of one enrollment. Whether it enters is decided for all accounts together (`decide`)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_ENTRIES_KEPT = 100
 
 @dataclass(frozen=True, slots=True)
 class ConditionResults:
-    """How an account answers the conditions of a playbook as of one moment."""
+    """The answers of a playbook's conditions for one account as of one moment."""
 
     audience: Truth
     enters: Truth
@@ -32,12 +32,12 @@ class ConditionResults:
 
     @property
     def ends(self) -> bool:
-        """Whether an account inside has to leave; unknown is no reason to."""
+        """Whether an account inside has to leave; an unknown condition never makes it leave."""
         return self.audience is False or self.leaves is True
 
 
 def evaluate(playbook: Playbook, fields: Fields) -> ConditionResults:
-    """Ask the conditions. Without ``leaves``, an account leaves when ``enters`` is false."""
+    """Evaluate the conditions. Without ``leaves``, an account leaves when ``enters`` is false."""
     audience = True if playbook.audience is None else playbook.audience.run(fields)
     enters = playbook.when.enters.run(fields)
     if playbook.leaves is not None:
@@ -46,8 +46,8 @@ def evaluate(playbook: Playbook, fields: Fields) -> ConditionResults:
 
 
 def update_pending(enrollment: Enrollment, results: ConditionResults, as_of: datetime) -> Enrollment:
-    """Move an account that is not inside: its clock runs while it matches, stops while that is unknown, and starts
-    anew once it is false.
+    """Advance an account that is not inside: its clock runs while it matches, stops while that is unknown, and starts
+    from zero after it was false.
     """
     match results.starts:
         case False:
@@ -97,7 +97,7 @@ def matched_long_enough(enrollment: Enrollment, long: Duration | None) -> bool:
 
 
 def may_enter_again(enrollment: Enrollment, repeat: Repeat, as_of: datetime) -> bool:
-    """Whether an entry now would keep to ``repeat``."""
+    """Whether ``repeat`` allows an entry now."""
     if not enrollment.entries:
         return True
     if repeat.once:
@@ -111,12 +111,12 @@ def may_enter_again(enrollment: Enrollment, repeat: Repeat, as_of: datetime) -> 
 
 
 def enroll_as_baseline(enrollment: Enrollment, as_of: datetime) -> Enrollment:
-    """Take an account that matched before the playbook began as one inside, for which nothing is done."""
+    """Enroll an account that matched before the playbook went live; it gets no actions."""
     return replace(_without_clocks(enrollment), phase="in", variant="baseline", can_retrigger=False, last_as_of=as_of)
 
 
 def queue(enrollment: Enrollment, as_of: datetime) -> Enrollment:
-    """Let a matching account wait for room."""
+    """Queue a matching account until the limits leave capacity."""
     if enrollment.phase == "queued":
         return enrollment
     return replace(_without_clocks(enrollment), phase="queued", queued_since=as_of, last_as_of=as_of)
@@ -128,12 +128,12 @@ def has_waited_too_long(enrollment: Enrollment, as_of: datetime) -> bool:
 
 
 def expire(enrollment: Enrollment, as_of: datetime) -> Enrollment:
-    """Give up waiting for room; the account can come back once ``enters`` has been false."""
+    """End the waiting of a queued account; it can match again once ``enters`` has been false."""
     return replace(_without_clocks(enrollment), phase="out", can_retrigger=False, last_as_of=as_of)
 
 
 def enter(enrollment: Enrollment, variant: Variant, version: str, matched: str, as_of: datetime) -> Enrollment:
-    """Let an account in, at the first step of the program of ``version``."""
+    """Enroll an account at the first step of the program of ``version``."""
     return replace(
         _without_clocks(enrollment),
         phase="in",
@@ -154,7 +154,7 @@ def enter(enrollment: Enrollment, variant: Variant, version: str, matched: str, 
 
 
 def leave(enrollment: Enrollment, results: ConditionResults, as_of: datetime) -> Enrollment:
-    """Let an account out. What was set for it is set no longer, and the steps to come are not taken."""
+    """End an enrollment: its fields are no longer set, and its remaining steps are not taken."""
     return replace(
         enrollment,
         phase="out",
@@ -169,7 +169,7 @@ def leave(enrollment: Enrollment, results: ConditionResults, as_of: datetime) ->
 
 
 def remove(enrollment: Enrollment, as_of: datetime) -> Enrollment:
-    """Let an account out that no longer exists; should it come back, ``enters`` has to become true anew."""
+    """End the enrollment of an account that no longer exists. If it comes back, ``enters`` has to become true again."""
     out = replace(_without_clocks(enrollment), phase="out", can_retrigger=enrollment.phase != "in", last_as_of=as_of)
     if enrollment.phase != "in":
         return out

@@ -1,1 +1,1 @@
-"""YAML files and the environment become frozen settings; every problem at once, file:line:column."""
+"""YAML files and the environment become frozen settings; all problems are reported at once, as file:line:column."""

@@ -1,4 +1,4 @@
-"""config/alerts.yaml: whom to tell what, and from when on. The file may be left out: then nobody is told."""
+"""config/alerts.yaml: where alerts are sent, and their thresholds. Without the file no alert is sent."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ NO_ALERTS = AlertSettings(version=1)
 
 
 def check_alerts(settings: AlertSettings, known: Known) -> Iterable[Finding]:  # noqa: ARG001 - one shape for all checks
-    """What would keep an alert from being told."""
-    told = {kind for channel in settings.channels.values() for kind in channel.only}
+    """Channels that would leave an important alert unsent."""
+    kinds = {kind for channel in settings.channels.values() for kind in channel.only}
     everything = any(not channel.only for channel in settings.channels.values())
-    if settings.channels and not everything and "run_failed" not in told:
-        yield Finding(("channels",), "no channel is told when a run failed", severity="warning")
+    if settings.channels and not everything and "run_failed" not in kinds:
+        yield Finding(("channels",), 'no channel sends "run_failed": add it to "only"', severity="warning")

@@ -17,10 +17,10 @@ from worker.settings.problems import Severity
 
 
 class Strict(BaseModel):
-    """A piece of a settings file: unknown keys are refused and nothing changes after loading.
+    """A block of a settings file: unknown keys are invalid, and nothing changes after loading.
 
-    What a field means stands in the text below it; `worker.settings.schema` reads it there, for pydantic's way of doing
-    so would make every command a second slower.
+    The text below a field is its description. `worker.settings.schema` reads it from the source, because pydantic's
+    own way would make every command a second slower.
     """
 
     model_config = ConfigDict(
@@ -35,10 +35,10 @@ class Strict(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A complaint of a check about the names or meaning of loaded settings.
+    """A problem that a check found in the names or the meaning of loaded settings.
 
     ``loc`` is the path of YAML keys and list positions, ``column`` the offset inside the text there (from 0);
-    ``of_key``: the last key of ``loc`` itself is what is wrong, not what it holds.
+    ``of_key``: the problem is the last key of ``loc``, not its value.
     """
 
     loc: Loc

@@ -250,7 +250,7 @@ class CrmSettings(Strict):
     def _somebody_in_every_queue(cls, queues: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         for name, people in queues.items():
             if not people:
-                raise ValueError(f"nobody is in {name}: name at least one e-mail address")
+                raise ValueError(f"the queue {name} is empty: name at least one e-mail address")
             if len(set(people)) < len(people):
                 raise ValueError(f"somebody is in {name} twice")
         return queues

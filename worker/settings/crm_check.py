@@ -1,4 +1,4 @@
-"""What is wrong with config/crm.yaml that only shows beside the rest of the project, or between its own entries."""
+"""Problems of config/crm.yaml that concern other files of the project or several of its own entries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from worker.settings.known import CRM_FIELDS, Known
 
 
 def check_crm(settings: CrmSettings, known: Known) -> Iterable[Finding]:
-    """Names that exist nowhere, and CRM fields that two things would write."""
+    """Unknown names, and CRM fields with two writers."""
     computed = settings.computed_names()
     for name, destination in settings.destinations.items():
         at: Loc = ("destinations", name)

@@ -1,4 +1,4 @@
-"""What only several files together can tell: which names exist, and who writes what."""
+"""Checks that need several files: which names exist, and which field has which writer."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _ACCOUNT_NOT_TEXT = frozenset(
 
 
 def known_names(documents: Mapping[str, Document], settings: Mapping[str, Any]) -> Known | None:
-    """Every name of the project, also of files that are wrong elsewhere; None when one of them cannot be read.
+    """Every name of the project, also of files with problems elsewhere; None when one of them cannot be read.
 
-    So a slip in one file does not hide the unknown names of another.
+    So a mistake in one file does not hide the unknown names of another.
     """
     if any(name not in documents for name in _NAMING):
         return None
@@ -43,15 +43,15 @@ def known_names(documents: Mapping[str, Document], settings: Mapping[str, Any]) 
 
 
 def _not_text(signals: Mapping[str, Any]) -> Iterator[str]:
-    """Signals that count, measure or date; what a row says may be text whatever its unit."""
+    """Signals whose value is a number, a date or yes/no; the value of a latest or top row may be a text."""
     for name, signal in signals.items():
-        told = signal if isinstance(signal, dict) else {}
-        if told.get("unit", "count") != "text" and told.get("measure") not in {"latest", "top", "top_user"}:
+        settings = signal if isinstance(signal, dict) else {}
+        if settings.get("unit", "count") != "text" and settings.get("measure") not in {"latest", "top", "top_user"}:
             yield name
 
 
 def _stand_in(data: Mapping[str, Any]) -> ProductSettings:
-    """Product settings that only know which columns accounts have, for when the real ones are wrong."""
+    """Product settings with only the columns of accounts, for use while the real settings are invalid."""
     extra = _block(_block(_block(data, "tables"), "accounts"), "extra")
     accounts = {"table": "accounts", "extra": dict.fromkeys(extra, "column")}
     tables = {"accounts": accounts, "events": {"table": "events"}}
@@ -59,7 +59,7 @@ def _stand_in(data: Mapping[str, Any]) -> ProductSettings:
 
 
 def doubled_ids(playbooks: Iterable[Document]) -> Iterator[Problem]:
-    """Playbooks that share an id: the second is refused, for state is kept by id."""
+    """Playbooks that share an id: the second is invalid, because state is stored by id."""
     first: dict[str, Document] = {}
     for document in playbooks:
         name = document.data.get("id")
@@ -94,7 +94,7 @@ def doubled_writers(playbooks: Iterable[Document], crm: Document | None) -> Iter
 
 
 def unset_fields(playbooks: Sequence[Document], crm: Document) -> Iterator[Problem]:
-    """CRM fields without ``from:`` that no playbook sets either: they would stay empty for ever."""
+    """CRM fields without ``from:`` that no playbook sets: they would stay empty."""
     written = {str(loc[-1]) for document in playbooks for loc in _set_fields(document.data, ())}
     for loc in _field_places(crm.data):
         entry = _at(crm.data, loc)

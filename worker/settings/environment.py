@@ -31,7 +31,7 @@ _BROKERS = {"redis", "rediss", "amqp", "amqps"}
 
 
 class InvalidEnvironment(Exception):
-    """A variable cannot mean anything. The message names it, and never repeats its value: that may hold a password."""
+    """A variable has an invalid value. The message names it and omits the value, which may contain a password."""
 
 
 class SecretMissing(AccessDenied):
@@ -51,7 +51,7 @@ def database_url(project: Path) -> str:
 def broker_url() -> str:
     """Where Celery's wake-up messages travel: PLGSYNC_BROKER_URL, else a local Redis. Raises `InvalidEnvironment`.
 
-    Only what was measured is taken: of the others some lost every message at a restart, one crashed its worker.
+    Only brokers that were measured are valid: some others lost every message at a restart, one crashed its worker.
     """
     url = os.environ.get(BROKER) or "redis://127.0.0.1:6379/0"
     scheme, separator, rest = url.partition("://")
@@ -74,12 +74,12 @@ def broker_url() -> str:
 
 
 def broker_named() -> bool:
-    """Whether this installation has a broker at all."""
+    """Whether this installation names a broker."""
     return bool(os.environ.get(BROKER))
 
 
 def crm_url(destination: str) -> str | None:
-    """PLGSYNC_URL_<NAME>: where a destination is here, instead of the address in config/crm.yaml."""
+    """PLGSYNC_URL_<NAME>: the address of a destination, instead of the one in config/crm.yaml."""
     return os.environ.get(f"{CRM_URL}{destination.upper().replace('-', '_')}") or None
 
 
@@ -96,10 +96,10 @@ def columns() -> int | None:
 
 
 def traces_wanted() -> bool:
-    """Whether OpenTelemetry's own variables name a collector for traces, and none of them says no."""
-    said = {name: os.environ.get(f"OTEL_{name}", "").strip() for name in _OTEL}
-    off = said["SDK_DISABLED"].lower() == "true" or said["TRACES_EXPORTER"].lower() == "none"
-    return not off and bool(said["EXPORTER_OTLP_ENDPOINT"] or said["EXPORTER_OTLP_TRACES_ENDPOINT"])
+    """Whether OpenTelemetry's own variables name a collector for traces, and none of them disables traces."""
+    otel = {name: os.environ.get(f"OTEL_{name}", "").strip() for name in _OTEL}
+    off = otel["SDK_DISABLED"].lower() == "true" or otel["TRACES_EXPORTER"].lower() == "none"
+    return not off and bool(otel["EXPORTER_OTLP_ENDPOINT"] or otel["EXPORTER_OTLP_TRACES_ENDPOINT"])
 
 
 def with_variables(more: Mapping[str, str]) -> dict[str, str]:
@@ -114,19 +114,19 @@ def shared_redis_url() -> str | None:
 
 
 def lease_s() -> float:
-    """How many seconds a worker may hold what it sends before others take it over: PLGSYNC_LEASE_S, else 120.
+    """The lease on rows in delivery, in seconds; other workers take them over afterwards. PLGSYNC_LEASE_S, else 120.
 
-    A batch under way renews its own. Shorter than the default is for tests and small installations, where work that a
-    dead worker held goes on sooner; what a CRM may still do with a request that was given up takes its time, too.
+    The worker renews the leases of a batch in flight. Less than the default is for tests and small installations: the
+    work of a dead worker is sent sooner, but a CRM may still process an abandoned request.
     Raises `InvalidEnvironment`.
     """
     return _seconds(LEASE, _DEFAULT_LEASE_S, _SHORTEST_LEASE_S, _LONGEST_LEASE_S)
 
 
 def stop_s() -> float:
-    """How many seconds a process that is told to end may go on with the batch under way: PLGSYNC_STOP_S, else 3.
+    """How many seconds a stopping process may continue with the batch in flight: PLGSYNC_STOP_S, else 3.
 
-    What is cut off then is sent again by whoever comes next. Raises `InvalidEnvironment`.
+    The next process sends again what was cut off. Raises `InvalidEnvironment`.
     """
     return _seconds(STOP, DEFAULT_STOP_S, 0.0, _LONGEST_STOP_S)
 
@@ -146,13 +146,13 @@ def _seconds(name: str, default: float, shortest: float, longest: float) -> floa
 
 
 def check_environment() -> None:
-    """Raises `InvalidEnvironment` before any work begins for what would else be met in the middle of it."""
+    """Raises `InvalidEnvironment` for any variable that a job would only read in the middle of its work."""
     lease_s()
     stop_s()
 
 
 def secret(ref: str, project: Path) -> Secret:
-    """Reads ``env:NAME`` or ``file:PATH`` (counted from the project folder) anew at each call.
+    """Reads ``env:NAME`` or ``file:PATH`` (counted from the project folder) again at each call.
 
     The call raises `SecretMissing` when there is nothing there.
     """

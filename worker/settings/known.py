@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from worker.settings.score_specs import score_fields
 
 SCORE_FIELDS = frozenset(score_fields())
-"""What `worker.scores` says of every account."""
+"""The fields of `worker.scores`."""
 
 SCORE_TEXTS = frozenset(name for name, field in score_fields().items() if field.kind == "text")
 """Those of them that are texts."""
 
 CRM_FIELDS = frozenset({"crm.open_opportunity", "crm.owner_email", "crm.task_status", "crm.matched"})
-"""What every destination says back, whatever is configured under ``read:``."""
+"""The fields that every destination reads back, whatever is configured under ``read:``."""
 
 TEMPLATE_FIELDS = frozenset({"playbook.matched", "playbook.name"})
 """Names that exist only where a playbook's text is filled in."""
@@ -30,11 +30,10 @@ FIELD_VALUES: Mapping[str, tuple[str, ...]] = {
 class Known:
     """Every name that exists in this project.
 
-    ``fields`` are the names a condition, expression or template may use, ``template_fields`` what a template may
-    use besides; ``crm_fields`` are our own names of
-    the CRM fields of ``config/crm.yaml``, of which ``computed_fields`` are filled by ``from:`` and so may not
-    be set by a playbook; ``values`` lists what a text field can be, where that is known; ``not_text`` are the fields
-    that hold numbers, moments, yes or no.
+    ``fields`` are the names a condition, expression or template may use, ``template_fields`` what only a template may
+    use; ``crm_fields`` are our own names of the CRM fields of ``config/crm.yaml``, of which ``computed_fields`` are
+    filled by ``from:`` and so may not be set by a playbook; ``values`` lists the values of a text field, where they are
+    known; ``not_text`` are the fields whose values are numbers, times, yes or no.
     """
 
     fields: frozenset[str] = frozenset()

@@ -1,4 +1,4 @@
-"""What of a wrong file can still be checked, so that one slip does not hide another in the same file."""
+"""The valid part of an invalid file, checked so that one mistake does not hide another in the same file."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ATTEMPTS = 8
 
 
 class PartialSettings:
-    """A file's content without the parts its model refuses, and the way from there back into the file."""
+    """A file's content without the parts that its model finds invalid, and the way from there back into the file."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -29,7 +29,7 @@ class PartialSettings:
         self._kept: dict[Loc, list[int]] = {}
 
     def settings(self, model: type[Settings]) -> Settings | None:
-        """The settings that are left once every refused part is gone; None when nothing useful is."""
+        """The settings that remain without the invalid parts; None when nothing useful remains."""
         for _ in range(_ATTEMPTS):
             try:
                 return model.model_validate(self.data, by_alias=True, by_name=False)
@@ -39,10 +39,10 @@ class PartialSettings:
         return None
 
     def findings(self, findings: Iterable[Finding]) -> Iterator[Finding]:
-        """The complaints that hold for the whole file too, at their place in it.
+        """The findings that are true for the whole file too, at their location in it.
 
-        That is those about a single text or a name: what is said of a block may only be true of its remains. A
-        name that is only unknown because its own block was taken out is known.
+        Those are the findings about a single text or a name; a finding about a block may only be true of what remains
+        of it. A name that is unknown only because its own block was removed counts as known.
         """
         gone = {f'"{loc[-1]}"' for loc in self._cut}
         for finding in findings:
@@ -53,9 +53,9 @@ class PartialSettings:
                 yield Finding(loc, finding.message, finding.column, finding.severity, finding.of_key)
 
     def _without(self, details: list[ErrorDetails]) -> bool:
-        """Take out what these complaints are about; False when that is everything."""
+        """Remove the parts that these errors are about; False when that is the whole file."""
         for detail in details:
-            for loc in self._culprits(detail):
+            for loc in self._invalid_parts(detail):
                 text = self.document.written(loc) if detail["type"] == "string_type" else None
                 if not loc:
                     return False
@@ -67,7 +67,7 @@ class PartialSettings:
         self.data = self._copy(self.document.data, ())
         return True
 
-    def _culprits(self, detail: ErrorDetails) -> list[Loc]:
+    def _invalid_parts(self, detail: ErrorDetails) -> list[Loc]:
         missing = detail["type"] == "missing"
         loc = yaml_loc(self.data, detail["loc"], missing=missing)[0]
         error = detail.get("ctx", {}).get("error")

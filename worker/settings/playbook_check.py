@@ -1,4 +1,4 @@
-"""What is wrong with a playbook that only shows beside the rest of the project, or when it would run."""
+"""Problems of a playbook that concern other files of the project, or that would appear when it runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from worker.settings.playbook_steps import AnyStep, Assignee, BranchStep, WaitSt
 
 
 def check_playbook(playbook: Playbook, known: Known) -> Iterator[Finding]:
-    """Unknown names, doubled keys, steps that can do nothing, and a playbook that would start itself again."""
+    """Unknown names, duplicate keys, steps without effect, and a playbook that would start itself again."""
     for loc, condition in playbook.conditions():
         yield from _condition_findings(loc, condition, known)
     for loc, template in playbook.templates():
@@ -31,8 +31,8 @@ def check_playbook(playbook: Playbook, known: Known) -> Iterator[Finding]:
 def _condition_findings(loc: Loc, condition: Condition, known: Known) -> Iterator[Finding]:
     for inner, mention in condition.mentions():
         if mention.need.name in known.template_fields - known.fields:
-            told = f'"{mention.need.name}" exists only in the texts of tasks and fields, not in conditions'
-            yield Finding((*loc, *inner), told, mention.column)
+            message = f'"{mention.need.name}" exists only in the texts of tasks and fields, not in conditions'
+            yield Finding((*loc, *inner), message, mention.column)
         else:
             yield from _unknown_names((*loc, *inner), mention.need, mention.column, known.fields)
     for inner, comparison in condition.comparisons():
@@ -45,7 +45,7 @@ def _unknown_names(loc: Loc, need: Need, column: int, names: frozenset[str]) -> 
 
 
 def _value_findings(loc: Loc, comparison: Comparison, known: Known) -> Iterator[Finding]:
-    """Texts that a field whose values are all known can never hold, and texts that are the name of a field."""
+    """Texts that are not a value of a field with known values, and texts that are the name of a field."""
     name = comparison.expression.left.name
     values = (
         known.values.get(name)
@@ -60,10 +60,10 @@ def _value_findings(loc: Loc, comparison: Comparison, known: Known) -> Iterator[
             hint = suggestion(value, values, ".")
             yield Finding(loc, f'{name} is never "{value}"{hint} Known: {", ".join(values)}', column)
         elif "." in value and value in known.fields:
-            told = (
+            message = (
                 f'"{value}" is a field, and a test compares with a value; two numbers compare as: {name} - {value} = 0'
             )
-            yield Finding(loc, told, column)
+            yield Finding(loc, message, column)
 
 
 def _set_field_findings(playbook: Playbook, known: Known) -> Iterator[Finding]:
@@ -78,8 +78,8 @@ def _task_findings(playbook: Playbook, known: Known) -> Iterator[Finding]:
     keys: set[str] = set()
     for loc, task in playbook.tasks():
         if task.key in keys:
-            told = f'the key "{task.key}" is used twice; every task of a playbook needs a key of its own'
-            yield Finding((*loc, "key"), told)
+            message = f'the key "{task.key}" is used twice; every task of a playbook needs a key of its own'
+            yield Finding((*loc, "key"), message)
         keys.add(task.key)
         yield from _queue_findings((*loc, "to"), task.to, known)
         if task.if_no_owner is not None:
@@ -116,12 +116,14 @@ def _wait_findings(steps: Sequence[AnyStep], loc: Loc, *, last: bool) -> Iterato
 
 
 def _own_writes(playbook: Playbook) -> Iterator[Finding]:
-    """A playbook must not look at what it writes itself, or it would start itself again for ever."""
+    """A playbook must not read what it writes itself: it would start itself again for ever."""
     written = {field for _, name in playbook.set_field_names() for field in (name, f"crm.{name}")}
     for loc, condition in playbook.conditions():
         if loc == ("goal", "when"):
             continue
         for inner, mention in condition.mentions():
             if mention.need.fields & written:
-                told = f'this playbook writes "{mention.need.name}" itself (set_fields), so it may not decide by it'
-                yield Finding((*loc, *inner), told, mention.column)
+                message = (
+                    f'this playbook writes "{mention.need.name}" itself (set_fields), so its conditions must not use it'
+                )
+                yield Finding((*loc, *inner), message, mention.column)

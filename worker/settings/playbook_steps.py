@@ -190,7 +190,7 @@ _FORM_OF = {"set_fields": "fields step", "create_task": "task step", "wait": "wa
 
 
 def _form_of(value: Any) -> str:
-    """Which step a block is; an unknown one is judged as a task step, after `_one_step` has refused it."""
+    """Which step a block is; an unknown one is judged as a task step, after `_one_step` has found it invalid."""
     if isinstance(value, dict):
         return next((form for key, form in _FORM_OF.items() if key in value), "task step")
     made = ((FieldsStep, "fields step"), (WaitStep, "wait step"), (BranchStep, "branch step"))

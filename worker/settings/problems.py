@@ -1,4 +1,4 @@
-"""What is wrong in a file its author wrote, and exactly where."""
+"""Problems of files, with file, line and column."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)[^@\s]+(?:@|…)")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One complaint about one place. ``line`` and ``column`` count from 1; ``excerpt`` is that line of the file."""
+    """One problem at one position. ``line`` and ``column`` count from 1; ``excerpt`` is that line of the file."""
 
     file: str
     line: int
@@ -45,7 +45,7 @@ class ConfigError(Exception):
 
 
 class CommandError(Exception):
-    """A command was asked for something that is not there; the message says what is."""
+    """A command cannot do what it was asked for; the message tells why and what exists."""
 
 
 def names_a_secret(key: str) -> bool:
@@ -54,7 +54,7 @@ def names_a_secret(key: str) -> bool:
 
 
 def excerpt_of(text: str) -> str:
-    """A line of text as it may be shown: no control characters, not endless, and no secret in it."""
+    """A line of text that is safe to show: no control characters, a limited length, and no secret."""
     text = text.rstrip()
     text = text if len(text) <= _WIDEST_EXCERPT else text[: _WIDEST_EXCERPT - 1] + "…"
     shown = "".join(c if c.isprintable() else " " for c in text)
@@ -62,7 +62,7 @@ def excerpt_of(text: str) -> str:
 
 
 def excerpt_at(lines: Sequence[str], index: int) -> str:
-    """One of the lines of a file as it may be shown, also when it continues a secret that began above it."""
+    """One line of a file that is safe to show, also when it continues a secret from a line above."""
     return "***" if _below_a_secret(lines, index) else excerpt_of(lines[index])
 
 

@@ -1,8 +1,8 @@
 """A project folder becomes one frozen `Project`, or every problem of every file at once.
 
-config/{product,signals,scores,crm,schedule}.yaml must all be there and right, config/alerts.yaml may be left out.
-A wrong playbook is invalid alone: the others keep running, and of the invalid one the last good version, as long as
-that is right beside the others.
+config/{product,signals,scores,crm,schedule}.yaml must exist and be valid; config/alerts.yaml is optional. An invalid
+playbook stops no other: they keep running, and so does the last good version of the invalid one, as long as it is valid
+with the other files.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ CONFIG: Mapping[str, tuple[type[BaseModel], Callable[[Any, Known], Iterable[Find
 """Each file of ``config/``: the model it must fit, and the check of the names it uses."""
 
 OPTIONAL: Mapping[str, BaseModel] = {"alerts": NO_ALERTS}
-"""Files that may be left out, and what holds then. They change nothing that is written to a CRM."""
+"""Files that may be left out, and their settings then. They change nothing that is written to a CRM."""
 
 _TEST_ENDING = ".test.yaml"
 
@@ -81,7 +81,7 @@ class Project:
 
 @dataclass(slots=True)
 class _Loaded:
-    """One file on its way: its document if it could be read, its settings while nothing is wrong."""
+    """One file while it is loaded: its document if it can be read, its settings while it is valid."""
 
     file: str
     model: type[BaseModel]
@@ -90,14 +90,14 @@ class _Loaded:
     problems: tuple[Problem, ...] = ()
 
     def add(self, problems: Iterable[Problem]) -> None:
-        """Take in more complaints; errors make the file unusable."""
+        """Add problems; an error makes the file invalid."""
         self.problems = without_echoes(self.problems, list(problems))
         if any(problem.severity == "error" for problem in self.problems):
             self.settings = None
 
 
 def load_project(root: Path, last_good: Mapping[str, str] | None = None) -> Project:
-    """The settings of a project folder. Raises `ConfigError` with all problems when a file of ``config/`` is wrong.
+    """The settings of a project folder. Raises `ConfigError` with all problems when a file of ``config/`` is invalid.
 
     ``last_good`` holds the text of playbook files as they last ran.
     """
@@ -127,7 +127,7 @@ def load_project(root: Path, last_good: Mapping[str, str] | None = None) -> Proj
 
 
 def _load_files(root: Path, texts: Mapping[str, str]) -> tuple[dict[str, _Loaded], list[_Loaded]]:
-    """Every file, checked by itself and beside the others; ``texts`` stand for what is in those files now."""
+    """Every file, checked alone and with the others; ``texts`` replace the content of those files."""
     config = {name: _load_config(root, name, model) for name, (model, _) in CONFIG.items()}
     playbooks = [_load(root, file, Playbook, texts.get(file)) for file in playbook_files(root)]
     _check_across(config, playbooks)
@@ -135,7 +135,7 @@ def _load_files(root: Path, texts: Mapping[str, str]) -> tuple[dict[str, _Loaded
 
 
 def _last_good_files(root: Path, invalid: Iterable[_Loaded], last_good: Mapping[str, str]) -> dict[str, _Loaded]:
-    """The last good version of each invalid playbook, if they are all right beside the files as they are now."""
+    """The last good version of each invalid playbook, if it is valid with the files as they are now."""
     texts = {one.file: last_good[one.file] for one in invalid if one.file in last_good}
     if not texts:
         return {}
@@ -146,7 +146,7 @@ def _last_good_files(root: Path, invalid: Iterable[_Loaded], last_good: Mapping[
 
 
 def load_alerts(root: Path) -> AlertSettings:
-    """Whom to tell, even while other files are wrong; nobody when this one is."""
+    """The alert settings, even while other files are invalid; no alerts while this one is."""
     settings: AlertSettings | None = _load_config(root, "alerts", AlertSettings).settings
     return settings or NO_ALERTS
 
@@ -174,7 +174,7 @@ def _load(root: Path, file: str, model: type[BaseModel], text: str | None = None
 
 
 def _check_across(config: Mapping[str, _Loaded], playbooks: list[_Loaded]) -> None:
-    """Names that one file uses of another, and what two files must not both do."""
+    """Checks the names that one file uses of another, and what only one file may do."""
     documents = {name: one.document for name, one in config.items() if one.document is not None}
     known = known_names(documents, {name: one.settings for name, one in config.items()})
     for name, (_, check) in CONFIG.items():
@@ -205,7 +205,7 @@ def _check(loaded: _Loaded, check: Callable[[Any, Known], Iterable[Finding]], kn
 
 
 def _unread_files(root: Path) -> list[Problem]:
-    """Files that look as if they were meant to be read, and are not."""
+    """Files that look like settings and are not read."""
     unread = []
     for path in sorted([*(root / "config").glob("*.y*ml"), *(root / "playbooks").glob("*.yml")]):
         file = f"{path.parent.name}/{path.name}"

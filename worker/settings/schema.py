@@ -85,7 +85,7 @@ def schema_of(name: str, model: type[BaseModel]) -> dict[str, Any]:
 
 
 def _meanings(model: type[BaseModel]) -> dict[str, str]:
-    """What the source says about the fields of a model, and of the models it is made from."""
+    """The descriptions in the source of the fields of a model, and of its base models."""
     bases = [base for base in reversed(model.__mro__) if issubclass(base, BaseModel) and base is not BaseModel]
     texts = {name: text for base in bases for name, text in _texts_in(inspect.getsourcefile(base), base.__name__)}
     return {name: text for name, text in texts.items() if name in model.model_fields}

@@ -35,7 +35,7 @@ def needs(settings: ScoresSettings) -> set[Need]:
 
 
 def check_scores(settings: ScoresSettings, known: Known) -> Iterable[Finding]:
-    """Names nobody provides, scores that would read themselves, and weights that do not add up to 100."""
+    """Unknown names, scores that would read themselves, and weights that do not add up to 100."""
     for loc, need, column in _uses(settings, ()):
         if need.kind not in {"field", "change"}:
             continue

@@ -1,4 +1,4 @@
-"""From a document to frozen settings; pydantic's complaints in an admin's words, at their line and column."""
+"""From a document to frozen settings; pydantic's errors in an admin's words, at their line and column."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Settings = TypeVar("Settings", bound=BaseModel)
 
 
 def validate(model: type[Settings], document: Document) -> tuple[Settings | None, tuple[Problem, ...]]:
-    """The settings in a document, or None, and every problem of it: traps first, then what the model refuses."""
+    """The settings in a document, or None, and every problem of it: traps first, then the errors of the model."""
     problems: list[Problem] = []
     settings = None
     try:
@@ -38,7 +38,7 @@ def validate(model: type[Settings], document: Document) -> tuple[Settings | None
 
 
 def place_findings(document: Document, findings: Iterable[Finding]) -> list[Problem]:
-    """The complaints of a domain's check, each at its line and column of the document."""
+    """The findings of a check, each at its line and column of the document."""
     return [
         document.problem(loc, finding.message, offset=finding.column, of_key=finding.of_key, severity=finding.severity)
         for finding in findings
@@ -47,12 +47,12 @@ def place_findings(document: Document, findings: Iterable[Finding]) -> list[Prob
 
 
 def without_echoes(traps: tuple[Problem, ...], problems: list[Problem]) -> tuple[Problem, ...]:
-    """All of them, but only one kind per place: what a trap explains is not complained of a second time."""
+    """Both, but only one kind per position: an error that a trap explains is left out."""
     explained = {(trap.line, trap.column) for trap in traps if trap.severity == "error"}
     kept = [problem for problem in problems if (problem.line, problem.column) not in explained]
     places = {(problem.line, problem.column) for problem in kept if problem.severity == "error"}
-    said = [trap for trap in traps if trap.severity == "error" or (trap.line, trap.column) not in places]
-    return tuple(sorted({*said, *kept}))
+    shown = [trap for trap in traps if trap.severity == "error" or (trap.line, trap.column) not in places]
+    return tuple(sorted({*shown, *kept}))
 
 
 def _problems(model: type[BaseModel], document: Document, details: list[ErrorDetails]) -> Iterator[Problem]:
@@ -64,10 +64,10 @@ def _problems(model: type[BaseModel], document: Document, details: list[ErrorDet
         else:
             unions.setdefault(form[0], {}).setdefault(form[1], []).append((loc, detail))
     for at, forms in unions.items():
-        tried = [one for complaints in forms.values() for one in complaints]
+        tried = [one for errors in forms.values() for one in errors]
         if len(forms) > 1:
             yield from _of_union(model, document, at, tried)
-        else:  # only the form that was meant complains
+        else:  # only the form that was meant has errors
             for loc, detail in tried:
                 yield from _problem(model, document, loc, detail)
 
@@ -75,7 +75,7 @@ def _problems(model: type[BaseModel], document: Document, details: list[ErrorDet
 def _of_union(
     model: type[BaseModel], document: Document, at: Loc, tried: list[tuple[Loc, ErrorDetails]]
 ) -> Iterator[Problem]:
-    """Where several forms were allowed: what is wrong inside the form that was meant, else all forms at once."""
+    """Where several forms are allowed: the errors inside the form that was meant, else all forms in one message."""
     inside = [(loc, detail) for loc, detail in tried if len(loc) > len(at) or detail["type"] in _OF_BLOCKS]
     wording = [(detail, say(detail, document.written(at))) for _, detail in tried]
     if inside:
@@ -150,7 +150,7 @@ def yaml_loc(data: Any, loc: tuple[int | str, ...], *, missing: bool = False) ->
 
 
 def _true_for_one(data: Any, settings: Any, loc: Loc) -> Iterator[Loc]:
-    """Where the file says true or false and the settings hold the 1 or 0 that pydantic makes of it."""
+    """Where the file has true or false and pydantic made 1 or 0 of it."""
     if isinstance(data, bool):
         if isinstance(settings, int | float) and not isinstance(settings, bool):
             yield loc

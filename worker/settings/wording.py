@@ -1,4 +1,4 @@
-"""Pydantic's complaints about a single value, in an admin's words."""
+"""Pydantic's errors about a single value, in an admin's words."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from worker.language.suggest import suggestion
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A value of the wrong kind: ``form`` is what should stand there, ``found`` what does, ready to append."""
+    """A value of the wrong kind: ``form`` is what is expected, ``found`` what is there, ready to append."""
 
     form: str
     found: str
 
     @property
     def text(self) -> str:
-        """The whole complaint."""
+        """The whole message."""
         return f"expected {self.form}{self.found}"
 
 
@@ -51,7 +51,7 @@ _KINDS_OF_COMPLAINT = ("_type", "_parsing", "_from_float", "_from_datetime_inexa
 
 
 def say(detail: ErrorDetails, written: str | None) -> str | Expected:
-    """What to tell the author; ``written`` is the text as typed, where the value is a single one."""
+    """The message for the author; ``written`` is the text as typed, where the value is a single one."""
     kind, context = detail["type"], detail.get("ctx", {})
     error = context.get("error")
     if kind in {"value_error", "assertion_error"} and error is not None:
@@ -70,7 +70,7 @@ def say(detail: ErrorDetails, written: str | None) -> str | Expected:
     if kind == "union_tag_invalid":
         return _not_among(written or str(context["tag"]), _names(str(context["expected_tags"])))
     if kind == "union_tag_not_found":
-        return f'"{_names(str(context["discriminator"]))[0]}" is missing: it says which form this has'
+        return f'"{_names(str(context["discriminator"]))[0]}" is missing: it selects the form of this block'
     form = _FORMS.get(kind.split("_")[0])
     if form is not None and kind.endswith(_KINDS_OF_COMPLAINT):
         return Expected(form, _found(detail["input"], kind, written))

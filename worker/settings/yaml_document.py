@@ -31,7 +31,7 @@ _UTF8_MARK = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a key or value begins, from 0; ``style`` is the quote or block sign of a text, None for a plain one."""
+    """Where a key or value begins, from 0; ``style`` is the quote or block indicator, None for a plain text."""
 
     line: int
     column: int
@@ -42,7 +42,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The content of a file and the way back from any part of it to its line and column.
+    """The content of a file, and the line and column of every part of it.
 
     ``problems`` are the traps found while reading; ``data`` is complete in spite of them.
     """
@@ -71,7 +71,7 @@ class Document:
     def problem(
         self, loc: Loc, message: str, *, offset: int = 0, of_key: bool = False, severity: Severity = "error"
     ) -> Problem:
-        """A complaint about what stands at ``loc``, with its line as the excerpt."""
+        """A problem at ``loc``, with its line as the excerpt."""
         line, column = self.position(loc, offset, of_key=of_key)
         return _problem(self.file, self.lines, line - 1, column - 1, message, severity)
 
@@ -104,7 +104,7 @@ def read_document(file: str, content: bytes) -> Document:
     except yaml.MarkedYAMLError as error:
         raise ConfigError([_syntax_problem(file, lines, error)]) from None
     except (ValueError, OverflowError):  # an escape such as "\U00110000" that is no character
-        message = 'this text holds an escape after "\\" that is no character'
+        message = 'this text contains an escape after "\\" that is no character'
         raise ConfigError([_problem(file, lines, loader.line, loader.column, message)]) from None
     finally:
         loader.dispose()
@@ -138,11 +138,11 @@ def _decode(file: str, content: bytes) -> str:
 
 
 class _NotSupported(yaml.MarkedYAMLError):
-    """YAML that settings do without; ``problem`` already says what to write instead."""
+    """YAML that settings do not support; ``problem`` tells what to write instead."""
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes nodes; refuses anchors, aliases, tags and bottomless nesting before anything is built."""
+    """Composes nodes; rejects anchors, aliases, tags and too deep nesting before anything is built."""
 
     depth = 0
 

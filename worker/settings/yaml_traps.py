@@ -24,7 +24,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Trap:
-    """A complaint about a scalar; ``at_end`` points behind it instead of at its beginning."""
+    """A problem of a scalar; ``at_end`` points behind it instead of at its beginning."""
 
     message: str
     severity: Severity = "error"
@@ -34,7 +34,7 @@ class Trap:
 def value_traps(node: yaml.ScalarNode, line: str, *, secret: bool) -> Iterator[Trap]:
     """What is wrong with a scalar that stands as a value; ``line`` is the line it ends on.
 
-    A ``secret`` is not repeated in the complaint.
+    A ``secret`` is not repeated in the message.
     """
     if node.style is None:
         for trap in _plain_traps(node.value, node.tag):
@@ -46,7 +46,7 @@ def value_traps(node: yaml.ScalarNode, line: str, *, secret: bool) -> Iterator[T
                 at_end=True,
             )
     if _CONTROL.search(node.value):
-        yield Trap("this text holds an invisible control character")
+        yield Trap("this text contains an invisible control character")
 
 
 def _plain_traps(text: str, tag: str) -> Iterator[Trap]:
@@ -69,7 +69,7 @@ def key_traps(node: yaml.ScalarNode, *, alone_in_list: bool) -> Iterator[Trap]:
     """What is wrong with a scalar that stands as a key; ``alone_in_list``: ``- key: value`` and nothing more."""
     if node.style is not None:
         if _CONTROL.search(node.value):
-            yield Trap("this key holds an invisible control character")
+            yield Trap("this key contains an invisible control character")
         return
     text = node.value
     if not text:
@@ -88,34 +88,34 @@ def complex_key_trap(node: yaml.Node) -> Trap:
 
 
 def explain(error: yaml.MarkedYAMLError, line: str, at: int) -> str:
-    """A parser's complaint about column ``at`` (from 0) of ``line``, in words that say what to write instead."""
-    said = f"{error.context or ''} {error.problem or ''}"
-    if "\t" in line[: at + 1] and "cannot start any token" in said:
+    """A parser's error at column ``at`` (from 0) of ``line``, in words that tell what to write instead."""
+    error_text = f"{error.context or ''} {error.problem or ''}"
+    if "\t" in line[: at + 1] and "cannot start any token" in error_text:
         return "tabs cannot be used for indentation; use spaces"
-    if "expected ',' or" in said and line[at : at + 1] == "[":
+    if "expected ',' or" in error_text and line[at : at + 1] == "[":
         return 'a list "[ ]" cannot stand inside "[ ]" or "{ }" like this; write one test per line, each after "- "'
     if re.search(r":\s+\{\{", line):
         return 'text that begins with "{{" needs quotes around the whole text'
-    if "mapping values are not allowed" in said:
+    if "mapping values are not allowed" in error_text:
         return 'a text containing ": " needs quotes around the whole text; otherwise check the indentation of this line'
     if line[at : at + 1] == ":" and not line[:at].strip():
         return 'there is no key before ":"'
-    if "cannot start any token" in said or "scanning an a" in said or "scanning a tag" in said:
+    if "cannot start any token" in error_text or "scanning an a" in error_text or "scanning a tag" in error_text:
         return f'a text cannot begin with "{line[at : at + 1]}"; put quotes around the whole text'
-    return _plainer(said, error)
+    return _plainer(error_text, error)
 
 
-def _plainer(said: str, error: yaml.MarkedYAMLError) -> str:
-    if "could not find expected ':'" in said:
+def _plainer(error_text: str, error: yaml.MarkedYAMLError) -> str:
+    if "could not find expected ':'" in error_text:
         return 'this line has no ": " with a space after the colon, or its indentation is not that of its neighbours'
-    if "expected <block end>" in said or "did not find expected" in said:
+    if "expected <block end>" in error_text or "did not find expected" in error_text:
         return "the indentation of this line does not fit the lines above it"
-    if "expected ',' or" in said:
+    if "expected ',' or" in error_text:
         return 'this list or block is not closed: a ",", "]" or "}" is missing here'
-    if "quoted scalar" in said and "end of" in said:
+    if "quoted scalar" in error_text and "end of" in error_text:
         return "the closing quote of this text is missing"
-    if "quoted scalar" in said:
-        return 'unknown escape after "\\"; use single quotes around text that holds a backslash'
+    if "quoted scalar" in error_text:
+        return 'unknown escape after "\\"; use single quotes around text that contains a backslash'
     return f"this is not valid YAML: {error.problem or error.context or 'cannot be read'}"
 
 

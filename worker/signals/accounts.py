@@ -1,4 +1,4 @@
-"""The accounts of a run, and what the product says about each of them."""
+"""The accounts of a run, and the product's columns of each."""
 
 from __future__ import annotations
 

@@ -52,8 +52,8 @@ def partials(measure: Measure, row: RowColumns) -> list[Partial]:
         return [counted]
     if measure == "share":
         assert row.that is not None  # noqa: S101 - checked with the settings
-        says = Partial(sa.func.sum(_one(sa.and_(row.counts, row.that.is_not(None)))), sa.func.sum)
-        return [says, Partial(sa.func.sum(_one(sa.and_(row.counts, row.that))), sa.func.sum)]
+        known = Partial(sa.func.sum(_one(sa.and_(row.counts, row.that.is_not(None)))), sa.func.sum)
+        return [known, Partial(sa.func.sum(_one(sa.and_(row.counts, row.that))), sa.func.sum)]
     read = row.at if measure in {"first", "last"} else row.value
     assert read is not None  # noqa: S101 - checked with the settings
     found = sa.case((row.counts, read))

@@ -26,7 +26,7 @@ _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class SourceFinding:
-    """One complaint. ``file`` says which settings ``loc`` points into; a function of a playbook has none."""
+    """One finding. ``file`` names the settings that ``loc`` points into; a function of a playbook has no location."""
 
     file: Literal["product", "signals", "playbooks"]
     loc: Loc
@@ -37,7 +37,7 @@ class SourceFinding:
 def check_source(
     source: Source, product: ProductSettings, signals: SignalsSettings, extra: Iterable[Need]
 ) -> list[SourceFinding]:
-    """Every table or column that is not there, every event that never occurs, and what stays unknown, said once.
+    """Every table or column that does not exist, every event that never occurs, and what stays unknown, each once.
 
     Reads one column of the events, nothing else. Errors come first.
     """

@@ -16,7 +16,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 
 Kind = Literal["time", "text", "number", "float", "flag", "json", "any", "other"]
-"""What an engine says a column holds; ``any`` where it cannot tell (SQLite)."""
+"""The kind of a column by its engine; ``any`` where the engine has none (SQLite)."""
 
 Column = ColumnElement[Any]
 # JSON's own grammar: every engine agrees on it, and "n/a", "inf" and "1,5" are not numbers.
@@ -35,7 +35,7 @@ class MomentLiteral(ColumnElement[Any]):
 
 
 class MomentOf(ColumnElement[Any]):
-    """A column of theirs as a moment; what is no time is NULL."""
+    """A source column as a moment; NULL when it is not a time."""
 
     inherit_cache = False
     type = sa.DateTime(timezone=True)
@@ -65,7 +65,7 @@ class NumberOf(ColumnElement[Any]):
 
 
 class JsonText(ColumnElement[Any]):
-    """A property of a JSON column as text; NULL where it is missing, null, or the column holds no JSON."""
+    """A property of a JSON column as text; NULL where it is missing, null, or the column is not JSON."""
 
     inherit_cache = False
     type = sa.Text()

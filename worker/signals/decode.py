@@ -1,4 +1,4 @@
-"""What a database answers, as values: aware UTC times, plain numbers, nothing infinite."""
+"""Database results as values: aware UTC times and finite plain numbers."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def by_kind(value: Any, kind: str) -> Value:
 
 
 def turned(value: Value, turn: Literal["days_since", "days_until"], as_of: datetime) -> Value:
-    """A moment as whole days: since it, completed days; until it, days begun."""
+    """A moment as whole days: since it, completed days; until it, started days."""
     if not isinstance(value, datetime):
         return None
     return (as_of - value) // _DAY if turn == "days_since" else -((as_of - value) // _DAY)

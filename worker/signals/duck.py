@@ -34,7 +34,7 @@ class DuckEngine:
 
     connection: duckdb.DuckDBPyConnection
     spill: tempfile.TemporaryDirectory[str]
-    """Where it goes to disk beyond its memory; gone when it is closed."""
+    """The folder for data beyond the memory limit; removed when the engine is closed."""
     files: tuple[str, ...] | None = None
     name: str = "duckdb"
     member_first: bool = True

@@ -46,7 +46,7 @@ def render(statement: sa.Select[Any], dialect: Dialect) -> tuple[str, list[Any]]
 
 
 def first_line(error: Exception) -> str:
-    """What a database says went wrong, short and without secrets."""
+    """The error message of a database, short and without secrets."""
     cause = getattr(error, "orig", None) or error
     text = str(cause).strip() or type(cause).__name__
     return excerpt_of(text.splitlines()[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class SourceError(Exception):
-    """The product data cannot be read. The message tells the operator what to change; it holds no credentials."""
+    """The product data cannot be read. The message tells the operator what to change; it contains no credentials."""
 
 
 class StaleData(Exception):

@@ -40,7 +40,7 @@ class Fact:
     def by_time(self) -> bool:
         """Whether a row counts by its own time: it happened before ``as_of``, or inside the window.
 
-        Otherwise it counts from when it began to hold, and a row without a beginning always did.
+        Otherwise it counts from its start on; a row without a start counts always.
         """
         if self.window.start is not None or self.measure in _TIMED:
             return True
@@ -61,7 +61,7 @@ class MissingMapping:
 
 
 def facts_of(settings: SignalsSettings, needs: Iterable[Need], as_of: datetime, zone: ZoneInfo) -> list[Fact]:
-    """Every measured signal and every ``count``, ``users`` and ``days_since`` that is asked for."""
+    """Every measured signal and every ``count``, ``users`` and ``days_since`` that is used."""
     facts = [
         _from_signal(settings, name, signal, as_of, zone)
         for name, signal in settings.signals.items()

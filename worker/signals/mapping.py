@@ -29,7 +29,7 @@ class MappedTable:
     name: str
     rows: sa.FromClause
     columns: Mapping[str, tuple[str, Kind]]
-    """Our column: their column and what the engine says it holds."""
+    """Our column: the source's column and its kind."""
 
     def has(self, column: str) -> bool:
         """Whether ``column`` is mapped; ``props.x`` also when there is a JSON column to look into."""
@@ -42,7 +42,7 @@ class MappedTable:
         return IdText(found, kind) if kind == "any" and self._kind(column) == "id" else found
 
     def kind(self, column: str) -> Kind:
-        """What the engine says ``column`` holds."""
+        """The kind of ``column`` by the engine."""
         return self.columns[column][1]
 
     def id(self, column: str) -> Column:
@@ -98,7 +98,7 @@ def folded(text: Column) -> Column:
 
 @dataclass(slots=True)
 class Catalogue:
-    """What of the mapping exists in the source. Tables are looked at once, when first asked for."""
+    """The part of the mapping that exists in the source. Each table is inspected once, at its first use."""
 
     engine: Engine
     product: ProductSettings

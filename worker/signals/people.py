@@ -93,7 +93,7 @@ def _may_be_written_to(users: MappedTable, scope: QueryScope) -> list[Column]:
 
 
 def _gone(scope: QueryScope, people: sa.Subquery) -> list[Column]:
-    """Leaves out whoever has left the account. Somebody never listed as a member stays."""
+    """Leaves out users who left the account. A user who was never listed as a member stays."""
     memberships = scope.catalogue.table("memberships")
     if memberships is None or not memberships.has("removed_at"):
         return []

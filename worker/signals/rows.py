@@ -13,7 +13,7 @@ from worker.settings.signals import Comparison, RowTest, Scalar
 from worker.signals.constructs import Column, MomentLiteral
 from worker.signals.mapping import Catalogue, MappedTable, folded
 
-# Words a billing system uses once something is over; they count where no date says when it ended.
+# Statuses of a billing system for something that ended; they count where no date of the end is known.
 ENDED = ("cancelled", "canceled", "expired", "ended", "churned", "deleted", "inactive", "incomplete_expired")
 SETTLED = ("paid", "void", "voided", "uncollectible", "refunded", "draft", "cancelled", "canceled")
 _HAPPENS_LATER = frozenset({"accepted_at", "paid_at", "closed_at", "removed_at", "deleted_at", "cancelled_at"})
@@ -91,7 +91,7 @@ def column_value(table: MappedTable, column: str, as_of: datetime) -> Column:
 
 
 def since_of(table: MappedTable) -> Column | None:
-    """When a row began to hold: the first known of the mapped columns."""
+    """The start of a row: the first known of the mapped columns."""
     return _first_known([table.time(column) for column in SCHEMA[table.name].since if table.has(column)])
 
 

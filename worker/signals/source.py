@@ -34,7 +34,7 @@ class Source:
         return self.engine.tables()
 
     def columns(self, table: str) -> dict[str, Kind]:
-        """Our columns of ``table`` that exist in the source, and what they hold there. Empty when it is not mapped."""
+        """Our columns of ``table`` that exist in the source, and their kinds. Empty when it is not mapped."""
         mapped = self.catalogue.table(table)
         return {} if mapped is None else {ours: kind for ours, (_, kind) in mapped.columns.items()}
 

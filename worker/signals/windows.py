@@ -47,7 +47,7 @@ def _day_after(as_of: datetime, zone: ZoneInfo) -> date:
 
 
 def offsets(zone: ZoneInfo, start: datetime, end: datetime) -> list[tuple[datetime, timedelta]]:
-    """The UTC offsets of ``zone`` between two moments: each with the moment (UTC, to the minute) it began to hold.
+    """The UTC offsets of ``zone`` between two moments: each with the moment (UTC, to the minute) it took effect.
 
     For engines that know no time zones.
     """

@@ -185,7 +185,11 @@ def test_an_unquoted_version_is_explained() -> None:
 
 @pytest.mark.parametrize(
     ("queue", "says"),
-    [("[]", "nobody is in sales"), ("[ann]", '"ann" is not an e-mail'), ("[a@b.io, A@b.io]", "is in sales twice")],
+    [
+        ("[]", "the queue sales is empty"),
+        ("[ann]", '"ann" is not an e-mail'),
+        ("[a@b.io, A@b.io]", "is in sales twice"),
+    ],
 )
 def test_a_queue_is_people(queue: str, says: str) -> None:
     _, (problem,) = load(f"version: 1\nqueues:\n  sales: {queue}\n")
