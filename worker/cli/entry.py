@@ -117,7 +117,7 @@ def main() -> None:
         app(prog_name="plgsync")
     except SystemExit as ended:
         if ended.code == _INTERRUPTED:
-            fail("interrupted; what was queued is kept and goes on with the next plgsync run", _INTERRUPTED)
+            fail("interrupted; what was queued is kept; the next plgsync run continues", _INTERRUPTED)
         raise
     except Exception as error:
         from worker.reports.names import UnknownName

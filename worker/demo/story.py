@@ -49,7 +49,7 @@ def _run_steps(console: Console, company: Company, jobs: Jobs, crms: Mapping[str
     for name, connector in jobs.connectors.items():
         steps = connector.setup(jobs.project.crm.destinations[name].needs(), False)
         made = sum(1 for step in steps if step.status == "created")
-        console.print(f"{name}: {made} fields created, {sum(1 for s in steps if s.status == 'exists')} there already")
+        console.print(f"{name}: {made} fields created, {sum(1 for s in steps if s.status == 'exists')} exist")
     console.print(heading("3  the first days"))
     days = [AS_OF - timedelta(days=back) for back in range(_FIRST_DAYS - 1, -1, -1)]
     reports = [_run(jobs, day, first_run=True) for day in days]

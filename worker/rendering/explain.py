@@ -1,4 +1,4 @@
-"""The explanation of one account, for a CSM who asks why."""
+"""The explanation of one account for a CSM."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TRUTH = {True: ("true", "green"), False: ("false", "red"), None: ("unknown", "y
 
 
 def render_explanation(explanation: Explanation) -> RenderableType:
-    """Scores with their parts, playbooks with their tests, then how the account stands in the CRMs."""
+    """Scores with their parts, playbooks with their tests, then the account in each CRM."""
     fields = explanation.fields
     name = fields.get("account.name") or explanation.account_id
     head = (

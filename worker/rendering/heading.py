@@ -10,5 +10,5 @@ _WIDTH = 100
 
 
 def heading(text: str) -> RenderableType:
-    """A line with a title, no wider than a screen although a pipe has no width."""
+    """A line with a title, also in a pipe no wider than a screen."""
     return Constrain(Rule(text, align="left"), _WIDTH)

@@ -1,4 +1,4 @@
-"""Who wrote what and why, newest first, for whoever found something in the CRM."""
+"""The history of a CRM record, a task or an account: who wrote what and why, newest first."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from worker.reports.history import Effect, Written
 
 _STYLES = {"applied": "green", "rejected": "yellow", "unknown": "yellow", "retry": "yellow"}
 _WORDS = {
-    "applied": "the CRM took it",
-    "rejected": "the CRM refused it",
-    "unknown": "no answer: it may be there",
-    "retry": "the CRM asked to send it again",
+    "applied": "applied by the CRM",
+    "rejected": "rejected by the CRM",
+    "unknown": "no answer: it may be applied",
+    "retry": "the CRM asked for another try",
 }
 
 
 def render_effects(record: str, effects: Sequence[Effect]) -> RenderableType:
     """One paragraph per effect: when, what, who, why, and the CRM's answer."""
     if not effects:
-        return Text(f"nothing was ever written for {record}, as far as the ledger knows")
+        return Text(f"nothing was ever written for {record}, by the ledger")
     return Group(*(line for effect in effects for line in _lines(effect)))
 
 
@@ -35,8 +35,8 @@ def _lines(effect: Effect) -> Sequence[Text]:
         f"  {effect.destination}  {effect.kind.replace('_', ' ')}  {where}  ",
         (answer, _STYLES[effect.status]),
     )
-    of_run = f"as of {effect.as_of}, settings {effect.config_version}" if effect.as_of else "not in the store any more"
-    run = f"run {effect.run_id}, {of_run}" if effect.run_id else "a run whose number is not known any more"
+    of_run = f"as of {effect.as_of}, settings {effect.config_version}" if effect.as_of else "no longer in the store"
+    run = f"run {effect.run_id}, {of_run}" if effect.run_id else "an unknown run"
     lines = [head, Text(f"    {run}, account {effect.account_id}", style="dim")]
     if effect.task:
         lines.append(Text(f"    by playbook {effect.playbook_id or '–'}: {effect.task}"))

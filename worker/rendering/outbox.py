@@ -1,4 +1,4 @@
-"""The outbox, as an operator reads it."""
+"""The outbox as text for an operator."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _STYLES = {"parked": "yellow", "denied": "yellow", "dead": "red"}
 
 
 def render_outbox(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """One line per row that waits, is being sent, parked or dead, with the CRM's words."""
+    """One line per row that waits, is being sent, parked or dead, with the answer of the CRM."""
     if not rows:
-        return Text("nothing waits here: everything was delivered")
+        return Text("nothing waits: everything is delivered")
     table = Table(header_style="bold")
     for title in ("row", "state", "destination", "what", "account", "tries", "next", "the CRM's words"):
         table.add_column(title, overflow="fold")

@@ -1,4 +1,4 @@
-"""A plan, as an admin reads it before anything is sent."""
+"""A plan as text for an admin, before anything is sent."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def render_plan(computed: Computed, guard: Sequence[str]) -> RenderableType:
         parts.append(Text(f"… and {len(plan.records) - SHOWN} more records; plgsync plan --json shows all"))
     parts += [Text(f"guard: {reason}", style="red") for reason in guard]
     if guard:
-        parts.append(Text("A run would queue nothing. If this is meant, keep it with --out and run --apply it."))
+        parts.append(Text("A run would queue nothing. To approve: plan --out FILE, then run --apply FILE."))
     return Group(*parts)
 
 
@@ -48,7 +48,7 @@ def _totals(plan: Plan) -> Iterable[str]:
         yield (
             f"  {name}: {records[name]} of {known} records would change, {done or 'no tasks'}"
             + (f", {made[name]} new records" if made[name] else "")
-            + (f", {parked[name]} refused before and unchanged" if parked[name] else "")
+            + (f", {parked[name]} rejected before and unchanged" if parked[name] else "")
             + (f", {unmatched[name]} accounts not matched" if unmatched[name] else "")
         )
     for name, problem in plan.problems.items():
@@ -57,7 +57,7 @@ def _totals(plan: Plan) -> Iterable[str]:
         yield f"  {name} has no field {', '.join(fields)}; run: plgsync crm setup {name}"
 
 
-_STATES = {"new": "new", "queued": "waits already", "parked": "refused before and unchanged"}
+_STATES = {"new": "new", "queued": "already queued", "parked": "rejected before and unchanged"}
 
 
 def _new_records(computed: Computed) -> Table:

@@ -14,18 +14,18 @@ _STYLES = {"error": "red", "warning": "yellow"}
 
 
 def render_check(check: Check) -> RenderableType:
-    """Every problem with its place, errors last so that they are seen, then one line that sums it up."""
-    lines: list[RenderableType] = [Text(f"ok  {said}", style="green") for said in check.said]
+    """Every problem with its place, errors last, then one line with the totals."""
+    lines: list[RenderableType] = [Text(f"ok  {line}", style="green") for line in check.passed]
     ordered = sorted(check.problems, key=lambda problem: (problem.severity == "error", problem))
     lines += [Text(problem.format(), style=_STYLES[problem.severity]) for problem in ordered]
     errors = sum(1 for problem in check.problems if problem.severity == "error")
     warnings = len(check.problems) - errors
-    lines.append(Text(f"{errors} errors, {warnings} warnings" if check.problems else "everything is fit to run"))
+    lines.append(Text(f"{errors} errors, {warnings} warnings" if check.problems else "ready for a run"))
     return Group(*lines)
 
 
 def render_playbook_tests(results: Sequence[TestResult]) -> RenderableType:
-    """One line per test; what came differently below it."""
+    """One line per test; its failures below it."""
     lines: list[RenderableType] = []
     for result in results:
         word, style = ("ok  ", "green") if result.passed else ("FAIL", "red")

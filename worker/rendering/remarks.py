@@ -1,4 +1,4 @@
-"""What a plan leaves undone, in words with links: for the plan itself and for the report of a run."""
+"""What a plan does not write and why, with links: for the plan and for the report of a run."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ SHOWN = 5
 
 
 def remarks(computed: Computed) -> Iterable[str]:
-    """Accounts that are not sure, fields left to people, records not made, tasks that name nobody."""
+    """Ambiguous accounts, fields that people own, records not created, tasks without a person."""
     yield from _ambiguous(computed)
     yield from _human_owned(computed)
     plan = computed.plan
     not_made = Counter((one.destination, one.not_made) for one in plan.unmatched if one.not_made)
     for (name, why), count in sorted(not_made.items()):
         yield f"{name}: {count} accounts get no new record: {why}"
-    nobody = Counter((task.destination, task.no_person) for task in plan.tasks if task.no_person)
-    for (name, why), count in sorted(nobody.items()):
+    no_person = Counter((task.destination, task.no_person) for task in plan.tasks if task.no_person)
+    for (name, why), count in sorted(no_person.items()):
         yield f"{name}: {count} tasks name no person: {why}"
 
 
 def remarks_json(computed: Computed) -> dict[str, Any]:
-    """The same, whole, by record and field; never a value."""
+    """The same without a limit, by record and field; never a value."""
     plan = computed.plan
     return {
         "ambiguous": [
@@ -44,7 +44,7 @@ def remarks_json(computed: Computed) -> dict[str, Any]:
 
 
 def account_name(computed: Computed, account_id: str) -> str:
-    """An account as people call it."""
+    """The name of an account, or its id when it has none."""
     return str(computed.accounts.get(account_id, {}).get("account.name") or account_id)
 
 
@@ -52,8 +52,8 @@ def _ambiguous(computed: Computed) -> Iterable[str]:
     unsure = [one for one in computed.plan.unmatched if one.status == "ambiguous"]
     for one in unsure[:SHOWN]:
         name, links = account_name(computed, one.account_id), " ".join(one.candidates)
-        told = f"could be {len(one.candidates)} records" if len(one.candidates) > 1 else "may not be this record"
-        yield f"{one.destination}: {name} {told}: {links}"
+        what = f"could be {len(one.candidates)} records" if len(one.candidates) > 1 else "may not be this record"
+        yield f"{one.destination}: {name} {what}: {links}"
     if len(unsure) > SHOWN:
         yield f"… and {len(unsure) - SHOWN} more accounts that could be several records; --json shows all"
 
@@ -62,10 +62,10 @@ def _human_owned(computed: Computed) -> Iterable[str]:
     by_destination: dict[str, list[HumanOwnedField]] = defaultdict(list)
     for one in computed.plan.human_owned:
         by_destination[one.destination].append(one)
-    for name, kept in by_destination.items():
-        records = len({one.record_id for one in kept})
-        yield f"{name}: {len(kept)} fields on {records} records stay as people changed them (write: if_ours):"
-        for one in kept[:SHOWN]:
+    for name, owned in by_destination.items():
+        records = len({one.record_id for one in owned})
+        yield f"{name}: {len(owned)} fields on {records} records keep the values of people (write: if_ours):"
+        for one in owned[:SHOWN]:
             yield f"  {one.field} of {account_name(computed, one.account_id)}: {one.url}"
-        if len(kept) > SHOWN:
-            yield f"  … and {len(kept) - SHOWN} more; --json shows all"
+        if len(owned) > SHOWN:
+            yield f"  … and {len(owned) - SHOWN} more; --json shows all"

@@ -1,4 +1,4 @@
-"""What ``crm setup`` did and what a person still has to do."""
+"""The result of ``crm setup``, and what a person still has to do."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from rich.text import Text
 from connectors.base import SetupStep
 
 _WORDS = {
-    "exists": ("there already", ""),
+    "exists": ("exists", ""),
     "created": ("created", "green"),
     "would_create": ("would be created", "cyan"),
     "todo": ("to do by an admin", "yellow"),
-    "wrong": ("there, but not fit", "red"),
+    "wrong": ("exists, but does not fit", "red"),
 }
 
 
 def render_setup(name: str, steps: Sequence[SetupStep]) -> RenderableType:
-    """One line per field, then one clear list of what is left to do."""
+    """One line per field, then a list of what is left to do."""
     table = Table(title=f"Fields of {name}", title_justify="left", header_style="bold")
     for title in ("object", "field", "type", "state"):
         table.add_column(title)

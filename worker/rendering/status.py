@@ -1,4 +1,4 @@
-"""The status, as an operator reads it: what needs a person comes last, so that it is seen."""
+"""The status as text for an operator; what needs a person comes last."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _LARGEST = 5
 def render_status(status: Status) -> RenderableType:
     """Schedules, outbox, today's effects and calls, open alerts, and what needs a person."""
     parts: list[RenderableType] = [Text(f"as of {_time(status.at)}", style="bold"), _last_run(status), _ran(status)]
-    parts.append(_outbox(status) if status.outbox else Text("the outbox is empty: everything was delivered"))
+    parts.append(_outbox(status) if status.outbox else Text("the outbox is empty: everything is delivered"))
     parts += [_calls(status)] if status.calls else []
     parts += [_spent(status)] if status.spent else []
     parts.append(_database(status))
-    told = [f"alert since {_time(one['since'])}: {one['text']}" for one in status.alerts]
-    parts += [Text(line, style="yellow") for line in told]
+    open_ = [f"alert since {_time(one['since'])}: {one['text']}" for one in status.alerts]
+    parts += [Text(line, style="yellow") for line in open_]
     parts += [Text(f"needs a person: {line}", style="red") for line in status.needs_person]
     return Group(*parts, *([] if status.needs_person else [Text("nothing needs a person", style="green")]))
 
@@ -36,7 +36,7 @@ def _last_run(status: Status) -> RenderableType:
 
 
 def _ran(status: Status) -> Table:
-    table = _table("Ran last", "what", "job", "when", "how it ended", "next")
+    table = _table("Last results", "name", "job", "when", "result", "next")
     for ran in status.ran:
         table.add_row(ran.name, ran.job.replace("_", " "), _time(ran.at), _ended(ran), _time(ran.next_at))
     return table
@@ -46,8 +46,8 @@ def _ended(ran: Ran) -> Text:
     if ran.at is None:
         return Text("never ran")
     if not ran.kind:
-        return Text("well", style="green")
-    good = f"; last well {_time(ran.ok_at)}" if ran.ok_at else "; never well"
+        return Text("ok", style="green")
+    good = f"; last ok {_time(ran.ok_at)}" if ran.ok_at else "; never ok"
     return Text(f"{ran.problem or ran.kind}{good}", style="red")
 
 
@@ -68,13 +68,13 @@ def _age(row: Waiting) -> str:
 def _calls(status: Status) -> Table:
     table = _table("Calls today", "destination", "calls", "of these to write", "too fast (429)", "left")
     for one in status.calls:
-        left = "the CRM has not said" if one.left is None else f"{one.left:,} of {one.limit:,}"
+        left = "unknown" if one.left is None else f"{one.left:,} of {one.limit:,}"
         table.add_row(one.destination, str(one.calls), str(one.to_write), str(one.refused_429), left)
     return table
 
 
 def _spent(status: Status) -> Table:
-    titles = ("destination", "by", "applied", "refused", "without an answer", "calls")
+    titles = ("destination", "by", "applied", "rejected", "without an answer", "calls")
     table = _table("Written today", *titles)
     for one in status.spent:
         counts: Iterable[float] = (one.applied, one.rejected, one.unsettled, one.calls)

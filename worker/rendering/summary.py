@@ -1,4 +1,4 @@
-"""The report of a run: accounts by score, what playbooks did and held back, what went where at which cost."""
+"""The report of a run: accounts by score, what playbooks did, and the writes and calls per CRM."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _destination_json(report: RunReport, name: str) -> dict[str, Any]:
 
 
 def render_report(reports: Sequence[RunReport]) -> RenderableType:
-    """The report of one run, or of several in a row: scores as of the last, work summed over all."""
+    """The report of one run or of several in a row: scores of the last run, work summed over all."""
     last = reports[-1]
     computed = last.computed
     over = f" over {len(reports)} runs" if len(reports) > 1 else ""
@@ -95,7 +95,7 @@ def _playbooks(reports: Sequence[RunReport]) -> Table:
     table.add_column("playbook")
     for title in ("tasks", "entered", "left", "inside"):
         table.add_column(title, justify="right")
-    table.add_column("held back, and why")
+    table.add_column("not entered, and why")
     for playbook_id, run in reports[-1].computed.playbooks.items():
         tasks = Counter(change.playbook_id for report in reports for change in report.computed.plan.tasks)
         totals = Counter[str]()
@@ -116,7 +116,7 @@ _NOT_ENTERED = {
     "already_matching": "matched before it went live",
     "pending": "waiting for “for”",
     "queued": "over a limit",
-    "holdout": "held out",
+    "holdout": "in the holdout",
     "already_open": "task open",
     "repeat": "too soon again",
     "preview": "preview only",
@@ -162,7 +162,7 @@ def _left_over(report: RunReport) -> Iterable[str]:
         if delivery.stopped:
             yield f"{delivery.destination}: {delivery.stopped}; what is left waits, see plgsync outbox list"
         if delivery.outcomes.get("rejected"):
-            yield f"{delivery.destination} refused some records; its words: plgsync outbox list"
+            yield f"{delivery.destination} rejected some records; see plgsync outbox list"
 
 
 def _remarks(computed: Computed) -> Iterable[str]:
@@ -171,8 +171,8 @@ def _remarks(computed: Computed) -> Iterable[str]:
         yield f"{name} was not read, its writes wait: {problem}"
     for name, fields in plan.missing_fields.items():
         yield f"{name} has no field {', '.join(fields)}; run: plgsync crm setup {name}"
-    refused = Counter((one.destination, one.reason) for one in plan.invalid)
-    for (name, reason), count in refused.items():
+    invalid = Counter((one.destination, one.reason) for one in plan.invalid)
+    for (name, reason), count in invalid.items():
         yield f"{name}: {count} values not sent: {reason}"
     missing = Counter(one.destination for one in plan.unmatched if one.status == "missing" and not one.not_made)
     for name, count in missing.items():

@@ -1,4 +1,4 @@
-"""A CRM task the way its owner sees it."""
+"""A CRM task as its owner sees it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TaskCard:
 
 
 def render_task_card(card: TaskCard) -> RenderableType:
-    """Subject, whose it is and when it is due, then the words."""
+    """Subject, company, owner and due date, then the text."""
     head = Text(f"{card.company} · {card.owner} · due {card.due} · {card.priority.lower()} priority", style="dim")
     return Panel(
         Group(head, Text(card.body.strip())), title=Text(card.subject, style="bold"), title_align="left", width=100

@@ -1,1 +1,1 @@
-"""What a person may ask of the state: status, explain, history, check, Prometheus metrics. Read-only."""
+"""Read-only reports: status, explain, history, fields, check, Prometheus metrics."""

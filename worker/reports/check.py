@@ -1,4 +1,4 @@
-"""Is this project fit to run? Every problem of every file, then the source, then each CRM."""
+"""Checks whether a project is ready for a run: all its files, then the source, then each CRM."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _FITTING = {
 
 @dataclass(slots=True)
 class Check:
-    """What a check found. ``said`` are the good things, in order: a reader sees what was looked at."""
+    """The result of a check. ``passed`` says what was checked and found good, in order."""
 
     problems: list[Problem] = field(default_factory=list)
-    said: list[str] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
 
     @property
     def fit(self) -> bool:
@@ -46,7 +46,7 @@ class Check:
 
     def to_json(self) -> dict[str, Any]:
         """The check as JSON."""
-        return {"fit": self.fit, "problems": [asdict(problem) for problem in self.problems], "ok": self.said}
+        return {"fit": self.fit, "problems": [asdict(problem) for problem in self.problems], "ok": self.passed}
 
 
 def check_project(option: Path | None, *, offline: bool) -> Check:
@@ -59,7 +59,7 @@ def check_project(option: Path | None, *, offline: bool) -> Check:
         check.problems.extend(error.problems)
         return check
     check.problems += [*project.invalid, *project.warnings]
-    check.said.append(f"files: {_config_files(project.root)} in config/, {len(project.playbooks)} playbooks")
+    check.passed.append(f"files: {_config_files(project.root)} in config/, {len(project.playbooks)} playbooks")
     if not offline:
         _check_source(check, project)
         _check_crms(check, project)
@@ -99,11 +99,11 @@ def _check_source(check: Check, project: Project) -> None:
     check.problems += [Problem("playbooks", 1, 1, f.message, f.severity) for f in findings if f.file == "playbooks"]
     if stale is not None:
         check.problems.append(stale)
-    check.said.append(f"source: {tables} tables read")
+    check.passed.append(f"source: {tables} tables read")
 
 
 def _stale(project: Project, source: Source) -> Problem | None:
-    """A run at this moment would refuse the data: worth knowing, and no fault of a file."""
+    """A run at this moment would reject the data: a warning, because no file is wrong."""
     try:
         fresh_volume(project, source, now())
     except StaleData as error:
@@ -131,8 +131,8 @@ def _check_crms(check: Check, project: Project) -> None:
 def _crm_findings(check: Check, name: str, settings: DestinationSettings, connector: Connector) -> Iterable[Finding]:
     health = connector.check()
     left = "" if health.calls_left is None else f", {health.calls_left:,} of {health.calls_limit:,} API calls left"
-    check.said.append(f"{name}: signed in as {health.identity}{left}")
-    check.said += [f"{name}: {note}" for note in health.notes]
+    check.passed.append(f"{name}: authenticated as {health.identity}{left}")
+    check.passed += [f"{name}: {note}" for note in health.notes]
     for problem in health.problems:
         yield Finding(("destinations", name), f"{name}: {problem}")
     fields = connector.describe("account")
@@ -151,8 +151,8 @@ def _field_complaints(name: str, need: FieldNeed, spec: FieldSpec | None) -> Ite
         yield f"{need.name} cannot be written by our user: allow editing it"
     if spec.type not in _FITTING[need.type]:
         yield f"{need.name} is a {spec.type} field in {name}, but {need.type} values go into it"
-    if need.unique and not spec.unique and need.object == "account":  # of tasks `Health` says what holds
-        yield f"{need.name} must be unique in {name}, so that nothing is ever made twice; it is not"
+    if need.unique and not spec.unique and need.object == "account":  # `Health` reports the promise for tasks
+        yield f"{need.name} must be unique in {name}, so that nothing is created twice; it is not"
     missing = [option for option in need.options if spec.options and option not in spec.options]
     if missing and spec.restricted:
         yield f"{need.name} does not allow {', '.join(missing)}: add them to its values in {name}"

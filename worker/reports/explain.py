@@ -1,4 +1,4 @@
-"""Why: one account's scores part by part, and what every playbook sees in it. Reads no CRM, writes nothing."""
+"""Explains one account: its scores part by part, and every playbook's conditions. Calls no CRM, writes nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from worker.store import state
 class Explanation:
     """Everything known of one account as of one moment; ``playbooks`` are in the order of their files.
 
-    ``crms`` is how it stands in each CRM as of the last run.
+    ``crms`` is the account in each CRM as of the last run.
     """
 
     account_id: str
@@ -57,8 +57,8 @@ def explain(
 ) -> Explanation:
     """Explain one account, named by its id, name or domain. Raises `CommandError` when there is none or several.
 
-    What the CRMs said is as of the last run. Before the last run's moment nothing is remembered: bands and
-    means then start afresh.
+    The facts of the CRMs are as of the last run. Before the moment of the last run there is no memory of scores: bands
+    and means start without one.
     """
     with engine.begin() as connection:
         memories = state.load_memories(connection)

@@ -31,7 +31,7 @@ Kind = Literal["number", "text", "moment", "flag"]
 
 _SAMPLES = 3
 _ACCOUNTS = 50
-"""So many accounts of the last run are measured for samples; before the first run it is all of them."""
+"""The number of accounts of the last run that are measured for samples; before the first run, all are measured."""
 _WIDEST = 40
 _KIND_OF_UNIT: Mapping[str, Kind] = {"text": "text", "flag": "flag", "date": "moment"}
 _KIND_OF_COLUMN: Mapping[str, Kind] = {"number": "number", "time": "moment", "flag": "flag"}

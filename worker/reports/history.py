@@ -1,4 +1,4 @@
-"""``plgsync history``: who wrote which field or task of a record, when, in which run and why, by the ledger."""
+"""``plgsync history``: who wrote which field or task of a record, when, in which run and why, from the ledger."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from worker.store.subjects import Subject, subject_of
 from worker.store.tables import ledger
 
 _LATELY = 1000
-"""So many of the newest effects are searched for the names of fields."""
+"""The number of the newest effects that are searched for names of fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The destinations and playbooks of a project: those of its settings, and those that its state database remembers."""
+"""The destinations and playbooks of a project: those of its settings, and those in its state database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prometheus metrics, read from the state database at every scrape: nothing is lost when a worker dies."""
+"""Prometheus metrics, read from the state database at every scrape: nothing is lost when a worker exits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How it stands: what ran, what waits, what was spent today, and what needs a person. Asks no CRM anything."""
+"""The status: results of jobs, the outbox, calls spent today, and what needs a person. Calls no CRM."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from worker.store.sizes import Sizes, sizes
 from worker.store.tables import ledger, runs
 
 SCORES = "scores"
-"""Who writes the fields that no single playbook owns."""
+"""The writer of fields that no single playbook owns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """How a schedule, a command or the reading of a CRM ended last; ``next_at`` only of a schedule."""
+    """The last result of a schedule, a command or the reading of a CRM; ``next_at`` only of a schedule."""
 
     name: str
     job: str
@@ -66,7 +66,8 @@ class Spent:
 class Calls:
     """A destination's API calls in the CRM's day, and how many of them it took to write.
 
-    What is left is as the CRM said at ``seen_at``, None when it never did; ``refused_429``: called too fast.
+    ``left`` and ``limit`` are from the CRM's answer at ``seen_at``, None without one; ``refused_429`` counts
+    429 answers.
     """
 
     destination: str
@@ -80,7 +81,7 @@ class Calls:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Everything of one moment. ``needs_person`` says in words what somebody has to do something about."""
+    """The status at one moment. ``needs_person`` lists, as text, the problems that a person has to solve."""
 
     at: str
     last_run: Mapping[str, Any] | None
@@ -219,14 +220,14 @@ def _needs_person(connection: Connection, reader: Reader, waiting: Sequence[Wait
     if reader.problem:
         yield reader.problem
     for condition in find_conditions(load_facts(connection, reader.project), reader.alerts.when):
-        if condition.subject != SETTINGS:  # what the last job said of them; the reader has read them just now
+        if condition.subject != SETTINGS:  # stored by the last job; the reader has just read the settings
             yield condition.text
     for row in waiting:
         if row.row_state is RowState.PARKED:
-            yield f"{row.destination} refused {row.rows} writes: plgsync outbox list --state parked says why"
+            yield f"{row.destination} rejected {row.rows} writes: see plgsync outbox list --state parked"
     yield from _invalid_playbooks(reader.project)
     if count := undelivered(connection):
-        yield f"{count} alerts could not be sent so far: plgsync alerts test NAME says why"
+        yield f"{count} alerts could not be sent so far: try plgsync alerts test NAME"
 
 
 def _invalid_playbooks(project: Project | None) -> Iterable[str]:
@@ -234,4 +235,4 @@ def _invalid_playbooks(project: Project | None) -> Iterable[str]:
         return
     for file in sorted({problem.file for problem in project.invalid}):
         instead = "its last good version runs" if file in project.last_good_files else "it is left out"
-        yield f"{file} is wrong and {instead}: plgsync check --offline says why"
+        yield f"{file} is invalid and {instead}: see plgsync check --offline"

@@ -34,6 +34,6 @@ def test_what_a_dead_worker_sent_is_shown_without_a_run_or_a_reason_that_are_not
     with console.capture() as shown:
         console.print(render_effects("001A", [LOST]))
     head, run, written = shown.get().splitlines()
-    assert "no answer: it may be there LEASE_ENDED its worker died" in head
-    assert run.strip() == "a run whose number is not known any more, account a"
+    assert "no answer: it may be applied LEASE_ENDED its worker died" in head
+    assert run.strip() == "an unknown run, account a"
     assert written.strip() == "Health__c: ? → 55"
