@@ -4,13 +4,13 @@ from connectors.base.budgets import Bucket, Budget, Permit, RateLimitStatus
 from connectors.base.connector import Connector
 from connectors.base.destinations import Destination, MatchField, Secret, TaskSettings
 from connectors.base.errors import AccessDenied, CallFailed, QuotaExhausted, Unavailable, Underway
-from connectors.base.facts import CrmFact, Cursor, DealFact, ReadBack, RecordFact, TaskFact
-from connectors.base.fields import FieldNeed, FieldSpec, FieldType, Scalar, SetupStep
+from connectors.base.facts import CrmFact, Cursor, DealFact, ReadBack, RecordFact, TaskFact, TaskStatus
+from connectors.base.fields import FieldNeed, FieldSpec, FieldType, ObjectKind, Scalar, SetupStep
 from connectors.base.health import Health, Usage
 from connectors.base.journal import Journal
 from connectors.base.operations import CloseTask, CreateRecord, CreateTask, Operation, UpdateFields, UpdateTask
 from connectors.base.outcomes import Outcome, Status
-from connectors.base.records import Match, MatchKey, Owner, Person
+from connectors.base.records import Match, MatchKey, MatchStatus, Owner, Person
 
 __all__ = [
     "AccessDenied",
@@ -33,6 +33,8 @@ __all__ = [
     "Match",
     "MatchField",
     "MatchKey",
+    "MatchStatus",
+    "ObjectKind",
     "Operation",
     "Outcome",
     "Owner",
@@ -48,6 +50,7 @@ __all__ = [
     "Status",
     "TaskFact",
     "TaskSettings",
+    "TaskStatus",
     "Unavailable",
     "Underway",
     "UpdateFields",

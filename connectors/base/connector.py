@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 from connectors.base.facts import Cursor, ReadBack
-from connectors.base.fields import FieldNeed, FieldSpec, SetupStep
+from connectors.base.fields import FieldNeed, FieldSpec, ObjectKind, SetupStep
 from connectors.base.health import Health, Usage
 from connectors.base.operations import Operation
 from connectors.base.outcomes import Outcome
@@ -29,7 +29,7 @@ class Connector(Protocol):
     def check(self) -> Health:
         """Who we are, what we may do and what is left of the quota; changes nothing."""
 
-    def describe(self, object: Literal["account", "task"]) -> Mapping[str, FieldSpec]:
+    def describe(self, object: ObjectKind) -> Mapping[str, FieldSpec]:
         """Every field of the object that our user can see, by name."""
 
     def match(self, keys: Sequence[MatchKey], fields: Sequence[str]) -> Sequence[Match]:

@@ -22,13 +22,16 @@ class DealFact:
     deleted: bool = False
 
 
+TaskStatus = Literal["open", "in_progress", "completed", "deleted"]
+
+
 @dataclass(frozen=True, slots=True)
 class TaskFact:
     """One CRM task of ours, by its key."""
 
     key: str
     task_id: str
-    status: Literal["open", "in_progress", "completed", "deleted"]
+    status: TaskStatus
     owner_id: str | None = None
     completed_at: datetime | None = None
 

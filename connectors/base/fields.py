@@ -8,6 +8,9 @@ from typing import Literal
 Scalar = str | int | float | bool | None
 """A value as it travels and is stored: dates are ``YYYY-MM-DD``, datetimes ``YYYY-MM-DDTHH:MM:SSZ``."""
 
+ObjectKind = Literal["account", "task"]
+"""Our two kinds of CRM object; the connector knows the CRM's name of each."""
+
 FieldType = Literal["string", "number", "bool", "date", "datetime", "enum", "multi_enum", "reference", "other"]
 
 
@@ -32,9 +35,9 @@ class FieldSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldNeed:
-    """One CRM field this project needs; ``object`` is ``account`` or ``task``, resolved by the connector."""
+    """One CRM field this project needs."""
 
-    object: Literal["account", "task"]
+    object: ObjectKind
     name: str
     label: str
     type: Literal["string", "number", "bool", "date", "datetime", "enum"]

@@ -8,6 +8,8 @@ from typing import Literal
 
 from connectors.base.fields import Scalar
 
+MatchStatus = Literal["matched", "missing", "ambiguous"]
+
 
 @dataclass(frozen=True, slots=True)
 class MatchKey:
@@ -33,7 +35,7 @@ class Match:
     """
 
     account_id: str
-    status: Literal["matched", "missing", "ambiguous"]
+    status: MatchStatus
     record_id: str | None = None
     by: str = ""
     candidates: tuple[str, ...] = ()
@@ -51,7 +53,7 @@ class Person:
     """
 
     email: str
-    status: Literal["matched", "missing", "ambiguous"]
+    status: MatchStatus
     person_id: str | None = None
     record_id: str | None = None
     candidates: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ from typing import Any
 from connectors.base import AccessDenied, Outcome
 from connectors.hubspot import errors
 from connectors.hubspot.batch import chunks
-from connectors.hubspot.client import Client
+from connectors.hubspot.client import Client, next_page
 from connectors.hubspot.transport import NoAnswer
 
 MOST_WRITTEN = 1_000
@@ -93,9 +93,8 @@ def associated(client: Client, one: str, other: str, ids: Sequence[str]) -> dict
             raise AccessDenied(f"HubSpot rejects reading associations of {one}: {errors.rejection(answer.body).reason}")
         for result in answer.body.get("results") or []:
             found.setdefault(_id(result, "from"), []).extend(result.get("to") or [])
-            after = ((result.get("paging") or {}).get("next") or {}).get("after")
-            if after:  # a record with hundreds of associations has several pages
-                asked.append({"id": _id(result, "from"), "after": str(after)})
+            if after := next_page(result):  # a record with hundreds of associations has several pages
+                asked.append({"id": _id(result, "from"), "after": after})
     return {
         name: [str(one.get("toObjectId")) for one in sorted(links, key=lambda one: not _primary(one))]
         for name, links in found.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -24,33 +25,43 @@ class Credential(Protocol):
         """A token other than the rejected one, or None when there is no other."""
 
 
-class StaticToken:
+class _Renewable(ABC):
+    """A token that all threads share; threads whose token is rejected at the same time renew it once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._token = ""
+
+    def renew(self, rejected: str) -> str | None:
+        """A token other than the rejected one, or None when there is no other."""
+        with self._lock:
+            if self._token == rejected:
+                self._renew()
+            return self._token if self._token != rejected else None
+
+    @abstractmethod
+    def _renew(self) -> None: ...
+
+
+class StaticToken(_Renewable):
     """The token of a service key or private app. Rotating it at its source needs no restart."""
 
     def __init__(self, secret: Secret) -> None:
+        super().__init__()
         self._secret = secret
-        self._lock = threading.Lock()
-        self._token: str | None = None
 
     def token(self) -> str:
         """The token to send. Raises `AccessDenied` when its source is empty."""
         with self._lock:
-            if self._token is None:
-                self._token = self._read()
+            if not self._token:
+                self._renew()
             return self._token
 
-    def renew(self, rejected: str) -> str | None:
-        """What the source has now; threads whose token is rejected at the same time read it once."""
-        with self._lock:
-            if self._token == rejected:
-                self._token = self._read()
-            return self._token if self._token != rejected else None
-
-    def _read(self) -> str:
-        return _secret(self._secret, "token")
+    def _renew(self) -> None:
+        self._token = _secret(self._secret, "token")
 
 
-class OAuthToken:
+class OAuthToken(_Renewable):
     """The access token of a marketplace app, renewed five minutes before it expires.
 
     HubSpot's documentation says to go by ``expires_in``, not by 401
@@ -58,11 +69,10 @@ class OAuthToken:
     """
 
     def __init__(self, auth: Mapping[str, Secret], login: Login, clock: Callable[[], float]) -> None:
+        super().__init__()
         self._auth = auth
         self._login = login
         self._clock = clock
-        self._lock = threading.Lock()
-        self._token = ""
         self._renew_at = 0.0
 
     def token(self) -> str:
@@ -71,13 +81,6 @@ class OAuthToken:
             if not self._token or self._clock() >= self._renew_at:
                 self._renew()
             return self._token
-
-    def renew(self, rejected: str) -> str | None:
-        """A fresh token, unless another thread has just fetched one."""
-        with self._lock:
-            if self._token == rejected:
-                self._renew()
-            return self._token if self._token != rejected else None
 
     def _renew(self) -> None:
         secrets = {name: _secret(secret, name) for name, secret in self._auth.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -117,6 +117,16 @@ class Client:
     def read(self, method: str, path: str, body: object = None, query: Mapping[str, str] | None = None) -> HttpResponse:
         """The answer to a call that changes nothing; bridges short outages. A 4xx about the request is an answer."""
         return self._call(method, path, body, query or {}, writes=False)
+
+    def pages(self, path: str, query: Mapping[str, str]) -> Iterator[HttpResponse]:
+        """The answers to a list, page by page; a rejection is the last one."""
+        after = ""
+        while True:
+            answer = self.read("GET", path, None, {**query, "after": after} if after else query)
+            yield answer
+            after = next_page(answer.body) if answer.ok else ""
+            if not after:
+                return
 
     def write(self, method: str, path: str, body: object) -> HttpResponse:
         """The answer to a call that may change records; sent again only if HubSpot certainly applied nothing.
@@ -247,6 +257,11 @@ class Client:
         tomorrow = present.astimezone(self.zone).date() + timedelta(days=1)
         midnight = datetime.combine(tomorrow, datetime.min.time(), self.zone).astimezone(UTC)
         return midnight if self.zone_known else min(midnight, present + ASK_AGAIN)
+
+
+def next_page(body: Mapping[str, Any]) -> str:
+    """Where the next page of a list starts; empty on the last one."""
+    return str(((body.get("paging") or {}).get("next") or {}).get("after") or "")
 
 
 def wrong_address(answer: HttpResponse, method: str, path: str) -> AccessDenied:

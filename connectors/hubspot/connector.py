@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Literal
 
 import structlog
 
@@ -25,6 +24,7 @@ from connectors.base import (
     Journal,
     Match,
     MatchKey,
+    ObjectKind,
     Operation,
     Outcome,
     Owner,
@@ -94,7 +94,7 @@ class HubSpotConnector:
         name = f"HubSpot portal {portal.id}"
         return Health(name, portal.daily_left, portal.daily_limit, tuple(problems), tuple(notes))
 
-    def describe(self, object: Literal["account", "task"]) -> Mapping[str, FieldSpec]:
+    def describe(self, object: ObjectKind) -> Mapping[str, FieldSpec]:
         zone = self._read_portal().zone.key
         fields = self._schema.fields(TASKS if object == "task" else self._destination.object)
         return {name: replace(spec, zone=zone) for name, spec in fields.items()}

@@ -20,16 +20,11 @@ def owners(client: Client) -> list[Owner]:
 
 
 def _pages(client: Client, archived: bool) -> Iterator[Mapping[str, Any]]:
-    after = ""
-    while True:
-        query = {"limit": str(PAGE), "archived": "true" if archived else "false"} | ({"after": after} if after else {})
-        answer = client.read("GET", f"{client.paths.owners}", None, query)
+    query = {"limit": str(PAGE), "archived": "true" if archived else "false"}
+    for answer in client.pages(client.paths.owners, query):
         if not answer.ok:
             raise AccessDenied(f"HubSpot rejects listing owners: {errors.rejection(answer.body).reason}")
         yield from answer.body.get("results") or []
-        after = str(((answer.body.get("paging") or {}).get("next") or {}).get("after") or "")
-        if not after:
-            return
 
 
 def _owner(described: Mapping[str, Any], active: bool) -> Owner:

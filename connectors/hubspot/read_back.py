@@ -10,9 +10,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 
-from connectors.base import CrmFact, Cursor, DealFact, Destination, ReadBack, RecordFact, TaskFact
+from connectors.base import CrmFact, Cursor, DealFact, Destination, ReadBack, RecordFact, TaskFact, TaskStatus
 from connectors.base.values import finite_number
 from connectors.hubspot import search
 from connectors.hubspot.associations import associated
@@ -32,7 +31,7 @@ TICK = timedelta(milliseconds=1)
 BY_AN_APP = "INTEGRATION"
 
 _DEAL_FIELDS = (CHANGED, CLOSED, WON, "amount")
-_TASK_STATUSES: Mapping[str, Literal["open", "in_progress", "completed", "deleted"]] = {
+_TASK_STATUSES: Mapping[str, TaskStatus] = {
     "NOT_STARTED": "open",
     "COMPLETED": "completed",
 }

@@ -126,15 +126,10 @@ def _read_merged(client: Client, object: str, id: str, properties: Sequence[str]
 def list_archived(client: Client, object: str, properties: Sequence[str]) -> Iterator[list[Record]]:
     """Every deleted record that HubSpot still has, page by page."""
     query = {"archived": "true", "limit": str(SIZE), "properties": ",".join(properties)}
-    while True:
-        answer = client.read("GET", f"{client.paths.objects}/{object}", None, query)
+    for answer in client.pages(f"{client.paths.objects}/{object}", query):
         if not answer.ok:
             raise _unreadable(answer, object, "")
         yield [record_of(result) for result in answer.body.get("results") or []]
-        after = ((answer.body.get("paging") or {}).get("next") or {}).get("after")
-        if not after:
-            return
-        query = query | {"after": str(after)}
 
 
 def record_of(result: Mapping[str, Any]) -> Record:

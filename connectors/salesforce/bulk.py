@@ -16,7 +16,7 @@ import structlog
 
 from connectors.base import CallFailed, Outcome, Unavailable, Underway, UpdateFields
 from connectors.salesforce.bulk_csv import ID, MOST_ROWS, Cells, Row, Upload, cells_of, fitting, result_of, rows_of
-from connectors.salesforce.bulk_journal import UPLOADED, BulkJournal, Job
+from connectors.salesforce.bulk_journal import BulkJournal, Job
 from connectors.salesforce.client import Client
 from connectors.salesforce.errors import Forbidden, RequestRejected, Unanswered, outcome, redact
 from connectors.salesforce.write import BATCH, postponed, postponed_by, update_fields
@@ -68,7 +68,7 @@ class BulkWriter:
         if job is None:
             return self._start(operations)
         state = self._state(job.id)
-        if state == "Open" and job.stage == UPLOADED:
+        if state == "Open" and job.stage == "uploaded":
             raise self._close(job.id)
         results = self._results(job.id, operations) if state in OVER else None
         if results is not None:

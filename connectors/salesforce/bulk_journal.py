@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from connectors.base import Journal
 from connectors.clock import unix_time
 
 NAME = "salesforce_bulk_job"
-UPLOADED = "uploaded"
-"""The stage of a job whose data has arrived: only UploadComplete is missing."""
-FINISHED = "finished"
+Stage = Literal["created", "uploaded", "finished"]
+"""``uploaded``: all data has arrived, only UploadComplete is missing."""
 NO_BULK = "salesforce_no_bulk_since"
 NO_BULK_SECONDS = 3600.0
 """How long no job is started after one was rejected or failed."""
@@ -24,7 +24,7 @@ class Job:
     """A job of ours; ``reported`` of its results are reported since it was found finished, at ``since``."""
 
     id: str
-    stage: str = ""
+    stage: Stage = "created"
     since: float = 0.0
     reported: int = 0
 
@@ -39,11 +39,11 @@ class BulkJournal:
     def job(self) -> Job | None:
         """The job that is running or not yet reported in full."""
         match (self.journal.read(NAME) or "").split():
-            case [job, stage, since, reported]:
-                return Job(job, stage, float(since), int(reported))
-            case [job, stage]:
-                return Job(job, stage)
-            case [job]:
+            case [job, "finished", since, reported]:
+                return Job(job, "finished", float(since), int(reported))
+            case [job, "uploaded"]:
+                return Job(job, "uploaded")
+            case [job, *_]:
                 return Job(job)
             case _:
                 return None
@@ -54,12 +54,12 @@ class BulkJournal:
 
     def uploaded(self, job: str) -> None:
         """All its data has arrived."""
-        self.journal.write(NAME, f"{job} {UPLOADED}")
+        self.journal.write(NAME, f"{job} uploaded")
 
     def report(self, job: Job, results: int) -> Job:
         """Count ``results`` more results of a finished job as reported."""
-        since = job.since if job.stage == FINISHED else self.clock()
-        now = replace(job, stage=FINISHED, since=since, reported=job.reported + results)
+        since = job.since if job.stage == "finished" else self.clock()
+        now = replace(job, stage="finished", since=since, reported=job.reported + results)
         if now != job:
             self.journal.write(NAME, f"{now.id} {now.stage} {now.since:.0f} {now.reported}")
         return now

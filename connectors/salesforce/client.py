@@ -98,7 +98,11 @@ class Client:
 
     def rows(self, soql: str, deleted: bool = False) -> list[Row]:
         """All rows of one query; with ``deleted`` also those in the recycle bin and the archive."""
-        return self.rows_of([soql], deleted)[0]
+        return self.all_rows([soql], deleted)
+
+    def all_rows(self, queries: Sequence[str], deleted: bool = False) -> list[Row]:
+        """The rows of all queries together; see `rows_of`."""
+        return [row for rows in self.rows_of(queries, deleted) for row in rows]
 
     def rows_of(self, queries: Sequence[str], deleted: bool = False) -> list[list[Row]]:
         """The rows of each query; five queries cost one call, and their length is not limited by that of a URI."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, cast
+from typing import cast
 
 from connectors.base import (
     Budget,
@@ -20,6 +20,7 @@ from connectors.base import (
     Journal,
     Match,
     MatchKey,
+    ObjectKind,
     Operation,
     Outcome,
     Owner,
@@ -103,7 +104,7 @@ class SalesforceConnector:
         identity = f"{me.get('preferred_username') or me.get('user_id')} in org {me.get('organization_id')}"
         return Health(identity, left, limit, tuple(self._problems()))
 
-    def describe(self, object: Literal["account", "task"]) -> Mapping[str, FieldSpec]:
+    def describe(self, object: ObjectKind) -> Mapping[str, FieldSpec]:
         """Every field of the object this user can see."""
         return self._schema.fields(self._destination.object if object == "account" else "Task")
 

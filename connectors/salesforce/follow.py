@@ -72,7 +72,7 @@ def follow_merges(client: Client, object: str, columns: Sequence[str], ids: Iter
         if not unknown:
             break
         became = dict.fromkeys(unknown, "")
-        for row in (row for rows in client.rows_of(in_chunks(start, unknown), deleted=True) for row in rows):
+        for row in client.all_rows(in_chunks(start, unknown), deleted=True):
             became[row["Id"]] = (row.get("MasterRecordId") or "") if row["IsDeleted"] else row["Id"]
             if not row["IsDeleted"]:
                 living[row["Id"]] = row

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 from simple_salesforce.format import format_soql
 
 from connectors.base import Destination, Match, MatchField, MatchKey
-from connectors.salesforce.client import Client, Row
+from connectors.salesforce.client import Client
 from connectors.salesforce.describe import Schema, values_of
 from connectors.salesforce.fallbacks import NEXT_TO, where
 from connectors.salesforce.follow import PREFIXES, Follower, LivingRecord
@@ -65,7 +65,7 @@ class Search:
         start = select(
             self._follower.columns_of(self.destination.object), self.destination.object, "WHERE", name, "IN "
         )
-        rows = list(self._rows(in_chunks(start, (key.account_id for key in keys))))
+        rows = self.client.all_rows(in_chunks(start, (key.account_id for key in keys)))
         now = self._remember(self._follower.onward(self.destination.object, {row["Id"]: row for row in rows}))
         hits: dict[str, list[str]] = defaultdict(list)
         for row in rows:
@@ -94,7 +94,7 @@ class Search:
         """(normalised value, id of the living record that it refers to), the oldest record first."""
         steps = NEXT_TO.get((self.destination.object, source), ())
         columns = [*self._follower.columns_of(source), *steps]
-        rows = list(self._rows(_fallback_queries([*columns, column], source, column, kind, wanted)))
+        rows = self.client.all_rows(_fallback_queries([*columns, column], source, column, kind, wanted))
         leads_to = {row["Id"]: next((row[step] for step in steps if row.get(step)), None) for row in rows}
         through = {to for to in leads_to.values() if to}
         now = self._remember(self._follower.living(self.destination.object, through)) if through else {}
@@ -161,9 +161,6 @@ class Search:
         """Keep the records by id; the id of the record for each name."""
         self.records |= {record.row["Id"]: record for record in records.values()}
         return {name: record.row["Id"] for name, record in records.items()}
-
-    def _rows(self, queries: Sequence[str]) -> Iterable[Row]:
-        return (row for rows in self.client.rows_of(queries) for row in rows)
 
 
 def match(

@@ -49,7 +49,7 @@ class People:
 
     def _contacts(self, wanted: Sequence[str]) -> Hits:
         start = select(CONTACT_COLUMNS, "Contact", "WHERE Email IN ")
-        return _by_email(row for rows in self.client.rows_of(_oldest_first(start, wanted)) for row in rows)
+        return _by_email(self.client.all_rows(_oldest_first(start, wanted)))
 
     def _leads(self, wanted: Sequence[str]) -> Hits:
         """Leads, where this user may see them; the least privilege does not include them."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 
 import structlog
 
@@ -20,6 +19,7 @@ from connectors.base import (
     RecordFact,
     Scalar,
     TaskFact,
+    TaskStatus,
 )
 from connectors.coerce import coerce
 from connectors.salesforce.client import Client, Row
@@ -143,7 +143,7 @@ def _task_facts(tasks: Mapping[str, str], rows: Iterable[Row]) -> Iterator[TaskF
         yield TaskFact(key, task_id, _task_status(row), row["OwnerId"], completed_at)
 
 
-def _task_status(row: Row) -> Literal["open", "in_progress", "completed"]:
+def _task_status(row: Row) -> TaskStatus:
     """Orgs can translate status names, so another name than Salesforce's counts only once a person has set it."""
     if row["IsClosed"]:
         return "completed"

@@ -103,8 +103,8 @@ class RecordMaker:
     def _existing(self, operations: Sequence[CreateRecord]) -> dict[str, tuple[str, str]]:
         """(record id, its account id) by account id in lower case, as Salesforce may compare them."""
         start = select(("Id", self.match_field), self.account, "WHERE", self.match_field, "IN ")
-        rows = self.client.rows_of(in_chunks(start, [self._id(op) for op in operations]))
-        found = {row[self.match_field]: row["Id"] for some in rows for row in some}
+        rows = self.client.all_rows(in_chunks(start, [self._id(op) for op in operations]))
+        found = {row[self.match_field]: row["Id"] for row in rows}
         exact = {self._id(op) for op in operations} & found.keys()
         # Of ids that differ only in case, the requested one counts.
         order = sorted(found, key=lambda account_id: account_id in exact)

@@ -131,12 +131,11 @@ class TaskWriter:
     def _ids(self, keys: Iterable[str]) -> dict[str, str]:
         """Task ids by key in lower case: Salesforce ignores case when it compares external ids."""
         start = select(("Id", self.key_field), "Task", "WHERE", self.key_field, "IN ")
-        rows = self.client.rows_of(in_chunks(start, keys), deleted=True)
-        return {row[self.key_field].lower(): row["Id"] for some in rows for row in some}
+        rows = self.client.all_rows(in_chunks(start, keys), deleted=True)
+        return {row[self.key_field].lower(): row["Id"] for row in rows}
 
     def _by_id(self, ids: Iterable[str]) -> list[Row]:
-        rows = self.client.rows_of(in_chunks(select(STATE, "Task", "WHERE Id IN "), ids), deleted=True)
-        return [row for some in rows for row in some]
+        return self.client.all_rows(in_chunks(select(STATE, "Task", "WHERE Id IN "), ids), deleted=True)
 
     def _closing_status(self) -> str:
         """The org's closed status: ``Completed`` unless its picklist was renamed or translated."""

@@ -23,13 +23,7 @@ def running(request: pytest.FixtureRequest) -> Iterator[Crm]:
 
 @pytest.fixture
 def crm(running: Crm) -> Crm:
-    """An empty CRM with our fields set up; the call log starts after that."""
-    running.reset()
-    connector = running.connect()
-    connector.setup(running.needs(), dry_run=False)
-    connector.close()
-    running.forget_calls()
-    return running
+    return running.set_up()
 
 
 @pytest.fixture

@@ -1,12 +1,22 @@
-"""Short words for what every contract case does: make operations, and send them until all is settled."""
+"""Short words for what every contract case does: make operations, and send them until each has its final outcome."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 
-from connectors.base import CreateTask, MatchKey, Operation, Outcome, Scalar, Unavailable, UpdateFields
+from connectors.base import (
+    Connector,
+    CreateTask,
+    MatchKey,
+    Operation,
+    Outcome,
+    Scalar,
+    Unavailable,
+    Underway,
+    UpdateFields,
+)
 from tests.contract.connectors.harness import Company, Crm
 
 DUE = date(2026, 11, 27)
@@ -60,17 +70,19 @@ def write_calls(crm: Crm) -> int:
     return sum(call.write for call in crm.calls())
 
 
-def deliver(crm: Crm, operations: Sequence[Operation], rounds: int = 8) -> dict[str, Outcome]:
-    """What the outbox does: send again whatever was not settled, by a fresh connector each time."""
+def deliver(
+    crm: Crm, operations: Sequence[Operation], connect: Callable[[], Connector] | None = None
+) -> dict[str, Outcome]:
+    """What the outbox does: send again what has no final outcome, by a new connector each time; 8 rounds at most."""
     settled: dict[str, Outcome] = {}
-    for _ in range(rounds):
+    for _ in range(8):
         left = [op for op in operations if op.key not in settled]
         if not left:
             break
-        connector = crm.connect()
+        connector = connect() if connect else crm.connect()
         try:
             outcomes = connector.write(left)
-        except Unavailable:
+        except (Underway, Unavailable):
             outcomes = []
         finally:
             connector.close()

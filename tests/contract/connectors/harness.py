@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
-from connectors.base import Connector, Destination, FieldNeed, Scalar
+from connectors.base import Connector, Destination, FieldNeed, Scalar, TaskStatus
 
 Fault = Literal[
     "answer_lost",  # the next write call is applied in full, then the connection dies
@@ -50,7 +50,7 @@ class SeenTask:
     record_id: str | None
     subject: str
     body: str
-    status: Literal["open", "in_progress", "completed", "deleted"]
+    status: TaskStatus
     owner_id: str | None
     person_id: str | None = None
 
@@ -77,6 +77,9 @@ class Crm(Protocol):
 
     def destination(self) -> Destination:
         """How an operator would configure this CRM, with `match_field`, a domain fallback and tasks."""
+
+    def set_up(self) -> Self:
+        """An empty CRM with our fields set up; the call log starts after that."""
 
     def connect(self) -> Connector:
         """A fresh connector on `destination`."""
@@ -128,7 +131,7 @@ class Crm(Protocol):
         """Every call since `forget_calls`, logins included, control calls not."""
 
     def forget_calls(self) -> None:
-        """Start counting anew."""
+        """Empty the log of calls."""
 
     # ---- a human in the UI
     def human_edits(self, record_id: str, logical: str, value: Scalar) -> None: ...

@@ -4,44 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
 
-import requests
-
-from connectors.base import Connector, Destination, FieldNeed, MatchField, Scalar, TaskSettings
-from connectors.registry import connect
+from connectors.base import Destination, FieldNeed, MatchField, Scalar, TaskSettings
 from connectors.sandbox.serve import Addresses, running
 from tests.contract.connectors.faults_hubspot import FAULTS, KEY_FIELD, MATCH_FIELD
-from tests.contract.connectors.harness import Call, Company, Fault, SeenTask
+from tests.contract.connectors.harness import Company, Fault, SeenTask
+from tests.contract.connectors.sandbox_crm import SandboxCrm
 from tests.contract.connectors.shown_hubspot import TYPES, bare, seen, text, typed, writes
 
 
-class HubSpotCrm:
-    """One sandbox portal in a thread of this process."""
+class HubSpotCrm(SandboxCrm):
+    """One sandbox portal."""
 
     kind = "hubspot"
     batch = 100
 
     def __init__(self, server: AbstractContextManager[Addresses]) -> None:
-        self._server = server
-        address = server.__enter__()["hubspot"]
-        self._url, self._first_token = address["url"], address["token"]
-        self._token = self._first_token
+        super().__init__(server)
+        self._token = self.address["token"]
         self._tokens = 0
-        self._controls = 0
-        self._seen_at = (0, 0)
-        self._seen: dict[str, dict[str, str]] = {}
-        self._session = requests.Session()
 
     def reset(self) -> None:
-        self._token = self._first_token
-        self._control("reset", {})
+        self._token = self.address["token"]
+        super().reset()
 
     def destination(self) -> Destination:
         return Destination(
             name="hubspot",
             kind="hubspot",
-            base_url=self._url,
+            base_url=self.url,
             api_version="2026-03",
             auth={"method": "token", "token": lambda: self._token},
             object="companies",
@@ -49,13 +40,6 @@ class HubSpotCrm:
             fallbacks=(MatchField("domain", "account.domain", "domain"),),
             tasks=TaskSettings(KEY_FIELD),
         )
-
-    def connect(self) -> Connector:
-        return connect(self.destination())
-
-    def stop(self) -> None:
-        self._session.close()
-        self._server.__exit__(None, None, None)
 
     # ---- fields
     def needs(self) -> Sequence[FieldNeed]:
@@ -84,9 +68,9 @@ class HubSpotCrm:
 
     # ---- seeding
     def add_companies(self, companies: Sequence[Company]) -> list[str]:
-        before = {one["id"] for one in self._records("companies")}
-        self._control("seed", {"records": {"companies": [{"properties": self._properties(one)} for one in companies]}})
-        ids = sorted((one["id"] for one in self._records("companies") if one["id"] not in before), key=int)
+        before = {one["id"] for one in self.records("companies")}
+        self.control("seed", {"records": {"companies": [{"properties": self._properties(one)} for one in companies]}})
+        ids = sorted((one["id"] for one in self.records("companies") if one["id"] not in before), key=int)
         stamps = [
             {"id": id_, "properties": {MATCH_FIELD: one.account_id}}
             for id_, one in zip(ids, companies, strict=True)
@@ -94,8 +78,8 @@ class HubSpotCrm:
         ]
         for start in range(0, len(stamps), self.batch):
             # By our own app, as if an earlier run had put the account ids there.
-            self._session.post(
-                f"{self._url}/crm/objects/2026-03/companies/batch/update",
+            self.http.post(
+                f"{self.url}/crm/objects/2026-03/companies/batch/update",
                 json={"inputs": stamps[start : start + self.batch]},
                 headers={"Authorization": f"Bearer {self._token}"},
                 timeout=30,
@@ -104,39 +88,39 @@ class HubSpotCrm:
 
     def add_owner(self, email: str, active: bool = True) -> str:
         first_name = email.partition("@")[0].title()
-        owner = self._mutate(action="add_owner", email=email, firstName=first_name, lastName="Example")
+        owner = self.mutate(action="add_owner", email=email, firstName=first_name, lastName="Example")
         if not active:
-            self._mutate(action="deactivate_owner", id=owner["id"])
+            self.mutate(action="deactivate_owner", id=owner["id"])
         return str(owner["id"])
 
     def add_deal(self, record_id: str, amount: float | None = None) -> str:
         properties = {"dealname": "Deal", "dealstage": "qualifiedtobuy", "pipeline": "default"}
         if amount is not None:
             properties["amount"] = str(amount)
-        return str(self._mutate(action="create", type="deals", properties=properties, company=record_id)["id"])
+        return str(self.mutate(action="create", type="deals", properties=properties, company=record_id)["id"])
 
     def new_company(self, account_id: str, name: str) -> Mapping[str, Scalar]:
         return {MATCH_FIELD: account_id, "name": name}
 
     # ---- what is in the CRM
     def companies_of(self, account_id: str) -> list[str]:
-        everyone = self._records("companies")
+        everyone = self.records("companies")
         return [
             one["id"] for one in everyone if one["properties"].get(MATCH_FIELD) == account_id and not one["archived"]
         ]
 
     def company_name(self, record_id: str) -> str:
-        return self._company_values()[record_id].get("name", "")
+        return self.properties(record_id).get("name", "")
 
     def company(self, record_id: str) -> Mapping[str, Scalar]:
-        values = self._company_values()[record_id]
+        values = self.properties(record_id)
         return {name: typed(name, values.get(self.field(name)) or "") for name in TYPES}
 
     def company_count(self) -> int:
-        return sum(not one["archived"] for one in self._records("companies"))
+        return sum(not one["archived"] for one in self.records("companies"))
 
     def tasks(self) -> Sequence[SeenTask]:
-        state = self._session.get(f"{self._url}/__sim/state", timeout=30).json()
+        state = self.state()
         tied = {
             (one["from"]["id"], one["to"]["type"]): one["to"]["id"]
             for one in state["associations"]
@@ -147,16 +131,8 @@ class HubSpotCrm:
             for one in state["objects"]["tasks"]
         ]
 
-    def calls(self) -> Sequence[Call]:
-        entries = self._session.get(f"{self._url}/__sim/log", timeout=30).json()["entries"]
-        return [
-            Call(one["method"], one["path"], one["status"] or 0, writes(one["method"], one["path"]))
-            for one in entries
-            if not one["path"].startswith("/__sim")
-        ]
-
-    def forget_calls(self) -> None:
-        self._control("reset", {"only": ["log"]})
+    def is_write(self, method: str, path: str) -> bool:
+        return writes(method, path)
 
     # ---- a human in the UI
     def human_edits(self, record_id: str, logical: str, value: Scalar) -> None:
@@ -166,38 +142,38 @@ class HubSpotCrm:
         self._edit("companies", record_id, {"hubspot_owner_id": owner_id})
 
     def human_deletes_company(self, record_id: str) -> None:
-        self._mutate(action="archive", type="companies", id=record_id)
+        self.mutate(action="archive", type="companies", id=record_id)
 
     def human_merges(self, survivor: str, loser: str) -> None:
-        self._mutate(action="merge", type="companies", survivor=survivor, loser=loser)
+        self.mutate(action="merge", type="companies", survivor=survivor, loser=loser)
 
     def human_wins_deal(self, deal_id: str) -> None:
-        self._mutate(action="win_deal", id=deal_id)
+        self.mutate(action="win_deal", id=deal_id)
 
     def human_renames_company(self, record_id: str, name: str) -> None:
-        self._mutate(action="edit", type="companies", id=record_id, properties={"name": name})
+        self.mutate(action="edit", type="companies", id=record_id, properties={"name": name})
 
     def human_adds_person(self, email: str, record_id: str | None = None) -> str:
         home = {"company": record_id} if record_id else {}
-        return str(self._mutate(action="create", type="contacts", properties={"email": email}, **home)["id"])
+        return str(self.mutate(action="create", type="contacts", properties={"email": email}, **home)["id"])
 
     def human_deletes_person(self, person_id: str) -> None:
-        self._mutate(action="archive", type="contacts", id=person_id)
+        self.mutate(action="archive", type="contacts", id=person_id)
 
     def human_completes_task(self, task_id: str) -> None:
-        self._mutate(action="complete_task", id=task_id)
+        self.mutate(action="complete_task", id=task_id)
 
     def human_starts_task(self, task_id: str) -> None:
-        self._mutate(action="start_task", id=task_id)
+        self.mutate(action="start_task", id=task_id)
 
     def human_retitles_task(self, task_id: str, subject: str) -> None:
         self._edit("tasks", task_id, {"hs_task_subject": subject})
 
     def human_deletes_task(self, task_id: str) -> None:
-        self._mutate(action="archive", type="tasks", id=task_id)
+        self.mutate(action="archive", type="tasks", id=task_id)
 
     def admin_hides_field(self, logical: str) -> None:
-        self._mutate(action="archive_property", type="companies", name=self.field(logical))
+        self.mutate(action="archive_property", type="companies", name=self.field(logical))
 
     # ---- a bad day
     def arm(self, fault: Fault) -> None:
@@ -205,42 +181,20 @@ class HubSpotCrm:
             case "token_expired":
                 self._tokens += 1
                 self._token = f"pat-eu1-rotated-{self._tokens}"
-                self._control("config", {"token": self._token})
+                self.control("config", {"token": self._token})
             case "access_revoked":
-                self._control("config", {"token_revoked": True})
+                self.control("config", {"token_revoked": True})
             case "quota_exhausted":
-                self._control("config", {"daily_used": 250_000})
+                self.control("config", {"daily_used": 250_000})
             case _:
-                self._control("faults", FAULTS[fault])
-
-    def pass_time(self, seconds: float) -> None:
-        self._control("clock", {"advance_s": seconds})
-
-    # ---- the control API
-    def _control(self, what: str, body: Any) -> Any:
-        self._controls += 1
-        answer = self._session.post(f"{self._url}/__sim/{what}", json=body, timeout=30)
-        assert answer.ok, answer.text
-        return answer.json()
-
-    def _mutate(self, **action: Any) -> Any:
-        return self._control("mutate", action)
+                self.control("faults", FAULTS[fault])
 
     def _edit(self, type_: str, record_id: str, values: Mapping[str, Scalar]) -> None:
         properties = {name: text(value) for name, value in values.items()}
-        self._mutate(action="edit", type=type_, id=record_id, properties=properties)
+        self.mutate(action="edit", type=type_, id=record_id, properties=properties)
 
-    def _company_values(self) -> dict[str, dict[str, str]]:
-        """All companies, fetched again only when something was sent since."""
-        total = self._session.get(f"{self._url}/__sim/log", params={"limit": 1}, timeout=30).json()["total"]
-        if self._seen_at != (total, self._controls):
-            self._seen = {one["id"]: one["properties"] for one in self._records("companies")}
-            self._seen_at = (total, self._controls)
-        return self._seen
-
-    def _records(self, type_: str) -> list[dict[str, Any]]:
-        state = self._session.get(f"{self._url}/__sim/state", params={"object": type_}, timeout=30).json()
-        return list(state["objects"][type_])
+    def properties(self, record_id: str) -> dict[str, str]:
+        return dict(self.records_by_id("companies", "id")[record_id]["properties"])
 
     def _properties(self, company: Company) -> dict[str, str]:
         values: dict[str, Scalar] = {

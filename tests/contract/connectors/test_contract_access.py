@@ -1,4 +1,4 @@
-"""Credentials, quota and bad days: the right person is told, and calls are never wasted."""
+"""Credentials, quota and bad days: the right person is notified, and calls are never wasted."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Reading back: what people changed, and nothing that only we did.
 
-Cursors overlap, so a fact may be told again as long as it still holds.
+Cursors overlap, so a fact may be reported again as long as it still holds.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def test_the_first_read_has_every_open_deal_and_no_company(crm: Crm, connector: 
     assert read.cursor
 
 
-def test_a_deal_won_since_then_is_told(crm: Crm, connector: Connector) -> None:
+def test_a_deal_won_since_then_is_reported(crm: Crm, connector: Connector) -> None:
     [record] = companies(crm, 1)
     deal = crm.add_deal(record)
     crm.pass_time(600)
@@ -35,7 +35,7 @@ def test_a_deal_won_since_then_is_told(crm: Crm, connector: Connector) -> None:
     assert (won.id, won.record_id, won.won, won.open) == (deal, record, True, False)
 
 
-def test_a_deal_opened_after_an_empty_first_read_is_told(crm: Crm, connector: Connector) -> None:
+def test_a_deal_opened_after_an_empty_first_read_is_reported(crm: Crm, connector: Connector) -> None:
     [record] = companies(crm, 1)
     crm.pass_time(600)
     cursor = connector.read_back({}, [], {}).cursor
@@ -46,7 +46,7 @@ def test_a_deal_opened_after_an_empty_first_read_is_told(crm: Crm, connector: Co
     assert [fact.id for fact in facts if isinstance(fact, DealFact) and fact.open] == [deal]
 
 
-def test_a_new_owner_and_an_edited_field_are_told(crm: Crm, connector: Connector) -> None:
+def test_a_new_owner_and_an_edited_field_are_reported(crm: Crm, connector: Connector) -> None:
     [untouched] = crm.add_companies([Company("Untouched")])
     crm.pass_time(600)
     records = companies(crm, 2, score=10)
@@ -64,7 +64,7 @@ def test_a_new_owner_and_an_edited_field_are_told(crm: Crm, connector: Connector
     assert untouched not in told
 
 
-def test_what_only_we_wrote_is_not_told(crm: Crm, connector: Connector) -> None:
+def test_what_only_we_wrote_is_not_reported(crm: Crm, connector: Connector) -> None:
     records = companies(crm, 2, score=10)
     crm.pass_time(600)
     cursor = connector.read_back({}, [crm.field("score")], {}).cursor
@@ -78,7 +78,7 @@ def test_what_only_we_wrote_is_not_told(crm: Crm, connector: Connector) -> None:
     assert told == {records[1]: {crm.field("score"): 1}}
 
 
-def test_the_fate_of_our_tasks_is_told(crm: Crm, connector: Connector) -> None:
+def test_the_fate_of_our_tasks_is_reported(crm: Crm, connector: Connector) -> None:
     operations = [task(record) for record in companies(crm, 4)]
     ids = [outcome.record_id or "" for outcome in connector.write(operations)]
     tasks = {op.key: task_id for op, task_id in zip(operations, ids, strict=True)}
@@ -94,7 +94,7 @@ def test_the_fate_of_our_tasks_is_told(crm: Crm, connector: Connector) -> None:
     assert operations[3].key not in told or told[operations[3].key].status == "open"
 
 
-def test_a_deleted_company_is_told(crm: Crm, connector: Connector) -> None:
+def test_a_deleted_company_is_reported(crm: Crm, connector: Connector) -> None:
     records = companies(crm, 2)
     crm.pass_time(600)
     cursor = connector.read_back({}, [], {}).cursor

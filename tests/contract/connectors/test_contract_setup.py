@@ -29,7 +29,7 @@ def test_a_dry_run_says_what_it_would_make_and_makes_nothing(running: Crm) -> No
     assert running.field("score") not in running.connect().describe("account")
 
 
-def test_describe_tells_types_as_the_crm_has_them(crm: Crm, connector: Connector) -> None:
+def test_describe_shows_types_as_the_crm_has_them(crm: Crm, connector: Connector) -> None:
     specs = connector.describe("account")
     expected = {
         "score": "number",

@@ -114,7 +114,7 @@ def test_an_open_task_gets_its_new_text_and_a_closed_one_is_left_alone(crm: Crm,
     assert now[ids[2]].status == "deleted"
 
 
-def test_closing_completes_only_what_nobody_has_begun(crm: Crm, connector: Connector) -> None:
+def test_closing_completes_only_what_no_person_has_started(crm: Crm, connector: Connector) -> None:
     records = companies(crm, 4)
     ids = record_ids(connector.write([task(record) for record in records]))
     crm.human_starts_task(ids[1])

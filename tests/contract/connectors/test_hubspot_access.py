@@ -38,16 +38,11 @@ def running_portal() -> Iterator[HubSpotCrm]:
 
 @pytest.fixture
 def portal(running_portal: HubSpotCrm) -> HubSpotCrm:
-    running_portal.reset()
-    hubspot = running_portal.connect()
-    hubspot.setup(running_portal.needs(), dry_run=False)
-    hubspot.close()
-    running_portal.forget_calls()
-    return running_portal
+    return running_portal.set_up()
 
 
 def as_app(portal: HubSpotCrm, version: str = "2026-03", **secrets: str) -> Connector:
-    portal._control("config", {"oauth": APP})
+    portal.control("config", {"oauth": APP})
     shown = {name: partial(str, value) for name, value in (APP | secrets).items()}
     auth: dict[str, str | Secret] = {"method": "oauth", **shown, "client_id": (APP | secrets)["client_id"]}
     return connect(replace(portal.destination(), auth=auth, api_version=version))
@@ -78,7 +73,7 @@ def test_an_app_signs_in_once_and_does_everything_on_each_family_of_paths(
 @pytest.mark.parametrize(
     ("wrong", "says"), [({"refresh_token": "old"}, "install the app again"), ({"client_secret": "no"}, "Auth page")]
 )
-def test_a_refused_login_tells_an_admin_what_to_do_and_shows_no_secret(
+def test_a_refused_login_shows_an_admin_what_to_do_and_shows_no_secret(
     portal: HubSpotCrm, wrong: dict[str, str], says: str
 ) -> None:
     [record] = companies(portal, 1)
@@ -93,7 +88,7 @@ def test_a_refused_login_tells_an_admin_what_to_do_and_shows_no_secret(
 def test_a_secret_replaced_at_its_source_is_used_at_the_next_login(portal: HubSpotCrm) -> None:
     [record] = companies(portal, 1)
     source = {"refresh_token": "na1-refresh"}
-    portal._control("config", {"oauth": APP})
+    portal.control("config", {"oauth": APP})
     auth: dict[str, str | Secret] = {
         "method": "oauth",
         "client_id": APP["client_id"],
@@ -102,7 +97,7 @@ def test_a_secret_replaced_at_its_source_is_used_at_the_next_login(portal: HubSp
     }
     hubspot = connect(replace(portal.destination(), auth=auth))
     assert statuses(hubspot.write([update(portal, record, score=1)])) == ["applied"]
-    portal._control("config", {"oauth": APP | {"refresh_token": "na1-newer"}, "expire_tokens": True})
+    portal.control("config", {"oauth": APP | {"refresh_token": "na1-newer"}, "expire_tokens": True})
     source["refresh_token"] = "na1-newer"
     assert statuses(hubspot.write([update(portal, record, score=2)])) == ["applied"]
     assert portal.company(record)["score"] == 2
@@ -113,13 +108,13 @@ def test_the_scopes_of_the_guide_are_enough_and_setup_needs_two_more(running_por
     portal.reset()
     section = PAGE.read_text(encoding="utf-8")
     assert set(re.findall(r"crm\.(?:objects|schemas)\.\w+\.\w+", section)) == {*EVERYTHING, *FOR_SETUP}
-    portal._control("config", {"scopes": EVERYTHING})
+    portal.control("config", {"scopes": EVERYTHING})
     steps = portal.connect().setup(portal.needs(), dry_run=False)
     assert {step.status for step in steps} == {"todo"}
     assert all("crm.schemas." in step.detail and "Settings > Properties" in step.detail for step in steps)
-    portal._control("config", {"scopes": [*EVERYTHING, *FOR_SETUP]})
+    portal.control("config", {"scopes": [*EVERYTHING, *FOR_SETUP]})
     assert {step.status for step in portal.connect().setup(portal.needs(), dry_run=False)} == {"created"}
-    portal._control("config", {"scopes": EVERYTHING})
+    portal.control("config", {"scopes": EVERYTHING})
     records, ann = companies(portal, 2), portal.human_adds_person("ann@c0.example")
     hubspot = portal.connect()
     assert hubspot.check().problems == ()
@@ -143,7 +138,7 @@ def test_the_scopes_of_the_guide_are_enough_and_setup_needs_two_more(running_por
 )
 def test_a_missing_scope_is_named_and_stops_only_its_own_work(portal: HubSpotCrm, scope: str, stopped: str) -> None:
     records = companies(portal, 2)
-    portal._control("config", {"scopes": [one for one in EVERYTHING if one != scope]})
+    portal.control("config", {"scopes": [one for one in EVERYTHING if one != scope]})
     hubspot = portal.connect()
     work: dict[str, Callable[[], object]] = {
         "fields": lambda: hubspot.write([update(portal, record, score=3) for record in records]),

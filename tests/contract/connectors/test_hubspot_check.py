@@ -1,4 +1,4 @@
-"""What ``plgsync check`` tells of a portal: the promise about tasks is said, and is no error where it is weaker."""
+"""What ``plgsync check`` reports of a portal: the promise about tasks, which is no error where it is weaker."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def portal() -> Iterator[HubSpotCrm]:
 
 def check(portal: HubSpotCrm, folder: Path, monkeypatch: pytest.MonkeyPatch, *needs: FieldNeed, unique: bool) -> Check:
     portal.reset()
-    portal._control("config", {"task_unique": unique})
+    portal.control("config", {"task_unique": unique})
     portal.connect().setup(needs, dry_run=False)
     write_project(folder)
     for playbook in (folder / "playbooks").iterdir():
         playbook.unlink()
-    (folder / "config" / "crm.yaml").write_text(CRM.format(url=portal._url))
+    (folder / "config" / "crm.yaml").write_text(CRM.format(url=portal.url))
     monkeypatch.setenv("PORTAL_TOKEN", portal._token)
     return check_project(folder, offline=False)
 
@@ -55,13 +55,13 @@ def of_hubspot(check: Check) -> list[str]:
     return [problem.message for problem in check.problems if "hubspot" in problem.message.lower()]
 
 
-@pytest.mark.parametrize(("unique", "said"), [(True, False), (False, True)])
+@pytest.mark.parametrize(("unique", "reported"), [(True, False), (False, True)])
 def test_a_portal_without_unique_task_properties_is_fit_and_says_what_it_promises(
-    portal: HubSpotCrm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unique: bool, said: bool
+    portal: HubSpotCrm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unique: bool, reported: bool
 ) -> None:
     found = check(portal, tmp_path, monkeypatch, *NEEDS, unique=unique)
     assert of_hubspot(found) == []
-    assert any("searches for each task before it creates it" in line for line in found.said) == said
+    assert any("searches for each task before it creates it" in line for line in found.said) == reported
 
 
 def test_a_portal_without_any_task_key_is_not_fit(

@@ -22,14 +22,14 @@ PACIFIC = ZoneInfo("US/Pacific")
 def portal() -> Iterator[HubSpotCrm]:
     portal = start()
     portal.reset()
-    portal._control("config", {"time_zone": PACIFIC.key})
+    portal.control("config", {"time_zone": PACIFIC.key})
     portal.connect().setup(portal.needs(), dry_run=False)
     yield portal
     portal.stop()
 
 
 def refused_until(portal: HubSpotCrm, journal: Journal | None) -> datetime:
-    """What a new process is told that does nothing but write one field on a used up day; it costs one call."""
+    """The error of a new process that writes one field after the daily quota is used up; it costs one call."""
     [record] = companies(portal, 1)
     portal.arm("quota_exhausted")
     portal.forget_calls()

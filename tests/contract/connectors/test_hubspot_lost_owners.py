@@ -26,7 +26,7 @@ def running_portal() -> Iterator[HubSpotCrm]:
 def portal(running_portal: HubSpotCrm, request: pytest.FixtureRequest) -> HubSpotCrm:
     running_portal.reset()
     options = PORTALS[request.param]
-    running_portal._control("config", options or {})
+    running_portal.control("config", options or {})
     objects = {"account", "task"} if options is not None else {"account"}
     needs = [need for need in running_portal.needs() if need.object in objects]
     running_portal.connect().setup(needs, dry_run=False)
@@ -70,7 +70,7 @@ def test_what_could_not_be_sent_again_is_left_for_the_next_time(running_portal: 
     first, second = companies(running_portal, 2)
     wanted = [task(first), task(second, owner_id=GONE)]
     refused = {"kind": "status", "args": {"status": 403}, "match": {"path_regex": "tasks/batch/upsert", "nth": 2}}
-    running_portal._control("faults", refused)
+    running_portal.control("faults", refused)
     hubspot = running_portal.connect()
     assert statuses(hubspot.write(wanted)) == ["applied", "retry"]
     assert statuses(hubspot.write(wanted)) == ["applied"] * 2

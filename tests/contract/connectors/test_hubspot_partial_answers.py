@@ -1,4 +1,4 @@
-"""HubSpot answers a batch read for a part of it only: what it does not tell of is not taken for absent."""
+"""HubSpot answers a batch read for a part of it only: a record that it leaves out does not count as absent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOTHING = {"status": "COMPLETE", "results": [], "numErrors": 1, "errors": [FAILE
 
 
 class Faltering(HubSpotTransport):
-    """The real transport; HubSpot fails inside batch reads of tasks as often as it is told to."""
+    """The real transport; HubSpot fails inside batch reads of tasks as often as the test wants."""
 
     failures = 1
 
@@ -35,11 +35,7 @@ class Faltering(HubSpotTransport):
 @pytest.fixture
 def portal() -> Iterator[HubSpotCrm]:
     portal = start()
-    portal.reset()
-    hubspot = portal.connect()
-    hubspot.setup(portal.needs(), dry_run=False)
-    hubspot.close()
-    yield portal
+    yield portal.set_up()
     portal.stop()
 
 

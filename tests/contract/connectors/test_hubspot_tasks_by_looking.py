@@ -42,11 +42,11 @@ class Notes(dict[str, str]):
 
 
 class Portal(HubSpotCrm):
-    """A sandbox portal, the journal and the clock of whoever delivers to it."""
+    """A sandbox portal, the journal and the clock of the process that delivers to it."""
 
     def begin(self, **options: object) -> None:
         self.reset()
-        self._control("config", {"task_unique": False, **options})
+        self.control("config", {"task_unique": False, **options})
         self.notes = Notes()
         self.now = 1_000_000.0
 
@@ -55,10 +55,10 @@ class Portal(HubSpotCrm):
         return HubSpotConnector(destination, journal=self.notes, clock=lambda: self.now)
 
     def lose(self, fault: Mapping[str, object], path: str = CREATE) -> None:
-        self._control("faults", {"match": {"path_regex": path}, **fault})
+        self.control("faults", {"match": {"path_regex": path}, **fault})
 
     def deliver(self, operations: list[CreateTask], rounds: int = 6) -> dict[str, Outcome]:
-        """What the outbox does, at its quickest: at once again, unless it is told when."""
+        """What the outbox does, at its quickest: at once again, unless a later time is given."""
         settled: dict[str, Outcome] = {}
         for _ in range(rounds):
             left = [op for op in operations if op.key not in settled]
@@ -138,10 +138,10 @@ def test_replays_make_none_although_search_lags(portal: Portal) -> None:
 def test_a_task_somebody_moved_to_another_company_is_found_and_stays_there(portal: Portal) -> None:
     first, second = companies(portal, 2)
     [made] = portal.hubspot().write([task(first)])
-    base = f"{portal._url}/crm/objects/2026-03/tasks/{made.record_id}/associations"
+    base = f"{portal.url}/crm/objects/2026-03/tasks/{made.record_id}/associations"
     headers = {"Authorization": f"Bearer {portal._token}"}
-    assert portal._session.delete(f"{base}/companies/{first}", headers=headers, timeout=5).ok
-    assert portal._session.put(f"{base}/default/companies/{second}", headers=headers, timeout=5).ok
+    assert portal.http.delete(f"{base}/companies/{first}", headers=headers, timeout=5).ok
+    assert portal.http.put(f"{base}/default/companies/{second}", headers=headers, timeout=5).ok
     portal.pass_time(60)
     assert portal.hubspot().write([task(first)])[0].record_id == made.record_id
     assert [seen.record_id for seen in portal.tasks()] == [second]
@@ -231,16 +231,16 @@ def test_any_run_of_bad_days_people_and_replays_ends_with_one_task_per_key(
             portal.lose(LOST[what])
         assert {one.status for one in portal.deliver(operations).values()} == {"applied"}
         wanted |= {op.key for op in operations}
-        portal._control("reset", {"only": ["faults"]})
+        portal.control("reset", {"only": ["faults"]})
     assert keys_of_tasks(portal) == dict.fromkeys(wanted, 1)
     now = {seen.id: seen for seen in portal.tasks()}
     for task_id, did in people.items():
-        told = {"completes": now[task_id].status == "completed", "deletes": now[task_id].status == "deleted"}
-        assert told.get(did, now[task_id].subject == "Mine now")
+        expected = {"completes": now[task_id].status == "completed", "deletes": now[task_id].status == "deleted"}
+        assert expected.get(did, now[task_id].subject == "Mine now")
 
 
 def _person(portal: Portal, what: str, n: int, people: dict[str, str]) -> None:
-    """A person does one thing to a task nobody has touched."""
+    """A person does one thing to an unchanged task."""
     tasks = [seen for seen in portal.tasks() if seen.status == "open" and seen.id not in people]
     if n >= len(tasks):
         return

@@ -27,7 +27,7 @@ from tests.contract.connectors.test_contract_tasks import (
     test_an_open_task_gets_its_new_text_and_a_closed_one_is_left_alone as test_a_new_text,
 )
 from tests.contract.connectors.test_contract_tasks import (
-    test_closing_completes_only_what_nobody_has_begun as test_closing,
+    test_closing_completes_only_what_no_person_has_started as test_closing,
 )
 from tests.contract.connectors.test_contract_tasks import test_many_tasks_one_outcome_each as test_many_tasks
 from tests.contract.connectors.test_contract_tasks import (
@@ -63,7 +63,7 @@ def portal() -> Iterator[HubSpotCrm]:
 def crm(portal: HubSpotCrm) -> HubSpotCrm:
     """The portal with our fields and a key that is not unique."""
     portal.reset()
-    portal._control("config", {"task_unique": False})
+    portal.control("config", {"task_unique": False})
     hubspot = portal.connect()
     hubspot.setup(portal.needs(), dry_run=False)
     assert not hubspot.describe("task")["plgsync_key"].unique

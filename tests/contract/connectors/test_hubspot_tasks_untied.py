@@ -1,4 +1,4 @@
-"""A HubSpot task that was made but not tied to its company, before somebody deleted the company."""
+"""A HubSpot task that was made but not tied to its company, before a person deleted the company."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def test_a_task_that_lost_its_company_before_it_was_tied_is_done_and_made_once(p
     hubspot.setup(portal.needs(), dry_run=False)
     (company,) = companies(portal, 1)
     one = task(company)
-    portal._control("faults", {"kind": "drop_before", "match": {"path_regex": "associate/default"}, "times": None})
+    portal.control("faults", {"kind": "drop_before", "match": {"path_regex": "associate/default"}, "times": None})
     assert statuses(hubspot.write([one]))[0] in {"retry", "unknown"}
-    portal._control("faults", {"clear": True})
+    portal.control("faults", {"clear": True})
     portal.human_deletes_company(company)
     assert statuses(hubspot.write([one])) == ["applied"]
     assert len(portal.tasks()) == 1

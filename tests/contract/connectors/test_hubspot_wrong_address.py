@@ -1,4 +1,4 @@
-"""Calls that went where HubSpot does not take them: one call for all records, and words for whoever configured it."""
+"""Calls that went where HubSpot does not take them: one call for all records, and the settings to check."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ def running_portal() -> Iterator[HubSpotCrm]:
 
 @pytest.fixture
 def portal(running_portal: HubSpotCrm) -> HubSpotCrm:
-    running_portal.reset()
-    running_portal.connect().setup(running_portal.needs(), dry_run=False)
-    return running_portal
+    return running_portal.set_up()
 
 
 @pytest.mark.parametrize(
@@ -41,7 +39,7 @@ def portal(running_portal: HubSpotCrm) -> HubSpotCrm:
 def test_no_record_is_blamed_and_a_hundred_of_them_cost_one_call(portal: HubSpotCrm, answer: dict[str, object]) -> None:
     records = companies(portal, 100)
     hubspot = portal.connect()
-    portal._control("faults", {"kind": "status", "args": answer, "match": {"path_regex": "batch/update"}})
+    portal.control("faults", {"kind": "status", "args": answer, "match": {"path_regex": "batch/update"}})
     portal.forget_calls()
     with pytest.raises(AccessDenied, match="base_url"):
         hubspot.write([update(portal, record, score=4) for record in records])

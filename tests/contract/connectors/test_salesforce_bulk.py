@@ -15,10 +15,10 @@ from typing import Any, cast
 
 import pytest
 
-from connectors.base import Connector, CreateTask, Outcome, QuotaExhausted, Scalar, Unavailable, Underway, UpdateFields
+from connectors.base import Connector, CreateTask, Outcome, QuotaExhausted, Scalar, Underway, UpdateFields
 from connectors.registry import connect
 from connectors.salesforce.bulk_journal import KEPT_SECONDS, NO_BULK_SECONDS, BulkJournal
-from tests.contract.connectors.drive import companies, statuses, update, values
+from tests.contract.connectors.drive import companies, deliver, statuses, update, values
 from tests.contract.connectors.harness_salesforce import SalesforceCrm
 from tests.contract.connectors.paper_journal import PaperJournal
 
@@ -43,7 +43,7 @@ OPENED: list[Connector] = []
 
 
 def bulk(crm: SalesforceCrm, journal: PaperJournal | None, **options: Any) -> Connector:
-    """A process of its own, as far as the connector can tell."""
+    """A connector as another process has it."""
     destination = replace(crm.destination(), options={"bulk_from": FROM, **options})
     OPENED.append(connect(destination, journal))
     return OPENED[-1]
@@ -56,26 +56,26 @@ def later(crm: SalesforceCrm, journal: PaperJournal, seconds: float) -> Connecto
     return cast(Connector, connector)
 
 
-def to_the_end(crm: SalesforceCrm, journal: PaperJournal, operations: Sequence[UpdateFields]) -> dict[str, Outcome]:
-    """What the outbox does: hand over what is open, later again, each time to a new process."""
-    settled: dict[str, Outcome] = {}
-    for _ in range(8):
-        left = [op for op in operations if op.key not in settled]
-        if not left:
-            break
-        try:
-            outcomes = bulk(crm, journal).write(left)
-        except (Underway, Unavailable):
-            outcomes = []
-        settled |= {one.key: one for one in outcomes if one.status in ("applied", "rejected")}
-        crm.pass_time(60)
-    return settled
+def deliver_all(crm: SalesforceCrm, journal: PaperJournal, operations: Sequence[UpdateFields]) -> list[Outcome]:
+    """The final outcomes, in order; each attempt is by another process."""
+    outcomes = deliver(crm, operations, lambda: bulk(crm, journal))
+    return [outcomes[op.key] for op in operations]
+
+
+def apply_all(crm: SalesforceCrm, journal: PaperJournal, operations: Sequence[UpdateFields]) -> None:
+    assert {one.status for one in deliver_all(crm, journal, operations)} == {"applied"}
+
+
+def start_job(crm: SalesforceCrm, journal: PaperJournal, operations: Sequence[UpdateFields]) -> None:
+    """Write, and leave Salesforce at work."""
+    with pytest.raises(Underway):
+        bulk(crm, journal).write(operations)
 
 
 def requests_made(crm: SalesforceCrm) -> Counter[str]:
     """How often each step of a job was accepted, and Collections calls."""
     found: Counter[str] = Counter()
-    entries = crm._session.get(f"{crm._url}/__sim/log", params={"bodies": "1"}, timeout=30).json()["entries"]
+    entries = crm.log(bodies="1")["entries"]
     for one in entries:
         if one["status"] is None or one["status"] >= 300:
             continue
@@ -118,8 +118,7 @@ def test_very_many_updates_are_one_job_that_another_process_finishes(crm: Salesf
     with pytest.raises(Underway) as caught:
         bulk(crm, journal).write(operations)
     assert caught.value.retry_after > 0
-    with pytest.raises(Underway):
-        bulk(crm, journal).write(operations)
+    start_job(crm, journal, operations)
     crm.pass_time(60)
     last = bulk(crm, journal)
     outcomes = last.write(operations)
@@ -142,7 +141,7 @@ def test_fewer_updates_tasks_and_connectors_without_a_journal_take_collections(
     assert requests_made(crm) == {"collections": 3}
 
 
-def test_batches_and_calls_are_told_as_they_are(crm: SalesforceCrm, journal: PaperJournal) -> None:
+def test_batches_and_calls_are_reported(crm: SalesforceCrm, journal: PaperJournal) -> None:
     ours = connect(replace(crm.destination(), options={}), journal)
     assert [ours.batch_size(UpdateFields, n) for n in (1, 3_999, 4_000, 60_000)] == [200, 200, 4_000, 50_000]
     assert [ours.fewest_calls(UpdateFields, n) for n in (1_000, 4_000, 60_000)] == [5, 4, 8]
@@ -163,7 +162,7 @@ def test_every_type_arrives_as_by_collections_and_none_clears(crm: SalesforceCrm
         "score": None,
     }
     operations = [update(crm, record, **full) for record in records[:11]] + [update(crm, records[11], flag=False)]
-    assert {one.status for one in to_the_end(crm, journal, operations).values()} == {"applied"}
+    apply_all(crm, journal, operations)
     assert {name: crm.company(records[0])[name] for name in full} == full
     untouched = crm.company(records[11])
     assert (untouched["score"], untouched["band"], untouched["ratio"]) == (1, "Old", 0.5)
@@ -174,7 +173,7 @@ def test_what_a_csv_cannot_carry_goes_by_collections(crm: SalesforceCrm, journal
     operations = scores(crm, records[:11])
     texts = ["two\nlines", "cr\rhere", "#N/A"]
     operations += [update(crm, record, band=words) for record, words in zip(records[11:], texts, strict=True)]
-    assert {one.status for one in to_the_end(crm, journal, operations).values()} == {"applied"}
+    apply_all(crm, journal, operations)
     assert values(crm, records[11:], "band") == texts
     assert requests_made(crm)["UploadComplete"] == 1
 
@@ -187,8 +186,7 @@ def test_a_refused_row_costs_only_itself_and_shows_no_value(crm: SalesforceCrm, 
     crm.human_deletes_company(records[3])
     operations = scores(crm, records)
     operations[5] = update(crm, records[5], band="secret words beyond sixteen characters")
-    told = to_the_end(crm, journal, operations)
-    outcomes = [told[op.key] for op in operations]
+    outcomes = deliver_all(crm, journal, operations)
     assert [n for n, one in enumerate(outcomes) if one.status != "applied"] == [3, 5]
     assert (outcomes[3].stale_record, outcomes[3].code) == (True, "ENTITY_IS_DELETED")
     assert (outcomes[5].code, "secret" in outcomes[5].reason) == ("STRING_TOO_LONG", False)
@@ -198,23 +196,20 @@ def test_a_refused_row_costs_only_itself_and_shows_no_value(crm: SalesforceCrm, 
 
 def test_a_value_that_changed_meanwhile_is_written_as_it_is_now(crm: SalesforceCrm, journal: PaperJournal) -> None:
     records = companies(crm, 12)
-    with pytest.raises(Underway):
-        bulk(crm, journal).write(scores(crm, records))
+    start_job(crm, journal, scores(crm, records))
     newer = scores(crm, records[:2], plus=50)
     cleared = [update(crm, records[2], score=None)]
     wider = [update(crm, records[3], score=3, band="new")]
-    told = to_the_end(crm, journal, [*newer, *cleared, *wider, *scores(crm, records)[4:]])
-    assert {one.status for one in told.values()} == {"applied"}
+    apply_all(crm, journal, [*newer, *cleared, *wider, *scores(crm, records)[4:]])
     assert values(crm, records, "score") == [50, 51, None, *range(3, 12)]
     assert crm.company(records[3])["band"] == "new"
     assert requests_made(crm)["UploadComplete"] == 1
 
 
-def test_who_was_not_in_the_job_is_written_now(crm: SalesforceCrm, journal: PaperJournal) -> None:
+def test_a_record_outside_the_job_is_written_now(crm: SalesforceCrm, journal: PaperJournal) -> None:
     records = companies(crm, 15)
     operations = scores(crm, records)
-    with pytest.raises(Underway):
-        bulk(crm, journal).write(operations[:12])
+    start_job(crm, journal, operations[:12])
     crm.forget_calls()
     assert statuses(bulk(crm, journal).write(operations)) == ["applied"] * 15
     assert values(crm, records, "score") == list(range(15))
@@ -224,8 +219,7 @@ def test_who_was_not_in_the_job_is_written_now(crm: SalesforceCrm, journal: Pape
 def test_a_finished_job_waits_for_its_own_while_others_are_written(crm: SalesforceCrm, journal: PaperJournal) -> None:
     records = companies(crm, 13)
     operations = scores(crm, records)
-    with pytest.raises(Underway):
-        bulk(crm, journal).write(operations[:12])
+    start_job(crm, journal, operations[:12])
     assert statuses(bulk(crm, journal).write(operations[12:])) == ["applied"]
     assert statuses(bulk(crm, journal).write(operations[:12])) == ["applied"] * 12
     assert values(crm, records, "score") == list(range(13))
@@ -233,73 +227,69 @@ def test_a_finished_job_waits_for_its_own_while_others_are_written(crm: Salesfor
     assert journal.names() == []
 
 
-def test_a_finished_job_is_told_in_parts_until_all_of_it_is_known(crm: SalesforceCrm, journal: PaperJournal) -> None:
+def test_a_finished_job_is_reported_in_parts_until_all_of_it_is_known(
+    crm: SalesforceCrm, journal: PaperJournal
+) -> None:
     records = companies(crm, 35)
     operations = scores(crm, records)
-    with pytest.raises(Underway):
-        bulk(crm, journal).write(operations[:12])
+    start_job(crm, journal, operations[:12])
     assert statuses(bulk(crm, journal).write(operations[5:])) == ["applied"] * 7 + ["retry"] * 23
     assert statuses(bulk(crm, journal).write(operations[:5])) == ["applied"] * 5
     assert requests_made(crm) == {"created": 1, "uploaded": 1, "UploadComplete": 1, "deleted": 1}
     assert journal.names() == []
 
 
-def test_results_nobody_asks_for_hold_the_others_up_for_minutes_not_for_days(
+def test_unrequested_results_delay_the_others_for_minutes_not_for_days(
     crm: SalesforceCrm, journal: PaperJournal
 ) -> None:
     records = companies(crm, 213)
     operations = scores(crm, records)
-    with pytest.raises(Underway):
-        bulk(crm, journal).write(operations[:12])
+    start_job(crm, journal, operations[:12])
     for _ in range(2):
-        with pytest.raises(Underway):
-            bulk(crm, journal).write(operations[12:])
+        start_job(crm, journal, operations[12:])
     assert requests_made(crm) == {"created": 1, "uploaded": 1, "UploadComplete": 1}
     assert statuses(later(crm, journal, KEPT_SECONDS + 60).write(operations[12:])) == ["retry"] * 201
     assert journal.names() == []
-    assert {one.status for one in to_the_end(crm, journal, operations[12:]).values()} == {"applied"}
+    apply_all(crm, journal, operations[12:])
     assert values(crm, records, "score") == list(range(213))
 
 
-def test_so_many_who_were_not_in_it_get_a_job_of_their_own(crm: SalesforceCrm, journal: PaperJournal) -> None:
+def test_many_records_outside_the_job_get_another_job(crm: SalesforceCrm, journal: PaperJournal) -> None:
     records = companies(crm, 30)
     operations = scores(crm, records)
-    with pytest.raises(Underway):
-        bulk(crm, journal).write(operations[:12])
+    start_job(crm, journal, operations[:12])
     assert statuses(bulk(crm, journal).write(operations)) == ["applied"] * 12 + ["retry"] * 18
-    assert {one.status for one in to_the_end(crm, journal, operations[12:]).values()} == {"applied"}
+    apply_all(crm, journal, operations[12:])
     assert values(crm, records, "score") == list(range(30))
     assert requests_made(crm) == {"created": 2, "uploaded": 2, "UploadComplete": 2, "deleted": 2}
 
 
-def test_a_column_nobody_knows_fails_the_job_but_only_its_own_record(crm: SalesforceCrm, journal: PaperJournal) -> None:
+def test_an_unknown_column_fails_the_job_but_only_its_own_record(crm: SalesforceCrm, journal: PaperJournal) -> None:
     records = companies(crm, 14)
     operations = scores(crm, records)
     operations[4] = replace(operations[4], values={"Ghost__c": 1})
-    told = to_the_end(crm, journal, operations)
-    assert [told[op.key].status for op in operations] == ["applied"] * 4 + ["rejected"] + ["applied"] * 9
-    assert told[operations[4].key].code == "INVALID_FIELD"
+    outcomes = deliver_all(crm, journal, operations)
+    assert statuses(outcomes) == ["applied"] * 4 + ["rejected"] + ["applied"] * 9
+    assert outcomes[4].code == "INVALID_FIELD"
     assert requests_made(crm)["UploadComplete"] == 1
 
 
 def test_what_a_stopped_job_has_applied_is_not_written_twice(crm: SalesforceCrm, journal: PaperJournal) -> None:
     crm.control("config", {"fail_after_rows": 5})
     records = companies(crm, 14)
-    told = to_the_end(crm, journal, scores(crm, records))
-    assert [one.status for one in told.values()] == ["applied"] * 14
+    apply_all(crm, journal, scores(crm, records))
     assert values(crm, records, "score") == list(range(14))
-    entries = crm._session.get(f"{crm._url}/__sim/log", timeout=30).json()["entries"]
+    entries = crm.log()["entries"]
     assert [one["records"] for one in entries if "composite/sobjects" in one["path"]] == [9]
 
 
 @pytest.mark.parametrize("kind", ["lock", "wrap_lock_in_trigger"])
-def test_who_met_a_lock_in_the_job_is_sent_once_more(crm: SalesforceCrm, journal: PaperJournal, kind: str) -> None:
+def test_a_record_locked_in_the_job_is_sent_again(crm: SalesforceCrm, journal: PaperJournal, kind: str) -> None:
     records = companies(crm, 12)
     words = f"unable to obtain exclusive access to this record or 200 records: {records[0]}"
     code = "UNABLE_TO_LOCK_ROW" if kind == "lock" else "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY"
     words = words if kind == "lock" else f"SyncTrigger: first error: UNABLE_TO_LOCK_ROW, {words}: []"
-    with pytest.raises(Underway):
-        bulk(crm, journal).write(scores(crm, records))
+    start_job(crm, journal, scores(crm, records))
     score = crm.field("score")
     refused = f'"sf__Id","sf__Error",Id,{score}\n"","{code}:{words}:--","{records[0]}","0"\n'
     rows = [f'"{record}","false","{record}","{n}"' for n, record in enumerate(records) if n]
@@ -322,8 +312,7 @@ def test_a_step_without_an_answer_ends_well_and_applies_once(
     records = companies(crm, 12)
     method = {"/jobs/ingest$": "POST", "/batches$": "PUT"}.get(stage, "PATCH")
     fault(crm, kind, stage, method)
-    told = to_the_end(crm, journal, scores(crm, records))
-    assert {one.status for one in told.values()} == {"applied"}
+    apply_all(crm, journal, scores(crm, records))
     assert values(crm, records, "score") == list(range(12))
     assert requests_made(crm)["collections"] == 0
     assert journal.names() == []
@@ -336,29 +325,27 @@ def test_a_look_that_fails_is_taken_again_and_nothing_is_uploaded_twice(
 ) -> None:
     records = companies(crm, 12)
     fault(crm, kind, path, "GET")
-    told = to_the_end(crm, journal, scores(crm, records))
-    assert {one.status for one in told.values()} == {"applied"}
+    apply_all(crm, journal, scores(crm, records))
     assert requests_made(crm)["uploaded"] == requests_made(crm)["UploadComplete"] == 1
     assert requests_made(crm)["collections"] == 0
 
 
-def test_a_job_an_admin_aborts_or_deletes_is_begun_anew(crm: SalesforceCrm, journal: PaperJournal) -> None:
+def test_a_job_an_admin_aborts_or_deletes_is_started_again(crm: SalesforceCrm, journal: PaperJournal) -> None:
     crm.control("config", {"bulk_queue_ms": 30_000})
     records = companies(crm, 12)
     for gone in ("aborted", "deleted"):
         operations = scores(crm, records, plus=len(gone))
-        with pytest.raises(Underway):
-            bulk(crm, journal).write(operations)
+        start_job(crm, journal, operations)
         client = bulk(crm, journal)._client  # type: ignore[attr-defined]
         job = str(journal.read("salesforce_bulk_job")).split()[0]
         client.write("PATCH", f"jobs/ingest/{job}", {"state": "Aborted"})
         if gone == "deleted":
             client.write("DELETE", f"jobs/ingest/{job}", None)
-        assert {one.status for one in to_the_end(crm, journal, operations).values()} == {"applied"}
+        apply_all(crm, journal, operations)
         assert values(crm, records, "score") == [n + len(gone) for n in range(12)]
 
 
-def test_who_may_not_use_the_bulk_api_gets_collections(crm: SalesforceCrm, journal: PaperJournal) -> None:
+def test_a_user_without_the_bulk_api_gets_collections(crm: SalesforceCrm, journal: PaperJournal) -> None:
     refuse_jobs(crm)
     records = companies(crm, 12)
     assert statuses(bulk(crm, journal).write(scores(crm, records))) == ["applied"] * 12
@@ -388,13 +375,12 @@ def test_what_a_failed_job_leaves_is_written_a_call_at_a_time(crm: SalesforceCrm
     crm.control("config", {"fail_after_rows": 5})
     records = companies(crm, 230)
     operations = scores(crm, records)
-    with pytest.raises(Underway):
-        bulk(crm, journal).write(operations)
+    start_job(crm, journal, operations)
     crm.forget_calls()
     assert Counter(statuses(bulk(crm, journal).write(operations))) == {"applied": 205, "retry": 25}
     assert requests_made(crm) == {"collections": 1, "deleted": 1}
     assert bulk(crm, journal).batch_size(UpdateFields, 9_000) == 200
-    assert {one.status for one in to_the_end(crm, journal, operations).values()} == {"applied"}
+    apply_all(crm, journal, operations)
     assert values(crm, records, "score") == list(range(230))
     assert requests_made(crm)["created"] == 0
 
@@ -408,13 +394,10 @@ def test_very_many_that_no_csv_can_carry_are_written_a_call_at_a_time(
     assert bulk(crm, journal).batch_size(UpdateFields, 9_000) == 200
 
 
-def test_what_a_job_has_applied_is_told_even_if_the_rest_cannot_be_sent(
-    crm: SalesforceCrm, journal: PaperJournal
-) -> None:
+def test_applied_rows_are_reported_even_if_the_rest_cannot_be_sent(crm: SalesforceCrm, journal: PaperJournal) -> None:
     records = companies(crm, 13)
     operations = [*scores(crm, records[:12]), update(crm, records[12], band="two\nlines")]
-    with pytest.raises(Underway):
-        bulk(crm, journal).write(operations)
+    start_job(crm, journal, operations)
     crm.control("faults", {"kind": "quota_exhausted", "match": {"path_regex": "/composite/sobjects"}})
     assert statuses(bulk(crm, journal).write(operations)) == ["applied"] * 12 + ["retry"]
     assert journal.names() == []
@@ -425,8 +408,7 @@ def test_a_quota_used_up_on_the_way_loses_nothing(crm: SalesforceCrm, journal: P
     crm.control("faults", {"kind": "quota_exhausted", "match": {"path_regex": "/jobs/ingest/750", "method": "PATCH"}})
     with pytest.raises(QuotaExhausted):
         bulk(crm, journal).write(scores(crm, records))
-    told = to_the_end(crm, journal, scores(crm, records))
-    assert {one.status for one in told.values()} == {"applied"}
+    apply_all(crm, journal, scores(crm, records))
     assert requests_made(crm) == {"created": 1, "uploaded": 1, "UploadComplete": 1, "deleted": 1}
 
 
@@ -435,8 +417,7 @@ def test_a_session_that_ends_on_the_way_is_renewed_and_the_upload_whole(
 ) -> None:
     records = companies(crm, 12)
     fault(crm, "session_expire", "/batches", "PUT")
-    told = to_the_end(crm, journal, scores(crm, records))
-    assert {one.status for one in told.values()} == {"applied"}
+    apply_all(crm, journal, scores(crm, records))
     assert requests_made(crm) == {"created": 1, "uploaded": 1, "UploadComplete": 1, "deleted": 1}
 
 
@@ -478,8 +459,7 @@ def test_a_worker_killed_at_any_request_leaves_a_job_that_is_finished_not_repeat
     operations = [*scores(crm, records[:12]), update(crm, records[12], band="two\nlines")]
     crm.forget_calls()
     assert killed(crm, journal.folder, operations, STEPS.index(step) + 1, moment)
-    told = to_the_end(crm, journal, operations)
-    assert [told[op.key].status for op in operations] == ["applied"] * 13
+    apply_all(crm, journal, operations)
     assert values(crm, records[:12], "score") == list(range(12))
     assert crm.company(records[12])["band"] == "two\nlines"
     assert journal.names() == []

@@ -89,7 +89,7 @@ def test_without_an_answer_all_of_them_are_unknown_and_a_replay_settles_it(
     assert statuses(packed.write(scores(crm, records))) == ["applied"] * 450
 
 
-def test_an_org_that_is_down_is_told_once_for_all(crm: SalesforceCrm, packed: Connector) -> None:
+def test_an_org_that_is_down_is_reported_once_for_all(crm: SalesforceCrm, packed: Connector) -> None:
     fault(crm, "status", "/composite$", status=503)
     with pytest.raises(Unavailable):
         packed.write(scores(crm, companies(crm, 450)))

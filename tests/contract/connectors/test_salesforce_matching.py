@@ -33,7 +33,7 @@ def test_a_lead_leads_to_the_account_it_became(crm: SalesforceCrm) -> None:
     assert (found.status, found.record_id, found.by, found.object) == ("matched", account, "Lead.Email", "")
 
 
-def test_a_lead_nobody_has_converted_is_the_record_and_says_so(crm: SalesforceCrm) -> None:
+def test_an_unconverted_lead_is_the_record_and_says_so(crm: SalesforceCrm) -> None:
     lead = add_lead(crm, ANN)
     [found] = on(crm, "Account", BY_LEAD).match([match_key("a1", owner_email=ANN)], [])
     assert (found.status, found.record_id, found.object) == ("matched", lead, "Lead")

@@ -46,10 +46,7 @@ def server() -> Iterator[SalesforceCrm]:
 
 @pytest.fixture
 def org(server: SalesforceCrm) -> SalesforceCrm:
-    server.reset()
-    server.connect().setup(server.needs(), dry_run=False)
-    server.forget_calls()
-    return server
+    return server.set_up()
 
 
 @pytest.fixture
@@ -194,7 +191,7 @@ def test_a_contact_can_lead_to_its_account(org: SalesforceCrm) -> None:
     assert (several.status, sorted(several.candidates)) == ("ambiguous", sorted(records[1:]))
 
 
-def test_a_deleted_account_is_told(org: SalesforceCrm, connector: Connector) -> None:
+def test_a_deleted_account_is_reported(org: SalesforceCrm, connector: Connector) -> None:
     [record] = companies(org, 1)
     cursor = connector.read_back({}, [], {}).cursor
     org.pass_time(60)
@@ -203,12 +200,12 @@ def test_a_deleted_account_is_told(org: SalesforceCrm, connector: Connector) -> 
     assert (gone.record_id, gone.deleted) == (record, True)
 
 
-def test_deals_are_told_even_when_their_amount_is_hidden(org: SalesforceCrm, connector: Connector) -> None:
+def test_deals_are_reported_even_when_their_amount_is_hidden(org: SalesforceCrm, connector: Connector) -> None:
     [record] = companies(org, 1)
     deal = org.add_deal(record, 900.0)
     org.mutate(do="hide_field", object="Opportunity", field="Amount")
-    [told] = [fact for fact in connector.read_back({}, [], {}).facts if isinstance(fact, DealFact)]
-    assert (told.id, told.open, told.amount) == (deal, True, None)
+    [fact_read] = [fact for fact in connector.read_back({}, [], {}).facts if isinstance(fact, DealFact)]
+    assert (fact_read.id, fact_read.open, fact_read.amount) == (deal, True, None)
 
 
 @pytest.mark.parametrize("kind", ["lock", "wrap_lock_in_trigger"])
@@ -262,7 +259,7 @@ def test_a_task_whose_owner_and_person_have_both_left_is_still_made(org: Salesfo
     assert (made.record_id, made.person_id, made.owner_id != gone) == (record, None, True)
 
 
-def test_when_the_look_after_a_lost_race_fails_the_tasks_made_beside_it_are_told(
+def test_when_the_look_after_a_lost_race_fails_the_tasks_made_beside_it_are_reported(
     org: SalesforceCrm, connector: Connector
 ) -> None:
     operations = [task(record) for record in companies(org, 3)]
@@ -323,7 +320,7 @@ def test_a_field_that_exists_but_is_hidden_is_opened(server: SalesforceCrm) -> N
     assert server.field("score") in server.connect().describe("account")
 
 
-def test_who_may_not_make_fields_gets_the_clicks_for_an_admin(server: SalesforceCrm) -> None:
+def test_a_user_who_may_not_create_fields_gets_the_clicks_for_an_admin(server: SalesforceCrm) -> None:
     server.reset()
     refused = [{"errorCode": "INSUFFICIENT_ACCESS", "message": "insufficient access rights on entity: CustomField"}]
     denied = {"kind": "status", "args": {"status": 403, "body": refused}}

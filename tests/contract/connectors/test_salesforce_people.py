@@ -79,7 +79,7 @@ def test_a_converted_lead_whose_contact_is_gone_is_nobody(crm: SalesforceCrm, co
     assert connector.people([ANN])[0].status == "missing"
 
 
-def test_who_may_not_read_leads_still_finds_contacts(crm: SalesforceCrm, connector: Connector) -> None:
+def test_a_user_without_leads_still_finds_contacts(crm: SalesforceCrm, connector: Connector) -> None:
     ann = crm.human_adds_person(ANN)
     add_lead(crm, "bob@c0.example")
     crm.mutate(do="hide_field", object="Lead", field="ConvertedContactId")
@@ -138,7 +138,7 @@ def test_a_task_whose_account_is_gone_is_refused_with_or_without_its_person(
     assert crm.tasks() == []
 
 
-def test_losing_the_second_try_is_said_of_those_tasks_only(crm: SalesforceCrm, connector: Connector) -> None:
+def test_losing_the_second_try_is_reported_for_those_tasks_only(crm: SalesforceCrm, connector: Connector) -> None:
     records = companies(crm, 2)
     gone = crm.human_adds_person(ANN)
     crm.human_deletes_person(gone)

@@ -27,7 +27,7 @@ def test_a_duplicate_rule_is_a_refusal_that_says_what_to_do(crm: SalesforceCrm, 
     assert crm.company_count() == 2
 
 
-def test_ids_that_differ_only_in_case_are_two_accounts_where_the_field_tells_them_apart(
+def test_ids_that_differ_only_in_case_are_two_accounts_where_the_field_distinguishes_them(
     crm: SalesforceCrm, connector: Connector
 ) -> None:
     outcomes = connector.write([create(crm, "abc"), create(crm, "ABC")])
@@ -48,7 +48,7 @@ def test_where_it_does_not_the_second_is_refused_and_the_first_untouched(crm: Sa
     assert write_calls(crm) == 1
 
 
-def test_records_made_before_a_later_call_fails_are_told(crm: SalesforceCrm, connector: Connector) -> None:
+def test_records_made_before_a_later_call_fails_are_reported(crm: SalesforceCrm, connector: Connector) -> None:
     crm.control("faults", {"kind": "quota_exhausted", "match": {"path_regex": "/query", "nth": 2}})
     operations = [create(crm, "abc"), create(crm, "ABC")]
     outcomes = connector.write(operations)

@@ -147,7 +147,7 @@ def test_reset_restores_state_and_forgets_faults_and_log(served: Served) -> None
     assert served.post("two").json()["count"] == 1
 
 
-def test_a_manual_clock_moves_only_when_told(served: Served) -> None:
+def test_a_manual_clock_moves_only_when_advanced(served: Served) -> None:
     url = f"{served.url}/__sim/clock"
     frozen = served.http.post(url, json={"freeze": "2026-01-02T03:04:05Z"}, timeout=10).json()
     assert frozen == {"now": "2026-01-02T03:04:05+00:00", "manual": True}

@@ -195,7 +195,7 @@ def test_reading_shows_what_was_asked_for_and_leaves_out_what_does_not_exist(por
     assert body["errors"][0]["context"] == {"ids": ["7"]}
 
 
-def test_reading_with_history_takes_fifty_and_tells_who_wrote_what(portal: Portal) -> None:
+def test_reading_with_history_takes_fifty_and_shows_who_wrote_what(portal: Portal) -> None:
     (known,) = companies(portal, 1)
     portal.pass_time(60)
     portal.control("mutate", {"action": "edit", "type": "companies", "id": known, "properties": {"name": "human"}})

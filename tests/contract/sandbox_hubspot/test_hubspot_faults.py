@@ -137,7 +137,7 @@ def test_rate_headers_can_be_missing(portal: Portal) -> None:
     assert present == [False, True]
 
 
-def test_the_log_tells_what_was_applied_and_how_full_the_window_was(portal: Portal) -> None:
+def test_the_log_shows_what_was_applied_and_how_full_the_window_was(portal: Portal) -> None:
     made = portal.create(name="A")
     portal.batch("update", [{"id": made, "properties": {"name": "B"}}])
     entries = portal.get("/__sim/log").json()["entries"][-2:]

@@ -87,7 +87,7 @@ def test_another_app_takes_its_share_of_the_window(small: Portal) -> None:
 
 
 @pytest.mark.parametrize(("unit", "value"), [("s", "10"), ("ms", "10000"), ("", None)])
-def test_retry_after_comes_in_the_unit_the_portal_was_told(small: Portal, unit: str, value: str | None) -> None:
+def test_retry_after_comes_in_the_unit_of_the_portals_option(small: Portal, unit: str, value: str | None) -> None:
     small.control("config", {"plan_max": 0, "retry_after": unit})
     assert ping(small).headers.get("Retry-After") == value
 
@@ -120,7 +120,7 @@ def test_a_missing_scope_is_named(portal: Portal) -> None:
     assert portal.stored("tasks") == {}
 
 
-def test_an_oauth_token_lives_for_half_an_hour_and_is_not_told_the_day(portal: Portal) -> None:
+def test_an_oauth_token_lives_for_half_an_hour_and_gets_no_daily_headers(portal: Portal) -> None:
     app = {"client_id": "id", "client_secret": "secret", "refresh_token": "refresh"}
     portal.control("config", {"oauth": app})
     form = {**app, "grant_type": "refresh_token"}
@@ -189,7 +189,7 @@ def test_the_portals_clock_is_where_the_portal_is(portal: Portal) -> None:
     assert portal.get("/account-info/2026-03/details").json() == body
 
 
-def test_an_oauth_token_tells_what_it_stands_for_and_is_not_logged(portal: Portal) -> None:
+def test_an_oauth_token_shows_what_it_stands_for_and_is_not_logged(portal: Portal) -> None:
     app = {"client_id": "id", "client_secret": "secret", "refresh_token": "refresh"}
     portal.control("config", {"oauth": app})
     token = requests.post(

@@ -220,7 +220,7 @@ def test_the_page_shows_records_as_text_never_as_markup(seeded: Portal) -> None:
     assert seeded.get("/__sim/log", path="^/$").json()["matched"] == 0
 
 
-def test_the_state_tells_archived_records_and_associations(seeded: Portal) -> None:
+def test_the_state_shows_archived_records_and_associations(seeded: Portal) -> None:
     state = seeded.get("/__sim/state").json()
     assert set(state["objects"]) == {"companies", "contacts", "deals", "tasks"}
     assert {"from", "to", "typeIds"} == set(state["associations"][0])

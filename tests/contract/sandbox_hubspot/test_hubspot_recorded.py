@@ -5,7 +5,7 @@ Differences that are meant, and why:
 * ``url`` on every record: absent in the recordings of 2022, present in those of 2025 (`NEWER_KEY`).
 * more properties on contacts after a write: the recordings of 2025 have them, those of 2022 do not
   (`NEWER_ON_CONTACTS`; no other extra property is let through).
-* rate headers of the day on every answer: a part of the recordings was made with an OAuth app, which is not told.
+* rate headers of the day on every answer: a part of the recordings was made with an OAuth app, which does not get them.
 * ids and moments are the sandbox's own, and results come in another order: so did HubSpot's.
 """
 

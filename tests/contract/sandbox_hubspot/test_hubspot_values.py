@@ -92,7 +92,7 @@ def test_a_bad_value_is_rejected_and_changes_nothing(
     assert "f" not in portal.values(record_id)
 
 
-def test_all_violations_of_a_record_are_told_in_order(portal: Portal) -> None:
+def test_all_violations_of_a_record_are_reported_in_order(portal: Portal) -> None:
     record_id = portal.create(name="A")
     body = {"properties": {"nope": "1", "hs_lastmodifieddate": "1", "numberofemployees": "x", "name": "new"}}
     errors = portal.call("PATCH", f"/crm/v3/objects/companies/{record_id}", body).json()["errors"]

@@ -111,7 +111,7 @@ def test_a_session_ends_after_idling_and_is_extended_by_use(api: Api) -> None:
     assert (answer.status_code, answer.json()) == (401, expected)
 
 
-def test_a_wrong_authorization_header_is_told_apart_from_an_expired_session(api: Api) -> None:
+def test_a_wrong_authorization_header_differs_from_an_expired_session(api: Api) -> None:
     answer = api.call("GET", "/limits", headers={"Authorization": "Basic abc"})
     assert (answer.status_code, answer.json()[0]["errorCode"]) == (401, "INVALID_AUTH_HEADER")
 

@@ -67,7 +67,7 @@ def test_upsert_by_key_creates_then_updates(api: Api) -> None:
     assert (task["Subject"], task["Sync_Key__c"]) == ("Again", "key/1")
 
 
-def test_upsert_may_be_told_not_to_create(api: Api) -> None:
+def test_upsert_may_not_create_on_request(api: Api) -> None:
     answer = api.call("PATCH", "/sobjects/Task/Sync_Key__c/none?updateOnly=true", {"Subject": "Call"})
     assert answer.status_code == 404
     assert api.stored("Task") == []

@@ -25,7 +25,7 @@ def rows(answer: requests.Response) -> list[dict[str, Any]]:
     return list(csv.DictReader(io.StringIO(answer.content.decode())))
 
 
-def test_a_query_tells_its_columns_instead_of_its_records(api: Api) -> None:
+def test_a_query_shows_its_columns_instead_of_its_records(api: Api) -> None:
     asked = {"q": "SELECT Id, Name, Owner.Name, Owner.Email, IsDeleted FROM Account", "columns": "true"}
     body = api.call("GET", "/query", params=asked).json()
     assert (body["entityName"], body["keyPrefix"], body["idSelected"]) == ("Account", "001", True)
@@ -76,7 +76,7 @@ def test_reading_many_rejects_unknown_fields_and_empty_lists(api: Api) -> None:
     assert api.call("POST", path, too_many).json()[0]["errorCode"] == "EXCEEDED_ID_LIMIT"
 
 
-def test_what_was_deleted_is_told_with_its_time(api: Api) -> None:
+def test_what_was_deleted_is_reported_with_its_time(api: Api) -> None:
     api.ui_action(do="delete", id=CYCO)
     body = api.call("GET", "/sobjects/Account/deleted/", params=HOUR).json()
     assert [one["id"] for one in body["deletedRecords"]] == [CYCO]
@@ -111,7 +111,7 @@ def test_an_id_with_a_wrong_checksum_is_malformed(api: Api) -> None:
     assert rejected["errors"] == [{"statusCode": "MALFORMED_ID", "message": message, "fields": ["Id"]}]
 
 
-def test_what_there_is_not_is_said_to_be_not_there(api: Api) -> None:
+def test_what_there_is_not_is_reported_missing(api: Api) -> None:
     expected = [{"message": "The requested resource does not exist", "errorCode": "NOT_FOUND"}]
     for path in ("/services/async/60.0/job", "/services/data/v67.0/nothing", "/services/data/v45.0/limits"):
         answer = api.call("GET", path)

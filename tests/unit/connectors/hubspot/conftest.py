@@ -24,12 +24,8 @@ def empty_portal(running_portal: HubSpotCrm) -> HubSpotCrm:
 
 
 @pytest.fixture
-def portal(empty_portal: HubSpotCrm) -> HubSpotCrm:
-    connector = empty_portal.connect()
-    connector.setup(empty_portal.needs(), dry_run=False)
-    connector.close()
-    empty_portal.forget_calls()
-    return empty_portal
+def portal(running_portal: HubSpotCrm) -> HubSpotCrm:
+    return running_portal.set_up()
 
 
 @pytest.fixture

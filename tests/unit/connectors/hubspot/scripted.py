@@ -1,4 +1,4 @@
-"""A HubSpot that answers what a test tells it to, and a clock that moves only by sleeping."""
+"""A HubSpot with scripted answers, and a clock that moves only by sleeping."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Wire:
 
 @dataclass
 class Clock:
-    """Seconds that pass only while somebody sleeps."""
+    """Seconds that pass only during `sleep`."""
 
     now: float = 1_000.0
     slept: list[float] = field(default_factory=list)

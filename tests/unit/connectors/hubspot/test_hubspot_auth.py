@@ -79,12 +79,12 @@ def test_threads_share_one_login() -> None:
 
 def test_it_works_against_a_portal_and_survives_an_ended_token(portal: HubSpotCrm) -> None:
     settings = {"client_id": "app", "client_secret": "hush", "refresh_token": "na1-refresh"}
-    portal._control("config", {"oauth": settings})
+    portal.control("config", {"oauth": settings})
     secrets = {name: (lambda value=value: value) for name, value in settings.items()}
     hubspot = connect(replace(portal.destination(), auth={"method": "oauth", **secrets}))
     [record] = portal.add_companies([Company("Acme", "acme.example")])
     assert hubspot.write([UpdateFields("k", "account", record, {"plgsync_score": 1})])[0].status == "applied"
-    portal._control("config", {"expire_tokens": True})
+    portal.control("config", {"expire_tokens": True})
     assert hubspot.write([UpdateFields("k", "account", record, {"plgsync_score": 2})])[0].status == "applied"
     assert portal.company(record)["score"] == 2
     hubspot.close()

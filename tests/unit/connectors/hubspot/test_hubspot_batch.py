@@ -140,7 +140,7 @@ def test_a_read_asks_singly_only_for_what_was_merged() -> None:
     assert [sent.path.rsplit("/", 1)[1] for sent in wire.sent] == ["read", "2"]
 
 
-@pytest.mark.parametrize("named", [{}, {"context": {"ids": ["kb"]}}], ids=["names nobody", "names one"])
+@pytest.mark.parametrize("named", [{}, {"context": {"ids": ["kb"]}}], ids=["names no input", "names one"])
 def test_a_record_that_hubspot_could_not_read_is_not_taken_for_absent(named: dict[str, Any]) -> None:
     """Records are then made by upsert, which writes over what is there."""
     half = done({"id": "1", "properties": {"key": "ka"}}, errors=[{"category": "INTERNAL_ERROR", **named}])

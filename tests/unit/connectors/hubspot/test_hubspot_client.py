@@ -1,4 +1,4 @@
-"""One call at a time: who is told when it fails, how often it is sent, and what is counted."""
+"""One call at a time: which error it raises, how often it is sent, and what is counted."""
 
 from __future__ import annotations
 

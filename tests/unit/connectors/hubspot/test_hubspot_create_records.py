@@ -16,7 +16,7 @@ def create(n: int, **values: Scalar) -> CreateRecord:
 
 
 def names(portal: HubSpotCrm) -> dict[str, str]:
-    found = [one["properties"] for one in portal._records("companies") if not one["archived"]]
+    found = [one["properties"] for one in portal.records("companies") if not one["archived"]]
     assert len({one.get(MATCH_FIELD) for one in found}) == len(found)
     return {one[MATCH_FIELD]: one.get("name", "") for one in found}
 
@@ -45,6 +45,6 @@ def test_an_account_somebody_made_at_the_same_moment_is_found_next_time(portal: 
     error = {"category": "VALIDATION_ERROR", "message": message, "context": {"objectWriteTraceId": ["0"]}}
     body = {"status": "COMPLETE", "results": [], "numErrors": 1, "errors": [error]}
     fault = {"kind": "status", "args": {"status": 207, "body": body}, "match": {"path_regex": "companies/batch/upsert"}}
-    portal._control("faults", fault)
+    portal.control("faults", fault)
     assert [(one.status, one.code) for one in hubspot.write([create(0)])] == [("retry", "UNIQUE_VALUE")]
     assert hubspot.write([create(0)])[0].status == "applied"

@@ -21,7 +21,7 @@ from tests.unit.connectors.hubspot.test_hubspot_transport import OK, send, serve
 
 WHOLE = OK + b'Content-Length: 8\r\n\r\n{"a": 1}'
 ELSEWHERE = "http://hubspot.invalid"
-"""A name that nobody can look up: who answers for it is the proxy."""
+"""A name that does not resolve: the proxy answers for it."""
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +104,9 @@ def test_a_proxy_that_is_not_there_got_no_request(monkeypatch: pytest.MonkeyPatc
         send(ELSEWHERE)
 
 
-def test_a_kind_of_proxy_that_cannot_be_used_is_said_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kind_of_proxy_that_cannot_be_used_is_reported_before_anything_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
     with pytest.raises(ValueError, match="socks5"):
         HubSpotTransport(ELSEWHERE, 2.0)

@@ -1,4 +1,4 @@
-"""HubSpot's answers are classified by its own pages, and what is told of them holds no value."""
+"""HubSpot's answers are classified by its own pages, and their reasons hold no value."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_a_missing_scope_is_named_wherever_it_stands() -> None:
 
 
 @with_recordings
-def test_refused_properties_are_told_by_code_and_name() -> None:
+def test_refused_properties_are_reported_by_code_and_name() -> None:
     verdict = errors.rejection(recorded("batch_update_contacts_err-many-invalid-properties.json"))
     assert verdict.code == "PROPERTY_DOESNT_EXIST"
     assert verdict.reason.count("first000name") == 1
@@ -136,7 +136,7 @@ def test_the_record_that_has_the_value_is_named() -> None:
     assert verdict.reason == "UNIQUE_VALUE: another record already has that value (record 612)"
 
 
-def test_the_beginning_of_a_long_text_is_not_told_either() -> None:
+def test_the_beginning_of_a_long_text_is_not_shown_either() -> None:
     sent = {"Call Ann about her seats, she is unhappy"}
     verdict = errors.rejection({"category": "BRAND_NEW", "message": "'Call Ann about her se' is odd"}, sent)
     assert "Ann" not in verdict.reason
@@ -157,7 +157,7 @@ def test_a_refused_login_says_what_an_admin_does(code: str, says: str) -> None:
     assert "hush" not in errors.login_advice({"status": code, "message": "refused: hush-123"})
 
 
-def test_a_value_taken_by_another_record_is_told_without_it() -> None:
+def test_a_value_taken_by_another_record_is_reported_without_it() -> None:
     message = (
         "Cannot set PropertyValueCoordinates{portalId=1, propertyName=x, value=acct-77} on 5. 6 already has that value."
     )
@@ -166,7 +166,7 @@ def test_a_value_taken_by_another_record_is_told_without_it() -> None:
     assert "acct-77" not in verdict.reason
 
 
-def test_allowed_options_are_told_but_not_the_one_refused() -> None:
+def test_allowed_options_are_reported_but_not_the_one_refused() -> None:
     detail = (
         '[{"isValid":false,"message":"Secret Band was not one of the allowed options: [a, b]",'
         '"error":"INVALID_OPTION","name":"band"}]'

@@ -28,7 +28,7 @@ def test_any_address_of_a_contact_leads_to_its_company_and_its_values(portal: Hu
     acme, bolt = portal.add_companies([Company("Acme", values={"score": 7}), Company("Bolt")])
     portal.human_adds_person("ann@acme.example", acme)
     bob = portal.human_adds_person("bob@bolt.example", bolt)
-    portal._mutate(action="add_address", id=bob, email="bob@home.example")
+    portal.mutate(action="add_address", id=bob, email="bob@home.example")
     portal.pass_time(60)
     portal.forget_calls()
     first, second = find(portal, " Ann@acme.example", "bob@home.example")

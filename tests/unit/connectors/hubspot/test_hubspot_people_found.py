@@ -14,7 +14,7 @@ from tests.unit.connectors.hubspot.scripted import Sent, Wire, answer, client, d
 
 def add(portal: HubSpotCrm, email: str, company: str | None = None) -> str:
     home = {"company": company} if company else {}
-    return str(portal._mutate(action="create", type="contacts", properties={"email": email}, **home)["id"])
+    return str(portal.mutate(action="create", type="contacts", properties={"email": email}, **home)["id"])
 
 
 def contact(id_: str, email: str, others: str = "") -> dict[str, Any]:
@@ -33,11 +33,11 @@ def portal_with(by_email: list[dict[str, Any]], by_search: list[dict[str, Any]])
 
 
 def test_people_are_found_with_their_primary_company_in_the_order_asked(portal: HubSpotCrm, hubspot: Connector) -> None:
-    first, second = (portal._mutate(action="create", type="companies", properties={"name": n})["id"] for n in "AB")
+    first, second = (portal.mutate(action="create", type="companies", properties={"name": n})["id"] for n in "AB")
     ann, bob = add(portal, "ann@acme.example", second), add(portal, "bob@acme.example")
-    base = f"{portal._url}/crm/objects/2026-03/contacts/{ann}/associations/default/companies/{first}"
+    base = f"{portal.url}/crm/objects/2026-03/contacts/{ann}/associations/default/companies/{first}"
     headers = {"Authorization": f"Bearer {portal._token}"}
-    assert portal._session.put(base, headers=headers, timeout=5).ok
+    assert portal.http.put(base, headers=headers, timeout=5).ok
     found = hubspot.people(["bob@acme.example", "nobody@acme.example", " Ann@Acme.example"])
     assert list(found) == [
         Person("bob@acme.example", "matched", bob, None),
@@ -59,16 +59,16 @@ def test_a_hundred_people_cost_one_read_and_one_for_their_companies(portal: HubS
 
 def test_a_deleted_contact_is_missing_and_a_merged_one_is_its_survivor(portal: HubSpotCrm, hubspot: Connector) -> None:
     gone, kept, lost = (add(portal, f"{name}@acme.example") for name in ("gone", "kept", "lost"))
-    portal._mutate(action="archive", type="contacts", id=gone)
-    portal._mutate(action="merge", type="contacts", survivor=kept, loser=lost)
+    portal.mutate(action="archive", type="contacts", id=gone)
+    portal.mutate(action="merge", type="contacts", survivor=kept, loser=lost)
     one, other = hubspot.people(["gone@acme.example", "kept@acme.example"])
     assert (one.status, other.person_id) == ("missing", kept)
 
 
 def test_every_address_of_a_contact_finds_it_those_of_merged_ones_too(portal: HubSpotCrm, hubspot: Connector) -> None:
     kept, lost = (add(portal, f"{name}@acme.example") for name in ("kept", "lost"))
-    portal._mutate(action="add_address", id=lost, email="old@acme.example")
-    portal._mutate(action="merge", type="contacts", survivor=kept, loser=lost)
+    portal.mutate(action="add_address", id=lost, email="old@acme.example")
+    portal.mutate(action="merge", type="contacts", survivor=kept, loser=lost)
     portal.pass_time(60)
     found = hubspot.people(["lost@acme.example", "OLD@acme.example", "kept@acme.example"])
     assert [(one.status, one.person_id) for one in found] == [("matched", kept)] * 3

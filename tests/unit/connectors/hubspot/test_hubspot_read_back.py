@@ -26,12 +26,12 @@ def deals(facts: Any) -> list[DealFact]:
     return [fact for fact in facts if isinstance(fact, DealFact)]
 
 
-def test_a_deal_somebody_deleted_is_told_once(portal: HubSpotCrm, hubspot: Connector) -> None:
+def test_a_deal_somebody_deleted_is_reported_once(portal: HubSpotCrm, hubspot: Connector) -> None:
     [record] = add(portal, 1)
     deal = portal.add_deal(record)
     portal.pass_time(600)
     cursor = hubspot.read_back({}, [], {}).cursor
-    portal._mutate(action="archive", type="deals", id=deal)
+    portal.mutate(action="archive", type="deals", id=deal)
     read = hubspot.read_back(cursor, [], {})
     assert [(fact.id, fact.record_id, fact.open, fact.deleted) for fact in deals(read.facts)] == [
         (deal, record, False, True)
@@ -39,7 +39,7 @@ def test_a_deal_somebody_deleted_is_told_once(portal: HubSpotCrm, hubspot: Conne
     assert deals(hubspot.read_back(read.cursor, [], {}).facts) == []
 
 
-def test_a_won_deal_is_told_before_search_knows_it(portal: HubSpotCrm, hubspot: Connector) -> None:
+def test_a_won_deal_is_reported_before_search_knows_it(portal: HubSpotCrm, hubspot: Connector) -> None:
     [record] = add(portal, 1)
     deal = portal.add_deal(record)
     portal.pass_time(600)
@@ -53,17 +53,17 @@ def test_a_lost_deal_is_closed_and_not_won(portal: HubSpotCrm, hubspot: Connecto
     deal = portal.add_deal(record)
     portal.pass_time(600)
     cursor = hubspot.read_back({}, [], {}).cursor
-    portal._mutate(action="lose_deal", id=deal)
+    portal.mutate(action="lose_deal", id=deal)
     [fact] = deals(hubspot.read_back(cursor, [], {}).facts)
     assert (fact.open, fact.won) == (False, False)
 
 
-def test_more_changes_than_a_page_are_all_told(portal: HubSpotCrm, hubspot: Connector) -> None:
+def test_more_changes_than_a_page_are_all_reported(portal: HubSpotCrm, hubspot: Connector) -> None:
     records = add(portal, 450)
     portal.pass_time(600)
     cursor = hubspot.read_back({}, ["plgsync_score"], {}).cursor
     portal.pass_time(600)
-    portal._control(
+    portal.control(
         "mutate",
         [
             {"action": "edit", "type": "companies", "id": record, "properties": {"plgsync_score": "1"}}
@@ -75,7 +75,7 @@ def test_more_changes_than_a_page_are_all_told(portal: HubSpotCrm, hubspot: Conn
     assert {fact.record_id for fact in facts if isinstance(fact, RecordFact)} == set(records)
 
 
-def test_nothing_new_is_nothing_told_although_readings_overlap(portal: HubSpotCrm, hubspot: Connector) -> None:
+def test_nothing_new_is_not_reported_although_readings_overlap(portal: HubSpotCrm, hubspot: Connector) -> None:
     [record] = add(portal, 1)
     portal.add_deal(record)
     portal.pass_time(600)
@@ -88,7 +88,7 @@ def test_nothing_new_is_nothing_told_although_readings_overlap(portal: HubSpotCr
     assert list(again.facts) == []
 
 
-def test_an_edit_of_a_field_nobody_asked_for_is_not_told(portal: HubSpotCrm, hubspot: Connector) -> None:
+def test_an_edit_of_a_field_nobody_asked_for_is_not_reported(portal: HubSpotCrm, hubspot: Connector) -> None:
     [record] = add(portal, 1)
     portal.pass_time(600)
     cursor = hubspot.read_back({}, ["plgsync_score"], {}).cursor
@@ -97,7 +97,9 @@ def test_an_edit_of_a_field_nobody_asked_for_is_not_told(portal: HubSpotCrm, hub
     assert list(hubspot.read_back(cursor, ["plgsync_score"], {}).facts) == []
 
 
-def test_a_persons_edit_is_told_although_we_wrote_another_field_later(portal: HubSpotCrm, hubspot: Connector) -> None:
+def test_a_persons_edit_is_reported_although_we_wrote_another_field_later(
+    portal: HubSpotCrm, hubspot: Connector
+) -> None:
     [record] = add(portal, 1)
     portal.pass_time(600)
     cursor = hubspot.read_back({}, ["plgsync_score", "plgsync_band"], {}).cursor
@@ -118,7 +120,7 @@ def test_the_cursor_is_the_crms_time_and_plain_text(portal: HubSpotCrm, hubspot:
     assert all(isinstance(json.loads(text), dict) for text in cursor.values())
 
 
-def test_a_change_that_search_learnt_late_is_still_told() -> None:
+def test_a_change_that_search_learnt_late_is_still_reported() -> None:
     def company(record_id: str, at: str) -> dict[str, Any]:
         return {"id": record_id, "properties": {"hs_lastmodifieddate": at}}
 
@@ -155,7 +157,7 @@ def test_an_open_tasks_due_date_is_not_taken_for_its_completion(portal: HubSpotC
             )
         ]
     )
-    assert portal._records("tasks")[0]["properties"]["hs_task_completion_date"]
+    assert portal.records("tasks")[0]["properties"]["hs_task_completion_date"]
     [fact] = hubspot.read_back({}, [], {"k": made.record_id or ""}).facts
     assert fact == TaskFact("k", made.record_id or "", "open", None, None)
 

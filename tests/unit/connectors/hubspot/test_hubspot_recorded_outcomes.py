@@ -65,8 +65,8 @@ def test_every_recorded_create_is_applied_record_by_record() -> None:
         outcomes = write_batch(client(answer(201, one["response"]))[0], "companies", "create", inputs(one, by=by))
         made = {result["properties"][by]: result["id"] for result in one["response"]["results"]}
         assert {outcome.status for outcome in outcomes.values()} == {"applied"}
-        told = {f"k{n}": made[str(key).lower() if by == "email" else key] for n, key in enumerate(keys)}
-        assert {key: outcome.record_id for key, outcome in outcomes.items()} == told
+        expected = {f"k{n}": made[str(key).lower() if by == "email" else key] for n, key in enumerate(keys)}
+        assert {key: outcome.record_id for key, outcome in outcomes.items()} == expected
     assert seen > 10
 
 

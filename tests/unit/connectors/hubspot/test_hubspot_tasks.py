@@ -37,7 +37,7 @@ def add(portal: HubSpotCrm, count: int) -> list[str]:
 
 
 def stored(portal: HubSpotCrm, task_id: str | None) -> dict[str, str]:
-    return next(one["properties"] for one in portal._records("tasks") if one["id"] == task_id)
+    return next(one["properties"] for one in portal.records("tasks") if one["id"] == task_id)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_tie_that_was_lost_is_made_good_by_the_next_attempt(
     portal: HubSpotCrm, hubspot: Connector, kind: str
 ) -> None:
     operations = [task(record) for record in add(portal, 3)]
-    portal._control("faults", {"kind": kind, "match": {"path_regex": "associate/default"}})
+    portal.control("faults", {"kind": kind, "match": {"path_regex": "associate/default"}})
     assert {outcome.status for outcome in hubspot.write(operations)} == {"unknown"}
     outcomes = hubspot.write(operations)
     assert {outcome.status for outcome in outcomes} == {"applied"}
@@ -89,7 +89,7 @@ def test_a_tie_that_was_lost_is_made_good_by_the_next_attempt(
 def test_a_refused_tie_is_tried_again_and_never_makes_a_second_task(portal: HubSpotCrm, hubspot: Connector) -> None:
     operations = [task(record) for record in add(portal, 2)]
     rejection = {"kind": "status", "args": {"status": 403}, "match": {"path_regex": "associate/default"}}
-    portal._control("faults", rejection)
+    portal.control("faults", rejection)
     assert {(outcome.status, outcome.code) for outcome in hubspot.write(operations)} == {("retry", "not_associated")}
     assert {outcome.status for outcome in hubspot.write(operations)} == {"applied"}
     assert len(portal.tasks()) == 2
@@ -98,11 +98,11 @@ def test_a_refused_tie_is_tried_again_and_never_makes_a_second_task(portal: HubS
 def test_a_task_somebody_moved_to_another_company_stays_there(portal: HubSpotCrm, hubspot: Connector) -> None:
     first, second = add(portal, 2)
     [outcome] = hubspot.write([task(first)])
-    base = f"{portal._url}/crm/objects/2026-03/tasks/{outcome.record_id}/associations"
+    base = f"{portal.url}/crm/objects/2026-03/tasks/{outcome.record_id}/associations"
     headers = {"Authorization": f"Bearer {portal._token}"}
-    assert portal._session.delete(f"{base}/companies/{first}", headers=headers, timeout=5).ok
+    assert portal.http.delete(f"{base}/companies/{first}", headers=headers, timeout=5).ok
     default = base.replace("associations", "associations/default")
-    assert portal._session.put(f"{default}/companies/{second}", headers=headers, timeout=5).ok
+    assert portal.http.put(f"{default}/companies/{second}", headers=headers, timeout=5).ok
     assert hubspot.write([task(first)])[0].status == "applied"
     assert [seen.record_id for seen in portal.tasks()] == [second]
 
@@ -164,13 +164,13 @@ def test_a_tie_hubspot_did_not_confirm_is_to_be_made_again() -> None:
 
 
 def contact(portal: HubSpotCrm, email: str) -> str:
-    return str(portal._mutate(action="create", type="contacts", properties={"email": email})["id"])
+    return str(portal.mutate(action="create", type="contacts", properties={"email": email})["id"])
 
 
 def people_of(portal: HubSpotCrm) -> dict[str, set[str]]:
     """The contacts of every task, by task id."""
     found: dict[str, set[str]] = {}
-    for one in portal._session.get(f"{portal._url}/__sim/state", timeout=30).json()["associations"]:
+    for one in portal.http.get(f"{portal.url}/__sim/state", timeout=30).json()["associations"]:
         if (one["from"]["type"], one["to"]["type"]) == ("tasks", "contacts"):
             assert one["typeIds"] == [204]
             found.setdefault(one["from"]["id"], set()).add(one["to"]["id"])
@@ -189,11 +189,11 @@ def test_a_task_names_its_person_beside_the_company_in_one_call_for_all(portal: 
 @pytest.mark.parametrize("task_unique", [True, False])
 def test_a_person_who_is_gone_does_not_cost_the_task(empty_portal: HubSpotCrm, task_unique: bool) -> None:
     portal = empty_portal
-    portal._control("config", {"task_unique": task_unique})
+    portal.control("config", {"task_unique": task_unique})
     hubspot = portal.connect()
     hubspot.setup(portal.needs(), dry_run=False)
     ann, gone = contact(portal, "ann@acme.example"), contact(portal, "gone@acme.example")
-    portal._mutate(action="archive", type="contacts", id=gone)
+    portal.mutate(action="archive", type="contacts", id=gone)
     people = [ann, gone, "99", None]
     operations = [replace(task(r), person_id=p) for r, p in zip(add(portal, 4), people, strict=True)]
     outcomes = hubspot.write(operations)
@@ -210,7 +210,7 @@ def test_a_lost_tie_to_a_person_is_made_good_by_the_next_attempt(
 ) -> None:
     ann = contact(portal, "ann@acme.example")
     operations = [replace(task(record), person_id=ann) for record in add(portal, 3)]
-    portal._control("faults", {"kind": kind, "match": {"path_regex": "contacts/batch/associate/default"}})
+    portal.control("faults", {"kind": kind, "match": {"path_regex": "contacts/batch/associate/default"}})
     assert {outcome.status for outcome in hubspot.write(operations)} == {"unknown"}
     assert {outcome.status for outcome in hubspot.write(operations)} == {"applied"}
     assert set(map(frozenset, people_of(portal).values())) == {frozenset({ann})}
@@ -220,10 +220,10 @@ def test_a_lost_tie_to_a_person_is_made_good_by_the_next_attempt(
 def test_a_task_whose_person_somebody_changed_keeps_theirs(portal: HubSpotCrm, hubspot: Connector) -> None:
     [record], ann, bob = add(portal, 1), contact(portal, "ann@acme.example"), contact(portal, "bob@acme.example")
     [made] = hubspot.write([replace(task(record), person_id=ann)])
-    base = f"{portal._url}/crm/objects/2026-03/tasks/{made.record_id}/associations"
+    base = f"{portal.url}/crm/objects/2026-03/tasks/{made.record_id}/associations"
     headers = {"Authorization": f"Bearer {portal._token}"}
-    assert portal._session.delete(f"{base}/contacts/{ann}", headers=headers, timeout=5).ok
-    assert portal._session.put(f"{base}/default/contacts/{bob}", headers=headers, timeout=5).ok
+    assert portal.http.delete(f"{base}/contacts/{ann}", headers=headers, timeout=5).ok
+    assert portal.http.put(f"{base}/default/contacts/{bob}", headers=headers, timeout=5).ok
     assert hubspot.write([replace(task(record), person_id=ann)])[0].status == "applied"
     assert people_of(portal) == {made.record_id: {bob}}
 
@@ -259,6 +259,6 @@ def test_a_key_somebody_made_at_the_same_moment_is_found_next_time(portal: HubSp
     error = {"category": "VALIDATION_ERROR", "message": message, "context": {"objectWriteTraceId": ["0"]}}
     body = {"status": "COMPLETE", "results": [], "numErrors": 1, "errors": [error]}
     fault = {"kind": "status", "args": {"status": 207, "body": body}, "match": {"path_regex": "tasks/batch/upsert"}}
-    portal._control("faults", fault)
+    portal.control("faults", fault)
     assert [(one.status, one.code) for one in hubspot.write([task(record)])] == [("retry", "UNIQUE_VALUE")]
     assert hubspot.write([task(record)])[0].status == "applied"

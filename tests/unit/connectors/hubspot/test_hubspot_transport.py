@@ -103,7 +103,7 @@ def test_a_redirect_is_an_answer_and_not_followed() -> None:
         assert len(requests) == 1
 
 
-def test_nobody_listening_means_nothing_was_applied() -> None:
+def test_a_refused_connection_means_nothing_was_applied() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         port = listener.getsockname()[1]
     with pytest.raises(NotSent):

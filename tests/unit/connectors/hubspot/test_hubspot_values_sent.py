@@ -39,7 +39,7 @@ def record(running_portal: HubSpotCrm) -> str:
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.fixed_dictionaries({}, optional=WANTED))
 def test_what_was_written_is_what_is_read(running_portal: HubSpotCrm, record: str, wanted: dict[str, Any]) -> None:
-    running_portal._control("config", {"plan_max": 100_000})
+    running_portal.control("config", {"plan_max": 100_000})
     hubspot = running_portal.connect()
     specs = hubspot.describe("account")
     values = {name: coerce(specs[name], value) for name, value in wanted.items()}
@@ -59,7 +59,7 @@ def test_days_are_those_of_the_portals_people(portal: HubSpotCrm, hubspot: Conne
         "plgsync_seen_at": coerce(specs["plgsync_seen_at"], date(2026, 11, 2)),
     }
     assert hubspot.write([UpdateFields("k", "account", record, values)])[0].status == "applied"
-    stored = portal._company_values()[record]
+    stored = portal.properties(record)
     assert (stored["plgsync_since"], stored["plgsync_seen_at"]) == ("2026-11-01", "2026-11-02T05:00:00Z")
 
 
@@ -91,4 +91,4 @@ def test_a_text_beyond_hubspots_length_is_cut_where_a_reader_sees_it(portal: Hub
     text = coerce(hubspot.describe("account")["plgsync_band"], "x" * 70_000)
     assert hubspot.write([UpdateFields("k", "account", record, {"plgsync_band": text})])[0].status == "applied"
     assert len(str(text)) == 65_536
-    assert portal._company_values()[record]["plgsync_band"].endswith("x…")
+    assert portal.properties(record)["plgsync_band"].endswith("x…")

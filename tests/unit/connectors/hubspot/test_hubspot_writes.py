@@ -49,7 +49,7 @@ def test_results_that_are_missing_are_unknown_and_doubled_ones_harmless(
     portal: HubSpotCrm, hubspot: Connector, kind: str, unknown: Any
 ) -> None:
     records = add(portal, 10)
-    portal._control("faults", {"kind": kind, "args": {"n": 3}, "match": {"path_regex": "batch/update"}})
+    portal.control("faults", {"kind": kind, "args": {"n": 3}, "match": {"path_regex": "batch/update"}})
     outcomes = hubspot.write([update(record, plgsync_score=1) for record in records])
     assert [outcome.status for outcome in outcomes].count("unknown") == unknown
     assert [outcome.status for outcome in outcomes].count("applied") == 10 - unknown
@@ -83,7 +83,7 @@ def test_an_account_id_another_company_holds_is_rejected_without_naming_it(
 
 def test_a_burst_limit_is_waited_out_inside_the_call(portal: HubSpotCrm, hubspot: Connector) -> None:
     records = add(portal, 2)
-    portal._control("faults", {"kind": "limit", "args": {"which": "burst"}, "match": {"path_regex": "batch/update"}})
+    portal.control("faults", {"kind": "limit", "args": {"which": "burst"}, "match": {"path_regex": "batch/update"}})
     outcomes = hubspot.write([update(record, plgsync_score=1) for record in records])
     assert {outcome.status for outcome in outcomes} == {"applied"}
     assert [call.status for call in portal.calls() if "batch/update" in call.path][-2:] == [429, 200]

@@ -100,6 +100,6 @@ def test_the_recorded_results_of_a_real_job_are_read() -> None:
     errors = [line[1] for line in list(reader)[1:]]
     assert errors
     for error in errors:
-        told, consequence = outcome("k", result_of(error), {"Id": "001"})
-        assert (told.status, told.code, consequence) == ("rejected", "INVALID_FIELD", "rejected")
-        assert "is not a valid value for the type xsd:" in told.reason
+        found, consequence = outcome("k", result_of(error), {"Id": "001"})
+        assert (found.status, found.code, consequence) == ("rejected", "INVALID_FIELD", "rejected")
+        assert "is not a valid value for the type xsd:" in found.reason

@@ -19,24 +19,16 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from simple_salesforce.api import Salesforce
 
-from connectors.base import AccessDenied, Destination, Secret, Unavailable
+from connectors.base import AccessDenied, Secret, Unavailable
 from connectors.salesforce.auth import Tokens
 from connectors.salesforce.client import Client
 from connectors.salesforce.errors import RequestRejected, Unanswered
+from tests.unit.connectors.salesforce import org
+from tests.unit.connectors.salesforce.org import BASE, DATA
 
-BASE = "https://acme.my.salesforce.com"
 LOGIN = f"{BASE}/services/oauth2/token"
-DATA = f"{BASE}/services/data/v67.0/"
 EXPIRED = [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]
-ORG = Destination(
-    name="crm",
-    kind="salesforce",
-    base_url=BASE,
-    api_version="67.0",
-    auth={"method": "client_credentials", "client_id": "id", "client_secret": lambda: "secret"},
-    object="Account",
-    match_field="Plgsync_Account_Id__c",
-)
+ORG = replace(org.ORG, auth={"method": "client_credentials", "client_id": "id", "client_secret": lambda: "secret"})
 
 
 @pytest.fixture
@@ -89,7 +81,7 @@ def test_a_session_refused_again_costs_three_calls_and_denies_access(web: respon
     assert len(web.calls) - before == 3
 
 
-def test_an_expired_session_told_with_another_status_is_refreshed_too(web: responses.RequestsMock) -> None:
+def test_an_expired_session_with_another_status_is_refreshed_too(web: responses.RequestsMock) -> None:
     login(web, "one", "two")
     web.get(f"{DATA}limits", json=EXPIRED, status=403)
     web.get(f"{DATA}limits", json={"ok": 1})
@@ -259,7 +251,7 @@ def test_secrets_are_read_again_at_each_login(web: responses.RequestsMock) -> No
     assert "client_secret=new" in new
 
 
-def test_the_login_tells_the_user_it_is_for(web: responses.RequestsMock) -> None:
+def test_the_login_shows_the_user_it_is_for(web: responses.RequestsMock) -> None:
     login(web, "one")
     assert Tokens(ORG).current().user_id == "0055f000000AAAAAA2"
 
@@ -293,7 +285,7 @@ def test_a_jwt_is_signed_for_the_audience_salesforce_wants(
     assert (claims["iss"], claims["sub"]) == ("consumer", "me@acme.com")
 
 
-def test_a_private_key_that_is_none_is_said_so(web: responses.RequestsMock) -> None:
+def test_a_private_key_that_is_none_is_reported(web: responses.RequestsMock) -> None:
     auth: dict[str, str | Secret] = {"method": "jwt", "client_id": "c", "username": "u", "private_key": "not a key"}
     with pytest.raises(AccessDenied, match="private_key"):
         Tokens(replace(ORG, auth=auth)).current()

@@ -74,7 +74,7 @@ def test_every_code_has_the_vendors_page_beside_it() -> None:
     assert [line for line in entries if not re.search(r"# (api|api_rest|api_asynch)[#/]\w+", line)] == []
 
 
-def test_a_code_nobody_knows_is_permanent_and_shown() -> None:
+def test_an_unknown_code_is_permanent_and_shown() -> None:
     with capture_logs() as logged:
         got, _ = outcome("k", error("NEW_IN_WINTER_27", "words"), {})
     assert (got.status, got.code, got.reason) == ("rejected", "NEW_IN_WINTER_27", "words")

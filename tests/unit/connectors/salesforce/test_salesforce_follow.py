@@ -13,20 +13,12 @@ import pytest
 import requests
 import responses
 
-from connectors.base import Destination, MatchField, MatchKey
+from connectors.base import MatchField, MatchKey
 from connectors.registry import connect
+from tests.unit.connectors.salesforce import org
+from tests.unit.connectors.salesforce.org import DATA
 
-BASE = "https://acme.my.salesforce.com"
-DATA = f"{BASE}/services/data/v67.0/"
-ORG = Destination(
-    name="crm",
-    kind="salesforce",
-    base_url=BASE,
-    api_version="67.0",
-    auth={"method": "session", "session_id": "t"},
-    object="Contact",
-    match_field="Plgsync_Account_Id__c",
-)
+ORG = replace(org.ORG, object="Contact")
 PERSON, ACCOUNT, CONTACT = "0035f000000AAAAAA1", "0015f000000AAAAAA1", "0035f000000BBBBBA1"
 COLUMNS = {
     "Contact": ["Id", "OwnerId", "Email", "AccountId", "IsPersonAccount", "Plgsync_Account_Id__c", "Score__c"],
@@ -53,8 +45,8 @@ def web() -> Iterator[responses.RequestsMock]:
             row for row in ROWS[kind] if any(f"'{row.get(name)}'" in query for name in ("Id", "Email", "PersonEmail"))
         ]
         columns = re.findall(r"\w+", query.partition("FROM")[0])[1:]
-        told = [{name: row.get(name, False if name == "IsDeleted" else None) for name in columns} for row in rows]
-        return 200, {}, json.dumps({"done": True, "records": told})
+        shown = [{name: row.get(name, False if name == "IsDeleted" else None) for name in columns} for row in rows]
+        return 200, {}, json.dumps({"done": True, "records": shown})
 
     with responses.RequestsMock(assert_all_requests_are_fired=False) as web:
         for kind, names in COLUMNS.items():

@@ -19,19 +19,10 @@ from connectors.salesforce.client import Client
 from connectors.salesforce.describe import field_spec
 from connectors.salesforce.errors import outcome
 from tests.conftest import SHARED
+from tests.unit.connectors.salesforce.org import BASE, ORG
 
 RECORDED = SHARED / "crm" / "recorded" / "salesforce.json"
 EXCHANGES: list[dict[str, Any]] = json.loads(RECORDED.read_text()) if RECORDED.exists() else []
-BASE = "https://acme.my.salesforce.com"
-ORG = Destination(
-    name="crm",
-    kind="salesforce",
-    base_url=BASE,
-    api_version="67.0",
-    auth={"method": "session", "session_id": "t"},
-    object="Account",
-    match_field="Plgsync_Account_Id__c",
-)
 
 MEANT = [  # in the order of the file
     "field Id reference",
@@ -149,7 +140,7 @@ def _with_login() -> Destination:
 
 
 class _Nothing:
-    """A journal nobody needs."""
+    """An unused journal."""
 
     def read(self, name: str) -> str | None: ...
     def write(self, name: str, text: str) -> None: ...

@@ -40,16 +40,16 @@ class FakeOrg:
         assert part["url"] == f"{self.root}composite/sobjects"
         name, status = part["referenceId"], 200
         try:
-            told: Any = self._batch(part["method"], part["url"], part["body"])
+            answered: Any = self._batch(part["method"], part["url"], part["body"])
         except RequestRejected as refused:
-            status, told = refused.status, [{"errorCode": refused.code, "message": refused.reason}]
+            status, answered = refused.status, [{"errorCode": refused.code, "message": refused.reason}]
         except Unavailable:
-            status, told = 503, [{"errorCode": "SERVER_UNAVAILABLE", "message": "x"}]
+            status, answered = 503, [{"errorCode": "SERVER_UNAVAILABLE", "message": "x"}]
         except AccessDenied:
-            status, told = 403, [{"errorCode": "API_DISABLED_FOR_ORG", "message": "x"}]
+            status, answered = 403, [{"errorCode": "API_DISABLED_FOR_ORG", "message": "x"}]
         except Unanswered:
-            status, told = 500, [{"errorCode": "UNKNOWN_EXCEPTION", "message": "x"}]
-        return {"referenceId": name, "httpStatusCode": status, "body": told}
+            status, answered = 500, [{"errorCode": "UNKNOWN_EXCEPTION", "message": "x"}]
+        return {"referenceId": name, "httpStatusCode": status, "body": answered}
 
     def _batch(self, _method: str, _path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
         records = body["records"]
@@ -170,12 +170,12 @@ def test_a_part_without_an_answer_is_unknown_whatever_became_of_the_part_beside_
     down, lost = Unavailable("down", 5), Unanswered("no answer")
     org = FakeOrg([down, lost] if first == "down" else [lost, down], packed=2)
     outcomes = send_to(org, ["ok"] * 400)
-    told = ["retry"] * 200 + ["unknown"] * 200
-    assert [outcome.status for outcome in outcomes] == (told if first == "down" else told[::-1])
+    answered = ["retry"] * 200 + ["unknown"] * 200
+    assert [outcome.status for outcome in outcomes] == (answered if first == "down" else answered[::-1])
     assert len(org.applied) == 200
 
 
-def test_a_column_nobody_knows_costs_one_more_call_not_a_search() -> None:
+def test_an_unknown_column_costs_one_more_call_not_a_search() -> None:
     class Strict(FakeOrg):
         def _one(self, record: dict[str, Any]) -> dict[str, Any]:
             if "Ghost__c" in record:
