@@ -76,9 +76,9 @@ class Ground:
         """How often the faults armed since the last `disarm` were met."""
         return sum(fault["fired"] for fault in self._armed(crm))
 
-    def held(self, crm: str) -> int:
+    def waiting(self, crm: str) -> int:
         """How many requests a CRM has and keeps waiting."""
-        return sum(fault["held"] for fault in self._armed(crm))
+        return sum(fault["waiting"] for fault in self._armed(crm))
 
     def _armed(self, crm: str) -> list[dict[str, Any]]:
         answer = requests.get(f"{self.crms[crm]['url']}/__sim/faults", timeout=30)

@@ -62,9 +62,9 @@ def kill_in_the_act(crew: Crew, crm: str, kind: str, writes: Writes) -> None:
     ground.disarm()
     method, path = writes[crm]
     ground.arm(crm, kind, path, method=method)
-    crew.until(lambda: ground.held(crm) > 0, f"no task is sent to {crm}")
+    crew.until(lambda: ground.waiting(crm) > 0, f"no task is sent to {crm}")
     crew.end()
-    while ground.held(crm):
+    while ground.waiting(crm):
         time.sleep(POLL_S)
     slow_and_forgetful(ground)
 

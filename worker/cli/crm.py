@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.options import JsonOption, ProjectOption
-from worker.cli.printing import announce, show
+from worker.cli.printing import announce, print_result
 
 
 def crm_setup(
@@ -27,7 +27,7 @@ def crm_setup(
     from worker.service import set_up_crm
 
     steps = set_up_crm(project, name, dry_run=dry_run)
-    show(render_setup(name, steps), json_, [asdict(step) for step in steps])
+    print_result(render_setup(name, steps), json_, [asdict(step) for step in steps])
     if any(step.status in {"todo", "wrong"} for step in steps):
         raise SystemExit(1)
 

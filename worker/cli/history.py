@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.options import AsOfOption, JsonOption, ProjectOption, moment_of
-from worker.cli.printing import reading, show
+from worker.cli.printing import print_result, reading
 
 
 def explain(
@@ -24,7 +24,7 @@ def explain(
     from worker.service import explain_account
 
     explanation = explain_account(project, account, moment_of(as_of) if as_of else None)
-    show(render_explanation(explanation), json_, explanation.to_json())
+    print_result(render_explanation(explanation), json_, explanation.to_json())
 
 
 def history(
@@ -48,4 +48,4 @@ def history(
 
     with reading(project) as reader:
         effects = read_history(reader, record, field=field, limit=limit)
-    show(render_effects(record, effects), json_, [effect.to_json() for effect in effects])
+    print_result(render_effects(record, effects), json_, [effect.to_json() for effect in effects])

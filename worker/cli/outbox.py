@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from worker.cli.options import JsonOption, ProjectOption
-from worker.cli.printing import console, fail, reading, show
+from worker.cli.printing import console, fail, print_result, reading
 from worker.delivery.row_state import RowState
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def outbox_list(
 
     with reading(project) as reader:
         rows = outbox_rows(reader, Selection(tuple(state or ()), destination, playbook, account))
-    show(render_outbox(rows), json_, rows)
+    print_result(render_outbox(rows), json_, rows)
 
 
 def outbox_change(

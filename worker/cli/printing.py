@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _UNWRAPPED = 10_000
 
 
-def show(result: Any, as_json: bool, data: Any) -> None:
+def print_result(result: Any, as_json: bool, data: Any) -> None:
     """Print either the rendered result or its JSON."""
     if as_json:
         import json

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.options import JsonLogsOption, JsonOption, ProjectOption
-from worker.cli.printing import console, log_stages, show
+from worker.cli.printing import console, log_stages, print_result
 
 
 def tick(project: ProjectOption = None, json_logs: JsonLogsOption = False) -> None:
@@ -74,7 +74,7 @@ def probe(
         *(readiness(project) if ready or not live else []),
     ]
     text = "\n".join(f"{'ok ' if one.ok else 'BAD'} {one.name}: {one.detail}" for one in probes)
-    show(text, json_, [asdict(one) for one in probes])
+    print_result(text, json_, [asdict(one) for one in probes])
     if not all(one.ok for one in probes):
         raise SystemExit(1)
 

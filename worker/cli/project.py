@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.options import JsonOption, ProjectOption
-from worker.cli.printing import console, reading, show
+from worker.cli.printing import console, print_result, reading
 
 
 def demo(
@@ -53,7 +53,7 @@ def check(
     from worker.reports.check import check_project
 
     result = check_project(project, offline=offline)
-    show(render_check(result), json_, result.to_json())
+    print_result(render_check(result), json_, result.to_json())
     if not result.fit:
         raise SystemExit(1)
 
@@ -91,7 +91,7 @@ def fields(
 
     with reading(project) as reader:
         found = list_fields(reader, word)
-    show(render_fields(found), json_, found.to_json())
+    print_result(render_fields(found), json_, found.to_json())
 
 
 def playbooks_test(project: ProjectOption = None, json_: JsonOption = False) -> None:
@@ -103,6 +103,6 @@ def playbooks_test(project: ProjectOption = None, json_: JsonOption = False) -> 
     from worker.reports.check import run_tests_of_playbooks
 
     results = run_tests_of_playbooks(project)
-    show(render_playbook_tests(results), json_, [result.to_json() for result in results])
+    print_result(render_playbook_tests(results), json_, [result.to_json() for result in results])
     if any(not result.passed for result in results):
         raise SystemExit(1)

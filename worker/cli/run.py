@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.options import AsOfOption, JsonLogsOption, JsonOption, ProjectOption, moment_of
-from worker.cli.printing import fail, log_stages, print_invalid, show
+from worker.cli.printing import fail, log_stages, print_invalid, print_result
 
 
 def plan(
@@ -34,7 +34,7 @@ def plan(
 
         out.write_text(json.dumps(computed.plan.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     print_invalid(computed)
-    show(render_plan(computed, guard), json_, {**computed.plan.to_json(), "guard": guard})
+    print_result(render_plan(computed, guard), json_, {**computed.plan.to_json(), "guard": guard})
 
 
 def run(
@@ -61,6 +61,6 @@ def run(
     check_environment()
     report = apply_plan(project, apply) if apply else run_now(project, moment_of(as_of), first_run=first_run)
     print_invalid(report.computed)
-    show(render_report([report]), json_, report_json(report))
+    print_result(render_report([report]), json_, report_json(report))
     if report.unfinished:
         fail(f"not finished: {report.unfinished}; nothing is lost, the next run continues")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.options import JsonOption, ProjectOption
-from worker.cli.printing import announce, console, reading, show
+from worker.cli.printing import announce, console, print_result, reading
 
 
 def status(project: ProjectOption = None, json_: JsonOption = False) -> None:
@@ -22,7 +22,7 @@ def status(project: ProjectOption = None, json_: JsonOption = False) -> None:
 
     with open_reader(project) as reader:
         found = read_status(reader)
-    show(render_status(found), json_, found.to_json())
+    print_result(render_status(found), json_, found.to_json())
     if found.needs_person:
         raise SystemExit(1)
 

@@ -131,8 +131,8 @@ def _write(connector: Connector, kind: Kind, entries: Sequence[Entry]) -> Sequen
         try:
             outcomes = connector.write(operations)
         finally:
-            batch.note(calls=connector.usage().calls - before)
-        batch.note(**Counter(str(outcome.status) for outcome in outcomes))
+            batch.set_attributes(calls=connector.usage().calls - before)
+        batch.set_attributes(**Counter(str(outcome.status) for outcome in outcomes))
     return outcomes
 
 

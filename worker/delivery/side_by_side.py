@@ -93,7 +93,7 @@ def _deliver_one(
         while outages.any() and go_on():
             wait(_POLL_EVERY_S)
             delivery = deliver(connector, total=delivery)
-        delivering.note(**delivery.outcomes)
+        delivering.set_attributes(**delivery.outcomes)
         if delivery.stopped and not delivery.underway:
             delivering.fail(delivery.stopped_by)
         return delivery

@@ -53,7 +53,7 @@ class Comparison:
         object.__setattr__(self, "run", compile_test(self.expression.read, self.op, self.values, self.kind))
         object.__setattr__(self, "text", self.text or str(self))
 
-    def note(self, value: Value) -> str:
+    def incomparable(self, value: Value) -> str:
         """Why ``value``, though known, cannot be compared; empty when it can."""
         if value is None or self.kind is None or comparable(value, self.kind):
             return ""

@@ -31,7 +31,7 @@ class Trace:
     seen: tuple[tuple[str, Value], ...] = ()
     children: tuple[Trace, ...] = ()
     loc: Loc = ()
-    note: str = ""
+    incomparable: str = ""
 
     def tests(self) -> Iterator[Trace]:
         """The single tests in order."""
@@ -63,8 +63,8 @@ class Test:
         seen = tuple(
             (mention.need.key, fields.get(mention.need.key)) for mention in self.comparison.expression.mentions
         )
-        note = self.comparison.note(self.comparison.expression.value(fields))
-        return Trace(self.comparison.text, self.run(fields), seen, loc=self.loc, note=note)
+        incomparable = self.comparison.incomparable(self.comparison.expression.value(fields))
+        return Trace(self.comparison.text, self.run(fields), seen, loc=self.loc, incomparable=incomparable)
 
     def comparisons(self) -> Iterator[tuple[Loc, Comparison]]:
         """Every comparison with its location."""

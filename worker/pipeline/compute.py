@@ -77,7 +77,7 @@ def compute(
         ]
     with span("read product data", calls_out=True) as reading:
         measured = measure(project, as_of, previous_volume[0] if previous_volume else None, accounts)
-        reading.note(accounts=len(measured.now), events=measured.volume.events)
+        reading.set_attributes(accounts=len(measured.now), events=measured.volume.events)
     for view in views:
         with bound_contextvars(destination=view.name):
             read_crm(view, measured.now)
@@ -87,11 +87,11 @@ def compute(
         scored = score(project, fields, measured, memories, as_of)
     with span("decide") as deciding:
         runs = decide_all(project, fields, enrollments, views, counts, as_of, resume=resume)
-        deciding.note(playbooks=list(runs), decisions=sum(len(one.decisions) for one in runs.values()))
+        deciding.set_attributes(playbooks=list(runs), decisions=sum(len(one.decisions) for one in runs.values()))
     with span("plan") as planning:
         desired = _desired(project, fields, runs, enrollments)
         plan = make_plan(views, desired, iso(as_of), project.config_version, resumed=resume)
-        planning.note(records=len(plan.records), tasks=len(plan.tasks))
+        planning.set_attributes(records=len(plan.records), tasks=len(plan.tasks))
     volume = (measured.volume.accounts, measured.volume.events)
     return Computed(
         as_of, fields, scored, runs, enrollments, views, plan, volume, project.invalid, project.last_good_files

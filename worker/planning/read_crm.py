@@ -39,7 +39,7 @@ def read_crm(view: CrmView, accounts: Mapping[str, Fields]) -> None:
     with span("read crm", calls_out=True) as reading:
         _read_crm(view, accounts)
         calls = view.connector.usage().calls - before
-        reading.note(calls=calls, changed=len(view.changed_records()), deals=len(readings.deal_facts))
+        reading.set_attributes(calls=calls, changed=len(view.changed_records()), deals=len(readings.deal_facts))
         if readings.problem:
             reading.fail(readings.problem_kind)
 

@@ -82,8 +82,8 @@ def _line(trace: Trace, name: str = "") -> Text:
     text = Text.assemble((f"{word:8}", style), f"{name}: " if name else "", trace.text)
     if seen:
         text.append(f"   {seen}", style="dim")
-    if trace.note:
-        text.append(f"   {trace.note}", style="yellow")
+    if trace.incomparable:
+        text.append(f"   {trace.incomparable}", style="yellow")
     return text
 
 

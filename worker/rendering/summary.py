@@ -76,7 +76,7 @@ def _score(computed: Computed, spec: ScoreSpec) -> Table:
     for count in spec.counts:
         found = counts_by(computed, count.field)
         rows += [(value, found.pop(value, 0)) for value in count.first]
-        if count.others:
+        if count.other_values:
             rows += [(value, number) for value, number in found.items() if value not in count.hidden]
     return _counts(spec.label, rows)
 

@@ -252,7 +252,7 @@ SPEC = ScoreSpec(
     rank_field="health.score",
     rank="lowest",
     counts=(
-        Count(key="health", field="health.band", first=("green", "yellow", "red"), others=False),
+        Count(key="health", field="health.band", first=("green", "yellow", "red"), other_values=False),
         Count(key="health_status", field="health.status", hidden=("ok",)),
     ),
     why=lambda fields: tidy(fields.get("health.reasons") or fields.get("health.status") or ""),

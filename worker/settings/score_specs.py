@@ -61,14 +61,14 @@ class ScoreField:
 class Count:
     """How the summary of a run counts the values of a field.
 
-    ``first`` are the values that are shown even when no account has them; the others follow if ``others``, without
-    those in ``hidden``. ``key`` is the name of the counts in JSON.
+    ``first`` are the values that are shown even when no account has them; the others follow if ``other_values``,
+    without those in ``hidden``. ``key`` is the name of the counts in JSON.
     """
 
     key: str
     field: str
     first: tuple[str, ...] = ()
-    others: bool = True
+    other_values: bool = True
     hidden: tuple[str, ...] = ()
 
 

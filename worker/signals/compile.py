@@ -29,7 +29,7 @@ _OF_ONE_PERSON: dict[str, Callable[[QueryScope, Fact], sa.Select[Any]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ColumnFact:
     """Where a fact stands in a row of the query, and the step from there to its value."""
 
     fact: Fact
@@ -44,7 +44,7 @@ class Query:
     statement: sa.Select[Any]
     account_columns: tuple[tuple[str, str], ...]
     """Name and kind of each."""
-    answers: tuple[Answer, ...]
+    answers: tuple[ColumnFact, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def compile_query(
     base = account_rows(scope, own).cte("s_accounts")
     joined: sa.FromClause = base
     columns: list[Column] = list(base.c)
-    answers: list[Answer] = []
+    answers: list[ColumnFact] = []
     for index, stage in enumerate(_stages(scope, facts)):
         labels = [f"s_{index}_{position}" for position in range(len(stage.select.selected_columns))]
         named = [column.label(label) for column, label in zip(stage.select.selected_columns, labels, strict=True)]
@@ -74,7 +74,7 @@ def compile_query(
         for fact, width in stage.facts:
             positions = tuple(range(len(columns), len(columns) + width))
             columns += [cte.c[label] for label in labels[taken : taken + width]]
-            answers.append(Answer(fact, positions, finish(fact.measure)))
+            answers.append(ColumnFact(fact, positions, finish(fact.measure)))
             taken += width
     return Query(sa.select(*columns).select_from(joined), own, tuple(answers))
 

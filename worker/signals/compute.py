@@ -12,7 +12,7 @@ from worker.settings.product import ProductSettings
 from worker.settings.product_schema import kind_of
 from worker.settings.signals import SignalsSettings
 from worker.signals.accounts import account_values
-from worker.signals.compile import Answer, Query, compile_query
+from worker.signals.compile import ColumnFact, Query, compile_query
 from worker.signals.decode import by_kind, number, turned
 from worker.signals.errors import SourceError
 from worker.signals.facts import Fact, facts_of, missing_mapping
@@ -65,11 +65,11 @@ def _account(product: ProductSettings, query: Query, row: Sequence[Any], as_of: 
     return account_values(product, {name: by_kind(value, kind) for (name, kind), value in columns}, as_of)
 
 
-def _measured(answers: Iterable[Answer], row: Sequence[Any], as_of: datetime) -> dict[str, Value]:
+def _measured(answers: Iterable[ColumnFact], row: Sequence[Any], as_of: datetime) -> dict[str, Value]:
     return {answer.fact.name: _value(answer, row, as_of) for answer in answers}
 
 
-def _value(answer: Answer, row: Sequence[Any], as_of: datetime) -> Value:
+def _value(answer: ColumnFact, row: Sequence[Any], as_of: datetime) -> Value:
     fact = answer.fact
     value = answer.finish([row[position] for position in answer.positions])
     value = by_kind(value, _kind(fact))

@@ -28,10 +28,10 @@ class StoreJournal:
     def write(self, name: str, text: str) -> None:
         """Store a text under a name; replaces the one before."""
 
-        def keep(connection: Connection) -> None:
+        def write(connection: Connection) -> None:
             upsert(connection, connector_journal, [{"destination": self.destination, "name": name, "text": text}])
 
-        transact(self.engine, keep)
+        transact(self.engine, write)
 
     def erase(self, name: str) -> None:
         """Delete a name; an unknown one changes nothing."""

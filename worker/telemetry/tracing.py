@@ -33,7 +33,7 @@ class Span:
     def __init__(self, traced: OtelSpan | None = None) -> None:
         self._traced = traced
 
-    def note(self, **attributes: Attribute) -> None:
+    def set_attributes(self, **attributes: Attribute) -> None:
         """Set ids, names or counts as attributes."""
         if self._traced:
             self._traced.set_attributes({f"plgsync.{name}": value for name, value in attributes.items()})
@@ -75,7 +75,7 @@ def span(
     context = {key: bound[key] for key in _CONTEXT_KEYS if key in bound}
     with traces.start(name, context.get("run_id"), calls_out=calls_out, runs=runs) as traced:
         one = Span(traced)
-        one.note(**context, **attributes)
+        one.set_attributes(**context, **attributes)
         try:
             yield one
         except BaseException as error:

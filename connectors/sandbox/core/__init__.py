@@ -22,7 +22,7 @@ How to build a sandbox CRM (``connectors/sandbox/<crm>/app.py``)::
 
 `Middleware` wraps the whole app: it reads the body, opens one `Exchange` per request, logs it and applies the
 faults that act on the finished answer. A handler gets its exchange from ``exchange_of(request)``. It may set
-``exchange.records`` (number of records in the call) and ``exchange.note(...)``, and reads ``exchange.fault`` for
+``exchange.records`` (number of records in the call) and ``exchange.add_notes(...)``, and reads ``exchange.fault`` for
 a kind of fault that only this CRM knows (``kind``, ``args``). With ``faults_first=False`` the app decides when
 armed faults apply (after its rate limits, for example):
 ``if (response := await response_before(exchange)): return response``.

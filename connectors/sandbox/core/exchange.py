@@ -74,7 +74,7 @@ class Exchange:
         """The kind of the fault that has fired, without matching the armed faults."""
         return self._fault.kind if self._fault else None
 
-    def note(self, **notes: Any) -> None:
+    def add_notes(self, **notes: Any) -> None:
         """Add notes about this request to the log."""
         self.notes.update(notes)
 

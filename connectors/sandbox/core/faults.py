@@ -55,7 +55,7 @@ class InvalidFault(ValueError):
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """One armed fault and how often it fired; ``held`` requests wait until it is ``cleared``.
+    """One armed fault and how often it fired; ``waiting`` requests wait until it is ``cleared``.
 
     ``path`` is searched in path and query string.
     """
@@ -72,7 +72,7 @@ class Fault:
     rng: random.Random = field(default_factory=random.Random)
     seen: int = 0
     fired: int = 0
-    held: int = 0
+    waiting: int = 0
     cleared: asyncio.Event = field(default_factory=asyncio.Event)
 
     def fires_on(self, method: str, path: str) -> bool:
@@ -102,7 +102,7 @@ class Fault:
             "times": self.times,
             "seen": self.seen,
             "fired": self.fired,
-            "held": self.held,
+            "waiting": self.waiting,
         }
 
 

@@ -183,9 +183,9 @@ async def _hang(exchange: Exchange) -> None:
 
 
 async def _hold(exchange: Exchange, fault: Fault) -> None:
-    fault.held += 1
+    fault.waiting += 1
     await _first_of(fault.cleared, exchange.sim.stopping, exchange.connection.closed)
-    fault.held -= 1
+    fault.waiting -= 1
     if not fault.cleared.is_set():
         raise exchange.drop()
 

@@ -49,10 +49,10 @@ def open_portal(seed: dict[str, Any], *, random_seed: int, token: str) -> Portal
 def hubspot_app(state: Portal) -> Middleware:
     """The portal's API, its control API below ``/__sim`` and the page at ``/``."""
 
-    async def show(_request: Request) -> Response:
+    async def home(_request: Request) -> Response:
         return HTMLResponse(page(state))
 
-    pages = Starlette(routes=[*control_routes(PortalControls(state)), Route("/", show)])
+    pages = Starlette(routes=[*control_routes(PortalControls(state)), Route("/", home)])
     return Middleware(pages, state.sim, faults_first=False, direct=_api(state))
 
 
@@ -92,7 +92,7 @@ def _count(portal: Portal, exchange: Exchange, bucket: Bucket, caller: Caller) -
     rejection = portal.limits.rejection(bucket, caller.app, exchange.at, portal.options, portal.foreign_calls())
     if rejection is not None:
         raise rejection
-    exchange.note(window=portal.limits.used_in_window(caller.app, exchange.at))
+    exchange.add_notes(window=portal.limits.used_in_window(caller.app, exchange.at))
 
 
 def _answer(portal: Portal, exchange: Exchange, found: Found, query: str) -> HttpResponse:

@@ -105,11 +105,11 @@ class Access:
             "issued": dict(self._issued),
         }
 
-    def resume(self, held: JsonObject) -> None:
+    def resume(self, saved: JsonObject) -> None:
         """Restore the state that `to_json` returned."""
-        self.tokens, self.scopes = set(held["tokens"]), frozenset(held["scopes"])
-        self.oauth = OAuthApp(**held["oauth"]) if held["oauth"] else None
-        self.revoked, self._issued = held["revoked"], dict(held["issued"])
+        self.tokens, self.scopes = set(saved["tokens"]), frozenset(saved["scopes"])
+        self.oauth = OAuthApp(**saved["oauth"]) if saved["oauth"] else None
+        self.revoked, self._issued = saved["revoked"], dict(saved["issued"])
 
     def describe_token(self, token: str, at: float, portal_id: int, app_id: int) -> JsonObject:
         """The description of an issued access token. Raises `RequestRejected` 404 for any other."""

@@ -174,7 +174,7 @@ def _write(
             result["objectWriteTraceId"] = given.trace
         results.append(result)
     fault.after_records(len(results))
-    call.exchange.note(applied=[result["id"] for result in results])
+    call.exchange.add_notes(applied=[result["id"] for result in results])
     results = fault.lose_results(results)
     call.portal.shuffle(results)
     status, body = call.batch_answer(ok, results, errors)

@@ -149,5 +149,5 @@ def _write(call: Call, fault: WriteFault, record: Record | None) -> JsonObject:
     except RecordRejected as problem:
         raise problem.rejection(in_batch=False) from None
     written, shown = apply(call.portal, write, call.at_ms, call.portal.source)
-    call.exchange.note(applied=[written.id])
+    call.exchange.add_notes(applied=[written.id])
     return call.portal.shown(kind, written, shown)

@@ -142,7 +142,7 @@ def _each(call: Call, given: Sequence[Any], together: bool, apply: Apply) -> Htt
     if together and failed:
         writer.journal.roll_back(start)
         results = [_undone(result) if result["success"] else result for result in results]
-    call.exchange.note(failed=len(given) if together and failed else failed)
+    call.exchange.add_notes(failed=len(given) if together and failed else failed)
     return HttpResponse(results)
 
 

@@ -80,9 +80,9 @@ def _page(call: Call, cursor: _Cursor, locator: str, offset: int) -> HttpRespons
     body: dict[str, Any] = {"totalSize": len(records), "done": end >= len(records)}
     if not body["done"]:
         body["nextRecordsUrl"] = f"{call.base}/query/{locator}-{end}"
-    show = _renderer(call.org, call.base, cursor.found)
-    body["records"] = [show(record) for record in records[offset:end]]
-    call.exchange.note(rows=len(body["records"]))
+    as_json = _renderer(call.org, call.base, cursor.found)
+    body["records"] = [as_json(record) for record in records[offset:end]]
+    call.exchange.add_notes(rows=len(body["records"]))
     return HttpResponse(body)
 
 
@@ -97,11 +97,11 @@ def _renderer(org: Org, base: str, found: Found) -> Callable[[Record], dict[str,
     name = found.kind.name
     if len(plain) == len(found.columns):
 
-        def show(record: Record) -> dict[str, Any]:
+        def as_json(record: Record) -> dict[str, Any]:
             url = f"{base}/sobjects/{name}/{record['Id']}"
             return {"attributes": {"type": name, "url": url}, **{field: record.get(field) for field in plain}}
 
-        return show
+        return as_json
     return lambda record: _nested(org, base, record, [(column, 0) for column in found.columns])
 
 

@@ -169,7 +169,7 @@ def test_a_word_with_a_meaning_is_a_text_when_quoted() -> None:
 def test_a_value_of_another_kind_is_named_in_the_trace() -> None:
     trace = parse_condition("mrr is pro").trace({"mrr": 12})
     assert trace.truth is None
-    assert trace.note == "mrr is a number, compared with a text"
+    assert trace.incomparable == "mrr is a number, compared with a text"
 
 
 def test_a_moment_without_a_counterpart_in_utc_is_unknown() -> None:

@@ -12,7 +12,7 @@ from worker.telemetry.tracing import span
 log_for_machines()
 for _ in range(2):
     with span("run") as one:
-        one.note(records=1)
+        one.set_attributes(records=1)
 print("worked")
 """
 
