@@ -1,1 +1,1 @@
-"""From decisions to the CRM: plan and guard, outbox, sending."""
+"""The outbox and its delivery to the CRMs."""

@@ -1,4 +1,4 @@
-"""What rests in the outbox: for the next plan, and for the people who look at it."""
+"""Queries on the outbox: for the next plan, and for operators, who also retry and drop rows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class WaitingTask:
 
 @dataclass(frozen=True, slots=True)
 class DecidedTask:
-    """A task decided on some day, whatever has become of it; for the limits per person."""
+    """A task that a run decided on, in any state; for the limits per person."""
 
     key: str
     playbook_id: str
@@ -75,7 +75,7 @@ def waiting_tasks(connection: Connection, destination: str) -> list[WaitingTask]
 
 
 def parked_fields(connection: Connection, destination: str) -> dict[str, dict[str, Any]]:
-    """Record id → the values the CRM refused for it; they are not sent again until they change."""
+    """Record id → the values the CRM rejected for it; they are not sent again until they change."""
     rows = connection.execute(
         select(outbox.c.record_id, outbox.c.payload).where(
             outbox.c.destination == destination,
@@ -87,7 +87,7 @@ def parked_fields(connection: Connection, destination: str) -> dict[str, dict[st
 
 
 def closing_keys(connection: Connection, destination: str) -> frozenset[str]:
-    """Keys of the tasks whose closing was queued before, whatever became of it."""
+    """Keys of the tasks whose closing was queued before, in any state."""
     rows = connection.execute(
         select(outbox.c.idem_key).where(outbox.c.destination == destination, outbox.c.kind == "task_close")
     )
@@ -107,7 +107,7 @@ def unsettled_records(connection: Connection, destination: str) -> frozenset[str
 
 
 def uncertain_fields(connection: Connection, destination: str) -> dict[str, dict[str, list[Any]]]:
-    """Record id → the values that were sent without an answer, so that nobody knows what the CRM holds."""
+    """Record id → the values that were sent without an answer: the CRM may hold any of them."""
     rows = connection.execute(
         select(outbox.c.record_id, outbox.c.attempted).where(
             outbox.c.destination == destination, outbox.c.kind == "fields", outbox.c.attempted.is_not(None)
@@ -131,7 +131,7 @@ def waiting_rows(connection: Connection, selection: Selection = EVERYTHING) -> S
 
 
 def retry_rows(connection: Connection, ids: Sequence[int]) -> int:
-    """Send parked or dead rows again now, whatever the CRM said before."""
+    """Make parked and dead rows due now; answers how many."""
     done = connection.execute(
         update(outbox)
         .where(
@@ -145,7 +145,7 @@ def retry_rows(connection: Connection, ids: Sequence[int]) -> int:
 
 
 def drop_rows(connection: Connection, ids: Sequence[int]) -> int:
-    """Give up on waiting, parked or dead rows; a row that is being sent right now stays."""
+    """Drop rows that wait, are parked or dead; answers how many. A row that is being sent stays."""
     at_rest = outbox.c.state.in_(AT_REST)
     its_worker_died = (outbox.c.state == StoredState.LEASED) & (outbox.c.due_at <= db_now())
     done = connection.execute(

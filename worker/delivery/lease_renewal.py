@@ -1,4 +1,4 @@
-"""Keeping a batch leased for as long as its calls take, so that nobody else sends what is being sent."""
+"""Renews the leases of a batch in flight, so that no other worker sends its rows too."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from worker.store.tables import outbox
 log = structlog.get_logger()
 
 _RENEWALS = 3
-"""Within one lease, so that a database that is away for a moment costs nothing."""
+"""Renewals within one lease: a database that is down for one of them costs no lease."""
 
 
 @contextmanager
 def lease_renewal(engine: Engine, entries: Sequence[Entry]) -> Iterator[None]:
-    """Renew the leases of a batch until it is left; a row that was lost meanwhile stays with whoever has it.
+    """Renew the leases of a batch until the block ends. A row that another worker has leased meanwhile stays there.
 
-    One batch may be many calls, each tried more than once: a search, a read, a write, ties between records.
+    One batch may be many calls, each tried more than once: a search, a read, a write, links between records.
     """
     done = threading.Event()
     seconds = lease_s()

@@ -1,8 +1,7 @@
-"""Leasing outbox rows to send them: due rows, one worker each, and what may be in the CRM meanwhile.
+"""Leases on due outbox rows: one worker sends a row at a time, and the row keeps what may be in the CRM.
 
-A row is leased before it is sent. ``due_at`` is the next attempt or the end of the lease, on the
-database's clock; every answer is written only under the lease's own token, so a worker that wakes up
-late changes nothing.
+A worker leases a row before it sends it. ``due_at`` is the next attempt or the end of the lease, on the database's
+clock. An answer is stored only under the token of its lease, so a worker that wakes up late changes nothing.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ from worker.store.tables import outbox
 CRASHES_BEFORE_ALONE = 3
 CRASHES_BEFORE_DEAD = 8
 LEASE_ENDED = "LEASE_ENDED"
-"""The ledger's code of what was sent under a lease that ended without an answer."""
+"""The ledger's code of values that were sent under a lease that ended without an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One leased outbox row; ``key`` is the operation's own key, the last part of ``kind:destination:key``.
 
-    ``attempted`` is what may have been in the CRM without our knowing before this lease.
+    ``attempted`` are the values sent before this lease without an answer; the CRM may hold them.
     """
 
     id: int
@@ -58,8 +57,8 @@ class Entry:
 def claim(engine: Engine, destination: str, kind: str, limit: int, *, owner: str = "") -> list[Entry]:
     """Lease up to ``limit`` due rows of one kind, the highest rank first, then the oldest.
 
-    A row that was claimed `CRASHES_BEFORE_ALONE` times without an answer is suspected of killing its
-    worker and is leased alone; after `CRASHES_BEFORE_DEAD` claims it is dead and a person looks at it.
+    A row that was claimed `CRASHES_BEFORE_ALONE` times without an answer may be what kills its worker: it is leased
+    alone. After `CRASHES_BEFORE_DEAD` claims it becomes a dead letter, which an operator retries or drops.
     """
     with engine.begin() as connection:
         _dead_letter_poison_rows(connection, destination)
@@ -84,7 +83,7 @@ def count_due(engine: Engine, destination: str, kind: str) -> int:
 
 
 def _dead_letter_poison_rows(connection: Connection, destination: str) -> None:
-    """Rows that kill their workers are dead; what became of them in the CRM stays unknown, and is said so."""
+    """Rows that kill their workers become dead letters; in the ledger their effect is ``unknown``."""
     reason = f"sent {CRASHES_BEFORE_DEAD} times, and each time the worker died before the answer"
     poisoned = connection.execute(
         update(outbox)
@@ -110,7 +109,7 @@ def _columns() -> list[Any]:
 
 
 def effect_of(entry: Entry, status: str, code: str, reason: str, crm_id: str | None = None) -> dict[str, Any]:
-    """The ledger's line of one effect: who wanted what and why, and what the CRM answered."""
+    """The ledger row of one effect: the operation, its provenance, and the CRM's answer."""
     return {
         "run_id": entry.run_id,
         "destination": entry.destination,
@@ -162,14 +161,14 @@ def _entry(row: Mapping[str, Any]) -> Entry:
 
 
 def _note_unanswered(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Fields sent under these leases may come late, after newer ones: the ledger has them, the same values once."""
+    """The CRM may apply fields of these leases late, after newer ones: the ledger keeps each set of values once."""
     sent = [row for row in rows if row["kind"] == "fields" and row["attempted"] and row["claims"] <= 1]
     record_effects(connection, [_unanswered(row) for row in sent])
 
 
 def _unanswered(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The ledger's line of it. Newer values set ``claims`` to 0: then the row's run and reasons are of those."""
-    effect = effect_of(_entry(row), "unknown", LEASE_ENDED, "its worker died or was too slow to hear the answer")
+    """Its ledger row. When newer values have set ``claims`` to 0, run and reasons of the row belong to those."""
+    effect = effect_of(_entry(row), "unknown", LEASE_ENDED, "its worker died or was too slow to receive the answer")
     if row["claims"]:
         return effect
     values = {name: possible_values(value)[-1] for name, value in row["attempted"]["values"].items()}
@@ -180,7 +179,7 @@ def _unanswered(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _by_attempt(entries: Iterable[Entry]) -> tuple[list[int], list[Entry]]:
-    """Ids of the rows of which nothing is in doubt, and the rows of which something was sent without an answer."""
+    """Ids of the rows without uncertain values, and the rows of which something was sent without an answer."""
     first, again = [], []
     for entry in entries:
         if entry.attempted is None:
@@ -191,7 +190,7 @@ def _by_attempt(entries: Iterable[Entry]) -> tuple[list[int], list[Entry]]:
 
 
 def _all_attempted(entry: Entry) -> dict[str, Any]:
-    """What is in doubt once this row is sent too: for fields, every value of every payload since the last answer."""
+    """The uncertain values once this row is sent too: for fields, all values of all payloads since the last answer."""
     if entry.kind != "fields" or entry.attempted is None:
         return dict(entry.payload)
     values: dict[str, Any] = dict(entry.attempted["values"])
@@ -202,12 +201,12 @@ def _all_attempted(entry: Entry) -> dict[str, Any]:
 
 
 def possible_values(attempted: Any) -> list[Any]:
-    """The values a field in doubt may hold: one, as it was sent, or a list of them."""
+    """The values that a field without an answer may hold: one, as it was sent, or a list of them."""
     return attempted if isinstance(attempted, list) else [attempted]
 
 
 def reclaim_leases(engine: Engine, owner: str) -> int:
-    """End the leases of a dead owner at once; only for an owner that is known to be alone (the run lock)."""
+    """End the leases of a dead owner at once; answers how many. The caller must know that no other process has it."""
     with engine.begin() as connection:
         freed = connection.execute(
             update(outbox)

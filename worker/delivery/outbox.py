@@ -1,11 +1,10 @@
-"""The outbox: every intended write, durable, once per key, until the CRM has answered for it.
+"""The outbox: every intended write, stored once per key until the CRM has answered for it.
 
-CRM tasks are edge-triggered: their rows are inserted once and never again. Fields are level-triggered:
-one row per record, whose payload is replaced by newer values and whose ``version`` then moves, so that
-the answer to an older payload cannot mark the newer one as done. ``attempted`` keeps what may already
-be in the CRM without our knowing: everything that was sent since the CRM last answered for it.
+CRM tasks are edge-triggered: a row is inserted once and never again. Fields are level-triggered: one row per record,
+whose payload newer values replace. Its ``version`` then rises, so that the answer to an older payload does not mark
+the newer one as done. ``attempted`` keeps what the CRM may already hold: every value sent since its last answer.
 
-What becomes of a row once it is sent is `worker.delivery.leases`.
+`worker.delivery.leases` describes what happens to a row when it is sent.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _KEYS_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTask:
-    """A task operation to queue. ``record_id`` None waits until the account is matched."""
+    """A task operation to queue. With ``record_id`` None it waits until the account is matched."""
 
     destination: str
     kind: str
@@ -44,7 +43,7 @@ class NewTask:
 
 @dataclass(frozen=True, slots=True)
 class NewFields:
-    """The fields one record should get; an empty payload withdraws what was queued before."""
+    """The fields that one record should get; without values, the row that was queued before is withdrawn."""
 
     destination: str
     account_id: str
@@ -60,7 +59,7 @@ def operation_key(idem_key: str) -> str:
 
 
 def fields_key(destination: str, record_id: str) -> str:
-    """The outbox key of a record's fields: one row per record, whatever is queued."""
+    """The outbox key of a record's fields: one row per record."""
     return f"fields:{destination}:{record_id}"
 
 
@@ -108,7 +107,7 @@ def _made(connection: Connection, keys: Sequence[str]) -> set[tuple[str, str]]:
 
 
 def queue_fields(connection: Connection, changes: Iterable[NewFields], run_id: str) -> None:
-    """Queue the newest values of each record; the same payload again changes nothing, parked or not."""
+    """Queue the newest values of each record; the payload that is queued already changes nothing, also when parked."""
     at = database_time(connection)
     rows = []
     for change in sorted(changes, key=lambda change: (change.destination, change.record_id)):
@@ -139,7 +138,7 @@ def _fields_row(change: NewFields, run_id: str, at: float) -> dict[str, Any]:
 
 
 def newest_wins(connection: Connection, *, once: bool = False) -> Executable:
-    """Insert a row, or give the row that is there the newer payload; one in flight keeps its lease.
+    """Insert a row, or replace the payload of the existing one; a row in flight keeps its lease.
 
     The same payload changes nothing unless it was sent before; with ``once`` a row that is done or dropped stays so.
     """
@@ -163,7 +162,7 @@ def newest_wins(connection: Connection, *, once: bool = False) -> Executable:
 
 
 def _withdraw(connection: Connection, key: str) -> None:
-    """Nothing differs any more: what waits for this record is not sent."""
+    """The record needs no change any more: its row is not sent."""
     connection.execute(
         update(outbox)
         .where(outbox.c.idem_key == key, outbox.c.state.in_(AT_REST))
@@ -172,9 +171,9 @@ def _withdraw(connection: Connection, key: str) -> None:
 
 
 def withdraw_tasks(connection: Connection, why: Callable[[str, str], str]) -> None:
-    """Drop the tasks that were never sent and are not wanted any more, instead of delivering them late.
+    """Drop tasks that were never sent and that no playbook wants any more.
 
-    ``why`` says for a playbook and an account what has ended; an empty text keeps the task.
+    ``why`` answers, for a playbook and an account, the reason to drop; an empty text keeps the task.
     """
     unsent = (
         outbox.c.kind == "task_create",
@@ -193,7 +192,7 @@ def withdraw_tasks(connection: Connection, why: Callable[[str, str], str]) -> No
 
 
 def attach_record(connection: Connection, row_id: int, record_id: str, payload: Mapping[str, Any]) -> None:
-    """Give a task that waited for a match the record its account has now, and the owner that follows from it."""
+    """Give a task that waited for a match the record of its account, and a payload with the owner."""
     connection.execute(
         update(outbox)
         .where(outbox.c.id == row_id, outbox.c.state == StoredState.PARKED, outbox.c.last_code == NO_RECORD)

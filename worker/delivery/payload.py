@@ -1,4 +1,4 @@
-"""Operations as JSON: how an intended write rests in the outbox, and its hash."""
+"""Operations as JSON, as the outbox stores them, and the hash of that JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from connectors.base import CloseTask, CreateRecord, CreateTask, Operation, Upda
 
 Kind = Literal["record_create", "task_create", "task_update", "task_close", "fields"]
 KINDS: tuple[Kind, ...] = ("record_create", "task_create", "task_update", "task_close", "fields")
-"""In the order of delivery: what others wait for first, and a rep's task before a score."""
+"""In the order of delivery: records before the tasks that need them, and tasks before scores."""
 
 
 OPERATIONS: Mapping[str, type[Operation]] = {
@@ -42,7 +42,7 @@ def to_payload(operation: Operation) -> dict[str, Any]:
 
 
 def to_operation(kind: str, key: str, record_id: str | None, payload: Mapping[str, Any]) -> Operation:
-    """The operation an outbox row stands for; its key is the one the CRM keeps or the row's own."""
+    """The operation of an outbox row; its key is the one that the CRM stores, or the row's own."""
     fields = dict(payload)
     if kind == "task_create":
         fields["due"] = date.fromisoformat(payload["due"])

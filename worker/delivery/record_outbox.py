@@ -1,7 +1,7 @@
-"""Records to make, as they rest in the outbox: one row per account for ever.
+"""Records to create, in the outbox: one row per account for ever.
 
-Until its record is made a row takes the newest values, like fields do. A row that is done is never done again:
-a record that a person deleted afterwards stays deleted.
+Until the record exists, the row takes the newest values, as fields do. A row that is done is never sent again: a record
+that a person deleted afterwards stays deleted.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Creation:
 
 
 def load_creations(connection: Connection, destination: str) -> dict[str, Creation]:
-    """Account id → what became of the record that was to be made for it."""
+    """Account id → the state and values of its outbox row."""
     rows = connection.execute(
         select(outbox.c.account_id, outbox.c.state, outbox.c.payload).where(
             outbox.c.destination == destination, outbox.c.kind == KIND
@@ -50,7 +50,7 @@ def queue_records(
     records: Iterable[tuple[str, CreateRecord, Mapping[str, Any]]],
     run_id: str,
 ) -> None:
-    """Queue the records to make, by account id and with why; what was queued before and never sent is withdrawn."""
+    """Queue records to create: account id, operation, reasons. Other rows that were never sent are withdrawn."""
     at = database_time(connection)
     rows = [_row(destination, account_id, create, why, run_id, at) for account_id, create, why in records]
     _withdraw_others(connection, destination, {row["account_id"] for row in rows})
@@ -61,7 +61,7 @@ def queue_records(
 
 
 def _withdraw_others(connection: Connection, destination: str, wanted: Collection[str]) -> None:
-    """Rows that were never sent, of accounts that need no record any more, or may not have one."""
+    """Delete rows that were never sent, of accounts that need no record any more or may not have one."""
     unsent = (
         (outbox.c.destination == destination)
         & (outbox.c.kind == KIND)
@@ -94,9 +94,9 @@ def _row(
 
 
 def note_record(connection: Connection, entry: Entry, outcome: Outcome) -> None:
-    """The record is there: fields and waiting tasks follow at the next run, which reads it first.
+    """Store the record that was created. The next run reads it first, and then sends its fields and waiting tasks.
 
-    An account that was matched meanwhile keeps that record.
+    An account that was matched to another record meanwhile keeps that one.
     """
     of_account = (crm_records.c.destination == entry.destination) & (crm_records.c.account_id == entry.account_id)
     known = connection.execute(select(crm_records.c.record_id).where(of_account)).scalar()

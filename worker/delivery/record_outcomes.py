@@ -1,4 +1,4 @@
-"""What the CRM's answers do: outbox state, snapshot, ledger and task book, in one transaction per batch."""
+"""Stores the outcomes of a batch in one transaction: outbox state, snapshot, ledger and tasks."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _NEWEST = 1000
 
 
 def record_outcomes(engine: Engine, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> dict[str, str]:
-    """Write down one outcome per entry; answers what was written down, by key.
+    """Store one outcome per entry; answers, by key, the status that was stored.
 
-    An entry whose lease was lost meanwhile is passed over (``fenced``): whoever holds it now reports for it. What was
-    sent late may have replaced newer values in the CRM, though, so those are sent once more.
+    An entry whose lease was lost meanwhile is skipped (``fenced``): the worker that leased it then reports its outcome.
+    The values that were sent late may have replaced newer ones in the CRM, so the newer ones are sent once more.
     """
     answers = {outcome.key: outcome for outcome in outcomes}
 
@@ -63,9 +63,9 @@ def record_outcomes(engine: Engine, entries: Sequence[Entry], outcomes: Sequence
 def release(
     engine: Engine, entries: Sequence[Entry], code: str, reason: str, wait_s: float, *, sent: bool = False
 ) -> None:
-    """The whole call failed: the entries wait, and nothing counts as an attempt.
+    """Release the entries of a call that failed as a whole: they wait, and no attempt is counted.
 
-    ``sent``: the CRM has the operations and may have applied them; else none of them was.
+    ``sent``: the CRM has the operations and may have applied them; otherwise it applied none.
     """
     waits = {"state": StoredState.PENDING, "lease_token": None, "claims": 0, "last_code": code, "last_reason": reason}
 
@@ -78,7 +78,7 @@ def release(
 
 
 def defer(engine: Engine, destination: str, kinds: Collection[str], code: str, reason: str, wait_s: float) -> None:
-    """Everything else of these kinds that is due waits as long, and says why."""
+    """Defer every other due row of these kinds for as long, with the same reason."""
     with engine.begin() as connection:
         connection.execute(
             update(outbox)
@@ -97,9 +97,9 @@ def _mine(entry: Entry) -> Any:
 
 
 def _may_die(connection: Connection, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> bool:
-    """Whether a row that failed too often is itself to blame: the CRM applied something else a moment ago.
+    """Whether a row that failed too often is itself the cause: the CRM applied another one within the last minute.
 
-    While a CRM is down nothing gets through, and its rows wait as long as that takes.
+    While a CRM is down it applies nothing, and its rows wait until it is back.
     """
     if all(entry.attempts + 1 < MOST_ATTEMPTS for entry in entries):
         return False
@@ -146,7 +146,7 @@ def _write_state(connection: Connection, entry: Entry, outcome: Outcome, *, may_
 
 
 def _send_newest_again(connection: Connection, entry: Entry) -> None:
-    """The lease was lost before the answer: our older values may have come after the newer ones of this record."""
+    """Send the newest values once more: the older ones of a lost lease may have reached the CRM after them."""
     done = outbox.c.state == StoredState.DONE
     connection.execute(
         update(outbox)
@@ -164,7 +164,7 @@ def _send_newest_again(connection: Connection, entry: Entry) -> None:
 
 
 def _still_in_doubt(entry: Entry, refused: Collection[str] = ()) -> dict[str, Any] | None:
-    """Fields that an earlier payload sent without an answer and this one left open."""
+    """The values of earlier payloads without an answer that this payload did not overwrite."""
     if entry.kind != "fields" or entry.attempted is None:
         return None
     written = entry.payload["values"].keys() - set(refused)
@@ -194,7 +194,7 @@ def _remember(connection: Connection, entry: Entry, outcome: Outcome) -> None:
 
 
 def _remember_all_but(connection: Connection, entry: Entry, refused: Collection[str]) -> None:
-    """The CRM wrote the other fields; only the refused ones stay parked, which is what the next plan finds to do."""
+    """The CRM wrote the other fields. Only the rejected ones stay parked; the next plan compares with them."""
     values = entry.payload["values"]
     confirm_written(
         connection, entry.destination, entry.record_id or "", {n: v for n, v in values.items() if n not in refused}
@@ -226,7 +226,7 @@ def _note_task(connection: Connection, entry: Entry, outcome: Outcome) -> None:
 
 
 def _forget_record(connection: Connection, entry: Entry) -> None:
-    """The record is gone in the CRM: the account is matched afresh at the next run, and its task waits for that."""
+    """The record is gone in the CRM: the next run matches the account again, and its task waits until then."""
     connection.execute(
         update(crm_records)
         .where(crm_records.c.destination == entry.destination, crm_records.c.account_id == entry.account_id)
@@ -236,5 +236,5 @@ def _forget_record(connection: Connection, entry: Entry) -> None:
         waits = {"state": StoredState.PARKED, "record_id": None, "last_code": NO_RECORD}
         connection.execute(update(outbox).where(outbox.c.id == entry.id).values(**waits))
     else:
-        # The record may come back: then its fields are compared afresh, and nothing counts as refused before.
+        # The record may come back: then its fields are compared again, and none counts as rejected before.
         connection.execute(delete(outbox).where(outbox.c.id == entry.id))

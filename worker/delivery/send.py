@@ -1,7 +1,7 @@
-"""Sending what is due: claim a batch, hand it to the connector, write down every answer.
+"""Sends due rows: claims a batch, hands it to the connector, stores every outcome.
 
-Delivery can die at any point: what was claimed becomes due again when its lease ends, and every
-operation is safe to send again (updates by record id, CRM tasks by their key in the CRM).
+Delivery can die at any point: claimed rows become due again when their lease ends, and every operation is safe to send
+again (updates by record id, CRM tasks by their key in the CRM).
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ log = structlog.get_logger()
 
 _DENIED_WAIT_S = 60.0
 _UNDERWAY_S = 900.0
-"""How long an inline run waits for a bulk job that the CRM works on."""
+"""How long an inline run waits for a bulk job that the CRM is processing."""
 
 
 @dataclass(slots=True)
 class Delivery:
-    """What one delivery to one destination did: outcomes by status, and why it stopped early, if it did.
+    """The result of one delivery to one destination: outcomes by status, and applied operations by kind.
 
-    ``stopped_by`` is the code of that.
-    ``underway``: it stopped because the CRM has taken the rows and still works on them.
+    ``stopped`` says why it stopped early, ``stopped_by`` is the code of that; both are empty when it did not.
+    ``underway``: it stopped because the CRM has accepted the rows and is still processing them.
     """
 
     destination: str
@@ -47,7 +47,7 @@ class Delivery:
     underway: bool = False
 
     def add(self, more: Delivery) -> None:
-        """Count what a further attempt did, and keep why the last one that stopped did so."""
+        """Add the counts of a further attempt, and keep the reason of the last attempt that stopped."""
         for mine, others in ((self.outcomes, more.outcomes), (self.applied, more.applied)):
             for name, count in others.items():
                 mine[name] = mine.get(name, 0) + count
@@ -67,12 +67,11 @@ def deliver(
     owner: str = "",
     go_on: Callable[[], bool] = _always,
 ) -> Delivery:
-    """Send everything that is due for this connector's destination, tasks before fields, then return.
+    """Send every due row of this connector's destination, tasks before fields.
 
-    An exhausted quota or an unreachable CRM ends this delivery. A refusal, or a CRM that still works on what it took,
-    ends only that kind of operation. The rows wait and the reason is in `Delivery.stopped`. Other destinations are not
-    concerned.
-    ``go_on`` is asked before each batch; a no leaves the rest for the next delivery.
+    An exhausted quota or an unreachable CRM ends the delivery. Denied access, or a CRM that is still processing rows,
+    ends only that kind of operation. The rows wait, and `Delivery.stopped` has the reason. Other destinations are not
+    affected. When ``go_on`` answers false before a batch, the next delivery sends the rest.
     """
     delivery = Delivery(connector.name)
     for kind in KINDS:
@@ -93,7 +92,7 @@ def _deliver_kind(
     owner: str,
     go_on: Callable[[], bool],
 ) -> bool:
-    """Send all due operations of one kind; answers whether other kinds may be tried."""
+    """Send all due operations of one kind; answers whether other kinds may be sent."""
     while go_on():
         limit = connector.batch_size(OPERATIONS[kind], count_due(engine, connector.name, kind))
         entries = claim(engine, connector.name, kind, limit, owner=owner)
@@ -138,7 +137,7 @@ def _write(connector: Connector, kind: Kind, entries: Sequence[Entry]) -> Sequen
 
 @dataclass(frozen=True, slots=True)
 class _Halt:
-    """What a call that failed as a whole means for the delivery it was part of."""
+    """The consequence of a call that failed as a whole for its delivery."""
 
     code: str
     words: str
@@ -162,7 +161,7 @@ def _halt(failure: CallFailed, now: datetime) -> _Halt:
 
 
 def _log_batch(destination: str, kind: str, entries: Sequence[Entry], noted: Mapping[str, str]) -> None:
-    """One line per run and playbook whose operations were in the batch; a batch may hold what several runs queued."""
+    """Log one line per run and playbook: a batch may contain operations that several runs queued."""
     groups: dict[tuple[str, str], Counter[str]] = {}
     for entry in entries:
         groups.setdefault((entry.run_id, entry.playbook_id), Counter())[noted[entry.key]] += 1
@@ -183,10 +182,9 @@ def deliver_patiently(
     go_on: Callable[[], bool] = _always,
     total: Delivery | None = None,
 ) -> Delivery:
-    """`deliver`, and again after short waits for what the CRM asked to retry, ``patience_s`` in all.
+    """`deliver`, and again after short pauses when the CRM asks to retry, for ``patience_s`` in all.
 
-    A CRM that is at work on what it was given is waited for longer. What is done is added to ``total``.
-
+    While the CRM is processing a bulk job, the limit is 15 minutes. The results are added to ``total``.
     `Delivery.stopped` says why rows still wait; it is empty when none does.
     """
     total = total or Delivery(connector.name)

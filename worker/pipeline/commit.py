@@ -1,4 +1,4 @@
-"""Committing a run: its state and the outbox rows it leads to, in the caller's one transaction."""
+"""Commits a run: its state and its outbox rows, in one transaction of the caller."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from worker.store import state
 
 
 def commit_run(connection: Connection, project: Project, computed: Computed, run_id: str) -> None:
-    """Store what a run computed and queue what its plan holds; nothing of either without the other."""
+    """Store what a run computed, and queue the writes of its plan."""
     as_of = iso(computed.as_of)
     state.start_run(connection, run_id, as_of, project.config_version)
     state.save_playbook_texts(connection, project.playbook_texts, keep_others=project.left_out)
@@ -38,7 +38,7 @@ def commit_run(connection: Connection, project: Project, computed: Computed, run
 
 
 def _why_withdrawn(project: Project, computed: Computed) -> Callable[[str, str], str]:
-    """Why a task that was never sent is not wanted any more; a playbook whose file is refused keeps its tasks."""
+    """Why a task that was never sent is not wanted any more; a playbook whose file is invalid keeps its tasks."""
     modes = {playbook.id: playbook.mode for playbook in project.playbooks}
 
     def why(playbook_id: str, account_id: str) -> str:
@@ -66,6 +66,6 @@ def _decision_rows(playbook_run: PlaybookRun) -> list[dict[str, Any]]:
 
 
 def _history(accounts: Mapping[str, Fields]) -> dict[str, dict[str, Value]]:
-    """By account, the values of the fields that are kept day by day."""
+    """By account, the values of the fields whose history is stored, one row per day."""
     names = [field.name for field in score_fields().values() if field.history]
     return {account_id: {name: row.get(name) for name in names} for account_id, row in accounts.items()}

@@ -1,4 +1,4 @@
-"""Everything a run knows before it writes: measured, read, scored, decided and planned. Writes nothing."""
+"""The computation of a run: measure, read the CRMs, score, decide and plan. It writes nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from worker.telemetry.tracing import span
 
 
 class AsOfTooOld(Exception):
-    """State has moved past the moment asked for; a run or a plan can only go forward."""
+    """The state is newer than the requested moment; a run or a plan can only go forward."""
 
 
 @dataclass(slots=True)
@@ -63,7 +63,7 @@ def compute(
 ) -> Computed:
     """Measure, read the CRMs, score, decide and plan, as of one moment. Writes nothing.
 
-    ``resume``: a person lets playbooks go on in which far more accounts match than usual.
+    ``resume``: a person lets playbooks continue in which far more accounts match than usual.
     """
     with span("read state"), engine.begin() as connection:
         refuse_going_back(connection, as_of)
@@ -107,7 +107,7 @@ def _desired(
     """What the decisions want of the CRMs.
 
     A playbook that is not live makes and closes no tasks. What a playbook has set stays set while its file is
-    refused or it is off; when its file is gone, so is what it set.
+    invalid or it is off; when its file is gone, so is what it set.
     """
     present = {playbook.id for playbook in project.playbooks} if not project.left_out else set(enrollments)
     live = {playbook.id for playbook in project.playbooks if playbook.mode == "live"}
@@ -138,5 +138,5 @@ def refuse_going_back(connection: Connection, as_of: datetime) -> None:
 
 
 def iso(moment: datetime) -> str:
-    """The moment as the store keeps it: ISO text in UTC, whole seconds."""
+    """The moment as the state database stores it: ISO text in UTC, whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

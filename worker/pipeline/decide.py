@@ -1,4 +1,4 @@
-"""Every playbook of a run, with what its decisions depend on besides the accounts."""
+"""The decisions of every playbook in a run, with their inputs other than the accounts."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def decide_all(
     *,
     resume: bool = False,
 ) -> dict[str, PlaybookRun]:
-    """One run of each playbook that is not off. ``history`` holds the counts of earlier runs, oldest first.
+    """Run each playbook that is not off. ``history`` are the counts of its earlier runs, oldest first.
 
-    ``resume`` lets a playbook go on in which far more accounts match than usual.
+    ``resume`` lets a playbook continue in which far more accounts match than usual.
     """
     open_tasks = _open_tasks(views)
     today = _tasks_today(views)
@@ -59,7 +59,7 @@ def decide_all(
 def _open_tasks(views: Sequence[CrmView]) -> dict[str, set[str]]:
     """Account id → ``playbook id/task key`` of its tasks that are open in every CRM that makes tasks.
 
-    A task that is missing in one CRM must still be made there; the plan looks at each CRM by itself.
+    A task that is missing in one CRM must still be created there; the plan looks at each CRM by itself.
     """
     making = [view for view in views if view.settings.tasks and view.settings.tasks.enabled]
     found: dict[str, Counter[str]] = defaultdict(Counter)

@@ -1,4 +1,4 @@
-"""Signals of now and of earlier days, and the scores made of them: everything known of an account in one place."""
+"""Signals as of now and of earlier days, and the scores computed from them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _lookbacks(project: Project, needs: Iterable[Need]) -> dict[int, frozenset[N
 
 
 def _only(signals: SignalsSettings, needs: Iterable[Need]) -> SignalsSettings:
-    """The signals that are needed, and those that they are made of."""
+    """The needed signals, and the signals they are computed from."""
     names = {name for need in needs for name in need.fields}
     made_of = {
         part.name
@@ -102,7 +102,7 @@ def score(
     memories: Mapping[str, ScoreMemory],
     as_of: datetime,
 ) -> dict[str, Scored]:
-    """Score every account and put the scores, and then the changes, beside its other fields."""
+    """Score every account, and add the scores and then the changes to its fields."""
     changes = [need for need in needs_of(project) if need.kind == "change" and need.days]
     scored = {}
     for account_id, row in fields.items():
@@ -139,12 +139,12 @@ def _existing(fields: Fields | None, moment: datetime) -> Fields | None:
 
 
 def needs_of(project: Project) -> frozenset[Need]:
-    """Everything the scores and playbooks of a project look at."""
+    """Everything that the scores and playbooks of a project read."""
     return frozenset(score_needs(project.scores)).union(*(playbook.needs() for playbook in project.playbooks))
 
 
 def pql_playbooks(project: Project) -> frozenset[str]:
-    """The playbooks that look at PQL scores: their tasks tell whether a rep works a lead."""
+    """The playbooks that read PQL scores: their tasks show whether a rep works a lead."""
     return frozenset(
         playbook.id for playbook in project.playbooks if any(n.name.startswith("pql.") for n in playbook.needs())
     )

@@ -31,7 +31,7 @@ class Provenance:
         }
 
     def of_record(self, change: RecordChange) -> dict[str, Any]:
-        """By CRM field: our name of it, who writes it, what it held, and why the new value."""
+        """By CRM field: our name of it, what writes it, its old value, and the reason of the new one."""
         return {
             "fields": {
                 one.field: {**self._of_field(change.destination, change.account_id, one.name), "old": one.old}
@@ -40,7 +40,7 @@ class Provenance:
         }
 
     def of_new_record(self, record: NewRecord) -> dict[str, Any]:
-        """By CRM field of a record that is made, and why it is made."""
+        """By CRM field of a new record, and why the record is created."""
         ours = {entry.field: name for name, entry in self._fields[record.destination].items()}
         match_field = self._match_fields[record.destination]
         return {
@@ -54,7 +54,7 @@ class Provenance:
         }
 
     def of_task(self, task: TaskChange) -> dict[str, Any]:
-        """Why a task is made, changed or closed: what its playbook decided in this run."""
+        """Why a task is created, changed or closed: what its playbook decided in this run."""
         because = self._by_task.get(task.key) or self._by_account.get((task.playbook_id, task.account_id), "")
         if not because and task.kind == "task_close":
             because = "the account left the playbook"
@@ -88,6 +88,6 @@ def _setters(computed: Computed) -> Mapping[tuple[str, str], tuple[str, str]]:
 
 
 def _of_source(source: str, fields: Fields) -> str:
-    """What a value of this source is made of, in the words of its score."""
+    """The explanation of a value, in the words of the score it comes from."""
     spec = spec_of(source)
     return spec.why(fields) if spec else "as measured in the product data"

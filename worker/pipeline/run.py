@@ -1,7 +1,6 @@
 """One run, readable from top to bottom: read, measure, score, decide, plan, commit, deliver.
 
-Everything a run decides commits in one transaction with the outbox rows it leads to; delivery comes
-after and can die at any point.
+Everything a run decides commits in one transaction with its outbox rows. Delivery follows, and can die at any point.
 """
 
 from __future__ import annotations
@@ -53,7 +52,7 @@ class Approved:
 
 @dataclass(slots=True)
 class RunReport:
-    """What one run did; by destination the API calls it made and the fewest that could have written the same."""
+    """What one run did; by destination, its API calls and the fewest that could have written the same."""
 
     run_id: str
     computed: Computed
@@ -156,7 +155,7 @@ def _compute_and_commit(
         transact(engine, commit)
     for problem in computed.invalid:
         log.error(
-            "playbook refused",
+            "playbook invalid",
             file=problem.file,
             line=problem.line,
             problem=problem.message,
@@ -182,7 +181,7 @@ def _calls_since(connector: Connector, before: Usage) -> Usage:
 
 
 def read_back(project: Project, engine: Engine, connectors: Mapping[str, Connector], now: datetime) -> dict[str, str]:
-    """Store what people changed in the CRMs since the last look; answers the problem of each CRM, if it has one."""
+    """Store what people changed in the CRMs since the last read-back; answers the problem of each CRM that has one."""
     with engine.begin() as connection:
         views = [
             load_view(connection, name, project.crm, connectors[name], iso(now)[:10])

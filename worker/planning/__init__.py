@@ -1,1 +1,1 @@
-"""What the CRMs should hold against what they hold."""
+"""Plans: the desired state of each CRM compared with its present state."""

@@ -1,4 +1,4 @@
-"""What the CRMs say of each account, as ``crm.*`` fields: unknown wherever no CRM can know."""
+"""What the CRMs show of each account, as ``crm.*`` fields; unknown where no CRM can tell."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _MOST_ADVANCED_FIRST = ("completed", "in_progress", "open", "deleted")
 
 
 class CrmFacts:
-    """The views of all CRMs, indexed once for a run.
+    """The views of all CRMs, indexed once per run.
 
-    ``pql_playbooks`` are the playbooks whose tasks tell whether a rep works a PQL (``crm.task_status``);
+    ``pql_playbooks`` are the playbooks whose tasks show whether a rep works a PQL (``crm.task_status``);
     ``enrollments`` say by playbook and account which entry is the newest.
     """
 
@@ -55,8 +55,8 @@ class CrmFacts:
         return fields
 
     def _open_opportunity(self, account_id: str) -> bool | None:
-        """True when any CRM shows an open deal; false only when every CRM that has the account could be asked."""
-        asked, unsure = False, False
+        """True when any CRM shows an open deal; false only when every CRM that has the account was read."""
+        read, unsure = False, False
         for view in self._views:
             record = view.record_of(account_id)
             if record is None:
@@ -64,8 +64,8 @@ class CrmFacts:
             elif record.record_id in self._open[view.name]:
                 return True
             else:
-                asked, unsure = True, unsure or bool(view.readings.problem)
-        return False if asked and not unsure else None
+                read, unsure = True, unsure or bool(view.readings.problem)
+        return False if read and not unsure else None
 
     def _owner_email(self, account_id: str) -> str | None:
         for view in self._views:
@@ -83,7 +83,7 @@ class CrmFacts:
         return next((status for status in _MOST_ADVANCED_FIRST if status in statuses), None)
 
     def _entered(self, row: TaskRow) -> datetime:
-        """When the entry began that a task is of."""
+        """When the account entered the entry that the task belongs to."""
         enrollment = self._enrollments.get(row.playbook_id, {}).get(row.account_id)
         since = enrollment.entry - row.entry if enrollment else 0
         entries = enrollment.entries if enrollment else ()

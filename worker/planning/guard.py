@@ -1,4 +1,4 @@
-"""The guard: a limit on how much one plan may change, so that a bad edit or source stays small."""
+"""The guard: limits on how much one plan may change, so that a bad edit or source does little harm."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from worker.planning.plan import Plan
 from worker.settings.crm import Guard
 
 ALWAYS_ALLOWED = 10
-"""Records a plan may touch whatever their share: a limit in per cent says nothing about a handful."""
+"""Records a plan may change whatever their share: a percentage means little for a few records."""
 
 
 class UnsafePlan(Exception):

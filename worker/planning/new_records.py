@@ -1,4 +1,4 @@
-"""Accounts without a record: which get a new one (``create_missing``), with what in it, and why the others do not."""
+"""Accounts without a record: which get a new one (``create_missing``), its values, and why the others get none."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from worker.store.crm import GONE, Record
 def plan_record(
     plan: Plan, view: CrmView, account_id: str, fields: Fields, ours: Callable[[str], Mapping[str, Scalar]]
 ) -> None:
-    """Plan a new record with ``ours`` in it where that is wanted and sure; else note that the account has none."""
+    """Plan a new record that includes ``ours``, or add the account to ``plan.unmatched`` with the reason."""
     record = view.readings.records.get(account_id)
     not_made = ""
     if view.settings.account.create_missing and record and record.status == "missing":
@@ -41,7 +41,7 @@ def _new_record(view: CrmView, account_id: str, values: Mapping[str, Scalar]) ->
 
 
 def _never(view: CrmView, record: Record) -> str:
-    """A record is made once for an account; what people or operators did with it afterwards stands."""
+    """Why the account never gets a record: we create one only once, and people or operators removed it."""
     before = view.stored.creations.get(record.account_id)
     if record.matched_by == GONE or (before and before.state == "done"):
         return "its record was deleted in the CRM"
@@ -49,7 +49,7 @@ def _never(view: CrmView, record: Record) -> str:
 
 
 def _not_a_customer(fields: Fields) -> str:
-    """Only an account that is known to be a customer's gets a record."""
+    """Why the account is not known to be a customer's; empty when it is."""
     if fields.get("account.deleted_at") is not None:
         return "the account is deleted"
     internal = fields.get("account.is_internal")
@@ -59,7 +59,7 @@ def _not_a_customer(fields: Fields) -> str:
 
 
 def _start(view: CrmView, fields: Fields) -> tuple[dict[str, Scalar], str]:
-    """The values of ``account.create``, or why they do not make a record; never a value in the words."""
+    """The values of ``account.create``, or why they are not enough for a record; the reason contains no value."""
     start: dict[str, Scalar] = {}
     for crm_field, source in view.settings.account.create.items():
         spec = view.readings.specs.get(crm_field)

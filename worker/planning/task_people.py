@@ -1,4 +1,4 @@
-"""The human a new CRM task names: asked for by e-mail, once per run and CRM, and never guessed."""
+"""The person a new CRM task names: searched by e-mail, once per run and CRM, and never guessed."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class TaskPeople:
-    """The people found for the tasks of one plan; ``problem`` says why nobody could be looked for."""
+    """The people found for the tasks of one plan; ``problem`` says why none could be searched."""
 
     found: Mapping[str, Person] = field(default_factory=dict)
     problem: str = ""
 
     def person_of(self, contact: Contact | None) -> tuple[str | None, str]:
-        """The person's id in the CRM, or why the task names nobody; the words hold no address."""
+        """The person's id in the CRM, or why the task names none; the reason contains no address."""
         if contact is None:
             return None, ""
         if contact.email is None:
@@ -39,7 +39,7 @@ class TaskPeople:
 
 
 def find_people(connector: Connector, contacts: Iterable[Contact]) -> TaskPeople:
-    """Ask the CRM for everybody at once; a CRM that does not answer costs the tasks their person, not their making."""
+    """Search all people in one request. When the CRM does not answer, the tasks are created without a person."""
     emails = sorted({email for contact in contacts if (email := email_address(contact.email))})
     if not emails:
         return TaskPeople()
