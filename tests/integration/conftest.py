@@ -103,7 +103,7 @@ class Stage:
     def holds(self) -> bool:
         """Whether Salesforce keeps a request waiting."""
         answer = requests.get(f"{self.crms['salesforce']['url']}/__sim/faults", timeout=30)
-        return any(fault["held"] for fault in answer.json()["faults"])
+        return any(fault["waiting"] for fault in answer.json()["faults"])
 
     def let_go(self) -> None:
         """Salesforce answers what it kept waiting, if whoever asked is still there."""

@@ -64,7 +64,7 @@ class Served:
     def held(self) -> int:
         """How many requests wait until the faults are cleared."""
         armed = requests.get(f"{self.url}/__sim/faults", timeout=10).json()["faults"]
-        return sum(fault["held"] for fault in armed)
+        return sum(fault["waiting"] for fault in armed)
 
     def disarm(self) -> None:
         requests.post(f"{self.url}/__sim/faults", json={"clear": True}, timeout=10).raise_for_status()
