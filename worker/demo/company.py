@@ -52,7 +52,7 @@ def build_company(path: Path, accounts: int = 300, seed: int = 7, *, as_of: date
     it, so that a later run finds new data; a reader as of a moment must ignore later rows. The same arguments always
     give the same rows. Raises OSError when the file cannot be written.
     """
-    lives = tuple(_lives(accounts, seed))
+    lives = tuple(make_lives(accounts, seed))
     when = Calendar(as_of.astimezone(UTC))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
@@ -68,7 +68,8 @@ def build_company(path: Path, accounts: int = 300, seed: int = 7, *, as_of: date
     return Company(path, as_of, seed, lives)
 
 
-def _lives(accounts: int, seed: int) -> Iterator[Life]:
+def make_lives(accounts: int, seed: int) -> Iterator[Life]:
+    """The lives of ``accounts`` accounts, the same for the same ``seed``."""
     cast = _cast(accounts)
     _chance(seed, "cast").shuffle(cast)
     names = companies(_chance(seed, "names"))

@@ -66,9 +66,9 @@ def paid(life: Life, plan: str, seats: int, start: int, *, cancelled: int | None
 
 
 def answer(life: Life, chance: Random, mean: float, share: float = 0.55) -> None:
-    """Add NPS answers of the last 300 days; each member answers with half the probability ``share``."""
+    """Add NPS answers of the last 300 days; each member of day 0 answers with half the probability ``share``."""
     for index, member in enumerate(life.members):
-        if chance.random() < share / 2:
+        if chance.random() < share / 2 and member.joined <= 0:
             day = chance.randint(max(member.joined, -300), 0)
             life.answers.append((day, index, min(10, max(0, round(chance.gauss(mean, 1.3))))))
 

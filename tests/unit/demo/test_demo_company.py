@@ -13,7 +13,7 @@ import duckdb
 import pytest
 import yaml
 
-from worker.demo.company import Company, build_company
+from worker.demo.company import Company, build_company, make_lives
 from worker.language.values import Value
 from worker.scores import Scored, ScoreMemory, score_account
 from worker.settings.product import ProductSettings
@@ -53,6 +53,13 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 def contents(built: Built) -> dict[str, Any]:
     return {table: built.rows(f"SELECT * FROM {table} ORDER BY ALL") for table in TABLES}
+
+
+@pytest.mark.parametrize("accounts", [1, 20, 120, 300, 500])
+def test_members_answer_surveys_after_they_joined_at_every_size_and_seed(accounts: int) -> None:
+    for seed in range(12):
+        for life in make_lives(accounts, seed):
+            assert all(life.members[member].joined <= day <= 0 for day, member, _ in life.answers)
 
 
 def test_same_seed_same_company(small: Built, tmp_path: Path) -> None:
