@@ -121,7 +121,7 @@ def uncertain_fields(connection: Connection, destination: str) -> dict[str, dict
 
 
 def waiting_rows(connection: Connection, selection: Selection = EVERYTHING) -> Sequence[Mapping[str, Any]]:
-    """Every row of a selection that is not settled, oldest first, with its `RowState` and the CRM's words."""
+    """The rows of a selection, neither delivered nor dropped, oldest first, with `RowState` and the CRM's words."""
     rows = connection.execute(
         select(outbox, (outbox.c.due_at - db_now()).label("due_in"), row_state().label("row_state"))
         .where(*selection.conditions())

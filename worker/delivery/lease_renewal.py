@@ -1,4 +1,4 @@
-"""Renews the leases of a batch in flight, so that no other worker sends its rows too."""
+"""Renews the leases of a batch in flight."""
 
 from __future__ import annotations
 

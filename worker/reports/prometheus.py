@@ -38,7 +38,9 @@ class StoreCollector(Collector):
 
     def _outbox(self, connection: Connection) -> Iterable[GaugeMetricFamily]:
         rows = {(row["destination"], row["row_state"]): row for row in depth(connection)}
-        size = GaugeMetricFamily("plgsync_outbox_rows", "Rows that are not settled.", labels=["destination", "state"])
+        size = GaugeMetricFamily(
+            "plgsync_outbox_rows", "Rows that are neither delivered nor dropped.", labels=["destination", "state"]
+        )
         lag = GaugeMetricFamily(
             "plgsync_outbox_lag_seconds",
             "For how long the oldest row has been due that could be sent.",

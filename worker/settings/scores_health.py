@@ -75,7 +75,7 @@ class HealthSettings(Strict):
     min_coverage: Percent = 0.6
     """With less of the weight known there is no score."""
     publish_step: int = Field(default=5, ge=1, le=50)
-    """Smaller moves within a band are not published: they would cost a CRM write and tell nobody anything."""
+    """Smaller moves within a band are not published: they would cost a CRM write without new information."""
     bands: BandSettings = BandSettings()
     profiles: tuple[Profile, ...] = Field(min_length=1)
     caps: tuple[Cap, ...] = ()

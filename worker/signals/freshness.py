@@ -25,8 +25,9 @@ def check_fresh(
 ) -> None:
     """Raise StaleData, with every reason, when ``volume`` at ``as_of`` cannot be trusted.
 
-    ``max_age`` is how old the latest event may be (twice the schedule), unless ``usual_since`` that event nobody
-    would expect many: a weekend is no broken pipeline. ``previous_accounts`` is how many accounts the last run saw.
+    ``max_age`` is how old the latest event may be (twice the schedule). An older one is accepted when
+    ``usual_since``, the usual number of events since then, is small: a weekend is no broken pipeline.
+    ``previous_accounts`` is how many accounts the last run saw.
     The last full day must have at least half of the events usual for its weekday, where twenty or more are usual.
     """
     reasons = []
