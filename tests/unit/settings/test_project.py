@@ -287,7 +287,7 @@ def test_no_last_good_version_runs_beside_config_that_breaks_while_it_is_read(pr
 
     class EditedMeanwhile(dict[str, str]):
         def __getitem__(self, file: str) -> str:
-            (project / "config" / "crm.yaml").write_text("version: 2\n")
+            (project / "config" / "schedule.yaml").write_text("version: 2\n")
             return super().__getitem__(file)
 
     loaded = load_project(project, EditedMeanwhile({"playbooks/demo.yaml": good}))

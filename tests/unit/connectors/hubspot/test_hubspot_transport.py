@@ -29,8 +29,11 @@ def server(
                 connection, _ = listener.accept()
             except OSError:
                 return
-            with connection, suppress(ssl.SSLError):
-                talk = tls.wrap_socket(connection, server_side=True) if tls else connection
+            with (
+                connection,
+                suppress(ssl.SSLError),
+                tls.wrap_socket(connection, server_side=True) if tls else connection as talk,
+            ):
                 requests.append(_request(talk))
                 reply(talk)
 
