@@ -25,7 +25,9 @@ docs: $(VENV)/.installed-dev
 TEST_PROCESSES ?= $(shell $(PYTHON) -c "import os; print(2 * (os.cpu_count() or 1))")
 
 test: lint
-	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal --cov --cov-report=
+	$(BIN)/coverage report --fail-under=100 --include=$(PURE)
+	$(BIN)/coverage report --fail-under=92 --omit=$(PURE)
 
 # The long form of tests/chaos: a thousand kill -9 (make chaos CHAOS_KILLS=200 for fewer), one test at a time, for hours.
 CHAOS_KILLS ?= 1000
