@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, delete, exists, func, not_, or_, select, tuple_
@@ -42,6 +42,8 @@ from worker.store.tables import (
     source_volumes,
 )
 
+AFTER_NEWEST_RUN = timedelta(days=7)
+"""A clock that is further ahead of the newest run than this is taken to be wrong."""
 ROWS_AT_ONCE = 500
 """Rows of one transaction: 2 to 20 ms on SQLite, where a delivery waits for them."""
 PLAYBOOK_RUNS_KEPT = 30
@@ -66,11 +68,18 @@ class _Old:
 def prune(engine: Engine, retention: Retention, goes_on: Callable[[], bool] = lambda: True) -> dict[str, int]:
     """Remove what is older than ``retention`` allows; returns how many rows of which table.
 
+    Age counts up to the present moment, but at most to `AFTER_NEWEST_RUN` after the newest run, so that one wrong
+    clock does not remove the whole history. Without any run, nothing is removed.
+
     ``goes_on`` is called between two transactions: it waits a moment, so that others can write, and ends the work
     when it returns False. What is left then goes the next time.
     """
     with engine.begin() as connection:
-        everything = _everything(connection, retention, database_moment(connection))
+        newest_run = connection.execute(select(func.max(runs.c.committed_at))).scalar()
+        if newest_run is None:
+            return {}
+        bound = datetime.fromtimestamp(newest_run, UTC) + AFTER_NEWEST_RUN
+        everything = _everything(connection, retention, min(database_moment(connection), bound))
     removed: dict[str, int] = {}
     for old in everything:
         for count in _remove(engine, old):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from sqlalchemy import Connection, Engine, Table, insert, select
 
 from worker.delivery.outbox import NewTask, queue_tasks
 from worker.settings.schedule import Retention
-from worker.store.engine import database_time
+from worker.store import retention as module
+from worker.store.engine import database_moment, database_time
 from worker.store.retention import PLAYBOOK_RUNS_KEPT, ROWS_AT_ONCE, prune
 from worker.store.state import last_as_of, last_volume, load_playbook_counts
 from worker.store.tables import (
@@ -67,6 +69,18 @@ def made(connection: Connection, key: str, status: str = "open") -> None:
     add(connection, crm_tasks, destination="crm", key=key, status=status)
 
 
+def ran(connection: Connection, days: float = 0.0) -> None:
+    """A run that was committed so many days ago."""
+    at = database_time(connection) - days * DAY_S
+    add(
+        connection,
+        runs,
+        id=f"{days} days ago",
+        as_of=f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}",
+        committed_at=at,
+    )
+
+
 def left(store: Engine, column: Any) -> set[Any]:
     with store.begin() as connection:
         return set(connection.execute(select(column)).scalars())
@@ -75,6 +89,7 @@ def left(store: Engine, column: Any) -> set[Any]:
 def test_every_table_loses_what_is_older_than_its_own_time(store: Engine) -> None:
     with store.begin() as connection:
         now = database_time(connection)
+        ran(connection)
         for name, days in (("old", 401), ("kept", 399)):
             effect(connection, days, idem_key=name)
             add(connection, runs, id=name, as_of=f"{1000 - days}", committed_at=now - days * DAY_S)
@@ -89,7 +104,8 @@ def test_every_table_loses_what_is_older_than_its_own_time(store: Engine) -> Non
             add(connection, alerts, id=number, recovered_at=at, open_key=None if ended else "open")
             add(connection, alert_messages, alert_id=number, state=state)
     assert prune(store, Retention()) == dict.fromkeys(PRUNED - {"outbox", "playbook_runs"}, 1)
-    assert left(store, ledger.c.idem_key) == left(store, decisions.c.run_id) == left(store, runs.c.id) == {"kept"}
+    assert left(store, ledger.c.idem_key) == left(store, decisions.c.run_id) == {"kept"}
+    assert left(store, runs.c.id) == {"kept", "0 days ago"}
     assert left(store, score_values.c.day) == left(store, source_volumes.c.as_of) == {"2999-01-01"}
     assert left(store, call_counts.c.destination) == {"39"}
     assert left(store, alerts.c.id) == left(store, alert_messages.c.alert_id) == {2, 3, 4}
@@ -97,7 +113,8 @@ def test_every_table_loses_what_is_older_than_its_own_time(store: Engine) -> Non
 
 def test_the_next_run_finds_everything_that_it_reads_however_old(store: Engine) -> None:
     with store.begin() as connection:
-        add(connection, runs, id="r", as_of="2020-01-01T00:00:00Z", committed_at=1.0)
+        now = database_time(connection)
+        add(connection, runs, id="r", as_of="2020-01-01T00:00:00Z", committed_at=now)
         add(connection, source_volumes, as_of="2020-01-01T00:00:00Z", accounts=7, events=9)
         for number in range(PLAYBOOK_RUNS_KEPT + 5):
             add(connection, playbook_runs, playbook_id="p", as_of=f"2020-01-01T{number:02}", counts={"n": number})
@@ -112,6 +129,7 @@ def test_the_next_run_finds_everything_that_it_reads_however_old(store: Engine) 
 def test_a_row_of_the_outbox_goes_once_nothing_depends_on_it(store: Engine) -> None:
     entered_again: dict[str, Any] = {"playbook_id": "p", "account_id": "again"}
     with store.begin() as connection:
+        ran(connection)
         for key, status in (("made", "open"), ("closed", "completed"), ("gone", "deleted"), ("reopened", "open")):
             made(connection, key, status)
         add(connection, enrollments, **entered_again, state={"entry": 3})
@@ -152,6 +170,7 @@ def test_a_task_whose_row_is_gone_is_not_queued_again(store: Engine) -> None:
     task = NewTask(destination="crm", payload={}, rank=0.0, **words)
     other = NewTask(destination="other crm", payload={}, rank=0.0, **words)
     with store.begin() as connection:
+        ran(connection)
         made(connection, "k")
         queued(connection, "task_create", "k")
     assert prune(store, Retention()) == {"outbox": 1}
@@ -162,11 +181,31 @@ def test_a_task_whose_row_is_gone_is_not_queued_again(store: Engine) -> None:
 
 def test_many_rows_go_in_many_transactions_until_it_is_told_to_end(store: Engine) -> None:
     with store.begin() as connection:
+        ran(connection)
         rows = {"run_id": "", "destination": "", "kind": "", "idem_key": "", "account_id": "", "status": ""}
         connection.execute(insert(ledger), [rows | {"at": 1.0, "operation": {}}] * (2 * ROWS_AT_ONCE + 1))
     turns = iter([True, False])
     assert prune(store, Retention(), lambda: next(turns)) == {"ledger": 2 * ROWS_AT_ONCE}
     assert prune(store, Retention()) == {"ledger": 1}
+
+
+def test_a_clock_that_is_years_ahead_removes_only_what_is_old_a_week_after_the_newest_run(
+    store: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with store.begin() as connection:
+        ran(connection, days=1)
+        for days in (395, 393):
+            effect(connection, days, idem_key=f"{days} days ago")
+        ahead = database_moment(connection) + timedelta(days=3650)
+    monkeypatch.setattr(module, "database_moment", lambda _: ahead)
+    assert prune(store, Retention()) == {"ledger": 1}
+    assert left(store, ledger.c.idem_key) == {"393 days ago"}
+
+
+def test_nothing_goes_while_no_run_shows_which_time_it_is(store: Engine) -> None:
+    with store.begin() as connection:
+        effect(connection, 999, idem_key="old")
+    assert prune(store, Retention()) == {}
 
 
 @pytest.mark.parametrize("text", ["6d", "24h", "5bd", "2 runs"])
