@@ -78,7 +78,10 @@ class Retention(Strict):
     history: KeptText = Duration("days", 400)
     """The scores of each day."""
     runs: KeptText = Duration("days", 400)
-    """When each run was, how much product data it read, and what each playbook counted."""
+    """When each run was, how much product data it read, and what each playbook counted.
+
+    A run stays while its decisions stay.
+    """
     outbox: KeptText = Duration("days", 30)
     """Writes that are finished. Those that wait, or that a CRM rejected, stay until they are finished."""
     calls: KeptText = Duration("days", 40)

@@ -112,7 +112,7 @@ def _remove(engine: Engine, old: _Old) -> Iterator[int]:
 
 
 def _everything(connection: Connection, retention: Retention, now: datetime) -> Iterable[_Old]:
-    """In this order: a decision is as old as its run, a message as its alert."""
+    """In this order: a decision is as old as its run, which stays while they do; a message is as old as its alert."""
 
     def first(kept: Duration) -> datetime:
         return now - timedelta(**{kept.kind: kept.n})
@@ -124,7 +124,8 @@ def _everything(connection: Connection, retention: Retention, now: datetime) -> 
         return f"{first(kept):%Y-%m-%d}"
 
     newest_run = select(func.max(runs.c.as_of)).scalar_subquery()
-    old_run = and_(runs.c.committed_at < since(retention.runs), runs.c.as_of < newest_run)
+    kept_run = min(since(retention.runs), since(retention.decisions))
+    old_run = and_(runs.c.committed_at < kept_run, runs.c.as_of < newest_run)
     over = select(alerts.c.id).where(alerts.c.recovered_at < since(retention.alerts))
     waits = exists().where(alert_messages.c.alert_id == alerts.c.id, alert_messages.c.state != "sent")
     newest_volume = select(func.max(source_volumes.c.as_of)).scalar_subquery()

@@ -69,7 +69,7 @@ def made(connection: Connection, key: str, status: str = "open") -> None:
     add(connection, crm_tasks, destination="crm", key=key, status=status)
 
 
-def ran(connection: Connection, days: float = 0.0) -> None:
+def ran(connection: Connection, days: int = 0) -> None:
     """A run that was committed so many days ago."""
     at = database_time(connection) - days * DAY_S
     add(
@@ -109,6 +109,17 @@ def test_every_table_loses_what_is_older_than_its_own_time(store: Engine) -> Non
     assert left(store, score_values.c.day) == left(store, source_volumes.c.as_of) == {"2999-01-01"}
     assert left(store, call_counts.c.destination) == {"39"}
     assert left(store, alerts.c.id) == left(store, alert_messages.c.alert_id) == {2, 3, 4}
+
+
+def test_a_run_stays_as_long_as_its_decisions(store: Engine) -> None:
+    with store.begin() as connection:
+        for days in (401, 399, 0):
+            ran(connection, days)
+            add(connection, decisions, run_id=f"{days} days ago")
+    retention = Retention.model_validate({"runs": "30d"})
+    for removed in ({"decisions": 1, "runs": 1}, {}):
+        assert prune(store, retention) == removed
+    assert left(store, decisions.c.run_id) == left(store, runs.c.id) == {"399 days ago", "0 days ago"}
 
 
 def test_the_next_run_finds_everything_that_it_reads_however_old(store: Engine) -> None:
