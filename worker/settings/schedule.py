@@ -164,3 +164,7 @@ def check_schedule(settings: ScheduleSettings, known: Known) -> Iterable[Finding
     jobs = {schedule.job for schedule in settings.schedules.values() if schedule.enabled}
     if "run" in jobs and "deliver" not in jobs:
         yield Finding(("schedules",), "no schedule with job: deliver, so nothing is ever sent", severity="warning")
+    if jobs and "prune" not in jobs:
+        line = 'prune: {job: prune, cron: "30 3 * * *"}'
+        message = f'no schedule runs the job prune: the state database grows for ever; add {line} to "schedules"'
+        yield Finding(("schedules",), message, severity="warning")

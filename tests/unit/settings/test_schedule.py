@@ -109,8 +109,19 @@ def test_no_slot_lies_between_the_latest_and_now(as_of: datetime, cron: str, zon
 
 def test_a_run_that_nobody_delivers_is_warned_of() -> None:
     settings = ScheduleSettings(version=1, schedules={"daily": schedule("0 5 * * *")})
-    (finding,) = check_schedule(settings, Known())
+    finding, _ = check_schedule(settings, Known())
     assert finding.severity == "warning"
+    assert "job: deliver" in finding.message
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_database_that_nothing_prunes_is_warned_of(enabled: bool) -> None:
+    jobs = ("run", "deliver", "prune")
+    named = {job: {"job": job, "cron": "0 5 * * *", "enabled": job != "prune" or enabled} for job in jobs}
+    findings = list(check_schedule(ScheduleSettings.model_validate({"version": 1, "schedules": named}), Known()))
+    assert [finding.severity for finding in findings] == ([] if enabled else ["warning"])
+    for finding in findings:
+        assert 'grows for ever; add prune: {job: prune, cron: "30 3 * * *"} to "schedules"' in finding.message
 
 
 def settings_of(*crons: str, zone: str = "UTC", **more: object) -> ScheduleSettings:
