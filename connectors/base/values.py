@@ -17,6 +17,14 @@ def finite_number(value: object) -> TypeGuard[int | float]:
     return kind is not bool and isinstance(value, int | float) and math.isfinite(value)
 
 
+def printable(text: str) -> str:
+    """The text with a space for every character that a terminal would obey instead of show; line breaks stay.
+
+    Control characters, escape sequences' ESC and marks that turn the direction of text are such characters.
+    """
+    return text if text.isprintable() else "".join(c if c == "\n" or c.isprintable() else " " for c in text)
+
+
 def email_address(text: object) -> str:
     """The text as one e-mail address in lower case, without spaces around it; empty when it is not one.
 

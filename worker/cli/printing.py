@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from connectors.base.values import printable
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -37,9 +39,9 @@ def announce(line: str) -> None:
 def print_invalid(computed: Computed) -> None:
     """Print the problems of invalid playbooks; the run went on without them or with their last good version."""
     for problem in computed.invalid:
-        sys.stderr.write(problem.format() + "\n")
+        _warn(problem.format())
     for file in computed.last_good_files:
-        sys.stderr.write(f"{file}: until this is fixed, its last good version keeps running\n")
+        _warn(f"{file}: until this is fixed, its last good version keeps running")
 
 
 @contextmanager
@@ -49,25 +51,28 @@ def reading(project: Path | None) -> Iterator[Reader]:
 
     with open_reader(project) as reader:
         if reader.problem:
-            sys.stderr.write(reader.problem + "\n")
+            _warn(reader.problem)
         yield reader
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
     """Exit with one message on stderr, after what was printed so far."""
     sys.stdout.flush()
-    sys.stderr.write(message.rstrip() + "\n")
+    _warn(message.rstrip())
     raise SystemExit(code)
+
+
+def _warn(message: str) -> None:
+    sys.stderr.write(printable(message) + "\n")
 
 
 def console() -> Console:
     """The console for text: as wide as COLUMNS or the terminal; a pipe or a file gets whole lines."""
-    from rich.console import Console
-
+    from worker.rendering.console import PlainConsole
     from worker.settings.environment import columns
 
     width = None if sys.stdout.isatty() else columns() or _UNWRAPPED
-    return Console(width=width, highlight=False, soft_wrap=False)
+    return PlainConsole(width=width, highlight=False, soft_wrap=False)
 
 
 def log_stages(*, as_json: bool) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, select
 
+from connectors.base.values import printable
 from connectors.clock import now
 from worker.language.values import Fields, Value, tidy
 from worker.pipeline.measure import measure, score
@@ -89,7 +90,7 @@ def _sorted(entries: Iterable[FieldEntry], rows: Sequence[Fields]) -> tuple[Fiel
 def _samples(values: Iterable[Value]) -> Iterator[str]:
     """The first distinct values that are known, short and without control characters."""
     shown = (tidy(value) for value in values if value is not None)
-    clean = ("".join(c if c.isprintable() else " " for c in text) for text in shown)
+    clean = (printable(text).replace("\n", " ") for text in shown)
     short = (text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…" for text in clean)
     return islice(dict.fromkeys(short), _SAMPLES)
 

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine
 
 from worker.settings.alerts import AlertSettings
 from worker.settings.environment import database_url, project_dir
 from worker.settings.problems import ConfigError
 from worker.settings.project import Project, load_alerts, load_project
-from worker.store.engine import open_store
+from worker.store.engine import open_store, parse_url
 from worker.store.state import load_playbook_texts
 
 
@@ -58,7 +58,7 @@ def open_reader(option: Path | None = None) -> Iterator[Reader]:
 
 def _exists(url: str) -> bool:
     """Whether there may be a database; a server is asked when it is opened."""
-    parsed = make_url(url)
+    parsed = parse_url(url)
     return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").exists()
 
 

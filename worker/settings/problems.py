@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from connectors.base.values import printable
+
 Severity = Literal["error", "warning"]
 
 _WIDEST_EXCERPT = 160
@@ -57,8 +59,7 @@ def excerpt_of(text: str) -> str:
     """A line of text that is safe to show: no control characters, a limited length, and no secret."""
     text = text.rstrip()
     text = text if len(text) <= _WIDEST_EXCERPT else text[: _WIDEST_EXCERPT - 1] + "…"
-    shown = "".join(c if c.isprintable() else " " for c in text)
-    return _URL_PASSWORD.sub(r"\1***@", _SECRET_VALUE.sub(r"\1***", shown))
+    return _URL_PASSWORD.sub(r"\1***@", _SECRET_VALUE.sub(r"\1***", printable(text)))
 
 
 def excerpt_at(lines: Sequence[str], index: int) -> str:

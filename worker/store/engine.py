@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Double
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random
+
+from worker.settings.environment import DATABASE
 
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
@@ -115,17 +117,25 @@ def open_store(url: str) -> Engine:
     return engine
 
 
+def parse_url(url: str) -> URL:
+    """The parts of PLGSYNC_DATABASE_URL. Raises `StoreError`, which never repeats the value: it may hold a password."""
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        raise StoreError(f"{DATABASE} is not an address such as postgresql://USER:PASSWORD@HOST/DATABASE") from None
+
+
 def connect_store(url: str) -> Engine:
     """The engine, without a check of the schema; for a process that checked it when it started.
 
     So a running worker goes on while the next version adds tables and columns. Raises `StoreError`.
     """
-    parsed = make_url(url)
+    parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
         return _sqlite(url, parsed.database)
     if parsed.get_backend_name() == "postgresql":
         return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
-    raise StoreError("PLGSYNC_DATABASE_URL must start with sqlite: or postgresql:")
+    raise StoreError(f"{DATABASE} must start with sqlite: or postgresql:")
 
 
 def upgrade(engine: Engine, to: str = "head") -> None:
@@ -141,6 +151,9 @@ def upgrade(engine: Engine, to: str = "head") -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     known = ScriptDirectory.from_config(config)
+    with engine.connect() as connection:
+        if _revision(connection) == known.get_current_head():
+            return  # so that a reader needs no right to write
     again = Retrying(
         retry=retry_if_exception(lambda error: _gave_way(error) or _is_locked(error)),
         stop=stop_after_delay(_UPGRADE_S),
