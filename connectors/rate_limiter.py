@@ -31,6 +31,9 @@ Rate = tuple[int, float]
 """(calls, seconds): at most so many calls in so many seconds."""
 
 
+_STORED_NAMES = {"paused_until": "hold_until", "foreign_calls": "others", "foreign_until": "others_until"}
+
+
 @dataclass(slots=True)
 class SlidingWindowLog:
     """The calls of one bucket on one clock: sorted times in seconds, and the calls reserved for other apps."""
@@ -75,13 +78,14 @@ class SlidingWindowLog:
         self.paused_until = max(self.paused_until, now + seconds)
 
     def to_json(self) -> dict[str, Any]:
-        """The log as it is stored."""
-        return asdict(self)
+        """The log as it is stored, under the names that workers of 0.1.0 beside this one read."""
+        return {_STORED_NAMES.get(name, name): value for name, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> SlidingWindowLog:
         """The log as another process stored it; fields that this release does not know are left out."""
-        return cls(**{name: value for name, value in stored.items() if name in cls.__dataclass_fields__})
+        names = {_STORED_NAMES.get(name, name): name for name in cls.__dataclass_fields__}
+        return cls(**{names[name]: value for name, value in stored.items() if name in names})
 
 
 @dataclass(frozen=True, slots=True)

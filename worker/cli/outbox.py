@@ -65,7 +65,7 @@ def outbox_change(
     selection = Selection(tuple(state or ()), destination, playbook, account)
     if bool(ids) == (all_matching or not selection.empty):
         raise typer.BadParameter("give either row numbers or filters (all rows: --all-matching alone)")
-    with reading(project) as reader:
+    with reading(project, to_change=True) as reader:
         if ids:
             done = change_rows(reader, ids, what)
             console().print(f"{done} of {len(ids)} rows {_CHANGED[what]}")

@@ -45,11 +45,11 @@ def print_invalid(computed: Computed) -> None:
 
 
 @contextmanager
-def reading(project: Path | None) -> Iterator[Reader]:
+def reading(project: Path | None, *, to_change: bool = False) -> Iterator[Reader]:
     """Open a project for a report; a problem with its settings is one line on stderr, and the report goes on."""
     from worker.reports.reader import open_reader
 
-    with open_reader(project) as reader:
+    with open_reader(project, to_change=to_change) as reader:
         if reader.problem:
             _warn(reader.problem)
         yield reader
@@ -72,7 +72,7 @@ def console() -> Console:
     from worker.settings.environment import columns
 
     width = None if sys.stdout.isatty() else columns() or _UNWRAPPED
-    return PlainConsole(width=width, highlight=False, soft_wrap=False)
+    return PlainConsole(width=width, soft_wrap=False)
 
 
 def log_stages(*, as_json: bool) -> None:

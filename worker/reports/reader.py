@@ -13,7 +13,7 @@ from worker.settings.alerts import AlertSettings
 from worker.settings.environment import database_url, project_dir
 from worker.settings.problems import ConfigError
 from worker.settings.project import Project, load_alerts, load_project
-from worker.store.engine import open_store, parse_url
+from worker.store.engine import open_store, parse_url, read_store
 from worker.store.state import load_playbook_texts
 
 
@@ -32,8 +32,8 @@ class Reader:
 
 
 @contextmanager
-def open_reader(option: Path | None = None) -> Iterator[Reader]:
-    """Open a project for reports; closes the database afterwards.
+def open_reader(option: Path | None = None, *, to_change: bool = False) -> Iterator[Reader]:
+    """Open a project for reports, or ``to_change`` rows of the outbox; closes the database afterwards.
 
     Raises `StoreError`, and `ConfigError` where there is neither a valid project nor a state database.
     """
@@ -45,7 +45,7 @@ def open_reader(option: Path | None = None) -> Iterator[Reader]:
     url = database_url(root)
     if error and not _exists(url):
         raise error
-    engine = open_store(url)
+    engine = open_store(url) if to_change else read_store(url)
     try:
         if error:
             yield Reader(engine, None, load_alerts(root), _in_one_line(error))

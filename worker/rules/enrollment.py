@@ -67,33 +67,38 @@ class Enrollment:
     last_events: tuple[Event, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The state as JSON: only what differs from a new enrollment."""
+        """The state as JSON: only what differs from a new enrollment, under the names that 0.1.0 reads."""
         shown: dict[str, Any] = {}
         for entry in fields(self):
             value = getattr(self, entry.name)
             if value != getattr(_NEW, entry.name) or type(value) is not type(getattr(_NEW, entry.name)):
-                shown[entry.name] = _to_json(value)
+                shown[_STORED_NAMES.get(entry.name, entry.name)] = _to_json(entry.name, value)
         return shown
 
     @classmethod
     def from_json(cls, shown: Json) -> Enrollment:
-        """The enrollment that `to_json` wrote. Old names are read as today's; names of a later version are left out."""
-        known = {entry.name for entry in fields(cls)}
-        today = {_OLD_NAMES.get(name, name): value for name, value in shown.items()}
-        return cls(**{name: _from_json(name, value) for name, value in today.items() if name in known})
+        """The enrollment that `to_json` wrote; names of a later version are left out."""
+        stored = {_STORED_NAMES.get(entry.name, entry.name): entry.name for entry in fields(cls)}
+        return cls(**{stored[name]: _from_json(stored[name], value) for name, value in shown.items() if name in stored})
 
 
 _NEW = Enrollment()
-_OLD_NAMES = {"arm": "variant", "armed": "can_retrigger", "held_s": "matched_s"}
-_OLD_VARIANTS = {"held_out": "holdout", "noted": "baseline"}
+# The stored words are those of 0.1.0, because workers of that version go on beside this one and read the same rows.
+_STORED_NAMES = {"variant": "arm", "can_retrigger": "armed", "matched_s": "held_s"}
+_STORED_WORDS = {"holdout": "held_out", "baseline": "noted"}
+_WORDS = {stored: word for word, stored in _STORED_WORDS.items()}
 _TIMES = frozenset({"last_as_of", "pending_since", "queued_since", "entered_at", "left_at", "next_step_at", "goal_at"})
 
 
-def _to_json(value: Any) -> Any:
+def _to_json(name: str, value: Any) -> Any:
+    if name == "variant":
+        return _STORED_WORDS.get(value, value)
+    if name == "last_events":
+        return [_STORED_WORDS.get(event, event) for event in value]
     if isinstance(value, Mapping):
-        return {name: _value_to_json(one) for name, one in value.items()}
+        return {field_name: _value_to_json(one) for field_name, one in value.items()}
     if isinstance(value, tuple):
-        return [_to_json(one) for one in value]
+        return [_time_to_json(one) for one in value]
     return _time_to_json(value) if isinstance(value, datetime) else value
 
 
@@ -103,9 +108,9 @@ def _from_json(name: str, value: Any) -> Any:
     if name == "entries":
         return tuple(_time_from_json(one) for one in value)
     if name == "last_events":
-        return tuple(_OLD_VARIANTS.get(event, event) for event in value)
+        return tuple(_WORDS.get(event, event) for event in value)
     if name == "variant":
-        return _OLD_VARIANTS.get(value, value)
+        return _WORDS.get(value, value)
     return _time_from_json(value) if name in _TIMES and value is not None else value
 
 

@@ -125,14 +125,34 @@ def parse_url(url: str) -> URL:
         raise StoreError(f"{DATABASE} is not an address such as postgresql://USER:PASSWORD@HOST/DATABASE") from None
 
 
-def connect_store(url: str) -> Engine:
+def read_store(url: str) -> Engine:
+    """The engine for a reader: waits for no writer, and needs the right to write only where the schema is behind.
+
+    Raises `StoreError` as `open_store` does.
+    """
+    engine = connect_store(url, "BEGIN")
+    try:
+        current = _is_current(engine)
+    except DBAPIError:
+        current = False  # open_store finds out why, and tells
+    if not current:
+        try:
+            open_store(url).dispose()
+        except StoreError:
+            engine.dispose()
+            raise
+    return engine
+
+
+def connect_store(url: str, begin: str = "BEGIN IMMEDIATE") -> Engine:
     """The engine, without a check of the schema; for a process that checked it when it started.
 
-    So a running worker goes on while the next version adds tables and columns. Raises `StoreError`.
+    So a running worker goes on while the next version adds tables and columns. ``begin`` starts a transaction on
+    SQLite. Raises `StoreError`.
     """
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite(url, parsed.database)
+        return _sqlite(url, parsed.database, begin)
     if parsed.get_backend_name() == "postgresql":
         return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
     raise StoreError(f"{DATABASE} must start with sqlite: or postgresql:")
@@ -151,9 +171,6 @@ def upgrade(engine: Engine, to: str = "head") -> None:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     known = ScriptDirectory.from_config(config)
-    with engine.connect() as connection:
-        if _revision(connection) == known.get_current_head():
-            return  # so that a reader needs no right to write
     again = Retrying(
         retry=retry_if_exception(lambda error: _gave_way(error) or _is_locked(error)),
         stop=stop_after_delay(_UPGRADE_S),
@@ -215,15 +232,24 @@ def check_schema(engine: Engine) -> None:
 
     Raises `StoreError` or the driver's own error.
     """
+    with engine.connect() as connection:
+        current = _revision(connection)
+    if current is not None:
+        _refuse_newer(current, _known_revisions())
+
+
+def _is_current(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        return _revision(connection) == _known_revisions().get_current_head()
+
+
+def _known_revisions() -> ScriptDirectory:
     from alembic.config import Config
     from alembic.script import ScriptDirectory
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    with engine.connect() as connection:
-        current = _revision(connection)
-    if current is not None:
-        _refuse_newer(current, ScriptDirectory.from_config(config))
+    return ScriptDirectory.from_config(config)
 
 
 def _refuse_newer(current: str, known: ScriptDirectory) -> None:
@@ -237,7 +263,7 @@ def _revision(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def _sqlite(url: str, path: str | None) -> Engine:
+def _sqlite(url: str, path: str | None, begin: str) -> Engine:
     if path and path != ":memory:":
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -253,7 +279,7 @@ def _sqlite(url: str, path: str | None) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql(begin)
 
     return engine
 

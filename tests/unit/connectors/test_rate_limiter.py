@@ -152,8 +152,8 @@ def test_threads_share_one_window() -> None:
     assert wait == WINDOW_S + MARGIN_S
 
 
-def test_a_stored_log_of_another_release_is_read() -> None:
-    stored = {"calls": [1.0, 2.0], "hold_until": 3.0, "others": 4}
-    log = SlidingWindowLog.from_json(stored)
-    assert log == SlidingWindowLog(calls=[1.0, 2.0])
-    assert SlidingWindowLog.from_json(log.to_json()) == log
+def test_a_log_is_stored_under_the_names_that_workers_of_the_version_before_read() -> None:
+    stored = {"calls": [1.0, 2.0], "hold_until": 3.0, "others": 4, "others_until": 5.0}
+    log = SlidingWindowLog(calls=[1.0, 2.0], paused_until=3.0, foreign_calls=4, foreign_until=5.0)
+    assert log.to_json() == stored
+    assert SlidingWindowLog.from_json({**stored, "invented": 6}) == log

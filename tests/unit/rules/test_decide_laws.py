@@ -179,7 +179,7 @@ def test_no_run_goes_beyond_its_limits_and_only_those_inside_hold_fields(
             ),
             max_size=3,
         ),
-        last_events=st.lists(st.sampled_from(["entered", "left"]), max_size=2).map(tuple),
+        last_events=st.lists(st.sampled_from(["entered", "holdout", "left"]), max_size=2).map(tuple),
     )
 )
 def test_an_enrollment_survives_json(member: Enrollment) -> None:
@@ -192,8 +192,11 @@ def test_an_enrollment_of_a_later_version_is_read_as_far_as_it_is_known() -> Non
     assert Enrollment.from_json({"phase": "in", "invented": 3}) == Enrollment(phase="in")
 
 
-def test_an_enrollment_stored_under_the_old_names_is_read() -> None:
+def test_an_enrollment_is_stored_under_the_names_that_workers_of_the_version_before_read() -> None:
     stored = {"arm": "held_out", "armed": False, "held_s": 7, "last_events": ["matched", "held_out"]}
     read = Enrollment(variant="holdout", can_retrigger=False, matched_s=7, last_events=("matched", "holdout"))
+    assert read.to_json() == stored
     assert Enrollment.from_json(stored) == read
+    assert Enrollment(variant="baseline").to_json() == {"arm": "noted"}
     assert Enrollment.from_json({"arm": "noted"}).variant == "baseline"
+    assert Enrollment.from_json(Enrollment(matched="holdout").to_json()).matched == "holdout"

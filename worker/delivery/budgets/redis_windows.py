@@ -1,7 +1,8 @@
 """Rate windows in Redis: one script per change, on the clock of the server, so that no worker's clock matters.
 
 The same log as `connectors.rate_limiter.SlidingWindowLog`, as a sorted set beside a hash. All keys expire, and delivery
-needs none of them: a Redis that has lost them starts with an empty log.
+needs none of them: a Redis that has lost them starts with an empty log. The names of the hash's fields are those of
+0.1.0, whose workers may share the Redis with this one.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _TRY_ACQUIRE = """
 local t = redis.call('TIME')
 local now = t[1] + t[2] / 1000000
 local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
-local state = redis.call('HMGET', KEYS[2], 'paused_until', 'foreign_calls', 'foreign_until')
+local state = redis.call('HMGET', KEYS[2], 'hold_until', 'others', 'others_until')
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('(%.6f', now - window))
 local used = redis.call('ZCARD', KEYS[1])
 local pause = tonumber(state[1] or 0) - now
@@ -49,19 +50,19 @@ redis.call('EXPIRE', KEYS[1], 3600)
 _RESERVE = """
 local t = redis.call('TIME')
 local now = t[1] + t[2] / 1000000
-local state = redis.call('HMGET', KEYS[2], 'foreign_calls', 'foreign_until')
+local state = redis.call('HMGET', KEYS[2], 'others', 'others_until')
 local seen, foreign, ends = tonumber(ARGV[1]), tonumber(state[1] or 0), tonumber(state[2] or 0)
 if seen >= foreign or ends <= now then foreign = seen end
 if seen >= foreign * ARGV[3] then ends = math.max(ends, now + ARGV[2]) end
-redis.call('HSET', KEYS[2], 'foreign_calls', foreign, 'foreign_until', string.format('%.6f', ends))
+redis.call('HSET', KEYS[2], 'others', foreign, 'others_until', string.format('%.6f', ends))
 redis.call('EXPIRE', KEYS[2], 3600)
 """
 
 _PAUSE = """
 local t = redis.call('TIME')
 local ends = t[1] + t[2] / 1000000 + ARGV[1]
-if ends > tonumber(redis.call('HGET', KEYS[2], 'paused_until') or 0) then
-  redis.call('HSET', KEYS[2], 'paused_until', string.format('%.6f', ends))
+if ends > tonumber(redis.call('HGET', KEYS[2], 'hold_until') or 0) then
+  redis.call('HSET', KEYS[2], 'hold_until', string.format('%.6f', ends))
   redis.call('EXPIRE', KEYS[2], 3600)
 end
 """

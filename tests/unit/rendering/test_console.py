@@ -1,0 +1,53 @@
+"""Text from outside is text: no markup, and nothing that a terminal obeys."""
+
+from __future__ import annotations
+
+import io
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from connectors.base.values import printable
+from worker.rendering.console import PlainConsole
+
+_STYLES = re.compile(r"\x1b\[[0-9;]*m")
+HOSTILE = "[/x] A\x1b]0;owned\x07\x1b[2J\u202e[bold]b[/bold] :smile:"
+
+
+def printed(renderable: object, *, terminal: bool = False) -> str:
+    file = io.StringIO()
+    PlainConsole(file=file, width=10_000, force_terminal=terminal, color_system="standard").print(renderable)
+    return file.getvalue()
+
+
+def table(text: str) -> Table:
+    made = Table(title=text)
+    made.add_column(text)
+    made.add_row(text)
+    return made
+
+
+def test_brackets_are_no_markup_and_colons_no_emoji() -> None:
+    for renderable in (HOSTILE, table(HOSTILE), Tree(HOSTILE), Text(HOSTILE, style="bold")):
+        shown = printed(renderable)
+        assert "[/x] A" in shown
+        assert "[bold]b[/bold] :smile:" in shown
+
+
+@given(st.text())
+def test_no_character_of_a_text_controls_the_terminal(text: str) -> None:
+    for renderable in (text, table(text), Tree(text), Text(text, style="red")):
+        plain = _STYLES.sub("", printed(renderable, terminal=True))
+        assert all(c == "\n" or c.isprintable() for c in plain)
+
+
+@given(st.text())
+def test_printable_changes_only_what_cannot_be_shown(text: str) -> None:
+    clean = printable(text)
+    assert len(clean) == len(text)
+    assert all(a == b or not a.isprintable() for a, b in zip(text, clean, strict=True))
+    assert printable(clean) == clean
