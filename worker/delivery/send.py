@@ -65,17 +65,17 @@ def deliver(
     *,
     now: Callable[[], datetime],
     owner: str = "",
-    go_on: Callable[[], bool] = _always,
+    may_continue: Callable[[], bool] = _always,
 ) -> Delivery:
     """Send every due row of this connector's destination, tasks before fields.
 
     An exhausted quota or an unreachable CRM ends the delivery. Denied access, or a CRM that is still processing rows,
     ends only that kind of operation. The rows wait, and `Delivery.stopped` has the reason. Other destinations are not
-    affected. When ``go_on`` answers false before a batch, the next delivery sends the rest.
+    affected. When ``may_continue`` answers false before a batch, the next delivery sends the rest.
     """
     delivery = Delivery(connector.name)
     for kind in KINDS:
-        if not _deliver_kind(engine, connector, kind, delivery, now=now, owner=owner, go_on=go_on):
+        if not _deliver_kind(engine, connector, kind, delivery, now=now, owner=owner, may_continue=may_continue):
             break
     if delivery.stopped:
         log.warning("delivery stopped", destination=connector.name, reason=delivery.stopped)
@@ -90,10 +90,10 @@ def _deliver_kind(
     *,
     now: Callable[[], datetime],
     owner: str,
-    go_on: Callable[[], bool],
+    may_continue: Callable[[], bool],
 ) -> bool:
     """Send all due operations of one kind; answers whether other kinds may be sent."""
-    while go_on():
+    while may_continue():
         limit = connector.batch_size(OPERATIONS[kind], count_due(engine, connector.name, kind))
         entries = claim(engine, connector.name, kind, limit, owner=owner)
         if not entries:
@@ -179,7 +179,7 @@ def deliver_patiently(
     wait: Callable[[float], None],
     patience_s: float,
     owner: str = "",
-    go_on: Callable[[], bool] = _always,
+    may_continue: Callable[[], bool] = _always,
     total: Delivery | None = None,
 ) -> Delivery:
     """`deliver`, and again after short pauses when the CRM asks to retry, for ``patience_s`` in all.
@@ -190,12 +190,12 @@ def deliver_patiently(
     total = total or Delivery(connector.name)
     waited = 0.0
     while True:
-        total.add(deliver(engine, connector, now=now, owner=owner, go_on=go_on))
+        total.add(deliver(engine, connector, now=now, owner=owner, may_continue=may_continue))
         due_in = seconds_to_next(engine, connector.name)
         if due_in is None:
             total.stopped = ""
             return total
-        if waited + due_in > (_UNDERWAY_S if total.underway else patience_s) or not go_on():
+        if waited + due_in > (_UNDERWAY_S if total.underway else patience_s) or not may_continue():
             return total
         pause = max(due_in, 0.05)
         wait(pause)

@@ -41,7 +41,7 @@ def deliver_all(
     """
     started, outages = stopwatch(), _Outages(connectors)
 
-    def go_on() -> bool:
+    def may_continue() -> bool:
         return not stop.cancelled and stopwatch() - started < at_most_s
 
     deliver = partial(
@@ -51,10 +51,12 @@ def deliver_all(
         wait=wait or stop.wait,
         patience_s=_PATIENCE_S,
         owner=owner,
-        go_on=go_on,
+        may_continue=may_continue,
     )
 
-    deliver_one = partial(_deliver_one, deliver=deliver, outages=outages, go_on=go_on, wait=wait or outages.wait)
+    deliver_one = partial(
+        _deliver_one, deliver=deliver, outages=outages, may_continue=may_continue, wait=wait or outages.wait
+    )
     return _in_threads(deliver_one, connectors.values(), stop)
 
 
@@ -82,7 +84,7 @@ def _deliver_one(
     *,
     deliver: Callable[..., Delivery],
     outages: _Outages,
-    go_on: Callable[[], bool],
+    may_continue: Callable[[], bool],
     wait: Callable[[float], None],
 ) -> Delivery:
     with bound_contextvars(destination=connector.name), span("deliver") as delivering:
@@ -90,7 +92,7 @@ def _deliver_one(
             delivery = deliver(connector)
         finally:
             outages.over(connector.name)
-        while outages.any() and go_on():
+        while outages.any() and may_continue():
             wait(_POLL_EVERY_S)
             delivery = deliver(connector, total=delivery)
         delivering.set_attributes(**delivery.outcomes)

@@ -84,7 +84,7 @@ def _field_changes(
     )
     for desired_value in _desired_values(plan, view, record.account_id, desired):
         crm_field = desired_value.field
-        if desired_value.value is None and desired_value.keep:
+        if desired_value.value is None and desired_value.keep_unknown:
             continue
         verdict, value = judge(desired_value.write, crm_field, desired_value.value, known)
         if verdict == "human_owned":
@@ -97,12 +97,12 @@ def _field_changes(
 
 @dataclass(frozen=True, slots=True)
 class DesiredValue:
-    """The value one CRM field should have. ``keep``: an unknown value leaves the field as it is."""
+    """The value one CRM field should have. ``keep_unknown``: an unknown value leaves the field as it is."""
 
     name: str
     field: str
     value: Scalar
-    keep: bool
+    keep_unknown: bool
     write: WriteMode
 
 

@@ -467,7 +467,7 @@ def test_a_delivery_told_to_stop_leaves_the_rest_for_the_next(
 ) -> None:
     crm.batch = 2
     put_tasks(store, *(task(f"k{n}") for n in range(5)))
-    deliver(store, crm, now=now, go_on=lambda: len(crm.tasks) < 4)
+    deliver(store, crm, now=now, may_continue=lambda: len(crm.tasks) < 4)
     assert len(crm.tasks) == 4
     assert sorted(row["state"] for row in rows().values()) == ["done"] * 4 + ["pending"]
     deliver(store, crm, now=now)
