@@ -38,9 +38,9 @@ class TaskContext:
             "close_when_leaves": self.close_when_leaves,
             "day": self.day,
             "wishes": [{"kind": one.kind, "name": one.name} for one in self.assignee_candidates],
-            REASONS: dict(self.reasons),
         }
-        return stored | ({"contact": asdict(self.contact), "no_person": self.no_person} if self.contact else {})
+        stored |= {"contact": asdict(self.contact), "no_person": self.no_person} if self.contact else {}
+        return stored | ({REASONS: dict(self.reasons)} if self.reasons else {})
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> TaskContext:

@@ -96,6 +96,10 @@ class TaskChange:
         """Why a task that should name a person names none; empty when it names one."""
         return self.context.no_person
 
+    def to_json(self) -> dict[str, Any]:
+        """The change as JSON."""
+        return {**asdict(self), "context": self.context.to_json(), "no_person": self.no_person}
+
     def queued(self) -> NewTask:
         """The outbox form."""
         return NewTask(**{one.name: getattr(self, one.name) for one in fields(NewTask)})
@@ -153,11 +157,12 @@ class Plan:
             "config": self.config_version,
             "resumed": self.resumed,
             "records": [asdict(change) for change in self.records],
-            "tasks": [asdict(change) for change in self.tasks],
+            "tasks": [change.to_json() for change in self.tasks],
             "new_records": [asdict(record) for record in self.new_records],
         }
         return hashlib.sha256(json.dumps(writes, sort_keys=True).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """The plan as JSON, its fingerprint included."""
-        return {**asdict(self), "fingerprint": self.fingerprint()}
+        tasks = [change.to_json() for change in self.tasks]
+        return {**asdict(self), "tasks": tasks, "fingerprint": self.fingerprint()}

@@ -74,6 +74,15 @@ def test_a_crm_that_refuses_to_tell_gets_its_tasks_all_the_same(crm: WholeCrm) -
     assert people_of(plan) == [(None, told)]
 
 
+def test_the_plan_as_json_says_whom_a_task_should_name_and_why_it_does_not(crm: WholeCrm) -> None:
+    nobody = task("a", contact=Contact("top_user.email", "eve@acme.io"))
+    plan = plan_of(view(record("a"), record("b"), connector=crm), wanted({"a": {}, "b": {}}, nobody, task("b")))
+    first, second = plan.to_json()["tasks"]
+    assert first["no_person"] == "nobody has the address of top_user.email"
+    assert first["context"]["contact"] == {"field": "top_user.email", "email": "eve@acme.io"}
+    assert (second["no_person"], "contact" in second["context"]) == ("", False)
+
+
 def test_a_crm_that_was_not_read_is_not_asked(crm: WholeCrm) -> None:
     plan = plan_of(view(record("a"), connector=crm, problem="down"), wanted({"a": {}}, task("a", contact=ANN)))
     assert (crm.asked_people, people_of(plan)) == ([], [(None, "")])
