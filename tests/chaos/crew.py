@@ -99,7 +99,7 @@ class Crew:
         """A Celery worker with its children."""
         options = ["--without-mingle", "--without-gossip", "--concurrency", str(children)]
         queues = ["--queues", "compute,deliver,default", "--hostname", f"{name}@localhost"]
-        return self.add(name, [*_CELERY, app, "worker", *options, *queues], **environment)
+        return self.add(name, [*_CELERY, app, "worker", *options, *queues], ends=False, **environment)
 
     def add_scheduler(self) -> Member:
         """Celery beat, which only rings the bell."""
@@ -128,7 +128,7 @@ class Crew:
     def produced(self) -> bool:
         return all(member.done for member in self.members.values() if member.ends)
 
-    def until(self, true: Callable[[], bool], what: str) -> float:
+    def until(self, true: Callable[[], object], what: str) -> float:
         """Look again and again, dead members being started again; answers the seconds it took."""
         began = time.monotonic()
         while not true():

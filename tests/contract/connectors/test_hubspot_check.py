@@ -61,7 +61,7 @@ def test_a_portal_without_unique_task_properties_is_fit_and_says_what_it_promise
 ) -> None:
     found = check(portal, tmp_path, monkeypatch, *NEEDS, unique=unique)
     assert of_hubspot(found) == []
-    assert any("searches for each task before it creates it" in line for line in found.said) == reported
+    assert any("searches for each task before it creates it" in line for line in found.passed) == reported
 
 
 def test_a_portal_without_any_task_key_is_not_fit(

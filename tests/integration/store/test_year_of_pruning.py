@@ -41,8 +41,21 @@ def compute(connection: Connection, day: int, at: float, moment: str) -> None:
     changes = [NewFields("crm", account, f"R-{account}", "Account", {"score": day}) for account in ACCOUNTS]
     queue_fields(connection, changes, f"r{day}")
     lately = range(max(0, day - 60), day + 1)
-    every_task = [NewTask("crm", "task_create", f"k{n}", "a0", "R-a0", "p", {}, 0.0) for n in lately]
+    every_task = [new_task(f"k{n}") for n in lately]
     queue_tasks(connection, every_task, f"r{day}")
+
+
+def new_task(key: str) -> NewTask:
+    return NewTask(
+        destination="crm",
+        kind="task_create",
+        key=key,
+        account_id="a0",
+        record_id="R-a0",
+        playbook_id="p",
+        payload={},
+        rank=0.0,
+    )
 
 
 def deliver(engine: Engine, at: float) -> list[str]:
@@ -119,7 +132,13 @@ def test_on_postgres_a_delivery_does_not_even_wait_for_a_batch(postgres_store: E
         changes = [NewFields("crm", account, f"R-{account}", "Account", {"score": 1}) for account in ACCOUNTS]
         queue_fields(connection, changes, "r")
         at = database_time(connection)
-        old = {"run_id": "r", "destination": "crm", "kind": "fields", "account_id": "old", "payload_hash": ""}
+        old: dict[str, Any] = {
+            "run_id": "r",
+            "destination": "crm",
+            "kind": "fields",
+            "account_id": "old",
+            "payload_hash": "",
+        }
         old |= {"idem_key": "fields:crm:old", "payload": {}, "context": {}, "state": "done", "due_at": 1.0}
         connection.execute(insert(outbox).values(**old, created_at=1.0))
     postgres_store.dispose()

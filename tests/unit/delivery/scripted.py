@@ -26,6 +26,11 @@ from connectors.base import (
 )
 
 
+def always(answer: str | CallFailed) -> Callable[[Operation], str | CallFailed]:
+    """A script that gives every operation the same answer."""
+    return lambda _operation: answer
+
+
 @dataclass
 class ScriptedConnector:
     """Applies operations to a dict the way a CRM with keyed tasks does; ``script`` decides each answer."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, update
 
 from connectors.base import AccessDenied, CallFailed, Outcome, QuotaExhausted, Unavailable, Underway
-from tests.unit.delivery.scripted import ScriptedConnector
+from tests.unit.delivery.scripted import ScriptedConnector, always
 from worker.delivery.backlog import drop_rows, parked_fields, retry_rows, uncertain_fields
 from worker.delivery.leases import CRASHES_BEFORE_ALONE, CRASHES_BEFORE_DEAD, claim, reclaim_leases
 from worker.delivery.outbox import NO_RECORD, NewFields, NewTask, queue_fields, queue_tasks, withdraw_tasks
@@ -383,7 +383,7 @@ def test_a_task_that_may_exist_is_not_withdrawn_because_a_later_try_came_to_noth
 ) -> None:
     put_tasks(store, task("k1"))
     for script in ("applied_unheard", answer):
-        crm.script = lambda _operation, script=script: script
+        crm.script = always(script)
         deliver(store, crm, now=now)
         make_due(store)
     withdraw(store)
@@ -557,7 +557,7 @@ def test_any_schedule_of_values_and_faults_that_ends_quiet_leaves_the_newest_val
         put_tasks(store, task(f"t{record}"))
         if crash:
             claim(store, "crm", "fields", 3)
-        crm.script = lambda _operation, answer=answer: answer
+        crm.script = always(answer)
         deliver(store, crm, now=now)
         make_due(store)
     with store.begin() as connection:

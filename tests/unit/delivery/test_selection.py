@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from sqlalchemy import Engine, insert
 
@@ -11,7 +13,7 @@ from worker.delivery.selection import ACCESS_DENIED, QUOTA, Selection, depth, se
 from worker.store.engine import db_now
 from worker.store.tables import outbox
 
-ROWS = {
+ROWS: dict[str, tuple[StoredState, str, int]] = {
     RowState.WAITING: (StoredState.PENDING, "", 0),
     RowState.QUOTA: (StoredState.PENDING, QUOTA, 3600),
     RowState.DENIED: (StoredState.PENDING, ACCESS_DENIED, 30),
@@ -26,7 +28,12 @@ ROWS = {
 def filled(store: Engine) -> Engine:
     with store.begin() as connection:
         for name, (state, code, due_in) in {**ROWS, "done": (StoredState.DONE, "", 0)}.items():
-            row = {"destination": "crm", "kind": "fields", "idem_key": f"fields:crm:{name}", "account_id": str(name)}
+            row: dict[str, Any] = {
+                "destination": "crm",
+                "kind": "fields",
+                "idem_key": f"fields:crm:{name}",
+                "account_id": str(name),
+            }
             row |= {"record_id": str(name), "payload": {}, "payload_hash": "", "context": {}, "run_id": "r"}
             times = {"due_at": db_now() + due_in, "created_at": db_now()}
             connection.execute(insert(outbox).values(**row, state=state, last_code=code, **times))

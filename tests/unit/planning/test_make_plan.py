@@ -112,7 +112,8 @@ def view(
         **more,
     )
     people = People(PEOPLE, SETTINGS.queues, Counter())
-    made = crm_view("crm", SETTINGS.destinations["crm"], connector or QuietConnector(), stored, people)
+    crm: Any = connector or QuietConnector()
+    made = crm_view("crm", SETTINGS.destinations["crm"], crm, stored, people)
     for name, value in {"specs": SPECS, **read}.items():
         setattr(made.readings, name, value)
     return made
@@ -301,12 +302,12 @@ def test_a_task_goes_to_the_first_active_person_of_its_wishes(
 
 
 def test_nobody_is_better_than_somebody_who_left() -> None:
-    wishes = {"to": Assignee("user", "gone@example.com"), "if_no_owner": None}
+    wishes: dict[str, Any] = {"to": Assignee("user", "gone@example.com"), "if_no_owner": None}
     assert owners_of(plan_of(view(record("a")), wanted({"a": {}}, task(**wishes)))) == [None]
 
 
 def test_a_queue_shares_its_tasks_out() -> None:
-    accounts = {name: {} for name in "abcd"}
+    accounts: dict[str, dict[str, Any]] = {name: {} for name in "abcd"}
     tasks = [task(name, to=Assignee("queue", "sales")) for name in accounts]
     plan = plan_of(view(*(record(name) for name in accounts)), wanted(accounts, *tasks))
     assert Counter(owners_of(plan)) == {"1": 2, "2": 2}

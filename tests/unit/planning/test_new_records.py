@@ -60,7 +60,7 @@ class Story:
 
     def plan(self, accounts: Mapping[str, Mapping[str, Any]], *tasks: MakeTask, commit: bool = False) -> Plan:
         with self.store.begin() as connection:
-            view = load_view(connection, "crm", self.settings, self.crm, "2026-07-01")  # type: ignore[arg-type]
+            view = load_view(connection, "crm", self.settings, self.crm, "2026-07-01")
         read_crm(view, accounts)
         assert view.readings.problem == ""
         plan = make_plan([view], Desired(accounts, {}, tasks, frozenset()), "2026-07-01T00:00:00Z", "v1")
@@ -72,7 +72,7 @@ class Story:
         return plan
 
     def deliver(self) -> Delivery:
-        return deliver(self.store, self.crm, now=lambda: datetime(2026, 7, 1, tzinfo=UTC))  # type: ignore[arg-type]
+        return deliver(self.store, self.crm, now=lambda: datetime(2026, 7, 1, tzinfo=UTC))
 
     def run(self, accounts: Mapping[str, Mapping[str, Any]], *tasks: MakeTask) -> Plan:
         plan = self.plan(accounts, *tasks, commit=True)

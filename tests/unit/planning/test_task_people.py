@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from connectors.base import AccessDenied, Person
-from tests.unit.planning.test_make_plan import Plan, open_row, plan_of, record, task, view, wanted
+from tests.unit.planning.test_make_plan import open_row, plan_of, record, task, view, wanted
 from tests.unit.planning.whole_crm import WholeCrm
 from worker.delivery.backlog import WaitingTask
+from worker.planning.plan import Plan
 from worker.rules.actions import Contact
 
 ANN = Contact("top_user.email", " Ann@Acme.io ")

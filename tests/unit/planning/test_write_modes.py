@@ -52,7 +52,7 @@ class Story:
     def run(self, **wanted: Scalar) -> Plan:
         """Read, plan, queue, deliver; every back-off is over."""
         with self.store.begin() as connection:
-            view = load_view(connection, "crm", CRM, self.crm, "2026-07-01")  # type: ignore[arg-type]
+            view = load_view(connection, "crm", CRM, self.crm, "2026-07-01")
         read_crm(view, {"a": {}})
         assert view.readings.problem == ""
         fields: Mapping[str, Any] = {f"our.{mode}": value for mode, value in wanted.items()}
@@ -61,7 +61,7 @@ class Story:
             save_view(connection, view)
             enqueue_plan(connection, [view], plan, "r", NoReasons())
             connection.execute(update(outbox).values(due_at=0.0))
-        deliver(self.store, self.crm, now=lambda: datetime(2026, 7, 1, tzinfo=UTC))  # type: ignore[arg-type]
+        deliver(self.store, self.crm, now=lambda: datetime(2026, 7, 1, tzinfo=UTC))
         return plan
 
     def shows(self, mode: str) -> Scalar:

@@ -23,7 +23,7 @@ from worker.store.tables import outbox
 
 TASK: Mapping[str, Any] = {"subject": "Call", "body": "", "due": "2026-07-01", "priority": "high", "owner_id": None}
 CONTEXT = TaskContext(task_key="t", entry=1, close_when_leaves=True)
-K1 = {"destination": "crm", "key": "k1", "account_id": "a", "playbook_id": "pql"}
+K1: dict[str, Any] = {"destination": "crm", "key": "k1", "account_id": "a", "playbook_id": "pql"}
 REASONS = {"fields": {"Health__c": {"name": "health", "by": "health.score", "old": 40, "because": "no logins"}}}
 
 
