@@ -162,8 +162,9 @@ def start_crms(folder: Path, ports: Mapping[str, str]) -> tuple[subprocess.Popen
             stderr=log,
             text=True,
         )
-    assert process.stdout
-    return process, json.loads(process.stdout.readline())
+    assert process.stdout is not None
+    with process.stdout as announced:
+        return process, json.loads(announced.readline())
 
 
 def seed_of(companies: int) -> dict[str, Any]:

@@ -31,8 +31,7 @@ KEPT = Retention.model_validate(
 
 def compute(connection: Connection, day: int, at: float, moment: str) -> None:
     """One run: history, decisions, a value for every account, and every task of the last 60 days, once more."""
-    run = {"id": f"r{day}", "as_of": moment, "config_version": "c", "committed_at": at}
-    connection.execute(insert(runs).values(**run))
+    commit_run(connection, f"r{day}", at, moment)
     save_history(connection, moment[:10], {account: {"health.score": day % 100} for account in ACCOUNTS}, "c")
     save_volume(connection, moment, 5, day)
     save_playbook_run(connection, "p", moment, {"entered": 1})
@@ -43,6 +42,11 @@ def compute(connection: Connection, day: int, at: float, moment: str) -> None:
     lately = range(max(0, day - 60), day + 1)
     every_task = [new_task(f"k{n}") for n in lately]
     queue_tasks(connection, every_task, f"r{day}")
+
+
+def commit_run(connection: Connection, run_id: str, at: float, moment: str = "2026-06-30") -> None:
+    run = {"id": run_id, "as_of": moment, "config_version": "c", "committed_at": at}
+    connection.execute(insert(runs).values(**run))
 
 
 def new_task(key: str) -> NewTask:
@@ -108,6 +112,7 @@ def test_a_delivery_gets_its_turn_between_two_batches(store: Engine) -> None:
         changes = [NewFields("crm", account, f"R-{account}", "Account", {"score": 1}) for account in ACCOUNTS]
         queue_fields(connection, changes, "r")
         at = database_time(connection)
+        commit_run(connection, "r", at)
     delivered: list[int] = []
 
     def goes_on() -> bool:
@@ -132,6 +137,7 @@ def test_on_postgres_a_delivery_does_not_even_wait_for_a_batch(postgres_store: E
         changes = [NewFields("crm", account, f"R-{account}", "Account", {"score": 1}) for account in ACCOUNTS]
         queue_fields(connection, changes, "r")
         at = database_time(connection)
+        commit_run(connection, "r", at)
         old: dict[str, Any] = {
             "run_id": "r",
             "destination": "crm",
