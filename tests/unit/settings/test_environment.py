@@ -170,3 +170,11 @@ def test_a_process_that_is_started_inherits_the_environment(monkeypatch: pytest.
     monkeypatch.setenv("PLGSYNC_CHANGED", "1")
     made = environment.with_variables({"PLGSYNC_CHANGED": "2", "PLGSYNC_NEW": "3"})
     assert (made["PLGSYNC_OLD"], made["PLGSYNC_CHANGED"], made["PLGSYNC_NEW"]) == ("1", "2", "3")
+
+
+@pytest.mark.parametrize(("given", "width"), [("", None), ("0", None), ("wide", None), ("-60", None), ("60", 60)])
+def test_columns_is_a_whole_number_above_zero_or_not_set(
+    monkeypatch: pytest.MonkeyPatch, given: str, width: int | None
+) -> None:
+    monkeypatch.setenv("COLUMNS", given)
+    assert environment.columns() == width

@@ -8,9 +8,10 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from worker.settings.known import Known
-from worker.settings.schedule import Schedule, ScheduleSettings, check_schedule
+from worker.settings.schedule import Retention, Schedule, ScheduleSettings, check_schedule
 from worker.settings.validation import validate
 from worker.settings.yaml_document import read_document
 
@@ -216,3 +217,9 @@ def test_a_slot_more_than_thirty_years_ago_is_none() -> None:
     assert leap_monday.latest_slot(datetime(2050, 1, 1, tzinfo=UTC)) == datetime(2044, 2, 29, tzinfo=UTC)
     assert leap_monday.latest_slot(datetime(2111, 1, 1, tzinfo=UTC)) is None
     assert leap_monday.interval(datetime(2111, 1, 1, tzinfo=UTC)) is None
+
+
+@pytest.mark.parametrize("kept", ["6d", "167h", "100 runs", "30bd"])
+def test_nothing_is_kept_for_less_than_a_week_or_by_another_measure_than_days(kept: str) -> None:
+    with pytest.raises(ValidationError, match="at least 7d"):
+        Retention.model_validate({"ledger": kept})
