@@ -1,4 +1,4 @@
-"""config/signals.yaml: the facts measured about every account, and how people read them."""
+"""config/signals.yaml: what is measured about every account, and how people read them."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ RowTest = Scalar | list[Scalar] | Comparison
 
 
 class Signal(Strict):
-    """One measured fact. Either ``from`` and ``measure`` (rows of a table), or ``of`` (a sum over other signals)."""
+    """One measurement per account. Either ``from`` and ``measure`` (rows of a table), or ``of`` (a sum of signals)."""
 
     label: str = Field(min_length=1)
     """What people read in reasons: "active users (28 days)"."""

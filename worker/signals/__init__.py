@@ -1,4 +1,4 @@
-"""Product data → one row of facts per account, computed inside the user's database."""
+"""Product data → one row of measurements per account, computed inside the user's database."""
 
 from worker.signals.check import SourceFinding, check_source
 from worker.signals.compute import compute

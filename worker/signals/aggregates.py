@@ -1,7 +1,7 @@
-"""How rows become a fact: partial aggregates in SQL, and the last step in Python.
+"""How rows become a measurement: partial aggregates in SQL, and the last step in Python.
 
-Every partial is an aggregate over rows that can be combined again, so the same fact can be counted per account at
-once, or per member first and then per account. Nothing is divided in SQL.
+Every partial is an aggregate over rows that can be combined again, so the same measurement can be counted per account
+at once, or per member first and then per account. Nothing is divided in SQL.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class RowColumns:
-    """The columns of one fact on its rows: which count, and what is read from them."""
+    """The columns of one measurement on its rows: which count, and what is read from them."""
 
     counts: Column
     """True for the rows that count."""
@@ -43,7 +43,7 @@ class RowColumns:
 def partials(measure: Measure, row: RowColumns) -> list[Partial]:
     """The aggregates ``measure`` is made of, for measures that need no look at single members, days or rows."""
     if measure == "users":
-        assert row.user is not None  # noqa: S101 - a fact about users has them
+        assert row.user is not None  # noqa: S101 - a measurement about users has them
         return [Partial(sa.func.max(_one(sa.and_(row.counts, row.user.is_not(None)))), sa.func.sum)]
     if measure == "ever":
         return [Partial(sa.func.max(_one(row.counts)), sa.func.max)]
@@ -72,7 +72,7 @@ def _one(condition: Column) -> Column:
 
 
 def finish(measure: Measure) -> Finish:
-    """The step from the combined partials of one account to the fact. All NULL means no row of that account."""
+    """The step from the combined partials of one account to the measurement. All NULL means no row of that account."""
     if measure in {"sum", "average", "share", "top_user_share", "roles"}:
         return {"sum": _sum, "average": _ratio, "share": _share, "top_user_share": _share, "roles": _roles}[measure]
     if measure in {"count", "users", "days", "user_days", "kinds"}:

@@ -17,7 +17,7 @@ from worker.settings.problems import Severity
 from worker.settings.product import ProductSettings
 from worker.settings.signals import SignalsSettings
 from worker.signals.errors import SourceError
-from worker.signals.facts import MissingMapping, facts_of, missing_mapping
+from worker.signals.measurements import MissingMapping, measurements_of, missing_mapping
 from worker.signals.source import Source
 
 _MOST_NAMES = 5000
@@ -65,10 +65,10 @@ def _unknown(
     source: Source, product: ProductSettings, signals: SignalsSettings, needs: Iterable[Need]
 ) -> Iterator[SourceFinding]:
     missing: dict[MissingMapping, list[str]] = defaultdict(list)
-    for fact in facts_of(signals, needs, _ANY_TIME, product.zone):
-        mapping = missing_mapping(fact, source.catalogue)
+    for measurement in measurements_of(signals, needs, _ANY_TIME, product.zone):
+        mapping = missing_mapping(measurement, source.catalogue)
         if mapping is not None:
-            missing[mapping].append(fact.name)
+            missing[mapping].append(measurement.name)
     for mapping, names in sorted(missing.items(), key=lambda item: (item[0].table, item[0].column or "")):
         what = (
             f"table {mapping.table} is" if mapping.column is None else f"column {mapping.column} of {mapping.table} is"

@@ -1,4 +1,4 @@
-"""Facts → one SELECT that answers one row per account."""
+"""Measurements → one SELECT that answers one row per account."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import sqlalchemy as sa
 from worker.signals.accounts import account_columns, account_rows
 from worker.signals.aggregates import Finish, Partial, finish, partials
 from worker.signals.constructs import Column, IdText
-from worker.signals.facts import Fact
 from worker.signals.mapping import Catalogue
+from worker.signals.measurements import Measurement
 from worker.signals.people import role_rows, share_rows, top_user_rows
 from worker.signals.ranked import latest_rows, top_rows
 from worker.signals.scan import QueryScope, Scan
 
 _KEYED = frozenset({"days", "user_days", "kinds"})
-_OF_ONE_PERSON: dict[str, Callable[[QueryScope, Fact], sa.Select[Any]]] = {
+_OF_ONE_PERSON: dict[str, Callable[[QueryScope, Measurement], sa.Select[Any]]] = {
     "roles": role_rows,
     "top_user_share": share_rows,
     "top_user": top_user_rows,
@@ -29,10 +29,10 @@ _OF_ONE_PERSON: dict[str, Callable[[QueryScope, Fact], sa.Select[Any]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class ColumnFact:
-    """Where a fact stands in a row of the query, and the step from there to its value."""
+class ColumnMeasurement:
+    """The columns of a measurement in a row of the query, and the step from there to its value."""
 
-    fact: Fact
+    measurement: Measurement
     positions: tuple[int, ...]
     finish: Finish
 
@@ -44,85 +44,97 @@ class Query:
     statement: sa.Select[Any]
     account_columns: tuple[tuple[str, str], ...]
     """Name and kind of each."""
-    answers: tuple[ColumnFact, ...]
+    answers: tuple[ColumnMeasurement, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
-    """One pass over a table: per account, some columns for each of its facts. The first column is the account."""
+    """One pass over a table: per account, columns for each of its measurements. The first column is the account."""
 
     select: sa.Select[Any]
-    facts: Sequence[tuple[Fact, int]]
+    measurements: Sequence[tuple[Measurement, int]]
 
 
 def compile_query(
-    catalogue: Catalogue, facts: Sequence[Fact], as_of: datetime, accounts: frozenset[str] | None = None
+    catalogue: Catalogue, measurements: Sequence[Measurement], as_of: datetime, accounts: frozenset[str] | None = None
 ) -> Query:
-    """One SELECT for all ``facts``; ``accounts`` limits it to some account ids."""
+    """One SELECT for all ``measurements``; ``accounts`` limits it to some account ids."""
     scope = QueryScope(catalogue, as_of, accounts)
     own = account_columns(catalogue)
     base = account_rows(scope, own).cte("s_accounts")
     joined: sa.FromClause = base
     columns: list[Column] = list(base.c)
-    answers: list[ColumnFact] = []
-    for index, stage in enumerate(_stages(scope, facts)):
+    answers: list[ColumnMeasurement] = []
+    for index, stage in enumerate(_stages(scope, measurements)):
         labels = [f"s_{index}_{position}" for position in range(len(stage.select.selected_columns))]
         named = [column.label(label) for column, label in zip(stage.select.selected_columns, labels, strict=True)]
         cte = stage.select.with_only_columns(*named, maintain_column_froms=True).cte(f"s_stage_{index}")
         joined = joined.outerjoin(cte, cte.c[labels[0]] == base.c.s_id)
         taken = 1
-        for fact, width in stage.facts:
+        for measurement, width in stage.measurements:
             positions = tuple(range(len(columns), len(columns) + width))
             columns += [cte.c[label] for label in labels[taken : taken + width]]
-            answers.append(ColumnFact(fact, positions, finish(fact.measure)))
+            answers.append(ColumnMeasurement(measurement, positions, finish(measurement.measure)))
             taken += width
     return Query(sa.select(*columns).select_from(joined), own, tuple(answers))
 
 
-def _stages(scope: QueryScope, facts: Sequence[Fact]) -> Iterator[_Stage]:
-    for fact in facts:
-        if fact.measure in _OF_ONE_PERSON:
-            width = 2 if fact.measure in {"roles", "top_user_share"} else 1
-            yield _Stage(_OF_ONE_PERSON[fact.measure](scope, fact), [(fact, width)])
-    for group in _grouped((fact for fact in facts if fact.measure == "top"), _same_rows):
-        yield _Stage(top_rows(scope, group), [(fact, 1) for fact in group])
-    plain = [fact for fact in facts if fact.measure not in _OF_ONE_PERSON and fact.measure != "top"]
+def _stages(scope: QueryScope, measurements: Sequence[Measurement]) -> Iterator[_Stage]:
+    for measurement in measurements:
+        if measurement.measure in _OF_ONE_PERSON:
+            width = 2 if measurement.measure in {"roles", "top_user_share"} else 1
+            yield _Stage(_OF_ONE_PERSON[measurement.measure](scope, measurement), [(measurement, width)])
+    for group in _grouped((measurement for measurement in measurements if measurement.measure == "top"), _same_rows):
+        yield _Stage(top_rows(scope, group), [(measurement, 1) for measurement in group])
+    plain = [
+        measurement
+        for measurement in measurements
+        if measurement.measure not in _OF_ONE_PERSON and measurement.measure != "top"
+    ]
     member_first = scope.catalogue.engine.member_first
     # Bounded windows and "ever" in one pass cost 2.6 times as much as one pass each.
-    counted = [fact for fact in plain if not (member_first and fact.measure in _KEYED)]
-    for group in _grouped(counted, lambda fact: (fact.table, fact.bounded)):
+    counted = [measurement for measurement in plain if not (member_first and measurement.measure in _KEYED)]
+    for group in _grouped(counted, lambda measurement: (measurement.table, measurement.bounded)):
         yield _counted(scope, group)
-    keyed = [fact for fact in plain if member_first and fact.measure in _KEYED]
-    for group in _grouped(keyed, lambda fact: (fact.table, fact.measure, fact.at or "", fact.bounded)):
+    keyed = [measurement for measurement in plain if member_first and measurement.measure in _KEYED]
+    for group in _grouped(
+        keyed, lambda measurement: (measurement.table, measurement.measure, measurement.at or "", measurement.bounded)
+    ):
         yield _keyed(scope, group)
 
 
-def _grouped(facts: Iterable[Fact], key: Callable[[Fact], tuple[Any, ...]]) -> list[list[Fact]]:
-    return [list(group) for _, group in groupby(sorted(facts, key=key), key=key)]
+def _grouped(
+    measurements: Iterable[Measurement], key: Callable[[Measurement], tuple[Any, ...]]
+) -> list[list[Measurement]]:
+    return [list(group) for _, group in groupby(sorted(measurements, key=key), key=key)]
 
 
-def _same_rows(fact: Fact) -> tuple[str, ...]:
-    return (repr(fact.current), repr(fact.where), repr(fact.window), repr(fact.at))
+def _same_rows(measurement: Measurement) -> tuple[str, ...]:
+    return (repr(measurement.current), repr(measurement.where), repr(measurement.window), repr(measurement.at))
 
 
-def _counted(scope: QueryScope, facts: Sequence[Fact]) -> _Stage:
+def _counted(scope: QueryScope, measurements: Sequence[Measurement]) -> _Stage:
     """Everything that one pass over the rows of an account gives."""
-    table = scope.table(facts[0].table)
-    scan = Scan(scope, table, facts)
+    table = scope.table(measurements[0].table)
+    scan = Scan(scope, table, measurements)
     rows, columns = scan.rows()
-    parts: list[tuple[Fact, list[Partial]]] = []
-    for fact in facts:
-        row = columns[fact.name]
-        if fact.measure in _KEYED:
-            parts.append((fact, [Partial(_distinct(row.counts, scan.keyed(fact.measure, rows)), sa.func.sum)]))
-        elif fact.measure == "users" and not scope.catalogue.engine.member_first:
-            parts.append((fact, [Partial(_distinct(row.counts, [rows.c.s_user]), sa.func.sum)]))
+    parts: list[tuple[Measurement, list[Partial]]] = []
+    for measurement in measurements:
+        row = columns[measurement.name]
+        if measurement.measure in _KEYED:
+            parts.append(
+                (measurement, [Partial(_distinct(row.counts, scan.keyed(measurement.measure, rows)), sa.func.sum)])
+            )
+        elif measurement.measure == "users" and not scope.catalogue.engine.member_first:
+            parts.append((measurement, [Partial(_distinct(row.counts, [rows.c.s_user]), sa.func.sum)]))
         else:
-            parts.append((fact, partials(fact.measure, row)))
+            parts.append((measurement, partials(measurement.measure, row)))
     aggregates = [partial for _, some in parts for partial in some]
     account_kind = table.kind("account_id")
-    widths = [(fact, len(some)) for fact, some in parts]
-    if not (scope.catalogue.engine.member_first and any(fact.measure == "users" for fact in facts)):
+    widths = [(measurement, len(some)) for measurement, some in parts]
+    if not (
+        scope.catalogue.engine.member_first and any(measurement.measure == "users" for measurement in measurements)
+    ):
         found = sa.select(IdText(rows.c.s_account, account_kind), *(partial.aggregate for partial in aggregates))
         return _Stage(found.group_by(rows.c.s_account), widths)
     members = (
@@ -143,16 +155,16 @@ def _distinct(counts: Column, keys: Sequence[Column]) -> Column:
     return sa.func.count(sa.case((counts, together)).distinct())
 
 
-def _keyed(scope: QueryScope, facts: Sequence[Fact]) -> _Stage:
+def _keyed(scope: QueryScope, measurements: Sequence[Measurement]) -> _Stage:
     """Column stores: one row per account and day (or person and day, or event name) first, then count those."""
-    table = scope.table(facts[0].table)
-    scan = Scan(scope, table, facts)
+    table = scope.table(measurements[0].table)
+    scan = Scan(scope, table, measurements)
     rows, columns = scan.rows()
-    keys = scan.keyed(facts[0].measure, rows)
+    keys = scan.keyed(measurements[0].measure, rows)
     known = [key.is_not(None) for key in keys]
     flags = [
-        sa.func.max(sa.case((columns[fact.name].counts, sa.literal_column("1")), else_=sa.literal_column("0")))
-        for fact in facts
+        sa.func.max(sa.case((columns[measurement.name].counts, sa.literal_column("1")), else_=sa.literal_column("0")))
+        for measurement in measurements
     ]
     once = (
         sa.select(rows.c.s_account, *(flag.label(f"s_k{index}") for index, flag in enumerate(flags)))
@@ -160,6 +172,6 @@ def _keyed(scope: QueryScope, facts: Sequence[Fact]) -> _Stage:
         .group_by(rows.c.s_account, *keys)
         .subquery("s_once")
     )
-    sums = [sa.func.sum(once.c[f"s_k{index}"]) for index in range(len(facts))]
+    sums = [sa.func.sum(once.c[f"s_k{index}"]) for index in range(len(measurements))]
     found = sa.select(IdText(once.c.s_account, table.kind("account_id")), *sums).group_by(once.c.s_account)
-    return _Stage(found, [(fact, 1) for fact in facts])
+    return _Stage(found, [(measurement, 1) for measurement in measurements])

@@ -1,4 +1,4 @@
-"""Product data → one row of facts per account, as of a moment."""
+"""Product data → one row of measurements per account, as of a moment."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from worker.settings.product import ProductSettings
 from worker.settings.product_schema import kind_of
 from worker.settings.signals import SignalsSettings
 from worker.signals.accounts import account_values
-from worker.signals.compile import ColumnFact, Query, compile_query
+from worker.signals.compile import ColumnMeasurement, Query, compile_query
 from worker.signals.decode import by_kind, number, turned
 from worker.signals.errors import SourceError
-from worker.signals.facts import Fact, facts_of, missing_mapping
+from worker.signals.measurements import Measurement, measurements_of, missing_mapping
 from worker.signals.source import Source
 
 _ASKED_IN_SQL = 200
@@ -37,9 +37,9 @@ def compute(
     zero where rows are counted or summed. Rows after ``as_of``, or that arrived after it, do not count. ``accounts``
     limits the answer to some ids. Raises SourceError.
     """
-    facts = facts_of(signals, extra, as_of, product.zone)
-    measured = [fact for fact in facts if missing_mapping(fact, source.catalogue) is None]
-    unknown: dict[str, Value] = {fact.name: None for fact in facts}
+    measurements = measurements_of(signals, extra, as_of, product.zone)
+    measured = [measurement for measurement in measurements if missing_mapping(measurement, source.catalogue) is None]
+    unknown: dict[str, Value] = {measurement.name: None for measurement in measurements}
     wanted = None if accounts is None else frozenset(accounts)
     in_sql = wanted if wanted is not None and len(wanted) <= _ASKED_IN_SQL else None
     query = compile_query(source.catalogue, measured, as_of, in_sql)
@@ -65,25 +65,29 @@ def _account(product: ProductSettings, query: Query, row: Sequence[Any], as_of: 
     return account_values(product, {name: by_kind(value, kind) for (name, kind), value in columns}, as_of)
 
 
-def _measured(answers: Iterable[ColumnFact], row: Sequence[Any], as_of: datetime) -> dict[str, Value]:
-    return {answer.fact.name: _value(answer, row, as_of) for answer in answers}
+def _measured(answers: Iterable[ColumnMeasurement], row: Sequence[Any], as_of: datetime) -> dict[str, Value]:
+    return {answer.measurement.name: _value(answer, row, as_of) for answer in answers}
 
 
-def _value(answer: ColumnFact, row: Sequence[Any], as_of: datetime) -> Value:
-    fact = answer.fact
+def _value(answer: ColumnMeasurement, row: Sequence[Any], as_of: datetime) -> Value:
+    measurement = answer.measurement
     value = answer.finish([row[position] for position in answer.positions])
-    value = by_kind(value, _kind(fact))
-    if fact.turn is not None:
-        value = turned(value, fact.turn, as_of)
-    return fact.when_none if value is None else value
+    value = by_kind(value, _kind(measurement))
+    if measurement.turn is not None:
+        value = turned(value, measurement.turn, as_of)
+    return measurement.when_none if value is None else value
 
 
-def _kind(fact: Fact) -> str:
-    if fact.measure in {"first", "last"}:
+def _kind(measurement: Measurement) -> str:
+    if measurement.measure in {"first", "last"}:
         return "time"
-    if fact.measure in {"latest", "top"}:
-        return "props" if str(fact.column).startswith("props.") else str(kind_of(fact.table, str(fact.column)))
-    return "text" if fact.measure == "top_user" else "flag" if fact.measure == "ever" else "number"
+    if measurement.measure in {"latest", "top"}:
+        return (
+            "props"
+            if str(measurement.column).startswith("props.")
+            else str(kind_of(measurement.table, str(measurement.column)))
+        )
+    return "text" if measurement.measure == "top_user" else "flag" if measurement.measure == "ever" else "number"
 
 
 def number_or_none(value: Value) -> Value:

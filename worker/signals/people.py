@@ -1,4 +1,4 @@
-"""Facts about single people in an account: roles at work, and who uses the product most."""
+"""Measurements about single people in an account: roles at work, and who uses the product most."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import sqlalchemy as sa
 
 from worker.signals.aggregates import RowColumns
 from worker.signals.constructs import Column, IdText
-from worker.signals.facts import Fact
 from worker.signals.mapping import MappedTable, folded
+from worker.signals.measurements import Measurement
 from worker.signals.rows import after, in_force
 from worker.signals.scan import QueryScope, Scan
 
 
-def role_rows(scope: QueryScope, fact: Fact) -> sa.Select[Any]:
+def role_rows(scope: QueryScope, measurement: Measurement) -> sa.Select[Any]:
     """Per account: active people, and the distinct roles they have now."""
-    people = _active(scope, fact)
+    people = _active(scope, measurement)
     memberships = scope.table("memberships")
     role = folded(memberships.text("role"))
     members = (
@@ -33,17 +33,17 @@ def role_rows(scope: QueryScope, fact: Fact) -> sa.Select[Any]:
     )
 
 
-def share_rows(scope: QueryScope, fact: Fact) -> sa.Select[Any]:
+def share_rows(scope: QueryScope, measurement: Measurement) -> sa.Select[Any]:
     """Per account: all rows by known people, and those of the most active one."""
-    people = _active(scope, fact)
+    people = _active(scope, measurement)
     return sa.select(people.c.s_account, sa.func.sum(people.c.s_n), sa.func.max(people.c.s_n)).group_by(
         people.c.s_account
     )
 
 
-def top_user_rows(scope: QueryScope, fact: Fact) -> sa.Select[Any]:
+def top_user_rows(scope: QueryScope, measurement: Measurement) -> sa.Select[Any]:
     """Per account: the most active person who may be written to."""
-    people = _active(scope, fact)
+    people = _active(scope, measurement)
     rows: sa.FromClause = people
     answer: Column = people.c.s_user
     where: list[Column] = []
@@ -53,7 +53,7 @@ def top_user_rows(scope: QueryScope, fact: Fact) -> sa.Select[Any]:
         same += [users.id("account_id") == people.c.s_account] if users.has("account_id") else []
         rows = people.join(users.rows, sa.and_(*same))
         where = _may_be_written_to(users, scope)
-        if fact.column == "email":
+        if measurement.column == "email":
             answer = users.text("email")
             where += [answer.is_not(None), folded(answer) != ""]
     gone = _gone(scope, people)
@@ -64,11 +64,11 @@ def top_user_rows(scope: QueryScope, fact: Fact) -> sa.Select[Any]:
     return sa.select(numbered.c.s_account, numbered.c.s_answer).where(numbered.c.s_place == sa.literal_column("1"))
 
 
-def _active(scope: QueryScope, fact: Fact) -> sa.Subquery:
+def _active(scope: QueryScope, measurement: Measurement) -> sa.Subquery:
     """Account, person and number of rows, for every known person with a row that counts."""
-    table = scope.table(fact.table)
-    rows, columns = Scan(scope, table, [fact]).rows()
-    row: RowColumns = columns[fact.name]
+    table = scope.table(measurement.table)
+    rows, columns = Scan(scope, table, [measurement]).rows()
+    row: RowColumns = columns[measurement.name]
     counted = (
         sa.select(rows.c.s_account, rows.c.s_user, sa.func.count().label("s_n"))
         .where(row.counts, rows.c.s_user.is_not(None))

@@ -1,4 +1,4 @@
-"""Facts read from one row of an account: the latest, or its highest subscription."""
+"""Measurements read from one row of an account: the latest, or its highest subscription."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.signals.constructs import Column, IdText
-from worker.signals.facts import Fact
 from worker.signals.mapping import MappedTable
+from worker.signals.measurements import Measurement
 from worker.signals.rows import in_force, since_of
 from worker.signals.scan import QueryScope, Scan
 
 
-def latest_rows(scope: QueryScope, fact: Fact) -> sa.Select[Any]:
+def latest_rows(scope: QueryScope, measurement: Measurement) -> sa.Select[Any]:
     """Per account: the value in the latest row that has one."""
-    table = scope.table(fact.table)
-    rows, columns = Scan(scope, table, [fact]).rows()
-    row = columns[fact.name]
-    assert row.at is not None  # noqa: S101 - facts without it are left out as unknown
+    table = scope.table(measurement.table)
+    rows, columns = Scan(scope, table, [measurement]).rows()
+    row = columns[measurement.name]
+    assert row.at is not None  # noqa: S101 - measurements without it are left out as unknown
     assert row.value is not None  # noqa: S101 - checked with the settings
     order = (row.at.desc(), row.value.desc())
     place = sa.func.row_number().over(partition_by=rows.c.s_account, order_by=order).label("s_place")
@@ -27,23 +27,23 @@ def latest_rows(scope: QueryScope, fact: Fact) -> sa.Select[Any]:
     return _first(counted.subquery("s_ranked"), ["s_value"], table)
 
 
-def top_rows(scope: QueryScope, facts: Sequence[Fact]) -> sa.Select[Any]:
-    """Per account: columns of the highest subscription, for facts that count the same rows.
+def top_rows(scope: QueryScope, measurements: Sequence[Measurement]) -> sa.Select[Any]:
+    """Per account: columns of the highest subscription, for measurements that count the same rows.
 
     One in force before one that is over; then by tier, price and the later beginning.
     """
     table = scope.table("subscriptions")
     by = _order(table, scope)
-    rows, columns = Scan(scope, table, facts).rows(by)
+    rows, columns = Scan(scope, table, measurements).rows(by)
     order = [rows.c[f"s_by_{index}"].desc().nulls_last() for index in range(len(by))]
     place = sa.func.row_number().over(partition_by=rows.c.s_account, order_by=order).label("s_place")
     values: list[Column] = []
-    for index, fact in enumerate(facts):
-        value = columns[fact.name].value
+    for index, measurement in enumerate(measurements):
+        value = columns[measurement.name].value
         assert value is not None  # noqa: S101 - checked with the settings
         values.append(value.label(f"s_value_{index}"))
-    counted = sa.select(rows.c.s_account, *values, place).where(columns[facts[0].name].counts)
-    return _first(counted.subquery("s_ranked"), [f"s_value_{index}" for index in range(len(facts))], table)
+    counted = sa.select(rows.c.s_account, *values, place).where(columns[measurements[0].name].counts)
+    return _first(counted.subquery("s_ranked"), [f"s_value_{index}" for index in range(len(measurements))], table)
 
 
 def _order(table: MappedTable, scope: QueryScope) -> list[Column]:

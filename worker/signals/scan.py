@@ -1,4 +1,4 @@
-"""The rows some facts are counted from: one pass over a table, with one column per distinct test."""
+"""The rows some measurements are counted from: one pass over a table, with one column per distinct test."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from worker.settings.signals import OF_NUMBERS
 from worker.signals.aggregates import RowColumns
 from worker.signals.constructs import Column, DayOf, Kind
-from worker.signals.facts import Fact, Tests
 from worker.signals.mapping import Catalogue, MappedTable
+from worker.signals.measurements import Measurement, Tests
 from worker.signals.rows import arrived, before, column_value, in_force, not_before, passes, started
 from worker.signals.windows import offsets
 
@@ -21,7 +21,7 @@ _EARLIEST_DAY = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 
 @dataclass(frozen=True, slots=True)
 class QueryScope:
-    """What every fact of one query is measured against."""
+    """What all measurements of one query have in common."""
 
     catalogue: Catalogue
     as_of: datetime
@@ -52,24 +52,27 @@ def from_events(scope: QueryScope) -> MappedTable:
 
 @dataclass(slots=True)
 class Scan:
-    """Rows of ``table`` for ``facts``, as a subquery with ``s_account``, ``s_user`` and what the facts test."""
+    """Rows of ``table`` for ``measurements``, as a subquery with ``s_account``, ``s_user`` and the tested columns."""
 
     scope: QueryScope
     table: MappedTable
-    facts: Sequence[Fact]
+    measurements: Sequence[Measurement]
     _columns: dict[str, Column] = field(default_factory=dict)
     _labels: dict[str, str] = field(default_factory=dict)
 
     def rows(self, order: Sequence[Column] = ()) -> tuple[sa.Subquery, Mapping[str, RowColumns]]:
-        """The subquery, and for every fact by name which of its columns to use. ``order`` comes out as ``s_by_N``."""
-        plans = {fact.name: self._plan(fact) for fact in self.facts}
+        """The subquery, and per measurement by name which columns to use. ``order`` comes out as ``s_by_N``."""
+        plans = {measurement.name: self._plan(measurement) for measurement in self.measurements}
         needs_user = self.table.has("user_id")
         columns = [self.table.raw("account_id").label("s_account")]
         columns += [self.table.raw("user_id").label("s_user")] if needs_user else []
         columns += [column.label(label) for label, column in self._columns.items()]
         columns += [column.label(f"s_by_{index}") for index, column in enumerate(order)]
         rows = sa.select(*columns).select_from(self.table.rows).where(*self._where()).subquery("s_rows")
-        named = {fact.name: self._row_columns(fact, plans[fact.name], rows) for fact in self.facts}
+        named = {
+            measurement.name: self._row_columns(measurement, plans[measurement.name], rows)
+            for measurement in self.measurements
+        }
         return rows, named
 
     def keyed(self, measure: str, rows: sa.Subquery) -> list[Column]:
@@ -77,22 +80,26 @@ class Scan:
         parts = {"days": ["day"], "user_days": ["user", "day"], "kinds": ["name"]}[measure]
         return [rows.c.s_user if part == "user" else rows.c[self._labels[part]] for part in parts]
 
-    def _plan(self, fact: Fact) -> dict[str, str | None]:
-        if fact.measure in {"days", "user_days"}:
-            self._take("day", self._day(fact))
-        if fact.measure == "kinds":
+    def _plan(self, measurement: Measurement) -> dict[str, str | None]:
+        if measurement.measure in {"days", "user_days"}:
+            self._take("day", self._day(measurement))
+        if measurement.measure == "kinds":
             self._take("name", self.table.text("name"))
         value = None
-        if fact.column is not None and fact.measure != "top_user":
-            if fact.measure in OF_NUMBERS:
-                value = self._take(f"number {fact.column}", self.table.number(fact.column))
+        if measurement.column is not None and measurement.measure != "top_user":
+            if measurement.measure in OF_NUMBERS:
+                value = self._take(f"number {measurement.column}", self.table.number(measurement.column))
             else:
-                value = self._take(f"value {fact.column}", column_value(self.table, fact.column, self.scope.as_of))
+                value = self._take(
+                    f"value {measurement.column}", column_value(self.table, measurement.column, self.scope.as_of)
+                )
         at = None
-        if fact.at is not None and self.table.has(fact.at):
-            at = self._take(f"at {fact.at}", self.table.time(fact.at))
-        test = self._take(f"test {fact.current} {fact.events} {fact.where}", self._test(fact))
-        that = self._take(f"that {fact.that}", self._tests(fact.that)) if fact.that else None
+        if measurement.at is not None and self.table.has(measurement.at):
+            at = self._take(f"at {measurement.at}", self.table.time(measurement.at))
+        test = self._take(
+            f"test {measurement.current} {measurement.events} {measurement.where}", self._test(measurement)
+        )
+        that = self._take(f"that {measurement.that}", self._tests(measurement.that)) if measurement.that else None
         return {"test": test, "that": that, "at": at, "value": value}
 
     def _take(self, key: str, column: Column) -> str:
@@ -101,47 +108,51 @@ class Scan:
             self._columns[self._labels[key]] = column
         return self._labels[key]
 
-    def _test(self, fact: Fact) -> Column:
-        parts = [self._tests(fact.where)]
-        if fact.events is not None:
-            parts.append(self.table.text("name").in_(fact.events))
-        if fact.current:
+    def _test(self, measurement: Measurement) -> Column:
+        parts = [self._tests(measurement.where)]
+        if measurement.events is not None:
+            parts.append(self.table.text("name").in_(measurement.events))
+        if measurement.current:
             parts.append(in_force(self.table, self.scope.as_of))
-        elif not fact.by_time:
+        elif not measurement.by_time:
             parts.append(started(self.table, self.scope.as_of))
         return sa.and_(sa.true(), *parts)
 
     def _tests(self, tests: Tests) -> Column:
         return sa.and_(sa.true(), *(passes(self.table, column, test, self.scope.as_of) for column, test in tests))
 
-    def _day(self, fact: Fact) -> Column:
+    def _day(self, measurement: Measurement) -> Column:
         product = self.scope.catalogue.product
         shifts = []
         if product.time_zone != "UTC" and self.scope.catalogue.engine.name == "sqlite":
-            shifts = offsets(product.zone, fact.window.start or _EARLIEST_DAY, self.scope.as_of)
-        return DayOf(self.table.time(str(fact.at)), product.time_zone, shifts)
+            shifts = offsets(product.zone, measurement.window.start or _EARLIEST_DAY, self.scope.as_of)
+        return DayOf(self.table.time(str(measurement.at)), product.time_zone, shifts)
 
     def _where(self) -> list[Column]:
         parts: list[Column] = []
         if self.table.name == "events":
             parts += arrived(self.table, self.scope.catalogue, self.scope.as_of)
-        starts = [fact.window.start for fact in self.facts if fact.bounded and fact.window.start is not None]
-        if starts and len(starts) == len(self.facts):
-            parts.append(not_before(self.table.time(str(self.facts[0].at)), min(starts)))
-        names = {name for fact in self.facts for name in fact.events or ()}
-        if names and all(fact.events is not None for fact in self.facts):
+        starts = [
+            measurement.window.start
+            for measurement in self.measurements
+            if measurement.bounded and measurement.window.start is not None
+        ]
+        if starts and len(starts) == len(self.measurements):
+            parts.append(not_before(self.table.time(str(self.measurements[0].at)), min(starts)))
+        names = {name for measurement in self.measurements for name in measurement.events or ()}
+        if names and all(measurement.events is not None for measurement in self.measurements):
             parts.append(self.table.text("name").in_(sorted(names)))
         if self.scope.accounts is not None:
             parts.append(self.table.id("account_id").in_(sorted(self.scope.accounts)))
         return parts
 
-    def _row_columns(self, fact: Fact, plan: Mapping[str, str | None], rows: sa.Subquery) -> RowColumns:
+    def _row_columns(self, measurement: Measurement, plan: Mapping[str, str | None], rows: sa.Subquery) -> RowColumns:
         test, that, at, value = (rows.c[label] if label else None for label in plan.values())
-        assert test is not None  # noqa: S101 - every fact has one
+        assert test is not None  # noqa: S101 - every measurement has one
         parts: list[Column] = [test]
-        if at is not None and fact.by_time:
-            parts.append(before(at, fact.window.end))
-            if fact.window.start is not None:
-                parts.append(not_before(at, fact.window.start))
+        if at is not None and measurement.by_time:
+            parts.append(before(at, measurement.window.end))
+            if measurement.window.start is not None:
+                parts.append(not_before(at, measurement.window.start))
         user = rows.c.s_user if self.table.has("user_id") else None
         return RowColumns(sa.and_(*parts), that, at, value, user)

@@ -24,7 +24,7 @@ def event(account: str, user: str | None, name: str, when: str, **more: Any) -> 
     return {"account_id": account, "user_id": user, "name": name, "occurred_at": at(when), **more}
 
 
-def facts(
+def measured(
     database: Database, tables: dict[str, Any], yaml: str, needs: list[Need] | None = None, **settings: Any
 ) -> dict[str, dict[str, Value]]:
     data = NO_ROWS | tables
@@ -37,7 +37,7 @@ def facts(
 
 
 def test_no_rows_in_a_mapped_table_are_zero_and_a_table_that_is_not_mapped_is_unknown(database: Database) -> None:
-    found = facts(
+    found = measured(
         database,
         {"events": [event("a", "u", "Used", "2026-03-09")], "tickets": [], "surveys": []},
         """
@@ -61,7 +61,7 @@ def test_no_rows_in_a_mapped_table_are_zero_and_a_table_that_is_not_mapped_is_un
 
 def test_a_user_id_belongs_to_its_account_only(database: Database) -> None:
     events = [event("a", "1", "Used", "2026-03-09"), event("idle", "1", "Used", "2026-03-09")]
-    found = facts(database, {"events": events}, "signals: {u: {label: x, from: events, measure: users, window: 7d}}")
+    found = measured(database, {"events": events}, "signals: {u: {label: x, from: events, measure: users, window: 7d}}")
     assert [found[account]["u"] for account in ("a", "idle")] == [1, 1]
 
 
@@ -69,7 +69,7 @@ def test_text_that_is_no_number_is_unknown_never_zero(database: Database) -> Non
     amounts: list[Any] = ["n/a", "12.5", " 7 ", "1,5", None, True, "", 3, "inf", "-inf", "NaN", ".5", "+4"]
     rows = [event("a", "u", "Paid", "2026-03-09", props={"amount": amount}) for amount in amounts]
     rows.append(event("idle", "u", "Paid", "2026-03-09", props={"amount": "n/a"}))
-    found = facts(
+    found = measured(
         database,
         {"events": rows},
         """
@@ -86,7 +86,7 @@ def test_text_that_is_no_number_is_unknown_never_zero(database: Database) -> Non
 def test_true_in_json_is_not_the_number_one_and_a_missing_key_is_no_empty_text(database: Database) -> None:
     props: list[Any] = [{"beta": True}, {"beta": False}, {"beta": 1}, {}, None, {"beta": None}, {"beta": ""}]
     rows = [event("a", "u", "Used", "2026-03-09", props=one) for one in props]
-    found = facts(
+    found = measured(
         database,
         {"events": rows},
         """
@@ -108,8 +108,8 @@ def test_days_are_those_of_the_configured_zone_whatever_the_session_says(databas
       d: {label: x, from: events, measure: days}
       w: {label: x, from: events, measure: count, window: 9d}
     """
-    in_utc = facts(database, {"events": rows}, signals)["a"]
-    in_berlin = facts(database, {"events": rows}, signals, time_zone="Europe/Berlin")["a"]
+    in_utc = measured(database, {"events": rows}, signals)["a"]
+    in_berlin = measured(database, {"events": rows}, signals, time_zone="Europe/Berlin")["a"]
     assert (in_utc["d"], in_utc["w"]) == (1, 0)
     assert (in_berlin["d"], in_berlin["w"]) == (2, 1)
 
@@ -123,7 +123,7 @@ def test_the_future_does_not_count_and_neither_does_what_had_not_arrived(databas
         event("a", "u5", "Used", "2026-03-09", received_at=AS_OF),
     ]
     needs = [Need("count", "Used", 7), Need("users", "Used", 14), Need("days_since", "Used"), Need("count", "it's", 7)]
-    found = facts(database, {"events": rows}, "signals: {}", needs)
+    found = measured(database, {"events": rows}, "signals: {}", needs)
     assert found["a"]["count(Used, 7d)"] == 2
     assert found["a"]["users(Used, 14d)"] == 2
     assert found["a"]["days_since(Used)"] == 0
@@ -134,7 +134,7 @@ def test_the_future_does_not_count_and_neither_does_what_had_not_arrived(databas
 def test_a_moment_in_the_past_sees_what_was_so_then(database: Database) -> None:
     """Closed later is open then, accepted later is pending, removed later is a member, paid later is overdue."""
     later, earlier = at("2026-03-12"), at("2026-03-01")
-    found = facts(
+    found = measured(
         database,
         {
             "tickets": [
@@ -182,7 +182,7 @@ def test_of_several_subscriptions_the_highest_tier_speaks_and_all_running_ones_a
         {**term("trial", 1, 5, "2026-01-01", None), "account_id": "idle", "term_start": None},
     ]
     terms[-1] |= {"trial_start": at("2026-03-01"), "trial_end": at("2026-03-15")}
-    found = facts(
+    found = measured(
         database,
         {"subscriptions": terms},
         """
@@ -207,7 +207,7 @@ def test_of_several_subscriptions_the_highest_tier_speaks_and_all_running_ones_a
 def test_a_trial_that_became_no_term_is_over_when_the_trial_is(database: Database) -> None:
     trial = {"account_id": "a", "plan": "trial", "status": "trialing", "trial_start": at("2026-02-01")}
     terms = [trial | {"trial_end": at("2026-03-01")}, trial | {"account_id": "idle", "trial_end": at("2026-03-11")}]
-    found = facts(
+    found = measured(
         database,
         {"subscriptions": terms},
         """
@@ -232,7 +232,7 @@ def test_between_two_terms_that_meet_exactly_one_is_running(database: Database) 
       plan: {label: x, from: subscriptions, measure: top, column: plan}
       n: {label: x, from: subscriptions, measure: count}
     """
-    found = facts(database, {"subscriptions": terms}, yaml)["a"]
+    found = measured(database, {"subscriptions": terms}, yaml)["a"]
     assert (found["plan"], found["n"]) == ("new", 1)
 
 
@@ -252,7 +252,7 @@ def test_the_best_contact_is_there_may_be_written_to_and_is_not_one_of_us(databa
     members = [
         {"account_id": "a", "user_id": "left", "added_at": at("2026-01-01"), "removed_at": at("2026-03-09T11:00")}
     ]
-    found = facts(
+    found = measured(
         database,
         {"events": events, "users": users, "memberships": members},
         """
@@ -281,14 +281,14 @@ def test_our_own_test_and_deleted_accounts_are_left_out(database: Database) -> N
         {"account_id": None},
     ]
     exclude = {"accounts": ["listed"], "domains": ["example.com"]}
-    found = facts(database, {"accounts": accounts}, "signals: {}", exclude=exclude)
+    found = measured(database, {"accounts": accounts}, "signals: {}", exclude=exclude)
     assert set(found) == {"a", "unsure", "deleted later"}
     assert found["a"]["account.age_days"] == 8
     assert found["a"]["account.is_internal"] is False
     assert found["unsure"]["account.is_internal"] is False  # everybody of ours is listed
     assert found["deleted later"]["account.deleted_at"] is None
-    assert facts(database, {"accounts": accounts}, "signals: {}")["unsure"]["account.is_internal"] is None
-    everyone = facts(database, {"accounts": accounts}, "signals: {}", exclude={"internal": False, "deleted": False})
+    assert measured(database, {"accounts": accounts}, "signals: {}")["unsure"]["account.is_internal"] is None
+    everyone = measured(database, {"accounts": accounts}, "signals: {}", exclude={"internal": False, "deleted": False})
     assert {"ours", "deleted", "domain"} <= set(everyone)
 
 
@@ -315,7 +315,7 @@ def test_asking_for_some_accounts_gives_exactly_their_part_of_the_whole(database
 
 def test_an_account_that_appears_twice_stops_the_run(database: Database) -> None:
     with pytest.raises(SourceError, match='"a" appears more than once'):
-        facts(database, {"accounts": [{"account_id": "a"}, {"account_id": "a"}]}, "signals: {}")
+        measured(database, {"accounts": [{"account_id": "a"}, {"account_id": "a"}]}, "signals: {}")
 
 
 def test_members_and_accounts_can_come_from_the_events(database: Database) -> None:
@@ -332,7 +332,7 @@ def test_members_and_accounts_can_come_from_the_events(database: Database) -> No
       j: {label: x, from: memberships, measure: count, window: 7d, current: false}
     """
     mapping = {"accounts": {"from": "events"}, "memberships": {"from": "events"}}
-    found = facts(database, {"events": rows}, yaml, mapping=mapping)
+    found = measured(database, {"events": rows}, yaml, mapping=mapping)
     assert set(found) == {"a", "b"}
     assert (found["a"]["m"], found["a"]["j"], found["a"]["account.created_at"]) == (2, 1, at("2026-03-01"))
     assert (found["b"]["m"], found["b"]["account.age_days"]) == (0, 8)

@@ -29,7 +29,7 @@ def opened(name: str) -> tuple[ProductSettings, SignalsSettings, Path]:
 
 
 @cache
-def facts(name: str, as_of: datetime, *needs: Need) -> Mapping[str, Mapping[str, Value]]:
+def measured(name: str, as_of: datetime, *needs: Need) -> Mapping[str, Mapping[str, Value]]:
     product, signals, root = opened(name)
     with open_source(product, root) as source:
         return compute(source, product, signals, needs, as_of)
@@ -41,7 +41,7 @@ def by_hand(sql: str) -> list[tuple[Value, ...]]:
 
 
 def test_cdnow_gives_the_published_frequency_recency_and_age(shared: Path) -> None:
-    found = facts("cdnow", at("1997-09-30T23:59:59"))
+    found = measured("cdnow", at("1997-09-30T23:59:59"))
     published = by_hand(
         f"SELECT CAST(ID AS VARCHAR), frequency, recency, T FROM '{shared}/data/cdnow/expected_summary.parquet'"
     )
@@ -59,7 +59,7 @@ def test_cdnow_gives_the_published_frequency_recency_and_age(shared: Path) -> No
 
 
 def test_nycflights13_counts_every_cancelled_flight(shared: Path) -> None:
-    found = facts("nycflights13", at("2014-01-01"))
+    found = measured("nycflights13", at("2014-01-01"))
     assert len(found) == 16
     assert sum(row["cancelled"] for row in found.values() if isinstance(row["cancelled"], int)) == 8255
     assert sum(row["seats_used"] for row in found.values() if isinstance(row["seats_used"], int)) > 4000
@@ -70,7 +70,7 @@ CRM5 = at("2022-12-01")
 
 @pytest.fixture
 def crm5(shared: Path) -> Mapping[str, Mapping[str, Value]]:
-    return facts("crm5", CRM5, Need("count", "search", 7), Need("users", "search", 14), Need("days_since", "quote"))
+    return measured("crm5", CRM5, Need("count", "search", 7), Need("users", "search", 14), Need("days_since", "quote"))
 
 
 def test_crm5_has_no_complaint_but_what_it_does_not_hold(shared: Path) -> None:

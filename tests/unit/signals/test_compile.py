@@ -22,8 +22,8 @@ from worker.signals.compile import Query, compile_query
 from worker.signals.constructs import Kind
 from worker.signals.duck import DuckDialect
 from worker.signals.engines import render
-from worker.signals.facts import facts_of
 from worker.signals.mapping import Catalogue
+from worker.signals.measurements import measurements_of
 
 CONFIG = Path(__file__).parents[3] / "config"
 AS_OF = datetime(2026, 3, 10, 6, tzinfo=UTC)
@@ -61,8 +61,8 @@ def query(engine: str) -> Query:
     product = ProductSettings.model_validate(yaml.safe_load((CONFIG / "product.yaml").read_text()))
     signals = SignalsSettings.model_validate(yaml.safe_load((CONFIG / "signals.yaml").read_text()))
     needs = [Need("count", NASTY, 7), Need("users", "Limit Reached", 14), Need("days_since", "Signed In")]
-    facts = facts_of(signals, needs, AS_OF, product.zone)
-    return compile_query(Catalogue(PaperEngine(engine), product, CONFIG), facts, AS_OF)
+    measurements = measurements_of(signals, needs, AS_OF, product.zone)
+    return compile_query(Catalogue(PaperEngine(engine), product, CONFIG), measurements, AS_OF)
 
 
 @pytest.fixture(params=sorted(DIALECTS))

@@ -1,4 +1,4 @@
-"""What is to be measured, free of any SQL: one fact per signal and per function of an event."""
+"""What is measured, free of any SQL: one measurement per signal and per function of an event."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Tests = tuple[tuple[str, RowTest], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
+class Measurement:
     """One number, date or text about every account, from the rows of one table."""
 
     name: str
@@ -54,30 +54,32 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class MissingMapping:
-    """Why some facts cannot be known: a table or column that is not mapped."""
+    """Why some measurements cannot be known: a table or column that is not mapped."""
 
     table: str
     column: str | None = None
 
 
-def facts_of(settings: SignalsSettings, needs: Iterable[Need], as_of: datetime, zone: ZoneInfo) -> list[Fact]:
+def measurements_of(
+    settings: SignalsSettings, needs: Iterable[Need], as_of: datetime, zone: ZoneInfo
+) -> list[Measurement]:
     """Every measured signal and every ``count``, ``users`` and ``days_since`` that is used."""
-    facts = [
+    measurements = [
         _from_signal(settings, name, signal, as_of, zone)
         for name, signal in settings.signals.items()
         if signal.of is None
     ]
     asked = {need.key: need for need in needs if need.kind in {"count", "users", "days_since"}}
-    return facts + [_from_need(asked[key], as_of, zone) for key in sorted(asked)]
+    return measurements + [_from_need(asked[key], as_of, zone) for key in sorted(asked)]
 
 
-def _from_signal(settings: SignalsSettings, name: str, signal: Signal, as_of: datetime, zone: ZoneInfo) -> Fact:
+def _from_signal(settings: SignalsSettings, name: str, signal: Signal, as_of: datetime, zone: ZoneInfo) -> Measurement:
     assert signal.from_ is not None  # noqa: S101 - the model sees to it
     assert signal.measure is not None  # noqa: S101 - the model sees to it
     window = ever(as_of)
     if signal.days is not None:
         window = (previous_days if signal.previous else last_days)(signal.days, as_of, zone)
-    return Fact(
+    return Measurement(
         name=name,
         table=signal.from_,
         measure=signal.measure,
@@ -93,10 +95,10 @@ def _from_signal(settings: SignalsSettings, name: str, signal: Signal, as_of: da
     )
 
 
-def _from_need(need: Need, as_of: datetime, zone: ZoneInfo) -> Fact:
+def _from_need(need: Need, as_of: datetime, zone: ZoneInfo) -> Measurement:
     window = ever(as_of) if need.days is None else last_days(need.days, as_of, zone)
     measures: Mapping[str, Measure] = {"count": "count", "users": "users", "days_since": "last"}
-    return Fact(
+    return Measurement(
         name=need.key,
         table="events",
         measure=measures[need.kind],
@@ -107,49 +109,49 @@ def _from_need(need: Need, as_of: datetime, zone: ZoneInfo) -> Fact:
     )
 
 
-def missing_mapping(fact: Fact, catalogue: Catalogue) -> MissingMapping | None:
-    """The first thing ``fact`` needs that is not mapped; None when it can be measured."""
-    mapping = catalogue.product.mapped().get(fact.table)
+def missing_mapping(measurement: Measurement, catalogue: Catalogue) -> MissingMapping | None:
+    """The first thing ``measurement`` needs that is not mapped; None when it can be measured."""
+    mapping = catalogue.product.mapped().get(measurement.table)
     if mapping is None:
-        return MissingMapping(fact.table)
+        return MissingMapping(measurement.table)
     if mapping.from_ is None:
-        table = catalogue.table(fact.table)
+        table = catalogue.table(measurement.table)
         assert table is not None  # noqa: S101 - mapped and not from events
-        for column in _columns(fact, table):
+        for column in _columns(measurement, table):
             if not table.has(column):
-                return MissingMapping(fact.table, column)
-    elif set(_named(fact)) - {"user_id", "added_at"}:
-        return MissingMapping(fact.table, min(set(_named(fact)) - {"user_id", "added_at"}))
-    return next(_missing_elsewhere(fact, catalogue), None)
+                return MissingMapping(measurement.table, column)
+    elif set(_named(measurement)) - {"user_id", "added_at"}:
+        return MissingMapping(measurement.table, min(set(_named(measurement)) - {"user_id", "added_at"}))
+    return next(_missing_elsewhere(measurement, catalogue), None)
 
 
-def _named(fact: Fact) -> Iterator[str]:
-    yield from (column for column, _ in (*fact.where, *fact.that))
-    if fact.column is not None and fact.measure != "top_user":
-        yield fact.column
-    if fact.measure in {"users", "user_days", "roles", "top_user", "top_user_share"}:
+def _named(measurement: Measurement) -> Iterator[str]:
+    yield from (column for column, _ in (*measurement.where, *measurement.that))
+    if measurement.column is not None and measurement.measure != "top_user":
+        yield measurement.column
+    if measurement.measure in {"users", "user_days", "roles", "top_user", "top_user_share"}:
         yield "user_id"
 
 
-def _columns(fact: Fact, table: MappedTable) -> Iterator[str]:
-    """The columns of its own table that ``fact`` needs, of alternatives the one that is mapped."""
-    schema = SCHEMA[fact.table]
-    for column in _named(fact):
-        if (fact.table, column) == ("subscriptions", "state"):
+def _columns(measurement: Measurement, table: MappedTable) -> Iterator[str]:
+    """The columns of its own table that ``measurement`` needs, of alternatives the one that is mapped."""
+    schema = SCHEMA[measurement.table]
+    for column in _named(measurement):
+        if (measurement.table, column) == ("subscriptions", "state"):
             yield next(filter(table.has, ("term_end", "cancelled_at", "status")), "term_end")
         else:
             yield column
-    if fact.at is not None and fact.by_time:
-        yield fact.at
-    if fact.current and schema.needs_until:
+    if measurement.at is not None and measurement.by_time:
+        yield measurement.at
+    if measurement.current and schema.needs_until:
         yield next(filter(table.has, (*schema.until, "status")), schema.until[0])
 
 
-def _missing_elsewhere(fact: Fact, catalogue: Catalogue) -> Iterator[MissingMapping]:
-    wanted = {"roles": ("memberships", ("role", "user_id")), "top_user": ("users", (fact.column or "email",))}
-    if fact.measure not in wanted or (fact.measure, fact.column) == ("top_user", "user_id"):
+def _missing_elsewhere(measurement: Measurement, catalogue: Catalogue) -> Iterator[MissingMapping]:
+    wanted = {"roles": ("memberships", ("role", "user_id")), "top_user": ("users", (measurement.column or "email",))}
+    if measurement.measure not in wanted or (measurement.measure, measurement.column) == ("top_user", "user_id"):
         return
-    name, columns = wanted[fact.measure]
+    name, columns = wanted[measurement.measure]
     table = catalogue.table(name)
     if table is None:
         yield MissingMapping(name, columns[0] if name in catalogue.product.mapped() else None)
