@@ -26,7 +26,7 @@ def commit_run(connection: Connection, project: Project, computed: Computed, run
     state.save_playbook_texts(connection, project.playbook_texts, keep_others=project.left_out)
     state.save_volume(connection, as_of, *computed.volume)
     state.save_memories(connection, {a: s.memory.to_json() for a, s in computed.scored.items()})
-    state.save_history(connection, as_of[:10], _history(computed.accounts), project.config_version)
+    state.save_history(connection, as_of[:10], _history(computed.written), project.config_version)
     for view in computed.views:
         save_view(connection, view)
     for playbook_id, playbook_run in computed.playbooks.items():
@@ -66,6 +66,6 @@ def _decision_rows(playbook_run: PlaybookRun) -> list[dict[str, Any]]:
 
 
 def _history(accounts: Mapping[str, Fields]) -> dict[str, dict[str, Value]]:
-    """By account, the values of the fields whose history is stored, one row per day."""
+    """By account, the written values of the fields whose history is stored, one row per day."""
     names = [field.name for field in score_fields().values() if field.history]
     return {account_id: {name: row.get(name) for name in names} for account_id, row in accounts.items()}

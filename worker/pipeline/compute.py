@@ -36,12 +36,16 @@ class AsOfTooOld(Exception):
 class Computed:
     """Everything one run knows before it writes: fields and scores per account, decisions, and the plan.
 
+    ``accounts`` are the live fields, on which playbooks decide; ``written`` those that the plan writes: small moves of
+    a score are held back there (``publish_step``).
+
     ``invalid`` are the problems of invalid playbook files. Of the files in ``last_good_files`` the last good version
     runs; the others are left out.
     """
 
     as_of: datetime
     accounts: dict[str, dict[str, Value]]
+    written: dict[str, Fields]
     scored: dict[str, Scored]
     playbooks: dict[str, PlaybookRun]
     enrollments: dict[str, dict[str, Enrollment]]
@@ -89,12 +93,13 @@ def compute(
         runs = decide_all(project, fields, enrollments, views, counts, as_of, resume=resume)
         deciding.set_attributes(playbooks=list(runs), decisions=sum(len(one.decisions) for one in runs.values()))
     with span("plan") as planning:
-        desired = _desired(project, fields, runs, enrollments)
+        written = {account_id: scored[account_id].written_fields(row) for account_id, row in fields.items()}
+        desired = _desired(project, written, runs, enrollments)
         plan = make_plan(views, desired, iso(as_of), project.config_version, resumed=resume)
         planning.set_attributes(records=len(plan.records), tasks=len(plan.tasks))
     volume = (measured.volume.accounts, measured.volume.events)
     return Computed(
-        as_of, fields, scored, runs, enrollments, views, plan, volume, project.invalid, project.last_good_files
+        as_of, fields, written, scored, runs, enrollments, views, plan, volume, project.invalid, project.last_good_files
     )
 
 

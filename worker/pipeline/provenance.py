@@ -20,7 +20,7 @@ class Provenance:
     """The provenance of one run, from its scores and its decisions: the `WriteReasons` of `enqueue_plan`."""
 
     def __init__(self, project: Project, computed: Computed) -> None:
-        self._accounts = computed.accounts
+        self._written = computed.written
         self._fields = {name: one.fields for name, one in project.crm.destinations.items()}
         self._match_fields = {name: one.account.match_field for name, one in project.crm.destinations.items()}
         self._setters = _setters(computed)
@@ -67,7 +67,7 @@ class Provenance:
         if entry is None:
             return {"name": name, "by": "create", "because": "given to every new record by config/crm.yaml"}
         if entry.from_:
-            because = _of_source(entry.from_, self._accounts.get(account_id, {}))
+            because = _of_source(entry.from_, self._written.get(account_id, {}))
             return {"name": name, "by": entry.from_, "because": because}
         playbook_id, matched = self._setters.get((account_id, name), ("", "no playbook sets it any more"))
         return {"name": name, "by": playbook_id and f"playbook {playbook_id}", "because": matched}

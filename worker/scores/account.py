@@ -27,6 +27,11 @@ class Scored:
         """The scores by the names conditions, templates and CRM fields use. Unknown is None."""
         return {name: value for result in self.results.values() for name, value in result.fields().items()}
 
+    def written_fields(self, fields: Fields) -> Fields:
+        """The fields of the account as the plan writes them: playbooks decide on ``fields``, which change faster."""
+        held = {name: value for result in self.results.values() for name, value in result.kept_fields().items()}
+        return {**fields, **held} if any(fields.get(name) != value for name, value in held.items()) else fields
+
 
 def score_account(settings: Strict, now: Fields, then: Fields | None, memory: ScoreMemory, as_of: datetime) -> Scored:
     """Scores one account as of an aware UTC moment, by the blocks of config/scores.yaml.

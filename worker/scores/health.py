@@ -13,7 +13,7 @@ from worker.scores.change import UNCOMPARED, Change, ScoreBasis, compare
 from worker.scores.memory import Band, Published, ScoreMemory, publish
 from worker.scores.parts import PartScore, WeightedSum, parts_grid, score_parts, weigh, whole
 from worker.scores.result import Grid, Note
-from worker.scores.wording import one_line, signed
+from worker.scores.wording import kept_in_crms, one_line, signed
 from worker.settings.score_specs import Count, ScoreField, ScoreSpec
 from worker.settings.scores_health import Cap, HealthSettings, Profile
 
@@ -31,11 +31,11 @@ class CapHit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """``score`` is published: the smoothed mean of the last ``days`` under its caps. ``today`` is unsmoothed.
+    """``score`` is the smoothed mean of the last ``days`` under its caps; ``today`` is unsmoothed.
 
-    ``score``, ``points_28d`` and ``reasons`` are published together and stay until the band, a cap, the profile, what
-    is known or the score by ``publish_step`` points changes. ``mean``, ``today``, ``parts`` and ``change`` are of this
-    very moment; the contributions of ``parts`` add up to ``today``. ``band`` is None whenever ``score`` is.
+    Everything is of this moment except ``written``: the score, change and reasons for the CRM, which stay together
+    until the band, a cap, the profile, what is known or the score by ``publish_step`` points changes. The
+    contributions of ``parts`` add up to ``today``. ``band`` is None whenever ``score`` is.
     """
 
     status: HealthStatus
@@ -49,8 +49,8 @@ class Health:
     parts: tuple[PartScore, ...] = ()
     caps: tuple[CapHit, ...] = ()
     change: Change = UNCOMPARED
-    points_28d: int | None = None
     reasons: str = ""
+    written: Published | None = None
 
     def fields(self) -> dict[str, Value]:
         """The values of the fields of `SPEC`."""
@@ -59,9 +59,19 @@ class Health:
             "health.band": self.band,
             "health.status": self.status,
             "health.coverage": round(self.coverage, 4),
-            "health.change_28d": self.points_28d,
+            "health.change_28d": self.change.points,
             "health.reasons": self.reasons or None,
             "health.profile": self.profile,
+        }
+
+    def kept_fields(self) -> dict[str, Value]:
+        """The fields whose value in the CRM is `written`."""
+        if self.written is None:
+            return {}
+        return {
+            "health.score": self.written.score,
+            "health.change_28d": self.written.change,
+            "health.reasons": self.written.reasons or None,
         }
 
     def explained(self) -> Iterator[Note | Grid]:
@@ -70,8 +80,10 @@ class Health:
         words = f"{score} · {self.status.replace('_', ' ')} · profile {self.profile or 'none'}"
         yield Note(f"{words} · {self.coverage:.0%} of the weight is known")
         if self.mean is not None and self.today is not None:
-            mean = f"published is the mean of the last {self.days} days: {self.mean:.1f}"
+            mean = f"the score is the mean of the last {self.days} days: {self.mean:.1f}"
             yield Note(f"today {self.today:.1f}; {mean}")
+        if self.written is not None and self.written.score != self.score:
+            yield Note(kept_in_crms(self.written.score))
         if self.parts:
             yield parts_grid(self.parts)
         for cap in self.caps:
@@ -116,11 +128,11 @@ def score_health(
         band = worse_of(band, plain_band(settings.bands, hit.at_most)) if band else None
     cause = "|".join((profile.name, str(band), *(hit.say for hit in hits if hit.binds), "", *_unknown(scored)))
     live = Published(score, change.points, _reasons(hits, change, scored), f"{settings.version}|{cause}")
-    published = publish(memory.published.get("health"), live, settings.publish_step)
+    written = publish(memory.published.get("health"), live, settings.publish_step)
     return Health(
         status="ok",
         profile=profile.name,
-        score=published.score,
+        score=score,
         band=band,
         coverage=scored.coverage,
         today=scored.total,
@@ -129,9 +141,9 @@ def score_health(
         parts=scored.parts,
         caps=hits,
         change=change,
-        points_28d=published.change,
-        reasons=published.reasons,
-    ), replace(after, published={**memory.published, "health": published})
+        reasons=live.reasons,
+        written=written,
+    ), replace(after, published={**memory.published, "health": written})
 
 
 def _without_score(profile: Profile, scored: WeightedSum, change: Change) -> Health:

@@ -60,6 +60,10 @@ class Onboarding:
             "onboarding.done": self.done,
         }
 
+    def kept_fields(self) -> dict[str, Value]:
+        """Nothing: every change is written."""
+        return {}
+
     def explained(self) -> Iterator[Note | Grid]:
         """How far the account is, milestone by milestone."""
         expected = "" if self.expected is None else f" (expected by now: {self.expected})"

@@ -13,7 +13,7 @@ from worker.scores.memory import PqlMemory, Published, ScoreMemory, publish
 from worker.scores.parts import PartScore, WeightedSum, number, parts_grid, score_parts, weigh, whole
 from worker.scores.pql_state import PqlInputs, next_state
 from worker.scores.result import Grid, Note, points, shown
-from worker.scores.wording import one_line, signed
+from worker.scores.wording import kept_in_crms, one_line, signed
 from worker.settings.score_specs import Count, ScoreField, ScoreSpec
 from worker.settings.scores_pql import PqlSettings
 
@@ -22,9 +22,10 @@ PqlStatus = Literal["none", "needs_enrichment", "open", "working", "converted", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pql:
-    """``score`` weighs ``usage`` and ``intent``; ``live`` is the same at this very moment, to which the contributions
-    of their parts add up. ``score`` and ``reasons`` are published together and stay until the status, the label or the
-    score by ``publish_step`` points changes. ``fit`` only gates.
+    """``score`` weighs ``usage`` and ``intent``; the contributions of their parts add up to it. ``fit`` only gates.
+
+    ``written`` are the score and reasons for the CRM, which stay together until the status, the label or the score by
+    ``publish_step`` points changes.
 
     Accounts that pay have no score and no label. ``needs_enrichment``: the score is high enough, but the fit
     is not known. ``reasons`` say why now, so they are empty for accounts that are neither a PQL nor near one.
@@ -37,7 +38,7 @@ class Pql:
     intent: int | None = None
     label: str | None = None
     reasons: str = ""
-    live: int | None = None
+    written: Published | None = None
     since: datetime | None = None
     entered_at: datetime | None = None
     hand_raised: bool | None = None
@@ -58,6 +59,12 @@ class Pql:
             "pql.entered_at": self.entered_at,
         }
 
+    def kept_fields(self) -> dict[str, Value]:
+        """The fields whose value in the CRM is `written`."""
+        if self.written is None:
+            return {}
+        return {"pql.score": self.written.score, "pql.reasons": self.written.reasons or None}
+
     def explained(self) -> Iterator[Note | Grid]:
         """The score and its state, then the parts of fit, usage and intent."""
         since = f" since {self.since:%Y-%m-%d}" if self.since else ""
@@ -66,6 +73,8 @@ class Pql:
             f"label {self.label or '–'} · "
             f"fit {shown(self.fit)}, usage {shown(self.usage)}, intent {shown(self.intent)}"
         )
+        if self.written is not None and self.written.score != self.score:
+            yield Note(kept_in_crms(self.written.score))
         if self.reasons:
             yield Note(self.reasons)
         for title, parts in (("fit", self.fit_parts), ("usage", self.usage_parts)):
@@ -117,7 +126,6 @@ def score_pql(
         intent=_whole(intent),
         label=_label(settings, _whole(fit.total), score),
         reasons="",
-        live=score,
         since=after.since,
         entered_at=after.entered_at,
         hand_raised=raised,
@@ -130,9 +138,9 @@ def score_pql(
     if score is None:
         return replace(pql, reasons=reasons), replace(memory, pql=after)
     cause = f"{pql.status}|{pql.label}|{after.entered_at}|{raised}|{bool(reasons)}"
-    one = publish(memory.published.get("pql"), Published(score, None, reasons, cause), settings.publish_step)
-    memory = replace(memory, pql=after, published={**memory.published, "pql": one})
-    return replace(pql, score=one.score, reasons=one.reasons), memory
+    written = publish(memory.published.get("pql"), Published(score, None, reasons, cause), settings.publish_step)
+    memory = replace(memory, pql=after, published={**memory.published, "pql": written})
+    return replace(pql, reasons=reasons, written=written), memory
 
 
 def _contributing(usage: WeightedSum, share: float) -> tuple[PartScore, ...]:

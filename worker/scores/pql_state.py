@@ -11,7 +11,7 @@ from worker.settings.scores_pql import PqlSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PqlInputs:
-    """What one run knows of one account, scores as published. None is unknown and never moves anything.
+    """What one run knows of one account. None is unknown and never moves anything.
 
     Clocks run out only for accounts known not to pay.
     """

@@ -31,6 +31,9 @@ class ScoreResult(Protocol):
     def fields(self) -> Mapping[str, Value]:
         """The value of every field that the score declares; None where it is unknown."""
 
+    def kept_fields(self) -> Mapping[str, Value]:
+        """The fields whose value in the CRM differs from `fields`, because a small move is not written."""
+
     def explained(self) -> Iterable[Note | Grid]:
         """What the score is made of, for a person who asks why."""
 

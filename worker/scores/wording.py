@@ -23,6 +23,11 @@ def one_line(items: Iterable[str]) -> str:
     return shorten(line, LONGEST)
 
 
+def kept_in_crms(score: int) -> str:
+    """Says that the CRMs still show an earlier score, which `publish_step` keeps."""
+    return f"the CRMs keep {score}: the score has moved by less than publish_step"
+
+
 def signed(points: float) -> str:
     """``+34``, ``−9`` or ``±0``, in whole points."""
     rounded = whole(abs(points))

@@ -71,11 +71,11 @@ class HealthSettings(Strict):
     """How healthy an account is: the weighted mean of the parts of its profile."""
 
     smoothing: Span = timedelta(days=7)
-    """The published score is the mean of this many days."""
+    """The score is the mean of this many days."""
     min_coverage: Percent = 0.6
     """With less of the weight known there is no score."""
     publish_step: int = Field(default=5, ge=1, le=50)
-    """Smaller moves within a band are not published: they would cost a CRM write without new information."""
+    """Smaller moves within a band are not written to the CRMs. Playbooks decide on the live score."""
     bands: BandSettings = BandSettings()
     profiles: tuple[Profile, ...] = Field(min_length=1)
     caps: tuple[Cap, ...] = ()

@@ -131,7 +131,7 @@ class PqlSettings(ScoreBlock):
     """How long the score must stay at ``opens_at`` before the PQL opens."""
     labels: Labels = Labels()
     publish_step: int = Field(default=5, ge=1, le=50)
-    """Smaller moves within a label are not published."""
+    """Smaller moves within a label are not written to the CRMs. Playbooks decide on the live score."""
     working_when: ConditionTree | None = None
     """True once a person works on the PQL."""
     disqualify_reason: ExpressionText | None = None

@@ -38,6 +38,10 @@ class Adoption:
         breadth = None if self.score is None else "wide" if self.score >= 50 else "narrow"
         return {"adoption.score": self.score, "adoption.breadth": breadth}
 
+    def kept_fields(self) -> dict[str, Value]:
+        """Nothing: every change is written."""
+        return {}
+
     def explained(self) -> Iterator[Note | Grid]:
         """The score and its parts."""
         yield Note(f"adoption is {shown(self.score)}")

@@ -24,7 +24,7 @@ def test_health_shows_its_mean_its_parts_its_caps_and_its_change() -> None:
     capped = mature(days_payment_overdue=15, top_user_share_28d=0.9, seats_used=30)
     lines = explained("health", {"health": HEALTH}, capped, capped, then=mature())
     assert lines[0] == "20 (red) · ok · profile mature · 80% of the weight is known"
-    assert lines[1] == "today 20.2; published is the mean of the last 2 days: 20.2"
+    assert lines[1] == "today 20.2; the score is the mean of the last 2 days: 20.2"
     assert lines[2][0] == ("Seat use", "0.3", "0.0", "40", "0.0", "")
     assert lines[2][2] == ("NPS", "unknown", "–", "20", "–", "nps.latest is not known")
     assert lines[3:] == [

@@ -1,4 +1,4 @@
-"""What a CRM shows changes when something did, not because a number trembles."""
+"""A small move of a score is not written to the CRMs, but playbooks decide on it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from typing import Any
 from tests.unit.scores.scores_kit import HEALTH, PQL, day, events, mature, settings
 from worker.language.values import Fields, Value
 from worker.scores import ScoreMemory, score_account
+from worker.scores.result import Note
 
 SETTINGS = settings(HEALTH | {"publish_step": 3, "smoothing": "1d"}, pql=PQL | {"publish_step": 3})
 SHOWN = ("health.score", "health.change_28d", "health.reasons", "pql.score", "pql.reasons")
 
 
 def shown(*accounts: Fields, then: Fields | None = None) -> list[dict[str, Value]]:
-    """What is published of each account in turn, day by day."""
-    memory, published = ScoreMemory(), []
+    """What is written of each account in turn, day by day."""
+    memory, written = ScoreMemory(), []
     for on, now in enumerate(accounts):
         scored = score_account(SETTINGS, now, then, memory, day(on))
         memory = scored.memory
-        published.append(scored.fields())
-    return published
+        written.append(dict(scored.written_fields(scored.fields())))
+    return written
 
 
 def lead(seats: float, **changes: Any) -> dict[str, Any]:
@@ -40,7 +41,26 @@ def test_small_moves_add_up_until_they_count() -> None:
 def test_a_past_that_moved_is_published_too() -> None:
     once = score_account(SETTINGS, mature(), mature(), ScoreMemory(), day(0))
     again = score_account(SETTINGS, mature(), mature(seats_used=60), once.memory, day(1))
-    assert (once.fields()["health.change_28d"], again.fields()["health.change_28d"]) == (0, 10)
+    changes = [scored.written_fields(scored.fields())["health.change_28d"] for scored in (once, again)]
+    assert changes == [0, 10]
+
+
+def test_what_is_held_back_in_the_crm_is_live_for_playbooks() -> None:
+    first = score_account(SETTINGS, mature(seats_used=72), mature(seats_used=78), ScoreMemory(), day(0))
+    moved = score_account(SETTINGS, mature(seats_used=70), mature(seats_used=78), first.memory, day(1))
+    live, written = moved.fields(), moved.written_fields(moved.fields())
+    assert (live["health.score"], written["health.score"]) == (54, 55)
+    assert (live["health.change_28d"], written["health.change_28d"]) == (-7, -5)
+    assert live["health.reasons"] != written["health.reasons"]
+    assert live["health.band"] == written["health.band"]
+
+
+def test_a_pql_score_is_live_for_playbooks_and_explained() -> None:
+    first = score_account(SETTINGS, lead(80), None, ScoreMemory(), day(0))
+    moved = score_account(SETTINGS, lead(78), None, first.memory, day(1))
+    written = moved.written_fields(moved.fields())
+    assert (moved.fields()["pql.score"], written["pql.score"]) == (71, 72)
+    assert Note("the CRMs keep 72: the score has moved by less than publish_step") in list(moved["pql"].explained())
 
 
 def test_change_of_band_is_published_at_once() -> None:
