@@ -30,11 +30,11 @@ def test_opening_again_keeps_what_is_there(store: Engine) -> None:
     again.dispose()
 
 
-def test_a_schema_of_a_newer_version_is_refused(store: Engine) -> None:
-    with store.begin() as connection:
+def test_a_schema_of_a_newer_version_is_refused(sqlite_store: Engine) -> None:
+    with sqlite_store.begin() as connection:
         connection.execute(text("update alembic_version set version_num = '9999'"))
     with pytest.raises(StoreError, match="newer plgsync"):
-        open_store(store.url.render_as_string(hide_password=False))
+        open_store(sqlite_store.url.render_as_string(hide_password=False))
 
 
 def _open(url: str) -> None:
