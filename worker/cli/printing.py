@@ -39,9 +39,9 @@ def announce(line: str) -> None:
 def print_invalid(computed: Computed) -> None:
     """Print the problems of invalid playbooks; the run went on without them or with their last good version."""
     for problem in computed.invalid:
-        _warn(problem.format())
+        warn(problem.format())
     for file in computed.last_good_files:
-        _warn(f"{file}: until this is fixed, its last good version keeps running")
+        warn(f"{file}: until this is fixed, its last good version keeps running")
 
 
 @contextmanager
@@ -51,18 +51,19 @@ def reading(project: Path | None, *, to_change: bool = False) -> Iterator[Reader
 
     with open_reader(project, to_change=to_change) as reader:
         if reader.problem:
-            _warn(reader.problem)
+            warn(reader.problem)
         yield reader
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
     """Exit with one message on stderr, after what was printed so far."""
     sys.stdout.flush()
-    _warn(message.rstrip())
+    warn(message.rstrip())
     raise SystemExit(code)
 
 
-def _warn(message: str) -> None:
+def warn(message: str) -> None:
+    """Print a message on stderr."""
     sys.stderr.write(printable(message) + "\n")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.options import JsonLogsOption, JsonOption, ProjectOption
-from worker.cli.printing import console, log_stages, print_result
+from worker.cli.printing import console, log_stages, print_result, warn
 
 
 def tick(project: ProjectOption = None, json_logs: JsonLogsOption = False) -> None:
@@ -63,10 +63,13 @@ def probe(
 ) -> None:
     """Check whether the workers here are alive and ready; ends with 1 when not. For liveness and readiness probes.
 
+    Invalid settings are one line on stderr. They do not change the exit code: a restart cannot correct a file.
+
     Example: plgsync probe --live
     """
     from dataclasses import asdict
 
+    from worker.reports.reader import settings_problems
     from worker.runtime.probes import liveness, readiness
 
     probes = [
@@ -75,6 +78,8 @@ def probe(
     ]
     text = "\n".join(f"{'ok ' if one.ok else 'BAD'} {one.name}: {one.detail}" for one in probes)
     print_result(text, json_, [asdict(one) for one in probes])
+    for problem in settings_problems(project):
+        warn(problem)
     if not all(one.ok for one in probes):
         raise SystemExit(1)
 

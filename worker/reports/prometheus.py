@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, generate_latest, start_http_server
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, func, select
 
 from worker.alerts.alert_store import open_alerts
 from worker.delivery.row_state import RowState
 from worker.delivery.selection import depth
 from worker.reports.reader import Reader
+from worker.settings.project import CONFIG, Project, playbook_files
 from worker.store.calls import DAY_S, calls_spent
 from worker.store.engine import database_time
 from worker.store.job_results import load_job_results
@@ -20,23 +22,22 @@ from worker.store.tables import ledger, runs
 
 
 class StoreCollector(Collector):
-    """Every metric of one state database; each scrape is one short transaction.
+    """Every metric of one project; each scrape reads its settings again and is one short transaction."""
 
-    ``destinations`` are those whose outbox is shown, also while it is empty; None: those that have rows in it.
-    """
-
-    def __init__(self, engine: Engine, destinations: Collection[str] | None) -> None:
-        self._engine, self._destinations = engine, destinations
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """All metrics as of now."""
-        with self._engine.begin() as connection:
-            yield from self._outbox(connection)
+        """All metrics as of now. The outbox of a configured destination is shown also while it is empty."""
+        reader = self._reader.reread()
+        yield _settings_problems(reader)
+        with reader.engine.begin() as connection:
+            yield from self._outbox(connection, reader.project)
             yield from self._calls(connection)
             yield from self._jobs(connection)
             yield _open_alerts(connection)
 
-    def _outbox(self, connection: Connection) -> Iterable[GaugeMetricFamily]:
+    def _outbox(self, connection: Connection, project: Project | None) -> Iterable[GaugeMetricFamily]:
         rows = {(row["destination"], row["row_state"]): row for row in depth(connection)}
         size = GaugeMetricFamily(
             "plgsync_outbox_rows", "Rows that are neither delivered nor dropped.", labels=["destination", "state"]
@@ -46,7 +47,7 @@ class StoreCollector(Collector):
             "For how long the oldest row has been due that could be sent.",
             labels=["destination"],
         )
-        shown = sorted({name for name, _ in rows}) if self._destinations is None else self._destinations
+        shown = project.crm.destinations if project else sorted({name for name, _ in rows})
         for name in shown:
             for state in RowState:
                 row = rows.get((name, state))
@@ -121,10 +122,18 @@ def _open_alerts(connection: Connection) -> GaugeMetricFamily:
     return gauge
 
 
+def _settings_problems(reader: Reader) -> GaugeMetricFamily:
+    gauge = GaugeMetricFamily("plgsync_settings_problems", "Errors in a file of the settings.", labels=["file"])
+    errors = Counter(problem.file for problem in reader.invalid if problem.severity == "error")
+    for file in sorted({*(f"config/{name}.yaml" for name in CONFIG), *playbook_files(reader.root), *errors}):
+        gauge.add_metric([file], errors[file])
+    return gauge
+
+
 def registry_of(reader: Reader) -> CollectorRegistry:
     """A registry of nothing but our metrics."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(StoreCollector(reader.engine, reader.project.crm.destinations if reader.project else None))
+    registry.register(StoreCollector(reader))
     return registry
 
 

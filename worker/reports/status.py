@@ -9,11 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, select
 
-from worker.alerts.alert_store import open_alerts, undelivered
-from worker.alerts.conditions import find_conditions
-from worker.alerts.facts import SETTINGS, load_facts
+from worker.alerts.alert_store import open_alerts
 from worker.delivery.row_state import RowState
 from worker.delivery.selection import depth
+from worker.reports.needs_person import needs_person
 from worker.reports.reader import Reader
 from worker.settings.project import Project
 from worker.store.calls import DAY_S, READ, CallsSpent, calls_spent
@@ -128,7 +127,7 @@ def _status(connection: Connection, reader: Reader) -> Status:
             {"kind": row["kind"], "subject": row["subject"], "text": row["text"], "since": _iso(row["opened_at"])}
             for row in open_alerts(connection)
         ],
-        needs_person=list(_needs_person(connection, reader, waiting)),
+        needs_person=list(needs_person(connection, reader)),
         database=sizes(connection),
     )
 
@@ -214,25 +213,3 @@ def _calls(days: Mapping[str, CallsSpent], project: Project | None) -> Sequence[
             )
         )
     return found
-
-
-def _needs_person(connection: Connection, reader: Reader, waiting: Sequence[Waiting]) -> Iterable[str]:
-    if reader.problem:
-        yield reader.problem
-    for condition in find_conditions(load_facts(connection, reader.project), reader.alerts.when):
-        if condition.subject != SETTINGS:  # stored by the last job; the reader has just read the settings
-            yield condition.text
-    for row in waiting:
-        if row.row_state is RowState.PARKED:
-            yield f"{row.destination} rejected {row.rows} writes: see plgsync outbox list --state parked"
-    yield from _invalid_playbooks(reader.project)
-    if count := undelivered(connection):
-        yield f"{count} alerts could not be sent so far: try plgsync alerts test NAME"
-
-
-def _invalid_playbooks(project: Project | None) -> Iterable[str]:
-    if project is None:
-        return
-    for file in sorted({problem.file for problem in project.invalid}):
-        instead = "its last good version runs" if file in project.last_good_files else "it is left out"
-        yield f"{file} is invalid and {instead}: see plgsync check --offline"

@@ -20,7 +20,7 @@ from worker.settings.environment import (
     heartbeat_file,
     project_dir,
 )
-from worker.store.engine import StoreError, check_schema, connect_store
+from worker.store.engine import StoreError, check_schema, connect_store, database_exists
 
 _BROKER_S = 5.0
 
@@ -53,7 +53,7 @@ def _heartbeat(file: Path) -> Probe:
 
 
 def readiness(project: Path | None) -> list[Probe]:
-    """Whether the state database answers, and the broker if PLGSYNC_BROKER_URL names one."""
+    """Whether the state database is there and answers, and the broker if PLGSYNC_BROKER_URL names one."""
     return list(_check_servers(project_dir(project)))
 
 
@@ -72,6 +72,8 @@ def _probe(what: str, ask: Callable[[], None]) -> Probe:
 
 
 def _ask_database(url: str) -> None:
+    if not database_exists(url):
+        raise StoreError("there is no state database yet; the first worker or plgsync run makes it")
     engine = connect_store(url)
     try:
         check_schema(engine)

@@ -26,7 +26,7 @@ from worker.settings.known import Known
 from worker.settings.partial_settings import PartialSettings
 from worker.settings.playbook import Playbook
 from worker.settings.playbook_check import check_playbook
-from worker.settings.problems import ConfigError, Problem
+from worker.settings.problems import ConfigError, Problem, Severity
 from worker.settings.product import ProductSettings, check_product
 from worker.settings.schedule import ScheduleSettings, check_schedule
 from worker.settings.scores import ScoresSettings, check_scores
@@ -46,6 +46,8 @@ CONFIG: Mapping[str, tuple[type[BaseModel], Callable[[Any, Known], Iterable[Find
 
 OPTIONAL: Mapping[str, BaseModel] = {"alerts": NO_ALERTS}
 """Files that may be left out, and their settings then. They change nothing that is written to a CRM."""
+
+NO_PLAYBOOKS = "there is no folder playbooks/, so no playbook runs; make an empty one if that is what you want"
 
 _TEST_ENDING = ".test.yaml"
 
@@ -79,6 +81,20 @@ class Project:
         return not {problem.file for problem in self.invalid} <= set(self.last_good_files)
 
 
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """The names in one folder of a project, in order; none where the folder is missing or cannot be read."""
+
+    name: str
+    files: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether the folder may hold files that nobody can read now."""
+        return any(problem.severity == "error" for problem in self.problems)
+
+
 @dataclass(slots=True)
 class _Loaded:
     """One file while it is loaded: its document if it can be read, its settings while it is valid."""
@@ -101,15 +117,16 @@ def load_project(root: Path, last_good: Mapping[str, str] | None = None) -> Proj
 
     ``last_good`` holds the text of playbook files as they last ran.
     """
-    if not (root / "config").is_dir():
-        message = f'there is no folder config/ in {root}; "plgsync init" makes a project'
-        raise ConfigError([Problem("config", 1, 1, message)])
+    folders = {name: _open_folder(root, name) for name in ("config", "playbooks")}
+    if folders["config"].problems:
+        raise ConfigError(folders["config"].problems)
     config, playbooks = _load_files(root, {})
     everything = [
-        *_unread_files(root),
+        *folders["playbooks"].problems,
+        *_unread_files(folders.values()),
         *(problem for one in (*config.values(), *playbooks) for problem in one.problems),
     ]
-    if any(one.settings is None for one in config.values()):
+    if any(one.settings is None for one in config.values()) or folders["playbooks"].unreadable:
         raise ConfigError(everything)
     invalid = [one for one in playbooks if one.settings is None]
     last_good_files = _last_good_files(root, invalid, last_good or {})
@@ -124,6 +141,23 @@ def load_project(root: Path, last_good: Mapping[str, str] | None = None) -> Proj
         playbook_texts={one.file: "\n".join(one.document.lines) for one in running if one.document},
         **{name: one.settings for name, one in config.items()},
     )
+
+
+def _open_folder(root: Path, name: str) -> _Folder:
+    path = root / name
+    severity: Severity = "error"
+    try:
+        return _Folder(name, tuple(sorted(one.name for one in path.iterdir())))
+    except FileNotFoundError:
+        if path.is_symlink():
+            message = "this link leads to a folder that is missing"
+        elif name == "config":
+            message = f'there is no folder config/ in {root}; "plgsync init" makes a project'
+        else:
+            message, severity = NO_PLAYBOOKS, "warning"
+    except OSError as error:
+        message = f"this folder cannot be read: {error.strerror or error}"
+    return _Folder(name, problems=(Problem(name, 1, 1, message, severity),))
 
 
 def _load_files(root: Path, texts: Mapping[str, str]) -> tuple[dict[str, _Loaded], list[_Loaded]]:
@@ -153,15 +187,26 @@ def load_alerts(root: Path) -> AlertSettings:
 
 def playbook_files(root: Path) -> list[str]:
     """The playbooks of a project, ``playbooks/<name>.yaml``, in order; their tests are left out."""
-    found = (path.name for path in (root / "playbooks").glob("*.yaml") if path.is_file())
-    return sorted(f"playbooks/{name}" for name in found if not name.endswith(_TEST_ENDING))
+    named = (name for name in _open_folder(root, "playbooks").files if name.endswith(".yaml"))
+    return [f"playbooks/{name}" for name in named if not name.endswith(_TEST_ENDING) and not name.startswith(".#")]
 
 
 def _load_config(root: Path, name: str, model: type[BaseModel]) -> _Loaded:
     file = f"config/{name}.yaml"
-    if name in OPTIONAL and not (root / file).exists():
+    if name in OPTIONAL and _left_out(root / file):
         return _Loaded(file, model, settings=OPTIONAL[name])
     return _load(root, file, model)
+
+
+def _left_out(path: Path) -> bool:
+    """Whether there is neither a file nor a link; whatever cannot be looked at is not left out."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _load(root: Path, file: str, model: type[BaseModel], text: str | None = None) -> _Loaded:
@@ -204,16 +249,18 @@ def _check(loaded: _Loaded, check: Callable[[Any, Known], Iterable[Finding]], kn
         loaded.add(place_findings(loaded.document, partial.findings(check(settings, known))))
 
 
-def _unread_files(root: Path) -> list[Problem]:
+def _unread_files(folders: Iterable[_Folder]) -> list[Problem]:
     """Files that look like settings and are not read."""
     unread = []
-    for path in sorted([*(root / "config").glob("*.y*ml"), *(root / "playbooks").glob("*.yml")]):
-        file = f"{path.parent.name}/{path.name}"
-        if path.suffix == ".yml":
-            unread.append(Problem(file, 1, 1, "this file is not read; its name must end in .yaml", "warning"))
-        elif path.parent.name == "config" and path.stem not in CONFIG:
-            hint = suggestion(path.stem, CONFIG)
-            unread.append(Problem(file, 1, 1, f"this file is not read{hint}", "warning"))
+    for folder, name in ((one.name, file) for one in folders for file in one.files):
+        stem, _, ending = name.rpartition(".")
+        if ending == "yml":
+            message = "this file is not read; its name must end in .yaml"
+        elif folder == "config" and ending == "yaml" and stem not in CONFIG:
+            message = f"this file is not read{suggestion(stem, CONFIG)}"
+        else:
+            continue
+        unread.append(Problem(f"{folder}/{name}", 1, 1, message, "warning"))
     return unread
 
 

@@ -88,7 +88,8 @@ def load_document(path: Path, file: str | None = None) -> Document:
         with path.open("rb") as stream:
             content = stream.read(_MOST_BYTES + 1)
     except FileNotFoundError:
-        raise ConfigError([Problem(name, 1, 1, "this file is missing")]) from None
+        message = "this link leads to a file that is missing" if path.is_symlink() else "this file is missing"
+        raise ConfigError([Problem(name, 1, 1, message)]) from None
     except OSError as error:
         raise ConfigError([Problem(name, 1, 1, f"cannot be read: {error.strerror or error}")]) from None
     return read_document(name, content)

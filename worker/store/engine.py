@@ -125,6 +125,12 @@ def parse_url(url: str) -> URL:
         raise StoreError(f"{DATABASE} is not an address such as postgresql://USER:PASSWORD@HOST/DATABASE") from None
 
 
+def database_exists(url: str) -> bool:
+    """Whether there may be a state database: a server is asked only when it is opened. Raises `StoreError`."""
+    parsed = parse_url(url)
+    return parsed.get_backend_name() != "sqlite" or Path(parsed.database or "").exists()
+
+
 def read_store(url: str) -> Engine:
     """The engine for a reader: waits for no writer, and needs the right to write only where the schema is behind.
 

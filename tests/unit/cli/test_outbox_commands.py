@@ -149,6 +149,6 @@ def test_status_ends_with_1_when_somebody_has_to_act_and_says_what(folder: Path)
     assert waiting["waiting"]["late_s"] >= 100
     assert waiting["quota"]["until"] > status["at"]
     said = " ".join(status["needs_person"])
-    for words in ("1 dead in the outbox", "denies access", "share of the day's calls is spent", "rejected 1 writes"):
+    for words in ("1 dead in the outbox", "denies access", "share of the day's calls is spent", "rejected 1 write:"):
         assert words in said
     assert "needs a person" in plgsync(folder, "status").stdout

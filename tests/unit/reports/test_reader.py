@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pkgutil
+import re
 import shutil
 import subprocess
 import sys
@@ -17,8 +18,11 @@ from typer.testing import CliRunner, Result
 from worker import reports
 from worker.cli import app
 from worker.reports.names import UnknownName
+from worker.reports.prometheus import StoreCollector
+from worker.reports.reader import open_reader
 from worker.runtime.heartbeat import beat
 from worker.settings.environment import database_url
+from worker.settings.project import CONFIG, NO_PLAYBOOKS
 from worker.settings.shipped import write_project
 from worker.store.engine import database_time, open_store
 from worker.store.job_results import record_job_result
@@ -35,7 +39,7 @@ REPORTS = {
     "readiness": ["probe", "--ready", "--json"],
 }
 NEED_SETTINGS = {"check", "explain"}
-NOT_REPORTS = {"reader", "names"}
+NOT_REPORTS = {"reader", "names", "needs_person"}
 SALESFORCE = """\
 version: 1
 destinations:
@@ -66,18 +70,54 @@ def missing_folder(config: Path) -> None:
     config.rename(config.with_name("config.old"))
 
 
-BROKEN = [wrong_yaml, missing_file, unknown_key, missing_folder]
+def file_for_a_folder(config: Path) -> None:
+    shutil.rmtree(config)
+    config.write_text("", encoding="utf-8")
+
+
+def link_to_nowhere(config: Path) -> None:
+    missing_folder(config)
+    config.symlink_to("nowhere")
+
+
+def link_to_itself(config: Path) -> None:
+    missing_folder(config)
+    config.symlink_to("config")
+
+
+def alerts_lead_nowhere(config: Path) -> None:
+    (config / "alerts.yaml").unlink()
+    (config / "alerts.yaml").symlink_to("nowhere.yaml")
+
+
+def alerts_lead_to_themselves(config: Path) -> None:
+    (config / "alerts.yaml").unlink()
+    (config / "alerts.yaml").symlink_to("alerts.yaml")
+
+
+BROKEN = [
+    wrong_yaml,
+    missing_file,
+    unknown_key,
+    missing_folder,
+    file_for_a_folder,
+    link_to_nowhere,
+    link_to_itself,
+    alerts_lead_nowhere,
+    alerts_lead_to_themselves,
+]
 Break = Callable[[Path], None]
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A valid project whose secrets are not set. Every try to open a connector fails the test."""
-    for name in ("PLGSYNC_DATABASE_URL", "PLGSYNC_BROKER_URL", "PLGSYNC_HEARTBEAT"):
+    """A valid project without playbooks, whose secrets are not set. Every try to open a connector fails the test."""
+    for name in ("PLGSYNC_DATABASE_URL", "PLGSYNC_BROKER_URL", "PLGSYNC_HEARTBEAT", "NO_SUCH_ID", "NO_SUCH_SECRET"):
         monkeypatch.delenv(name, raising=False)
     write_project(tmp_path)
     (tmp_path / "config" / "crm.yaml").write_text(SALESFORCE, encoding="utf-8")
-    (tmp_path / "playbooks").rename(tmp_path / "none")
+    shutil.rmtree(tmp_path / "playbooks")
+    (tmp_path / "playbooks").mkdir()
 
     def opened(*_: object) -> None:
         raise AssertionError("a report opened a connector")
@@ -157,7 +197,7 @@ def test_a_report_shows_the_same_of_the_store_while_the_settings_are_invalid(
 def shown(report: str, done: Result) -> object:
     """What a report says of the store, without what passes with time."""
     if report == "prometheus":
-        return [line for line in done.stdout.splitlines() if "lag_seconds" not in line]
+        return [line for line in done.stdout.splitlines() if not re.search("lag_seconds|settings_problems", line)]
     found = json.loads(done.stdout)
     if report == "fields":
         return [one for one in found["fields"] if one["name"].startswith(("health.", "crm."))]
@@ -183,7 +223,7 @@ def test_the_problem_is_one_line_that_needs_a_person(folder: Path, breaks: Break
     assert problem.startswith("the settings are invalid and nothing runs: config")
     assert "plgsync check --offline" in problem
     assert "the source is empty" in stale
-    for report in ("outbox", "history", "fields", "prometheus"):
+    for report in ("outbox", "history", "fields", "prometheus", "liveness", "readiness"):
         assert plgsync(folder, *REPORTS[report]).stderr == problem + "\n"
 
 
@@ -193,6 +233,62 @@ def test_what_the_last_job_said_of_the_settings_is_not_said_twice(folder: Path, 
         record_job_result(connection, "settings", "run", "ConfigError", "2 problems")
     unknown_key(folder / "config")
     assert len(json.loads(plgsync(folder, "status", "--json").stdout)["needs_person"]) == 2
+
+
+@pytest.mark.usefixtures("store")
+def test_a_secret_that_is_missing_here_needs_a_person_before_any_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lines() -> list[str]:
+        found = json.loads(plgsync(folder, "status", "--json").stdout)["needs_person"]
+        return [line for line in found if "the source is empty" not in line]
+
+    (line,) = lines()
+    assert line == (
+        "salesforce cannot be reached from here: the environment variable NO_SUCH_ID is not set; "
+        "the environment variable NO_SUCH_SECRET is not set"
+    )
+    monkeypatch.setenv("NO_SUCH_ID", "id")
+    monkeypatch.setenv("NO_SUCH_SECRET", "x")
+    channel = "version: 1\nchannels: {ops: {kind: slack, url: 'file:no/such/file'}}\n"
+    (folder / "config" / "alerts.yaml").write_text(channel, encoding="utf-8")
+    (line,) = lines()
+    assert line.startswith("the alert channel ops cannot be reached from here: the secret file ")
+
+
+@pytest.mark.usefixtures("store")
+def test_a_missing_folder_of_playbooks_needs_a_person(folder: Path) -> None:
+    (folder / "playbooks").rmdir()
+    assert NO_PLAYBOOKS in json.loads(plgsync(folder, "status", "--json").stdout)["needs_person"]
+
+
+@pytest.mark.usefixtures("store")
+def test_the_exporter_counts_the_problems_of_every_file_as_they_are_at_the_scrape(folder: Path) -> None:
+    def problems() -> dict[str, float]:
+        (family,) = [one for one in collector.collect() if one.name == "plgsync_settings_problems"]
+        return {sample.labels["file"]: sample.value for sample in family.samples}
+
+    with open_reader(folder) as reader:
+        collector = StoreCollector(reader)
+        assert problems() == {f"config/{name}.yaml": 0 for name in CONFIG}
+        unknown_key(folder / "config")
+        (folder / "playbooks" / "bad.yaml").write_text("version: 1\n", encoding="utf-8")
+        broken = problems()
+        assert broken["config/schedule.yaml"] == 1
+        assert broken["playbooks/bad.yaml"] > 0
+        missing_folder(folder / "config")
+        assert problems()["config"] == 1
+
+
+@pytest.mark.parametrize("path", [".plgsync/state.db", "elsewhere/state.db"])
+def test_readiness_says_that_there_is_no_database_and_makes_none(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setenv("PLGSYNC_DATABASE_URL", f"sqlite:///{folder / path}")
+    done = plgsync(folder, *REPORTS["readiness"])
+    assert done.exit_code == 1
+    assert "there is no state database yet" in json.loads(done.stdout)[0]["detail"]
+    assert not (folder / path).parent.exists()
 
 
 @pytest.mark.parametrize("report", ["status", "outbox", "history", "prometheus"])

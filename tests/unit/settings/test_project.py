@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from worker.settings.partial_settings import PartialSettings
 from worker.settings.playbook import Playbook
 from worker.settings.problems import ConfigError, Problem
-from worker.settings.project import Project, load_project
+from worker.settings.project import NO_PLAYBOOKS, Project, load_project
 from worker.settings.shipped import shipped_files
 from worker.settings.yaml_document import read_document
 
@@ -231,6 +235,52 @@ def test_files_that_are_not_read_are_named(project: Path) -> None:
 def test_a_folder_that_is_no_project_is_said_to_be_none(tmp_path: Path) -> None:
     (problem,) = refused(tmp_path)
     assert "plgsync init" in problem.message
+
+
+@pytest.mark.parametrize("folder", ["config", "playbooks"])
+def test_a_folder_that_cannot_be_read_is_a_problem_and_not_an_empty_one(
+    project: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    def denied(path: Path) -> Iterator[Path]:
+        if path == project / folder:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(path)
+
+    real = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", denied)
+    assert f"{folder}: this folder cannot be read: Permission denied" in messages(refused(project))
+
+
+@pytest.mark.parametrize("target", ["nowhere", "playbooks"])
+def test_a_folder_of_playbooks_behind_a_broken_link_is_a_problem(project: Path, target: str) -> None:
+    shutil.rmtree(project / "playbooks")
+    (project / "playbooks").symlink_to(target)
+    assert [problem.file for problem in refused(project) if problem.severity == "error"] == ["playbooks"]
+
+
+def test_a_missing_folder_of_playbooks_is_warned_of(project: Path) -> None:
+    shutil.rmtree(project / "playbooks")
+    assert f"playbooks: {NO_PLAYBOOKS}" in messages(load_project(project).warnings)
+
+
+@pytest.mark.parametrize(("target", "message"), [("nowhere", "this link leads"), ("b.yaml", "cannot be read")])
+def test_a_playbook_behind_a_broken_link_is_invalid_and_not_left_out(project: Path, target: str, message: str) -> None:
+    (project / "playbooks" / "b.yaml").symlink_to(target)
+    (project / "playbooks" / ".#b.yaml").symlink_to("the.lock@of.an.editor")
+    (problem,) = load_project(project).invalid
+    assert problem.file == "playbooks/b.yaml"
+    assert problem.message.startswith(message)
+
+
+def test_alert_settings_that_cannot_be_looked_at_are_not_left_out(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(path: Path, *_: str) -> NoReturn:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(Path, "lstat", denied)
+    monkeypatch.setattr(Path, "open", denied)
+    assert "config/alerts.yaml: cannot be read: Permission denied" in messages(refused(project))
 
 
 def test_the_version_follows_the_content_and_not_the_comments(project: Path) -> None:
