@@ -25,12 +25,19 @@ def test_a_context_comes_back_from_json_as_it_was() -> None:
         assert TaskContext.from_json(json.loads(json.dumps(context.to_json()))) == context
 
 
-def test_a_row_of_an_older_version_is_read() -> None:
-    assert TaskContext.from_json({}) == TaskContext()
-    stored = {"task_key": "call", "entry": 2, "close_when_leaves": True, "wishes": [{"kind": "csm", "name": ""}]}
-    assert TaskContext.from_json(stored) == TaskContext(
-        task_key="call", entry=2, close_when_leaves=True, assignee_candidates=(Assignee("csm"),)
+def test_a_row_of_0_1_0_is_read_and_written_as_it_was() -> None:
+    wishes = [{"kind": "csm", "name": ""}, {"kind": "queue", "name": "sales"}]
+    stored = {"task_key": "call", "entry": 2, "close_when_leaves": True, "day": "2026-11-23", "wishes": wishes}
+    context = TaskContext(
+        task_key="call",
+        entry=2,
+        close_when_leaves=True,
+        day="2026-11-23",
+        assignee_candidates=(Assignee("csm"), Assignee("queue", "sales")),
     )
+    assert TaskContext.from_json(stored) == context
+    assert context.to_json() == stored
+    assert TaskContext.from_json({}) == TaskContext(), "what closes a task has no context"
 
 
 def test_what_a_later_version_adds_is_left_out() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from connectors.base import Connector, CreateTask, DealFact, RecordFact, TaskFact, UpdateFields
 from connectors.hubspot.associations import associated
 from connectors.hubspot.describe import Schema
-from connectors.hubspot.read_back import read_back
+from connectors.hubspot.read_back import _Stream, read_back
 from connectors.hubspot.transport import HttpResponse
 from tests.contract.connectors.harness import Company
 from tests.contract.connectors.harness_hubspot import HubSpotCrm
@@ -24,6 +24,15 @@ def add(portal: HubSpotCrm, count: int) -> list[str]:
 
 def deals(facts: Any) -> list[DealFact]:
     return [fact for fact in facts if isinstance(fact, DealFact)]
+
+
+def test_a_position_is_read_and_written_as_0_1_0_stored_it() -> None:
+    stored = (
+        '{"at":"2026-11-23T06:00:00.000Z","open":{"900":"101"},"told":{"101":"2026-11-23T05:59:30.000Z"}}'  # by 0.1.0
+    )
+    stream = _Stream("2026-11-23T06:00:00.000Z", {"101": "2026-11-23T05:59:30.000Z"}, {"900": "101"})
+    assert _Stream.from_json({"companies": stored}, "companies") == stream
+    assert stream.to_json() == stored
 
 
 def test_a_deal_somebody_deleted_is_reported_once(portal: HubSpotCrm, hubspot: Connector) -> None:
