@@ -8,6 +8,10 @@ from typing import Literal
 Status = Literal["applied", "rejected", "retry", "unknown"]
 
 
+LEFT_ALONE = "left_alone"
+"""The ``code`` of an applied change or close of a task that a person has touched: the task stays as it is."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What the CRM answered for one operation.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
-from connectors.base import CloseTask, CreateTask, Outcome, UpdateTask
+from connectors.base import LEFT_ALONE, CloseTask, CreateTask, Outcome, UpdateTask
 from connectors.hubspot.batch import Input, write_batch
 from connectors.hubspot.client import Client
 from connectors.hubspot.describe import TASKS
@@ -21,7 +21,6 @@ DUE = "hs_timestamp"
 PRIORITY = "hs_task_priority"
 OPEN = frozenset({"NOT_STARTED", "IN_PROGRESS", "WAITING", "DEFERRED"})
 UNTOUCHED = frozenset({"NOT_STARTED"})
-LEFT_ALONE = "left_alone"
 
 
 def task_properties(one: CreateTask, key: str, due_hour: int, zone: ZoneInfo) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from connectors.base import CallFailed, CloseTask, CreateTask, Outcome, UpdateTask
+from connectors.base import LEFT_ALONE, CallFailed, CloseTask, CreateTask, Outcome, UpdateTask
 from connectors.salesforce.client import Client, Row
 from connectors.salesforce.describe import Schema
 from connectors.salesforce.soql import in_chunks, select
@@ -65,7 +65,7 @@ class TaskWriter:
             changes = {name: value for name, value in values[op.key].items() if row and row.get(name) != value}
             if why or not changes:
                 done[op.key] = Outcome(
-                    key=op.key, status="applied", record_id=op.task_id, code="LEFT_ALONE" if why else "", reason=why
+                    key=op.key, status="applied", record_id=op.task_id, code=LEFT_ALONE if why else "", reason=why
                 )
             else:
                 record = {"attributes": {"type": "Task"}, "Id": op.task_id, **changes}

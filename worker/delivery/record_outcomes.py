@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, case, delete, func, select, update
 
-from connectors.base import Outcome
+from connectors.base import LEFT_ALONE, Outcome
 from worker.delivery.leases import Entry, effect_of
 from worker.delivery.outbox import NO_RECORD
 from worker.delivery.payload import payload_hash
@@ -48,7 +48,9 @@ def record_outcomes(engine: Engine, entries: Sequence[Entry], outcomes: Sequence
                 continue
             noted[entry.key] = outcome.status
             effects.append(effect_of(entry, outcome.status, outcome.code, outcome.reason, outcome.record_id))
-            if outcome.status == "applied":
+            if entry.kind == "task_close" and outcome.status in {"applied", "unknown"}:
+                _note_close(connection, entry, outcome)
+            elif outcome.status == "applied":
                 _remember(connection, entry, outcome)
             if outcome.rejected_fields and entry.kind == "fields":
                 _remember_all_but(connection, entry, outcome.rejected_fields)
@@ -185,12 +187,21 @@ def _remember(connection: Connection, entry: Entry, outcome: Outcome) -> None:
             note_record(connection, entry, outcome)
         case "task_create":
             _note_task(connection, entry, outcome)
-        case "task_close":
-            connection.execute(
-                update(crm_tasks)
-                .where(crm_tasks.c.destination == entry.destination, crm_tasks.c.key == entry.key)
-                .values(status="completed")
-            )
+
+
+def _note_close(connection: Connection, entry: Entry, outcome: Outcome) -> None:
+    """Record that we closed the task, or may have: when it reads completed, that is no work by a person."""
+    if outcome.code == LEFT_ALONE:
+        return
+    applied = outcome.status == "applied"
+    connection.execute(
+        update(crm_tasks)
+        .where(crm_tasks.c.destination == entry.destination, crm_tasks.c.key == entry.key)
+        .values(
+            close_sent_at=func.coalesce(crm_tasks.c.close_sent_at, db_now()),
+            **({"status": "completed"} if applied else {}),
+        )
+    )
 
 
 def _remember_all_but(connection: Connection, entry: Entry, refused: Collection[str]) -> None:
@@ -221,6 +232,7 @@ def _note_task(connection: Connection, entry: Entry, outcome: Outcome) -> None:
         "status": "open",
         "owner_id": entry.payload["owner_id"],
         "completed_at": None,
+        "day": context.day,
     }
     upsert(connection, crm_tasks, [row])
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from worker.language.values import Value
 from worker.planning.crm_view import CrmView
 from worker.rules.enrollment import Enrollment
-from worker.store.crm import TaskRow
+from worker.store.crm import CLOSED, TaskRow
 
-_MOST_ADVANCED_FIRST = ("completed", "in_progress", "open", "deleted")
+_MOST_ADVANCED_FIRST = ("completed", "in_progress", "open", CLOSED, "deleted")
 
 
 class CrmFacts:
@@ -79,8 +79,7 @@ class CrmFacts:
         """The most advanced status among the tasks of the newest entry into any PQL playbook."""
         rows = self._tasks.get(account_id, [])
         newest = max(((self._entered(row), row.playbook_id, row.entry) for row in rows), default=None)
-        statuses = {row.status for row in rows if newest == (self._entered(row), row.playbook_id, row.entry)}
-        return next((status for status in _MOST_ADVANCED_FIRST if status in statuses), None)
+        return _most_advanced(row for row in rows if newest == (self._entered(row), row.playbook_id, row.entry))
 
     def _entered(self, row: TaskRow) -> datetime:
         """When the account entered the entry that the task belongs to."""
@@ -88,6 +87,11 @@ class CrmFacts:
         since = enrollment.entry - row.entry if enrollment else 0
         entries = enrollment.entries if enrollment else ()
         return entries[-1 - since] if 0 <= since < len(entries) else datetime.min.replace(tzinfo=UTC)
+
+
+def _most_advanced(rows: Iterable[TaskRow]) -> str | None:
+    statuses = {row.work_status for row in rows}
+    return next((status for status in _MOST_ADVANCED_FIRST if status in statuses), None)
 
 
 def _is_ambiguous(view: CrmView, account_id: str) -> bool:

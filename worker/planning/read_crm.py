@@ -82,7 +82,12 @@ def _read_changes(view: CrmView) -> None:
     readings.deal_facts = [fact for fact in read.facts if isinstance(fact, DealFact)]
     for task in readings.task_facts:
         if known := readings.tasks.get(task.key):
-            readings.tasks[task.key] = replace(known, status=task.status, owner_id=task.owner_id)
+            readings.tasks[task.key] = replace(
+                known,
+                status=task.status,
+                owner_id=task.owner_id,
+                completed_at=task.completed_at.isoformat() if task.completed_at else None,
+            )
     readings.deals.update({deal.id: deal for deal in readings.deal_facts})
     _apply_record_facts(view, [fact for fact in read.facts if isinstance(fact, RecordFact)])
 

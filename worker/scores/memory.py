@@ -53,7 +53,8 @@ class PqlMemory:
 
     ``pending_since`` and ``off_since`` are running clocks; ``hand_raised`` and ``worked`` are the last known
     answers of their conditions, so that only a new yes counts; ``reason`` is the last disqualification reason
-    seen in the CRM and ``fit_grade`` the grade it was given at.
+    seen in the CRM and ``fit_grade`` the grade it was given at. ``touched_at``: when a person last worked on it, which
+    shows in ``touch``, the values that ``working_when`` reads.
     """
 
     state: PqlState = "none"
@@ -65,6 +66,8 @@ class PqlMemory:
     worked: bool = False
     reason: str | None = None
     fit_grade: str | None = None
+    touched_at: datetime | None = None
+    touch: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +118,7 @@ class ScoreMemory:
                 "worked": self.pql.worked,
                 "reason": self.pql.reason,
                 "fit_grade": self.pql.fit_grade,
+                **({"touched_at": _text(self.pql.touched_at), "touch": self.pql.touch} if self.pql.touched_at else {}),
             },
             **dict.fromkeys(_READ_BEFORE),
             **{f"{name}{_PUBLISHED}": asdict(one) for name, one in self.published.items()},
@@ -143,6 +147,8 @@ class ScoreMemory:
                 worked=pql["worked"],
                 reason=pql["reason"],
                 fit_grade=pql["fit_grade"],
+                touched_at=_moment(pql.get("touched_at")),
+                touch=pql.get("touch", ""),
             ),
             published={
                 name.removesuffix(_PUBLISHED): Published(**one)

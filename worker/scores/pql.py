@@ -168,10 +168,19 @@ def _inputs(
         hand_raised=raised,
         converted=paying,
         worked=None if settings.working_when is None else settings.working_when.truth(now),
+        touch=_touch(settings, now),
         reason=str(reason) if reason not in (None, "") else None,
         reason_cleared=reason in (None, "") and now.get("crm.matched") is True,
         age=None if age is None else timedelta(days=age),
     )
+
+
+def _touch(settings: PqlSettings, now: Fields) -> str:
+    """The values that ``working_when`` reads: another text means that a person did something."""
+    if settings.working_when is None:
+        return ""
+    keys = sorted({need.key for _, need in settings.working_when.needs()})
+    return "; ".join(f"{key}={tidy(value)}" for key in keys if (value := now.get(key)) is not None)
 
 
 def _status(settings: PqlSettings, memory: PqlMemory, score: int | None, fit: int | None) -> PqlStatus:

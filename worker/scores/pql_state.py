@@ -22,6 +22,7 @@ class PqlInputs:
     hand_raised: bool | None
     converted: bool | None
     worked: bool | None
+    touch: str
     reason: str | None
     reason_cleared: bool
     age: timedelta | None
@@ -80,11 +81,12 @@ def _while_resting(
 def _while_active(settings: PqlSettings, memory: PqlMemory, seen: PqlInputs, as_of: datetime) -> PqlMemory:
     if seen.reason is not None and seen.reason != memory.reason:
         return replace(_enter(memory, "disqualified", as_of), fit_grade=seen.fit_grade)
-    if memory.state == "working":
-        return memory
-    if seen.worked and not memory.worked:
-        return _enter(memory, "working", as_of)
     waits = settings.cool_downs
+    if memory.state == "working" and memory.touched_at is None and seen.worked is False:
+        # Stored by a release that took our own closing of a task for work by a person.
+        memory = replace(memory, state="open")
+    if memory.state == "working" or (seen.worked and not memory.worked):
+        return _while_working(memory, seen, as_of, waits.working)
     off_since = memory.off_since
     if seen.score is not None:
         off = seen.score < settings.closes_below and not seen.hand_raised
@@ -94,6 +96,19 @@ def _while_active(settings: PqlSettings, memory: PqlMemory, seen: PqlInputs, as_
     if seen.converted is False and (untouched or cold):
         return _enter(memory, "expired", as_of)
     return replace(memory, off_since=off_since)
+
+
+def _while_working(memory: PqlMemory, seen: PqlInputs, as_of: datetime, longest: timedelta) -> PqlMemory:
+    """A new PQL to work on, another touch of it, or its end after so long without one."""
+    if memory.state == "open":
+        return replace(_enter(memory, "working", as_of), touched_at=as_of, touch=seen.touch)
+    touched_at = memory.touched_at or memory.since
+    if seen.worked and seen.touch != memory.touch:
+        # The first run that records touches does not know the one before: it counts from where the state began.
+        touched_at = as_of if memory.touch else touched_at
+    if seen.converted is False and touched_at is not None and as_of - touched_at >= longest:
+        return _enter(memory, "expired", as_of)
+    return replace(memory, touched_at=touched_at, touch=seen.touch if seen.worked else memory.touch)
 
 
 def _cooled_down(settings: PqlSettings, memory: PqlMemory, seen: PqlInputs, as_of: datetime) -> bool:

@@ -19,9 +19,12 @@ CRM_FIELDS = frozenset({"crm.open_opportunity", "crm.owner_email", "crm.task_sta
 TEMPLATE_FIELDS = frozenset({"playbook.matched", "playbook.name"})
 """Names that exist only where a playbook's text is filled in."""
 
+TASK_STATUSES = ("open", "in_progress", "completed", "closed", "deleted")
+"""``closed``: we closed the CRM task, because its account left the playbook before a person started it."""
+
 FIELD_VALUES: Mapping[str, tuple[str, ...]] = {
     **{name: field.values for name, field in score_fields().items() if field.values},
-    "crm.task_status": ("open", "in_progress", "completed", "deleted"),
+    "crm.task_status": TASK_STATUSES,
 }
 """Every value of the texts that are ours, so that a condition cannot wait for one that never comes."""
 

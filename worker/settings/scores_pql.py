@@ -95,6 +95,8 @@ class CoolDowns(Strict):
     """An open PQL nobody works on expires after this."""
     cold: Span = timedelta(days=7)
     """An open PQL whose score stays below ``closes_below`` expires after this."""
+    working: Span = timedelta(days=30)
+    """A PQL that a person works on expires after this time without another touch."""
     expired: Span = timedelta(days=30)
     """How long an expired PQL cannot open again."""
     disqualified: Span = timedelta(days=90)

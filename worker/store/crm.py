@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from sqlalchemy import Connection, delete, select, update
 
@@ -12,6 +13,9 @@ from worker.store.tables import crm_deals, crm_records, crm_tasks, cursors, snap
 from worker.store.upsert import upsert
 
 OPEN_STATUSES = ("open", "in_progress")
+CLOSED = "closed"
+"""The status of a task that we closed because its account left, as playbooks and scores see it."""
+_CLOCKS_DIFFER_S = 300.0
 CREATED = "created"
 """``matched_by`` of a record that we created and have not read yet."""
 GONE = "gone"
@@ -35,7 +39,11 @@ class Record:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRow:
-    """One CRM task of ours, as last read."""
+    """One CRM task of ours, as last read.
+
+    ``close_sent_at``: the database's time when we first sent a close that the CRM may have applied. ``completed_at`` is
+    the CRM's ISO text. ``day`` (``YYYY-MM-DD``): the as-of day of the run that decided the task.
+    """
 
     destination: str
     key: str
@@ -47,10 +55,24 @@ class TaskRow:
     status: str
     owner_id: str | None
     close_when_leaves: bool
+    completed_at: str | None = None
+    close_sent_at: float | None = None
+    day: str = ""
 
     @property
     def is_open(self) -> bool:
         return self.status in OPEN_STATUSES
+
+    @property
+    def work_status(self) -> str:
+        """The status, with `CLOSED` for a task that we completed ourselves: nobody worked on it."""
+        return CLOSED if self.status == "completed" and self._completed_by_us else self.status
+
+    @property
+    def _completed_by_us(self) -> bool:
+        if self.close_sent_at is None or self.completed_at is None:
+            return self.close_sent_at is not None
+        return datetime.fromisoformat(self.completed_at).timestamp() >= self.close_sent_at - _CLOCKS_DIFFER_S
 
 
 def load_records(connection: Connection, destination: str) -> dict[str, Record]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, update
 
-from connectors.base import FieldSpec
+from connectors.base import CloseTask, FieldSpec, Operation, ReadBack, TaskFact
 from tests.unit.planning.whole_crm import KEY, WholeCrm
 from worker.delivery.send import deliver
 from worker.pipeline import compute as stage
@@ -53,6 +53,26 @@ SPECS = {
 
 
 @dataclass
+class TaskCrm(WholeCrm):
+    """A CRM that shows the state of our tasks; `complete` is a person's work."""
+
+    done: dict[str, datetime | None] = field(default_factory=dict)
+
+    def complete(self, key: str, at: datetime) -> None:
+        self.done[key] = at
+
+    def _apply(self, operation: Operation) -> None:
+        super()._apply(operation)
+        if isinstance(operation, CloseTask):
+            self.done.setdefault(operation.key, None)
+
+    def read_back(self, since: Mapping[str, str], fields: Sequence[str], tasks: Mapping[str, str]) -> ReadBack:
+        read = super().read_back(since, fields, tasks)
+        shown = [TaskFact(key, tasks[key], "completed", "1", at) for key, at in self.done.items() if key in tasks]
+        return ReadBack([*read.facts, *shown], read.cursor)
+
+
+@dataclass
 class Project:
     """A project folder, its state, and one CRM with a record for every account."""
 
@@ -60,7 +80,7 @@ class Project:
     store: Engine
     monkeypatch: pytest.MonkeyPatch
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    crm: WholeCrm = field(default_factory=lambda: WholeCrm(specs=SPECS))
+    crm: TaskCrm = field(default_factory=lambda: TaskCrm(specs=SPECS))
 
     def __post_init__(self) -> None:
         write_project(self.root)

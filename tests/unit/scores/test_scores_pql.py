@@ -118,13 +118,36 @@ def test_raised_hand_keeps_a_cold_lead_open() -> None:
     assert replay((0, asked), (1, asked), (8, asked), (9, COLD)) == ["open"] * 4
 
 
-def test_rep_who_starts_makes_it_working_and_it_stays() -> None:
-    started = HOT | {"crm.task_status": "in_progress"}
-    assert replay((0, HOT), (1, started), (60, COLD | {"crm.task_status": "completed"})) == [
+STARTED, DONE = {"crm.task_status": "in_progress"}, {"crm.task_status": "completed"}
+
+
+def test_rep_who_starts_makes_it_working_and_it_stays_while_touched() -> None:
+    steps = (0, HOT), (1, HOT | STARTED), (30, COLD | DONE), (59, COLD | DONE), (60, COLD | DONE)
+    assert replay(*steps) == ["open", "working", "working", "working", "expired"]
+
+
+def test_a_lead_without_a_touch_for_thirty_days_is_not_worked_on() -> None:
+    assert replay((0, HOT), (1, HOT | STARTED), (30, HOT | STARTED), (31, HOT | STARTED)) == [
         "open",
         "working",
         "working",
+        "expired",
     ]
+
+
+def test_a_task_that_we_make_is_no_touch_and_an_unknown_payer_does_not_expire() -> None:
+    again = {"crm.task_status": "open"}
+    assert replay((0, HOT), (1, HOT | STARTED), (20, HOT | again), (31, HOT | again))[-1] == "expired"
+    assert replay((0, HOT), (1, HOT | STARTED), (31, HOT | STARTED | {"plan": None}))[-1] == "working"
+
+
+def test_a_lead_that_an_earlier_release_took_for_worked_on_is_open_again() -> None:
+    memory = score(HOT | STARTED, 1, score(HOT).memory).memory
+    stored = memory.to_json()
+    del stored["pql"]["touched_at"]
+    closed = HOT | {"crm.task_status": "closed"}
+    assert score(closed, 2, ScoreMemory.from_json(stored))["pql"].status == "open"
+    assert score(HOT | DONE, 2, ScoreMemory.from_json(stored))["pql"].status == "working"
 
 
 def test_task_done_before_the_lead_opened_is_not_work_on_it() -> None:

@@ -48,6 +48,8 @@ crm_tasks = Table(
     Column("owner_id", Text),
     Column("completed_at", Text),
     Column("close_when_leaves", Boolean, nullable=False),
+    Column("close_sent_at", Double),
+    Column("day", Text, nullable=False, server_default=""),
     PrimaryKeyConstraint("destination", "key"),
     Index(None, "destination", "account_id"),
 )
