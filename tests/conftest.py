@@ -19,6 +19,7 @@ from worker.store.engine import connect_store, open_store
 from worker.store.tables import metadata
 
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and commands wrap their text by it
+os.unsetenv("COLUMNS")  # and readline, which pytest imports, sets it behind os.environ
 SHARED = Path(__file__).parents[2] / "shared"
 
 

@@ -50,14 +50,14 @@ def plgsync(
 
 
 def _add(command: Command, name: str | None = None, to: typer.Typer = app, **settings: Any) -> None:
-    """Add a command; the list of commands shows its whole first line, which Typer would cut."""
+    """Add a command; the list of commands shows its whole first line, which Typer cuts without a ``short_help``."""
     help_ = settings.get("help") or command.__doc__ or ""
     to.command(name, short_help=help_.partition("\n")[0], **settings)(command)
 
 
 def _add_group(name: str, help_: str) -> typer.Typer:
     group = typer.Typer(**_SETTINGS, help=help_)
-    app.add_typer(group, name=name)
+    app.add_typer(group, name=name, short_help=help_)
     return group
 
 

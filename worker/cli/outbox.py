@@ -17,7 +17,8 @@ _CHANGED = {"retry": "will be sent again with the next plgsync run", "drop": "dr
 
 
 StateOption = Annotated[
-    list[RowState] | None, typer.Option("--state", help="Only rows in this state; may be repeated.")
+    list[RowState] | None,
+    typer.Option("--state", metavar="STATE", help=f"Only rows in this state: {', '.join(RowState)}. May be repeated."),
 ]
 DestinationOption = Annotated[str | None, typer.Option("--destination", help="Only rows for this CRM.")]
 PlaybookOption = Annotated[str | None, typer.Option("--playbook", help="Only tasks of this playbook, by its id.")]

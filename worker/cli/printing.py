@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from worker.pipeline.compute import Computed
     from worker.reports.reader import Reader
 
-_UNWRAPPED = 10_000
-
 
 def print_result(result: Any, as_json: bool, data: Any) -> None:
     """Print either the rendered result or its JSON."""
@@ -69,10 +67,10 @@ def warn(message: str) -> None:
 
 def console() -> Console:
     """The console for text: as wide as COLUMNS or the terminal; a pipe or a file gets whole lines."""
-    from worker.rendering.console import PlainConsole
+    from worker.rendering.console import UNFOLDED, PlainConsole
     from worker.settings.environment import columns
 
-    width = None if sys.stdout.isatty() else columns() or _UNWRAPPED
+    width = None if sys.stdout.isatty() else columns() or UNFOLDED
     return PlainConsole(width=width, soft_wrap=False)
 
 

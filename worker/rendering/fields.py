@@ -15,7 +15,8 @@ def render_fields(found: FieldList) -> RenderableType:
     for title in ("field", "kind", "unit", "meaning", "values"):
         table.add_column(title, overflow="fold")
     for field in found.fields:
-        table.add_row(Text(field.name), field.kind, field.unit, Text(field.label), Text(_values(field)))
+        unit = "" if field.unit == field.kind else field.unit
+        table.add_row(Text(field.name), field.kind, unit, Text(field.label), Text(_values(field)))
     if not found.no_samples:
         return table
     return Group(table, Text(f"no samples: {found.no_samples}", style="yellow"))

@@ -100,11 +100,23 @@ def test_h_is_short_for_help_everywhere(path: tuple[str, ...]) -> None:
     assert (short.returncode, short.stdout) == (0, long.stdout)
 
 
-def test_the_list_of_commands_cuts_no_line() -> None:
-    shown = " ".join(plgsync("-h").stdout.split())
-    for command in get_command(app).commands.values():  # type: ignore[attr-defined]
-        first_line = (command.help or "").partition("\n")[0]
-        assert (" ".join(first_line.split()) in shown) is not command.hidden
+def every_help(command: Any, parent: Any = None) -> Iterator[str]:
+    """The help of a command and of all below it."""
+    context = command.make_context(command.name or "plgsync", [], parent, resilient_parsing=True)
+    yield context.get_help()
+    for one in getattr(command, "commands", {}).values():
+        yield from every_help(one, context)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_help_fits_the_terminal_and_cuts_no_line(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    shown = list(every_help(get_command(app)))
+    assert len(shown) > 20
+    for text in shown:
+        usage, *lines = text.splitlines()
+        assert [line for line in (usage, *lines) if len(line) > columns] == []
+        assert [line for line in lines if line.endswith(("...", "…"))] == []
 
 
 def test_a_shell_completes_commands() -> None:

@@ -7,20 +7,21 @@ import re
 
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
 from connectors.base.values import printable
-from worker.rendering.console import PlainConsole
+from worker.rendering.console import UNFOLDED, PlainConsole
 
 _STYLES = re.compile(r"\x1b\[[0-9;]*m")
 HOSTILE = "[/x] A\x1b]0;owned\x07\x1b[2J\u202e[bold]b[/bold] :smile:"
 
 
-def printed(renderable: object, *, terminal: bool = False) -> str:
+def printed(renderable: object, *, terminal: bool = False, width: int = UNFOLDED) -> str:
     file = io.StringIO()
-    PlainConsole(file=file, width=10_000, force_terminal=terminal, color_system="standard").print(renderable)
+    PlainConsole(file=file, width=width, force_terminal=terminal, color_system="standard").print(renderable)
     return file.getvalue()
 
 
@@ -51,3 +52,42 @@ def test_printable_changes_only_what_cannot_be_shown(text: str) -> None:
     assert len(clean) == len(text)
     assert all(a == b or not a.isprintable() for a, b in zip(text, clean, strict=True))
     assert printable(clean) == clean
+
+
+def wide_table() -> Table:
+    made = Table("destination", "what", title="Outbox", title_justify="left", caption="and more")
+    made.add_row("salesforce-production", Text("the CRM rejected the value of Health_Score__c"))
+    made.add_row("hubspot", "")
+    return made
+
+
+def test_a_table_folds_between_words_when_they_fit_side_by_side() -> None:
+    lines = _STYLES.sub("", printed(wide_table(), width=45)).splitlines()
+    assert max(map(len, lines)) <= 45
+    shown = " ".join(line.strip("│┃ ") for line in lines)
+    assert "salesforce-production" in shown
+    assert "Health_Score__c" in shown
+
+
+def test_a_table_whose_words_do_not_fit_is_printed_as_lists() -> None:
+    assert _STYLES.sub("", printed(wide_table(), width=35)).splitlines() == [
+        "Outbox",
+        "destination: salesforce-production",
+        "what: the CRM rejected the value of",
+        "Health_Score__c",
+        "",
+        "destination: hubspot",
+        "and more",
+    ]
+
+
+def test_no_line_ends_with_blanks() -> None:
+    tree = Tree("branch  ")
+    tree.add(Text("leaf \n next  ", style="red"))
+    for renderable in ("text  ", Text("a  \nb ", style="bold"), wide_table(), tree, Group("x ", "")):
+        lines = _STYLES.sub("", printed(renderable)).split("\n")
+        assert lines == [line.rstrip() for line in lines]
+
+
+def test_a_pipe_gets_every_text_in_one_line() -> None:
+    assert printed(Text("word " * 500)) == ("word " * 500).strip() + "\n"

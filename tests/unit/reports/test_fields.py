@@ -108,3 +108,15 @@ def test_a_value_of_the_data_is_no_markup_and_no_control_character(folder: Path)
         console.print(render_fields(FieldList((odd,), "no [data]")))
     assert all(text in shown.get() for text in ("[bold]x[/bold]", "[red]y[/red]", "no [data]"))
     assert list(samples_of(["a\x1b[31mb\n", None, "c" * 99])) == ["a [31mb", "c" * 39 + "…"]
+
+
+def test_a_unit_that_repeats_the_kind_is_left_out() -> None:
+    fields = (
+        FieldEntry(name="a.plan", label="plan", kind="text", unit="text"),
+        FieldEntry(name="a.age", label="age", kind="number", unit="days"),
+    )
+    console = Console(width=200)
+    with console.capture() as shown:
+        console.print(render_fields(FieldList(fields)))
+    assert shown.get().count("text") == 1
+    assert "days" in shown.get()
