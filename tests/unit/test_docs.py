@@ -274,7 +274,7 @@ def _sample_names(project: Project) -> Iterator[str]:
     used = needs(project.scores) | {need for playbook in project.playbooks for need in playbook.needs()}
     yield from (need.name for need in used if need.kind in {"count", "users", "days_since"})
     yield from (str(value) for signal in project.signals.signals.values() for value in _texts(signal.where))
-    yield from _compared(project, {"plan", "account.industry", "subscription.status"})
+    yield from _compared(project, {"plan", "account.industry"})
 
 
 def _texts(tests: Any) -> Iterator[str]:

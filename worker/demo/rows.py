@@ -90,7 +90,7 @@ def subscriptions(lives: Sequence[Life], when: Calendar) -> Iterator[Row]:
                 f"{life.account_id}-s{index}",
                 life.account_id,
                 "core",
-                term.plan,
+                "pro" if trial else term.plan,
                 RANK[term.plan],
                 term.seats if life.seats_agreed or not PRICE_PER_SEAT[term.plan] else None,
                 float(PRICE_PER_SEAT[term.plan] * term.seats),
@@ -100,6 +100,7 @@ def subscriptions(lives: Sequence[Life], when: Calendar) -> Iterator[Row]:
                 when.at(term.end, ARRIVAL_SECOND) if trial else None,
                 None if trial else when.at(term.start, ARRIVAL_SECOND),
                 None if trial else when.at(term.end, ARRIVAL_SECOND),
+                when.at(term.cancelled, ARRIVAL_SECOND),
                 when.at(term.cancelled, ARRIVAL_SECOND),
                 term.reason,
             )
@@ -178,7 +179,7 @@ TABLES: dict[str, tuple[str, Callable[[Sequence[Life], Calendar], Iterator[Row]]
         (
             "sub_id TEXT, account_id TEXT, product TEXT, plan TEXT, tier_rank INTEGER, seats INTEGER, mrr DOUBLE, "
             "currency TEXT, status TEXT, trial_start TIMESTAMP, trial_end TIMESTAMP, term_start TIMESTAMP, "
-            "term_end TIMESTAMP, cancelled_at TIMESTAMP, cancel_reason TEXT"
+            "term_end TIMESTAMP, cancelled_at TIMESTAMP, ended_at TIMESTAMP, cancel_reason TEXT"
         ),
         subscriptions,
     ),

@@ -29,6 +29,9 @@ _NAMES: dict[Kind, str] = {
 }
 
 
+_OF_SEVERAL: dict[Op, Op] = {"is": "in", "is not": "not in"}
+
+
 @dataclass(frozen=True, slots=True)
 class Literal:
     """A value written in a test, and the column where it stands."""
@@ -47,10 +50,15 @@ class Comparison:
     kind: Kind | None = None
     text: str = field(default="", compare=False)
     columns: tuple[int, ...] = field(default=(), compare=False, repr=False)
+    synonyms: tuple[Value, ...] = field(default=(), compare=False, repr=False)
+    """More values, of the same kind, that the written ones stand for."""
     run: Predicate = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "run", compile_test(self.expression.read, self.op, self.values, self.kind))
+        op, values = self.op, self.values
+        if self.synonyms:
+            op, values = _OF_SEVERAL.get(op, op), (*values, *self.synonyms)
+        object.__setattr__(self, "run", compile_test(self.expression.read, op, values, self.kind))
         object.__setattr__(self, "text", self.text or str(self))
 
     def incomparable(self, value: Value) -> str:

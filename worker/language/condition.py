@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -278,3 +278,15 @@ def with_loc(condition: Condition, loc: Loc) -> Condition:
         return replace(condition, loc=(*loc, *condition.loc))
     children = tuple(with_loc(child, loc) for child in condition.children)
     return replace(condition, children=children, loc=(*loc, *condition.loc))
+
+
+def with_synonyms(condition: Condition, words: Mapping[str, Mapping[str, tuple[str, ...]]]) -> Condition:
+    """The same condition, where some texts of some fields stand for others as well: field → text → those others."""
+    if not isinstance(condition, Test):
+        children = tuple(with_synonyms(child, words) for child in condition.children)
+        return replace(condition, children=children)
+    comparison = condition.comparison
+    of_field = words.get(comparison.expression.left.name, {}) if not comparison.expression.operator else {}
+    texts = (value.strip().casefold() for value in comparison.values if isinstance(value, str))
+    found = tuple(word for text in texts for word in of_field.get(text, ()))
+    return replace(condition, comparison=replace(comparison, synonyms=found)) if found else condition

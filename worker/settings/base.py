@@ -8,12 +8,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema
 
-from worker.language.condition import Condition, parse_condition
+from worker.language.condition import Condition, parse_condition, with_synonyms
 from worker.language.errors import Loc as Loc
 from worker.language.expression import Expression, parse_expression
 from worker.language.template import Template, parse_template
 from worker.language.units import Duration, Rate, parse_duration, parse_number, parse_rate
 from worker.settings.problems import Severity
+from worker.settings.product_schema import OLD_STATES
 
 
 class Strict(BaseModel):
@@ -46,6 +47,10 @@ class Finding:
     column: int = 0
     severity: Severity = "error"
     of_key: bool = False
+
+
+OLD_WORDS = {"subscription.status": OLD_STATES}
+"""Field → a word of an earlier version, which conditions may use for one release → the words it stands for."""
 
 
 class SecretInClear(ValueError):
@@ -136,7 +141,12 @@ Percent = Annotated[float, *_SHARE]
 CONDITION_SCHEMA: dict[str, Any] = {"type": ["string", "object"], "$comment": "condition"}
 """Stands for a condition until `worker.settings.schema` puts the recursive schema in its place."""
 
-ConditionTree = Annotated[Condition, PlainValidator(parse_condition), WithJsonSchema(CONDITION_SCHEMA)]
+
+def _condition(value: object) -> Condition:
+    return with_synonyms(parse_condition(value), OLD_WORDS)
+
+
+ConditionTree = Annotated[Condition, PlainValidator(_condition), WithJsonSchema(CONDITION_SCHEMA)]
 """One test as text, or a tree of ``all`` / ``any`` / ``not`` / ``{if, when_missing}``."""
 
 SecretRef = Annotated[

@@ -10,6 +10,7 @@ from worker.language.need import Need
 from worker.language.suggest import suggestion
 from worker.settings.base import Finding, Loc
 from worker.settings.known import Known
+from worker.settings.old_words import old_words_of_condition
 from worker.settings.playbook import Playbook
 from worker.settings.playbook_steps import AnyStep, Assignee, BranchStep, WaitStep
 
@@ -37,6 +38,7 @@ def _condition_findings(loc: Loc, condition: Condition, known: Known) -> Iterato
             yield from _unknown_names((*loc, *inner), mention.need, mention.column, known.fields)
     for inner, comparison in condition.comparisons():
         yield from _value_findings((*loc, *inner), comparison, known)
+    yield from old_words_of_condition(loc, condition)
 
 
 def _unknown_names(loc: Loc, need: Need, column: int, names: frozenset[str]) -> Iterator[Finding]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from worker.language.suggest import suggestion
-from worker.settings.base import Finding, SecretRef, Strict
+from worker.language.units import Duration
+from worker.settings.base import DurationText, Finding, SecretRef, Strict
 from worker.settings.known import Known
+from worker.settings.money import CurrencyCode, Rates, rates_at
 from worker.settings.product_schema import COMPUTED, SCHEMA, mappable
 
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -34,6 +37,15 @@ def _zone(name: str) -> str:
 
 
 ZoneText = Annotated[str, AfterValidator(_zone), WithJsonSchema({"type": "string", "examples": ["Europe/Berlin"]})]
+
+
+def _days(duration: Duration) -> Duration:
+    if duration.kind != "days":
+        raise ValueError("expected days or weeks, such as 30d")
+    return duration
+
+
+DaysText = Annotated[DurationText, AfterValidator(_days)]
 
 
 class SourceSettings(Strict):
@@ -136,12 +148,27 @@ class ProductSettings(Strict):
     time_zone: ZoneText = "UTC"
     """Days begin and end here."""
     exclude: Exclude = Exclude()
+    dunning_grace: DaysText = Duration("days", 30)
+    """How many days a past-due subscription stays in force after its term ended."""
+    reporting_currency: CurrencyCode | None = None
+    """Amounts are converted to this currency; without it, an account with amounts in two currencies has no total."""
+    rates: list[Rates] = Field(default_factory=list)
+    """What other currencies are worth in it, from which day on; a currency without a rate makes amounts unknown."""
     tables: Tables
 
     @property
     def zone(self) -> ZoneInfo:
         """The zone of ``time_zone``."""
         return ZoneInfo(self.time_zone)
+
+    @property
+    def grace(self) -> timedelta:
+        """``dunning_grace`` as a length of time."""
+        return timedelta(days=self.dunning_grace.n)
+
+    def rates_at(self, at: datetime) -> dict[str, float]:
+        """Currency → what one unit is worth in the reporting currency at ``at``; empty without a reporting currency."""
+        return rates_at(self.reporting_currency, self.rates, at) if self.reporting_currency else {}
 
     def mapped(self) -> dict[str, TableMapping]:
         """The mapping of every table that has one."""
@@ -157,6 +184,7 @@ def account_fields(product: ProductSettings) -> frozenset[str]:
 
 def check_product(settings: ProductSettings, known: Known) -> Iterable[Finding]:  # noqa: ARG001 - one shape for all checks
     """Names that exist nowhere and mappings that cannot work, without looking at the data."""
+    yield from _rate_findings(settings)
     for table, mapping in settings.mapped().items():
         loc = ("tables", table)
         if mapping.from_ and table not in {"accounts", "memberships"}:
@@ -165,6 +193,19 @@ def check_product(settings: ProductSettings, known: Known) -> Iterable[Finding]:
             yield Finding((*loc, "columns"), '"from: events" takes its columns from the events: remove "columns"')
         yield from _column_findings(table, mapping)
         yield from _extra_findings(table, mapping)
+
+
+def _rate_findings(settings: ProductSettings) -> Iterator[Finding]:
+    if settings.rates and settings.reporting_currency is None:
+        yield Finding(("rates",), "rates need a reporting_currency: write the currency that amounts are converted to")
+    seen = set()
+    for index, rates in enumerate(settings.rates):
+        if rates.since in seen:
+            yield Finding(("rates", index, "since"), f"there are rates since {rates.since} already: put them together")
+        seen.add(rates.since)
+        if settings.reporting_currency in rates.worth:
+            message = f"one {settings.reporting_currency} is always worth 1 {settings.reporting_currency}: remove it"
+            yield Finding(("rates", index, "worth", str(settings.reporting_currency)), message)
 
 
 def _column_findings(table: str, mapping: TableMapping) -> Iterator[Finding]:

@@ -101,13 +101,19 @@ SCHEMA: Mapping[str, TableSchema] = {
             "term_start": "time",
             "term_end": "time",
             "cancelled_at": "time",
+            "ended_at": "time",
             "cancel_reason": "text",
             "state": "text",
+            "paying": "flag",
+            "trialing": "flag",
+            "renews": "flag",
+            "renews_at": "time",
+            "trial_ends_at": "time",
         },
         required=("account_id",),
         at="term_start",
         since=("trial_start", "term_start"),
-        until=("term_end", "cancelled_at"),
+        until=("ended_at", "term_end"),
         current=True,
     ),
     "mrr_movements": TableSchema(
@@ -117,6 +123,7 @@ SCHEMA: Mapping[str, TableSchema] = {
             "on_date": "time",
             "type": "text",
             "amount": "number",
+            "currency": "text",
             "cause": "text",
         },
         required=("account_id", "on_date"),
@@ -129,6 +136,7 @@ SCHEMA: Mapping[str, TableSchema] = {
             "due_at": "time",
             "paid_at": "time",
             "amount": "number",
+            "currency": "text",
             "status": "text",
         },
         required=("account_id", "due_at"),
@@ -185,8 +193,17 @@ SCHEMA: Mapping[str, TableSchema] = {
     ),
 }
 
-COMPUTED = {"subscriptions": frozenset({"state"})}
-"""Columns worked out from the dates of a row; they cannot be mapped."""
+COMPUTED = {"subscriptions": frozenset({"state", "paying", "trialing", "renews", "renews_at", "trial_ends_at"})}
+"""Columns worked out from the dates and the status of a row; they cannot be mapped."""
+
+OLD_STATES: Mapping[str, tuple[str, ...]] = {
+    "cancelled": ("ended", "cancelled_at_term_end"),
+    "trial": ("trialing",),
+}
+"""Words for the state of a subscription that 0.x used, and the words of now that each stands for."""
+
+AMOUNTS = {"subscriptions": "mrr", "invoices": "amount", "mrr_movements": "amount"}
+"""Per table with a currency, the column that holds an amount of it."""
 
 
 def mappable(table: str) -> frozenset[str]:

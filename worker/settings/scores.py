@@ -14,6 +14,7 @@ from worker.language.suggest import suggestion
 from worker.language.template import Template
 from worker.settings.base import Finding, Loc, Strict
 from worker.settings.known import SCORE_FIELDS, Known
+from worker.settings.old_words import old_words_of_condition
 from worker.settings.score_specs import score_specs
 from worker.settings.scores_parts import ScoreBlock
 
@@ -44,6 +45,7 @@ def check_scores(settings: ScoresSettings, known: Known) -> Iterable[Finding]:
         elif need.name not in known.fields:
             yield Finding(loc, f'unknown field "{need.name}"{suggestion(need.name, known.fields)}', column)
     yield from _weights(settings, ())
+    yield from _old_words(settings, ())
 
 
 def _weights(value: object, loc: Loc) -> Iterator[Finding]:
@@ -54,6 +56,14 @@ def _weights(value: object, loc: Loc) -> Iterator[Finding]:
             yield Finding(loc, f"the weights add up to {total:g}, not 100; each counts as its share", 0, "warning")
     for inner, place in _below(value, loc):
         yield from _weights(inner, place)
+
+
+def _old_words(value: object, loc: Loc) -> Iterator[Finding]:
+    """Words of an earlier version in any condition below ``value``."""
+    if isinstance(value, Condition):
+        yield from old_words_of_condition(loc, value)
+    for inner, place in _below(value, loc):
+        yield from _old_words(inner, place)
 
 
 def _uses(value: object, loc: Loc) -> Iterator[tuple[Loc, Need, int]]:

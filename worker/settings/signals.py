@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from worker.language.suggest import suggestion
 from worker.settings.base import DurationText, ExpressionText, Finding, Loc, Strict
 from worker.settings.known import Known
+from worker.settings.old_words import old_words_of_test
 from worker.settings.product import ProductSettings, account_fields
 from worker.settings.product_schema import SCHEMA, kind_of
 from worker.settings.score_specs import score_specs
@@ -201,6 +202,9 @@ def _row_findings(signal: Signal, loc: Loc) -> Iterator[Finding]:
     named += [((*loc, "that", column), column) for column in signal.that]
     if signal.column is not None and signal.measure != "top_user":
         named.append(((*loc, "column"), signal.column))
+    if signal.from_ == "subscriptions":
+        for block, tests in (("where", signal.where), ("that", signal.that)):
+            yield from old_words_of_test((*loc, block, "state"), tests.get("state"))
     for where, column in named:
         props = signal.from_ == "events" and re.fullmatch(r"props\.\w+", column)
         if column not in schema.columns and not props:

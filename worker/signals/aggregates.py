@@ -13,9 +13,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.language.values import Value
-from worker.settings.signals import Measure
+from worker.settings.signals import OF_NUMBERS, Measure
 from worker.signals.constructs import Column
 from worker.signals.decode import number, whole
+
+UNKNOWN_CURRENCY = "?"
+"""Stands beside an amount that cannot be known."""
 
 Finish = Callable[[Sequence[Any]], Value]
 
@@ -38,6 +41,8 @@ class RowColumns:
     at: Column | None
     value: Column | None
     user: Column | None
+    currency: Column | None = None
+    """What the value is counted in, NULL for a zero; None where that is not known of any row."""
 
 
 def partials(measure: Measure, row: RowColumns) -> list[Partial]:
@@ -57,13 +62,18 @@ def partials(measure: Measure, row: RowColumns) -> list[Partial]:
     read = row.at if measure in {"first", "last"} else row.value
     assert read is not None  # noqa: S101 - checked with the settings
     found = sa.case((row.counts, read))
+    currencies = [] if row.currency is None else _lowest_and_highest(sa.case((row.counts, row.currency)))
     if measure in {"first", "lowest"}:
-        return [Partial(sa.func.min(found), sa.func.min)]
+        return [_lowest_and_highest(found)[0], *currencies]
     if measure in {"last", "highest"}:
-        return [Partial(sa.func.max(found), sa.func.max)]
+        return [_lowest_and_highest(found)[1], *currencies]
     if measure == "average":
         counted = Partial(sa.func.count(found), sa.func.sum)
-    return [counted, Partial(sa.func.sum(found), sa.func.sum)]
+    return [counted, Partial(sa.func.sum(found), sa.func.sum), *currencies]
+
+
+def _lowest_and_highest(column: Column) -> list[Partial]:
+    return [Partial(sa.func.min(column), sa.func.min), Partial(sa.func.max(column), sa.func.max)]
 
 
 def _one(condition: Column) -> Column:
@@ -71,8 +81,24 @@ def _one(condition: Column) -> Column:
     return sa.case((condition, sa.literal_column("1")), else_=sa.literal_column("0"))
 
 
-def finish(measure: Measure) -> Finish:
-    """The step from the combined partials of one account to the measurement. All NULL means no row of that account."""
+def finish(measure: Measure, width: int) -> Finish:
+    """The step from the ``width`` combined partials of one account to the measured value. All NULL: no row of it."""
+    if measure in OF_NUMBERS and width > 2:
+        return _in_one_currency(_finish(measure))
+    return _finish(measure)
+
+
+def _in_one_currency(inner: Finish) -> Finish:
+    """Amounts in several currencies are never compared or added; neither is an unknown amount left out."""
+
+    def finished(values: Sequence[Any]) -> Value:
+        *parts, low, high = values
+        return inner(parts) if low == high != UNKNOWN_CURRENCY else None
+
+    return finished
+
+
+def _finish(measure: Measure) -> Finish:
     if measure in {"sum", "average", "share", "top_user_share", "roles"}:
         return {"sum": _sum, "average": _ratio, "share": _share, "top_user_share": _share, "roles": _roles}[measure]
     if measure in {"count", "users", "days", "user_days", "kinds"}:

@@ -74,7 +74,7 @@ def compile_query(
         for measurement, width in stage.measurements:
             positions = tuple(range(len(columns), len(columns) + width))
             columns += [cte.c[label] for label in labels[taken : taken + width]]
-            answers.append(ColumnMeasurement(measurement, positions, finish(measurement.measure)))
+            answers.append(ColumnMeasurement(measurement, positions, finish(measurement.measure, width)))
             taken += width
     return Query(sa.select(*columns).select_from(joined), own, tuple(answers))
 
@@ -85,7 +85,7 @@ def _stages(scope: QueryScope, measurements: Sequence[Measurement]) -> Iterator[
             width = 2 if measurement.measure in {"roles", "top_user_share"} else 1
             yield _Stage(_OF_ONE_PERSON[measurement.measure](scope, measurement), [(measurement, width)])
     for group in _grouped((measurement for measurement in measurements if measurement.measure == "top"), _same_rows):
-        yield _Stage(top_rows(scope, group), [(measurement, 1) for measurement in group])
+        yield _Stage(top_rows(scope, group), [(measurement, 2) for measurement in group])
     plain = [
         measurement
         for measurement in measurements

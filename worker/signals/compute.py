@@ -75,7 +75,8 @@ def _value(answer: ColumnMeasurement, row: Sequence[Any], as_of: datetime) -> Va
     value = by_kind(value, _kind(measurement))
     if measurement.turn is not None:
         value = turned(value, measurement.turn, as_of)
-    return measurement.when_none if value is None else value
+    unknown = measurement.measure == "top" and row[answer.positions[1]] is not None
+    return measurement.when_none if value is None and not unknown else value
 
 
 def _kind(measurement: Measurement) -> str:

@@ -15,6 +15,15 @@ from worker.signals.mapping import Catalogue, MappedTable
 from worker.signals.windows import Window, ever, last_days, previous_days
 
 _TIMED = frozenset({"first", "last", "latest", "days", "user_days"})
+_MADE_OF = {
+    "state": ("term_end", "ended_at", "cancelled_at", "trial_end", "status"),
+    "paying": ("mrr",),
+    "trialing": ("trial_end", "trial_start", "status"),
+    "renews": ("term_end", "ended_at", "cancelled_at", "status"),
+    "renews_at": ("term_end",),
+    "trial_ends_at": ("trial_end",),
+}
+"""Per computed column of subscriptions, the mapped columns of which one is needed."""
 Tests = tuple[tuple[str, RowTest], ...]
 
 
@@ -137,8 +146,8 @@ def _columns(measurement: Measurement, table: MappedTable) -> Iterator[str]:
     """The columns of its own table that ``measurement`` needs, of alternatives the one that is mapped."""
     schema = SCHEMA[measurement.table]
     for column in _named(measurement):
-        if (measurement.table, column) == ("subscriptions", "state"):
-            yield next(filter(table.has, ("term_end", "cancelled_at", "status")), "term_end")
+        if measurement.table == "subscriptions" and column in _MADE_OF:
+            yield next(filter(table.has, _MADE_OF[column]), _MADE_OF[column][0])
         else:
             yield column
     if measurement.at is not None and measurement.by_time:

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from worker.signals.constructs import Column, IdText
 from worker.signals.mapping import MappedTable
 from worker.signals.measurements import Measurement
-from worker.signals.rows import in_force, since_of
 from worker.signals.scan import QueryScope, Scan
+from worker.signals.subscriptions import order_of
 
 
 def latest_rows(scope: QueryScope, measurement: Measurement) -> sa.Select[Any]:
@@ -28,12 +28,12 @@ def latest_rows(scope: QueryScope, measurement: Measurement) -> sa.Select[Any]:
 
 
 def top_rows(scope: QueryScope, measurements: Sequence[Measurement]) -> sa.Select[Any]:
-    """Per account: columns of the highest subscription, for measurements that count the same rows.
+    """Per account: columns of the subscription that speaks for it, for measurements that count the same rows.
 
-    One in force before one that is over; then by tier, price and the later beginning.
+    Each value is followed by 1: an account without such a subscription has neither.
     """
     table = scope.table("subscriptions")
-    by = _order(table, scope)
+    by = order_of(table)
     rows, columns = Scan(scope, table, measurements).rows(by)
     order = [rows.c[f"s_by_{index}"].desc().nulls_last() for index in range(len(by))]
     place = sa.func.row_number().over(partition_by=rows.c.s_account, order_by=order).label("s_place")
@@ -43,15 +43,8 @@ def top_rows(scope: QueryScope, measurements: Sequence[Measurement]) -> sa.Selec
         assert value is not None  # noqa: S101 - checked with the settings
         values.append(value.label(f"s_value_{index}"))
     counted = sa.select(rows.c.s_account, *values, place).where(columns[measurements[0].name].counts)
-    return _first(counted.subquery("s_ranked"), [f"s_value_{index}" for index in range(len(measurements))], table)
-
-
-def _order(table: MappedTable, scope: QueryScope) -> list[Column]:
-    order: list[Column] = [sa.case((in_force(table, scope.as_of), 1), else_=0)]
-    order += [table.number(name) for name in ("tier_rank", "mrr") if table.has(name)]
-    since = since_of(table)
-    order += [] if since is None else [since]
-    return order + [table.text(name) for name in ("plan", "product", "sub_id") if table.has(name)]
+    names = [name for index in range(len(measurements)) for name in (f"s_value_{index}", "s_place")]
+    return _first(counted.subquery("s_ranked"), names, table)
 
 
 def _first(ranked: sa.Subquery, names: Sequence[str], table: MappedTable) -> sa.Select[Any]:

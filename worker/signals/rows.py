@@ -8,16 +8,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worker.settings.product_schema import SCHEMA
+from worker.settings.product_schema import OLD_STATES, SCHEMA
 from worker.settings.signals import Comparison, RowTest, Scalar
 from worker.signals.constructs import Column, MomentLiteral
 from worker.signals.mapping import Catalogue, MappedTable, folded
 
-# Statuses of a billing system for something that ended; they count where no date of the end is known.
-ENDED = ("cancelled", "canceled", "expired", "ended", "churned", "deleted", "inactive", "incomplete_expired")
+# Statuses of an invoice that is no longer due; they count where no date of payment is known.
 SETTLED = ("paid", "void", "voided", "uncollectible", "refunded", "draft", "cancelled", "canceled")
-_HAPPENS_LATER = frozenset({"accepted_at", "paid_at", "closed_at", "removed_at", "deleted_at", "cancelled_at"})
-_TRIAL = ("trial", "trialing", "trialling", "in_trial")
+_HAPPENS_LATER = frozenset(
+    {"accepted_at", "paid_at", "closed_at", "removed_at", "deleted_at", "cancelled_at", "ended_at"}
+)
 
 
 def before(time: Column, moment: datetime) -> Column:
@@ -43,7 +43,7 @@ def after(time: Column, moment: datetime) -> Column:
 def passes(table: MappedTable, column: str, test: RowTest, as_of: datetime) -> Column:
     """``test`` on ``column`` of a row: true, false, or NULL where the row does not say."""
     if not isinstance(test, Comparison):
-        return _is_one_of(table, column, test if isinstance(test, list) else [test], as_of)
+        return _is_one_of(table, column, test if isinstance(test, list) else [test])
     bounds = {"at_least": "__ge__", "at_most": "__le__", "above": "__gt__", "below": "__lt__"}
     parts = [
         getattr(table.number(column), operator)(sa.literal(float(bound), sa.Double()))
@@ -52,61 +52,45 @@ def passes(table: MappedTable, column: str, test: RowTest, as_of: datetime) -> C
     ]
     if test.is_not is not None:
         values = test.is_not if isinstance(test.is_not, list) else [test.is_not]
-        parts.append(sa.not_(_is_one_of(table, column, values, as_of)))
+        parts.append(sa.not_(_is_one_of(table, column, values)))
     if test.known is not None:
         value = _known_by(table, column, as_of)
         parts.append(value.is_not(None) if test.known else value.is_(None))
     return sa.and_(sa.true(), *parts)
 
 
-def _is_one_of(table: MappedTable, column: str, values: Sequence[Scalar], as_of: datetime) -> Column:
+def _is_one_of(table: MappedTable, column: str, values: Sequence[Scalar]) -> Column:
     flags = [value for value in values if isinstance(value, bool)]
     numbers = [float(value) for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
     texts = [value.strip().lower() for value in values if isinstance(value, str)]
+    if (table.name, column) == ("subscriptions", "state"):
+        texts = [word for text in texts for word in (text, *OLD_STATES.get(text, ()))]
     parts: list[Column] = []
     if flags:
         parts.append(sa.or_(*(table.flag(column) == (sa.true() if flag else sa.false()) for flag in flags)))
     if numbers:
         parts.append(table.number(column).in_([sa.literal(number, sa.Double()) for number in numbers]))
     if texts:
-        parts.append(folded(_text(table, column, as_of)).in_(texts))
+        parts.append(folded(table.text(column)).in_(texts))
     return sa.or_(sa.false(), *parts)
 
 
 def _known_by(table: MappedTable, column: str, as_of: datetime) -> Column:
     """The value, without what only happened after ``as_of``: an invite accepted tomorrow is not accepted today."""
-    value = column_value(table, column, as_of)
+    value = table.value(column)
     return sa.case((by(value, as_of), value)) if column in _HAPPENS_LATER else value
 
 
-def _text(table: MappedTable, column: str, as_of: datetime) -> Column:
-    return state_of(table, as_of) if (table.name, column) == ("subscriptions", "state") else table.text(column)
-
-
-def column_value(table: MappedTable, column: str, as_of: datetime) -> Column:
-    """A column of ours as our schema means it, the worked-out ones included."""
-    if (table.name, column) == ("subscriptions", "state"):
-        return state_of(table, as_of)
-    return table.value(column)
-
-
 def since_of(table: MappedTable) -> Column | None:
-    """The start of a row: the first known of the mapped columns."""
-    return _first_known([table.time(column) for column in SCHEMA[table.name].since if table.has(column)])
+    """The start of a row: the first known of the mapped columns. That of a subscription is worked out."""
+    columns = ("since",) if table.name == "subscriptions" else SCHEMA[table.name].since
+    return _first_known([table.time(column) for column in columns if table.has(column)])
 
 
 def _first_known(columns: list[Column]) -> Column | None:
     if len(columns) > 1:
         return sa.func.coalesce(*columns)
     return columns[0] if columns else None
-
-
-def _until_of(table: MappedTable) -> Column | None:
-    columns = [table.time(column) for column in SCHEMA[table.name].until if table.has(column)]
-    if table.name == "subscriptions" and table.has("trial_end") and table.has("term_start"):
-        # A trial that never became a term is over when the trial is.
-        columns.append(sa.case((table.time("term_start").is_(None), table.time("trial_end"))))
-    return _first_known(columns)
 
 
 def started(table: MappedTable, as_of: datetime) -> Column:
@@ -116,40 +100,17 @@ def started(table: MappedTable, as_of: datetime) -> Column:
 
 
 def in_force(table: MappedTable, as_of: datetime) -> Column:
-    """Rows that had started and were not over at ``as_of``: never NULL."""
-    until = _until_of(table)
+    """Rows that had started and were not over at ``as_of``: never NULL. A subscription of unknown state counts."""
+    if table.name == "subscriptions":
+        return sa.func.coalesce(table.text("state") != "ended", sa.true())
+    until = _first_known([table.time(column) for column in SCHEMA[table.name].until if table.has(column)])
     parts: list[Column] = [started(table, as_of)]
-    over_words = {"subscriptions": ENDED, "invoices": SETTLED}.get(table.name)
     if until is not None:
         parts.append(sa.or_(until.is_(None), after(until, as_of)))
-    if over_words and table.has("status"):
-        over = sa.func.coalesce(folded(table.text("status")), "").in_(over_words)
+    if table.name == "invoices" and table.has("status"):
+        over = sa.func.coalesce(folded(table.text("status")), "").in_(SETTLED)
         parts.append(sa.not_(over if until is None else sa.and_(until.is_(None), over)))
     return sa.and_(*parts)
-
-
-def state_of(table: MappedTable, as_of: datetime) -> Column:
-    """What a subscription was at ``as_of``: cancelled, trial, or its own status, ``active`` where it has none.
-
-    The dates speak first, because a status column only knows today.
-    """
-    cases: list[tuple[Column, Column]] = [(sa.not_(in_force(table, as_of)), sa.literal("cancelled", sa.Text()))]
-    if table.has("cancelled_at"):
-        cases.append((by(table.time("cancelled_at"), as_of), sa.literal("cancelled", sa.Text())))
-    if table.has("trial_end"):
-        on_trial = after(table.time("trial_end"), as_of)
-        if table.has("term_start"):
-            term = table.time("term_start")
-            on_trial = sa.and_(on_trial, sa.or_(term.is_(None), after(term, as_of)))
-        cases.append((on_trial, sa.literal("trial", sa.Text())))
-    if not table.has("status"):
-        return sa.case(*cases, else_=sa.literal("active", sa.Text()))
-    status = folded(table.text("status"))
-    cases.append((status.in_(_TRIAL), sa.literal("trial", sa.Text())))
-    if not table.has("cancelled_at"):
-        cases.append((status.in_(("cancelled", "canceled")), sa.literal("cancelled", sa.Text())))
-    cases.append((status.in_(ENDED), sa.literal("active", sa.Text())))
-    return sa.case(*cases, else_=sa.func.coalesce(status, sa.literal("active", sa.Text())))
 
 
 def arrived(events: MappedTable, catalogue: Catalogue, as_of: datetime) -> list[Column]:

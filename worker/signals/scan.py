@@ -8,12 +8,15 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from worker.settings.product_schema import AMOUNTS
 from worker.settings.signals import OF_NUMBERS
 from worker.signals.aggregates import RowColumns
 from worker.signals.constructs import Column, DayOf, Kind
 from worker.signals.mapping import Catalogue, MappedTable
 from worker.signals.measurements import Measurement, Tests
-from worker.signals.rows import arrived, before, column_value, in_force, not_before, passes, started
+from worker.signals.money import amount, currency_of
+from worker.signals.rows import arrived, before, in_force, not_before, passes, started
+from worker.signals.subscriptions import subscriptions_at
 from worker.signals.windows import offsets
 
 _EARLIEST_DAY = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
@@ -27,9 +30,15 @@ class QueryScope:
     as_of: datetime
     accounts: frozenset[str] | None = None
 
+    _subscriptions: list[MappedTable] = field(default_factory=list, repr=False, compare=False)
+
     def table(self, name: str) -> MappedTable:
-        """A mapped table, the ones taken from the events included."""
+        """A mapped table, the ones taken from the events included; subscriptions as they were at ``as_of``."""
         found = self.catalogue.table(name)
+        if name == "subscriptions" and found is not None:
+            if not self._subscriptions:
+                self._subscriptions.append(subscriptions_at(found, self.as_of, self.catalogue.product.grace))
+            return self._subscriptions[0]
         return from_events(self) if found is None else found
 
 
@@ -85,14 +94,7 @@ class Scan:
             self._take("day", self._day(measurement))
         if measurement.measure == "kinds":
             self._take("name", self.table.text("name"))
-        value = None
-        if measurement.column is not None and measurement.measure != "top_user":
-            if measurement.measure in OF_NUMBERS:
-                value = self._take(f"number {measurement.column}", self.table.number(measurement.column))
-            else:
-                value = self._take(
-                    f"value {measurement.column}", column_value(self.table, measurement.column, self.scope.as_of)
-                )
+        value, currency = self._value(measurement)
         at = None
         if measurement.at is not None and self.table.has(measurement.at):
             at = self._take(f"at {measurement.at}", self.table.time(measurement.at))
@@ -100,7 +102,20 @@ class Scan:
             f"test {measurement.current} {measurement.events} {measurement.where}", self._test(measurement)
         )
         that = self._take(f"that {measurement.that}", self._tests(measurement.that)) if measurement.that else None
-        return {"test": test, "that": that, "at": at, "value": value}
+        return {"test": test, "that": that, "at": at, "value": value, "currency": currency}
+
+    def _value(self, measurement: Measurement) -> tuple[str | None, str | None]:
+        """The column that is read and, of an amount, the one with its currency."""
+        column, product = measurement.column, self.scope.catalogue.product
+        if column is None or measurement.measure == "top_user":
+            return None, None
+        if AMOUNTS.get(self.table.name) == column:
+            currency = currency_of(self.table, product, self.scope.as_of)
+            named = None if currency is None else self._take("currency", currency)
+            return self._take(f"number {column}", amount(self.table, product, self.scope.as_of)), named
+        if measurement.measure in OF_NUMBERS:
+            return self._take(f"number {column}", self.table.number(column)), None
+        return self._take(f"value {column}", self.table.value(column)), None
 
     def _take(self, key: str, column: Column) -> str:
         if key not in self._labels:
@@ -147,7 +162,7 @@ class Scan:
         return parts
 
     def _row_columns(self, measurement: Measurement, plan: Mapping[str, str | None], rows: sa.Subquery) -> RowColumns:
-        test, that, at, value = (rows.c[label] if label else None for label in plan.values())
+        test, that, at, value, currency = (rows.c[label] if label else None for label in plan.values())
         assert test is not None  # noqa: S101 - every measurement has one
         parts: list[Column] = [test]
         if at is not None and measurement.by_time:
@@ -155,4 +170,4 @@ class Scan:
             if measurement.window.start is not None:
                 parts.append(not_before(at, measurement.window.start))
         user = rows.c.s_user if self.table.has("user_id") else None
-        return RowColumns(sa.and_(*parts), that, at, value, user)
+        return RowColumns(sa.and_(*parts), that, at, value, user, currency)

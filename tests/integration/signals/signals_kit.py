@@ -43,6 +43,8 @@ TYPES: dict[str, dict[str, str]] = {
     "memberships": {"account_id": "text", "user_id": "text", "role": "text", "added_at": "time", "removed_at": "time"},
     "subscriptions": {
         "account_id": "text",
+        "product": "text",
+        "currency": "text",
         "plan": "text",
         "tier_rank": "number",
         "seats": "number",
@@ -53,10 +55,18 @@ TYPES: dict[str, dict[str, str]] = {
         "term_start": "time",
         "term_end": "time",
         "cancelled_at": "time",
+        "ended_at": "time",
     },
     "surveys": {"account_id": "text", "kind": "text", "score": "number", "responded_at": "time"},
     "tickets": {"account_id": "text", "severity": "text", "opened_at": "time", "closed_at": "time"},
-    "invoices": {"account_id": "text", "due_at": "time", "paid_at": "time", "amount": "number", "status": "text"},
+    "invoices": {
+        "account_id": "text",
+        "due_at": "time",
+        "paid_at": "time",
+        "amount": "number",
+        "currency": "text",
+        "status": "text",
+    },
     "invites": {"account_id": "text", "sent_at": "time", "accepted_at": "time"},
 }
 _SQL = {

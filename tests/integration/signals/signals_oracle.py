@@ -15,8 +15,8 @@ Tables = Mapping[str, Sequence[Row]]
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]{1,2})?")
 _TIME = {"events": "occurred_at", "surveys": "responded_at", "tickets": "opened_at", "memberships": "added_at"}
 _TIME |= {"subscriptions": "term_start", "invoices": "due_at", "invites": "sent_at"}
-_BEGINS = {"memberships": ["added_at"], "tickets": ["opened_at"], "subscriptions": ["trial_start", "term_start"]}
-_ENDS = {"memberships": ["removed_at"], "tickets": ["closed_at"], "subscriptions": ["term_end", "cancelled_at"]}
+_BEGINS = {"memberships": ["added_at"], "tickets": ["opened_at"]}
+_ENDS = {"memberships": ["removed_at"], "tickets": ["closed_at"]}
 _CURRENT = {"memberships", "subscriptions"}
 
 
@@ -40,11 +40,13 @@ def _signal(tables: Tables, signal: Mapping[str, Any], account: str, as_of: date
     rows = [row for row in tables[table] if row["account_id"] == account]
     if table == "events":
         rows = [row for row in rows if _arrived(row, tables, as_of)]
+    if table == "subscriptions":
+        rows = list(then(rows, as_of))
     rows = [row for row in rows if _counts(row, table, signal, as_of, zone)]
     value = _measured(rows, tables, signal, account, as_of, zone)
     if "as" in signal:
         value = _days(value, signal["as"], as_of)
-    return signal.get("when_none") if value is None else value
+    return signal.get("when_none") if value is None and not (signal["measure"] == "top" and rows) else value
 
 
 def _arrived(row: Row, tables: Tables, as_of: datetime) -> bool:
@@ -61,7 +63,7 @@ def _counts(row: Row, table: str, signal: Mapping[str, Any], as_of: datetime, zo
     if any(_passes(row, column, test) is not True for column, test in signal.get("where", {}).items()):
         return False
     current = signal.get("current", table in _CURRENT)
-    if current and not in_force(row, table, as_of):
+    if current and not (row["state"] != "ended" if table == "subscriptions" else in_force(row, table, as_of)):
         return False
     column = signal.get("at", _TIME[table])
     moment = row[column]
@@ -73,6 +75,8 @@ def _counts(row: Row, table: str, signal: Mapping[str, Any], as_of: datetime, zo
             start, end = start - timedelta(days=days), start
         inside = moment is not None and _utc(start, zone) <= moment < _utc(end, zone)
         return inside and moment < as_of
+    if table == "subscriptions" and signal["measure"] not in {"first", "last"}:
+        return True
     if table in _BEGINS and signal["measure"] not in {"first", "last"}:
         begin = next((row[name] for name in _BEGINS[table] if row[name] is not None), None)
         return begin is None or begin <= as_of
@@ -93,24 +97,94 @@ def _utc(midnight: datetime, zone: ZoneInfo) -> datetime:
 def in_force(row: Row, table: str, as_of: datetime) -> bool:
     begin = next((row[name] for name in _BEGINS[table] if row[name] is not None), None)
     end = next((row[name] for name in _ENDS[table] if row[name] is not None), None)
-    if table == "subscriptions":
-        if end is None and row["term_start"] is None:
-            end = row["trial_end"]
-        if end is None and (row["status"] or "").strip().lower() in {"cancelled", "canceled", "expired"}:
-            return False
     return (begin is None or begin <= as_of) and (end is None or end > as_of)
 
 
+_ALWAYS, _NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+def began(row: Row) -> Any:
+    """When the row started: with its trial, or with its term where no trial of unknown start came before."""
+    if row["trial_start"]:
+        return row["trial_start"]
+    if row["trial_end"] and not (row["term_start"] and row["term_start"] < row["trial_end"]):
+        return _ALWAYS
+    return row["term_start"] or _ALWAYS
+
+
+def asked(row: Row) -> Any:
+    """When cancelling was asked for; a status without any date of it always said so."""
+    if row["cancelled_at"]:
+        return row["cancelled_at"]
+    return _ALWAYS if _word(row) == "cancelled" and not row["ended_at"] else _NEVER
+
+
+def ended(row: Row) -> Any:
+    """When service ended or will end."""
+    word, trial_only = _word(row), row["trial_end"] if not row["term_start"] else None
+    if row["ended_at"]:
+        return row["ended_at"]
+    if row["term_end"]:
+        graced = row["term_end"] + timedelta(days=30)
+        if word != "past_due" or asked(row) <= row["term_end"]:
+            return row["term_end"]
+        return min(graced, asked(row))
+    if word in {"cancelled", "expired"}:
+        return row["cancelled_at"] or trial_only or _ALWAYS
+    return trial_only if trial_only and word not in {"active", "past_due"} else _NEVER
+
+
+def trial_over(row: Row) -> Any:
+    """When the trial turned into something else: by its end, or by the start of a term of its own."""
+    word, paid_word = _word(row), _word(row) in {"active", "past_due"}
+    start, end, term = row["trial_start"], row["trial_end"], row["term_start"]
+    if not end:
+        if word == "trialing":
+            return _NEVER
+        return _ALWAYS if not start else term or (_ALWAYS if paid_word else _NEVER)
+    if not term or (term <= start if start else not paid_word):
+        return end
+    return min(end, term)
+
+
+def _word(row: Row) -> str:
+    word = (row["status"] or "").strip().lower()
+    return word if word in {"active", "trialing", "past_due", "cancelled", "expired"} else ""
+
+
 def state(row: Row, as_of: datetime) -> str:
-    if not in_force(row, "subscriptions", as_of):
-        return "cancelled"
-    if row["cancelled_at"] is not None and row["cancelled_at"] <= as_of:
-        return "cancelled"
-    no_term_yet = row["term_start"] is None or row["term_start"] > as_of
-    if row["trial_end"] is not None and row["trial_end"] > as_of and no_term_yet:
-        return "trial"
-    status = (row["status"] or "active").strip().lower()
-    return {"trialing": "trial", "expired": "active", "cancelled": "active", "canceled": "active"}.get(status, status)
+    dates = ("trial_start", "trial_end", "term_start", "term_end", "cancelled_at", "ended_at")
+    if began(row) > as_of:
+        return "not started"
+    if not _word(row) and not any(row[name] for name in dates):
+        return ""
+    gap = row["trial_end"] and row["term_start"] and row["trial_end"] <= as_of < row["term_start"]
+    if gap or ended(row) <= as_of:
+        return "ended"
+    if as_of < trial_over(row):
+        return "trialing"
+    if asked(row) <= as_of:
+        return "cancelled_at_term_end"
+    return "past_due" if _word(row) == "past_due" else "active"
+
+
+def then(rows: Sequence[Row], as_of: datetime) -> list[dict[str, Any]]:
+    """The subscriptions of one account that had started, with state, price and the dates that follow from it."""
+    found = [dict(row) | {"state": state(row, as_of)} for row in rows]
+    found = [row for row in found if row["state"] != "not started"]
+    renewing = [row for row in found if row["state"] in {"active", "past_due"}]
+    for row in [row for row in found if row["state"] == "cancelled_at_term_end" and row["cancelled_at"]]:
+        day = row["cancelled_at"].astimezone(UTC).date()
+        if any(began(other) is not _ALWAYS and began(other).astimezone(UTC).date() >= day for other in renewing):
+            row["state"] = "ended"
+    for row in found:
+        free, renews = row["state"] in {"ended", "trialing"}, row["state"] in {"active", "past_due"}
+        row["mrr"] = 0 if free else row["mrr"] if row["state"] else None
+        row["paying"] = False if free else None if row["mrr"] is None else row["mrr"] > 0
+        row["renews"] = renews if row["state"] else None
+        row["renews_at"] = row["term_end"] if renews and row["term_end"] and row["term_end"] > as_of else None
+        row["state"] = row["state"] or None
+    return found
 
 
 def _passes(row: Row, column: str, test: Any) -> bool | None:
@@ -197,6 +271,9 @@ def _measured(
         return len(
             {(row["user_id"], row[column].astimezone(zone).date()) for row in rows if row["user_id"] is not None}
         )
+    unsure = signal.get("column") == "mrr" and any(row["state"] is None for row in rows)
+    if measure in {"sum", "average", "lowest", "highest"} and unsure:
+        return None
     if measure in {"sum", "average", "lowest", "highest"}:
         return _numbers(measure, rows, signal["column"])
     if measure == "share":
@@ -207,7 +284,7 @@ def _measured(
         known_rows = [row for row in rows if row[signal["column"]] is not None]
         return max(((row[column], row[signal["column"]]) for row in known_rows), default=(None, None))[1]
     if measure == "top":
-        return _top(rows, signal["column"], as_of)
+        return _top(rows, signal["column"])
     return _people(measure, users, tables, account, as_of)
 
 
@@ -220,24 +297,21 @@ def _numbers(measure: str, rows: list[Row], column: str) -> Any:
     return {"average": math.fsum(found) / len(found), "lowest": min(found), "highest": max(found)}[measure]
 
 
-def _top(rows: list[Row], column: str, as_of: datetime) -> Any:
-    lowest = datetime.min.replace(tzinfo=UTC)
-
+def _top(rows: list[Row], column: str) -> Any:
     def rank(row: Row) -> tuple[Any, ...]:
-        begin = row["trial_start"] or row["term_start"]
         tier, mrr = row["tier_rank"], row["mrr"]
         return (
-            in_force(row, "subscriptions", as_of),
+            {True: 2, None: 1, False: 0}[row["paying"]],
+            ["ended", None, "trialing", "cancelled_at_term_end", "past_due", "active"].index(row["state"]),
             -math.inf if tier is None else tier,
             -math.inf if mrr is None else mrr,
-            begin or lowest,
+            began(row),
             row["plan"] or "",
         )
 
     if not rows:
         return None
-    best = max(rows, key=rank)
-    return state(best, as_of) if column == "state" else best[column]
+    return max(rows, key=rank)[column]
 
 
 def _people(measure: str, users: list[str], tables: Tables, account: str, as_of: datetime) -> Any:

@@ -200,7 +200,7 @@ def test_of_several_subscriptions_the_highest_tier_speaks_and_all_running_ones_a
         "active",
         22,
     )
-    assert (found["idle"]["plan"], found["idle"]["status"]) == ("trial", "trial")
+    assert (found["idle"]["plan"], found["idle"]["status"]) == ("trial", "trialing")
     assert found["idle"]["trial_end"] == at("2026-03-15")
 
 
@@ -217,8 +217,8 @@ def test_a_trial_that_became_no_term_is_over_when_the_trial_is(database: Databas
         """,
     )
     assert [(found[name]["plan"], found[name]["status"]) for name in ("a", "idle")] == [
-        ("unsubscribed", "cancelled"),
-        ("trial", "trial"),
+        ("unsubscribed", "ended"),
+        ("trial", "trialing"),
     ]
 
 

@@ -112,7 +112,7 @@ def test_crm5_takes_the_plan_from_the_base_product_and_the_money_from_all(
     for account, row in crm5.items():
         now = (row["mrr"], row["seat_limit"], row["products"], row["plan"])
         assert now == running.get(account, (0, 0, 0, "unsubscribed"))
-        assert row["subscription.status"] == ("active" if account in running else "cancelled")
+        assert row["subscription.status"] == ("active" if account in running else "ended")
         assert (row["days_to_renewal"] is None) is (account not in running)
 
 

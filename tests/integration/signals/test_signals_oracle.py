@@ -52,7 +52,12 @@ signals:
   left_28d: {label: x, from: memberships, measure: count, at: removed_at, window: 28d, current: false}
   plan: {label: x, from: subscriptions, measure: top, column: plan, when_none: unsubscribed}
   state: {label: x, from: subscriptions, measure: top, column: state, current: false}
-  renewal: {label: x, from: subscriptions, measure: top, column: term_end, as: days_until}
+  paying: {label: x, from: subscriptions, measure: top, column: paying, when_none: false}
+  renews: {label: x, from: subscriptions, measure: top, column: renews, current: false, when_none: false}
+  term_end: {label: x, from: subscriptions, measure: top, column: term_end}
+  renewal: {label: x, from: subscriptions, measure: top, column: renews_at, as: days_until}
+  gone: {label: x, from: subscriptions, measure: count, where: {state: cancelled}, current: false}
+  on_trial: {label: x, from: subscriptions, measure: count, where: {state: [trial]}}
   mrr: {label: x, from: subscriptions, measure: sum, column: mrr}
   running: {label: x, from: subscriptions, measure: count}
   paid_since: {label: x, from: subscriptions, measure: first, current: false}
@@ -165,12 +170,15 @@ def tables(as_of: datetime) -> st.SearchStrategy[dict[str, Any]]:
                         "tier_rank": number,
                         "mrr": number,
                         "seats": number,
-                        "status": st.sampled_from([None, "Active", "trialing", "past_due", "cancelled", "expired"]),
+                        "status": st.sampled_from(
+                            [None, "Active", "trialing", "past_due", "cancelled", "expired", "?"]
+                        ),
                         "trial_start": maybe,
                         "trial_end": maybe,
                         "term_start": maybe,
                         "term_end": maybe,
                         "cancelled_at": maybe,
+                        "ended_at": st.one_of(st.none(), maybe),
                     }
                 ),
                 min_size=5,
@@ -221,6 +229,8 @@ def same(found: Any, wanted: Any) -> bool:
 def test_the_query_agrees_with_counting_row_by_row(database: Database) -> None:
     signals = signals_of(SIGNALS)
     definitions = yaml.safe_load(SIGNALS)["signals"] | _AS_IF
+    definitions["gone"]["where"] = {"state": ["ended", "cancelled_at_term_end"]}
+    definitions["on_trial"]["where"] = {"state": "trialing"}
 
     @settings(
         max_examples=EXAMPLES,

@@ -1,0 +1,212 @@
+"""The SQL of subscriptions says what the definition says; money of several currencies; contradictions are countable."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+import yaml
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.integration.signals.signals_kit import Database, at, product_of, signals_of
+from worker.language.values import Value
+from worker.settings.shipped import shipped_files
+from worker.signals import compute, open_source
+from worker.signals.subscription_state import DATES, KNOWN_WORDS, account_state
+from worker.signals.subscriptions import contradictions
+
+AS_OF = at("2026-03-15T06:00")
+SHIPPED = yaml.safe_load((shipped_files() / "config" / "signals.yaml").read_text())["signals"]
+OPTIONAL = ("status", *DATES)
+ACCOUNTS = [f"a{number}" for number in range(12)]
+
+moments = st.one_of(
+    st.none(),
+    st.sampled_from([-1, 0, 1]).map(lambda tick: AS_OF + timedelta(microseconds=tick)),
+    st.sampled_from([-31, -30, -29, -1, 0, 1, 30]).map(lambda days: AS_OF + timedelta(days=days)),
+    st.integers(-60, 60).map(lambda days: AS_OF + timedelta(days=days, hours=days % 7)),
+)
+rows = st.fixed_dictionaries(
+    {
+        "account_id": st.sampled_from(ACCOUNTS),
+        "product": st.sampled_from([None, "core", "core", "analytics"]),
+        "currency": st.sampled_from(["EUR", "EUR", "eur ", "USD"]),
+        "plan": st.sampled_from(["free", "pro", "enterprise"]),
+        "tier_rank": st.sampled_from([None, 0, 1, 2]),
+        "mrr": st.sampled_from([None, 0, 49.5, 100]),
+        "seats": st.sampled_from([None, 1, 5]),
+        "status": st.one_of(
+            st.sampled_from(KNOWN_WORDS), st.sampled_from([None, "", "golden", "Past Due", "CANCELED "])
+        ),
+        **dict.fromkeys(DATES, moments),
+    }
+)
+
+
+def subscriptions_only() -> dict[str, Any]:
+    return {name: signal for name, signal in SHIPPED.items() if signal.get("from") == "subscriptions"}
+
+
+def answers(
+    database: Database, tables: dict[str, Any], signals: dict[str, Any], **more: Any
+) -> dict[str, dict[str, Value]]:
+    product = product_of(database.source, tables, **more)
+    with open_source(product, database.folder) as source:
+        return compute(source, product, signals_of(yaml.safe_dump({"signals": signals})), [], AS_OF)
+
+
+def test_random_subscriptions_are_what_the_definition_says_whatever_is_mapped(database: Database) -> None:
+    @settings(
+        max_examples=20,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        st.lists(rows, min_size=15, max_size=30),
+        st.sampled_from([(), (), (), ("status",), DATES, ("term_start", "ended_at"), ("trial_start", "cancelled_at")]),
+        st.sampled_from([0, 30]),
+    )
+    def agrees(subscriptions: list[dict[str, Any]], missing: tuple[str, ...], grace: int) -> None:
+        tables: dict[str, Any] = {
+            "accounts": [{"account_id": name} for name in ACCOUNTS],
+            "events": [],
+            "subscriptions": subscriptions,
+        }
+        database.fill(tables)
+        kept = ", ".join(name for name in subscriptions[0] if name not in missing)
+        mapping = {"subscriptions": {"query": f"SELECT {kept} FROM subscriptions"}}
+        found = answers(database, tables, subscriptions_only(), mapping=mapping, dunning_grace=f"{grace}d")
+        known = [{key: value for key, value in row.items() if key not in missing} for row in subscriptions]
+        for account in ACCOUNTS:
+            own = [row for row in known if row["account_id"] == account]
+            state, values = account_state(own, AS_OF, timedelta(days=grace)), found[account]
+            assert values["paying"] is state.paying, own
+            assert values["mrr"] == state.mrr, own
+            assert values["plan"] == (state.plan or "unsubscribed"), own
+            assert values["seat_limit"] == state.seats, own
+            if missing != DATES:
+                assert values["subscription.status"] == state.status, own
+                assert values["subscription.renews"] is state.renews, own
+                assert values["days_to_renewal"] == state.days_to_renewal, own
+                assert values["trial_days_left"] == state.trial_days_left, own
+
+    agrees()
+
+
+def test_a_table_without_a_status_and_dates_lists_what_is_in_force(database: Database) -> None:
+    tables: dict[str, Any] = {
+        "accounts": [{"account_id": "a"}],
+        "events": [],
+        "subscriptions": [{"account_id": "a", "mrr": 9}],
+    }
+    database.fill(tables)
+    mapping = {"subscriptions": {"query": "SELECT account_id, plan, mrr FROM subscriptions"}}
+    found = answers(database, tables, subscriptions_only(), mapping=mapping)["a"]
+    assert (found["mrr"], found["paying"], found["products"]) == (9, True, 1)
+    assert (found["subscription.status"], found["subscription.renews"], found["trialing"]) == (None, None, None)
+
+
+def money(account: str, table: str, amount: float, currency: str | None) -> dict[str, Any]:
+    row: dict[str, Any] = {"account_id": account, "currency": currency}
+    if table == "subscriptions":
+        return row | {"plan": "pro", "mrr": amount, "status": "active", "term_start": at("2026-01-01")}
+    return row | {"amount": amount, "due_at": at("2026-03-01")}
+
+
+def test_amounts_are_converted_by_the_newest_rate_and_unknown_without_one(database: Database) -> None:
+    cases: dict[str, list[tuple[float, str | None]]] = {
+        "euro": [(100, "EUR"), (20, " eur ")],
+        "both": [(100, "EUR"), (50, "USD")],
+        "dollar": [(50, "USD")],
+        "yen": [(100, "EUR"), (9000, "JPY")],
+        "unsaid": [(100, "EUR"), (50, None)],
+        "nothing": [(100, "EUR"), (0, "JPY")],
+    }
+    signals = {
+        "mrr": SHIPPED["mrr"],
+        "top": {"label": "x", "from": "subscriptions", "measure": "top", "column": "mrr"},
+        "overdue": SHIPPED["amount_overdue"],
+        "largest": {"label": "x", "from": "invoices", "measure": "highest", "column": "amount", "current": True},
+    }
+    tables: dict[str, Any] = {"accounts": [{"account_id": name} for name in cases], "events": []}
+    for table in ("subscriptions", "invoices"):
+        tables[table] = [money(name, table, *one) for name, many in cases.items() for one in many]
+    database.fill(tables)
+    plain = answers(database, tables, signals)
+    assert {name: plain[name]["mrr"] for name in cases} == {
+        "euro": 120,
+        "both": None,
+        "dollar": 50,
+        "yen": None,
+        "unsaid": None,
+        "nothing": 100,
+    }
+    rates = [
+        {"since": "2026-03-16", "worth": {"USD": 9}},
+        {"since": "2026-03-15", "worth": {"USD": 0.5}},
+        {"since": "2026-01-01", "worth": {"USD": 0.8, "GBP": 1.2}},
+    ]
+    euros = answers(database, tables, signals, reporting_currency="EUR", rates=rates)
+    right = {"euro": 120, "both": 125, "dollar": 25, "yen": None, "unsaid": None, "nothing": 100}
+    assert {name: euros[name]["mrr"] for name in cases} == right
+    assert {name: euros[name]["overdue"] for name in cases} == right
+    assert (euros["dollar"]["top"], euros["both"]["largest"], plain["both"]["largest"]) == (25, 100, None)
+
+
+CONTRADICTIONS: dict[str, dict[str, Any]] = {
+    "running but ended_at is past": {"status": "active", "ended_at": at("2026-03-01")},
+    "active after term_end": {"status": "active", "term_end": at("2026-03-01")},
+    "cancelled without ended_at in mid-term": {"status": "canceled", "term_end": at("2026-12-01")},
+    "ended without ended_at in mid-term": {"status": "expired", "term_end": at("2026-12-01")},
+    "cancelled_at without an end": {"status": "active", "cancelled_at": at("2026-03-01")},
+    "cancelled_at before term_start": {
+        "status": "active",
+        "cancelled_at": at("2025-03-01"),
+        "term_start": at("2026-01-01"),
+        "term_end": at("2026-12-01"),
+    },
+    "ended_at before term_start": {"ended_at": at("2026-01-01"), "term_start": at("2026-02-01")},
+    "term_end before term_start": {"term_end": at("2026-01-01"), "term_start": at("2026-02-01")},
+    "mrr on a trial": {"status": "trialing", "mrr": 9},
+    "active on a trial": {"status": "active", "trial_start": at("2026-03-01"), "trial_end": at("2026-04-01")},
+    "trialing after trial_end": {"status": "trialing", "trial_end": at("2026-03-01")},
+    "status not understood": {"status": "golden", "term_end": at("2026-12-01")},
+    "nothing says its state": {"mrr": 100},
+}
+CONSISTENT: list[dict[str, Any]] = [
+    {"status": "active", "mrr": 9, "term_start": at("2026-01-01"), "term_end": at("2026-12-01")},
+    {
+        "status": "active",
+        "cancelled_at": at("2026-02-01"),
+        "term_start": at("2026-01-01"),
+        "term_end": at("2026-12-01"),
+    },
+    {"status": "canceled", "cancelled_at": at("2026-02-01"), "ended_at": at("2026-02-01")},
+    {"status": "trialing", "mrr": 0, "trial_start": at("2026-03-01"), "trial_end": at("2026-04-01")},
+    {"status": "past_due", "mrr": 9, "term_end": at("2026-03-01")},
+    {"status": "ended", "mrr": 9, "term_end": at("2026-03-01")},
+]
+
+
+def test_every_contradiction_is_counted_under_its_name_and_nothing_else(database: Database) -> None:
+    tables: dict[str, Any] = {"accounts": [], "events": []}
+    tables["subscriptions"] = [
+        *({"account_id": name, **row} for name, row in CONTRADICTIONS.items()),
+        *({"account_id": "consistent", **row} for row in CONSISTENT),
+    ]
+    database.fill(tables)
+    with open_source(product_of(database.source, tables), database.folder) as source:
+        table = source.catalogue.table("subscriptions")
+        assert table is not None
+        named = contradictions(table, AS_OF)
+        columns = [condition.label(f"c{index}") for index, condition in enumerate(named.values())]
+        found = source.engine.run(sa.select(table.id("account_id"), *columns).select_from(table.rows))
+    assert set(named) == set(CONTRADICTIONS)
+    for account, *flags in found:
+        assert None not in flags
+        true = {name for name, flag in zip(named, flags, strict=True) if flag}
+        assert true == ({account} if account != "consistent" else set()), account

@@ -1,0 +1,44 @@
+"""Amounts and the currency they are in: converted where the settings have rates, and never added across currencies."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from worker.settings.product import ProductSettings
+from worker.settings.product_schema import AMOUNTS
+from worker.signals.aggregates import UNKNOWN_CURRENCY
+from worker.signals.constructs import Column
+from worker.signals.mapping import MappedTable
+
+
+def amount(table: MappedTable, product: ProductSettings, at: datetime) -> Column:
+    """The amount of a row, in the reporting currency where there is one; NULL where no rate is known for it."""
+    found = table.number(AMOUNTS[table.name])
+    if product.reporting_currency is None or not table.has("currency"):
+        return found
+    rates = product.rates_at(at)
+    code = _code(table)
+    parts = [(code == currency, found * sa.literal(rate, sa.Double())) for currency, rate in sorted(rates.items())]
+    return sa.case(*parts)
+
+
+def currency_of(table: MappedTable, product: ProductSettings, at: datetime) -> Column | None:
+    """The currency `amount` is in, NULL for none or nothing; ``?`` for an amount that cannot be known.
+
+    None where the table says no currency and every amount can be known.
+    """
+    found = table.number(AMOUNTS[table.name])
+    # Of a subscription whose state is unknown nobody can say whether its price is paid.
+    unknown = table.text("state").is_(None) if table.has("state") else sa.false()
+    if not table.has("currency"):
+        return sa.case((unknown, UNKNOWN_CURRENCY), (found != 0, "")) if table.has("state") else None
+    code: Column = sa.func.coalesce(_code(table), "")
+    if product.reporting_currency is not None:
+        code = sa.case((code.in_(sorted(product.rates_at(at))), product.reporting_currency), else_=UNKNOWN_CURRENCY)
+    return sa.case((unknown, UNKNOWN_CURRENCY), (found != 0, code))
+
+
+def _code(table: MappedTable) -> Column:
+    return sa.func.upper(sa.func.trim(table.text("currency")))

@@ -1,0 +1,239 @@
+"""What a subscription is at a moment: the definition, for one row and for the rows of one account.
+
+`worker.signals.subscriptions` says the same in SQL; a property test holds the two equal. Every time is aware.
+
+Dates decide, because they know the past as well; a status column knows only today and stands in for dates that are
+missing. Service ends at ``ended_at``, else at ``term_end``. ``cancelled_at`` is the moment cancelling was asked for
+(Stripe: ``canceled_at``), so it ends nothing by itself: only where neither end is known and the status says that the
+subscription is over, it was over then. A status that no billing system uses counts as no status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from math import inf
+from typing import Any, Literal
+
+Status = Literal["active", "past_due", "cancelled_at_term_end", "trialing", "ended"]
+
+DUNNING_GRACE = timedelta(days=30)
+"""How long a past-due subscription stays in force after its term, unless settings say otherwise."""
+
+TRIAL = ("trial", "trialing", "trialling", "in_trial", "on_trial")
+ACTIVE = ("active", "live", "paid", "current", "running")
+PAST_DUE = ("past_due", "pastdue", "overdue", "dunning", "in_dunning", "delinquent", "payment_failed")
+NON_RENEWING = ("non_renewing", "cancel_at_period_end", "cancelled_at_term_end", "cancelling", "pending_cancellation")
+CANCELLED = ("cancelled", "canceled")
+ENDED = ("ended", "expired", "churned", "deleted", "inactive", "terminated", "incomplete_expired")
+STOPPED = ("paused", "on_hold", "suspended", "unpaid")
+"""No service and no bill for now, whatever the term is: counts as ended until the billing system says otherwise."""
+NOT_STARTED = ("incomplete", "pending", "future", "scheduled", "not_started")
+PAYS = (*ACTIVE, *PAST_DUE)
+KNOWN_WORDS = (*TRIAL, *PAYS, *NON_RENEWING, *CANCELLED, *ENDED, *STOPPED, *NOT_STARTED)
+DATES = ("trial_start", "trial_end", "term_start", "term_end", "cancelled_at", "ended_at")
+
+ORDER: tuple[Status | None, ...] = ("ended", None, "trialing", "cancelled_at_term_end", "past_due", "active")
+"""The states of the subscriptions of one account, the one that speaks for the account last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionState:
+    """A subscription, or an account, at a moment. None is unknown, but for a plan or date that does not exist.
+
+    ``mrr`` is what is paid per month: 0 on a trial and after the end. ``days_to_renewal`` and ``trial_days_left`` are
+    started days; a subscription that does not renew has no renewal.
+    """
+
+    status: Status | None
+    plan: str | None
+    paying: bool | None
+    mrr: float | None
+    seats: float | None
+    renews: bool | None
+    days_to_renewal: int | None
+    trial_days_left: int | None
+
+
+NO_SUBSCRIPTION = SubscriptionState(
+    status=None, plan=None, paying=False, mrr=0, seats=0, renews=False, days_to_renewal=None, trial_days_left=None
+)
+
+
+def subscription_state(
+    row: Mapping[str, Any], at: datetime, grace: timedelta = DUNNING_GRACE
+) -> SubscriptionState | None:
+    """The state of the subscription ``row`` (our column names) at ``at``; None before it starts.
+
+    A table that has neither a status nor dates (no such keys) lists what is in force.
+    """
+    word = status_word(row.get("status"))
+    since = _since(row)
+    if word in NOT_STARTED or (since is not None and since > at):
+        return None
+    status = _status(row, word, at, grace)
+    mrr = row.get("mrr")
+    pays = status not in {"trialing", "ended"}
+    renews = None if status is None else status in {"active", "past_due"}
+    return SubscriptionState(
+        status=status,
+        plan=None if status == "ended" else row.get("plan"),
+        paying=_paying(status, mrr),
+        mrr=(mrr if status else None) if pays else 0,
+        seats=0 if status == "ended" else row.get("seats"),
+        renews=renews,
+        days_to_renewal=_days_until(row.get("term_end"), at) if renews else None,
+        trial_days_left=_days_until(row.get("trial_end"), at) if status == "trialing" else None,
+    )
+
+
+def account_state(
+    rows: Iterable[Mapping[str, Any]], at: datetime, grace: timedelta = DUNNING_GRACE
+) -> SubscriptionState:
+    """The state of an account with the subscriptions ``rows``.
+
+    One subscription speaks for the account: one that is paid for before one that is not; then active before past due,
+    cancelled at term end, trialing, ended; then the higher tier, the higher MRR, the later start. MRR and seats are
+    those of all subscriptions in force; MRR in several currencies, or beside a subscription of unknown state, is
+    unknown. A cancelled one whose product has another that renews and started on the day
+    (UTC) of cancelling or later is replaced (an upgrade in mid-term): it has ended.
+    """
+    found = [(row, state) for row in rows if (state := subscription_state(row, at, grace)) is not None]
+    found = [(row, _unless_replaced(row, state, found)) for row, state in found]
+    if not found:
+        return NO_SUBSCRIPTION
+    best = max(found, key=lambda pair: _rank(*pair))[1]
+    in_force = [state for _, state in found if state.status != "ended"]
+    currencies = {str(row.get("currency") or "").strip().upper() for row, state in found if state.mrr}
+    total = all(state.status for state in in_force) and len(currencies) <= 1
+    return SubscriptionState(
+        status=best.status,
+        plan=best.plan,
+        paying=best.paying,
+        mrr=_sum([state.mrr for state in in_force]) if total else None,
+        seats=_sum([state.seats for state in in_force]),
+        renews=best.renews,
+        days_to_renewal=best.days_to_renewal,
+        trial_days_left=best.trial_days_left,
+    )
+
+
+def status_word(status: object) -> str | None:
+    """A status as this module spells it: lower case, with underscores; None where it is none of its words."""
+    word = str(status or "").strip().lower().replace(" ", "_").replace("-", "_")
+    return word if word in KNOWN_WORDS else None
+
+
+def _date(row: Mapping[str, Any], name: str) -> datetime | None:
+    found: datetime | None = row.get(name)
+    return found
+
+
+def _since(row: Mapping[str, Any]) -> datetime | None:
+    """The start; None where it is not known. A term that starts when a trial of unknown start ends is no start."""
+    trial_start, trial_end, term = (_date(row, name) for name in ("trial_start", "trial_end", "term_start"))
+    if trial_start is not None:
+        return trial_start
+    return term if trial_end is None or (term is not None and term < trial_end) else None
+
+
+def _status(row: Mapping[str, Any], word: str | None, at: datetime, grace: timedelta) -> Status | None:
+    says = [name for name in ("status", *DATES) if name in row]
+    if says and word is None and all(row.get(name) is None for name in DATES):
+        return None
+    asked = _asked(row, word, at)
+    term_start, trial_end = _date(row, "term_start"), _date(row, "trial_end")
+    between = trial_end is not None and trial_end <= at and term_start is not None and term_start > at
+    if word in STOPPED or between or _over(row, word, at, grace, asked=asked):
+        return "ended"
+    if _on_trial(row, word, at):
+        return "trialing"
+    if asked:
+        return "cancelled_at_term_end"
+    return "past_due" if word in PAST_DUE else "active"
+
+
+def _asked(row: Mapping[str, Any], word: str | None, at: datetime) -> bool:
+    """Whether cancelling had been asked for. Without a date, the status says so; ``cancelled`` may mean a known end."""
+    asked = _date(row, "cancelled_at")
+    if asked is not None:
+        return asked <= at
+    return word in NON_RENEWING or (word in CANCELLED and row.get("ended_at") is None)
+
+
+def _over(row: Mapping[str, Any], word: str | None, at: datetime, grace: timedelta, *, asked: bool) -> bool:
+    ended_at, term_end, trial_end = (_date(row, name) for name in ("ended_at", "term_end", "trial_end"))
+    if ended_at is not None:
+        return ended_at <= at
+    if term_end is not None:
+        return term_end <= (at - grace if word in PAST_DUE and not asked else at)
+    end = trial_end if _date(row, "term_start") is None else None
+    if word in (*CANCELLED, *ENDED):
+        end = _date(row, "cancelled_at") or end
+        return end is None or end <= at
+    return end is not None and word not in PAYS and end <= at
+
+
+def _on_trial(row: Mapping[str, Any], word: str | None, at: datetime) -> bool:
+    """Whether a trial runs: by its dates, or by the status where no date says when it ends."""
+    trial_start, trial_end, term_start = (_date(row, name) for name in ("trial_start", "trial_end", "term_start"))
+    if trial_end is None:
+        to_come = term_start > at if term_start is not None else word not in PAYS
+        return word in TRIAL or (trial_start is not None and to_come)
+    if trial_end <= at:
+        return False
+    if term_start is None or term_start > at:
+        return True
+    # A term that starts with the trial is the period a billing system counts the trial as.
+    return term_start <= trial_start if trial_start is not None else word not in PAYS
+
+
+def _paying(status: Status | None, mrr: float | None) -> bool | None:
+    if status in {"trialing", "ended"}:
+        return False
+    return None if status is None or mrr is None else mrr > 0
+
+
+def _unless_replaced(
+    row: Mapping[str, Any],
+    state: SubscriptionState,
+    others: Iterable[tuple[Mapping[str, Any], SubscriptionState]],
+) -> SubscriptionState:
+    asked = _date(row, "cancelled_at")
+    if state.status != "cancelled_at_term_end" or asked is None:
+        return state
+    later = (
+        other
+        for other, its_state in others
+        if its_state.renews and (other.get("product") or "") == (row.get("product") or "")
+    )
+    starts = [since for other in later if (since := _since(other)) is not None]
+    replaced = any(_day(since) >= _day(asked) for since in starts)
+    return replace(NO_SUBSCRIPTION, status="ended") if replaced else state
+
+
+def _day(moment: datetime) -> date:
+    return moment.astimezone(UTC).date()
+
+
+def _rank(row: Mapping[str, Any], state: SubscriptionState) -> tuple[Any, ...]:
+    since, tier = _since(row), row.get("tier_rank")
+    return (
+        {True: 2, None: 1, False: 0}[state.paying],
+        ORDER.index(state.status),
+        -inf if tier is None else tier,
+        -inf if state.mrr is None else state.mrr,
+        -inf if since is None else since.timestamp(),
+        *(row.get(name) or "" for name in ("plan", "product", "sub_id")),
+    )
+
+
+def _sum(values: list[float | None]) -> float | None:
+    """No subscription is a true zero; subscriptions that all leave the value out are unknown."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known or not values else None
+
+
+def _days_until(moment: datetime | None, at: datetime) -> int | None:
+    return None if moment is None or moment <= at else -((at - moment) // timedelta(days=1))

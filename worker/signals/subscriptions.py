@@ -1,0 +1,256 @@
+"""The subscriptions as of a moment, in SQL: what `worker.signals.subscription_state` defines, for every row at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from worker.signals.constructs import Column, DayOf, Kind
+from worker.signals.mapping import MappedTable, folded
+from worker.signals.rows import after, by
+from worker.signals.subscription_state import (
+    ACTIVE,
+    CANCELLED,
+    DATES,
+    DUNNING_GRACE,
+    ENDED,
+    KNOWN_WORDS,
+    NON_RENEWING,
+    NOT_STARTED,
+    ORDER,
+    PAST_DUE,
+    PAYS,
+    STOPPED,
+    TRIAL,
+)
+
+_COMPUTED: Mapping[str, Kind] = {
+    "state": "text",
+    "paying": "flag",
+    "trialing": "flag",
+    "renews": "flag",
+    "renews_at": "time",
+    "trial_ends_at": "time",
+    "since": "time",
+    "mrr": "float",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """The dates and the status of a row; a column that is not mapped is None and never known."""
+
+    dates: Mapping[str, Column]
+    word: Column | None
+    at: datetime
+    grace: timedelta
+
+    def reached(self, name: str, at: datetime | None = None) -> Column:
+        """Known, and at that moment or before it."""
+        return sa.func.coalesce(by(self.dates[name], at or self.at), sa.false()) if name in self.dates else sa.false()
+
+    def ahead(self, name: str) -> Column:
+        """Known, and after the moment."""
+        return sa.func.coalesce(after(self.dates[name], self.at), sa.false()) if name in self.dates else sa.false()
+
+    def known(self, *names: str) -> Column:
+        """Whether any of the dates is known."""
+        return sa.or_(sa.false(), *(self.dates[name].is_not(None) for name in names if name in self.dates))
+
+    def says(self, *words: str) -> Column:
+        """Whether the status is one of ``words``."""
+        return sa.false() if self.word is None else sa.func.coalesce(self.word.in_(words), sa.false())
+
+    def earlier(self, left: str, right: str) -> Column:
+        """Whether both dates are known and ``left`` comes before ``right``."""
+        both = left in self.dates and right in self.dates
+        return sa.func.coalesce(self.dates[left] < self.dates[right], sa.false()) if both else sa.false()
+
+    @property
+    def since(self) -> Column | None:
+        """The start, NULL where it is not known; None where no start is mapped."""
+        term = self.dates.get("term_start")
+        if term is not None and "trial_end" in self.dates:
+            starts = sa.or_(sa.not_(self.known("trial_end")), self.earlier("term_start", "trial_end"))
+            term = sa.case((starts, term))
+        starts_known = [start for start in (self.dates.get("trial_start"), term) if start is not None]
+        return sa.func.coalesce(*starts_known) if len(starts_known) == 2 else next(iter(starts_known), None)
+
+    @property
+    def asked(self) -> Column:
+        """Whether cancelling had been asked for."""
+        cancelled = sa.and_(self.says(*CANCELLED), sa.not_(self.known("ended_at")))
+        by_status = sa.or_(self.says(*NON_RENEWING), cancelled)
+        return sa.or_(self.reached("cancelled_at"), sa.and_(by_status, sa.not_(self.known("cancelled_at"))))
+
+    @property
+    def over(self) -> Column:
+        """Whether service had ended, by the first of the ends that is known."""
+        dunned = sa.and_(self.says(*PAST_DUE), sa.not_(self.asked))
+        term = sa.case((dunned, self.reached("term_end", self.at - self.grace)), else_=self.reached("term_end"))
+        only_trial = sa.and_(self.known("trial_end"), sa.not_(self.known("term_start")))
+        at_trial_end = sa.and_(only_trial, self.reached("trial_end"))
+        by_status = sa.case(
+            (self.known("cancelled_at"), self.reached("cancelled_at")), (only_trial, at_trial_end), else_=sa.true()
+        )
+        return sa.case(
+            (self.known("ended_at"), self.reached("ended_at")),
+            (self.known("term_end"), term),
+            (self.says(*CANCELLED, *ENDED), by_status),
+            else_=sa.and_(at_trial_end, sa.not_(self.says(*PAYS))),
+        )
+
+    @property
+    def between(self) -> Column:
+        """After a trial and before the term."""
+        return sa.and_(self.reached("trial_end"), self.ahead("term_start"))
+
+    @property
+    def on_trial(self) -> Column:
+        """Whether a trial runs: by its dates, or by the status where no date says when it ends."""
+        unpaid = sa.not_(self.says(*PAYS))
+        to_come = sa.case((self.known("term_start"), self.ahead("term_start")), else_=unpaid)
+        unlimited = sa.or_(self.says(*TRIAL), sa.and_(self.known("trial_start"), to_come))
+        counted_as_term = sa.case(
+            (self.known("trial_start"), sa.not_(self.earlier("trial_start", "term_start"))), else_=unpaid
+        )
+        before_term = sa.or_(sa.not_(self.known("term_start")), self.ahead("term_start"), counted_as_term)
+        return sa.case((self.known("trial_end"), sa.and_(self.ahead("trial_end"), before_term)), else_=unlimited)
+
+    @property
+    def state(self) -> Column:
+        """The state in our words; NULL where nothing can be said."""
+        nothing: Column = sa.false()
+        if self.dates or self.word is not None:
+            nothing = sa.not_(sa.or_(self.known(*DATES), self.says(*KNOWN_WORDS)))
+        return sa.case(
+            (nothing, sa.null()),
+            (sa.or_(self.says(*STOPPED), self.between, self.over), _text("ended")),
+            (self.on_trial, _text("trialing")),
+            (self.asked, _text("cancelled_at_term_end")),
+            (self.says(*PAST_DUE), _text("past_due")),
+            else_=_text("active"),
+        )
+
+
+def _text(word: str) -> Column:
+    return sa.literal(word, sa.Text())
+
+
+def _row(table: MappedTable, at: datetime, grace: timedelta) -> _Row:
+    dates = {name: table.time(name) for name in DATES if table.has(name)}
+    return _Row(dates, _word(table) if table.has("status") else None, at, grace)
+
+
+def _word(table: MappedTable) -> Column:
+    spaced = folded(table.text("status"))
+    return sa.func.replace(sa.func.replace(spaced, " ", "_"), "-", "_")
+
+
+def subscriptions_at(table: MappedTable, at: datetime, grace: timedelta = DUNNING_GRACE) -> MappedTable:
+    """The mapped subscriptions that had started by ``at``, with the computed columns of the schema.
+
+    ``mrr`` becomes what is paid at ``at``: 0 on a trial and after the end. The rows are a common table expression.
+    """
+    mapped = sorted({theirs for theirs, _ in table.columns.values()})
+    dates = {name: table.time(name) for name in DATES if table.has(name)}
+    word = [_word(table).label("s_word")] if table.has("status") else []
+    mrr = [table.number("mrr").label("s_price")] if table.has("mrr") else []
+    read = sa.select(
+        *(table.rows.c[theirs] for theirs in mapped), *word, *mrr, *(time.label(f"s_{n}") for n, time in dates.items())
+    )
+    first = read.select_from(table.rows).subquery("s_read")
+    row = _Row({name: first.c[f"s_{name}"] for name in dates}, first.c.s_word if word else None, at, grace)
+    since = [] if row.since is None else [row.since.label("s_since")]
+    started = sa.true() if row.since is None else sa.or_(row.since.is_(None), by(row.since, at))
+    second = (
+        sa.select(*first.c, row.state.label("s_stated"), *since)
+        .where(started, sa.not_(row.says(*NOT_STARTED)))
+        .subquery("s_stated_rows")
+    )
+    state = _unless_replaced(table, second)
+    third = sa.select(*second.c, state.label("s_state")).subquery("s_states")
+    found = sa.select(*(third.c[theirs] for theirs in mapped), *_computed(third, dates, at)).cte("s_subscriptions_then")
+    kinds = {name: kind for name, kind in _COMPUTED.items() if f"s_{name}" in found.c}
+    lite = any(kind == "any" for _, kind in table.columns.values())
+    computed = {name: (f"s_{name}", "any" if lite and kind == "time" else kind) for name, kind in kinds.items()}
+    return MappedTable(table.name, found, {**table.columns, **computed})
+
+
+def _unless_replaced(table: MappedTable, rows: sa.Subquery) -> Column:
+    """The state, but ``ended`` for one that was cancelled and has a successor of the same product."""
+    if not table.has("cancelled_at") or "s_since" not in rows.c:
+        return rows.c.s_stated
+    groups = [MappedTable(table.name, rows, table.columns).raw("account_id")]
+    if table.has("product"):
+        groups.append(sa.func.coalesce(MappedTable(table.name, rows, table.columns).text("product"), ""))
+    renews = rows.c.s_stated.in_(("active", "past_due"))
+    newest = sa.func.max(sa.case((renews, DayOf(rows.c.s_since, "UTC", [])))).over(partition_by=groups)
+    asked = DayOf(rows.c.s_cancelled_at, "UTC", [])
+    replaced = sa.and_(rows.c.s_stated == "cancelled_at_term_end", newest >= asked)
+    return sa.case((replaced, _text("ended")), else_=rows.c.s_stated)
+
+
+def _computed(rows: sa.Subquery, dates: Mapping[str, Column], at: datetime) -> Sequence[Column]:
+    state = rows.c.s_state
+    renews, free = state.in_(("active", "past_due")), state.in_(("trialing", "ended"))
+    found: list[Column] = [
+        state.label("s_state"),
+        renews.label("s_renews"),
+        (state == "trialing").label("s_trialing"),
+        *([rows.c.s_since] if "s_since" in rows.c else []),
+    ]
+    if "term_end" in dates:
+        found.append(sa.case((sa.and_(renews, after(rows.c.s_term_end, at)), rows.c.s_term_end)).label("s_renews_at"))
+    if "trial_end" in dates:
+        ahead = sa.and_(state == "trialing", after(rows.c.s_trial_end, at))
+        found.append(sa.case((ahead, rows.c.s_trial_end)).label("s_trial_ends_at"))
+    if "s_price" in rows.c:
+        price = rows.c.s_price
+        paid = sa.case((free, sa.literal(0.0, sa.Double())), (state.is_not(None), price))
+        found.append(paid.label("s_mrr"))
+    pays = (rows.c.s_price > 0) if "s_price" in rows.c else sa.null()
+    return [*found, sa.case((free, sa.false()), (state.is_not(None), pays)).label("s_paying")]
+
+
+def order_of(table: MappedTable) -> list[Column]:
+    """What ranks the subscriptions of one account, each from high to low: see `subscription_state.account_state`."""
+    paying, state = table.flag("paying"), table.text("state")
+    places = [(state == word, place) for place, word in enumerate(ORDER) if word is not None]
+    order: list[Column] = [sa.case((paying.is_(None), 1), (paying, 2), else_=0)]
+    order.append(sa.case(*places, else_=ORDER.index(None)))
+    order += [table.number(name) for name in ("tier_rank", "mrr") if table.has(name)]
+    order += [table.time("since")] if table.has("since") else []
+    return order + [table.text(name) for name in ("plan", "product", "sub_id") if table.has(name)]
+
+
+def contradictions(table: MappedTable, as_of: datetime, grace: timedelta = DUNNING_GRACE) -> dict[str, Column]:
+    """Per kind of contradiction, the rows of ``table`` (as mapped) that have it: true or false, never NULL."""
+    row = _row(table, as_of, grace)
+    priced = sa.func.coalesce(table.number("mrr") > 0, sa.false()) if table.has("mrr") else sa.false()
+    stated = sa.false() if row.word is None else sa.func.coalesce(row.word != "", sa.false())
+    no_end = sa.not_(row.known("ended_at", "term_end"))
+    return {
+        "running but ended_at is past": sa.and_(row.says(*PAYS, *TRIAL), row.reached("ended_at")),
+        "active after term_end": sa.and_(row.says(*ACTIVE), sa.not_(row.known("ended_at")), row.reached("term_end")),
+        "cancelled without ended_at in mid-term": sa.and_(
+            row.says(*CANCELLED), sa.not_(row.known("ended_at")), row.ahead("term_end")
+        ),
+        "ended without ended_at in mid-term": sa.and_(
+            row.says(*ENDED), sa.not_(row.known("ended_at")), row.ahead("term_end")
+        ),
+        "cancelled_at without an end": sa.and_(
+            row.reached("cancelled_at"), no_end, sa.not_(row.says(*CANCELLED, *ENDED))
+        ),
+        "cancelled_at before term_start": row.earlier("cancelled_at", "term_start"),
+        "ended_at before term_start": row.earlier("ended_at", "term_start"),
+        "term_end before term_start": row.earlier("term_end", "term_start"),
+        "mrr on a trial": sa.and_(priced, sa.func.coalesce(row.state == "trialing", sa.false())),
+        "active on a trial": sa.and_(row.says(*PAYS), row.on_trial),
+        "trialing after trial_end": sa.and_(row.says(*TRIAL), row.reached("trial_end")),
+        "status not understood": sa.and_(stated, sa.not_(row.says(*KNOWN_WORDS))),
+        "nothing says its state": sa.func.coalesce(row.state, "") == "",
+    }
