@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from tests.integration.conftest import AS_OF, WRITES, Stage, open_stage
+from tests.integration.conftest import AS_OF, Stage, open_stage
 
 DAYS = [(AS_OF.replace(day=day)).isoformat() for day in (27, 28)]
 """Two days: playbooks that ask for 24 hours or two runs act on the second."""
@@ -86,13 +86,13 @@ def wait_until_sent(stage: Stage, day: str) -> None:
 
 
 def test_two_runs_at_once_are_one_run_and_one_refusal(stage: Stage) -> None:
-    slow = {"match": {"path_regex": "/composite/sobjects"}, "kind": "delay", "args": {"ms": 15_000}}
-    stage.control("salesforce", "faults", slow)
+    stage.hold_tasks()
     first = stage.start("run", "--as-of", DAYS[0], "--first-run")
-    while not any(WRITES["hubspot"](call) for call in stage.calls("hubspot")):
+    while not stage.holds():
         assert first.poll() is None
         time.sleep(_POLL_S)
     second = stage.attempt("run", "--as-of", DAYS[0], "--first-run")
+    stage.let_go()
     assert second.returncode == 1
     assert "another plgsync run is in progress" in second.stderr
     assert first.wait() == 0

@@ -142,6 +142,7 @@ def _lock_down(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     quoted = str(folder.resolve()).replace("'", "''")
     for statement in (
         "SET TimeZone = 'UTC'",
+        "SET enable_progress_bar = false",  # it would be written to stdout, between the lines of --json
         f"SET allowed_directories = ['{quoted}/']",
         "SET enable_external_access = false",
         "SET lock_configuration = true",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -184,6 +186,17 @@ class TestFolder:
                 key: (row["account.name"], row["u"])
                 for key, row in compute(source, product, signals, [], AS_OF).items()
             }
+
+    def test_a_long_query_shows_no_progress_on_stdout(self, folder: Path) -> None:
+        code = """
+import sys
+from pathlib import Path
+from worker.signals.duck import open_folder
+engine = open_folder(Path(sys.argv[1]), "100MB")
+print(engine.connection.execute("SELECT current_setting('enable_progress_bar')").fetchone())
+"""  # under -c DuckDB takes the process for one that a person types into
+        command = [sys.executable, "-c", code, str(folder / "data")]
+        assert subprocess.run(command, capture_output=True, text=True, timeout=60).stdout == "(False,)\n"
 
     @pytest.mark.parametrize("events", ["events", "events/*.parquet"])
     @pytest.mark.parametrize("accounts", ["accounts", "accounts.csv"])
