@@ -18,7 +18,7 @@ from connectors.clock import now
 from worker.alerts.alert_store import Message
 from worker.alerts.channels import NotSent, send
 from worker.alerts.conditions import FAILED as RUN_FAILED
-from worker.delivery.backlog import drop_rows, retry_rows, waiting_rows
+from worker.delivery.backlog import drop_rows, existing_rows, retry_rows, waiting_rows
 from worker.delivery.row_state import DROPPED, RETRIED, RowState
 from worker.delivery.selection import Selection, selected_ids
 from worker.pipeline import run as pipeline
@@ -26,7 +26,15 @@ from worker.pipeline.compute import Computed, compute
 from worker.pipeline.run import Approved, RunReport
 from worker.planning.guard import UnsafePlan, check_plan
 from worker.reports.explain import Explanation, explain
-from worker.reports.names import destination_names, playbook_names, require_known
+from worker.reports.names import (
+    UnknownName,
+    account_ids,
+    destination_names,
+    playbook_names,
+    record_ids,
+    require_account,
+    require_known,
+)
 from worker.reports.prometheus import serve_metrics
 from worker.reports.reader import Reader
 from worker.runtime.jobs import Jobs, open_jobs
@@ -160,8 +168,10 @@ def outbox_rows(reader: Reader, selection: Selection) -> Sequence[Mapping[str, A
 
 
 def change_rows(reader: Reader, ids: Sequence[int], what: Change) -> int:
-    """Retry or drop rows; answers how many were changed."""
+    """Retry or drop rows; answers how many were changed. Raises `UnknownName` for a row that does not exist."""
     with reader.engine.begin() as connection:
+        if missing := sorted(set(ids) - existing_rows(connection, ids)):
+            raise UnknownName(f"the outbox has no row {', '.join(map(str, missing))}; nothing was changed")
         return _CHANGES[what].change(connection, ids)
 
 
@@ -183,12 +193,14 @@ def change_matching(reader: Reader, selection: Selection, what: Change) -> int:
 
 @contextmanager
 def _selecting(reader: Reader, selection: Selection) -> Iterator[Connection]:
-    """One transaction on the rows of a selection, whose destination and playbook must exist."""
+    """One transaction on the rows of a selection, whose destination, playbook and account must exist."""
     with reader.engine.begin() as connection:
         if selection.destination is not None:
             require_known("destination", selection.destination, destination_names(connection, reader.project))
         if selection.playbook is not None:
             require_known("playbook", selection.playbook, playbook_names(connection, reader.project))
+        if selection.account is not None:
+            require_account(selection.account, account_ids(connection) | record_ids(connection))
         yield connection
 
 

@@ -25,6 +25,11 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(c if c == "\n" or c.isprintable() else " " for c in text)
 
 
+def one_line(text: str) -> str:
+    """The text as `printable` makes it, with spaces for its line breaks too."""
+    return printable(text).replace("\n", " ")
+
+
 def email_address(text: object) -> str:
     """The text as one e-mail address in lower case, without spaces around it; empty when it is not one.
 

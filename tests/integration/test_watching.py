@@ -83,8 +83,9 @@ def test_an_account_is_found_by_its_name_and_shows_both_crms(after_days: Stage) 
 
 def test_what_is_no_record_and_no_account_is_one_clear_message(after_days: Stage) -> None:
     done = after_days.attempt("history", "nobody-at-all")
-    assert done.returncode == 1
-    assert 'no account has the id, name or domain "nobody-at-all"' in done.stderr
+    assert done.returncode == 2
+    assert 'there is no account "nobody-at-all"' in done.stderr
+    assert after_days.attempt("explain", "nobody-at-all").stderr == done.stderr
     assert after_days.attempt("history", "001", "--field", "helth_score").returncode == 2
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from worker.language.plural import counted
 from worker.settings.alerts import Thresholds
 
 STALE = "stale_data"
@@ -115,25 +116,28 @@ def _of_rows(facts: Facts, thresholds: Thresholds) -> Iterator[Condition]:
             text = f"{destination}: {count} dead in the outbox; look at them with plgsync outbox list --state dead"
             yield Condition(DEAD, destination, text)
         elif state == "denied":
-            yield Condition(DENIED, destination, f"{destination} denies access; {count} rows wait for an admin")
+            yield Condition(DENIED, destination, f"{destination} denies access; {_waiting(count)} for an admin")
         elif state == "quota":
-            yield Condition(
-                QUOTA, destination, f"{destination}: our share of the day's calls is spent; {count} rows wait"
-            )
+            text = f"{destination}: our share of the day's calls is spent; {_waiting(count)}"
+            yield Condition(QUOTA, destination, text)
+
+
+def _waiting(count: int) -> str:
+    return counted(count, "row waits", "rows wait")
 
 
 def _of_answers(facts: Facts, thresholds: Thresholds) -> Iterator[Condition]:
     for destination, answers in sorted(facts.answers.items()):
         total = answers.applied + answers.rejected
         if total >= thresholds.rejected_of_at_least and answers.rejected > thresholds.rejected_share * total:
-            text = f"{destination} rejected {answers.rejected} of {total} writes within a day"
+            text = f"{destination} rejected {answers.rejected} of {counted(total, 'write')} within a day"
             yield Condition(REJECTED, destination, text)
 
 
 def _of_quotas(facts: Facts, thresholds: Thresholds) -> Iterator[Condition]:
     for destination, quota in sorted(facts.quotas.items()):
         if quota.left < thresholds.quota_left * quota.limit:
-            text = f"{destination}: {quota.left:,} of {quota.limit:,} API calls are left for today"
+            text = f"{destination}: {quota.left:,} of {counted(quota.limit, 'API call')} left for today"
             yield Condition(QUOTA, destination, text)
 
 

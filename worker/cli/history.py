@@ -46,6 +46,8 @@ def history(
     from worker.rendering.history import render_effects
     from worker.reports.history import read_history
 
+    if field is not None and not field.strip():
+        raise typer.BadParameter("--field needs the name of a field")
     with reading(project) as reader:
         effects = read_history(reader, record, field=field, limit=limit)
     print_result(render_effects(record, effects), json_, [effect.to_json() for effect in effects])

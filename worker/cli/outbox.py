@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from worker.cli.options import JsonOption, ProjectOption
 from worker.cli.printing import console, fail, print_result, reading
 from worker.delivery.row_state import RowState
+from worker.language.plural import counted
 
 if TYPE_CHECKING:
     from worker.service import Change
@@ -17,8 +19,12 @@ _CHANGED = {"retry": "will be sent again with the next plgsync run", "drop": "dr
 
 
 StateOption = Annotated[
-    list[RowState] | None,
-    typer.Option("--state", metavar="STATE", help=f"Only rows in this state: {', '.join(RowState)}. May be repeated."),
+    list[str] | None,
+    typer.Option(
+        "--state",
+        help=f"Only rows in this state: {', '.join(RowState)}. May be repeated.",
+        autocompletion=lambda: list(RowState),
+    ),
 ]
 DestinationOption = Annotated[str | None, typer.Option("--destination", help="Only rows for this CRM.")]
 PlaybookOption = Annotated[str | None, typer.Option("--playbook", help="Only tasks of this playbook, by its id.")]
@@ -44,8 +50,16 @@ def outbox_list(
     from worker.service import outbox_rows
 
     with reading(project) as reader:
-        rows = outbox_rows(reader, Selection(tuple(state or ()), destination, playbook, account))
+        rows = outbox_rows(reader, Selection(_states(state), destination, playbook, account))
     print_result(render_outbox(rows), json_, rows)
+
+
+def _states(names: Sequence[str] | None) -> tuple[RowState, ...]:
+    from worker.reports.names import require_known
+
+    for name in names or ():
+        require_known("state", name, RowState)
+    return tuple(RowState(name) for name in names or ())
 
 
 def outbox_change(
@@ -63,19 +77,19 @@ def outbox_change(
     from worker.service import change_matching, change_rows, count_matching
 
     what = cast("Change", context.command.name)
-    selection = Selection(tuple(state or ()), destination, playbook, account)
+    selection = Selection(_states(state), destination, playbook, account)
     if bool(ids) == (all_matching or not selection.empty):
         raise typer.BadParameter("give either row numbers or filters (all rows: --all-matching alone)")
     with reading(project, to_change=True) as reader:
         if ids:
             done = change_rows(reader, ids, what)
-            console().print(f"{done} of {len(ids)} rows {_CHANGED[what]}")
+            console().print(f"{done} of {counted(len(ids), 'row')} {_CHANGED[what]}")
             if done < len(ids):
                 raise SystemExit(1)
             return
         count = count_matching(reader, selection, what)
-        console().print(f"{count} rows match")
+        console().print(counted(count, "row matches", "rows match"))
         if count and not all_matching:
             fail(f"nothing was done; add --all-matching to {what} them")
         if count:
-            console().print(f"{change_matching(reader, selection, what)} rows {_CHANGED[what]}")
+            console().print(f"{counted(change_matching(reader, selection, what), 'row')} {_CHANGED[what]}")

@@ -9,6 +9,7 @@ import typer
 
 from worker.cli.options import JsonLogsOption, JsonOption, ProjectOption
 from worker.cli.printing import console, log_stages, print_result, warn
+from worker.language.plural import counted
 
 
 def tick(project: ProjectOption = None, json_logs: JsonLogsOption = False) -> None:
@@ -24,7 +25,7 @@ def tick(project: ProjectOption = None, json_logs: JsonLogsOption = False) -> No
     with open_jobs(project, notify_admins=True) as jobs:
         due = jobs.do_due()
         following = jobs.next_due()
-    console().print(f"{len(due)} jobs done: {', '.join(job.schedule for job in due) or 'nothing was due'}")
+    console().print(f"{counted(len(due), 'job')} done: {', '.join(job.schedule for job in due) or 'nothing was due'}")
     if following:
         console().print(f"next: {following[0]} at {following[1]:%Y-%m-%d %H:%M} UTC")
 
@@ -69,6 +70,8 @@ def probe(
     """
     from dataclasses import asdict
 
+    from rich.console import Group
+
     from worker.reports.reader import settings_problems
     from worker.runtime.probes import liveness, readiness
 
@@ -76,8 +79,8 @@ def probe(
         *(liveness(project) if live or not ready else []),
         *(readiness(project) if ready or not live else []),
     ]
-    text = "\n".join(f"{'ok ' if one.ok else 'BAD'} {one.name}: {one.detail}" for one in probes)
-    print_result(text, json_, [asdict(one) for one in probes])
+    lines = (f"{'ok ' if one.ok else 'BAD'} {one.name}: {one.detail}" for one in probes)
+    print_result(Group(*lines), json_, [asdict(one) for one in probes])
     for problem in settings_problems(project):
         warn(problem)
     if not all(one.ok for one in probes):

@@ -10,6 +10,7 @@ import typer
 
 from worker.cli.options import JsonOption, ProjectOption
 from worker.cli.printing import console, print_result, reading
+from worker.language.plural import counted
 
 
 def demo(
@@ -36,7 +37,9 @@ def init(dir: Annotated[Path, typer.Argument(help="The folder to write config/ a
     from worker.settings.shipped import write_project
 
     written = write_project(dir)
-    console().print(f"{len(written)} files written to {dir}. Next: edit config/product.yaml and config/crm.yaml, then")
+    console().print(
+        f"{counted(len(written), 'file')} written to {dir}. Next: edit config/product.yaml and config/crm.yaml, then"
+    )
     console().print(f"  plgsync check --project {dir}", style="bold")
 
 

@@ -130,6 +130,11 @@ def waiting_rows(connection: Connection, selection: Selection = EVERYTHING) -> S
     return [dict(row) for row in rows.mappings()]
 
 
+def existing_rows(connection: Connection, ids: Sequence[int]) -> set[int]:
+    """Those of the row numbers that the outbox holds, in any state."""
+    return set(connection.execute(select(outbox.c.id).where(outbox.c.id.in_(ids))).scalars())
+
+
 def retry_rows(connection: Connection, ids: Sequence[int]) -> int:
     """Make parked and dead rows due now; answers how many."""
     done = connection.execute(
@@ -151,6 +156,12 @@ def drop_rows(connection: Connection, ids: Sequence[int]) -> int:
     done = connection.execute(
         update(outbox)
         .where(outbox.c.id.in_(ids), at_rest | its_worker_died)
-        .values(state=StoredState.DROPPED, lease_token=None, last_code="DROPPED", last_reason="dropped by an operator")
+        .values(
+            state=StoredState.DROPPED,
+            due_at=db_now(),  # retention counts from here
+            lease_token=None,
+            last_code="DROPPED",
+            last_reason="dropped by an operator",
+        )
     )
     return int(done.rowcount)

@@ -166,14 +166,15 @@ def _withdraw(connection: Connection, key: str) -> None:
     connection.execute(
         update(outbox)
         .where(outbox.c.idem_key == key, outbox.c.state.in_(AT_REST))
-        .values(state=StoredState.DONE, last_code="", last_reason="")
+        .values(state=StoredState.DONE, due_at=db_now(), last_code="", last_reason="")
     )
 
 
 def withdraw_tasks(connection: Connection, why: Callable[[str, str], str]) -> None:
     """Drop tasks that were never sent and that no playbook wants any more.
 
-    ``why`` answers, for a playbook and an account, the reason to drop; an empty text keeps the task.
+    ``why`` answers, for a playbook and an account, the reason to drop; an empty text keeps the task. Retention counts
+    from ``due_at``, which becomes the present moment.
     """
     unsent = (
         outbox.c.kind == "task_create",
@@ -187,7 +188,7 @@ def withdraw_tasks(connection: Connection, why: Callable[[str, str], str]) -> No
             connection.execute(
                 update(outbox)
                 .where(outbox.c.id == row_id, *unsent)
-                .values(state=StoredState.DROPPED, last_code="WITHDRAWN", last_reason=reason)
+                .values(state=StoredState.DROPPED, due_at=db_now(), last_code="WITHDRAWN", last_reason=reason)
             )
 
 

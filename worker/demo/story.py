@@ -17,6 +17,7 @@ from rich.text import Text
 from connectors.clock import now, stopwatch
 from worker.demo.company import Company
 from worker.demo.stage import SEED_FILE, build_stage, point_at, sandboxes
+from worker.language.plural import counted
 from worker.pipeline import run as pipeline
 from worker.pipeline.run import RunReport
 from worker.rendering.heading import heading
@@ -39,7 +40,8 @@ def run_demo(folder: Path, accounts: int, seed: int, console: Console) -> None:
         point_at(folder, crms)
         with open_jobs(folder) as jobs:
             _run_steps(console, company, jobs, crms)
-        console.print(f"\n{stopwatch() - started:.1f} s in all")
+        console.print()
+        console.print(f"{stopwatch() - started:.1f} s in all")
     _print_next_steps(console, folder, company, crms)
 
 
@@ -49,7 +51,9 @@ def _run_steps(console: Console, company: Company, jobs: Jobs, crms: Mapping[str
     for name, connector in jobs.connectors.items():
         steps = connector.setup(jobs.project.crm.destinations[name].needs(), False)
         made = sum(1 for step in steps if step.status == "created")
-        console.print(f"{name}: {made} fields created, {sum(1 for s in steps if s.status == 'exists')} exist")
+        console.print(
+            f"{name}: {counted(made, 'field')} created, {sum(1 for s in steps if s.status == 'exists')} already there"
+        )
     console.print(heading("3  the first days"))
     days = [AS_OF - timedelta(days=back) for back in range(_FIRST_DAYS - 1, -1, -1)]
     reports = [_run(jobs, day, first_run=True) for day in days]
@@ -67,7 +71,7 @@ def _run(jobs: Jobs, as_of: datetime, *, first_run: bool = False) -> RunReport:
 
 def _introduce(console: Console, company: Company, jobs: Jobs) -> None:
     console.print(
-        f"{len(company.accounts)} accounts over twelve months in {company.path.name}, "
+        f"{counted(len(company.accounts), 'account')} over twelve months in {company.path.name}, "
         f"and sandbox CRMs for {' and '.join(jobs.connectors)} that hold most of them"
     )
 
@@ -77,7 +81,8 @@ def _print_traffic(console: Console, report: RunReport) -> None:
         used = report.calls[delivery.destination]
         written = sum(delivery.applied.values())
         console.print(
-            f"{delivery.destination}: {written} writes, {used.write_calls} write calls ({used.calls} calls to read)",
+            f"{delivery.destination}: {counted(written, 'write')}, {counted(used.write_calls, 'write call')} "
+            f"({counted(used.calls, 'call')} to read)",
             style="green" if not written and not used.write_calls else "red",
         )
 

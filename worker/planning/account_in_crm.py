@@ -1,21 +1,26 @@
-"""One account in each CRM, as of the last run: its record, and the outbox rows that concern it."""
+"""One account in each CRM, as of the last run: its record, its tasks, and the outbox rows that concern it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Engine, select
 
+from worker.delivery.row_state import StoredState
 from worker.delivery.task_context import TaskContext
 from worker.planning.crm_view import CrmView
-from worker.store.crm import CREATED, GONE
-from worker.store.tables import outbox
+from worker.store.crm import CREATED, GONE, TaskRow
+from worker.store.tables import ledger, outbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueuedEffect:
-    """One outbox row of the account. ``no_person`` says why a task names no person; ``words`` are the CRM's answer."""
+    """One outbox row of the account, or a task in the CRM whose row is gone.
+
+    ``no_person`` says why a task names no person; ``words`` are the CRM's answer, or the status of the task there.
+    """
 
     kind: str
     state: str
@@ -41,7 +46,7 @@ class AccountInCrm:
 def account_in_crms(engine: Engine, views: Sequence[CrmView], account_id: str) -> tuple[AccountInCrm, ...]:
     """The account in every CRM, from the state database alone: no CRM is called."""
     with engine.begin() as connection:
-        effects = [tuple(_effects(connection, view.name, account_id)) for view in views]
+        effects = [tuple(_effects(connection, view, account_id)) for view in views]
     # Outside the transaction: for a link a connector may read its journal, which is in the same database.
     return tuple(_account_in_crm(view, account_id, of_view) for view, of_view in zip(views, effects, strict=True))
 
@@ -61,12 +66,32 @@ def _account_in_crm(view: CrmView, account_id: str, effects: tuple[QueuedEffect,
     )
 
 
-def _effects(connection: Connection, destination: str, account_id: str) -> list[QueuedEffect]:
-    rows = connection.execute(
-        select(outbox)
-        .where(outbox.c.destination == destination, outbox.c.account_id == account_id)
-        .order_by(outbox.c.id)
-    ).mappings()
+def _effects(connection: Connection, view: CrmView, account_id: str) -> list[QueuedEffect]:
+    query = select(outbox).where(outbox.c.destination == view.name, outbox.c.account_id == account_id)
+    rows = [dict(row) for row in connection.execute(query.order_by(outbox.c.id)).mappings()]
+    made = {row["idem_key"] for row in rows}
+    of_account = (task for task in view.readings.tasks.values() if task.account_id == account_id)
+    older = {key: task for task in of_account if (key := f"task_create:{view.name}:{task.key}") not in made}
+    return [*_delivered(connection, older), *_queued(rows)]
+
+
+def _delivered(connection: Connection, tasks: Mapping[str, TaskRow]) -> Iterator[QueuedEffect]:
+    """Tasks by outbox key whose rows are gone, with their subjects as far as the ledger still holds them."""
+    sent = select(ledger.c.idem_key, ledger.c.operation).where(ledger.c.idem_key.in_(list(tasks)))
+    subjects = {key: str(operation.get("subject", "")) for key, operation in connection.execute(sent)}
+    for key, task in sorted(tasks.items(), key=lambda item: (item[1].playbook_id, item[1].entry, item[0])):
+        yield QueuedEffect(
+            kind="task_create",
+            state=StoredState.DONE,
+            object="",
+            playbook_id=task.playbook_id,
+            subject=subjects.get(key, ""),
+            no_person="",
+            words=f"{task.status.replace('_', ' ')} in the CRM",
+        )
+
+
+def _queued(rows: Iterable[Mapping[str, Any]]) -> list[QueuedEffect]:
     return [
         QueuedEffect(
             kind=row["kind"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from worker.language.plural import counted
 from worker.planning.plan import Plan
 from worker.settings.crm import Guard
 
@@ -30,7 +31,7 @@ def check_plan(plan: Plan, guard: Guard, *, first_run: bool) -> None:
 def _changed_too_many(plan: Plan, guard: Guard) -> list[str]:
     changed = Counter(change.destination for change in plan.records if not change.parked)
     return [
-        f"{name}: {count} of {plan.known_records[name]} records would change, the guard allows "
+        f"{name}: {count} of {counted(plan.known_records[name], 'record')} would change, the guard allows "
         f"{guard.changed_share:.0%}"
         for name, count in sorted(changed.items())
         if count > max(ALWAYS_ALLOWED, guard.changed_share * plan.known_records[name])
@@ -45,8 +46,8 @@ def _cleared_too_many(plan: Plan, guard: Guard) -> list[str]:
         if change.new is None and change.old is not None
     )
     return [
-        f"{name}: {field} would be cleared on {count} of {plan.known_records[name]} records, the guard allows "
-        f"{guard.cleared_share:.0%}"
+        f"{name}: {field} would be cleared on {count} of {counted(plan.known_records[name], 'record')}, "
+        f"the guard allows {guard.cleared_share:.0%}"
         for (name, field), count in sorted(cleared.items())
         if count > max(ALWAYS_ALLOWED, guard.cleared_share * plan.known_records[name])
     ]
@@ -55,7 +56,7 @@ def _cleared_too_many(plan: Plan, guard: Guard) -> list[str]:
 def _too_many_tasks(plan: Plan, guard: Guard) -> list[str]:
     created = Counter(change.destination for change in plan.tasks if change.kind == "task_create")
     return [
-        f"{name}: {count} new tasks in one run, the guard allows {guard.new_tasks}"
+        f"{name}: {counted(count, 'new task')} in one run, the guard allows {guard.new_tasks}"
         for name, count in sorted(created.items())
         if count > guard.new_tasks
     ]
@@ -64,7 +65,7 @@ def _too_many_tasks(plan: Plan, guard: Guard) -> list[str]:
 def _too_many_records(plan: Plan, guard: Guard) -> list[str]:
     made = Counter(record.destination for record in plan.new_records if record.state == "new")
     return [
-        f"{name}: {count} new records in one run, the guard allows {guard.new_records}"
+        f"{name}: {counted(count, 'new record')} in one run, the guard allows {guard.new_records}"
         for name, count in sorted(made.items())
         if count > guard.new_records
     ]

@@ -5,18 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.measure import Measurement
 from rich.segment import Segment
+from rich.style import StyleType
 from rich.table import Table
-from rich.text import Text
+from rich.text import Text, TextType
 
-from connectors.base.values import printable
+from connectors.base.values import one_line, printable
 
 UNFOLDED = 10_000
 """The width of what nobody reads on a screen: wider than every line."""
+
+
+class OneLine(Text):
+    """One line of text: a line break in a value from outside is a space. Only `Text` itself may have several lines."""
+
+    def __init__(self, text: str = "", style: StyleType = "", **options: Any) -> None:
+        super().__init__(one_line(text), style, **options)
+
+    def append(self, text: TextType, style: StyleType | None = None) -> Self:
+        """Add text at the end of the line."""
+        super().append(one_line(text) if isinstance(text, str) else text, style)
+        return self
 
 
 class PlainConsole(Console):
@@ -24,10 +37,15 @@ class PlainConsole(Console):
 
     Brackets are never markup, colons never emoji, and no character of a text controls the terminal. No line ends with
     blanks. A table folds between words; where its longest words do not fit side by side, its rows are printed as lists.
+    A ``str`` is one line.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """The text of a ``str``: what is printed, and the cells, titles and labels of tables and trees."""
+        return super().render_str(one_line(text), **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """The segments of a renderable, each with printable text only, and no blank before a line ends."""
@@ -61,16 +79,16 @@ def _measured(cells: Sequence[Measurement]) -> Measurement:
 
 def _as_lists(table: Table) -> Group:
     """The rows of a table as lines of ``title: value``, with an empty line between two rows."""
-    parts: list[RenderableType] = [Text(str(table.title), style="italic")] if table.title else []
+    parts: list[RenderableType] = [OneLine(str(table.title), style="italic")] if table.title else []
     titles = [str(column.header) for column in table.columns]
     for number, row in enumerate(zip(*(column.cells for column in table.columns), strict=True)):
         parts += [Text()] if number else []
         parts += [
-            Text.assemble((f"{title}: ", "bold"), cell if isinstance(cell, Text) else str(cell))
+            OneLine.assemble((f"{title}: ", "bold"), cell if isinstance(cell, Text) else str(cell))
             for title, cell in zip(titles, row, strict=True)
             if str(cell)
         ]
-    return Group(*parts, *([Text(str(table.caption), style="dim")] if table.caption else []))
+    return Group(*parts, *([OneLine(str(table.caption), style="dim")] if table.caption else []))
 
 
 def _without_trailing_blanks(segments: Iterable[Segment]) -> Iterator[Segment]:

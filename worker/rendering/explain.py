@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 from rich.tree import Tree
 
 from worker.language.condition import Trace
 from worker.language.values import Value, tidy
 from worker.planning.account_in_crm import AccountInCrm, QueuedEffect
+from worker.rendering.console import OneLine
 from worker.rendering.heading import heading
 from worker.reports.explain import Explanation
 from worker.rules.explain import Explanation as PlaybookExplanation
@@ -31,7 +31,7 @@ def render_explanation(explanation: Explanation) -> RenderableType:
         f"as of {explanation.as_of:%Y-%m-%d %H:%M} UTC · settings {explanation.config_version}"
     )
     return Group(
-        Text(head, style="bold"),
+        OneLine(head, style="bold"),
         *(part for spec in score_specs() for part in _score(spec.label, explanation.scored[spec.name])),
         heading("Playbooks"),
         *(_playbook(playbook) for playbook in explanation.playbooks),
@@ -47,7 +47,7 @@ def _shown(value: Value | float) -> str:
 def _score(title: str, result: ScoreResult) -> Iterable[RenderableType]:
     yield heading(title)
     for part in result.explained():
-        yield _grid(part) if isinstance(part, Grid) else Text(part.text, style=part.style)
+        yield _grid(part) if isinstance(part, Grid) else OneLine(part.text, style=part.style)
 
 
 def _grid(grid: Grid) -> Table:
@@ -55,19 +55,19 @@ def _grid(grid: Grid) -> Table:
     for title in grid.columns:
         table.add_column(title, justify="right" if title in _NUMBERS else "left")
     for row in grid.rows:
-        table.add_row(*row[:-1], Text(row[-1], style="yellow"))
+        table.add_row(*row[:-1], OneLine(row[-1], style="yellow"))
     return table
 
 
 def _playbook(playbook: PlaybookExplanation) -> RenderableType:
     word, style = _TRUTH[playbook.starts]
-    tree = Tree(Text.assemble((playbook.playbook_id, "bold"), f" ({playbook.mode}) · {playbook.standing}"))
-    tree.add(Text.assemble("belongs inside: ", (word, style)))
+    tree = Tree(OneLine.assemble((playbook.playbook_id, "bold"), f" ({playbook.mode}) · {playbook.standing}"))
+    tree.add(OneLine.assemble("belongs inside: ", (word, style)))
     for name, trace in (("audience", playbook.audience), ("enters", playbook.enters), ("leaves", playbook.leaves)):
         if trace is not None:
             _branch(tree.add(_line(trace, name)), trace)
     if playbook.missing:
-        tree.add(Text(f"blocked by missing data: {', '.join(playbook.missing)}", style="yellow"))
+        tree.add(OneLine(f"blocked by missing data: {', '.join(playbook.missing)}", style="yellow"))
     return tree
 
 
@@ -76,10 +76,10 @@ def _branch(tree: Tree, trace: Trace) -> None:
         _branch(tree.add(_line(child)), child)
 
 
-def _line(trace: Trace, name: str = "") -> Text:
+def _line(trace: Trace, name: str = "") -> OneLine:
     word, style = _TRUTH[trace.truth]
     seen = ", ".join(f"{key} = {_shown(value)}" for key, value in trace.seen)
-    text = Text.assemble((f"{word:8}", style), f"{name}: " if name else "", trace.text)
+    text = OneLine().append(f"{word:8}", style).append(f"{name}: " if name else "").append(trace.text)
     if seen:
         text.append(f"   {seen}", style="dim")
     if trace.incomparable:
@@ -89,17 +89,17 @@ def _line(trace: Trace, name: str = "") -> Text:
 
 def _account_in_crm(account: AccountInCrm) -> RenderableType:
     by = f", found by {account.matched_by}" if account.status == "matched" and account.matched_by else ""
-    tree = Tree(Text.assemble((account.destination, "bold"), f" · {account.object} · {account.status}{by}"))
+    tree = Tree(OneLine.assemble((account.destination, "bold"), f" · {account.object} · {account.status}{by}"))
     for link in account.links:
-        tree.add(Text(link))
+        tree.add(OneLine(link))
     for effect in account.effects:
         tree.add(_effect(effect))
     return tree
 
 
-def _effect(effect: QueuedEffect) -> Text:
+def _effect(effect: QueuedEffect) -> OneLine:
     what = " ".join(part for part in (effect.kind.replace("_", " "), effect.object, effect.subject) if part)
-    text = Text(f"{effect.state}: {what}" + (f" ({effect.playbook_id})" if effect.playbook_id else ""))
+    text = OneLine(f"{effect.state}: {what}" + (f" ({effect.playbook_id})" if effect.playbook_id else ""))
     if effect.no_person:
         text.append(f"   names no person: {effect.no_person}", style="yellow")
     if effect.words:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
+from worker.rendering.console import OneLine
 from worker.reports.fields import FieldEntry, FieldList
 
 
@@ -16,10 +16,10 @@ def render_fields(found: FieldList) -> RenderableType:
         table.add_column(title, overflow="fold")
     for field in found.fields:
         unit = "" if field.unit == field.kind else field.unit
-        table.add_row(Text(field.name), field.kind, unit, Text(field.label), Text(_values(field)))
+        table.add_row(OneLine(field.name), field.kind, unit, OneLine(field.label), OneLine(_values(field)))
     if not found.no_samples:
         return table
-    return Group(table, Text(f"no samples: {found.no_samples}", style="yellow"))
+    return Group(table, OneLine(f"no samples: {found.no_samples}", style="yellow"))
 
 
 def _values(field: FieldEntry) -> str:

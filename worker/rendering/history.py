@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
+from worker.rendering.console import OneLine
 from worker.reports.history import Effect, Written
 
 _STYLES = {"applied": "green", "rejected": "yellow", "unknown": "yellow", "retry": "yellow"}
@@ -22,34 +22,32 @@ _WORDS = {
 def render_effects(record: str, effects: Sequence[Effect]) -> RenderableType:
     """One paragraph per effect: when, what, who, why, and the CRM's answer."""
     if not effects:
-        return Text(f"nothing was ever written for {record}, by the ledger")
+        return OneLine(f"nothing was ever written for {record}, by the ledger")
     return Group(*(line for effect in effects for line in _lines(effect)))
 
 
-def _lines(effect: Effect) -> Sequence[Text]:
+def _lines(effect: Effect) -> Sequence[OneLine]:
     when = datetime.fromtimestamp(effect.at, UTC)
     answer = " ".join(part for part in (_WORDS[effect.status], effect.code, effect.reason) if part)
     where = effect.record_id or effect.crm_id or "no record"
-    head = Text.assemble(
-        (f"{when:%Y-%m-%d %H:%M:%S} UTC", "bold"),
-        f"  {effect.destination}  {effect.kind.replace('_', ' ')}  {where}  ",
-        (answer, _STYLES[effect.status]),
-    )
+    head = OneLine().append(f"{when:%Y-%m-%d %H:%M:%S} UTC", "bold")
+    head.append(f"  {effect.destination}  {effect.kind.replace('_', ' ')}  {where}  ")
+    head.append(answer, _STYLES[effect.status])
     of_run = f"as of {effect.as_of}, settings {effect.config_version}" if effect.as_of else "no longer in the store"
     run = f"run {effect.run_id}, {of_run}" if effect.run_id else "an unknown run"
-    lines = [head, Text(f"    {run}, account {effect.account_id}", style="dim")]
+    lines = [head, OneLine(f"    {run}, account {effect.account_id}", style="dim")]
     if effect.task:
-        lines.append(Text(f"    by playbook {effect.playbook_id or '–'}: {effect.task}"))
+        lines.append(OneLine(f"    by playbook {effect.playbook_id or '–'}: {effect.task}"))
     if effect.because:
-        lines.append(Text(f"    because {effect.because}"))
+        lines.append(OneLine(f"    because {effect.because}"))
     return [*lines, *(_field(written) for written in effect.fields)]
 
 
-def _field(written: Written) -> Text:
+def _field(written: Written) -> OneLine:
     old = "?" if not written.old_known else _shown(written.old)
     who = f"  by {written.by}" if written.by else ""
     why = f"  because {written.because}" if written.because else ""
-    return Text(f"    {written.field}: {old} → {_shown(written.new)}{who}{why}")
+    return OneLine(f"    {written.field}: {old} → {_shown(written.new)}{who}{why}")
 
 
 def _shown(value: object) -> str:

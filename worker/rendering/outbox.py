@@ -8,9 +8,9 @@ from typing import Any
 
 from rich.console import RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from worker.delivery.row_state import RowState
+from worker.rendering.console import OneLine
 
 _STYLES = {"parked": "yellow", "denied": "yellow", "dead": "red"}
 
@@ -18,14 +18,14 @@ _STYLES = {"parked": "yellow", "denied": "yellow", "dead": "red"}
 def render_outbox(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     """One line per row that waits, is being sent, parked or dead, with the answer of the CRM."""
     if not rows:
-        return Text("nothing waits: everything is delivered")
+        return OneLine("nothing waits: everything is delivered")
     table = Table(header_style="bold")
     for title in ("row", "state", "destination", "what", "account", "tries", "next", "the CRM's words"):
         table.add_column(title, overflow="fold")
     for row in rows:
         table.add_row(
             str(row["id"]),
-            Text(RowState(row["row_state"]).label, style=_STYLES.get(row["row_state"], "")),
+            OneLine(RowState(row["row_state"]).label, style=_STYLES.get(row["row_state"], "")),
             row["destination"],
             _what(row),
             row["account_id"],

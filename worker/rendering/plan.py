@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from connectors.base import Scalar
+from worker.language.plural import counted
 from worker.pipeline.compute import Computed
 from worker.planning.plan import Plan, RecordChange
+from worker.rendering.console import OneLine
 from worker.rendering.remarks import account_name, remarks
 
 SHOWN = 20
@@ -20,8 +21,8 @@ SHOWN = 20
 def render_plan(computed: Computed, guard: Sequence[str]) -> RenderableType:
     """What would be written: totals, tasks, then the first records field by field."""
     plan = computed.plan
-    parts: list[RenderableType] = [Text(line) for line in _totals(plan)]
-    parts += [Text(f"  {line}") for line in remarks(computed)]
+    parts: list[RenderableType] = [OneLine(line) for line in _totals(plan)]
+    parts += [OneLine(f"  {line}") for line in remarks(computed)]
     if plan.new_records:
         parts.append(_new_records(computed))
     if plan.tasks:
@@ -29,10 +30,12 @@ def render_plan(computed: Computed, guard: Sequence[str]) -> RenderableType:
     if plan.records:
         parts.append(_records(computed))
     if len(plan.records) > SHOWN:
-        parts.append(Text(f"… and {len(plan.records) - SHOWN} more records; plgsync plan --json shows all"))
-    parts += [Text(f"guard: {reason}", style="red") for reason in guard]
+        parts.append(
+            OneLine(f"… and {counted(len(plan.records) - SHOWN, 'more record')}; plgsync plan --json shows all")
+        )
+    parts += [OneLine(f"guard: {reason}", style="red") for reason in guard]
     if guard:
-        parts.append(Text("A run would queue nothing. To approve: plan --out FILE, then run --apply FILE."))
+        parts.append(OneLine("A run would queue nothing. To approve: plan --out FILE, then run --apply FILE."))
     return Group(*parts)
 
 
@@ -44,12 +47,14 @@ def _totals(plan: Plan) -> Iterable[str]:
     unmatched = Counter(one.destination for one in plan.unmatched)
     yield f"Plan as of {plan.as_of}; nothing has been written."
     for name, known in plan.known_records.items():
-        done = ", ".join(f"{n} tasks to {kind.removeprefix('task_')}" for (d, kind), n in tasks.items() if d == name)
+        done = ", ".join(
+            f"{counted(n, 'task')} to {kind.removeprefix('task_')}" for (d, kind), n in tasks.items() if d == name
+        )
         yield (
-            f"  {name}: {records[name]} of {known} records would change, {done or 'no tasks'}"
-            + (f", {made[name]} new records" if made[name] else "")
+            f"  {name}: {records[name]} of {counted(known, 'record')} would change, {done or 'no tasks'}"
+            + (f", {counted(made[name], 'new record')}" if made[name] else "")
             + (f", {parked[name]} rejected before and unchanged" if parked[name] else "")
-            + (f", {unmatched[name]} accounts not matched" if unmatched[name] else "")
+            + (f", {counted(unmatched[name], 'account')} not matched" if unmatched[name] else "")
         )
     for name, problem in plan.problems.items():
         yield f"  {name}: {problem}"
@@ -101,13 +106,13 @@ def _records(computed: Computed) -> Table:
     return table
 
 
-def _field_rows(computed: Computed, record: RecordChange) -> Iterable[tuple[str, str, str, Text, Text]]:
+def _field_rows(computed: Computed, record: RecordChange) -> Iterable[tuple[str, str, str, OneLine, OneLine]]:
     usual = next(view.settings.account.object for view in computed.views if view.name == record.destination)
     other = f" ({record.object})" if record.object != usual else ""
     first = (record.destination, account_name(computed, record.account_id) + other)
     for change in record.changes:
         style = "dim" if record.parked else "green"
-        yield (*first, change.field, Text(_shown(change.old), style="dim"), Text(_shown(change.new), style=style))
+        yield (*first, change.field, OneLine(_shown(change.old), style="dim"), OneLine(_shown(change.new), style=style))
         first = ("", "")
 
 

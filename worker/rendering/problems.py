@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
+from worker.language.plural import counted
+from worker.rendering.console import OneLine
 from worker.reports.check import Check
 from worker.rules.playbook_tests import TestResult
 
@@ -15,12 +16,16 @@ _STYLES = {"error": "red", "warning": "yellow"}
 
 def render_check(check: Check) -> RenderableType:
     """Every problem with its place, errors last, then one line with the totals."""
-    lines: list[RenderableType] = [Text(f"ok  {line}", style="green") for line in check.passed]
+    lines: list[RenderableType] = [OneLine(f"ok  {line}", style="green") for line in check.passed]
     ordered = sorted(check.problems, key=lambda problem: (problem.severity == "error", problem))
-    lines += [Text(problem.format(), style=_STYLES[problem.severity]) for problem in ordered]
+    lines += [
+        OneLine(line, style=_STYLES[problem.severity]) for problem in ordered for line in problem.format().split("\n")
+    ]
     errors = sum(1 for problem in check.problems if problem.severity == "error")
     warnings = len(check.problems) - errors
-    lines.append(Text(f"{errors} errors, {warnings} warnings" if check.problems else "ready for a run"))
+    lines.append(
+        OneLine(f"{counted(errors, 'error')}, {counted(warnings, 'warning')}" if check.problems else "ready for a run")
+    )
     return Group(*lines)
 
 
@@ -29,8 +34,8 @@ def render_playbook_tests(results: Sequence[TestResult]) -> RenderableType:
     lines: list[RenderableType] = []
     for result in results:
         word, style = ("ok  ", "green") if result.passed else ("FAIL", "red")
-        lines.append(Text(f"{word}  {result.playbook_id}: {result.name}", style=style))
-        lines += [Text(f"      {result.file}:{result.line}: {failure}") for failure in result.failures]
+        lines.append(OneLine(f"{word}  {result.playbook_id}: {result.name}", style=style))
+        lines += [OneLine(f"      {result.file}:{result.line}: {failure}") for failure in result.failures]
     failed = sum(1 for result in results if not result.passed)
-    lines.append(Text(f"{len(results) - failed} tests passed, {failed} failed"))
+    lines.append(OneLine(f"{counted(len(results) - failed, 'test')} passed, {failed} failed"))
     return Group(*lines)

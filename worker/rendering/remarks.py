@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from worker.language.plural import counted
 from worker.pipeline.compute import Computed
 from worker.planning.plan import HumanOwnedField
 
@@ -19,10 +20,10 @@ def remarks(computed: Computed) -> Iterable[str]:
     plan = computed.plan
     not_made = Counter((one.destination, one.not_made) for one in plan.unmatched if one.not_made)
     for (name, why), count in sorted(not_made.items()):
-        yield f"{name}: {count} accounts get no new record: {why}"
+        yield f"{name}: {counted(count, 'account gets', 'accounts get')} no new record: {why}"
     no_person = Counter((task.destination, task.no_person) for task in plan.tasks if task.no_person)
     for (name, why), count in sorted(no_person.items()):
-        yield f"{name}: {count} tasks name no person: {why}"
+        yield f"{name}: {counted(count, 'task names', 'tasks name')} no person: {why}"
 
 
 def remarks_json(computed: Computed) -> dict[str, Any]:
@@ -52,10 +53,14 @@ def _ambiguous(computed: Computed) -> Iterable[str]:
     unsure = [one for one in computed.plan.unmatched if one.status == "ambiguous"]
     for one in unsure[:SHOWN]:
         name, links = account_name(computed, one.account_id), " ".join(one.candidates)
-        what = f"could be {len(one.candidates)} records" if len(one.candidates) > 1 else "may not be this record"
+        what = (
+            f"could be {counted(len(one.candidates), 'record')}"
+            if len(one.candidates) > 1
+            else "may not be this record"
+        )
         yield f"{one.destination}: {name} {what}: {links}"
     if len(unsure) > SHOWN:
-        yield f"… and {len(unsure) - SHOWN} more accounts that could be several records; --json shows all"
+        yield f"… and {counted(len(unsure) - SHOWN, 'more account')} that could be several records; --json shows all"
 
 
 def _human_owned(computed: Computed) -> Iterable[str]:
@@ -64,7 +69,8 @@ def _human_owned(computed: Computed) -> Iterable[str]:
         by_destination[one.destination].append(one)
     for name, owned in by_destination.items():
         records = len({one.record_id for one in owned})
-        yield f"{name}: {len(owned)} fields on {records} records keep the values of people (write: if_ours):"
+        fields = f"{counted(len(owned), 'field')} on {counted(records, 'record')}"
+        yield f"{name}: {fields} left to people, who changed them (write: if_ours):"
         for one in owned[:SHOWN]:
             yield f"  {one.field} of {account_name(computed, one.account_id)}: {one.url}"
         if len(owned) > SHOWN:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from connectors.base import SetupStep
+from worker.rendering.console import OneLine
 
 _WORDS = {
     "exists": ("exists", ""),
@@ -26,9 +26,9 @@ def render_setup(name: str, steps: Sequence[SetupStep]) -> RenderableType:
         table.add_column(title)
     for step in steps:
         words, style = _WORDS[step.status]
-        table.add_row(step.need.object, step.need.name, step.need.type, Text(words, style=style))
+        table.add_row(step.need.object, step.need.name, step.need.type, OneLine(words, style=style))
     left = [step for step in steps if step.status in {"todo", "wrong"}]
     if not left:
         return table
-    list_ = [Text(f"  {n}. {step.need.name}: {step.detail}") for n, step in enumerate(left, start=1)]
-    return Group(table, Text("Still to do:", style="bold"), *list_)
+    list_ = [OneLine(f"  {n}. {step.need.name}: {step.detail}") for n, step in enumerate(left, start=1)]
+    return Group(table, OneLine("Still to do:", style="bold"), *list_)

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from worker.delivery.row_state import RowState
+from worker.rendering.console import OneLine
 from worker.reports.status import Ran, Status, Waiting
 
 _LARGEST = 5
@@ -16,23 +16,23 @@ _LARGEST = 5
 
 def render_status(status: Status) -> RenderableType:
     """Schedules, outbox, today's effects and calls, open alerts, and what needs a person."""
-    parts: list[RenderableType] = [Text(f"as of {_time(status.at)}", style="bold"), _last_run(status), _ran(status)]
-    parts.append(_outbox(status) if status.outbox else Text("the outbox is empty: everything is delivered"))
+    parts: list[RenderableType] = [OneLine(f"as of {_time(status.at)}", style="bold"), _last_run(status), _ran(status)]
+    parts.append(_outbox(status) if status.outbox else OneLine("the outbox is empty: everything is delivered"))
     parts += [_calls(status)] if status.calls else []
     parts += [_spent(status)] if status.spent else []
     parts.append(_database(status))
     open_ = [f"alert since {_time(one['since'])}: {one['text']}" for one in status.alerts]
-    parts += [Text(line, style="yellow") for line in open_]
-    parts += [Text(f"needs a person: {line}", style="red") for line in status.needs_person]
-    return Group(*parts, *([] if status.needs_person else [Text("nothing needs a person", style="green")]))
+    parts += [OneLine(line, style="yellow") for line in open_]
+    parts += [OneLine(f"needs a person: {line}", style="red") for line in status.needs_person]
+    return Group(*parts, *([] if status.needs_person else [OneLine("nothing needs a person", style="green")]))
 
 
 def _last_run(status: Status) -> RenderableType:
     last = status.last_run
     if last is None:
-        return Text("nothing has run yet")
+        return OneLine("nothing has run yet")
     as_of, at = _time(last["as_of"]), _time(last["committed_at"])
-    return Text(f"last run {last['id']} as of {as_of}, at {at}, settings {last['config_version']}")
+    return OneLine(f"last run {last['id']} as of {as_of}, at {at}, settings {last['config_version']}")
 
 
 def _ran(status: Status) -> Table:
@@ -42,13 +42,13 @@ def _ran(status: Status) -> Table:
     return table
 
 
-def _ended(ran: Ran) -> Text:
+def _ended(ran: Ran) -> OneLine:
     if ran.at is None:
-        return Text("never ran")
+        return OneLine("never ran")
     if not ran.kind:
-        return Text("ok", style="green")
+        return OneLine("ok", style="green")
     good = f"; last ok {_time(ran.ok_at)}" if ran.ok_at else "; never ok"
-    return Text(f"{ran.problem or ran.kind}{good}", style="red")
+    return OneLine(f"{ran.problem or ran.kind}{good}", style="red")
 
 
 def _outbox(status: Status) -> Table:
@@ -82,12 +82,12 @@ def _spent(status: Status) -> Table:
     return table
 
 
-def _database(status: Status) -> Text:
+def _database(status: Status) -> OneLine:
     """The size of the state database and its largest tables."""
     rows = sorted(status.database.rows.items(), key=lambda item: -item[1])
     largest = ", ".join(f"{name} {count:,}" for name, count in rows[:_LARGEST] if count)
     size = f"{status.database.bytes / 1e6:,.1f} MB"
-    return Text(f"state database: {size}" + (f"; rows: {largest}" if largest else ""))
+    return OneLine(f"state database: {size}" + (f"; rows: {largest}" if largest else ""))
 
 
 def _table(title: str, *columns: str) -> Table:

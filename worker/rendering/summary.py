@@ -9,10 +9,11 @@ from typing import Any
 from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
+from worker.language.plural import counted
 from worker.pipeline.compute import Computed
 from worker.pipeline.run import RunReport
+from worker.rendering.console import OneLine
 from worker.rendering.remarks import remarks, remarks_json
 from worker.settings.score_specs import ScoreSpec, score_specs
 
@@ -60,14 +61,15 @@ def render_report(reports: Sequence[RunReport]) -> RenderableType:
     """The report of one run or of several in a row: scores of the last run, work summed over all."""
     last = reports[-1]
     computed = last.computed
-    over = f" over {len(reports)} runs" if len(reports) > 1 else ""
+    over = f" over {counted(len(reports), 'run')}" if len(reports) > 1 else ""
+    accounts = counted(len(computed.accounts), "account")
     parts: list[RenderableType] = [
-        Text(f"{len(computed.accounts)} accounts as of {computed.as_of:%Y-%m-%d %H:%M} UTC · run {last.run_id}{over}"),
+        OneLine(f"{accounts} as of {computed.as_of:%Y-%m-%d %H:%M} UTC · run {last.run_id}{over}"),
         Columns([_score(computed, spec) for spec in score_specs()], padding=(0, 2)),
         _playbooks(reports),
         _destinations(reports),
     ]
-    parts += [Text(line, style="yellow") for line in (*_remarks(computed), *_left_over(last))]
+    parts += [OneLine(line, style="yellow") for line in (*_remarks(computed), *_left_over(last))]
     return Group(*parts)
 
 
@@ -86,7 +88,7 @@ def _counts(title: str, rows: Iterable[tuple[str, int]]) -> Table:
     table.add_column(justify="right")
     table.add_column()
     for name, count in rows:
-        table.add_row(str(count), Text(name.replace("_", " "), style=_COLOURS.get(name, "")))
+        table.add_row(str(count), OneLine(name.replace("_", " "), style=_COLOURS.get(name, "")))
     return table
 
 
@@ -173,8 +175,9 @@ def _remarks(computed: Computed) -> Iterable[str]:
         yield f"{name} has no field {', '.join(fields)}; run: plgsync crm setup {name}"
     invalid = Counter((one.destination, one.reason) for one in plan.invalid)
     for (name, reason), count in invalid.items():
-        yield f"{name}: {count} values not sent: {reason}"
+        yield f"{name}: {counted(count, 'value')} not sent: {reason}"
     missing = Counter(one.destination for one in plan.unmatched if one.status == "missing" and not one.not_made)
     for name, count in missing.items():
-        yield f"{name}: {count} accounts have no record there, by our id or by the fallbacks of config/crm.yaml"
+        without = counted(count, "account has", "accounts have")
+        yield f"{name}: {without} no record there, by our id or by the fallbacks of config/crm.yaml"
     yield from remarks(computed)

@@ -8,6 +8,8 @@ from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
+from worker.rendering.console import OneLine
+
 
 @dataclass(frozen=True, slots=True)
 class TaskCard:
@@ -23,7 +25,7 @@ class TaskCard:
 
 def render_task_card(card: TaskCard) -> RenderableType:
     """Subject, company, owner and due date, then the text."""
-    head = Text(f"{card.company} · {card.owner} · due {card.due} · {card.priority.lower()} priority", style="dim")
+    head = OneLine(f"{card.company} · {card.owner} · due {card.due} · {card.priority.lower()} priority", style="dim")
     return Panel(
-        Group(head, Text(card.body.strip())), title=Text(card.subject, style="bold"), title_align="left", width=100
+        Group(head, Text(card.body.strip())), title=OneLine(card.subject, style="bold"), title_align="left", width=100
     )

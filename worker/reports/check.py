@@ -9,6 +9,7 @@ from typing import Any
 
 from connectors.base import CallFailed, Connector, FieldNeed, FieldSpec
 from connectors.clock import now
+from worker.language.plural import counted
 from worker.pipeline.measure import fresh_volume, needs_of
 from worker.pipeline.run import connect_all
 from worker.rules.playbook_tests import TestResult, run_playbook_tests
@@ -59,7 +60,8 @@ def check_project(option: Path | None, *, offline: bool) -> Check:
         check.problems.extend(error.problems)
         return check
     check.problems += [*project.invalid, *project.warnings]
-    check.passed.append(f"files: {_config_files(project.root)} in config/, {len(project.playbooks)} playbooks")
+    playbooks = counted(len(project.playbooks), "playbook")
+    check.passed.append(f"files: {_config_files(project.root)} in config/, {playbooks}")
     if not offline:
         _check_source(check, project)
         _check_crms(check, project)
@@ -99,7 +101,7 @@ def _check_source(check: Check, project: Project) -> None:
     check.problems += [Problem("playbooks", 1, 1, f.message, f.severity) for f in findings if f.file == "playbooks"]
     if stale is not None:
         check.problems.append(stale)
-    check.passed.append(f"source: {tables} tables read")
+    check.passed.append(f"source: {counted(tables, 'table')} read")
 
 
 def _stale(project: Project, source: Source) -> Problem | None:

@@ -10,18 +10,19 @@ from typing import Any
 from sqlalchemy import Engine
 
 from connectors.base import Connector
-from worker.language.suggest import suggestion
 from worker.language.values import Fields
 from worker.pipeline.measure import Measured, measure, pql_playbooks, score
 from worker.planning.account_in_crm import AccountInCrm, account_in_crms
 from worker.planning.crm_facts import CrmFacts
 from worker.planning.crm_view import load_view
+from worker.reports.names import only_one, require_account
 from worker.rules.explain import Explanation as PlaybookExplanation
 from worker.rules.explain import explain as explain_playbook
 from worker.scores import Scored, ScoreMemory
-from worker.settings.problems import CommandError
 from worker.settings.project import Project
 from worker.store import state
+
+_NAMES = ("account.name", "account.domain")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +56,7 @@ class Explanation:
 def explain(
     project: Project, engine: Engine, connectors: Mapping[str, Connector], account: str, as_of: datetime
 ) -> Explanation:
-    """Explain one account, named by its id, name or domain. Raises `CommandError` when there is none or several.
+    """Explain one account, named by its id, name or domain. Raises `UnknownName` for none, `CommandError` for several.
 
     The facts of the CRMs are as of the last run. Before the moment of the last run there is no memory of scores: bands
     and means start without one.
@@ -98,23 +99,16 @@ def _measure(project: Project, account: str, as_of: datetime) -> tuple[Measured,
 
 
 def find_account(project: Project, account: str, as_of: datetime) -> str:
-    """The id of the one account with this id, name or domain. Raises `CommandError` when there is none or several."""
+    """The id of the one account with this id, name or domain. Raises `UnknownName`, `CommandError` for several."""
     return _measure(project, account, as_of)[1]
 
 
 def _only_one(everybody: Measured, account: str) -> str:
     wanted = account.strip().lower()
-    found = [
-        account_id
-        for account_id, row in everybody.now.items()
-        if wanted in {str(row.get(name) or "").lower() for name in ("account.name", "account.domain")}
-    ]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise CommandError(
-            f'"{account}" names {len(found)} accounts; use one of their ids: {", ".join(sorted(found)[:10])}'
-        )
-    names = [str(row.get("account.name")) for row in everybody.now.values()]
-    hint = suggestion(account, [*everybody.now, *names])
-    raise CommandError(f'no account has the id, name or domain "{account}"{hint}')
+    by_name = {
+        account_id: {str(row[name]) for name in _NAMES if row.get(name)} for account_id, row in everybody.now.items()
+    }
+    found = [account_id for account_id, names in by_name.items() if wanted in {name.lower() for name in names}]
+    if not found:
+        require_account(account, by_name, (name for names in by_name.values() for name in names))
+    return only_one(account, found)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, select
 
-from connectors.base.values import printable
+from connectors.base.values import one_line
 from connectors.clock import now
 from worker.language.values import Fields, Value, tidy
 from worker.pipeline.measure import measure, score
@@ -74,7 +74,7 @@ def list_fields(reader: Reader, word: str | None = None) -> FieldList:
         entry for entry in entries.values() if wanted in entry.name.casefold() or wanted in entry.label.casefold()
     ]
     if word and not chosen:
-        require_known("field", word, entries)
+        require_known("field", word, entries, "; plgsync fields lists them all")
     try:
         rows = _sample_rows(reader)
     except (SourceError, StaleData) as error:
@@ -90,7 +90,7 @@ def _sorted(entries: Iterable[FieldEntry], rows: Sequence[Fields]) -> tuple[Fiel
 def _samples(values: Iterable[Value]) -> Iterator[str]:
     """The first distinct values that are known, short and without control characters."""
     shown = (tidy(value) for value in values if value is not None)
-    clean = (printable(text).replace("\n", " ") for text in shown)
+    clean = (one_line(text) for text in shown)
     short = (text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…" for text in clean)
     return islice(dict.fromkeys(short), _SAMPLES)
 

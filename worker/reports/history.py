@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -10,18 +10,25 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from connectors.clock import now
+from worker.language.suggest import suggestion
 from worker.reports.explain import find_account
-from worker.reports.names import destination_names, require_known
+from worker.reports.names import (
+    LATELY,
+    UnknownName,
+    account_ids,
+    accounts_named,
+    destination_names,
+    only_one,
+    record_ids,
+    require_known,
+)
 from worker.reports.reader import Reader
-from worker.settings.problems import CommandError
 from worker.settings.project import Project
+from worker.signals.errors import SourceError, StaleData
 from worker.store.ledger import effects_of
 from worker.store.state import last_as_of
 from worker.store.subjects import Subject, subject_of
 from worker.store.tables import ledger
-
-_LATELY = 1000
-"""The number of the newest effects that are searched for names of fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,26 +75,37 @@ class Effect:
 def read_history(reader: Reader, record: str, *, field: str | None, limit: int) -> list[Effect]:
     """The newest effects on a CRM record (id or address), a task (key or id) or an account, newest first.
 
-    ``field`` is a CRM field or our name of it. An account is found by its name or domain only while the settings are
-    valid. Raises `UnknownName` for a field, `CommandError` for a record that nothing is known of.
+    ``field`` is a CRM field or our name of it. An account is found by the name or domain that was written into a CRM;
+    another name needs valid settings and the product data. Raises `UnknownName`, `CommandError` for several accounts.
     """
     with reader.engine.begin() as connection:
         names = _crm_fields(connection, reader.project, field) if field else ()
         subject = subject_of(record, destination_names(connection, reader.project))
         rows = effects_of(connection, subject, names, limit)
-        known = bool(rows) or bool(effects_of(connection, subject, (), 1))
-        last = last_as_of(connection)
-    if not known:
-        account = _account_named(reader, record, datetime.fromisoformat(last) if last else now())
-        with reader.engine.begin() as connection:
-            rows = effects_of(connection, Subject((account,), subject.destinations), names, limit)
+        if rows or effects_of(connection, subject, (), 1):
+            return [_effect(row, names) for row in rows]
+        ids = account_ids(connection) | record_ids(connection)
+        if ids & set(subject.ids):
+            return []
+        by_name, last = accounts_named(connection, record), last_as_of(connection)
+    account = only_one(record, by_name) if by_name else _of_product(reader, record, ids, last)
+    with reader.engine.begin() as connection:
+        rows = effects_of(connection, Subject((account,), subject.destinations), names, limit)
     return [_effect(row, names) for row in rows]
 
 
-def _account_named(reader: Reader, name: str, as_of: datetime) -> str:
-    if reader.project is None:
-        raise CommandError(f'nothing was ever written for the id "{name}"; names of accounts need valid settings')
-    return find_account(reader.project, name, as_of)
+def _of_product(reader: Reader, name: str, ids: Collection[str], last: str | None) -> str:
+    """The account of a name that only the product data knows, as of the last run."""
+    try:
+        if reader.project:
+            return find_account(reader.project, name, datetime.fromisoformat(last) if last else now())
+        lacking = reader.problem
+    except (SourceError, StaleData) as error:
+        lacking = f"the product data cannot be read: {error}"
+    raise UnknownName(
+        f'the state database knows no account, record or task "{name}"{suggestion(name, ids)}; '
+        f"other names of accounts are in the product data only: {lacking}"
+    )
 
 
 def _crm_fields(connection: Connection, project: Project | None, field: str) -> tuple[str, ...]:
@@ -103,7 +121,7 @@ def _crm_fields(connection: Connection, project: Project | None, field: str) -> 
 
 
 def _written_lately(connection: Connection) -> set[tuple[str, str]]:
-    newest = select(ledger.c.reasons).order_by(ledger.c.id.desc()).limit(_LATELY)
+    newest = select(ledger.c.reasons).order_by(ledger.c.id.desc()).limit(LATELY)
     return {
         (entry.get("name", ""), theirs)
         for reasons in connection.execute(newest).scalars()

@@ -11,6 +11,7 @@ from worker.alerts.conditions import find_conditions
 from worker.alerts.facts import SETTINGS, load_facts
 from worker.delivery.row_state import RowState
 from worker.delivery.selection import depth
+from worker.language.plural import counted
 from worker.reports.reader import Reader
 from worker.settings.alerts import Channel
 from worker.settings.environment import SecretMissing, secret
@@ -26,13 +27,13 @@ def needs_person(connection: Connection, reader: Reader) -> Iterator[str]:
             yield condition.text
     for row in depth(connection):
         if row["row_state"] == RowState.PARKED:
-            rejected = f"{row['rows']} write{'s' * (row['rows'] != 1)}"
+            rejected = counted(row["rows"], "write")
             yield f"{row['destination']} rejected {rejected}: see plgsync outbox list --state parked"
     if reader.project:
         yield from _invalid_playbooks(reader.project)
         yield from _missing_secrets(reader.project)
     if count := undelivered(connection):
-        yield f"{count} alert{'s' * (count != 1)} could not be sent so far: try plgsync alerts test NAME"
+        yield f"{counted(count, 'alert')} could not be sent so far: try plgsync alerts test NAME"
 
 
 def _invalid_playbooks(project: Project) -> Iterator[str]:

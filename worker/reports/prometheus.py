@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection, func, select
 
+from connectors.base.values import one_line
 from worker.alerts.alert_store import open_alerts
 from worker.delivery.row_state import RowState
 from worker.delivery.selection import depth
@@ -28,8 +29,13 @@ class StoreCollector(Collector):
         self._reader = reader
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
-        """All metrics as of now. The outbox of a configured destination is shown also while it is empty."""
-        reader = self._reader.reread()
+        """All metrics as of now, with labels that are one line of printable text each."""
+        for family in self._families(self._reader.reread()):
+            for sample in family.samples:
+                sample.labels.update({name: one_line(value) for name, value in sample.labels.items()})
+            yield family
+
+    def _families(self, reader: Reader) -> Iterable[GaugeMetricFamily]:
         yield _settings_problems(reader)
         with reader.engine.begin() as connection:
             yield from self._outbox(connection, reader.project)
@@ -38,6 +44,7 @@ class StoreCollector(Collector):
             yield _open_alerts(connection)
 
     def _outbox(self, connection: Connection, project: Project | None) -> Iterable[GaugeMetricFamily]:
+        """The rows of each destination: a configured one is shown also while it has none."""
         rows = {(row["destination"], row["row_state"]): row for row in depth(connection)}
         size = GaugeMetricFamily(
             "plgsync_outbox_rows", "Rows that are neither delivered nor dropped.", labels=["destination", "state"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import median
 
+from worker.language.plural import counted
+
 LEAST_HISTORY = 5
 TIMES_USUAL = 3
 ALWAYS_FINE = 10
@@ -22,4 +24,5 @@ def pause_reason(matched: int, history: Sequence[Mapping[str, int]]) -> str | No
     usual = median(earlier)
     if matched <= TIMES_USUAL * usual:
         return None
-    return f"{matched} accounts match at once, usually {usual:g}; approve the run to let them in"
+    match = counted(matched, "account matches", "accounts match")
+    return f"{match} at once, usually {usual:g}; approve the run to let them in"

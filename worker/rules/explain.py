@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from worker.language.condition import Trace
 from worker.language.operators import Truth
+from worker.language.plural import counted
 from worker.language.values import Fields, tidy
 from worker.rules import transitions
 from worker.rules.enrollment import Enrollment
@@ -85,7 +86,7 @@ def _inside(member: Enrollment) -> str:
 def _pending(playbook: Playbook, member: Enrollment, as_of: datetime) -> str:
     long = playbook.when.for_
     if not transitions.matched_long_enough(member, long):
-        so_far = f"{member.runs_true} runs" if long and long.kind == "runs" else _hours(member.matched_s)
+        so_far = counted(member.runs_true, "run") if long and long.kind == "runs" else _hours(member.matched_s)
         return f"matches since {tidy(member.pending_since)}: {so_far} of {long} so far"
     if not transitions.may_enter_again(member, playbook.repeat, as_of):
         return f"matches, but it is too soon after {tidy(member.entries[-1])} to enter again"

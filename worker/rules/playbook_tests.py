@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
+from worker.language.plural import counted
 from worker.language.values import Fields, Value, tidy
 from worker.rules.actions import CloseTasks, MakeTask
 from worker.rules.context import Decision, PlaybookRun, RunContext
@@ -168,7 +169,8 @@ class _TestRunner:
             return
         made = [action for one in decisions for action in one.actions if isinstance(action, MakeTask)]
         if len(made) != len(expected.tasks):
-            yield f"expected {len(expected.tasks)} tasks, but {_listed([task.subject for task in made])} were made"
+            subjects = _listed([task.subject for task in made])
+            yield f"expected {counted(len(expected.tasks), 'task')}, but the playbook made {subjects}"
             return
         for wanted, task in zip(expected.tasks, made, strict=True):
             form = ExpectedTask(subject=wanted) if isinstance(wanted, str) else wanted

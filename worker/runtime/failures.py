@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from connectors.base import CallFailed
+from worker.language.plural import counted
 from worker.pipeline.compute import AsOfTooOld
 from worker.pipeline.run import StalePlan
 from worker.planning.guard import UnsafePlan
@@ -27,8 +28,7 @@ def explain_failure(error: BaseException) -> str | None:
     """The message of an expected failure; None for a bug."""
     match error:
         case ConfigError():
-            count = len(error.problems)
-            return f"{error}\n{count} problem{'s' if count > 1 else ''}; nothing was run"
+            return f"{error}\n{counted(len(error.problems), 'problem')}; nothing was run"
         case UnsafePlan():
             reasons = "\n".join(f"  {reason}" for reason in error.reasons)
             return f"guard: this plan changes too much\n{reasons}\n{_HOW_TO_APPROVE}"

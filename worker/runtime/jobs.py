@@ -18,6 +18,7 @@ from worker.alerts.facts import SETTINGS
 from worker.alerts.notify import raise_alerts
 from worker.delivery.side_by_side import deliver_all
 from worker.delivery.stop import CancelToken
+from worker.language.plural import counted
 from worker.pipeline import run as pipeline
 from worker.pipeline.compute import AsOfTooOld
 from worker.planning.guard import UnsafePlan
@@ -112,7 +113,7 @@ def _open_store(root: Path) -> Engine:
 def _report_invalid_settings(root: Path, error: ConfigError) -> None:
     engine = _open_store(root)
     with engine.begin() as connection:
-        problem = f"{len(error.problems)} problems in the settings, nothing runs; plgsync check lists them"
+        problem = f"{counted(len(error.problems), 'problem')} in the settings, nothing runs; plgsync check lists them"
         record_job_result(connection, SETTINGS, "run", ConfigError.__name__, problem)
     raise_alerts(engine, load_alerts(root), root, None)
     engine.dispose()

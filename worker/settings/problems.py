@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from connectors.base.values import printable
+from connectors.base.values import one_line, printable
 
 Severity = Literal["error", "warning"]
 
@@ -34,7 +34,7 @@ class Problem:
 
     def format(self) -> str:
         """``file:line:column  error: message`` and, where there is one, the offending line below it."""
-        head = f"{self.file}:{self.line}:{self.column}  {self.severity}: {self.message}"
+        head = one_line(f"{self.file}:{self.line}:{self.column}  {self.severity}: {self.message}")
         return f"{head}\n{self.line:>7} | {self.excerpt}" if self.excerpt else head
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from worker.language.plural import counted
 from worker.signals.errors import StaleData
 from worker.signals.volume import Volume
 
@@ -47,9 +48,11 @@ def check_fresh(
         )
     usual = volume.usual_same_weekday
     if usual is not None and usual >= _ENOUGH_TO_COMPARE and volume.last_day_events < _LEAST_SHARE * usual:
-        reasons.append(f"the last full day has {volume.last_day_events} events, usual for that weekday are {usual:.0f}")
+        reasons.append(
+            f"the last full day has {counted(volume.last_day_events, 'event')}, usual for that weekday are {usual:.0f}"
+        )
     if previous_accounts and volume.accounts < _LEAST_SHARE * previous_accounts:
-        reasons.append(f"there are {volume.accounts} accounts, the last run saw {previous_accounts}")
+        reasons.append(f"the source has {counted(volume.accounts, 'account')}, the last run saw {previous_accounts}")
     if reasons:
         raise StaleData("the product data cannot be trusted: " + "; ".join(reasons))
 

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from connectors.base.values import printable
-from worker.rendering.console import UNFOLDED, PlainConsole
+from connectors.base.values import one_line, printable
+from worker.rendering.console import UNFOLDED, OneLine, PlainConsole
 
 _STYLES = re.compile(r"\x1b\[[0-9;]*m")
 HOSTILE = "[/x] A\x1b]0;owned\x07\x1b[2J\u202e[bold]b[/bold] :smile:"
@@ -44,6 +44,13 @@ def test_no_character_of_a_text_controls_the_terminal(text: str) -> None:
     for renderable in (text, table(text), Tree(text), Text(text, style="red")):
         plain = _STYLES.sub("", printed(renderable, terminal=True))
         assert all(c == "\n" or c.isprintable() for c in plain)
+
+
+@given(st.text())
+def test_a_value_never_makes_another_line(text: str) -> None:
+    made = (table, Tree, OneLine, lambda one: OneLine("a ").append(one), lambda one: one, lambda one: Group(one, one))
+    for renderable in made:
+        assert printed(renderable(text)) == printed(renderable(one_line(text)))
 
 
 @given(st.text())

@@ -71,13 +71,13 @@ def test_many_accounts_in_doubt_are_counted_and_the_first_are_shown() -> None:
 
 def test_a_field_left_to_a_person_is_named_with_its_record() -> None:
     lines = list(remarks(computed()))
-    at = lines.index("crm: 1 fields on 1 records keep the values of people (write: if_ours):")
+    at = lines.index("crm: 1 field on 1 record left to people, who changed them (write: if_ours):")
     assert lines[at + 1] == "  band of Company c: https://crm.example/R3"
     assert remarks_json(computed())["human_owned"][0]["record"] == "https://crm.example/R3"
 
 
 def test_why_a_task_names_nobody_stands_beside_it_and_in_the_sum() -> None:
-    assert "crm: 1 tasks name no person: top_user.email is not known" in list(remarks(computed()))
+    assert "crm: 1 task names no person: top_user.email is not known" in list(remarks(computed()))
     assert shown(render_plan(computed(), [])).count("top_user.email is not known") == 2
 
 

@@ -10,11 +10,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.core import GaugeMetricFamily
 from sqlalchemy import Engine, insert
 from typer.testing import CliRunner, Result
 
+from connectors.base.values import one_line
 from worker import reports
 from worker.cli import app
 from worker.reports.names import UnknownName
@@ -26,7 +31,7 @@ from worker.settings.project import CONFIG, NO_PLAYBOOKS
 from worker.settings.shipped import write_project
 from worker.store.engine import database_time, open_store
 from worker.store.job_results import record_job_result
-from worker.store.tables import ledger, outbox, playbook_runs, runs
+from worker.store.tables import ledger, outbox, playbook_runs, runs, score_memory
 
 REPORTS = {
     "status": ["status", "--json"],
@@ -136,7 +141,13 @@ def store(folder: Path, sqlite_template: Path) -> Iterator[Engine]:
         at = database_time(connection)
         run = {"id": "r1", "as_of": "2026-06-30T06:00:00+00:00", "config_version": "c", "committed_at": at}
         connection.execute(insert(runs), [run])
-        row = {"destination": "salesforce", "account_id": "a", "record_id": "001A", "playbook_id": "", "run_id": "r1"}
+        row = {
+            "destination": "salesforce",
+            "account_id": "acme-ltd",
+            "record_id": "001A",
+            "playbook_id": "",
+            "run_id": "r1",
+        }
         waits = {"kind": "fields", "idem_key": "fields:salesforce:001A", "payload_hash": "", "context": {}}
         payload = {"payload": {}, "state": "pending", "due_at": at - 60, "created_at": at}
         connection.execute(insert(outbox), [{**row, **waits, **payload}])
@@ -156,9 +167,31 @@ def store(folder: Path, sqlite_template: Path) -> Iterator[Engine]:
         run_of_playbook = {"playbook_id": "save", "as_of": run["as_of"], "counts": {}}
         connection.execute(insert(playbook_runs), [run_of_playbook])
         record_job_result(connection, "daily", "run", "StaleData", "the source is empty")
+    add_record(engine, "acme-ltd", "Acme Ltd")
     beat(folder / ".plgsync" / "heartbeats" / "up")
     yield engine
     engine.dispose()
+
+
+def add_record(engine: Engine, account_id: str, name: str) -> None:
+    """The row of a record that was created with the name and the domain of its account."""
+    by = {"by": "create", "name": "", "because": "given to every new record by config/crm.yaml"}
+    row = {
+        "destination": "salesforce",
+        "kind": "record_create",
+        "idem_key": f"record_create:salesforce:{account_id}",
+        "account_id": account_id,
+        "record_id": None,
+        "payload": {"object": "Account", "values": {"Name": name, "Website": "acme.example"}},
+        "payload_hash": "",
+        "context": {"reasons": {"fields": {"Name": by, "Website": by}}},
+        "state": "done",
+        "due_at": 0.0,
+        "run_id": "r1",
+        "created_at": 0.0,
+    }
+    with engine.begin() as connection:
+        connection.execute(insert(outbox), [row])
 
 
 def plgsync(folder: Path, *arguments: str) -> Result:
@@ -310,6 +343,13 @@ def test_without_settings_and_without_a_database_there_is_nothing_to_show_and_no
         ("outbox drop --destination pipedrive", 'there is no destination "pipedrive"; known: salesforce'),
         ("outbox list --playbook saev", 'there is no playbook "saev". Did you mean "save"?'),
         ("outbox retry --playbook x --all-matching", 'there is no playbook "x"; known: save'),
+        ("outbox list --account acme-ltdd", 'there is no account "acme-ltdd". Did you mean "acme-ltd"?'),
+        (
+            "outbox retry --account nobody --all-matching",
+            'there is no account "nobody"; give an id, a name or a domain',
+        ),
+        ("outbox list --account 001AA", 'there is no account "001AA". Did you mean "001A"?'),
+        ("fields zzzz", 'there is no field "zzzz"; plgsync fields lists them all'),
         ("history 001A --field helth_score", 'there is no field "helth_score". Did you mean "health_score"?'),
         ("history 001A --field zip", 'there is no field "zip"; known: Health_Score__c, '),
         ("history 001A --field Health_Scor__c", 'there is no field "Health_Scor__c". Did you mean "Health_Score__c"?'),
@@ -321,6 +361,67 @@ def test_a_name_that_does_not_exist_is_said(folder: Path, breaks: Break, argumen
     assert isinstance(done.exception, UnknownName)
     assert str(done.exception).startswith(message)
     assert done.stdout == ""
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("breaks", [lambda config: None, wrong_yaml])
+def test_an_account_is_found_by_the_name_that_was_written_into_a_crm(folder: Path, breaks: Break) -> None:
+    breaks(folder / "config")
+    by_id = json.loads(plgsync(folder, "history", "acme-ltd", "--json").stdout)
+    assert [one["kind"] for one in by_id] == ["fields"]
+    for name in ("ACME Ltd", "acme.example"):
+        assert json.loads(plgsync(folder, "history", name, "--json").stdout) == by_id
+
+
+@pytest.mark.usefixtures("store")
+def test_a_name_that_several_accounts_have_is_not_guessed(folder: Path, store: Engine) -> None:
+    add_record(store, "acme-inc", "Acme Ltd")
+    done = CliRunner().invoke(app, ["history", "Acme Ltd", "--project", str(folder)])
+    assert str(done.exception) == '"Acme Ltd" names 2 accounts; use one of their ids: acme-inc, acme-ltd'
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(
+    ("breaks", "lacking"),
+    [(lambda config: None, "the product data cannot be read: "), (wrong_yaml, "the settings are invalid ")],
+)
+def test_a_name_that_only_the_product_data_may_know_says_what_it_needs(
+    folder: Path, breaks: Break, lacking: str
+) -> None:
+    breaks(folder / "config")
+    done = CliRunner().invoke(app, ["history", "acme-ltdd", "--project", str(folder)])
+    assert isinstance(done.exception, UnknownName)
+    assert str(done.exception).startswith(
+        'the state database knows no account, record or task "acme-ltdd". Did you mean "acme-ltd"?; '
+        f"other names of accounts are in the product data only: {lacking}"
+    )
+
+
+@pytest.mark.usefixtures("store")
+def test_an_account_without_any_effect_is_known(folder: Path, store: Engine) -> None:
+    with store.begin() as connection:
+        connection.execute(insert(score_memory), [{"account_id": "quiet", "memory": {}}])
+    assert "nothing was ever written for quiet" in plgsync(folder, "history", "quiet").stdout
+    assert json.loads(plgsync(folder, "outbox", "list", "--account", "quiet", "--json").stdout) == []
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("field", ["", " "])
+def test_an_empty_field_is_refused(folder: Path, field: str) -> None:
+    done = plgsync(folder, "history", "001A", "--field", field)
+    assert (done.exit_code, done.stdout) == (2, "")
+
+
+@given(st.text())
+def test_every_label_of_a_metric_is_one_line_of_printable_text(text: str) -> None:
+    family = GaugeMetricFamily("x", "x", labels=["name"])
+    family.add_metric([text], 1)
+    collector = StoreCollector.__new__(StoreCollector)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(collector, "_reader", SimpleNamespace(reread=lambda: None), raising=False)
+        patch.setattr(StoreCollector, "_families", lambda *_: [family])
+        (cleaned,) = collector.collect()
+    assert [sample.labels["name"] for sample in cleaned.samples] == [one_line(text)]
 
 
 @pytest.mark.usefixtures("store")

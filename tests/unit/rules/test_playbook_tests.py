@@ -83,7 +83,7 @@ def test_what_comes_as_expected_passes_also_while_the_playbook_is_in_preview(exp
         ("{happens: nothing}", "at 1d, acme: expected nothing to happen, but entered did"),
         ("{happens: [entered, goal]}", "expected entered, goal to happen, but entered did"),
         ("{phase: out}", "expected to be out, but is in"),
-        ("{tasks: []}", "expected 0 tasks, but Call unknown were made"),
+        ("{tasks: []}", "expected 0 tasks, but the playbook made Call unknown"),
         ("{tasks: [Ring Acme]}", 'expected a task with subject "Ring Acme", but it is "Call unknown"'),
         ("{tasks: [{due: 2026-03-03}]}", 'due "2026-03-03", but it is "2026-03-04"'),
         ("{fields: {x: 1}}", "expected fields x: 1, but they are empty"),

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from sqlalchemy import Connection, Engine, Table, insert, select
+from sqlalchemy import Connection, Engine, Table, insert, select, update
 
-from worker.delivery.outbox import NewTask, queue_tasks
+from worker.delivery.backlog import drop_rows
+from worker.delivery.outbox import NewFields, NewTask, queue_fields, queue_tasks, withdraw_tasks
 from worker.settings.schedule import Retention
 from worker.store import retention as module
 from worker.store.engine import database_moment, database_time
@@ -168,6 +169,27 @@ def test_a_row_of_the_outbox_goes_once_nothing_depends_on_it(store: Engine) -> N
             queued(connection, kind, key, state, days, **values)
     assert prune(store, Retention()) == {"outbox": 6}
     assert left(store, outbox.c.idem_key) == {f"{kind}:crm:{key}" for kind, key, _, _ in kept}
+
+
+@pytest.mark.parametrize("ends", ["withdrawn", "dropped", "not needed any more"])
+def test_the_time_of_a_row_that_is_not_sent_counts_from_its_end(store: Engine, ends: str) -> None:
+    with store.begin() as connection:
+        ran(connection)
+        add(connection, enrollments, playbook_id="p", account_id="a", state={"entry": 3})
+        row: dict[str, Any] = {"playbook_id": "p", "account_id": "a", "context": {"entry": 2}, "record_id": "R"}
+        kind, key = ("fields", "R") if ends == "not needed any more" else ("task_create", "k")
+        queued(connection, kind, key, "parked", **row)
+        if ends == "withdrawn":
+            withdraw_tasks(connection, lambda *_: "the account left")
+        elif ends == "dropped":
+            drop_rows(connection, [1])
+        else:
+            queue_fields(connection, [NewFields("crm", "a", "R", "companies", {})], "r1")
+    assert left(store, outbox.c.state) <= {"done", "dropped"}
+    assert prune(store, Retention()) == {}
+    with store.begin() as connection:
+        connection.execute(update(outbox).values(due_at=outbox.c.due_at - 31 * DAY_S))
+    assert prune(store, Retention()) == {"outbox": 1}
 
 
 def test_a_task_whose_row_is_gone_is_not_queued_again(store: Engine) -> None:
