@@ -179,6 +179,7 @@ def check_signals(settings: SignalsSettings, known: Known) -> Iterable[Finding]:
         else:
             yield from _row_findings(signal, loc)
             yield from _measure_findings(signal, loc)
+            yield from _renewal_findings(signal, loc)
             yield from _event_findings(settings, signal, loc)
 
 
@@ -244,6 +245,15 @@ def _measure_findings(signal: Signal, loc: Loc) -> Iterator[Finding]:
         yield Finding(
             (*loc, "as"), f'"{signal.as_}" needs a date: measure first, last, or a time column of latest or top'
         )
+
+
+def _renewal_findings(signal: Signal, loc: Loc) -> Iterator[Finding]:
+    """Days until the end of a term or trial, which also count for subscriptions that do not renew or that converted."""
+    better = {"term_end": "renews_at", "trial_end": "trial_ends_at"}.get(signal.column or "")
+    if better and signal.from_ == "subscriptions" and signal.measure == "top" and signal.as_ == "days_until":
+        when = "renews" if signal.column == "term_end" else "is on trial"
+        message = f'"{signal.column}" is known of every subscription; "{better}" only of one that {when}'
+        yield Finding((*loc, "column"), message, severity="warning")
 
 
 def _not_numbers(table: str) -> frozenset[str]:

@@ -11,9 +11,11 @@ from typing import Any
 
 import duckdb
 import pytest
+import sqlalchemy as sa
 import yaml
 
 from worker.demo.company import Company, build_company, make_lives
+from worker.demo.life import LAST_DAY
 from worker.language.values import Value
 from worker.scores import Scored, ScoreMemory, score_account
 from worker.settings.product import ProductSettings
@@ -21,6 +23,7 @@ from worker.settings.scores import ScoresSettings, needs
 from worker.settings.signals import SignalsSettings
 from worker.signals.compute import compute
 from worker.signals.source import open_source
+from worker.signals.subscriptions import contradictions
 
 AS_OF = datetime(2026, 6, 30, 6, tzinfo=UTC)
 CONFIG = Path(__file__).parents[3] / "config"
@@ -184,6 +187,24 @@ def test_sales_has_enough_to_do_and_not_too_much(told: Told) -> None:
     raised = [scored for _, scored in told.values() if scored["pql"].hand_raised]
     assert len(raised) >= 2
     assert all(scored["pql"].reasons.startswith("Asked for sales") for scored in raised)
+
+
+def test_an_account_on_a_trial_of_pro_pays_nothing_and_can_be_a_lead(told: Told) -> None:
+    trials = [(fields, scored) for fields, scored in told.values() if fields["trialing"] is True]
+    assert len(trials) >= 10
+    seen = {tuple(fields[name] for name in ("plan", "paying", "mrr", "subscription.renews")) for fields, _ in trials}
+    assert seen == {("pro", False, 0, False)}
+    assert "converted" not in {scored.fields()["pql.status"] for _, scored in trials}
+
+
+def test_no_subscription_contradicts_itself_on_the_last_day(built: Built) -> None:
+    product = ProductSettings.model_validate(shipped("product"))
+    noon = AS_OF.replace(hour=12) + timedelta(days=LAST_DAY)
+    with open_source(product, built.company.path.parents[1]) as source:
+        table = source.catalogue.table("subscriptions")
+        assert table is not None
+        counts = [sa.func.sum(sa.case((one, 1), else_=0)) for one in contradictions(table, noon).values()]
+        assert set(source.engine.run(sa.select(*counts).select_from(table.rows))[0]) == {0}
 
 
 def test_growing_accounts_near_their_limit(told: Told) -> None:

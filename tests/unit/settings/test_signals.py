@@ -100,6 +100,16 @@ def test_names_are_signals_account_columns_and_the_columns_the_user_adds() -> No
         ({"from": "usage_limits", "measure": "count", "window": "7d"}, ("window",), "have no time"),
         ({"from": "events", "measure": "top_user", "column": "role"}, ("column",), '"email" and "user_id"'),
         ({"from": "events", "measure": "count", "as": "days_since"}, ("as",), "needs a date"),
+        (
+            {"from": "subscriptions", "measure": "top", "column": "term_end", "as": "days_until"},
+            ("column",),
+            '"renews_at" only of one that renews',
+        ),
+        (
+            {"from": "subscriptions", "measure": "top", "column": "trial_end", "as": "days_until"},
+            ("column",),
+            '"trial_ends_at" only of one that is on trial',
+        ),
         ({"of": "user / 2"}, ("of",), 'Did you mean "users"'),
         ({"of": "per_user * 2"}, ("of",), "itself made"),
         ({"of": "count(Report Created, 7d)"}, ("of",), "signal of its own"),
