@@ -9,6 +9,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,33 @@ from worker.store.tables import metadata
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and commands wrap their text by it
 os.unsetenv("COLUMNS")  # and readline, which pytest imports, sets it behind os.environ
 SHARED = Path(__file__).parents[2] / "shared"
+
+
+LONG = ("tests/chaos/", "tests/integration/")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Deal the long tests out first, file by file, so that no worker is left with them at the end.
+
+    Each worker of ``--dist worksteal`` starts with an equal, contiguous part of the items, and takes the last items
+    of others when its own are done: the long tests stand at the start of each part.
+    """
+    files = [list(some) for _, some in groupby(filter(is_long, items), key=lambda item: item.path)]
+    short = [item for item in items if not is_long(item)]
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    dealt: list[pytest.Item] = []
+    for worker in range(workers):
+        mine = [item for file in files[worker::workers] for item in file]
+        room = max(0, (len(items) - len(dealt)) // (workers - worker) - len(mine))
+        dealt += mine + short[:room]
+        del short[:room]
+    items[:] = dealt + short
+
+
+def is_long(item: pytest.Item) -> bool:
+    """Whether a test may take many seconds, most of it in other processes."""
+    return item.nodeid.startswith(LONG)
 
 
 def free_port() -> int:
