@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, delete, insert, select, text, update
+from sqlalchemy import Connection, Select, delete, insert, select, text, update
 
 from worker.alerts.conditions import Condition
 from worker.store.engine import database_time, db_now
@@ -108,30 +108,7 @@ def claim_message(connection: Connection, channels: Iterable[str]) -> Message | 
     """
     token = secrets.token_hex(12)
     _drop_late_starts(connection)
-    start = alert_messages.alias("start")
-    start_under_way = (
-        select(start.c.alert_id)
-        .where(
-            start.c.alert_id == alert_messages.c.alert_id,
-            start.c.channel == alert_messages.c.channel,
-            start.c.phase == "start",
-            start.c.state == "pending",
-        )
-        .exists()
-    )
-    due = (
-        select(alert_messages.c.alert_id, alert_messages.c.channel, alert_messages.c.phase)
-        .where(
-            alert_messages.c.state == "pending",
-            alert_messages.c.due_at <= db_now(),
-            alert_messages.c.channel.in_(list(channels)),
-            (alert_messages.c.phase == "start") | ~start_under_way,
-        )
-        .order_by(alert_messages.c.due_at, alert_messages.c.alert_id, alert_messages.c.channel)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    found = connection.execute(due).one_or_none()
+    found = connection.execute(_next_due(channels)).one_or_none()
     if found is None:
         return None
     key = _row(found.alert_id, found.channel, found.phase)
@@ -149,6 +126,33 @@ def claim_message(connection: Connection, channels: Iterable[str]) -> Message | 
         .where(key)
     ).mappings()
     return Message(alert_id=found.alert_id, channel=found.channel, phase=found.phase, lease_token=token, **row.one())
+
+
+def _next_due(channels: Iterable[str]) -> Select[tuple[int, str, str]]:
+    """The key of the message that has been due longest, unless it is a recovery whose start is not sent."""
+    start = alert_messages.alias("start")
+    start_under_way = (
+        select(start.c.alert_id)
+        .where(
+            start.c.alert_id == alert_messages.c.alert_id,
+            start.c.channel == alert_messages.c.channel,
+            start.c.phase == "start",
+            start.c.state == "pending",
+        )
+        .exists()
+    )
+    return (
+        select(alert_messages.c.alert_id, alert_messages.c.channel, alert_messages.c.phase)
+        .where(
+            alert_messages.c.state == "pending",
+            alert_messages.c.due_at <= db_now(),
+            alert_messages.c.channel.in_(list(channels)),
+            (alert_messages.c.phase == "start") | ~start_under_way,
+        )
+        .order_by(alert_messages.c.due_at, alert_messages.c.alert_id, alert_messages.c.channel)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
 
 
 def _drop_late_starts(connection: Connection) -> None:

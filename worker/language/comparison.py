@@ -40,7 +40,7 @@ class Literal:
     column: int = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """``expression op values``. Lines are equal when they mean the same; ``text`` is what the author wrote."""
 
@@ -85,12 +85,12 @@ def parse_comparison(text: str) -> Comparison:
     kind = _one_kind(literals) if literals else None
     _check(expression, op, literals, kind)
     return Comparison(
-        expression,
-        op,
-        tuple(literal.value for literal in literals),
-        kind,
-        text.strip(),
-        tuple(literal.column for literal in literals),
+        expression=expression,
+        op=op,
+        values=tuple(literal.value for literal in literals),
+        kind=kind,
+        text=text.strip(),
+        columns=tuple(literal.column for literal in literals),
     )
 
 

@@ -51,10 +51,10 @@ def parse_duration(text: str) -> Duration:
     match = _DURATION.fullmatch(text.strip())
     if match is None:
         raise LanguageError(_what_is_wrong_with(text.strip()))
-    n, unit = _whole(match[1]), match[2].lower()
+    n, unit = _integer(match[1]), match[2].lower()
     if unit.startswith("run"):
         return Duration("runs", n)
-    return Duration(_KINDS[unit], _whole(str(n * 7)) if unit == "w" else n)
+    return Duration(_KINDS[unit], _integer(str(n * 7)) if unit == "w" else n)
 
 
 def parse_rate(text: str) -> Rate:
@@ -63,10 +63,10 @@ def parse_rate(text: str) -> Rate:
     if match is None:
         raise LanguageError(f'"{text.strip()}" is not a rate; write 5 per day or 2 per 365d')
     word, count, unit = match[2], match[3], match[4]
-    days = {"day": 1, "week": 7}[word.lower()] if word else _whole(count) * (7 if unit.lower() == "w" else 1)
+    days = {"day": 1, "week": 7}[word.lower()] if word else _integer(count) * (7 if unit.lower() == "w" else 1)
     if days < 1:
         raise LanguageError("a rate needs a period of at least one day")
-    return Rate(_whole(match[1]), days)
+    return Rate(_integer(match[1]), days)
 
 
 def parse_number(text: str) -> float:
@@ -83,7 +83,7 @@ def parse_number(text: str) -> float:
     return round(value, 15)
 
 
-def _whole(digits: str) -> int:
+def _integer(digits: str) -> int:
     n = int(digits[:9])
     if len(digits) > 9 or n > _LONGEST:
         raise LanguageError(f"{digits[:12]} is too large; at most {_LONGEST}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -32,7 +32,7 @@ class AsOfTooOld(Exception):
     """The state is newer than the requested moment; a run or a plan can only go forward."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Computed:
     """Everything one run knows before it writes: fields and scores per account, decisions, and the plan.
 
@@ -56,6 +56,17 @@ class Computed:
     last_good_files: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _State:
+    """What the earlier runs left: volume of the source, memories, enrollments, and counts by playbook."""
+
+    volume: tuple[int, int] | None
+    memories: Mapping[str, ScoreMemory]
+    enrollments: dict[str, dict[str, Enrollment]]
+    counts: Mapping[str, list[state.Json]]
+    views: list[CrmView]
+
+
 def compute(
     project: Project,
     engine: Engine,
@@ -70,37 +81,65 @@ def compute(
     ``resume``: a person lets playbooks continue in which far more accounts match than usual.
     """
     with span("read state"), engine.begin() as connection:
-        refuse_going_back(connection, as_of)
-        previous_volume = state.last_volume(connection)
-        memories = {a: ScoreMemory.from_json(m) for a, m in state.load_memories(connection).items()}
-        enrollments = state.load_enrollments(connection)
-        counts = {p.id: state.load_playbook_counts(connection, p.id, iso(as_of)) for p in project.playbooks}
-        views = [
-            load_view(connection, name, project.crm, connectors[name], iso(as_of)[:10])
-            for name in project.crm.destinations
-        ]
+        before = _read_state(connection, project, connectors, as_of)
     with span("read product data", calls_out=True) as reading:
-        measured = measure(project, as_of, previous_volume[0] if previous_volume else None, accounts)
+        measured = measure(project, as_of, before.volume[0] if before.volume else None, accounts)
         reading.set_attributes(accounts=len(measured.now), events=measured.volume.events)
-    for view in views:
-        with bound_contextvars(destination=view.name):
-            read_crm(view, measured.now)
+    read_crms(before.views, measured.now)
     with span("score"):
-        facts = CrmFacts(views, pql_playbooks(project), enrollments)
+        facts = CrmFacts(before.views, pql_playbooks(project), before.enrollments)
         fields = {account_id: {**row, **facts.fields(account_id)} for account_id, row in measured.now.items()}
-        scored = score(project, fields, measured, memories, as_of)
+        scored = score(project, fields, measured, before.memories, as_of)
     with span("decide") as deciding:
-        runs = decide_all(project, fields, enrollments, views, counts, as_of, resume=resume)
+        runs = decide_all(project, fields, before.enrollments, before.views, before.counts, as_of, resume=resume)
         deciding.set_attributes(playbooks=list(runs), decisions=sum(len(one.decisions) for one in runs.values()))
     with span("plan") as planning:
         written = {account_id: scored[account_id].written_fields(row) for account_id, row in fields.items()}
-        desired = _desired(project, written, runs, enrollments)
-        plan = make_plan(views, desired, iso(as_of), project.config_version, resumed=resume)
+        desired = _desired(project, written, runs, before.enrollments)
+        plan = make_plan(before.views, desired, iso(as_of), project.config_version, resumed=resume)
         planning.set_attributes(records=len(plan.records), tasks=len(plan.tasks))
-    volume = (measured.volume.accounts, measured.volume.events)
     return Computed(
-        as_of, fields, written, scored, runs, enrollments, views, plan, volume, project.invalid, project.last_good_files
+        as_of=as_of,
+        accounts=fields,
+        written=written,
+        scored=scored,
+        playbooks=runs,
+        enrollments=before.enrollments,
+        views=before.views,
+        plan=plan,
+        volume=(measured.volume.accounts, measured.volume.events),
+        invalid=project.invalid,
+        last_good_files=project.last_good_files,
     )
+
+
+def _read_state(
+    connection: Connection, project: Project, connectors: Mapping[str, Connector], as_of: datetime
+) -> _State:
+    refuse_going_back(connection, as_of)
+    return _State(
+        volume=state.last_volume(connection),
+        memories={a: ScoreMemory.from_json(m) for a, m in state.load_memories(connection).items()},
+        enrollments=state.load_enrollments(connection),
+        counts={p.id: state.load_playbook_counts(connection, p.id, iso(as_of)) for p in project.playbooks},
+        views=load_views(connection, project, connectors, as_of),
+    )
+
+
+def load_views(
+    connection: Connection, project: Project, connectors: Mapping[str, Connector], as_of: datetime
+) -> list[CrmView]:
+    """What the state database holds of each CRM of the project."""
+    return [
+        load_view(connection, name, project.crm, connectors[name], iso(as_of)[:10]) for name in project.crm.destinations
+    ]
+
+
+def read_crms(views: Iterable[CrmView], accounts: Mapping[str, Fields]) -> None:
+    """Read from each CRM what changed since the last reading, and find the records of these accounts."""
+    for view in views:
+        with bound_contextvars(destination=view.name):
+            read_crm(view, accounts)
 
 
 def _desired(

@@ -22,10 +22,9 @@ from worker.delivery.send import Delivery, fewest_write_calls
 from worker.delivery.side_by_side import deliver_all
 from worker.delivery.stop import CancelToken
 from worker.pipeline.commit import commit_run
-from worker.pipeline.compute import Computed, compute, iso, refuse_going_back
-from worker.planning.crm_view import load_view, save_view
+from worker.pipeline.compute import Computed, compute, load_views, read_crms, refuse_going_back
+from worker.planning.crm_view import save_view
 from worker.planning.guard import check_plan
-from worker.planning.read_crm import read_crm
 from worker.settings.environment import shared_redis_url
 from worker.settings.project import Project
 from worker.store.engine import transact
@@ -153,6 +152,11 @@ def _compute_and_commit(
 
     with span("commit", records=len(computed.plan.records), tasks=len(computed.plan.tasks)):
         transact(engine, commit)
+    _log(computed)
+    return report
+
+
+def _log(computed: Computed) -> None:
     for problem in computed.invalid:
         log.error(
             "playbook invalid",
@@ -172,7 +176,6 @@ def _compute_and_commit(
         records=len(computed.plan.records),
         tasks=len(computed.plan.tasks),
     )
-    return report
 
 
 def _calls_since(connector: Connector, before: Usage) -> Usage:
@@ -183,13 +186,8 @@ def _calls_since(connector: Connector, before: Usage) -> Usage:
 def read_back(project: Project, engine: Engine, connectors: Mapping[str, Connector], now: datetime) -> dict[str, str]:
     """Store what people changed in the CRMs since the last read-back; answers the problem of each CRM that has one."""
     with engine.begin() as connection:
-        views = [
-            load_view(connection, name, project.crm, connectors[name], iso(now)[:10])
-            for name in project.crm.destinations
-        ]
-    for view in views:
-        with bound_contextvars(destination=view.name):
-            read_crm(view, {})
+        views = load_views(connection, project, connectors, now)
+    read_crms(views, {})
     with engine.begin() as connection:
         for view in views:
             save_view(connection, view)

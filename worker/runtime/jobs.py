@@ -22,12 +22,13 @@ from worker.language.plural import counted
 from worker.pipeline import run as pipeline
 from worker.pipeline.compute import AsOfTooOld
 from worker.planning.guard import UnsafePlan
+from worker.runtime.database import open_database
 from worker.runtime.job_result import JobResult, note_failure
-from worker.settings.environment import database_url, project_dir
+from worker.settings.environment import project_dir
 from worker.settings.problems import ConfigError
 from worker.settings.project import Project, load_alerts, load_project
 from worker.signals.errors import SourceError, StaleData
-from worker.store.engine import connect_store, database_moment, open_store
+from worker.store.engine import database_moment
 from worker.store.job_results import load_job_results, record_job_result
 from worker.store.lock import Busy, exclusive_run
 from worker.store.retention import prune
@@ -41,20 +42,6 @@ _DRAIN_S = 60.0
 """A delivery stops after this time, well before the time limits of `worker.app`."""
 _BUSY_S = 30.0
 _BREATH_S = 0.02  # between two batches of old rows, so that on SQLite a delivery that waits gets its turn
-
-_migrated: set[str] = set()
-"""The URLs of the state databases that this process has brought up to date."""
-
-
-def make_ready(project: Path) -> None:
-    """Upgrade the schema of the state database, once per process; later `open_jobs` does not look at the schema.
-
-    Neither do processes forked from this one. So a running worker goes on while the next version upgrades the schema.
-    Raises `StoreError`, also when the schema is newer than this version: then no worker starts.
-    """
-    url = database_url(project)
-    open_store(url).dispose()
-    _migrated.add(url)
 
 
 @contextmanager
@@ -74,49 +61,53 @@ def open_jobs(
     with its slot, which is due again later. Raises `ConfigError`, `StoreError` and the errors of connectors.
     """
     root = project_dir(project)
+    settings = _load_settings(root, due, notify_admins=notify_admins)
+    with open_database(root) as engine:
+        with _failing(engine, due):
+            if settings.invalid:
+                with engine.begin() as connection:
+                    settings = load_project(root, load_playbook_texts(connection))
+            if notify_admins:
+                _report_valid_settings(engine)
+            connectors = pipeline.connect_all(settings, engine)
+        try:
+            yield Jobs(settings, engine, connectors, stop or CancelToken(), owner)
+        finally:
+            for connector in connectors.values():
+                connector.close()
+
+
+def _load_settings(root: Path, due: DueJob | None, *, notify_admins: bool) -> Project:
     try:
-        settings = load_project(root)
+        return load_project(root)
     except ConfigError as error:
         if notify_admins:
             _report_invalid_settings(root, error)
         if due:
-            engine = _open_store(root)
-            note_failure(engine, due, error)
-            engine.dispose()
+            with open_database(root) as engine:
+                note_failure(engine, due, error)
         raise
-    engine = _open_store(root)
+
+
+@contextmanager
+def _failing(engine: Engine, due: DueJob | None) -> Iterator[None]:
+    """Store an error that prevents the job with its slot."""
     try:
-        if settings.invalid:
-            with engine.begin() as connection:
-                settings = load_project(root, load_playbook_texts(connection))
-        if notify_admins:
-            _report_valid_settings(engine)
-        connectors = pipeline.connect_all(settings, engine)
+        yield
     except Exception as error:
         if due:
             note_failure(engine, due, error)
-        engine.dispose()
         raise
-    try:
-        yield Jobs(settings, engine, connectors, stop or CancelToken(), owner)
-    finally:
-        for connector in connectors.values():
-            connector.close()
-        engine.dispose()
-
-
-def _open_store(root: Path) -> Engine:
-    url = database_url(root)
-    return connect_store(url) if url in _migrated else open_store(url)
 
 
 def _report_invalid_settings(root: Path, error: ConfigError) -> None:
-    engine = _open_store(root)
-    with engine.begin() as connection:
-        problem = f"{counted(len(error.problems), 'problem')} in the settings, nothing runs; plgsync check lists them"
-        record_job_result(connection, SETTINGS, "run", ConfigError.__name__, problem)
-    raise_alerts(engine, load_alerts(root), root, None)
-    engine.dispose()
+    with open_database(root) as engine:
+        with engine.begin() as connection:
+            problem = (
+                f"{counted(len(error.problems), 'problem')} in the settings, nothing runs; plgsync check lists them"
+            )
+            record_job_result(connection, SETTINGS, "run", ConfigError.__name__, problem)
+        raise_alerts(engine, load_alerts(root), root, None)
 
 
 def _report_valid_settings(engine: Engine) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from worker.scores.parts import PartScore, WeightedSum, whole
+from worker.scores.parts import PartScore, WeightedSum, rounded
 
 MoveKind = Literal["moved", "left", "joined", "cap"]
 
@@ -75,7 +75,7 @@ def compare(now: ScoreBasis, then: ScoreBasis | None) -> Change:
         name = now.cap if held_now < held_then else f"{then.cap} no longer holds"
         moves.append(Move(name, held_now - held_then, "cap"))
     moves.sort(key=lambda move: (-abs(move.points), move.name))
-    return Change(whole(now.sum.total + held_now - then.sum.total - held_then), tuple(moves))
+    return Change(rounded(now.sum.total + held_now - then.sum.total - held_then), tuple(moves))
 
 
 def _moves(

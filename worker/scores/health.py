@@ -10,8 +10,8 @@ from typing import Literal
 from worker.language.values import Fields, Value, tidy
 from worker.scores.bands import next_band, plain_band, worse_of
 from worker.scores.change import UNCOMPARED, Change, ScoreBasis, compare
-from worker.scores.memory import Band, Published, ScoreMemory, publish
-from worker.scores.parts import PartScore, WeightedSum, parts_grid, score_parts, weigh, whole
+from worker.scores.memory import Band, BandMemory, Published, ScoreMemory, publish
+from worker.scores.parts import PartScore, WeightedSum, parts_grid, rounded, score_parts, weigh
 from worker.scores.result import Grid, Note
 from worker.scores.wording import kept_in_crms, one_line, signed
 from worker.settings.score_specs import Count, ScoreField, ScoreSpec
@@ -102,15 +102,13 @@ def score_health(
     ``then`` is the same account 28 days earlier. The caller keeps the old memory when time went backwards.
     """
     profile = _profile(settings, now, memory.profile)
-    if profile is None or not profile.scored:
-        name = None if profile is None else profile.name
-        status: HealthStatus = "not_enough_data" if profile is None else "not_scored"
-        return replace(NOT_SCORED, status=status, profile=name), replace(memory, profile=name or memory.profile)
-
+    if profile is None:
+        return replace(NOT_SCORED, status="not_enough_data"), memory
+    if not profile.scored:
+        return replace(NOT_SCORED, profile=profile.name), replace(memory, profile=profile.name)
     scored = weigh(score_parts(profile.parts, now), settings.min_coverage)
     active = tuple(cap for cap in settings.caps if _holds(cap, now, memory.caps))
-    same = memory.version == settings.version and memory.profile == profile.name
-    days = _days(settings, memory.days if same else (), scored.total, as_of.date())
+    days = _days(settings, memory, profile, scored.total, as_of.date())
     change = compare(_basis(profile, scored, active), _earlier(settings, then, profile))
     after = replace(
         memory, version=settings.version, profile=profile.name, days=days, caps=tuple(cap.say for cap in active)
@@ -119,13 +117,9 @@ def score_health(
         return _without_score(profile, scored, change), after
 
     mean = sum(score for _, score in days) / len(days)
-    if memory.moves_at(as_of) or memory.band.band is None:
-        after = replace(after, band=next_band(settings.bands, memory.band, whole(mean), as_of))
-    score, band = whole(mean), after.band.band
+    after = replace(after, band=_band(settings, memory, mean, as_of))
     hits = tuple(CapHit(cap.say, cap.at_most, cap.at_most < mean) for cap in active)
-    for hit in hits:
-        score = min(score, hit.at_most)
-        band = worse_of(band, plain_band(settings.bands, hit.at_most)) if band else None
+    score, band = _capped(settings, rounded(mean), after.band.band, hits)
     cause = "|".join((profile.name, str(band), *(hit.say for hit in hits if hit.binds), "", *_unknown(scored)))
     live = Published(score, change.points, _reasons(hits, change, scored), f"{settings.version}|{cause}")
     written = publish(memory.published.get("health"), live, settings.publish_step)
@@ -144,6 +138,21 @@ def score_health(
         reasons=live.reasons,
         written=written,
     ), replace(after, published={**memory.published, "health": written})
+
+
+def _band(settings: HealthSettings, memory: ScoreMemory, mean: float, as_of: datetime) -> BandMemory:
+    if memory.band.band is not None and not memory.moves_at(as_of):
+        return memory.band
+    return next_band(settings.bands, memory.band, rounded(mean), as_of)
+
+
+def _capped(
+    settings: HealthSettings, score: int, band: Band | None, hits: tuple[CapHit, ...]
+) -> tuple[int, Band | None]:
+    for hit in hits:
+        score = min(score, hit.at_most)
+        band = worse_of(band, plain_band(settings.bands, hit.at_most)) if band else None
+    return score, band
 
 
 def _without_score(profile: Profile, scored: WeightedSum, change: Change) -> Health:
@@ -177,8 +186,11 @@ def _holds(cap: Cap, fields: Fields, before: tuple[str, ...]) -> bool:
 
 
 def _days(
-    settings: HealthSettings, days: tuple[tuple[date, float], ...], today: float | None, day: date
+    settings: HealthSettings, memory: ScoreMemory, profile: Profile, today: float | None, day: date
 ) -> tuple[tuple[date, float], ...]:
+    """The unsmoothed scores that the mean is made of; other settings or another profile start again."""
+    same = memory.version == settings.version and memory.profile == profile.name
+    days = memory.days if same else ()
     oldest = day - max(settings.smoothing, timedelta(days=1)) + timedelta(days=1)
     kept = tuple((d, score) for d, score in days if oldest <= d < day)
     if today is None:
@@ -212,7 +224,7 @@ def _reasons(hits: tuple[CapHit, ...], change: Change, scored: WeightedSum) -> s
     known = sum(part.weight for part in scored.parts if part.points is not None)
     rated = [(part, 100 * part.weight / known) for part in scored.parts if part.contribution is not None]
     rated.sort(key=lambda pair: (pair[0].contribution or 0.0) - pair[1])
-    items += [f"{part.said} ({whole(part.contribution or 0.0)} of {whole(most)})" for part, most in rated]
+    items += [f"{part.said} ({rounded(part.contribution or 0.0)} of {rounded(most)})" for part, most in rated]
     return one_line([*items, *_unknown(scored)])
 
 

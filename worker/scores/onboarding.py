@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from worker.language.values import Fields, Value, midnight, tidy
 from worker.scores.memory import ScoreMemory
-from worker.scores.parts import number, whole
+from worker.scores.parts import number, rounded
 from worker.scores.result import Grid, Note, shown
 from worker.settings.score_specs import Count, ScoreField, ScoreSpec
 from worker.settings.scores_onboarding import Milestone, OnboardingSettings
@@ -169,8 +169,8 @@ def _result(
     names = ", ".join(step.name for step in finished)
     return Onboarding(
         status=status,
-        score=whole(score),
-        expected=whole(expected),
+        score=rounded(score),
+        expected=rounded(expected),
         next_milestone=None if status == "complete" else _next(progress),
         days_stuck=idle.days if status in {"stuck", "dormant"} else 0,
         done=f"{len(finished)} of {len(progress)}{': ' + names if names else ''}",

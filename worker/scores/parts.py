@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from math import floor
-from typing import cast
+from typing import cast, overload
 
 from connectors.base.values import finite_number
 from worker.language.expression import Expression
@@ -54,9 +54,13 @@ def parts_grid(parts: Iterable[PartScore]) -> Grid:
     )
 
 
-def whole(score: float) -> int:
-    """Rounded half up, as people round: 54.5 is 55."""
-    return floor(score + 0.5)
+@overload
+def rounded(score: float) -> int: ...
+@overload
+def rounded(score: float | None) -> int | None: ...
+def rounded(score: float | None) -> int | None:
+    """Rounded half up, as people round: 54.5 is 55. What is not known stays unknown."""
+    return None if score is None else floor(score + 0.5)
 
 
 def number(value: Value) -> float | None:

@@ -10,7 +10,7 @@ from typing import Literal
 from worker.language.values import Fields, Value, tidy
 from worker.scores.intent import IntentScore, score_intent
 from worker.scores.memory import PqlMemory, Published, ScoreMemory, publish
-from worker.scores.parts import PartScore, WeightedSum, number, parts_grid, score_parts, weigh, whole
+from worker.scores.parts import PartScore, WeightedSum, number, parts_grid, rounded, score_parts, weigh
 from worker.scores.pql_state import PqlInputs, next_state
 from worker.scores.result import Grid, Note, points, shown
 from worker.scores.wording import kept_in_crms, one_line, signed
@@ -110,21 +110,19 @@ def score_pql(
     usage_parts = _contributing(usage, use_share)
     intent_parts = _decaying(events, intent, intent_share)
     paying = settings.converted_when.truth(now)
-    score = None
-    if usage.total is not None and intent is not None and not paying:
-        score = whole(use_share * usage.total + intent_share * intent)
+    score = None if paying else _score(usage.total, intent, use_share, intent_share)
     raised = settings.hand_raise.when.truth(now) if settings.hand_raise else False
     after = memory.pql
     if memory.moves_at(as_of):
-        seen = _inputs(settings, now, score, _whole(fit.total), raised=raised, paying=paying)
+        seen = _inputs(settings, now, score, rounded(fit.total), raised=raised, paying=paying)
         after = next_state(settings, memory.pql, seen, as_of, first=memory.as_of is None)
     pql = Pql(
-        status=_status(settings, after, score, _whole(fit.total)),
+        status=_status(settings, after, score, rounded(fit.total)),
         score=score,
-        fit=_whole(fit.total),
-        usage=_whole(usage.total),
-        intent=_whole(intent),
-        label=_label(settings, _whole(fit.total), score),
+        fit=rounded(fit.total),
+        usage=rounded(usage.total),
+        intent=rounded(intent),
+        label=_label(settings, rounded(fit.total), score),
         reasons="",
         since=after.since,
         entered_at=after.entered_at,
@@ -135,12 +133,22 @@ def score_pql(
     )
     near = score is not None and score >= settings.closes_below
     reasons = _reasons(settings, pql) if near or after.state in _ACTIVE else ""
-    if score is None:
-        return replace(pql, reasons=reasons), replace(memory, pql=after)
-    cause = f"{pql.status}|{pql.label}|{after.entered_at}|{raised}|{bool(reasons)}"
-    written = publish(memory.published.get("pql"), Published(score, None, reasons, cause), settings.publish_step)
-    memory = replace(memory, pql=after, published={**memory.published, "pql": written})
-    return replace(pql, reasons=reasons, written=written), memory
+    return _published(settings, replace(pql, reasons=reasons), replace(memory, pql=after))
+
+
+def _score(usage: float | None, intent: float | None, use_share: float, intent_share: float) -> int | None:
+    if usage is None or intent is None:
+        return None
+    return rounded(use_share * usage + intent_share * intent)
+
+
+def _published(settings: PqlSettings, pql: Pql, memory: ScoreMemory) -> tuple[Pql, ScoreMemory]:
+    if pql.score is None:
+        return pql, memory
+    cause = f"{pql.status}|{pql.label}|{pql.entered_at}|{pql.hand_raised}|{bool(pql.reasons)}"
+    live = Published(pql.score, None, pql.reasons, cause)
+    written = publish(memory.published.get("pql"), live, settings.publish_step)
+    return replace(pql, written=written), replace(memory, published={**memory.published, "pql": written})
 
 
 def _contributing(usage: WeightedSum, share: float) -> tuple[PartScore, ...]:
@@ -213,10 +221,6 @@ def _reasons(settings: PqlSettings, pql: Pql) -> str:
     best = max((part for part in pql.fit_parts if part.contribution), key=lambda p: p.contribution or 0.0, default=None)
     fit = f"fit {_grade(settings, pql.fit)}"
     return one_line([*items, f"{fit}: {best.said}" if best else fit])
-
-
-def _whole(score: float | None) -> int | None:
-    return None if score is None else whole(score)
 
 
 SPEC = ScoreSpec(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from worker.language.template import shorten
-from worker.scores.parts import whole
+from worker.scores.parts import rounded
 
 LONGEST = 255
 """Characters of a plain text field in both CRMs."""
@@ -30,7 +30,7 @@ def kept_in_crms(score: int) -> str:
 
 def signed(points: float) -> str:
     """``+34``, ``−9`` or ``±0``, in whole points."""
-    rounded = whole(abs(points))
-    if rounded == 0:
+    size = rounded(abs(points))
+    if size == 0:
         return "±0"
-    return f"+{rounded}" if points > 0 else f"−{rounded}"
+    return f"+{size}" if points > 0 else f"−{size}"

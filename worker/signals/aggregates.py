@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from worker.language.values import Value
 from worker.settings.signals import OF_NUMBERS, Measure
 from worker.signals.constructs import Column
-from worker.signals.decode import number, whole
+from worker.signals.decode import integer, number
 
 UNKNOWN_CURRENCY = "?"
 """Stands beside an amount that cannot be known."""
@@ -109,7 +109,7 @@ def _finish(measure: Measure) -> Finish:
 
 
 def _count(values: Sequence[Any]) -> Value:
-    return whole(values[0]) or 0
+    return integer(values[0]) or 0
 
 
 def _sum(values: Sequence[Any]) -> Value:
@@ -118,7 +118,7 @@ def _sum(values: Sequence[Any]) -> Value:
 
 
 def _ratio(values: Sequence[Any]) -> Value:
-    count, total = whole(values[0]), number(values[1])
+    count, total = integer(values[0]), number(values[1])
     return number(total / count) if count and total is not None else None
 
 
@@ -128,5 +128,5 @@ def _share(values: Sequence[Any]) -> Value:
 
 def _roles(values: Sequence[Any]) -> Value:
     """Active people of whom no role is known leave the number of roles unknown."""
-    people, roles = whole(values[0]) or 0, whole(values[1]) or 0
+    people, roles = integer(values[0]) or 0, integer(values[1]) or 0
     return None if people and not roles else roles

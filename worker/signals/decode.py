@@ -31,8 +31,8 @@ def number(value: Any) -> int | float | None:
     return int(found) if found.is_integer() and abs(found) < 2**53 else found
 
 
-def whole(value: Any) -> int | None:
-    """A count."""
+def integer(value: Any) -> int | None:
+    """A count as an integer."""
     return None if value is None else int(value)
 
 

@@ -16,7 +16,7 @@ Each table has its own time (``retention:`` in config/schedule.yaml). Whatever i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -79,9 +79,9 @@ def prune(engine: Engine, retention: Retention, goes_on: Callable[[], bool] = la
         if newest_run is None:
             return {}
         bound = datetime.fromtimestamp(newest_run, UTC) + AFTER_NEWEST_RUN
-        everything = _everything(connection, retention, min(database_moment(connection), bound))
+        stale = _old_rows(connection, retention, min(database_moment(connection), bound))
     removed: dict[str, int] = {}
-    for old in everything:
+    for old in stale:
         for count in _remove(engine, old):
             removed[old.table.name] = removed.get(old.table.name, 0) + count
             if not goes_on():
@@ -111,7 +111,7 @@ def _remove(engine: Engine, old: _Old) -> Iterator[int]:
         yield count
 
 
-def _everything(connection: Connection, retention: Retention, now: datetime) -> Iterable[_Old]:
+def _old_rows(connection: Connection, retention: Retention, now: datetime) -> tuple[_Old, ...]:
     """In this order: a decision is as old as its run, which stays while they do; a message is as old as its alert."""
 
     def first(kept: Duration) -> datetime:
@@ -126,8 +126,6 @@ def _everything(connection: Connection, retention: Retention, now: datetime) -> 
     newest_run = select(func.max(runs.c.as_of)).scalar_subquery()
     kept_run = min(since(retention.runs), since(retention.decisions))
     old_run = and_(runs.c.committed_at < kept_run, runs.c.as_of < newest_run)
-    over = select(alerts.c.id).where(alerts.c.recovered_at < since(retention.alerts))
-    waits = exists().where(alert_messages.c.alert_id == alerts.c.id, alert_messages.c.state != "sent")
     newest_volume = select(func.max(source_volumes.c.as_of)).scalar_subquery()
     return (
         _Old(ledger, ledger.c.at < since(retention.ledger), ("at", "id")),
@@ -146,12 +144,18 @@ def _everything(connection: Connection, retention: Retention, now: datetime) -> 
             call_counts.c.quarter < int(since(retention.calls) // QUARTER_S),
             ("destination", "quarter", "kind", "playbook_id"),
         ),
-        _Old(
-            alert_messages,
-            and_(alert_messages.c.state == "sent", alert_messages.c.alert_id.in_(over)),
-            ("alert_id", "channel", "phase"),
-        ),
-        _Old(alerts, and_(alerts.c.recovered_at < since(retention.alerts), not_(waits)), ("id",)),
+        *_old_alerts(since(retention.alerts)),
+    )
+
+
+def _old_alerts(before: float) -> tuple[_Old, ...]:
+    """Alerts that ended before, without those of which a message still waits, and their messages."""
+    over = select(alerts.c.id).where(alerts.c.recovered_at < before)
+    sent = and_(alert_messages.c.state == "sent", alert_messages.c.alert_id.in_(over))
+    waits = exists().where(alert_messages.c.alert_id == alerts.c.id, alert_messages.c.state != "sent")
+    return (
+        _Old(alert_messages, sent, ("alert_id", "channel", "phase")),
+        _Old(alerts, and_(alerts.c.recovered_at < before, not_(waits)), ("id",)),
     )
 
 

@@ -11,7 +11,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
 from connectors.sandbox.salesforce.api import Call, HttpResponse
-from connectors.sandbox.salesforce.schema import NUMBER_TYPES, Field, ObjectType
+from connectors.sandbox.salesforce.schema import NUMBER_TYPES, Field, ObjectType, Option
 
 _SOAP = {
     "id": "tns:ID",
@@ -157,74 +157,80 @@ _DETAILS: dict[str, Any] = {
 }
 
 
+_SAME_FOR_ALL_FIELDS: dict[str, Any] = {
+    "aiPredictionField": False,
+    "autoNumber": False,
+    "calculatedFormula": None,
+    "cascadeDelete": False,
+    "compoundFieldName": None,
+    "controllerName": None,
+    "defaultValueFormula": None,
+    "dependentPicklist": False,
+    "deprecatedAndHidden": False,
+    "displayLocationInDecimal": False,
+    "encrypted": False,
+    "filteredLookupInfo": None,
+    "formulaTreatNullNumberAsZero": False,
+    "highScaleNumber": False,
+    "htmlFormatted": False,
+    "mask": None,
+    "maskType": None,
+    "queryByDistance": False,
+    "referenceTargetField": None,
+    "relationshipOrder": None,
+    "restrictedDelete": False,
+    "searchPrefilterable": False,
+    "writeRequiresMasterRead": False,
+}
+
+
 def _field(field: Field, editable: bool) -> dict[str, Any]:
     long_text = field.type == "textarea" and field.length > 255
     length = 0 if field.type in _NO_LENGTH else field.length
     return {
+        **_SAME_FOR_ALL_FIELDS,
         "aggregatable": not long_text and field.type != "boolean",
-        "aiPredictionField": False,
-        "autoNumber": False,
         "byteLength": 18 if field.type in ("id", "reference") else length * 3,
         "calculated": field.calculated,
-        "calculatedFormula": None,
-        "cascadeDelete": False,
         "caseSensitive": field.case_sensitive,
-        "compoundFieldName": None,
-        "controllerName": None,
         "createable": field.createable and editable,
         "custom": field.custom,
         "defaultValue": field.default if field.type == "boolean" else None,
-        "defaultValueFormula": None,
         "defaultedOnCreate": field.defaulted,
-        "dependentPicklist": False,
-        "deprecatedAndHidden": False,
         "digits": field.precision if field.type == "int" else 0,
-        "displayLocationInDecimal": False,
-        "encrypted": False,
         "externalId": field.external_id,
         "extraTypeInfo": "plaintextarea" if field.type == "textarea" else None,
         "filterable": not long_text,
-        "filteredLookupInfo": None,
-        "formulaTreatNullNumberAsZero": False,
         "groupable": not long_text and field.type not in NUMBER_TYPES | {"datetime"},
-        "highScaleNumber": False,
-        "htmlFormatted": False,
         "idLookup": field.id_lookup,
         "inlineHelpText": field.description or None,
         "label": field.label,
         "length": length,
-        "mask": None,
-        "maskType": None,
         "name": field.name,
         "nameField": field.name_field,
         "namePointing": len(field.reference_to) > 1,
         "nillable": field.nillable,
         "permissionable": field.custom or (field.nillable and field.createable),
-        "picklistValues": [
-            {
-                "active": one.active,
-                "defaultValue": one.default,
-                "label": one.value,
-                "validFor": None,
-                "value": one.value,
-            }
-            for one in field.options
-        ],
+        "picklistValues": [_picklist_value(one) for one in field.options],
         "polymorphicForeignKey": len(field.reference_to) > 1,
         "precision": 0 if field.type == "int" else field.precision,
-        "queryByDistance": False,
-        "referenceTargetField": None,
         "referenceTo": list(field.reference_to),
         "relationshipName": field.relationship,
-        "relationshipOrder": None,
-        "restrictedDelete": False,
         "restrictedPicklist": field.restricted,
         "scale": field.scale,
-        "searchPrefilterable": False,
         "soapType": _SOAP.get(field.type, "xsd:string"),
         "sortable": not long_text,
         "type": field.type,
         "unique": field.unique,
         "updateable": field.updateable and editable,
-        "writeRequiresMasterRead": False,
+    }
+
+
+def _picklist_value(option: Option) -> dict[str, Any]:
+    return {
+        "active": option.active,
+        "defaultValue": option.default,
+        "label": option.value,
+        "validFor": None,
+        "value": option.value,
     }

@@ -45,12 +45,28 @@ def _object(name: str, prefix: str, fields: list[Field], plural: str | None = No
 
 def standard_objects() -> dict[str, ObjectType]:
     """Every object of a new org by name; each call creates new ones."""
-    every = [*_people_and_companies(), *_activities(), *_administration()]
+    fixed: dict[str, Any] = {"createable": False, "deletable": False, "feed": False}
+    every = [
+        _object("Account", "001", _account()),
+        _object("Contact", "003", _contact()),
+        _object("Lead", "00Q", _lead()),
+        _object("Opportunity", "006", _opportunity(), "Opportunities"),
+        _object("Task", "00T", _task()),
+        _object("Event", "00U", _event()),
+        _object("User", "005", _user(), deletable=False),
+        _object("Group", "00G", [text("Name", 40, name_field=True), picklist("Type", "Queue|Regular")]),
+        _object("Organization", "00D", _organization(), **fixed),
+        _object("Profile", "00e", [text("Name", 255, name_field=True, nillable=False)], **fixed),
+        _object("PermissionSet", "0PS", _permission_set(), feed=False),
+        _object("FieldPermissions", "01k", _field_permissions(), "Field Permissions", feed=False),
+        _object("PermissionSetAssignment", "0Pa", _assignment(), feed=False),
+        _object("CustomField", "00N", _custom_field(), tooling=True),
+    ]
     return {one.name: one for one in every}
 
 
-def _people_and_companies() -> list[ObjectType]:
-    account = [
+def _account() -> list[Field]:
+    return [
         ref("MasterRecordId", "Account", label="Master Record ID", **SYSTEM),
         text("Name", 255, label="Account Name", nillable=False, name_field=True),
         picklist("Type", "Prospect|Customer - Direct|Customer - Channel|Partner|Other", label="Account Type"),
@@ -71,16 +87,22 @@ def _people_and_companies() -> list[ObjectType]:
         picklist("AccountSource", _SOURCES),
         key("Sync_Ext__c"),
     ]
-    person = [
+
+
+def _person() -> list[Field]:
+    return [
         text("LastName", 80, nillable=False),
         text("FirstName", 40),
         picklist("Salutation", "Mr.|Ms.|Mrs.|Dr.|Prof."),
         text("Name", 121, label="Full Name", nillable=False, name_field=True, defaulted=True, **SYSTEM),
     ]
-    contact = [
+
+
+def _contact() -> list[Field]:
+    return [
         ref("MasterRecordId", "Contact", label="Master Record ID", **SYSTEM),
         ref("AccountId", "Account"),
-        *person,
+        *_person(),
         *address("Mailing"),
         phone("Phone"),
         phone("MobilePhone"),
@@ -93,9 +115,12 @@ def _people_and_companies() -> list[ObjectType]:
         date("LastActivityDate", label="Last Activity", **SYSTEM),
         key("Sync_Ext__c"),
     ]
-    lead = [
+
+
+def _lead() -> list[Field]:
+    return [
         ref("MasterRecordId", "Lead", label="Master Record ID", **SYSTEM),
-        *person,
+        *_person(),
         text("Title", 128),
         text("Company", 255, nillable=False),
         text("Street", 255),
@@ -119,12 +144,6 @@ def _people_and_companies() -> list[ObjectType]:
         ref("ConvertedContactId", "Contact", **SYSTEM),
         ref("ConvertedOpportunityId", "Opportunity", **SYSTEM),
         key("Sync_Ext__c"),
-    ]
-    return [
-        _object("Account", "001", account),
-        _object("Contact", "003", contact),
-        _object("Lead", "00Q", lead),
-        _object("Opportunity", "006", _opportunity(), "Opportunities"),
     ]
 
 
@@ -156,12 +175,12 @@ def _opportunity() -> list[Field]:
     ]
 
 
-def _activities() -> list[ObjectType]:
+def _task() -> list[Field]:
     statuses = tuple(
         Option(name, default=name == "Not Started", closed=name == "Completed")
         for name in ["Not Started", "In Progress", "Completed", "Waiting on someone else", "Deferred"]
     )
-    task = [
+    return [
         ref("WhoId", "Contact", "Lead", label="Name ID"),
         ref("WhatId", "Account", "Opportunity", label="Related To ID"),
         field("Subject", "combobox", length=255, options=tuple(Option(v) for v in ("Call", "Email", "Other"))),
@@ -190,7 +209,10 @@ def _activities() -> list[ObjectType]:
         checkbox("IsReminderSet", label="Reminder Set"),
         key("Sync_Key__c"),
     ]
-    event = [
+
+
+def _event() -> list[Field]:
+    return [
         ref("WhoId", "Contact", "Lead", label="Name ID"),
         ref("WhatId", "Account", "Opportunity", label="Related To ID"),
         field("Subject", "combobox", length=255, options=(Option("Call"), Option("Meeting"))),
@@ -198,13 +220,11 @@ def _activities() -> list[ObjectType]:
         whole("DurationInMinutes", nillable=False),
         area("Description"),
         owner(),
-    ]  # fmt: skip
-    return [_object("Task", "00T", task), _object("Event", "00U", event)]
+    ]
 
 
-def _administration() -> list[ObjectType]:
-    fixed: dict[str, Any] = {"createable": False, "deletable": False, "feed": False}
-    user = [
+def _user() -> list[Field]:
+    return [
         text("Username", 80, nillable=False, id_lookup=True),
         text("LastName", 80, nillable=False),
         text("FirstName", 40),
@@ -220,7 +240,10 @@ def _administration() -> list[ObjectType]:
         picklist("TimeZoneSidKey", "Europe/Vienna|Europe/London|America/New_York|GMT", "GMT", restricted=True),
         picklist("LocaleSidKey", "en_US|en_GB|de_AT", "en_US", restricted=True),
     ]
-    organization = [
+
+
+def _organization() -> list[Field]:
+    return [
         text("Name", 80, name_field=True, nillable=False),
         picklist("OrganizationType", "Developer Edition|Enterprise Edition|Unlimited Edition", **SYSTEM),
         checkbox("IsSandbox", **SYSTEM),
@@ -230,7 +253,10 @@ def _administration() -> list[ObjectType]:
         picklist("LanguageLocaleKey", "en_US|de", "en_US"),
         text("TimeZoneSidKey", 40),
     ]
-    permission_set = [
+
+
+def _permission_set() -> list[Field]:
+    return [
         text("Name", 80, nillable=False, name_field=True, unique=True),
         text("Label", 80, nillable=False),
         text("Description", 255),
@@ -238,30 +264,29 @@ def _administration() -> list[ObjectType]:
         checkbox("IsOwnedByProfile", **SYSTEM),
         checkbox("IsCustom", **SYSTEM),
     ]
-    field_permissions = [
+
+
+def _field_permissions() -> list[Field]:
+    return [
         ref("ParentId", "PermissionSet", nillable=False, updateable=False),
         text("SobjectType", 40, nillable=False, updateable=False),
         text("Field", 255, nillable=False, updateable=False),
         checkbox("PermissionsEdit"),
         checkbox("PermissionsRead"),
     ]
-    assignment = [
+
+
+def _assignment() -> list[Field]:
+    return [
         ref("PermissionSetId", "PermissionSet", nillable=False, updateable=False),
         ref("AssigneeId", "User", nillable=False, updateable=False),
     ]
-    custom_field = [
+
+
+def _custom_field() -> list[Field]:
+    return [
         text("DeveloperName", 40, nillable=False),
         text("TableEnumOrId", 40, nillable=False),
         text("FullName", 255, **SYSTEM),
         text("NamespacePrefix", 15, **SYSTEM),
-    ]
-    return [
-        _object("User", "005", user, deletable=False),
-        _object("Group", "00G", [text("Name", 40, name_field=True), picklist("Type", "Queue|Regular")]),
-        _object("Organization", "00D", organization, **fixed),
-        _object("Profile", "00e", [text("Name", 255, name_field=True, nillable=False)], **fixed),
-        _object("PermissionSet", "0PS", permission_set, feed=False),
-        _object("FieldPermissions", "01k", field_permissions, "Field Permissions", feed=False),
-        _object("PermissionSetAssignment", "0Pa", assignment, feed=False),
-        _object("CustomField", "00N", custom_field, tooling=True),
     ]

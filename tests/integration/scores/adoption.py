@@ -10,7 +10,7 @@ from pydantic import Field
 
 from worker.language.values import Fields, Value
 from worker.scores.memory import ScoreMemory
-from worker.scores.parts import PartScore, parts_grid, score_parts, weigh, whole
+from worker.scores.parts import PartScore, parts_grid, rounded, score_parts, weigh
 from worker.scores.result import Grid, Note, shown
 from worker.settings.base import Percent, Strict
 from worker.settings.score_specs import Count, ScoreField, ScoreSpec
@@ -53,7 +53,7 @@ def score_adoption(
 ) -> tuple[Adoption, ScoreMemory]:
     """The weighted mean of the parts."""
     scored = weigh(score_parts(settings.parts, now), settings.min_coverage)
-    return Adoption(score=None if scored.total is None else whole(scored.total), parts=scored.parts), memory
+    return Adoption(score=None if scored.total is None else rounded(scored.total), parts=scored.parts), memory
 
 
 SPEC = ScoreSpec(

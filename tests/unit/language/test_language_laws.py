@@ -177,7 +177,12 @@ def test_a_test_and_its_opposite_never_agree(text: str, facts: dict[str, Value])
     }
     opposites |= {"is missing": "is known"}
     comparison = next(one for _, one in parse_condition(text).comparisons())
-    other = Comparison(comparison.expression, opposites[comparison.op], comparison.values, comparison.kind)  # type: ignore[arg-type]
+    other = Comparison(
+        expression=comparison.expression,
+        op=opposites[comparison.op],  # type: ignore[arg-type]
+        values=comparison.values,
+        kind=comparison.kind,
+    )
     assert (comparison.run(facts), other.run(facts)) in {(True, False), (False, True), (None, None)}
 
 

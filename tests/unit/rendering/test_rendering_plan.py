@@ -46,7 +46,17 @@ def computed() -> Computed:
     plan = plan_of(made, wanted(accounts, task("c", contact=Contact("top_user.email", None))))
     plan.human_owned.append(HumanOwnedField("crm", "c", "R3", "https://crm.example/R3", "health_band", "band"))
     as_of = datetime(2026, 7, 1, tzinfo=UTC)
-    return Computed(as_of, accounts, dict(accounts), {}, {}, {}, [made], plan, (3, 0))
+    return Computed(
+        as_of=as_of,
+        accounts=accounts,
+        written=dict(accounts),
+        scored={},
+        playbooks={},
+        enrollments={},
+        views=[made],
+        plan=plan,
+        volume=(3, 0),
+    )
 
 
 def test_plan_and_report_link_to_every_record_an_account_could_be() -> None:

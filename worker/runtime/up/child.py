@@ -16,9 +16,10 @@ from sqlalchemy import Engine
 from connectors.clock import stopwatch
 from worker.delivery.leases import reclaim_leases
 from worker.delivery.stop import CancelToken
+from worker.runtime.database import make_ready
 from worker.runtime.failures import describe_failure, explain_failure
 from worker.runtime.heartbeat import DEAD_AFTER_S, beat_while
-from worker.runtime.jobs import make_ready, open_jobs
+from worker.runtime.jobs import open_jobs
 from worker.runtime.up.parent import die_with_parent
 from worker.runtime.up.roles import JOBS, Role, owner_of
 from worker.runtime.up.wakeup_pipe import WakeupPipe

@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from worker.delivery.stop import CancelToken
-from worker.runtime.jobs import make_ready
+from worker.runtime.database import make_ready
 from worker.runtime.up.lock import hold_tree_lock, state_folder
 from worker.runtime.up.roles import JOBS
 from worker.runtime.up.supervisor import Child, child_command, supervise
