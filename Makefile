@@ -24,13 +24,14 @@ docs: $(VENV)/.installed-dev
 # Many tests wait for servers and processes they break, so twice as many run as there are cores.
 TEST_PROCESSES ?= $(shell $(PYTHON) -c "import os; print(2 * (os.cpu_count() or 1))")
 
-# What decides and what people write is covered to the last branch; of the rest the total is printed.
+# What decides and what people write is covered to the last branch. The rest has parts that run only as processes of
+# their own (plgsync up, the Celery worker, the sandboxes' files), which coverage does not see.
 PURE := worker/language/*,worker/rules/*,worker/scores/*,worker/settings/*
 
 test: lint
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal --cov --cov-report=
 	$(BIN)/coverage report --fail-under=100 --include='$(PURE)'
-	$(BIN)/coverage report --format=total --omit='$(PURE)'
+	$(BIN)/coverage report --format=total --fail-under=90 --omit='$(PURE)'
 
 # The long form of tests/chaos: a thousand kill -9 (make chaos CHAOS_KILLS=200 for fewer), one test at a time, for hours.
 CHAOS_KILLS ?= 1000

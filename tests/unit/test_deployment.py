@@ -197,6 +197,18 @@ def test_the_commit_hooks_run_the_lines_that_make_test_begins_with() -> None:
     assert re.search(r"^test: lint$", makefile, flags=re.MULTILINE)
 
 
+def test_make_test_holds_both_parts_of_the_code_to_a_coverage() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (pure,) = re.findall(r"^PURE := (.+)$", makefile, flags=re.MULTILINE)
+    assert pure.split(",") == [f"worker/{package}/*" for package in ("language", "rules", "scores", "settings")]
+    bounds = dict(
+        re.findall(r"coverage report .*--fail-under=(\d+) (--\w+='\$\(PURE\)')$", makefile, flags=re.MULTILINE)
+    )
+    assert bounds.keys() == {"100", "90"}
+    assert bounds["100"].startswith("--include")
+    assert bounds["90"].startswith("--omit")
+
+
 def test_editorconfig_says_how_files_are_written() -> None:
     rules = configparser.ConfigParser()
     rules.read_string("[top]\n" + (ROOT / ".editorconfig").read_text(encoding="utf-8"))
