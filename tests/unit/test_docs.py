@@ -18,7 +18,7 @@ from worker.language.hints import FUNCTIONS
 from worker.language.operators import Op
 from worker.language.units import DurationKind, parse_duration
 from worker.settings.alerts import AlertKind
-from worker.settings.known import CRM_FIELDS, TEMPLATE_FIELDS
+from worker.settings.known import CRM_FIELDS, TASK_FIELDS, TEMPLATE_FIELDS
 from worker.settings.playbook_steps import AssigneeKind
 from worker.settings.project import Project, load_project
 from worker.settings.score_specs import score_fields
@@ -131,7 +131,7 @@ def test_every_alert_and_every_state_is_documented() -> None:
 
 
 def test_every_field_that_is_no_signal_is_documented() -> None:
-    assert {row[0].strip("`") for row in rows("docs/scores.md", "name")} == CRM_FIELDS | TEMPLATE_FIELDS
+    assert {row[0].strip("`") for row in rows("docs/scores.md", "name")} == CRM_FIELDS | TASK_FIELDS | TEMPLATE_FIELDS
     assert set(score_fields()) == first_codes("docs/scores.md", "field")
 
 

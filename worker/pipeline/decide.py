@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from worker.language.values import Fields
+from worker.planning.crm_facts import CrmFacts
 from worker.planning.crm_view import CrmView
 from worker.rules.context import PlaybookRun, RunContext
 from worker.rules.decide import decide
@@ -23,6 +24,7 @@ def decide_all(
     views: Sequence[CrmView],
     history: Mapping[str, Sequence[Mapping[str, Any]]],
     as_of: datetime,
+    facts: CrmFacts,
     *,
     resume: bool = False,
 ) -> dict[str, PlaybookRun]:
@@ -39,7 +41,7 @@ def decide_all(
     return {
         playbook.id: decide(
             playbook,
-            fields,
+            facts.with_tasks(playbook, fields, as_of),
             enrollments.get(playbook.id, {}),
             RunContext(
                 as_of=as_of,

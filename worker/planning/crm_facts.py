@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
-from worker.language.values import Value
+from worker.language.values import Fields, Value
 from worker.planning.crm_view import CrmView
 from worker.rules.enrollment import Enrollment
+from worker.settings.known import TASK_FIELDS
+from worker.settings.playbook import Playbook
 from worker.store.crm import CLOSED, TaskRow
 
+_TOUCHED = frozenset({"in_progress", "completed", "deleted"})
 _MOST_ADVANCED_FIRST = ("completed", "in_progress", "open", CLOSED, "deleted")
 
 
@@ -34,8 +37,10 @@ class CrmFacts:
             for view in views
         }
         self._tasks: dict[str, list[TaskRow]] = defaultdict(list)
+        self._own: dict[tuple[str, str], list[TaskRow]] = defaultdict(list)
         for view in views:
             for row in view.readings.tasks.values():
+                self._own[row.playbook_id, row.account_id].append(row)
                 if row.playbook_id in pql_playbooks:
                     self._tasks[row.account_id].append(row)
 
@@ -53,6 +58,27 @@ class CrmFacts:
                 value = record.values.get(crm_field) if record else None
                 fields[f"crm.{name}"] = fields.get(f"crm.{name}") if value is None else value
         return fields
+
+    def with_tasks(self, playbook: Playbook, accounts: Mapping[str, Fields], as_of: datetime) -> Mapping[str, Fields]:
+        """The fields of the accounts with those of the playbook's own tasks, if the playbook reads them."""
+        if not any(need.name in TASK_FIELDS for need in playbook.needs()):
+            return accounts
+        return {
+            account_id: {**fields, **self._task_fields(playbook.id, account_id, as_of)}
+            for account_id, fields in accounts.items()
+        }
+
+    def _task_fields(self, playbook_id: str, account_id: str, as_of: datetime) -> dict[str, Value]:
+        """The ``task.*`` fields of an account in a playbook: of this entry's tasks, in every CRM."""
+        enrollment = self._enrollments.get(playbook_id, {}).get(account_id)
+        inside = enrollment is not None and enrollment.phase == "in" and enrollment.variant == "treated"
+        rows = [row for row in self._own.get((playbook_id, account_id), ()) if inside and _is_of_entry(row, enrollment)]
+        days = [date.fromisoformat(row.day) for row in rows if row.day]
+        return {
+            "task.status": _most_advanced(rows),
+            "task.touched": any(row.work_status in _TOUCHED for row in rows) if rows else None,
+            "task.age_days": max(0, (as_of.astimezone(UTC).date() - min(days)).days) if days else None,
+        }
 
     def _open_opportunity(self, account_id: str) -> bool | None:
         """True when any CRM shows an open deal; false only when every CRM that has the account was read."""
@@ -87,6 +113,15 @@ class CrmFacts:
         since = enrollment.entry - row.entry if enrollment else 0
         entries = enrollment.entries if enrollment else ()
         return entries[-1 - since] if 0 <= since < len(entries) else datetime.min.replace(tzinfo=UTC)
+
+
+def _is_of_entry(row: TaskRow, enrollment: Enrollment | None) -> bool:
+    """Whether a task belongs to the present entry: made by it, or an earlier one that was still open when it began."""
+    if enrollment is None or row.entry == enrollment.entry or row.is_open:
+        return enrollment is not None
+    if row.completed_at is None or enrollment.entered_at is None:
+        return False
+    return datetime.fromisoformat(row.completed_at) >= enrollment.entered_at
 
 
 def _most_advanced(rows: Iterable[TaskRow]) -> str | None:

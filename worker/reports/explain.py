@@ -72,8 +72,8 @@ def explain(
     memory = ScoreMemory.from_json(memories[account_id]) if account_id in memories else ScoreMemory()
     if memory.as_of is not None and memory.as_of > as_of:
         memory = ScoreMemory()
-    crm = CrmFacts(views, pql_playbooks(project), enrollments).fields(account_id)
-    fields = {account_id: {**measured.now[account_id], **crm}}
+    facts = CrmFacts(views, pql_playbooks(project), enrollments)
+    fields = {account_id: {**measured.now[account_id], **facts.fields(account_id)}}
     scored = score(project, fields, measured, {account_id: memory}, as_of)[account_id]
     crms = account_in_crms(engine, views, account_id)
     return Explanation(
@@ -83,7 +83,12 @@ def explain(
         fields=fields[account_id],
         scored=scored,
         playbooks=tuple(
-            explain_playbook(playbook, fields[account_id], enrollments.get(playbook.id, {}).get(account_id), as_of)
+            explain_playbook(
+                playbook,
+                facts.with_tasks(playbook, fields, as_of)[account_id],
+                enrollments.get(playbook.id, {}).get(account_id),
+                as_of,
+            )
             for playbook in project.playbooks
         ),
         crms=crms,

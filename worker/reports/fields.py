@@ -18,7 +18,7 @@ from worker.reports.names import require_known
 from worker.reports.reader import Reader
 from worker.scores import ScoreMemory
 from worker.settings.crm import CrmSettings
-from worker.settings.known import CRM_FIELDS, FIELD_VALUES, TEMPLATE_FIELDS
+from worker.settings.known import CRM_FIELDS, FIELD_VALUES, TASK_FIELDS, TEMPLATE_FIELDS
 from worker.settings.product import ProductSettings, account_fields
 from worker.settings.product_schema import SCHEMA
 from worker.settings.project import Project
@@ -36,7 +36,12 @@ _ACCOUNTS = 50
 _WIDEST = 40
 _KIND_OF_UNIT: Mapping[str, Kind] = {"text": "text", "flag": "flag", "date": "moment"}
 _KIND_OF_COLUMN: Mapping[str, Kind] = {"number": "number", "time": "moment", "flag": "flag"}
-_KIND_OF_CRM: Mapping[str, Kind] = {"crm.open_opportunity": "flag", "crm.matched": "flag"}
+_KIND_OF_CRM: Mapping[str, Kind] = {
+    "crm.open_opportunity": "flag",
+    "crm.matched": "flag",
+    "task.touched": "flag",
+    "task.age_days": "number",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +103,7 @@ def _samples(values: Iterable[Value]) -> Iterator[str]:
 def _entries(project: Project | None) -> Iterator[FieldEntry]:
     for field in score_fields().values():
         yield FieldEntry(name=field.name, label=field.label, kind=field.kind, unit=field.unit, values=field.values)
-    for name in (*CRM_FIELDS, *TEMPLATE_FIELDS):
+    for name in (*CRM_FIELDS, *TASK_FIELDS, *TEMPLATE_FIELDS):
         kind = _KIND_OF_CRM.get(name, "text")
         yield FieldEntry(name=name, label=_LABELS[name], kind=kind, values=FIELD_VALUES.get(name, ()))
     if project:
@@ -112,6 +117,9 @@ _LABELS: Mapping[str, str] = {
     "crm.open_opportunity": "a CRM has an open deal of the account",
     "crm.owner_email": "e-mail of the record's owner",
     "crm.task_status": "status of the newest PQL task",
+    "task.age_days": "days since the playbook decided its task of this entry (only in playbooks)",
+    "task.status": "status of the playbook's task of this entry (only in playbooks)",
+    "task.touched": "a person has started, completed or deleted that task (only in playbooks)",
     "playbook.matched": "what made the playbook match (only in its texts)",
     "playbook.name": "name of the playbook (only in its texts)",
 }

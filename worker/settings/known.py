@@ -16,6 +16,9 @@ SCORE_TEXTS = frozenset(name for name, field in score_fields().items() if field.
 CRM_FIELDS = frozenset({"crm.open_opportunity", "crm.owner_email", "crm.task_status", "crm.matched"})
 """The fields that every destination reads back, whatever is configured under ``read:``."""
 
+TASK_FIELDS = frozenset({"task.status", "task.touched", "task.age_days"})
+"""The fields of the playbook's own CRM task of this entry, for playbooks only."""
+
 TEMPLATE_FIELDS = frozenset({"playbook.matched", "playbook.name"})
 """Names that exist only where a playbook's text is filled in."""
 
@@ -25,6 +28,7 @@ TASK_STATUSES = ("open", "in_progress", "completed", "closed", "deleted")
 FIELD_VALUES: Mapping[str, tuple[str, ...]] = {
     **{name: field.values for name, field in score_fields().items() if field.values},
     "crm.task_status": TASK_STATUSES,
+    "task.status": TASK_STATUSES,
 }
 """Every value of the texts that are ours, so that a condition cannot wait for one that never comes."""
 

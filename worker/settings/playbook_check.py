@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from worker.language.comparison import Comparison
 from worker.language.condition import Condition
+from worker.language.expression import Mention
 from worker.language.need import Need
 from worker.language.suggest import suggestion
 from worker.settings.base import Finding, Loc
-from worker.settings.known import Known
+from worker.settings.known import TASK_FIELDS, Known
 from worker.settings.old_words import old_words_of_condition
 from worker.settings.playbook import Playbook
 from worker.settings.playbook_steps import AnyStep, Assignee, BranchStep, WaitStep
@@ -20,7 +21,7 @@ def check_playbook(playbook: Playbook, known: Known) -> Iterator[Finding]:
     for loc, condition in playbook.conditions():
         yield from _condition_findings(loc, condition, known)
     for loc, template in playbook.templates():
-        names = known.fields | known.template_fields
+        names = known.fields | known.template_fields | TASK_FIELDS
         for mention in template.mentions:
             yield from _unknown_names(loc, mention.need, mention.column, names)
     yield from _set_field_findings(playbook, known)
@@ -35,10 +36,25 @@ def _condition_findings(loc: Loc, condition: Condition, known: Known) -> Iterato
             message = f'"{mention.need.name}" exists only in the texts of tasks and fields, not in conditions'
             yield Finding((*loc, *inner), message, mention.column)
         else:
-            yield from _unknown_names((*loc, *inner), mention.need, mention.column, known.fields)
+            yield from _unknown_names((*loc, *inner), mention.need, mention.column, known.fields | TASK_FIELDS)
+            yield from _task_field_findings(loc, (*loc, *inner), mention)
     for inner, comparison in condition.comparisons():
         yield from _value_findings((*loc, *inner), comparison, known)
     yield from old_words_of_condition(loc, condition)
+
+
+def _task_field_findings(where: Loc, loc: Loc, mention: Mention) -> Iterator[Finding]:
+    """Tests of a task before there is one, and of other playbooks' tasks where this playbook's are meant."""
+    name = mention.need.name
+    if name in TASK_FIELDS and where[0] in {"audience", "when"}:
+        message = f'"{name}" is about the task of an entry: it is unknown until the account is inside'
+        yield Finding(loc, message, mention.column)
+    elif name == "crm.task_status":
+        message = (
+            '"crm.task_status" is the newest task of all playbooks that use pql.*, for the PQL score; '
+            "the task of this playbook is task.status"
+        )
+        yield Finding(loc, message, mention.column, severity="warning")
 
 
 def _unknown_names(loc: Loc, need: Need, column: int, names: frozenset[str]) -> Iterator[Finding]:

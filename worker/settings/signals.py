@@ -54,7 +54,7 @@ NEEDS_COLUMN = frozenset({"sum", "average", "lowest", "highest", "latest", "top"
 OF_NUMBERS = frozenset({"sum", "average", "lowest", "highest"})
 OF_EVENTS = frozenset({"kinds", "roles", "user_days", "top_user", "top_user_share"})
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")
-_TAKEN = frozenset({"account", "crm", "playbook"}).union(*(spec.prefixes for spec in score_specs()))
+_TAKEN = frozenset({"account", "crm", "playbook", "task"}).union(*(spec.prefixes for spec in score_specs()))
 
 
 class Comparison(Strict):

@@ -45,7 +45,9 @@ goal: {when: health.band is green, within: 30d}
 holdout: 10%
 """
 KNOWN = Known(
-    fields=frozenset({"plan", "health.band", "health.score", "account.name", "crm.signal", "signal"}),
+    fields=frozenset(
+        {"crm.task_status", "plan", "health.band", "health.score", "account.name", "crm.signal", "signal"}
+    ),
     crm_fields=frozenset({"signal", "score"}),
     computed_fields=frozenset({"score"}),
     queues=frozenset({"sales"}),
@@ -202,3 +204,12 @@ def test_what_is_reserved_may_stand_empty_and_plain_values_need_no_template() ->
     assert found == ()
     assert playbook is not None
     assert [loc[-1] for loc, _ in playbook.templates()] == ["subject", "body"] * 2
+
+
+def test_the_task_of_the_entry_is_known_only_inside_and_that_of_other_playbooks_is_named() -> None:
+    inside = GOOD.replace("if: health.band is red", "if: task.touched is false")
+    assert problems(inside) == []
+    outside = GOOD.replace("enters: health.band is red", "enters: task.status is open")
+    assert any("unknown until the account is inside" in one for one in problems(outside))
+    other = GOOD.replace("if: health.band is red", "if: crm.task_status is open")
+    assert any("the task of this playbook is task.status" in one for one in problems(other))
