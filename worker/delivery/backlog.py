@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from worker.delivery.leases import possible_values
-from worker.delivery.outbox import NO_RECORD, operation_key
+from worker.delivery.outbox import NO_OWNER, NO_RECORD, operation_key
 from worker.delivery.row_state import AT_REST, StoredState
 from worker.delivery.selection import EVERYTHING, Selection, row_state
 from worker.delivery.task_context import TaskContext
@@ -52,11 +52,13 @@ def tasks_decided_on(connection: Connection, destination: str, day: str) -> list
 
 
 def waiting_tasks(connection: Connection, destination: str) -> list[WaitingTask]:
-    """Tasks that were decided while their account had no record in this CRM."""
+    """Tasks that wait for the record of their account in this CRM, or for an owner."""
     rows = connection.execute(
         select(outbox)
         .where(
-            outbox.c.destination == destination, outbox.c.state == StoredState.PARKED, outbox.c.last_code == NO_RECORD
+            outbox.c.destination == destination,
+            outbox.c.state == StoredState.PARKED,
+            outbox.c.last_code.in_([NO_RECORD, NO_OWNER]),
         )
         .order_by(outbox.c.id)
     ).mappings()

@@ -23,12 +23,16 @@ from worker.store.tables import crm_tasks, outbox
 from worker.store.upsert import insert_into, insert_missing
 
 NO_RECORD = "NO_RECORD"
+NO_OWNER = "NO_OWNER"
 _KEYS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTask:
-    """A task operation to queue. With ``record_id`` None it waits until the account is matched."""
+    """A task operation to queue. With ``record_id`` None it waits until the account is matched.
+
+    ``no_owner`` says why it waits for an owner.
+    """
 
     destination: str
     kind: str
@@ -39,6 +43,17 @@ class NewTask:
     payload: Mapping[str, Any]
     rank: float
     context: TaskContext = field(default_factory=TaskContext)
+    no_owner: str = ""
+
+    def first_state(self) -> dict[str, str]:
+        """Due at once, or parked until the account has a record or the task an owner."""
+        if self.record_id is None:
+            return _parked(NO_RECORD, "no record of this account is matched in this CRM yet")
+        return _parked(NO_OWNER, self.no_owner) if self.no_owner else {"state": StoredState.PENDING}
+
+
+def _parked(code: str, reason: str) -> dict[str, str]:
+    return {"state": StoredState.PARKED, "last_code": code, "last_reason": reason}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +97,9 @@ def queue_tasks(connection: Connection, tasks: Iterable[NewTask], run_id: str) -
             "payload": dict(task.payload),
             "payload_hash": payload_hash(task.payload),
             "context": task.context.to_json(),
-            "state": StoredState.PENDING if task.record_id else StoredState.PARKED,
-            "last_code": "" if task.record_id else NO_RECORD,
-            "last_reason": "" if task.record_id else "no record of this account is matched in this CRM yet",
+            "last_code": "",
+            "last_reason": "",
+            **task.first_state(),
             "rank": task.rank,
             "due_at": at,
             "run_id": run_id,
@@ -192,18 +207,22 @@ def withdraw_tasks(connection: Connection, why: Callable[[str, str], str]) -> No
             )
 
 
-def attach_record(connection: Connection, row_id: int, record_id: str, payload: Mapping[str, Any]) -> None:
-    """Give a task that waited for a match the record of its account, and a payload with the owner."""
+def attach_record(
+    connection: Connection, row_id: int, record_id: str, payload: Mapping[str, Any], no_owner: str = ""
+) -> None:
+    """Give a task that waited its record and a payload with the owner; ``no_owner`` keeps it parked."""
+    due = {"state": StoredState.PENDING, "last_code": "", "last_reason": ""}
+    state = _parked(NO_OWNER, no_owner) if no_owner else due
     connection.execute(
         update(outbox)
-        .where(outbox.c.id == row_id, outbox.c.state == StoredState.PARKED, outbox.c.last_code == NO_RECORD)
+        .where(
+            outbox.c.id == row_id, outbox.c.state == StoredState.PARKED, outbox.c.last_code.in_([NO_RECORD, NO_OWNER])
+        )
         .values(
             record_id=record_id,
             payload=dict(payload),
             payload_hash=payload_hash(payload),
-            state=StoredState.PENDING,
             due_at=db_now(),
-            last_code="",
-            last_reason="",
+            **state,
         )
     )

@@ -33,6 +33,7 @@ class RowState(StrEnum):
     QUOTA = "quota"
     DENIED = "denied"
     UNMATCHED = "unmatched"
+    NO_OWNER = "no_owner"
     SENDING = "sending"
     PARKED = "parked"
     DEAD = "dead"
@@ -47,9 +48,10 @@ _LABELS = {
     RowState.QUOTA: "waiting for quota",
     RowState.DENIED: "waiting: the CRM denies access",
     RowState.UNMATCHED: "waiting for a record",
+    RowState.NO_OWNER: "held: nobody is its owner",
     RowState.SENDING: "being sent",
     RowState.PARKED: "parked: the CRM rejected it",
     RowState.DEAD: "dead: given up",
 }
-RETRIED = (RowState.PARKED, RowState.DEAD)
+RETRIED = (RowState.PARKED, RowState.DEAD, RowState.NO_OWNER)
 DROPPED = tuple(state for state in RowState if state is not RowState.SENDING)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 
-from worker.delivery.outbox import NO_RECORD
+from worker.delivery.outbox import NO_OWNER, NO_RECORD
 from worker.delivery.row_state import UNSETTLED, RowState, StoredState
 from worker.store.engine import db_now
 from worker.store.tables import outbox
@@ -23,6 +23,7 @@ def row_state() -> ColumnElement[str]:
     return case(
         (and_(outbox.c.state == StoredState.LEASED, outbox.c.due_at > db_now()), RowState.SENDING),
         (and_(outbox.c.state == StoredState.PARKED, outbox.c.last_code == NO_RECORD), RowState.UNMATCHED),
+        (and_(outbox.c.state == StoredState.PARKED, outbox.c.last_code == NO_OWNER), RowState.NO_OWNER),
         (outbox.c.state.in_([StoredState.PARKED, StoredState.DEAD]), outbox.c.state),
         (and_(outbox.c.last_code == QUOTA, outbox.c.due_at > db_now()), RowState.QUOTA),
         (outbox.c.last_code == ACCESS_DENIED, RowState.DENIED),

@@ -91,9 +91,7 @@ def compute(
         fields = {account_id: {**row, **facts.fields(account_id)} for account_id, row in measured.now.items()}
         scored = score(project, fields, measured, before.memories, as_of)
     with span("decide") as deciding:
-        runs = decide_all(
-            project, fields, before.enrollments, before.views, before.counts, as_of, facts, resume=resume
-        )
+        runs = decide_all(project, fields, before.enrollments, before.views, before.counts, as_of, facts, resume=resume)
         deciding.set_attributes(playbooks=list(runs), decisions=sum(len(one.decisions) for one in runs.values()))
     with span("plan") as planning:
         written = {account_id: scored[account_id].written_fields(row) for account_id, row in fields.items()}

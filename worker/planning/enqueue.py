@@ -65,7 +65,7 @@ def enqueue_plan(
     queue_fields(connection, changes, run_id)
     for change in plan.tasks:
         if change.waiting_row is not None and change.record_id:
-            attach_record(connection, change.waiting_row, change.record_id, change.payload)
+            attach_record(connection, change.waiting_row, change.record_id, change.payload, change.no_owner)
     new = [_with_reasons(change, reasons).queued() for change in plan.tasks if change.waiting_row is None]
     queue_tasks(connection, new, run_id)
 

@@ -48,6 +48,8 @@ class People:
                 return self.by_email(fields.get("account.csm_email"))
             case "user":
                 return self.by_email(candidate.name)
+            case "hold":
+                return None
             case _:
                 members = [owner for email in self.queues.get(candidate.name, ()) if (owner := self.by_email(email))]
                 return min(members, key=lambda owner: self.load[owner.id], default=None)

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from connectors.base import CreateRecord, Scalar
 from worker.delivery.outbox import NewTask
 from worker.delivery.task_context import TaskContext
+from worker.settings.playbook_steps import HOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class TaskChange:
     """One CRM task to create, update or close. With ``record_id`` None it waits until the account is matched.
 
     ``waiting_row`` is the outbox row of a task that an earlier run queued and whose account has a record now.
+    ``no_owner`` says why a task is kept in the outbox: nobody in the CRM is its owner.
     """
 
     destination: str
@@ -90,11 +92,19 @@ class TaskChange:
     context: TaskContext = field(default_factory=TaskContext)
     rank: float = 0.0
     waiting_row: int | None = None
+    no_owner: str = ""
 
     @property
     def no_person(self) -> str:
         """Why a task that should name a person names none; empty when it names one."""
         return self.context.no_person
+
+    @property
+    def ownerless(self) -> str:
+        """Whom a task should belong to when this CRM has nobody of them; empty when it has an owner or no record."""
+        if self.kind != "task_create" or self.record_id is None or self.payload.get("owner_id") is not None:
+            return ""
+        return ", ".join(str(one) for one in self.context.assignee_candidates if one != HOLD)
 
     def to_json(self) -> dict[str, Any]:
         """The change as JSON."""

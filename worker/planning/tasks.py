@@ -16,6 +16,7 @@ from worker.planning.plan import Plan, TaskChange
 from worker.planning.task_people import TaskPeople, find_people
 from worker.rules.actions import Contact, MakeTask
 from worker.settings.playbook import Assignee
+from worker.settings.playbook_steps import HOLD
 from worker.store.crm import Record
 
 
@@ -57,7 +58,7 @@ def _with_record(view: CrmView, row: WaitingTask, record: Record, fields: Fields
     """A task that waited for its account to be matched, with its record, its owner and its person."""
     person_id, no_person = people.person_of(row.context.contact)
     owner_id = _owner_id(view, row.context.assignee_candidates, fields, record.owner_id)
-    return TaskChange(
+    change = TaskChange(
         destination=view.name,
         kind="task_create",
         key=row.key,
@@ -69,6 +70,7 @@ def _with_record(view: CrmView, row: WaitingTask, record: Record, fields: Fields
         rank=row.rank,
         waiting_row=row.id,
     )
+    return _with_hold(change)
 
 
 def _is_handled(plan: Plan, view: CrmView, task: MakeTask) -> bool:
@@ -94,7 +96,8 @@ def _is_handled(plan: Plan, view: CrmView, task: MakeTask) -> bool:
 
 def _new_task(plan: Plan, view: CrmView, task: MakeTask, fields: Fields, people: TaskPeople) -> TaskChange:
     record = None if view.readings.problem else view.record_of(task.account_id)
-    candidates = tuple(one for one in (task.to, task.if_no_owner) if one)
+    keeps = view.settings.tasks and view.settings.tasks.if_no_owner == "hold" and task.if_no_owner != HOLD
+    candidates = tuple(one for one in (task.to, task.if_no_owner, HOLD if keeps else None) if one)
     owner_id = _owner_id(view, candidates, fields, record.owner_id) if record else None
     person_id, no_person = people.person_of(task.contact) if record else (None, "")
     create = CreateTask(
@@ -111,7 +114,13 @@ def _new_task(plan: Plan, view: CrmView, task: MakeTask, fields: Fields, people:
     context = replace(
         change.context, assignee_candidates=candidates, no_person=no_person, contact=_stored(task.contact)
     )
-    return replace(change, context=context)
+    return _with_hold(replace(change, context=context))
+
+
+def _with_hold(change: TaskChange) -> TaskChange:
+    """The task, held where nobody owns it and its playbook or CRM wants that."""
+    hold = change.ownerless and HOLD in change.context.assignee_candidates
+    return replace(change, no_owner=f"nobody in this CRM is its owner: {change.ownerless}") if hold else change
 
 
 def _stored(contact: Contact | None) -> Contact | None:

@@ -44,6 +44,8 @@ def _what(row: Mapping[str, Any]) -> str:
 def _when(row: Mapping[str, Any]) -> str:
     if row["row_state"] == "unmatched":
         return "when its account is matched"
+    if row["row_state"] == "no_owner":
+        return "when it has an owner, or you retry it"
     if row["state"] in {"parked", "dead"}:
         return "when its values change" if row["kind"] in {"fields", "record_create"} else "when you retry it"
     seconds = max(0.0, float(row["due_in"]))

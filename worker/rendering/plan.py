@@ -41,7 +41,8 @@ def render_plan(computed: Computed, guard: Sequence[str]) -> RenderableType:
 
 def _totals(plan: Plan) -> Iterable[str]:
     records = Counter(change.destination for change in plan.records if not change.parked)
-    tasks = Counter((change.destination, change.kind) for change in plan.tasks)
+    tasks = Counter((change.destination, change.kind) for change in plan.tasks if not change.no_owner)
+    on_hold = Counter(change.destination for change in plan.tasks if change.no_owner)
     parked = Counter(change.destination for change in plan.records if change.parked)
     made = Counter(record.destination for record in plan.new_records if record.state != "parked")
     unmatched = Counter(one.destination for one in plan.unmatched)
@@ -52,6 +53,7 @@ def _totals(plan: Plan) -> Iterable[str]:
         )
         yield (
             f"  {name}: {records[name]} of {counted(known, 'record')} would change, {done or 'no tasks'}"
+            + (f", {counted(on_hold[name], 'task')} held" if on_hold[name] else "")
             + (f", {counted(made[name], 'new record')}" if made[name] else "")
             + (f", {parked[name]} rejected before and unchanged" if parked[name] else "")
             + (f", {counted(unmatched[name], 'account')} not matched" if unmatched[name] else "")
@@ -90,7 +92,7 @@ def _tasks(computed: Computed) -> Table:
             change.playbook_id,
             str(change.payload.get("subject", "")),
             str(change.payload.get("due", "")),
-            change.no_person or ("named" if change.payload.get("person_id") else ""),
+            change.no_owner or change.no_person or ("named" if change.payload.get("person_id") else ""),
         )
     return table
 

@@ -8,19 +8,22 @@ from typing import Any
 
 from worker.language.plural import counted
 from worker.pipeline.compute import Computed
-from worker.planning.plan import HumanOwnedField
+from worker.planning.plan import HumanOwnedField, Plan
 
 SHOWN = 5
 
 
 def remarks(computed: Computed) -> Iterable[str]:
-    """Ambiguous accounts, fields that people own, records not created, tasks without a person."""
+    """Ambiguous accounts, fields that people own, records not created, tasks without an owner or a person."""
     yield from _ambiguous(computed)
     yield from _human_owned(computed)
     plan = computed.plan
     not_made = Counter((one.destination, one.not_made) for one in plan.unmatched if one.not_made)
     for (name, why), count in sorted(not_made.items()):
         yield f"{name}: {counted(count, 'account gets', 'accounts get')} no new record: {why}"
+    for (name, whom, on_hold), count in sorted(_ownerless(plan).items()):
+        tasks = counted(count, "task belongs", "tasks belong")
+        yield f"{name}: {tasks} to nobody ({whom}){': held' if on_hold else ''}"
     no_person = Counter((task.destination, task.no_person) for task in plan.tasks if task.no_person)
     for (name, why), count in sorted(no_person.items()):
         yield f"{name}: {counted(count, 'task names', 'tasks name')} no person: {why}"
@@ -40,8 +43,17 @@ def remarks_json(computed: Computed) -> dict[str, Any]:
             for one in plan.human_owned
         ],
         "not_made": Counter(f"{one.destination}: {one.not_made}" for one in plan.unmatched if one.not_made),
+        "no_owner": [
+            {"destination": name, "assignees": whom, "held": on_hold, "tasks": count}
+            for (name, whom, on_hold), count in sorted(_ownerless(plan).items())
+        ],
         "no_person": Counter(f"{task.destination}: {task.no_person}" for task in plan.tasks if task.no_person),
     }
+
+
+def _ownerless(plan: Plan) -> Counter[tuple[str, str, bool]]:
+    """By CRM, by whom they name and by whether they are held: the new tasks that belong to nobody."""
+    return Counter((task.destination, task.ownerless, bool(task.no_owner)) for task in plan.tasks if task.ownerless)
 
 
 def account_name(computed: Computed, account_id: str) -> str:

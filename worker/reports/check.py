@@ -12,6 +12,7 @@ from connectors.clock import now
 from worker.language.plural import counted
 from worker.pipeline.measure import fresh_volume, needs_of
 from worker.pipeline.run import connect_all
+from worker.reports.people_check import unknown_people
 from worker.rules.playbook_tests import TestResult, run_playbook_tests
 from worker.settings.base import Finding
 from worker.settings.crm import DestinationSettings
@@ -123,6 +124,7 @@ def _check_crms(check: Check, project: Project) -> None:
     for name, connector in connectors.items():
         try:
             findings = list(_crm_findings(check, name, project.crm.destinations[name], connector))
+            check.problems += unknown_people(project, name, connector.owners())
         except CallFailed as error:
             findings = [Finding(("destinations", name), f"{name}: {error}")]
         finally:

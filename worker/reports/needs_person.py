@@ -16,6 +16,7 @@ from worker.reports.reader import Reader
 from worker.settings.alerts import Channel
 from worker.settings.environment import SecretMissing, secret
 from worker.settings.project import NO_PLAYBOOKS, Project
+from worker.store.crm import ownerless_tasks
 
 
 def needs_person(connection: Connection, reader: Reader) -> Iterator[str]:
@@ -29,6 +30,12 @@ def needs_person(connection: Connection, reader: Reader) -> Iterator[str]:
         if row["row_state"] == RowState.PARKED:
             rejected = counted(row["rows"], "write")
             yield f"{row['destination']} rejected {rejected}: see plgsync outbox list --state parked"
+        elif row["row_state"] == RowState.NO_OWNER:
+            on_hold = f"{row['rows']} task{'s' * (row['rows'] != 1)}"
+            yield f"{row['destination']} has nobody for {on_hold}, held: see plgsync outbox list --state no_owner"
+    for destination, tasks in ownerless_tasks(connection).items():
+        made = f"{tasks} open task{'s' * (tasks != 1)}"
+        yield f"{destination}: {made} of ours were created for nobody: see plgsync check"
     if reader.project:
         yield from _invalid_playbooks(reader.project)
         yield from _missing_secrets(reader.project)

@@ -99,6 +99,8 @@ class CrmTasks(Strict):
     """``false``: write fields, create no CRM tasks here."""
     due_hour: Annotated[int, Field(ge=0, le=23)] = 9
     """The hour of the due date at which a task is due, where the CRM wants one."""
+    if_no_owner: Literal["create", "hold"] = "create"
+    """A task for which this CRM has nobody: ``create`` it without an owner, or ``hold`` it in the outbox."""
     at_least_once: StrictBool = False
     """Create tasks even where the CRM cannot hold a unique key; one may then be created twice."""
 

@@ -24,7 +24,7 @@ from worker.language.suggest import suggestion
 from worker.language.template import Template, parse_template
 from worker.settings.base import ConditionTree, DurationText, Loc, Strict, TemplateText
 
-AssigneeKind = Literal["account_owner", "csm", "user", "queue", "round_robin"]
+AssigneeKind = Literal["account_owner", "csm", "user", "queue", "round_robin", "hold"]
 Priority = Literal["low", "medium", "high"]
 IfOpenTask = Literal["skip", "update", "create"]
 
@@ -35,13 +35,19 @@ _SHORT_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 @dataclass(frozen=True, slots=True)
 class Assignee:
-    """Who a CRM task is for. ``name`` is the e-mail address of a user, or the name of a queue."""
+    """Who a CRM task is for. ``name`` is the e-mail address of a user, or the name of a queue.
+
+    ``hold`` is nobody: the task waits in the outbox until the ones before it name a person.
+    """
 
     kind: AssigneeKind
     name: str = ""
 
     def __str__(self) -> str:
         return f"{self.kind}({self.name})" if self.name else self.kind
+
+
+HOLD = Assignee("hold")
 
 
 def _assignee(value: Any) -> Assignee:
@@ -82,6 +88,23 @@ AssigneeText = Annotated[
     ),
 ]
 
+
+def _fallback(value: Any) -> Assignee:
+    return HOLD if value == "hold" else _assignee(value)
+
+
+FallbackText = Annotated[
+    Assignee,
+    PlainValidator(_fallback),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^(hold|account_owner|csm|(user|queue|round_robin)\([^()\s]+\))$",
+            "description": f"Who gets the task otherwise: hold, {_ASSIGNEE_FORMS}.",
+        }
+    ),
+]
+
 FieldValue: TypeAlias = Template | bool | int | float
 
 
@@ -118,8 +141,8 @@ class CreateTask(Strict):
     key: Annotated[str, AfterValidator(short_name), Field(max_length=40)]
     """A short name, once in this playbook; keep it when you reword the task."""
     to: AssigneeText
-    if_no_owner: AssigneeText | None = None
-    """Who gets it when the account has no owner or CSM, or that person has left."""
+    if_no_owner: FallbackText | None = None
+    """Who gets it when the account has no owner or CSM, or that person has left; ``hold`` keeps it in the outbox."""
     contact: str | None = None
     """The field with the e-mail address of the person to talk to, such as top_user.email. When the CRM knows exactly
     one such person, the task names that person; otherwise it names nobody."""

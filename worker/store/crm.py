@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from connectors.base import Cursor, DealFact, Match, RecordFact, Scalar, TaskFact
 from worker.store.tables import crm_deals, crm_records, crm_tasks, cursors, snapshot
@@ -176,6 +176,17 @@ def load_tasks(connection: Connection) -> list[TaskRow]:
     columns = [crm_tasks.c[name] for name in TaskRow.__dataclass_fields__]
     rows = connection.execute(select(*columns).order_by(crm_tasks.c.key)).mappings()
     return [TaskRow(**row) for row in rows]
+
+
+def ownerless_tasks(connection: Connection) -> dict[str, int]:
+    """By CRM, how many of our open tasks belong to nobody."""
+    rows = connection.execute(
+        select(crm_tasks.c.destination, func.count())
+        .where(crm_tasks.c.status.in_(OPEN_STATUSES), crm_tasks.c.owner_id.is_(None))
+        .group_by(crm_tasks.c.destination)
+        .order_by(crm_tasks.c.destination)
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def save_task_facts(connection: Connection, destination: str, facts: Iterable[TaskFact]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert
 
-from worker.delivery.outbox import NO_RECORD
+from worker.delivery.outbox import NO_OWNER, NO_RECORD
 from worker.delivery.row_state import RowState, StoredState
 from worker.delivery.selection import ACCESS_DENIED, QUOTA, Selection, depth, selected_ids
 from worker.store.engine import db_now
@@ -18,6 +18,7 @@ ROWS: dict[str, tuple[StoredState, str, int]] = {
     RowState.QUOTA: (StoredState.PENDING, QUOTA, 3600),
     RowState.DENIED: (StoredState.PENDING, ACCESS_DENIED, 30),
     RowState.UNMATCHED: (StoredState.PARKED, NO_RECORD, 0),
+    RowState.NO_OWNER: (StoredState.PARKED, NO_OWNER, 0),
     RowState.SENDING: (StoredState.LEASED, "", 100),
     RowState.PARKED: (StoredState.PARKED, "REQUIRED_FIELD_MISSING", 0),
     RowState.DEAD: (StoredState.DEAD, "CRASHED", 0),

@@ -44,7 +44,7 @@ REPORTS = {
     "readiness": ["probe", "--ready", "--json"],
 }
 NEED_SETTINGS = {"check", "explain"}
-NOT_REPORTS = {"reader", "names", "needs_person"}
+NOT_REPORTS = {"people_check", "reader", "names", "needs_person"}
 SALESFORCE = """\
 version: 1
 destinations:
