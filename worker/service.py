@@ -48,16 +48,16 @@ Change = Literal["retry", "drop"]
 _IDS_AT_ONCE = 500
 
 
-class _Changing(NamedTuple):
+class _RowChange(NamedTuple):
     """How rows are changed, and the states of the rows that can be."""
 
     change: Callable[[Connection, Sequence[int]], int]
     states: Sequence[RowState]
 
 
-_CHANGES: Mapping[Change, _Changing] = {
-    "retry": _Changing(retry_rows, RETRIED),
-    "drop": _Changing(drop_rows, DROPPED),
+_CHANGES: Mapping[Change, _RowChange] = {
+    "retry": _RowChange(retry_rows, RETRIED),
+    "drop": _RowChange(drop_rows, DROPPED),
 }
 
 
@@ -163,7 +163,7 @@ def try_channel(project: Path | None, name: str) -> None:
 
 def outbox_rows(reader: Reader, selection: Selection) -> Sequence[Mapping[str, Any]]:
     """The unsettled rows of a selection, oldest first. Raises `UnknownName`."""
-    with _selecting(reader, selection) as connection:
+    with _known_selection(reader, selection) as connection:
         return waiting_rows(connection, selection)
 
 
@@ -177,14 +177,14 @@ def change_rows(reader: Reader, ids: Sequence[int], what: Change) -> int:
 
 def count_matching(reader: Reader, selection: Selection, what: Change) -> int:
     """How many rows of a selection can be retried or dropped. Raises `UnknownName`."""
-    with _selecting(reader, selection) as connection:
+    with _known_selection(reader, selection) as connection:
         return len(selected_ids(connection, selection, _CHANGES[what].states))
 
 
 def change_matching(reader: Reader, selection: Selection, what: Change) -> int:
     """Retry or drop every row of a selection that can be; answers how many. Raises `UnknownName`."""
     done = 0
-    with _selecting(reader, selection) as connection:
+    with _known_selection(reader, selection) as connection:
         ids = selected_ids(connection, selection, _CHANGES[what].states)
         for start in range(0, len(ids), _IDS_AT_ONCE):
             done += _CHANGES[what].change(connection, ids[start : start + _IDS_AT_ONCE])
@@ -192,7 +192,7 @@ def change_matching(reader: Reader, selection: Selection, what: Change) -> int:
 
 
 @contextmanager
-def _selecting(reader: Reader, selection: Selection) -> Iterator[Connection]:
+def _known_selection(reader: Reader, selection: Selection) -> Iterator[Connection]:
     """One transaction on the rows of a selection, whose destination, playbook and account must exist."""
     with reader.engine.begin() as connection:
         if selection.destination is not None:

@@ -19,23 +19,23 @@ ASSOCIATIONS = Bucket("associations")
 
 def rate_limit_status(bucket: Bucket, headers: Mapping[str, str], day_ends: datetime) -> RateLimitStatus:
     """What an answer's headers say. Answers of search carry only the day, answers to OAuth apps all but the day."""
-    day_limit = whole(headers, "X-HubSpot-RateLimit-Daily")
-    day_left = whole(headers, "X-HubSpot-RateLimit-Daily-Remaining")
+    day_limit = integer(headers, "X-HubSpot-RateLimit-Daily")
+    day_left = integer(headers, "X-HubSpot-RateLimit-Daily-Remaining")
     day_used = None if day_limit is None or day_left is None else day_limit - day_left
     if bucket is not BURST:
         return RateLimitStatus(day_limit=day_limit, day_used=day_used, day_ends=day_ends)
-    interval_ms = whole(headers, "X-HubSpot-RateLimit-Interval-Milliseconds")
+    interval_ms = integer(headers, "X-HubSpot-RateLimit-Interval-Milliseconds")
     return RateLimitStatus(
-        limit=whole(headers, "X-HubSpot-RateLimit-Max"),
+        limit=integer(headers, "X-HubSpot-RateLimit-Max"),
         window_s=interval_ms / 1000 if interval_ms else None,
-        remaining=whole(headers, "X-HubSpot-RateLimit-Remaining"),
+        remaining=integer(headers, "X-HubSpot-RateLimit-Remaining"),
         day_limit=day_limit,
         day_used=day_used,
         day_ends=day_ends,
     )
 
 
-def whole(headers: Mapping[str, str], name: str) -> int | None:
+def integer(headers: Mapping[str, str], name: str) -> int | None:
     """A header as a whole number, or None when it is absent or something else."""
     text = headers.get(name, "")
     return int(text) if text.isdigit() else None

@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 from connectors.base import AccessDenied
 from connectors.hubspot.client import Client
-from connectors.hubspot.limits import whole
+from connectors.hubspot.limits import integer
 
 
 @dataclass(frozen=True, slots=True)
 class Portal:
-    """One HubSpot account. Daily numbers are of the whole account and None when HubSpot does not send them."""
+    """One HubSpot account. Daily numbers are of the integer account and None when HubSpot does not send them."""
 
     id: str
     zone: ZoneInfo
@@ -39,6 +39,6 @@ def read_portal(client: Client) -> Portal:
         id=str(details.get("portalId")),
         zone=client.zone,
         address=host if "://" in host else f"https://{host}",
-        daily_limit=whole(answer.headers, "X-HubSpot-RateLimit-Daily"),
-        daily_left=whole(answer.headers, "X-HubSpot-RateLimit-Daily-Remaining"),
+        daily_limit=integer(answer.headers, "X-HubSpot-RateLimit-Daily"),
+        daily_left=integer(answer.headers, "X-HubSpot-RateLimit-Daily-Remaining"),
     )

@@ -13,7 +13,7 @@ from worker.planning.crm_view import CrmView
 from worker.planning.new_records import plan_record
 from worker.planning.plan import FieldChange, HumanOwnedField, InvalidValue, Plan, RecordChange
 from worker.planning.tasks import plan_tasks
-from worker.planning.write_modes import KnownRecord, judge
+from worker.planning.write_modes import KnownRecord, choose
 from worker.rules.actions import MakeTask
 from worker.settings.crm_fields import WriteMode
 from worker.store.crm import Record
@@ -86,12 +86,12 @@ def _field_changes(
         crm_field = desired_value.field
         if desired_value.value is None and desired_value.keep_unknown:
             continue
-        verdict, value = judge(desired_value.write, crm_field, desired_value.value, known)
-        if verdict == "human_owned":
+        choice, value = choose(desired_value.write, crm_field, desired_value.value, known)
+        if choice == "human_owned":
             url = view.connector.record_url(record_id)
             owned = HumanOwnedField(view.name, record.account_id, record_id, url, desired_value.name, crm_field)
             plan.human_owned.append(owned)
-        elif verdict == "write":
+        elif choice == "write":
             yield FieldChange(desired_value.name, crm_field, known.shown.get(crm_field), value)
 
 

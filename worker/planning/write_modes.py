@@ -9,7 +9,7 @@ from typing import Literal
 from connectors.base import Scalar
 from worker.settings.crm_fields import WriteMode
 
-Verdict = Literal["write", "unchanged", "human_owned"]
+Choice = Literal["write", "unchanged", "human_owned"]
 """``unchanged``: nothing to write. ``human_owned``: a person changed the field, so it is left alone."""
 
 
@@ -34,8 +34,8 @@ class KnownRecord:
         return shown == self.written[name] if name in self.written else shown is None
 
 
-def judge(mode: WriteMode, name: str, wanted: Scalar, record: KnownRecord) -> tuple[Verdict, Scalar]:
-    """The verdict on one field, and the value that it has afterwards."""
+def choose(mode: WriteMode, name: str, wanted: Scalar, record: KnownRecord) -> tuple[Choice, Scalar]:
+    """What a run does with one field, and the value that it has afterwards."""
     shown, unsure = record.shown.get(name), name in record.attempted
     if shown == wanted and not unsure:
         return "unchanged", wanted

@@ -61,7 +61,7 @@ def _grid(grid: Grid) -> Table:
 
 def _playbook(playbook: PlaybookExplanation) -> RenderableType:
     word, style = _TRUTH[playbook.starts]
-    tree = Tree(OneLine.assemble((playbook.playbook_id, "bold"), f" ({playbook.mode}) · {playbook.standing}"))
+    tree = Tree(OneLine.assemble((playbook.playbook_id, "bold"), f" ({playbook.mode}) · {playbook.status}"))
     tree.add(OneLine.assemble("belongs inside: ", (word, style)))
     for name, trace in (("audience", playbook.audience), ("enters", playbook.enters), ("leaves", playbook.leaves)):
         if trace is not None:

@@ -19,7 +19,7 @@ from worker.settings.playbook import Playbook
 class Explanation:
     """One playbook seen from one account. ``starts``: whether the account would enter if it were outside.
 
-    ``standing`` is a text: where the account is and what it waits for. ``missing`` names what is unknown.
+    ``status`` is a text: where the account is and what it waits for. ``missing`` names what is unknown.
     """
 
     playbook_id: str
@@ -30,7 +30,7 @@ class Explanation:
     leaves: Trace | None
     starts: Truth
     phase: str
-    standing: str
+    status: str
     missing: tuple[str, ...]
 
 
@@ -49,12 +49,12 @@ def explain(playbook: Playbook, fields: Fields, enrollment: Enrollment | None, a
         leaves=playbook.leaves.trace(fields) if playbook.leaves else None,
         starts=results.starts,
         phase=member.phase,
-        standing=_standing(playbook, member, results.starts, as_of),
+        status=_status(playbook, member, results.starts, as_of),
         missing=tuple(sorted(missing)),
     )
 
 
-def _standing(playbook: Playbook, member: Enrollment, starts: Truth, as_of: datetime) -> str:
+def _status(playbook: Playbook, member: Enrollment, starts: Truth, as_of: datetime) -> str:
     match member.phase:
         case "in":
             return _inside(member)

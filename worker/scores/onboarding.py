@@ -186,8 +186,8 @@ def _status(
         return "complete"
     overdue = max((step.overdue_days for step in required), default=0)
     if timedelta(days=overdue) > settings.stuck_after and idle >= settings.stuck_after:
-        asleep = settings.dormant_when is not None and settings.dormant_when.truth(now)
-        return "dormant" if asleep else "stuck"
+        dormant = settings.dormant_when is not None and settings.dormant_when.truth(now)
+        return "dormant" if dormant else "stuck"
     return "behind" if late or overdue > 0 else "on_track"
 
 

@@ -12,7 +12,6 @@ from worker.language.suggest import suggestion
 from worker.settings.base import DurationText, ExpressionText, Finding, Loc, Strict
 from worker.settings.known import Known
 from worker.settings.old_words import old_words_of_test
-from worker.settings.product import ProductSettings, account_fields
 from worker.settings.product_schema import SCHEMA, kind_of
 from worker.settings.score_specs import score_specs
 
@@ -156,11 +155,6 @@ class SignalsSettings(Strict):
         """How people read ``name``; a name nobody gave a label reads as it is written, without underscores."""
         signal = self.signals.get(name)
         return signal.label if signal else name.replace("_", " ").replace(".", " ")
-
-
-def signal_names(settings: SignalsSettings, product: ProductSettings) -> frozenset[str]:
-    """Every name `worker.signals` gives an account, known or not: the signals and ``account.*``."""
-    return frozenset(settings.signals) | account_fields(product)
 
 
 def check_signals(settings: SignalsSettings, known: Known) -> Iterable[Finding]:

@@ -13,7 +13,7 @@ from worker.language.errors import LanguageError
 from worker.language.suggest import suggestion
 from worker.settings.base import Finding, Loc, SecretInClear
 from worker.settings.problems import Problem
-from worker.settings.wording import Expected, say
+from worker.settings.wording import Expected, message_of
 from worker.settings.yaml_document import Document
 
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -77,7 +77,7 @@ def _of_union(
 ) -> Iterator[Problem]:
     """Where several forms are allowed: the errors inside the form that was meant, else all forms in one message."""
     inside = [(loc, detail) for loc, detail in tried if len(loc) > len(at) or detail["type"] in _OF_BLOCKS]
-    wording = [(detail, say(detail, document.written(at))) for _, detail in tried]
+    wording = [(detail, message_of(detail, document.written(at))) for _, detail in tried]
     if inside:
         for loc, detail in inside:
             yield from _problem(model, document, loc, detail)
@@ -108,11 +108,11 @@ def _problem(model: type[BaseModel], document: Document, loc: Loc, detail: Error
         yield document.problem(loc, _unknown(model, loc), of_key=True)
     elif detail["type"].startswith("union_tag_"):
         key = str(detail["ctx"]["discriminator"]).strip("'")
-        yield document.problem((*loc, key), str(say(detail, document.written((*loc, key)))))
+        yield document.problem((*loc, key), str(message_of(detail, document.written((*loc, key)))))
     elif detail["type"] == "missing":
         yield document.problem(loc[:-1], f'"{loc[-1]}" is missing{_inside(loc[:-1])}', of_key=True)
     else:
-        words = say(detail, document.written(loc))
+        words = message_of(detail, document.written(loc))
         yield document.problem(loc, words.text if isinstance(words, Expected) else words, of_key=_key_of(detail))
 
 

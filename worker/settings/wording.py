@@ -50,7 +50,7 @@ _LIMITS = {
 _KINDS_OF_COMPLAINT = ("_type", "_parsing", "_from_float", "_from_datetime_inexact", "_size", "_attributes_type")
 
 
-def say(detail: ErrorDetails, written: str | None) -> str | Expected:
+def message_of(detail: ErrorDetails, written: str | None) -> str | Expected:
     """The message for the author; ``written`` is the text as typed, where the value is a single one."""
     kind, context = detail["type"], detail.get("ctx", {})
     error = context.get("error")

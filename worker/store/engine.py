@@ -6,35 +6,47 @@ failing and a commit survives a power cut.
 
 from __future__ import annotations
 
-import logging
 import sqlite3
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import structlog
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    String,
+    column,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Double
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random
 
 from worker.settings.environment import DATABASE
+from worker.store.waiting_message import BUSY, WaitingMessage
 
 if TYPE_CHECKING:
-    from alembic.script import ScriptDirectory
+    from alembic.config import Config
 
 T = TypeVar("T")
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+SCHEMA_REVISION = "0008"
+"""The newest migration: a process that finds it in the database need not import alembic."""
+_REVISION = table("alembic_version", column("version_num", String))
 _LOCK_WAIT_S = 30
 _UPGRADE_S = 600
-_SAY_AFTER_S = 2
-_BUSY = "another process upgrades the state database or writes to it"
 _TABLE_WAIT_S = 2
 """While an upgrade waits for a table, all others wait for the upgrade, so it does not wait long."""
 _MIGRATION_LOCK = 7_352_190_114  # any constant: the Postgres advisory lock that serialises migrations
@@ -112,7 +124,7 @@ def open_store(url: str) -> Engine:
     except DBAPIError as error:
         engine.dispose()
         if _is_locked(error):
-            raise StoreError(f"{_BUSY} for {_UPGRADE_S} seconds; end it or wait, then try again") from None
+            raise StoreError(f"{BUSY} for {_UPGRADE_S} seconds; end it or wait, then try again") from None
         raise StoreError(f"the state database cannot be used: {_first_line(error)}") from None
     return engine
 
@@ -170,28 +182,23 @@ def upgrade(engine: Engine, to: str = "head") -> None:
     A running worker never waits long: while it has a table locked, the upgrade rolls back and tries again.
     Raises `StoreError` when the database is at a revision this version does not know.
     """
-    from alembic import command
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    known = ScriptDirectory.from_config(config)
     again = Retrying(
         retry=retry_if_exception(lambda error: _gave_way(error) or _is_locked(error)),
         stop=stop_after_delay(_UPGRADE_S),
         wait=wait_random(0.1, 1.0),
-        before_sleep=_WaitingMessage(),
+        before_sleep=WaitingMessage(),
         reraise=True,
     )
 
     def once() -> None:
         with _begin_upgrade(engine) as connection:
             current = _revision(connection)
-            if current == known.get_current_head():
+            if current == SCHEMA_REVISION:
                 return
-            if current is not None:
-                _refuse_newer(current, known)
+            _refuse_newer(current)
+            from alembic import command
+
+            config = _alembic()
             config.attributes["connection"] = connection
             command.upgrade(config, to)
 
@@ -216,57 +223,42 @@ def _begin_upgrade(engine: Engine) -> Iterator[Connection]:
                 driver.execute(f"PRAGMA busy_timeout = {_LOCK_WAIT_S * 1000}")  # type: ignore[union-attr]
 
 
-class _WaitingMessage:
-    """Says once that this process waits, after a moment: on stderr for people, in the log for machines."""
-
-    said = False
-
-    def __call__(self, state: RetryCallState) -> None:
-        if self.said or (state.seconds_since_start or 0.0) < _SAY_AFTER_S:
-            return
-        self.said = True
-        log = structlog.get_logger()
-        if log.is_enabled_for(logging.WARNING):
-            log.warning("waiting for the state database", reason=_BUSY)
-        else:
-            sys.stderr.write(f"{_BUSY}; waiting for it\n")
-            sys.stderr.flush()
-
-
 def check_schema(engine: Engine) -> None:
     """Whether the database answers and holds a schema that this version knows; changes nothing.
 
     Raises `StoreError` or the driver's own error.
     """
     with engine.connect() as connection:
-        current = _revision(connection)
-    if current is not None:
-        _refuse_newer(current, _known_revisions())
+        _refuse_newer(_revision(connection))
 
 
 def _is_current(engine: Engine) -> bool:
     with engine.connect() as connection:
-        return _revision(connection) == _known_revisions().get_current_head()
+        return _revision(connection) == SCHEMA_REVISION
 
 
-def _known_revisions() -> ScriptDirectory:
+def _alembic() -> Config:
     from alembic.config import Config
-    from alembic.script import ScriptDirectory
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
-    return ScriptDirectory.from_config(config)
+    return config
 
 
-def _refuse_newer(current: str, known: ScriptDirectory) -> None:
-    if current not in {script.revision for script in known.walk_revisions()}:
+def _refuse_newer(current: str | None) -> None:
+    if current in {None, SCHEMA_REVISION}:
+        return
+    from alembic.script import ScriptDirectory
+
+    if current not in {script.revision for script in ScriptDirectory.from_config(_alembic()).walk_revisions()}:
         raise StoreError("the state database was written by a newer plgsync; upgrade plgsync before using it")
 
 
 def _revision(connection: Connection) -> str | None:
-    from alembic.migration import MigrationContext
-
-    return MigrationContext.configure(connection).get_current_revision()
+    """The migration that the database is at; None for a new one."""
+    if not inspect(connection).has_table(_REVISION.name):
+        return None
+    return connection.execute(select(_REVISION.c.version_num)).scalar()
 
 
 def _sqlite(url: str, path: str | None, begin: str) -> Engine:

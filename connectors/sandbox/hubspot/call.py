@@ -14,7 +14,7 @@ from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.record import Record
 from connectors.sandbox.hubspot.record_store import RecordStore, echo
-from connectors.sandbox.hubspot.request_body import whole
+from connectors.sandbox.hubspot.request_body import integer
 from connectors.sandbox.hubspot.schema import Schema
 from connectors.sandbox.hubspot.timestamps import iso
 from connectors.wire import parse_json
@@ -73,7 +73,7 @@ class Call:
 
     def number(self, param: str, usual: int) -> int:
         """A query parameter that is a whole number. Raises `RequestRejected`."""
-        return whole(self.asked(param), param, usual)
+        return integer(self.asked(param), param, usual)
 
     def flag(self, param: str) -> bool:
         """A query parameter that is ``true`` or ``false``."""

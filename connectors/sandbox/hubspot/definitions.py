@@ -11,7 +11,7 @@ from connectors.sandbox.hubspot.call import Call, HttpResponse
 from connectors.sandbox.hubspot.errors import JsonObject, RequestRejected, batch_error, invalid, not_found, rejected
 from connectors.sandbox.hubspot.kinds import TASKS, Kind
 from connectors.sandbox.hubspot.portal import Portal
-from connectors.sandbox.hubspot.request_body import inputs_of, not_set, objects, text, whole
+from connectors.sandbox.hubspot.request_body import inputs_of, integer, not_set, objects, text
 from connectors.sandbox.hubspot.schema import MAX_UNIQUE, TRUE_FALSE, Property, Schema, option_of
 
 PAIRS = {
@@ -190,7 +190,7 @@ def order_of(described: Mapping[str, Any], usual: int) -> int:
     return (
         usual
         if str(described.get("displayOrder", "")) == "-1"
-        else whole(described.get("displayOrder"), "displayOrder", usual)
+        else integer(described.get("displayOrder"), "displayOrder", usual)
     )
 
 

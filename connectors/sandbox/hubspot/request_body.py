@@ -30,7 +30,7 @@ def text(body: Mapping[str, Any], name: str) -> str:
     return found
 
 
-def whole(value: Any, name: str, usual: int) -> int:
+def integer(value: Any, name: str, usual: int) -> int:
     """A whole number, not negative, in JSON or text; ``usual`` when absent. Raises `RequestRejected`."""
     if value is None:
         return usual

@@ -15,7 +15,7 @@ from connectors.sandbox.hubspot.call import Call, HttpResponse
 from connectors.sandbox.hubspot.errors import JsonObject, invalid
 from connectors.sandbox.hubspot.kinds import Kind
 from connectors.sandbox.hubspot.record import Record
-from connectors.sandbox.hubspot.request_body import objects, text, texts, whole
+from connectors.sandbox.hubspot.request_body import integer, objects, text, texts
 from connectors.sandbox.hubspot.schema import Property
 from connectors.sandbox.hubspot.timestamps import milliseconds
 
@@ -71,7 +71,7 @@ def _wanted(call: Call, kind: Kind, body: JsonObject) -> _SearchRequest:
         groups = [objects(body, "filters")]
     sizes = [len(filters) for filters in groups]
     query, sorts = text(body, "query"), body.get("sorts") or []
-    limit, after = whole(body.get("limit"), "limit", 10), whole(body.get("after") or None, "after", 0)
+    limit, after = integer(body.get("limit"), "limit", 10), integer(body.get("after") or None, "after", 0)
     rules = {
         f"limit must be between 1 and {LONGEST_PAGE}": not 0 < limit <= LONGEST_PAGE,
         f"Paging through more than {MOST_RESULTS} results is not possible": after + limit > MOST_RESULTS,

@@ -21,7 +21,7 @@ from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
 from connectors.sandbox.hubspot.portal import Portal
 from connectors.sandbox.hubspot.record import Record, Source
 from connectors.sandbox.hubspot.record_store import echo
-from connectors.sandbox.hubspot.request_body import an_object, objects, text, whole
+from connectors.sandbox.hubspot.request_body import an_object, integer, objects, text
 from connectors.sandbox.hubspot.values import appended, check_values
 
 STRICT = "2026-09"
@@ -126,7 +126,7 @@ def check_links(portal: Portal, kind: Kind, described: Mapping[str, object], ver
     for item in objects(described, "associations"):
         target = text(an_object(item, "to"), "id")
         for spec in objects(item, "types"):
-            number = whole(spec.get("associationTypeId"), "associationTypeId", 0)
+            number = integer(spec.get("associationTypeId"), "associationTypeId", 0)
             found = [(other, type_with_id((kind.name, other), number)) for other in portal.contents.records]
             matches = [(other, known) for other, known in found if known is not None]
             if not matches:

@@ -51,7 +51,7 @@ def number(name: str, precision: int = 18, scale: int = 0, **more: Any) -> Field
     return field(name, more.pop("type", "double"), precision=precision, scale=scale, **more)
 
 
-def whole(name: str, **more: Any) -> Field:
+def integer(name: str, **more: Any) -> Field:
     """A whole number."""
     return field(name, "int", precision=8, **more)
 

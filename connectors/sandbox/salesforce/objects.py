@@ -17,6 +17,7 @@ from connectors.sandbox.salesforce.field_kinds import (
     datetime,
     email,
     field,
+    integer,
     key,
     number,
     owner,
@@ -25,7 +26,6 @@ from connectors.sandbox.salesforce.field_kinds import (
     ref,
     system,
     text,
-    whole,
 )
 from connectors.sandbox.salesforce.schema import Field, ObjectType, Option, words
 
@@ -78,7 +78,7 @@ def _account() -> list[Field]:
         field("Website", "url", length=255),
         picklist("Industry", _INDUSTRIES),
         number("AnnualRevenue", type="currency"),
-        whole("NumberOfEmployees", label="Employees"),
+        integer("NumberOfEmployees", label="Employees"),
         area("Description", label="Account Description"),
         picklist("Rating", "Hot|Warm|Cold", label="Account Rating"),
         text("Site", 80, label="Account Site"),
@@ -217,7 +217,7 @@ def _event() -> list[Field]:
         ref("WhatId", "Account", "Opportunity", label="Related To ID"),
         field("Subject", "combobox", length=255, options=(Option("Call"), Option("Meeting"))),
         datetime("StartDateTime", nillable=False),
-        whole("DurationInMinutes", nillable=False),
+        integer("DurationInMinutes", nillable=False),
         area("Description"),
         owner(),
     ]

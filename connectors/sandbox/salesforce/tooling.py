@@ -148,17 +148,17 @@ def _field(name: str, metadata: Any) -> Field:
 
 
 def _text(metadata: Metadata) -> dict[str, Any]:
-    return {"type": "string", "length": _whole(metadata, "length", 1, 255)}
+    return {"type": "string", "length": _integer(metadata, "length", 1, 255)}
 
 
 def _long_text(metadata: Metadata) -> dict[str, Any]:
-    return {"type": "textarea", "length": _whole(metadata, "length", 256, 131_072)}
+    return {"type": "textarea", "length": _integer(metadata, "length", 256, 131_072)}
 
 
 def _number(kind: str) -> Callable[[Metadata], dict[str, Any]]:
     def make(metadata: Metadata) -> dict[str, Any]:
-        scale = _whole(metadata, "scale", 0, 17)
-        return {"type": kind, "precision": _whole(metadata, "precision", max(1, scale), 18), "scale": scale}
+        scale = _integer(metadata, "scale", 0, 17)
+        return {"type": kind, "precision": _integer(metadata, "precision", max(1, scale), 18), "scale": scale}
 
     return make
 
@@ -223,7 +223,7 @@ _TYPES: dict[str, Callable[[Metadata], dict[str, Any]]] = {
 }
 
 
-def _whole(metadata: Metadata, name: str, low: int, high: int) -> int:
+def _integer(metadata: Metadata, name: str, low: int, high: int) -> int:
     value = metadata.get(name)
     if value is None:
         raise _missing(name)

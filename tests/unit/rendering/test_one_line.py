@@ -79,7 +79,7 @@ def explanation(text: str) -> RenderableType:
         leaves=None,
         starts=True,
         phase="in",
-        standing=text,
+        status=text,
         missing=(text,),
     )
     effect = QueuedEffect(

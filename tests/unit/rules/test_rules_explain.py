@@ -45,9 +45,9 @@ def test_only_what_would_change_the_answer_is_missing() -> None:
     assert list(missing_names(parse_condition("a / b > 1"), {"a": 1, "b": 0})) == ["a / b > 1"]
 
 
-def standing(on: Stage, day: float, **facts: Value) -> str:
+def status(on: Stage, day: float, **facts: Value) -> str:
     member = on.enrollments().get("acme")
-    return explain(on.playbook, flags(**facts), member, START + timedelta(days=day)).standing
+    return explain(on.playbook, flags(**facts), member, START + timedelta(days=day)).status
 
 
 def test_an_explanation_shows_every_test_and_what_the_account_waits_for() -> None:
@@ -56,39 +56,39 @@ def test_an_explanation_shows_every_test_and_what_the_account_waits_for() -> Non
     assert explained.audience is not None
     assert (explained.audience.truth, explained.enters.truth, explained.starts) == (True, None, None)
     assert explained.enters.seen == (("e", None),)
-    assert (explained.missing, explained.phase, explained.standing) == (("e",), "out", "outside")
+    assert (explained.missing, explained.phase, explained.status) == (("e",), "out", "outside")
 
     on.run(0, {"acme": flags()})
     on.run(1, {"acme": flags()})
-    assert standing(on, 1) == "matches since 2026-03-02 05:00 UTC: 24h of 2d so far"
+    assert status(on, 1) == "matches since 2026-03-02 05:00 UTC: 24h of 2d so far"
     on.run(2, {"acme": flags(owner="ann@example.com")}, tasks_today={"ann@example.com": 1})
-    assert standing(on, 2) == "queued since 2026-03-04 05:00 UTC: no room under the limits"
+    assert status(on, 2) == "queued since 2026-03-04 05:00 UTC: no room under the limits"
     on.run(3, {"acme": flags()})
-    assert standing(on, 3) == "inside since 2026-03-05 05:00 UTC (entry 1); all steps done"
+    assert status(on, 3) == "inside since 2026-03-05 05:00 UTC (entry 1); all steps done"
     on.run(4, {"acme": flags(e=False, l=True)})
-    assert standing(on, 4, e=False) == "outside since 2026-03-06 05:00 UTC"
+    assert status(on, 4, e=False) == "outside since 2026-03-06 05:00 UTC"
     on.run(5, {"acme": flags()})
     on.run(8, {"acme": flags()})
-    assert standing(on, 8) == "matches, but it is too soon after 2026-03-05 05:00 UTC to enter again"
+    assert status(on, 8) == "matches, but it is too soon after 2026-03-05 05:00 UTC to enter again"
 
 
 def test_other_standings() -> None:
     once = Stage(repeat={}, holdout="50%", before=False)
     once.run(0, {"acme": flags()})
-    assert standing(once, 0) == "inside since before the playbook went live: nothing is done"
+    assert status(once, 0) == "inside since before the playbook went live: nothing is done"
     waiting = Stage(do=[{"set_fields": {"x": 1}}, {"wait": "3d"}, {"set_fields": {"x": 2}}], repeat={})
     waiting.run(0, {"acme": flags()})
-    assert standing(waiting, 0) == "inside since 2026-03-02 05:00 UTC (entry 1); next step 2026-03-05"
+    assert status(waiting, 0) == "inside since 2026-03-02 05:00 UTC (entry 1); next step 2026-03-05"
     waiting.run(1, {"acme": flags(l=True)})
-    assert standing(waiting, 1) == "outside; it was inside from 2026-03-02 05:00 UTC and may enter only once"
+    assert status(waiting, 1) == "outside; it was inside from 2026-03-02 05:00 UTC and may enter only once"
     left = Stage()
     left.run(0, {"acme": flags()})
     left.run(1, {"acme": flags(l=True)})
-    assert standing(left, 1) == "outside; it matches, but has not stopped matching since it was last inside or queued"
+    assert status(left, 1) == "outside; it matches, but has not stopped matching since it was last inside or queued"
     paused = Stage()
     paused.history[:] = [{"live": 1, "matched": 4}] * 5
     assert paused.run(0, {"acme": flags(), **{f"a{n}": flags() for n in range(50)}}).paused
-    assert standing(paused, 0) == "matches, and enters when the playbook is not paused"
+    assert status(paused, 0) == "matches, and enters when the playbook is not paused"
 
 
 def test_an_account_of_the_holdout_is_inside_and_nothing_is_done() -> None:
@@ -96,7 +96,7 @@ def test_an_account_of_the_holdout_is_inside_and_nothing_is_done() -> None:
     run = on.run(0, {f"a{n}": flags() for n in range(20)})
     held = next(one.account_id for one in run.decisions if one.event == "holdout")
     shown = explain(on.playbook, flags(), on.enrollments()[held], START)
-    assert shown.standing == "inside since 2026-03-02 05:00 UTC (entry 1), held out: nothing is done"
+    assert shown.status == "inside since 2026-03-02 05:00 UTC (entry 1), held out: nothing is done"
 
 
 @pytest.mark.parametrize(

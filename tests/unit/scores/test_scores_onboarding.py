@@ -55,8 +55,8 @@ def test_recent_progress_is_not_stuck() -> None:
 
 
 def test_stuck_without_a_soul_is_dormant() -> None:
-    asleep = account("invite", "import", **{"count(Signed In, 14d)": 0})
-    assert score(asleep, 18, after_first_week())["onboarding"].status == "dormant"
+    dormant = account("invite", "import", **{"count(Signed In, 14d)": 0})
+    assert score(dormant, 18, after_first_week())["onboarding"].status == "dormant"
     unsure = account("invite", "import", **{"count(Signed In, 14d)": None})
     assert score(unsure, 18, after_first_week())["onboarding"].status == "stuck"
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from multiprocessing import get_context
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, select, text
 
-from worker.store.engine import StoreError, database_time, open_store, transact
+from worker.store.engine import MIGRATIONS, SCHEMA_REVISION, StoreError, database_time, open_store, transact
 from worker.store.tables import metadata, runs
 
 
@@ -19,6 +23,22 @@ def test_migrations_make_exactly_the_tables_of_the_code(store: Engine) -> None:
     with store.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": False})
         assert compare_metadata(context, metadata) == []
+
+
+def test_the_revision_of_the_code_is_the_newest_migration() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == SCHEMA_REVISION
+
+
+def test_a_database_that_is_up_to_date_is_opened_without_alembic(sqlite_store: Engine) -> None:
+    code = (
+        "import sys; from worker.store import engine; url = sys.argv[1]; engine.read_store(url).dispose(); "
+        "store = engine.open_store(url); engine.check_schema(store); print('alembic' in sys.modules)"
+    )
+    url = sqlite_store.url.render_as_string(hide_password=False)
+    done = subprocess.run([sys.executable, "-c", code, url], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "False\n", done.stderr
 
 
 def test_opening_again_keeps_what_is_there(store: Engine) -> None:

@@ -10,7 +10,7 @@ from connectors.base import Unavailable
 from connectors.hubspot import errors
 from connectors.hubspot.batch import Input, write_batch
 from connectors.hubspot.describe import canonical, field_spec
-from connectors.hubspot.limits import whole
+from connectors.hubspot.limits import integer
 from connectors.hubspot.portal import read_portal
 from connectors.hubspot.records import record_of
 from tests.unit.connectors.hubspot.scripted import RECORDED, answer, client, recorded
@@ -149,8 +149,8 @@ def test_a_recorded_unique_property_is_seen_as_one() -> None:
 
 def test_recorded_burst_headers_are_understood() -> None:
     headers = {name.title(): value for name, value in exchanges("batch/update", 200)[0]["headers"].items()}
-    assert whole(headers, "X-Hubspot-Ratelimit-Max") == 100
-    assert whole(headers, "X-Hubspot-Ratelimit-Missing") is None
+    assert integer(headers, "X-Hubspot-Ratelimit-Max") == 100
+    assert integer(headers, "X-Hubspot-Ratelimit-Missing") is None
 
 
 def test_recorded_properties_are_described() -> None:
