@@ -40,6 +40,8 @@ class Enrollment:
 
     ``can_retrigger``: ``enters`` was false since the last entry, so the account may enter when it becomes true.
     ``matched_s``: seconds for which ``enters`` was true without a break; times of unknown do not count.
+    ``runs_true``: days with such a run, the newest at ``counted_at``. ``awaits_baseline``: its condition was unknown
+    when the playbook went live; if it is true once it is known, the account is of the baseline.
     ``matched``: why it entered, for the texts of later steps.
     ``step``: the next instruction, due at ``next_step_at``; -1 when all steps are done.
     """
@@ -52,6 +54,8 @@ class Enrollment:
     pending_since: datetime | None = None
     matched_s: int = 0
     runs_true: int = 0
+    counted_at: datetime | None = None
+    awaits_baseline: bool = False
     queued_since: datetime | None = None
     entry: int = 0
     entries: tuple[datetime, ...] = ()
@@ -87,7 +91,9 @@ _NEW = Enrollment()
 _STORED_NAMES = {"variant": "arm", "can_retrigger": "armed", "matched_s": "held_s"}
 _STORED_WORDS = {"holdout": "held_out", "baseline": "noted"}
 _WORDS = {stored: word for word, stored in _STORED_WORDS.items()}
-_TIMES = frozenset({"last_as_of", "pending_since", "queued_since", "entered_at", "left_at", "next_step_at", "goal_at"})
+_TIMES = frozenset(
+    {"last_as_of", "pending_since", "counted_at", "queued_since", "entered_at", "left_at", "next_step_at", "goal_at"}
+)
 
 
 def _to_json(name: str, value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from worker.language.operators import Truth
 from worker.language.units import Duration
@@ -57,7 +57,8 @@ def update_pending(enrollment: Enrollment, results: ConditionResults, as_of: dat
     if enrollment.phase == "pending":
         return _still_matching(enrollment, as_of)
     if enrollment.phase == "out" and enrollment.can_retrigger:
-        return replace(enrollment, phase="pending", pending_since=as_of, last_as_of=as_of, last_truth=True, runs_true=1)
+        now = replace(enrollment, phase="pending", pending_since=as_of, last_as_of=as_of, last_truth=True)
+        return replace(now, runs_true=1, counted_at=as_of)
     return enrollment
 
 
@@ -77,18 +78,25 @@ def _still_matching(enrollment: Enrollment, as_of: datetime) -> Enrollment:
     since = enrollment.last_as_of or as_of
     if as_of <= since and enrollment.last_truth is True:
         return enrollment
+    counted = enrollment.counted_at or since
+    another_day = _day(as_of) > _day(counted)
     gained = int((as_of - since).total_seconds()) if enrollment.last_truth is True else 0
     return replace(
         enrollment,
         matched_s=enrollment.matched_s + gained,
-        runs_true=enrollment.runs_true + 1,
+        runs_true=enrollment.runs_true + another_day,
+        counted_at=as_of if another_day else counted,
         last_truth=True,
         last_as_of=as_of,
     )
 
 
+def _day(moment: datetime) -> date:
+    return moment.astimezone(UTC).date()
+
+
 def matched_long_enough(enrollment: Enrollment, long: Duration | None) -> bool:
-    """Whether a pending account has matched for long enough."""
+    """Whether a pending account has matched for long enough; runs of one UTC day count once."""
     if long is None:
         return True
     if long.kind == "runs":
@@ -112,7 +120,8 @@ def may_enter_again(enrollment: Enrollment, repeat: Repeat, as_of: datetime) -> 
 
 def enroll_as_baseline(enrollment: Enrollment, as_of: datetime) -> Enrollment:
     """Enroll an account that matched before the playbook went live; it gets no actions."""
-    return replace(_without_clocks(enrollment), phase="in", variant="baseline", can_retrigger=False, last_as_of=as_of)
+    now = replace(_without_clocks(enrollment), phase="in", variant="baseline", can_retrigger=False, last_as_of=as_of)
+    return replace(now, awaits_baseline=False)
 
 
 def queue(enrollment: Enrollment, as_of: datetime) -> Enrollment:
@@ -177,7 +186,9 @@ def remove(enrollment: Enrollment, as_of: datetime) -> Enrollment:
 
 
 def _without_clocks(enrollment: Enrollment) -> Enrollment:
-    return replace(enrollment, pending_since=None, matched_s=0, runs_true=0, last_truth=None, queued_since=None)
+    return replace(
+        enrollment, pending_since=None, matched_s=0, runs_true=0, counted_at=None, last_truth=None, queued_since=None
+    )
 
 
 def _span(duration: Duration) -> timedelta:

@@ -21,11 +21,14 @@ def worse_of(one: Band, other: Band) -> Band:
     return one if ORDER[one] <= ORDER[other] else other
 
 
-def next_band(settings: BandSettings, memory: BandMemory, score: float, as_of: datetime) -> BandMemory:
+def next_band(
+    settings: BandSettings, memory: BandMemory, score: float, as_of: datetime, *, new_day: bool = True
+) -> BandMemory:
     """The band after one more run with a known score.
 
     The first assignment takes the plain threshold. Afterwards a worse band needs a score below its
-    threshold, a better one a score ``gap`` points above it, and either must last ``hold``.
+    threshold, a better one a score ``gap`` points above it, and either must last ``hold``. ``new_day``: the run before
+    was on an earlier UTC day; runs of one day count once.
     """
     current = memory.band
     if current is None:
@@ -39,7 +42,7 @@ def next_band(settings: BandSettings, memory: BandMemory, score: float, as_of: d
     if same_direction and memory.wanted is not None:
         # A streak earns only the mildest band that every run of it asked for.
         milder = min(memory.wanted, wanted, key=lambda band: abs(ORDER[band] - ORDER[current]))
-        streak = BandMemory(current, milder, memory.runs + 1, memory.since)
+        streak = BandMemory(current, milder, memory.runs + new_day, memory.since)
     else:
         streak = BandMemory(current, wanted, 1, as_of)
     return BandMemory(band=streak.wanted) if _held(settings, streak, as_of) else streak

@@ -143,7 +143,8 @@ def score_health(
 def _band(settings: HealthSettings, memory: ScoreMemory, mean: float, as_of: datetime) -> BandMemory:
     if memory.band.band is not None and not memory.moves_at(as_of):
         return memory.band
-    return next_band(settings.bands, memory.band, rounded(mean), as_of)
+    new_day = memory.as_of is None or memory.as_of.date() < as_of.date()
+    return next_band(settings.bands, memory.band, rounded(mean), as_of, new_day=new_day)
 
 
 def _capped(

@@ -35,6 +35,12 @@ def test_worse_band_must_last_two_runs() -> None:
     assert walk([50, 39, 41, 39, 38]) == ["yellow", "yellow", "yellow", "yellow", "red"]
 
 
+def test_two_runs_of_one_day_count_once() -> None:
+    first = next_band(SETTINGS, BandMemory("yellow"), 30, day(1))
+    again = next_band(SETTINGS, first, 30, day(1.001), new_day=False)
+    assert (again.band, next_band(SETTINGS, again, 30, day(2)).band) == ("yellow", "red")
+
+
 def test_better_band_needs_the_gap_and_two_runs() -> None:
     assert walk([30, 45, 49, 49, 50, 49, 50, 50]) == ["red"] * 7 + ["yellow"]
 
