@@ -97,6 +97,7 @@ def compute(
         written = {account_id: scored[account_id].written_fields(row) for account_id, row in fields.items()}
         desired = _desired(project, written, runs, before.enrollments)
         plan = make_plan(before.views, desired, iso(as_of), project.config_version, resumed=resume)
+        plan.floods += [run.flood for run in runs.values() if run.flood]
         planning.set_attributes(records=len(plan.records), tasks=len(plan.tasks))
     return Computed(
         as_of=as_of,

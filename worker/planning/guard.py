@@ -23,7 +23,7 @@ class UnsafePlan(Exception):
 def check_plan(plan: Plan, guard: Guard, *, first_run: bool) -> None:
     """Raise `UnsafePlan` with every limit the plan breaks; a first run may fill any number of records."""
     reasons = [] if first_run else [*_changed_too_many(plan, guard), *_cleared_too_many(plan, guard)]
-    reasons += [*_too_many_tasks(plan, guard), *_too_many_records(plan, guard)]
+    reasons += [*plan.floods, *_too_many_tasks(plan, guard), *_too_many_records(plan, guard)]
     if reasons:
         raise UnsafePlan(reasons)
 

@@ -143,12 +143,14 @@ class InvalidValue:
 class Plan:
     """Everything one run would write, and everything it cannot write, with the reason.
 
-    ``resumed``: a person let playbooks continue in which far more accounts match than usual.
+    ``resumed``: a person let playbooks continue in which far more accounts match than usual. ``floods`` name the
+    playbooks in which an edit makes more accounts match at once than ``limits.breaker``.
     """
 
     as_of: str
     config_version: str
     resumed: bool = False
+    floods: list[str] = field(default_factory=list)
     records: list[RecordChange] = field(default_factory=list)
     tasks: list[TaskChange] = field(default_factory=list)
     new_records: list[NewRecord] = field(default_factory=list)

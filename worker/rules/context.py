@@ -49,6 +49,7 @@ class PlaybookRun:
     ``counts`` has one number per event and per phase and, among others, ``blocked_missing`` (not decided because
     something is unknown; ``blocked`` counts the unknown names), ``repeat`` (too soon to enter again) and ``preview``
     (tasks not created because the playbook is not live). ``paused``: why no account may enter, or None.
+    ``flood``: why an operator has to approve the plan, because an edit makes many accounts match at once; or empty.
     """
 
     decisions: tuple[Decision, ...]
@@ -56,3 +57,4 @@ class PlaybookRun:
     counts: Mapping[str, int]
     blocked: Mapping[str, int]
     paused: str | None = None
+    flood: str = ""

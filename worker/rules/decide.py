@@ -10,7 +10,7 @@ from worker.language.values import Fields
 from worker.rules import transitions
 from worker.rules.actions import CloseTasks
 from worker.rules.admission import Capacity, in_holdout, owners_of
-from worker.rules.breaker import pause_reason
+from worker.rules.breaker import CONDITIONS, flood_reason, pause_reason, version_of
 from worker.rules.context import PlaybookRun, RunContext
 from worker.rules.decision_log import NEW, DecisionLog
 from worker.rules.enrollment import Enrollment, Variant
@@ -76,6 +76,7 @@ class _Run:
         self._log = DecisionLog(playbook.id, self._before, context.as_of, live=self._live)
         self._candidates: list[_Candidate] = []
         self._paused: str | None = None
+        self._started = 0
         self._program = compile_steps(playbook.do)
         self._rank = rank_of(playbook)
         self._closes = any(task.close_when_leaves for _, task in playbook.tasks())
@@ -140,7 +141,8 @@ class _Run:
         as_of, fields = self._context.as_of, self._accounts[account_id]
         if results.starts is None and enrollment.can_retrigger and self._may_ever(enrollment):
             self._log.block(self._unknown_start(fields))
-        if self._first and results.starts is True and self._playbook.repeat.already_matching == "ignore":
+        enrollment = self._baseline_mark(enrollment, results)
+        if results.starts is True and (enrollment.awaits_baseline or self._ignores_all):
             self._log.record(account_id, "already_matching", matched_text(self._playbook.when.enters, fields))
             self._log.set_enrollment(account_id, transitions.enroll_as_baseline(enrollment, as_of))
             return
@@ -152,7 +154,19 @@ class _Run:
             self._log.record(account_id, "dropped", "no longer matches")
         self._log.set_enrollment(account_id, now)
         if results.starts is True:
+            self._started += enrollment.phase == "out" and now.phase == "pending"
             self._consider(account_id, now)
+
+    @property
+    def _ignores_all(self) -> bool:
+        """Whether this is the first run of a playbook that leaves alone what matches already."""
+        return self._first and self._playbook.repeat.already_matching == "ignore"
+
+    def _baseline_mark(self, enrollment: Enrollment, results: ConditionResults) -> Enrollment:
+        """Mark an account that is unknown in the first run, until its condition is known for the first time."""
+        if results.starts is None:
+            return replace(enrollment, awaits_baseline=enrollment.awaits_baseline or self._ignores_all)
+        return replace(enrollment, awaits_baseline=False) if results.starts is False else enrollment
 
     def _consider(self, account_id: str, enrollment: Enrollment) -> None:
         """Make a matching account a candidate, unless it is too soon after its last entry."""
@@ -266,4 +280,7 @@ class _Run:
 
     def result(self) -> PlaybookRun:
         """All decisions, with the enrollments to store."""
-        return self._log.result(self._accounts, self._paused)
+        live_runs = [counts for counts in self._context.history if counts.get("live")]
+        flood = flood_reason(self._playbook, self._started, live_runs) if self._live else ""
+        run = self._log.result(self._accounts, self._paused)
+        return replace(run, counts={**run.counts, CONDITIONS: version_of(self._playbook)}, flood=flood)

@@ -93,6 +93,8 @@ class Limits(Strict):
 
     per_run: Annotated[int, Field(ge=1)] | None = None
     """The most accounts that enter in one run."""
+    breaker: Annotated[int, Field(ge=1)] = 20
+    """After an edit of its conditions: the most accounts that may start to match at once without an approval."""
     per_owner: RateText | None = None
     """The most new tasks for one person in a day."""
 

@@ -105,6 +105,40 @@ def test_already_matching_include_acts_at_once() -> None:
     assert acme(on.run(0, {"acme": YES})) == ["entered"]
 
 
+UNKNOWN = flags(e=None)
+
+
+def test_an_account_that_was_unknown_when_it_went_live_is_a_baseline_once_it_matches() -> None:
+    on = Stage(before=False)
+    on.run(0, {"acme": UNKNOWN, "beta": UNKNOWN, "gamma": NO})
+    on.run(1, {"acme": UNKNOWN, "beta": NO, "gamma": NO})
+    run = on.run(2, {"acme": YES, "beta": YES, "gamma": UNKNOWN, "new": UNKNOWN})
+    assert events(run.decisions) == [("acme", "already_matching"), ("beta", "entered")]
+    run = on.run(3, {"acme": YES, "beta": YES, "gamma": YES, "new": YES})
+    assert events(run.decisions) == [("gamma", "entered"), ("new", "entered")]
+
+
+def test_runs_of_one_day_count_once() -> None:
+    on = Stage(when={"enters": "e is true", "for": "2 runs"})
+    minute = 1 / 1440
+    assert acme(on.run(0, {"acme": YES})) == []
+    assert acme(on.run(minute, {"acme": YES})) == []
+    assert acme(on.run(2 * minute, {"acme": YES})) == []
+    assert acme(on.run(1, {"acme": YES})) == ["entered"]
+
+
+def test_an_edit_that_makes_more_accounts_match_than_the_breaker_allows_needs_an_approval() -> None:
+    on = Stage(limits={"breaker": 2})
+    crowd = {name: flags(e=None, a=True) | {"e2": True} for name in ("a", "b", "c")}
+    assert on.run(0, crowd).flood == ""
+    on.playbook = make_playbook(limits={"breaker": 2}, when={"enters": "e2 is true"})
+    flooded = on.try_run(1, crowd)
+    assert "3 accounts start to match at once, limits.breaker allows 2" in flooded.flood
+    assert on.try_run(1, {name: crowd[name] for name in ("a", "b")}).flood == ""
+    on.run(1, crowd)
+    assert on.run(2, {**crowd, **dict.fromkeys(("d", "e", "f"), crowd["a"])}).flood == "", "no edit, no breaker"
+
+
 # ---------------------------------------------------------------------------- leaving
 
 
