@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from typing import TypeGuard
+from urllib.parse import urlsplit
 
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+")
 
@@ -38,3 +39,19 @@ def email_address(text: object) -> str:
     """
     address = str(text or "").strip().lower()
     return address if _EMAIL.fullmatch(address) else ""
+
+
+def host_of(text: str) -> str:
+    """The host of a web address, domain or e-mail address in lower case, without ``www.``; empty when there is none."""
+    words = text.strip().lower()
+    try:
+        host = urlsplit(words if "//" in words else f"//{words}").hostname or ""
+    except ValueError:
+        return ""
+    return host.rstrip(".").removeprefix("www.")
+
+
+def domain_of(text: str) -> str:
+    """The bare domain of a web address or domain in any spelling: ``https://www.Acme.com/de`` is ``acme.com``."""
+    host = host_of(text)
+    return host if "." in host else ""

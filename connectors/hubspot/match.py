@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connectors.base import AccessDenied, Destination, Match, MatchField, MatchKey
+from connectors.base.values import domain_of
 from connectors.hubspot import search
 from connectors.hubspot.batch import chunks
 from connectors.hubspot.client import Client
@@ -135,11 +136,7 @@ def _value(key: MatchKey, fallback: MatchField) -> str | None:
 
 def normal(kind: str, value: str | None) -> str:
     """The form in which values of this kind are compared; empty when there is no value."""
-    text = (value or "").strip().lower()
-    if kind != "domain":
-        return text
-    text = text.split("://", 1)[-1].split("/", 1)[0].split("?", 1)[0].split("@")[-1].split(":", 1)[0]
-    return text.removeprefix("www.").rstrip(".")
+    return domain_of(value or "") if kind == "domain" else (value or "").strip().lower()
 
 
 def spellings(fallback: MatchField, value: str) -> list[str]:

@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from simple_salesforce.format import format_soql
 
 from connectors.base import Destination, Match, MatchField, MatchKey
+from connectors.base.values import domain_of
 from connectors.salesforce.client import Client
 from connectors.salesforce.describe import Schema, values_of
 from connectors.salesforce.fallbacks import NEXT_TO, where
@@ -184,17 +185,6 @@ def _fallback_queries(columns: Sequence[str], source: str, column: str, kind: st
     either = " OR "
     chunks = sized(clauses, len(quote(start + OLDEST_FIRST)) + 2, len(quote(either)), LIKES)
     return [f"{start}({either.join(some)}){OLDEST_FIRST}" for some in chunks]
-
-
-def domain_of(text: str) -> str:
-    """The bare domain of a web address or domain in any spelling: ``https://www.Acme.com/de`` is ``acme.com``."""
-    words = text.strip().lower()
-    try:
-        host = urlsplit(words if "//" in words else f"//{words}").hostname or ""
-    except ValueError:
-        return ""
-    host = host.rstrip(".").removeprefix("www.")
-    return host if "." in host else ""
 
 
 NORMAL: Mapping[str, Callable[[str], str]] = {

@@ -19,7 +19,9 @@ from worker.delivery.backlog import (
     waiting_tasks,
 )
 from worker.delivery.record_outbox import Creation, load_creations
+from worker.planning.identity import Identity
 from worker.planning.owners import People
+from worker.planning.shared_domains import ONLY_LISTS, SharedDomains
 from worker.settings.crm import CrmSettings, DestinationSettings
 from worker.store import crm as store
 from worker.store.crm import Record, TaskRow
@@ -60,6 +62,7 @@ class StoredCrm:
 class CrmReadings:
     """The state of one CRM after this run has read it; it starts as what was stored, and `read_crm` updates it.
 
+    ``identities`` say by which values each account may be found.
     ``problem`` says why the CRM could not be read, and ``problem_kind`` names the error; then nothing is planned for
     this CRM.
     """
@@ -72,6 +75,7 @@ class CrmReadings:
     cursor: Cursor
     people: People
     specs: Mapping[str, FieldSpec] = field(default_factory=dict)
+    identities: Mapping[str, Identity] = field(default_factory=dict)
     task_facts: Sequence[TaskFact] = ()
     deal_facts: Sequence[DealFact] = ()
     problem: str = ""
@@ -87,6 +91,7 @@ class CrmView:
     connector: Connector
     stored: StoredCrm
     readings: CrmReadings
+    shared_domains: SharedDomains = ONLY_LISTS
 
     def record_of(self, account_id: str) -> Record | None:
         """The matched record of an account, or None."""
@@ -100,7 +105,12 @@ class CrmView:
 
 
 def crm_view(
-    name: str, settings: DestinationSettings, connector: Connector, stored: StoredCrm, people: People
+    name: str,
+    settings: DestinationSettings,
+    connector: Connector,
+    stored: StoredCrm,
+    people: People,
+    shared_domains: SharedDomains = ONLY_LISTS,
 ) -> CrmView:
     """The view of a CRM from which nothing has been read."""
     readings = CrmReadings(
@@ -112,7 +122,7 @@ def crm_view(
         cursor=stored.cursor,
         people=people,
     )
-    return CrmView(name, settings, connector, stored, readings)
+    return CrmView(name, settings, connector, stored, readings, shared_domains)
 
 
 def written_fields(settings: DestinationSettings) -> tuple[str, ...]:
@@ -139,7 +149,8 @@ def load_view(connection: Connection, name: str, crm: CrmSettings, connector: Co
         closing=closing_keys(connection, name),
         creations=load_creations(connection, name),
     )
-    return crm_view(name, crm.destinations[name], connector, stored, People((), crm.queues, load))
+    shared = SharedDomains(frozenset(crm.shared_domains), frozenset(crm.company_domains))
+    return crm_view(name, crm.destinations[name], connector, stored, People((), crm.queues, load), shared)
 
 
 def save_view(connection: Connection, view: CrmView) -> None:

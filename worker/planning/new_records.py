@@ -8,6 +8,7 @@ from connectors.base import Scalar
 from connectors.coerce import Invalid, coerce
 from worker.language.values import Fields
 from worker.planning.crm_view import CrmView
+from worker.planning.identity import Identity
 from worker.planning.plan import NewRecord, Plan, Unmatched
 from worker.store.crm import GONE, Record
 
@@ -17,17 +18,18 @@ def plan_record(
 ) -> None:
     """Plan a new record that includes ``ours``, or add the account to ``plan.unmatched`` with the reason."""
     record = view.readings.records.get(account_id)
+    identity = view.readings.identities.get(account_id, Identity())
     not_made = ""
     if view.settings.account.create_missing and record and record.status == "missing":
         start, not_made = _start(view, fields)
-        not_made = _never(view, record) or _not_a_customer(fields) or not_made
+        not_made = _never(view, record) or _not_a_customer(fields) or identity.not_made or not_made
         if not not_made:
             values = {**start, view.settings.account.match_field: account_id, **ours(account_id)}
             plan.new_records.append(_new_record(view, account_id, values))
             return
     links = tuple(view.connector.record_url(candidate) for candidate in (record.candidates if record else ()))
     status = record.status if record else "missing"
-    plan.unmatched.append(Unmatched(view.name, account_id, status, links, not_made))
+    plan.unmatched.append(Unmatched(view.name, account_id, status, links, not_made, identity.shared))
 
 
 def _new_record(view: CrmView, account_id: str, values: Mapping[str, Scalar]) -> NewRecord:

@@ -119,7 +119,8 @@ class TaskChange:
 class Unmatched:
     """An account without a record in one CRM. ``candidates`` are links to the records it might be.
 
-    ``not_made`` says why no record is created, where ``create_missing`` is on.
+    ``not_made`` says why no record is created, where ``create_missing`` is on; ``shared`` which of the account's values
+    were not searched for, because they identify nobody.
     """
 
     destination: str
@@ -127,6 +128,7 @@ class Unmatched:
     status: str
     candidates: tuple[str, ...] = ()
     not_made: str = ""
+    shared: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from connectors.base import (
 )
 from worker.language.values import Fields
 from worker.planning.crm_view import CrmView, written_fields
+from worker.planning.identity import identities
 from worker.planning.owners import People
 from worker.store import crm as store
 from worker.store.crm import Record
@@ -125,10 +126,11 @@ def _update_snapshot(view: CrmView, record_id: str, values: Mapping[str, Scalar]
 
 
 def _match_accounts(view: CrmView, accounts: Mapping[str, Fields]) -> None:
+    view.readings.identities = identities(view.settings.account, view.shared_domains, accounts)
     tried: set[str] = set()
     while unmatched := [a for a in accounts if a not in tried and _is_to_match(view, a)]:
         tried.update(unmatched)
-        keys = [_match_key(view, account_id, accounts[account_id]) for account_id in unmatched]
+        keys = [_match_key(view, account_id) for account_id in unmatched]
         matches = view.connector.match(keys, _requested_fields(view))
         matched = {record.record_id: a for a, record in view.readings.records.items() if record.record_id}
         for match in _without_shared(view, matches, matched):
@@ -176,10 +178,9 @@ def _confirm_written(view: CrmView, record_id: str) -> None:
     view.readings.written[record_id] = {name: value for name, value in written.items() if shown.get(name) == value}
 
 
-def _match_key(view: CrmView, account_id: str, fields: Fields) -> MatchKey:
-    names = {fallback.account_field for fallback in view.settings.account.match_fallbacks()}
-    values = {name: str(fields[name]) for name in names if fields.get(name) is not None}
+def _match_key(view: CrmView, account_id: str) -> MatchKey:
     known = view.readings.records.get(account_id)
+    values = view.readings.identities[account_id].values
     return MatchKey(account_id, known.record_id if known else None, {**values, "account_id": account_id})
 
 

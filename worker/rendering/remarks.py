@@ -14,11 +14,12 @@ SHOWN = 5
 
 
 def remarks(computed: Computed) -> Iterable[str]:
-    """Ambiguous accounts, fields that people own, records not created, tasks without an owner or a person."""
+    """Accounts without a record, fields that people own, records not created, tasks without an owner or a person."""
     yield from _ambiguous(computed)
+    yield from _shared(computed)
     yield from _human_owned(computed)
     plan = computed.plan
-    not_made = Counter((one.destination, one.not_made) for one in plan.unmatched if one.not_made)
+    not_made = Counter((one.destination, one.not_made) for one in plan.unmatched if one.not_made not in one.shared)
     for (name, why), count in sorted(not_made.items()):
         yield f"{name}: {counted(count, 'account gets', 'accounts get')} no new record: {why}"
     for (name, whom, on_hold), count in sorted(_ownerless(plan).items()):
@@ -37,6 +38,11 @@ def remarks_json(computed: Computed) -> dict[str, Any]:
             {"destination": one.destination, "account_id": one.account_id, "candidates": list(one.candidates)}
             for one in plan.unmatched
             if one.status == "ambiguous"
+        ],
+        "shared": [
+            {"destination": one.destination, "account_id": one.account_id, "reason": one.shared}
+            for one in plan.unmatched
+            if one.shared
         ],
         "human_owned": [
             {"destination": one.destination, "account_id": one.account_id, "record": one.url, "field": one.field}
@@ -73,6 +79,16 @@ def _ambiguous(computed: Computed) -> Iterable[str]:
         yield f"{one.destination}: {name} {what}: {links}"
     if len(unsure) > SHOWN:
         yield f"… and {counted(len(unsure) - SHOWN, 'more account')} that could be several records; --json shows all"
+
+
+def _shared(computed: Computed) -> Iterable[str]:
+    by_reason: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for one in computed.plan.unmatched:
+        if one.shared:
+            by_reason[one.destination, one.shared].append(account_name(computed, one.account_id))
+    for (name, reason), accounts in sorted(by_reason.items()):
+        more = f" … and {len(accounts) - SHOWN} more" if len(accounts) > SHOWN else ""
+        yield f"{name}: {reason}: {', '.join(accounts[:SHOWN])}{more}"
 
 
 def _human_owned(computed: Computed) -> Iterable[str]:

@@ -176,7 +176,9 @@ def _remarks(computed: Computed) -> Iterable[str]:
     invalid = Counter((one.destination, one.reason) for one in plan.invalid)
     for (name, reason), count in invalid.items():
         yield f"{name}: {counted(count, 'value')} not sent: {reason}"
-    missing = Counter(one.destination for one in plan.unmatched if one.status == "missing" and not one.not_made)
+    missing = Counter(
+        one.destination for one in plan.unmatched if one.status == "missing" and not (one.not_made or one.shared)
+    )
     for name, count in missing.items():
         without = counted(count, "account has", "accounts have")
         yield f"{name}: {without} no record there, by our id or by the fallbacks of config/crm.yaml"

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, StrictBool, WithJsonSchema, field_validator, model_validator
 
 from connectors.base import Destination, FieldNeed, MatchField, Scalar, Secret, TaskSettings
-from connectors.base.values import email_address
+from connectors.base.values import domain_of, email_address
 from worker.settings import environment
 from worker.settings.base import Percent, SecretRef, Strict
 from worker.settings.crm_fields import CrmField, account_id_need, task_key_need
@@ -41,6 +41,13 @@ def _email(text: str) -> str:
     return address
 
 
+def _domain(text: str) -> str:
+    domain = domain_of(text)
+    if not domain:
+        raise ValueError(f'"{text}" is not a domain such as acme.com')
+    return domain
+
+
 def _our_name(text: str) -> str:
     if not _OUR_NAME.fullmatch(text):
         raise ValueError(f'"{text}" must be a small name such as health_score')
@@ -49,6 +56,7 @@ def _our_name(text: str) -> str:
 
 BaseUrl = Annotated[str, AfterValidator(_base_url), WithJsonSchema({"type": "string", "format": "uri"})]
 Email = Annotated[str, AfterValidator(_email), WithJsonSchema({"type": "string", "format": "email"})]
+Domain = Annotated[str, AfterValidator(_domain), WithJsonSchema({"type": "string"})]
 OurName = Annotated[str, AfterValidator(_our_name)]
 CrmName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
@@ -246,6 +254,10 @@ class CrmSettings(Strict):
     queues: dict[str, tuple[Email, ...]] = Field(default_factory=dict)
     """Name: the people who share its tasks in turn."""
     guard: Guard = Guard()
+    shared_domains: tuple[Domain, ...] = ()
+    """Domains that identify no account, beside those of mail providers and hosting: your own, a reseller's."""
+    company_domains: tuple[Domain, ...] = ()
+    """Domains that identify one account although the shipped lists have them: ``yahoo.com``, if Yahoo is a customer."""
 
     @field_validator("queues")
     @classmethod

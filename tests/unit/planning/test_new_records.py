@@ -266,3 +266,12 @@ def test_the_guard_counts_new_records_even_in_a_first_run_and_what_waits_only_on
     waiting = story.plan(accounts)
     assert {one.state for one in waiting.new_records} == {"queued"}
     check_plan(waiting, Guard(new_records=0), first_run=False)
+
+
+def test_an_account_with_a_shared_domain_gets_no_record_and_is_named_with_the_reason(store: Engine) -> None:
+    story = Story(store)
+    plan = story.run({"a": {**ACME, "account.domain": "outlook.com"}, "b": ACME})
+    assert [record.account_id for record in plan.new_records] == ["b"]
+    (left_out,) = plan.unmatched
+    assert (left_out.account_id, left_out.not_made) == ("a", "outlook.com belongs to nobody")
+    assert left_out.shared == "outlook.com belongs to nobody: not matched by it"

@@ -89,3 +89,19 @@ def test_whoever_was_taken_to_live_in_a_record_found_by_its_match_field_is_looke
     made = read(connector, record("a"))
     assert homes(made) == {"a": None, "b": "Ra"}
     assert connector.asked == [["b"], ["a"]], "each account is looked for once"
+
+
+def test_a_shared_domain_is_never_sent_to_the_crm_as_something_to_search_by() -> None:
+    asked: list[MatchKey] = []
+
+    class Listening(MovedConnector):
+        def match(self, keys: list[MatchKey], fields: Any) -> list[Match]:
+            asked.extend(keys)
+            return super().match(keys, fields)
+
+    made = view(connector=Listening([], {}))
+    read_crm(made, {"a": {"account.domain": "gmail.com"}, "b": {"account.domain": "acme.io"}})
+    assert [dict(key.values) for key in asked] == [
+        {"account_id": "a"},
+        {"account_id": "b", "account.domain": "acme.io"},
+    ]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.salesforce.match import domain_of
+from connectors.base.values import domain_of
 from connectors.salesforce.soql import URI_LIMIT, in_chunks
 
 
