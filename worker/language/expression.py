@@ -66,7 +66,7 @@ class Expression:
     @property
     def numeric(self) -> bool:
         """Whether the value can only be a number."""
-        return bool(self.operator) or self.left.kind != "field"
+        return bool(self.operator) or self.left.kind not in {"field", "first"}
 
     def __str__(self) -> str:
         if not self.operator:
@@ -122,7 +122,7 @@ def _operand(node: Tree[Token] | Token) -> tuple[Need, int]:
         return Need("field", str(first)), column
     name = first.rstrip("( \t").lower()
     if node.data == "since":
-        return Need("days_since", _event(parts[1])), column
+        return Need("first" if name == "first" else "days_since", _event(parts[1])), column
     if node.data == "change":
         return Need("change", str(parts[1]), _window(parts[2])), column
     return Need("users" if name == "users" else "count", _event(parts[1]), _window(parts[2])), column

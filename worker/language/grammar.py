@@ -38,7 +38,7 @@ event: EVENT | STRING
 literal: TRUE | FALSE | DATETIME | DATE | DURATION | NUMBER | STRING | WORD
 
 WINDOWED.6: /(count|users)\s*\(/i
-SINCE.6: /days_since\s*\(/i
+SINCE.6: /(days_since|first)\s*\(/i
 CHANGE.6: /change\s*\(/i
 DATETIME.5: /\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2})?(Z|[+-]\d{2}:\d{2})?(?![\w.])/
 DATE.4: /\d{4}-\d{2}-\d{2}(?![\w.-])/

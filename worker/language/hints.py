@@ -8,7 +8,7 @@ from worker.language.errors import LanguageError
 from worker.language.suggest import suggestion
 
 ONE_TEST = 'one test per line: put each side of "and"/"or" on its own line under all:/any:'
-FUNCTIONS = ("count", "users", "days_since", "change")
+FUNCTIONS = ("count", "users", "days_since", "first", "change")
 
 _BOTH_SIDES = re.compile(r"(and|or|&&?|\|\|?|;)(?![\w.])", re.IGNORECASE)
 _FIRST_NOT = re.compile(r"\s*(not\s|!)", re.IGNORECASE)

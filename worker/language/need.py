@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-NeedKind = Literal["field", "count", "users", "days_since", "change"]
+NeedKind = Literal["field", "count", "users", "days_since", "first", "change"]
 
 _PLAIN_EVENT = re.compile(r"[^\s(),\"'\[\]\\]+( [^\s(),\"'\[\]\\]+)*")
 

@@ -94,7 +94,7 @@ def score_onboarding(
     progress: list[MilestoneProgress] = []
     for milestone in settings.milestones:
         applies = True if milestone.applies_when is None else milestone.applies_when.truth(now)
-        done_at = remembered.get(milestone.name) or _done_at(milestone, now, then, started, as_of)
+        done_at = _done_at(milestone, now, then, started, as_of, remembered.get(milestone.name))
         if done_at is not None:
             remembered[milestone.name] = done_at
         if applies is not False:
@@ -104,16 +104,23 @@ def score_onboarding(
 
 
 def _done_at(
-    milestone: Milestone, now: Fields, then: Fields | None, started: datetime | None, as_of: datetime
+    milestone: Milestone,
+    now: Fields,
+    then: Fields | None,
+    started: datetime | None,
+    as_of: datetime,
+    remembered: datetime | None,
 ) -> datetime | None:
-    """When a milestone seen done for the first time was done, as well as the data can say."""
+    """When a milestone was done first, as well as the data can say; earlier data corrects what is remembered."""
     if not milestone.done_when.truth(now):
-        return None
+        return remembered
     moment = None if milestone.done_at is None else _moment(milestone.done_at.value(now), as_of)
     if moment is None:
         was_done = then is not None and milestone.done_when.truth(then)
-        moment = as_of - timedelta(days=28) if was_done else as_of
-    return moment if started is None else max(moment, min(started, as_of))
+        moment = remembered or (as_of - timedelta(days=28) if was_done else as_of)
+    if started is not None:
+        moment = max(moment, min(started, as_of))
+    return moment if remembered is None else min(moment, remembered)
 
 
 def _moment(value: Value, as_of: datetime) -> datetime | None:

@@ -16,6 +16,7 @@ from worker.settings.base import Finding, Loc, Strict
 from worker.settings.known import SCORE_FIELDS, Known
 from worker.settings.old_words import old_words_of_condition
 from worker.settings.score_specs import score_specs
+from worker.settings.scores_onboarding import Milestone
 from worker.settings.scores_parts import ScoreBlock
 
 _blocks: dict[str, Any] = {
@@ -44,8 +45,19 @@ def check_scores(settings: ScoresSettings, known: Known) -> Iterable[Finding]:
             yield Finding(loc, f'a score cannot be made of another score or its change: "{need.key}"', column)
         elif need.name not in known.fields:
             yield Finding(loc, f'unknown field "{need.name}"{suggestion(need.name, known.fields)}', column)
+    yield from _latest_for_first(settings, ())
     yield from _weights(settings, ())
     yield from _old_words(settings, ())
+
+
+def _latest_for_first(value: object, loc: Loc) -> Iterator[Finding]:
+    """Milestones dated by the latest occurrence of their event."""
+    if isinstance(value, Milestone) and value.done_at is not None and value.done_at.left.kind == "days_since":
+        first = Need("first", value.done_at.left.name).key
+        message = f"{value.done_at.left.key} is the latest such event; when the milestone was done is {first}"
+        yield Finding((*loc, "done_at"), message, 0, "warning")
+    for inner, place in _below(value, loc):
+        yield from _latest_for_first(inner, place)
 
 
 def _weights(value: object, loc: Loc) -> Iterator[Finding]:

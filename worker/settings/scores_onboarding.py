@@ -27,7 +27,8 @@ class Milestone(Strict):
     done_when: ConditionTree
     """The milestone is done once this has been true."""
     done_at: ExpressionText | None = None
-    """When it was done, where a signal knows: a date, or how many days ago. Otherwise the first run that sees it."""
+    """When it was done first: a date such as ``first(Event)``, or how many days ago. Default: the first run that sees
+    it."""
     applies_when: ConditionTree | None = None
     """Where this is false the milestone does not exist for the account."""
 

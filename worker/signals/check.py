@@ -95,7 +95,7 @@ def _never_seen(source: Source, signals: SignalsSettings, needs: Iterable[Need])
     for loc, event in _named(signals):
         if event not in seen:
             yield SourceFinding("signals", loc, _never(event, seen), "warning")
-    for need in sorted({need for need in needs if need.kind in {"count", "users", "days_since"}}, key=str):
+    for need in sorted({need for need in needs if not need.fields}, key=str):
         if need.name not in seen:
             yield SourceFinding("playbooks", (), f"{need.key}: {_never(need.name, seen)}", "warning")
 

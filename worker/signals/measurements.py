@@ -69,16 +69,20 @@ class MissingMapping:
     column: str | None = None
 
 
+_OF_EVENTS: Mapping[str, Measure] = {"count": "count", "users": "users", "days_since": "last", "first": "first"}
+"""How each function of an event is measured."""
+
+
 def measurements_of(
     settings: SignalsSettings, needs: Iterable[Need], as_of: datetime, zone: ZoneInfo
 ) -> list[Measurement]:
-    """Every measured signal and every ``count``, ``users`` and ``days_since`` that is used."""
+    """Every measured signal and every ``count``, ``users``, ``days_since`` and ``first`` that is used."""
     measurements = [
         _from_signal(settings, name, signal, as_of, zone)
         for name, signal in settings.signals.items()
         if signal.of is None
     ]
-    asked = {need.key: need for need in needs if need.kind in {"count", "users", "days_since"}}
+    asked = {need.key: need for need in needs if need.kind in _OF_EVENTS}
     return measurements + [_from_need(asked[key], as_of, zone) for key in sorted(asked)]
 
 
@@ -106,11 +110,10 @@ def _from_signal(settings: SignalsSettings, name: str, signal: Signal, as_of: da
 
 def _from_need(need: Need, as_of: datetime, zone: ZoneInfo) -> Measurement:
     window = ever(as_of) if need.days is None else last_days(need.days, as_of, zone)
-    measures: Mapping[str, Measure] = {"count": "count", "users": "users", "days_since": "last"}
     return Measurement(
         name=need.key,
         table="events",
-        measure=measures[need.kind],
+        measure=_OF_EVENTS[need.kind],
         window=window,
         events=(need.name,),
         at="occurred_at",

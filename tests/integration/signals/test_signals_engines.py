@@ -123,12 +123,15 @@ def test_the_future_does_not_count_and_neither_does_what_had_not_arrived(databas
         event("a", "u5", "Used", "2026-03-09", received_at=AS_OF),
     ]
     needs = [Need("count", "Used", 7), Need("users", "Used", 14), Need("days_since", "Used"), Need("count", "it's", 7)]
+    needs.append(Need("first", "Used"))
     found = measured(database, {"events": rows}, "signals: {}", needs)
     assert found["a"]["count(Used, 7d)"] == 2
     assert found["a"]["users(Used, 14d)"] == 2
     assert found["a"]["days_since(Used)"] == 0
     assert found["a"][needs[3].key] == 0
     assert found["idle"]["days_since(Used)"] is None
+    assert found["a"]["first(Used)"] == at("2026-03-09")
+    assert found["idle"]["first(Used)"] is None
 
 
 def test_a_moment_in_the_past_sees_what_was_so_then(database: Database) -> None:

@@ -28,7 +28,7 @@ def needs() -> st.SearchStrategy[Need]:
     return st.one_of(
         st.sampled_from(NAMES).map(lambda name: Need("field", name)),
         st.builds(Need, st.sampled_from(["count", "users"]), events, days),
-        events.map(lambda event: Need("days_since", event)),
+        st.builds(Need, st.sampled_from(["days_since", "first"]), events),
         st.builds(Need, st.just("change"), st.sampled_from(NAMES), days),
     )
 

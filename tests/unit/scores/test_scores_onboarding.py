@@ -148,6 +148,18 @@ def test_milestone_is_never_older_than_its_account() -> None:
     assert steps.days_stuck == 18
 
 
+def test_a_milestone_is_dated_by_the_first_event_whatever_was_remembered() -> None:
+    milestones = [m | {"done_at": "first(Data Imported)"} for m in ONBOARDING["milestones"]]
+    using = settings(onboarding=ONBOARDING | {"milestones": milestones})
+    imported = {"first(Data Imported)": day(4)}
+    wrong = ScoreMemory(milestones=(("import", day(18)),))
+    for memory in (ScoreMemory(), wrong):
+        after = score(account("import", **imported), 20, memory, using=using).memory
+        assert dict(after.milestones)["import"] == day(4)
+    later = score(account("import", **{"first(Data Imported)": day(19)}), 20, after, using=using).memory
+    assert dict(later.milestones)["import"] == day(4)
+
+
 def test_remembered_moment_survives_reruns() -> None:
     memory = after_first_week()
     later = score(account("invite", "import"), 20, memory).memory

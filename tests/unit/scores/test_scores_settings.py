@@ -187,3 +187,12 @@ def test_a_field_belongs_to_the_score_that_its_prefix_names() -> None:
         "pql",
         None,
     ]
+
+
+def test_a_milestone_dated_by_the_latest_event_is_named() -> None:
+    milestone = {"name": "Import", "weight": 100, "due_days": 7, "done_when": "days_since(Data Imported) is known"}
+    using = settings(onboarding={"milestones": [milestone | {"done_at": "days_since(Data Imported)"}]})
+    words = [finding.message for finding in check_scores(using, Known(fields=frozenset()))]
+    assert "when the milestone was done is first(Data Imported)" in " ".join(words)
+    better = settings(onboarding={"milestones": [milestone | {"done_at": "first(Data Imported)"}]})
+    assert not [one for one in check_scores(better, Known(fields=frozenset())) if "latest" in one.message]
