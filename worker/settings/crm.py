@@ -16,7 +16,7 @@ from worker.settings import environment
 from worker.settings.base import Percent, SecretRef, Strict
 from worker.settings.crm_fields import CrmField, account_id_need, task_key_need
 from worker.settings.crm_hubspot import HubspotAuth
-from worker.settings.product import ZoneText
+from worker.settings.product_columns import ZoneText
 
 _OUR_NAME = re.compile(r"[a-z][a-z0-9_]*")
 

@@ -6,15 +6,16 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from worker.language.suggest import suggestion
 from worker.language.units import Duration
 from worker.settings.base import DurationText, Finding, SecretRef, Strict
 from worker.settings.known import Known
 from worker.settings.money import CurrencyCode, Rates, rates_at
+from worker.settings.product_columns import ColumnText, ZoneText
 from worker.settings.product_schema import COMPUTED, SCHEMA, mappable
 
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
@@ -28,15 +29,6 @@ def _one_select(query: str) -> str:
     if not re.match(r"(?i)(select|with)\b", bare):
         raise ValueError("a query must be one SELECT (it may begin with WITH)")
     return query.strip().removesuffix(";").rstrip()
-
-
-def _zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError(f'unknown time zone "{name}"{suggestion(name, available_timezones())}')
-    return name
-
-
-ZoneText = Annotated[str, AfterValidator(_zone), WithJsonSchema({"type": "string", "examples": ["Europe/Berlin"]})]
 
 
 def _days(duration: Duration) -> Duration:
@@ -79,10 +71,13 @@ class TableMapping(Strict):
     """One SELECT to use instead of a table."""
     from_: Literal["events"] | None = Field(default=None, alias="from")
     """For accounts and memberships only: everybody in the events, from their first event on."""
-    columns: dict[str, str] = Field(default_factory=dict)
-    """Our column: their column."""
+    columns: dict[str, ColumnText] = Field(default_factory=dict)
+    """Our column: their column, or a block that also says how it is written."""
     extra: dict[str, str] = Field(default_factory=dict)
     """Only accounts: more columns of theirs, each known as ``account.<name>`` in playbooks and scores."""
+
+    encoding: Literal["utf-8", "utf-16", "latin-1"] = "utf-8"
+    """The encoding of CSV files."""
 
     @model_validator(mode="after")
     def _exactly_one(self) -> TableMapping:
@@ -154,6 +149,8 @@ class ProductSettings(Strict):
     """Amounts are converted to this currency; without it, an account with amounts in two currencies has no total."""
     rates: list[Rates] = Field(default_factory=list)
     """What other currencies are worth in it, from which day on; a currency without a rate makes amounts unknown."""
+    nothing: list[str] = Field(default_factory=list)
+    r"""More words that mean nothing is known, beside ``NULL``, ``\N``, ``None``, ``nan``, ``undefined`` and ``-``."""
     tables: Tables
 
     @property
@@ -211,7 +208,7 @@ def _rate_findings(settings: ProductSettings) -> Iterator[Finding]:
 def _column_findings(table: str, mapping: TableMapping) -> Iterator[Finding]:
     for column in mapping.columns:
         loc = ("tables", table, "columns", column)
-        if column in mappable(table) or (table == "events" and re.fullmatch(r"props\.\w+", column)):
+        if column in mappable(table) or (table == "events" and re.fullmatch(r"props(\.\w+)+", column)):
             continue
         if column in COMPUTED.get(table, frozenset()):
             yield Finding(loc, f'"{column}" is worked out from the dates of a row and cannot be mapped')

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 ColumnKind = Literal["id", "text", "number", "time", "flag", "json"]
@@ -25,6 +26,12 @@ class TableSchema:
     until: tuple[str, ...] = ()
     needs_until: bool = False
     current: bool = False
+    ahead: tuple[str, ...] = ()
+    """Times that may lie after the moment of reading."""
+    least: Mapping[str, float] = field(default_factory=dict)
+    """The least a number can be."""
+    unlimited: Mapping[str, float] = field(default_factory=dict)
+    """Numbers that are a limit, and from which size on they are none; -1 always means that there is no limit."""
 
 
 SCHEMA: Mapping[str, TableSchema] = {
@@ -46,6 +53,7 @@ SCHEMA: Mapping[str, TableSchema] = {
         },
         required=("account_id",),
         at="created_at",
+        least={"employees": 0},
     ),
     "users": TableSchema(
         columns={
@@ -115,6 +123,9 @@ SCHEMA: Mapping[str, TableSchema] = {
         since=("trial_start", "term_start"),
         until=("ended_at", "term_end"),
         current=True,
+        ahead=("term_start", "term_end", "trial_end"),
+        least={"seats": 0, "mrr": 0},
+        unlimited={"seats": 99_999},
     ),
     "mrr_movements": TableSchema(
         columns={
@@ -144,6 +155,7 @@ SCHEMA: Mapping[str, TableSchema] = {
         since=("due_at",),
         until=("paid_at",),
         needs_until=True,
+        ahead=("due_at",),
     ),
     "surveys": TableSchema(
         columns={
@@ -190,6 +202,8 @@ SCHEMA: Mapping[str, TableSchema] = {
         columns={"account_id": "id", "metric": "text", "used": "number", "limit": "number"},
         required=("account_id",),
         current=True,
+        least={"used": 0, "limit": 0},
+        unlimited={"limit": math.inf},
     ),
 }
 

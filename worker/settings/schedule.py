@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from worker.language.units import Duration
 from worker.settings.base import DurationText, Finding, Strict
 from worker.settings.known import Known
-from worker.settings.product import ZoneText
+from worker.settings.product_columns import ZoneText
 
 Job = Literal["run", "deliver", "read_back", "prune"]
 

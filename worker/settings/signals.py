@@ -201,7 +201,7 @@ def _row_findings(signal: Signal, loc: Loc) -> Iterator[Finding]:
         for block, tests in (("where", signal.where), ("that", signal.that)):
             yield from old_words_of_test((*loc, block, "state"), tests.get("state"))
     for where, column in named:
-        props = signal.from_ == "events" and re.fullmatch(r"props\.\w+", column)
+        props = signal.from_ == "events" and re.fullmatch(r"props(\.\w+)+", column)
         if column not in schema.columns and not props:
             yield Finding(where, f'unknown column "{column}" of {signal.from_}{_hint(column, schema.columns)}')
     if signal.at is not None and (signal.at not in schema.columns or kind_of(signal.from_, signal.at) != "time"):

@@ -12,11 +12,12 @@ import sqlalchemy as sa
 
 from worker.signals.accounts import account_columns, account_rows
 from worker.signals.aggregates import Finish, Partial, finish, partials
-from worker.signals.constructs import Column, IdText
+from worker.signals.constructs import Column
 from worker.signals.mapping import Catalogue
 from worker.signals.measurements import Measurement
 from worker.signals.people import role_rows, share_rows, top_user_rows
 from worker.signals.ranked import latest_rows, top_rows
+from worker.signals.reading.texts import IdText
 from worker.signals.scan import QueryScope, Scan
 
 _KEYED = frozenset({"days", "user_days", "kinds"})

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from connectors.base.values import finite_number
 from worker.language.values import Value, as_utc, midnight
-from worker.signals.constructs import NUMBER_TEXT
+from worker.signals.reading.numbers import NUMBER_TEXT
 
 NUMBER = re.compile(NUMBER_TEXT)
 _DAY = timedelta(days=1)

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from worker.signals.constructs import Kind
 from worker.signals.engines import Rows, first_line, render
 from worker.signals.errors import SourceError
+from worker.signals.files import csv_problem, files_relation, reader_of
 
 
 class DuckDialect(PGDialect):
@@ -36,6 +37,7 @@ class DuckEngine:
     spill: tempfile.TemporaryDirectory[str]
     """The folder for data beyond the memory limit; removed when the engine is closed."""
     files: tuple[str, ...] | None = None
+    folder: Path | None = None
     name: str = "duckdb"
     member_first: bool = True
 
@@ -44,7 +46,7 @@ class DuckEngine:
         try:
             rows: Rows = self.connection.execute(sql, parameters).fetchall()
         except duckdb.Error as error:
-            raise SourceError(first_line(error)) from error
+            raise self._problem(error) from error
         return rows
 
     def probe(self, rows: sa.FromClause | sa.TextClause) -> dict[str, Kind]:
@@ -52,8 +54,11 @@ class DuckEngine:
         try:
             cursor = self.connection.execute(sql)
         except duckdb.Error as error:
-            raise SourceError(first_line(error)) from error
+            raise self._problem(error) from error
         return {column[0]: _duck_kind(str(column[1])) for column in cursor.description or ()}
+
+    def _problem(self, error: duckdb.Error) -> SourceError:
+        return SourceError(csv_problem(str(error), self.folder) or first_line(error))
 
     def tables(self) -> list[str]:
         if self.files is not None:
@@ -90,12 +95,12 @@ def open_folder(folder: Path, memory: str, queries: Sequence[str] = ()) -> DuckE
     spill = tempfile.TemporaryDirectory(prefix="plgsync-", ignore_cleanup_errors=True)
     connection = duckdb.connect(":memory:", config=_duck_config(memory, spill.name))
     _lock_down(connection, folder.resolve())
-    names = sorted(path.name for path in folder.iterdir() if _reader(path.name) or path.is_dir())
+    names = sorted(path.name for path in folder.iterdir() if reader_of(path.name) or path.is_dir())
     words = {word for query in queries for word in re.findall(r"\w+", query)}
     for name in {name.partition(".")[0]: name for name in names}:
         if name in words:
             _view(connection, folder, name)
-    return DuckEngine(connection, spill, files=tuple(names))
+    return DuckEngine(connection, spill, files=tuple(names), folder=folder.resolve())
 
 
 def _view(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> None:
@@ -104,29 +109,6 @@ def _view(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> Non
         connection.execute(f'CREATE VIEW "{quoted}" AS {files_relation(folder, name)}')
     except duckdb.Error as error:
         raise SourceError(f"cannot read {name} in {folder}: {first_line(error)}") from error
-
-
-def files_relation(folder: Path, table: str) -> str:
-    """SQL that reads the files ``table`` stands for: a file with or without its ending, a folder, or a pattern."""
-    folder = folder.resolve()
-    candidates = [table, *(f"{table}{ending}" for ending in (".parquet", ".csv", ".csv.gz", "/*.parquet", "/*.csv"))]
-    for candidate in candidates:
-        reader = _reader(candidate)
-        if reader is None or Path(candidate).is_absolute() or ".." in Path(candidate).parts:
-            continue
-        if any(path.is_file() for path in folder.glob(candidate)):
-            pattern = str(folder / candidate).replace("'", "''")
-            return f"SELECT * FROM {reader}('{pattern}'{_READ_OPTIONS[reader]})"  # noqa: S608 - quotes are doubled
-    raise SourceError(f'there is no Parquet or CSV file for "{table}" in {folder}')
-
-
-_READ_OPTIONS = {"read_parquet": ", union_by_name = true", "read_csv": ", union_by_name = true, sample_size = -1"}
-
-
-def _reader(name: str) -> str | None:
-    if name.endswith(".parquet"):
-        return "read_parquet"
-    return "read_csv" if name.endswith((".csv", ".csv.gz")) else None
 
 
 def _duck_config(memory: str, spill: str) -> dict[str, str | bool | int | float | list[str]]:
@@ -151,11 +133,13 @@ def _lock_down(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
 
 
 def _duck_kind(name: str) -> Kind:
+    if name.endswith("]") or name.startswith(("STRUCT", "MAP", "UNION", "VARIANT")):
+        return "struct"
     if name.startswith(("TIMESTAMP", "DATE")):
-        return "time"
+        return "time" if "TIME ZONE" in name else "naive"
     if name in {"DOUBLE", "FLOAT"}:
         return "float"
     if name.endswith("INT") or name in {"INTEGER", "UINTEGER", "BIGNUM"} or name.startswith("DECIMAL"):
         return "number"
-    named: dict[str, Kind] = {"VARCHAR": "text", "UUID": "text", "BOOLEAN": "flag", "JSON": "json"}
+    named: dict[str, Kind] = {"VARCHAR": "text", "UUID": "text", "BOOLEAN": "flag", "JSON": "json", '"NULL"': "text"}
     return "text" if name.startswith("ENUM") else named.get(name, "other")

@@ -1,99 +1,36 @@
-"""The user's tables under our names: which columns there are, and each as SQL of the right kind."""
+"""The user's tables under our names: which columns of ours there are, and of which kind."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import quoted_name
 
+from connectors.clock import now
 from worker.language.suggest import suggestion
 from worker.settings.product import ProductSettings, TableMapping
-from worker.settings.product_schema import SCHEMA, kind_of, mappable
-from worker.signals.constructs import Column, IdText, JsonText, Kind, MomentOf, NumberOf
-from worker.signals.duck import files_relation
+from worker.settings.product_schema import SCHEMA, ColumnKind, kind_of, mappable
+from worker.signals.constructs import Kind
 from worker.signals.engines import Engine
 from worker.signals.errors import SourceError
+from worker.signals.files import Needed, files_relation
+from worker.signals.mapped_table import MappedTable, SourceColumn
+from worker.signals.reading.texts import NOTHING
 
-_TRUE = ("true", "t", "yes", "y", "1", "1.0")
-_FALSE = ("false", "f", "no", "n", "0", "0.0")
-
-
-@dataclass(frozen=True, slots=True)
-class MappedTable:
-    """One table of ours as it exists in the source. Every column method answers SQL of one kind."""
-
-    name: str
-    rows: sa.FromClause
-    columns: Mapping[str, tuple[str, Kind]]
-    """Our column: the source's column and its kind."""
-
-    def has(self, column: str) -> bool:
-        """Whether ``column`` is mapped; ``props.x`` also when there is a JSON column to look into."""
-        return column in self.columns or (column.startswith("props.") and "props" in self.columns)
-
-    def raw(self, column: str) -> Column:
-        """The column as it is, for grouping. Where an engine has no column types, an id is made text here already."""
-        theirs, kind = self.columns[column]
-        found: Column = self.rows.c[theirs]
-        return IdText(found, kind) if kind == "any" and self._kind(column) == "id" else found
-
-    def kind(self, column: str) -> Kind:
-        """The kind of ``column`` by the engine."""
-        return self.columns[column][1]
-
-    def id(self, column: str) -> Column:
-        """An id as text."""
-        theirs, kind = self.columns[column]
-        return IdText(self.rows.c[theirs], kind)
-
-    def time(self, column: str) -> Column:
-        """A moment that can be compared."""
-        theirs, kind = self.columns[column]
-        if kind in {"number", "float"}:
-            raise SourceError(
-                f'column "{theirs}" of {self.name} holds numbers, not times: '
-                "map the table with a query that makes them timestamps"
-            )
-        return MomentOf(self.rows.c[theirs], kind)
-
-    def number(self, column: str) -> Column:
-        """A finite number, or NULL."""
-        if column not in self.columns:
-            return NumberOf(self.text(column), "text")
-        theirs, kind = self.columns[column]
-        return NumberOf(self.rows.c[theirs], kind)
-
-    def text(self, column: str) -> Column:
-        """Text as it stands there."""
-        if column not in self.columns:
-            theirs, kind = self.columns["props"]
-            return JsonText(self.rows.c[theirs], column.removeprefix("props."), kind)
-        theirs, kind = self.columns[column]
-        return sa.cast(self.rows.c[theirs], sa.Text()) if kind != "text" else self.rows.c[theirs]
-
-    def flag(self, column: str) -> Column:
-        """True, false or NULL, also from 1/0 and yes/no."""
-        if column in self.columns and self.columns[column][1] == "flag":
-            return self.rows.c[self.columns[column][0]]
-        text = folded(self.text(column))
-        return sa.case((text.in_(_TRUE), sa.true()), (text.in_(_FALSE), sa.false()))
-
-    def value(self, column: str) -> Column:
-        """The column as our schema means it."""
-        by_kind = {"id": self.id, "time": self.time, "number": self.number, "flag": self.flag}
-        return by_kind.get(self._kind(column), self.text)(column)
-
-    def _kind(self, column: str) -> str:
-        return kind_of(self.name, column)
-
-
-def folded(text: Column) -> Column:
-    """Text for comparing: any case, no blanks around it."""
-    return sa.func.lower(sa.func.trim(text))
+_FITTING: Mapping[ColumnKind, frozenset[Kind]] = {
+    "id": frozenset({"text", "number", "float", "any"}),
+    "text": frozenset({"text", "number", "float", "flag", "time", "naive", "any"}),
+    "number": frozenset({"number", "float", "text", "any"}),
+    "time": frozenset({"time", "naive", "text", "number", "float", "any"}),
+    "flag": frozenset({"flag", "number", "float", "text", "any"}),
+    "json": frozenset({"json", "struct", "text", "any"}),
+}
+"""The kinds of their columns that each kind of ours can be read from."""
 
 
 @dataclass(slots=True)
@@ -103,6 +40,8 @@ class Catalogue:
     engine: Engine
     product: ProductSettings
     root: Path
+    read_at: datetime = field(default_factory=now)
+    """The moment of reading; a time more than a day later is not believed."""
     _seen: dict[str, MappedTable] = field(default_factory=dict)
 
     def table(self, name: str) -> MappedTable | None:
@@ -127,26 +66,43 @@ class Catalogue:
 
     def _look(self, name: str, mapping: TableMapping) -> MappedTable:
         try:
-            theirs = self.engine.probe(self._rows(mapping, ()))
+            theirs = self.engine.probe(self._rows(name, mapping, ()))
         except SourceError as error:
             raise SourceError(f"table {name}: {self._explained(mapping, error)}") from error
-        wanted = {**{column: column for column in mappable(name)}, **mapping.columns}
-        if name == "accounts":
-            wanted |= {f"extra.{ours}": column for ours, column in mapping.extra.items()}
-        columns: dict[str, tuple[str, Kind]] = {}
-        for ours, column in wanted.items():
-            found = self.spelled(column, theirs)
-            if found is not None:
-                columns[ours] = (found, theirs[found])
-            elif ours in mapping.columns or ours.startswith("extra."):
-                raise SourceError(f"table {name}: {no_column(column, theirs)}")
+        columns = dict(self._columns(name, mapping, theirs))
         for ours in SCHEMA[name].required:
             if ours not in columns:
                 raise SourceError(
                     f"table {name} has no column {ours}: name yours under tables: {name}: columns: "
                     f"(found: {', '.join(list(theirs)[:20])})"
                 )
-        return MappedTable(name, self._rows(mapping, tuple(theirs)).alias(f"s_{name}"), columns)
+        return MappedTable(
+            name=name,
+            rows=self._rows(name, mapping, tuple(theirs)).alias(f"s_{name}"),
+            columns=columns,
+            nothing=(*NOTHING, *(word.strip().lower() for word in self.product.nothing)),
+            read_at=self.read_at,
+        )
+
+    def _columns(
+        self, name: str, mapping: TableMapping, theirs: Mapping[str, Kind]
+    ) -> Iterator[tuple[str, SourceColumn]]:
+        """Every column of ours that is there. Raises SourceError where a mapped one is not, or cannot be read."""
+        for ours in sorted(mappable(name) | mapping.columns.keys()):
+            written = mapping.columns.get(ours)
+            wanted = ours if written is None else written.name
+            found = self.spelled(wanted, theirs)
+            if found is not None:
+                if theirs[found] not in _FITTING[kind_of(name, ours)]:
+                    raise SourceError(f"table {name}: {_wrong_kind(found, ours, kind_of(name, ours), theirs[found])}")
+                yield ours, SourceColumn(found, theirs[found], written)
+            elif written is not None:
+                raise SourceError(f"table {name}: {no_column(wanted, theirs)}")
+        for ours, wanted in mapping.extra.items() if name == "accounts" else ():
+            found = self.spelled(wanted, theirs)
+            if found is None:
+                raise SourceError(f"table {name}: {no_column(wanted, theirs)}")
+            yield f"extra.{ours}", SourceColumn(found, theirs[found])
 
     def spelled(self, column: str, theirs: Mapping[str, Kind]) -> str | None:
         """Their exact spelling of ``column``: only PostgreSQL tells cases apart."""
@@ -154,7 +110,7 @@ class Catalogue:
             return column if column in theirs else None
         return next((name for name in theirs if name.lower() == column.lower()), None)
 
-    def _rows(self, mapping: TableMapping, columns: tuple[str, ...]) -> sa.FromClause:
+    def _rows(self, name: str, mapping: TableMapping, columns: tuple[str, ...]) -> sa.FromClause:
         quoted: list[sa.ColumnClause[Any]] = [sa.column(quoted_name(name, quote=True)) for name in columns]
         folder = self.product.source.folder
         if mapping.table is not None and not folder:
@@ -164,9 +120,19 @@ class Catalogue:
             )
         query = mapping.query
         if query is None:
-            query = files_relation(self.root / str(folder), str(mapping.table))
+            query = files_relation(
+                self.root / str(folder), str(mapping.table), self._needed(name, mapping), mapping.encoding
+            )
         # The line break ends a comment on the query's last line; colons are no parameters here.
         return sa.text(query.replace(":", "\\:") + "\n").columns(*quoted).subquery("s_rows")
+
+    @staticmethod
+    def _needed(name: str, mapping: TableMapping) -> Needed:
+        """Their names of our columns, and of those without which the table says nothing."""
+        theirs = {
+            ours: mapping.columns[ours].name if ours in mapping.columns else ours for ours in sorted(mappable(name))
+        }
+        return Needed(tuple(theirs.values()), tuple(theirs[ours] for ours in SCHEMA[name].required))
 
     def _explained(self, mapping: TableMapping, error: SourceError) -> str:
         if mapping.table is None or self.product.source.folder:
@@ -182,3 +148,9 @@ def no_column(column: str, theirs: Mapping[str, Any]) -> str:
     """The message for a column that is not there."""
     found = f". Found: {', '.join(list(theirs)[:30])}"
     return f'no column "{column}"{suggestion(column, theirs, found)}'
+
+
+def _wrong_kind(column: str, ours: str, wanted: ColumnKind, found: Kind) -> str:
+    needed = {"json": "JSON", "id": "ids", "time": "times", "number": "numbers", "flag": "yes or no", "text": "text"}
+    what = "of a kind that cannot be read" if found == "other" else f"of the kind {found}"
+    return f'column "{column}" is {what}, but {ours} needs {needed[wanted]}: map a query that converts it'

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from worker.language.need import Need
 from worker.settings.product_schema import SCHEMA
 from worker.settings.signals import Measure, RowTest, Scalar, Signal, SignalsSettings
-from worker.signals.mapping import Catalogue, MappedTable
+from worker.signals.mapped_table import MappedTable
+from worker.signals.mapping import Catalogue
 from worker.signals.windows import Window, ever, last_days, previous_days
 
 _TIMED = frozenset({"first", "last", "latest", "days", "user_days"})

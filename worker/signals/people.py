@@ -7,9 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.signals.aggregates import RowColumns
-from worker.signals.constructs import Column, IdText
-from worker.signals.mapping import MappedTable, folded
+from worker.signals.constructs import Column
+from worker.signals.mapped_table import MappedTable, folded
 from worker.signals.measurements import Measurement
+from worker.signals.reading.texts import IdText
 from worker.signals.rows import after, in_force
 from worker.signals.scan import QueryScope, Scan
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worker.signals.constructs import Column, IdText
-from worker.signals.mapping import MappedTable
+from worker.signals.constructs import Column
+from worker.signals.mapped_table import MappedTable
 from worker.signals.measurements import Measurement
+from worker.signals.reading.texts import IdText
 from worker.signals.scan import QueryScope, Scan
 from worker.signals.subscriptions import order_of
 

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from worker.settings.product_schema import OLD_STATES, SCHEMA
 from worker.settings.signals import Comparison, RowTest, Scalar
 from worker.signals.constructs import Column, MomentLiteral
-from worker.signals.mapping import Catalogue, MappedTable, folded
+from worker.signals.mapped_table import MappedTable, folded
+from worker.signals.mapping import Catalogue
 
 # Statuses of an invoice that is no longer due; they count where no date of payment is known.
 SETTLED = ("paid", "void", "voided", "uncollectible", "refunded", "draft", "cancelled", "canceled")

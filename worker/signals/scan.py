@@ -12,7 +12,8 @@ from worker.settings.product_schema import AMOUNTS
 from worker.settings.signals import OF_NUMBERS
 from worker.signals.aggregates import RowColumns
 from worker.signals.constructs import Column, DayOf, Kind
-from worker.signals.mapping import Catalogue, MappedTable
+from worker.signals.mapped_table import MappedTable, SourceColumn
+from worker.signals.mapping import Catalogue
 from worker.signals.measurements import Measurement, Tests
 from worker.signals.money import amount, currency_of
 from worker.signals.rows import arrived, before, in_force, not_before, passes, started
@@ -52,11 +53,14 @@ def from_events(scope: QueryScope) -> MappedTable:
     seen = seen.group_by(*grouped).where(
         *arrived(events, scope.catalogue, scope.as_of), *(column.is_not(None) for column in grouped)
     )
-    kind: Kind = "any" if scope.catalogue.engine.name == "sqlite" else "time"
-    columns: dict[str, tuple[str, Kind]] = {"account_id": ("account_id", "text"), "added_at": ("added_at", kind)}
+    kinds: dict[str, Kind] = {"sqlite": "any", "duckdb": "naive"}
+    kind = kinds.get(scope.catalogue.engine.name, "time")
+    columns = {"account_id": SourceColumn("account_id", "text"), "added_at": SourceColumn("added_at", kind)}
     if user:
-        columns["user_id"] = ("user_id", "text")
-    return MappedTable("memberships", seen.subquery("s_memberships"), columns)
+        columns["user_id"] = SourceColumn("user_id", "text")
+    return MappedTable(
+        name="memberships", rows=seen.subquery("s_memberships"), columns=columns, sound=frozenset(columns)
+    )
 
 
 @dataclass(slots=True)

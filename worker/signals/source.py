@@ -36,7 +36,7 @@ class Source:
     def columns(self, table: str) -> dict[str, Kind]:
         """Our columns of ``table`` that exist in the source, and their kinds. Empty when it is not mapped."""
         mapped = self.catalogue.table(table)
-        return {} if mapped is None else {ours: kind for ours, (_, kind) in mapped.columns.items()}
+        return {} if mapped is None else {ours: column.kind for ours, column in mapped.columns.items()}
 
     def volume(self, as_of: datetime) -> Volume:
         """How much data there was at ``as_of``, for `check_fresh`."""

@@ -14,6 +14,9 @@ from sqlalchemy.pool import StaticPool
 from worker.signals.constructs import Kind
 from worker.signals.engines import Rows, first_line
 from worker.signals.errors import SourceError
+from worker.signals.reading.numbers import read_number
+from worker.signals.reading.texts import trim_text
+from worker.signals.reading.times import sqlite_time
 
 
 @dataclass(slots=True)
@@ -41,7 +44,14 @@ class SqlEngine:
             raise SourceError(first_line(error)) from error
         if self.name == "sqlite":
             return {column[0]: "any" for column in description}
-        return {column[0]: _POSTGRES_KINDS.get(int(str(column[1])), "other") for column in description}
+        return {column[0]: self._postgres_kind(int(str(column[1]))) for column in description}
+
+    def _postgres_kind(self, type_id: int) -> Kind:
+        """Also of enums, and of types made by the database's owner that are text."""
+        if type_id in _POSTGRES_KINDS:
+            return _POSTGRES_KINDS[type_id]
+        found = self.connection.execute(sa.text("SELECT typcategory FROM pg_type WHERE oid = :oid"), {"oid": type_id})
+        return "text" if found.scalar() in {"S", "E"} else "other"
 
     def tables(self) -> list[str]:
         inspector = sa.inspect(self.connection)
@@ -71,6 +81,9 @@ def open_sqlite(path: Path) -> SqlEngine:
         connection = sqlite3.connect(uri, uri=True, timeout=30)
         # SQLite's own lower() leaves É as it is.
         connection.create_function("lower", 1, _lower, deterministic=True)
+        connection.create_function("plgsync_trim", 1, trim_text, deterministic=True)
+        connection.create_function("plgsync_time", 4, sqlite_time, deterministic=True)
+        connection.create_function("plgsync_number", 4, read_number, deterministic=True)
         return connection
 
     engine = sa.create_engine("sqlite://", creator=connect, poolclass=StaticPool)
@@ -89,7 +102,7 @@ def open_postgres(url: str) -> SqlEngine:
         raise SourceError("the PostgreSQL URL cannot be read: expected postgresql://user@host/database") from error
     if parsed.get_backend_name() not in {"postgres", "postgresql"}:
         raise SourceError(f"expected a postgresql:// URL, not {parsed.get_backend_name()}://")
-    options = "-c timezone=UTC -c default_transaction_read_only=on"
+    options = "-c timezone=UTC -c default_transaction_read_only=on -c default_transaction_isolation=repeatable\\ read"
     engine = sa.create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         connect_args={"options": options, "connect_timeout": 10},
@@ -116,8 +129,8 @@ _POSTGRES_KINDS: Mapping[int, Kind] = {
     1700: "number",
     700: "float",
     701: "float",
-    1082: "time",
-    1114: "time",
+    1082: "naive",
+    1114: "naive",
     1184: "time",
     114: "json",
     3802: "json",

@@ -62,7 +62,7 @@ def query(engine: str) -> Query:
     signals = SignalsSettings.model_validate(yaml.safe_load((CONFIG / "signals.yaml").read_text()))
     needs = [Need("count", NASTY, 7), Need("users", "Limit Reached", 14), Need("days_since", "Signed In")]
     measurements = measurements_of(signals, needs, AS_OF, product.zone)
-    return compile_query(Catalogue(PaperEngine(engine), product, CONFIG), measurements, AS_OF)
+    return compile_query(Catalogue(PaperEngine(engine), product, CONFIG, AS_OF), measurements, AS_OF)
 
 
 @pytest.fixture(params=sorted(DIALECTS))

@@ -1,0 +1,198 @@
+"""One table of ours in the source: its columns as SQL of the right kind, and which cells cannot be believed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from worker.settings.product_columns import ColumnMapping
+from worker.settings.product_schema import SCHEMA, kind_of
+from worker.signals.constructs import Column, Kind, MomentLiteral
+from worker.signals.reading.numbers import NumberFormat, NumberOf
+from worker.signals.reading.texts import NOTHING, IdText, IsJson, JsonText, clean_text
+from worker.signals.reading.times import TimeFormat, TimeOf
+
+_TRUE = ("true", "t", "yes", "y", "1", "1.0")
+_FALSE = ("false", "f", "no", "n", "0", "0.0")
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+"""Before this a clock was not set."""
+_LATEST = datetime(9999, 12, 31, tzinfo=UTC)
+_CLOCKS_DIFFER = timedelta(days=1)
+
+
+class SourceColumn(NamedTuple):
+    """A column as it is in the source, and how its cells are written."""
+
+    name: str
+    kind: Kind
+    written: ColumnMapping | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappedTable:
+    """One table of ours as it exists in the source. Every column method answers SQL of one kind.
+
+    A cell that cannot be read as its column's kind is NULL, and so is one that cannot be believed: a time before 1990
+    or after ``read_at`` and a day, a number of seats below zero. ``sound`` columns are known to hold no such cell and
+    no blanks around their text, so that they are taken as they are.
+    """
+
+    name: str
+    rows: sa.FromClause
+    columns: Mapping[str, SourceColumn]
+    nothing: tuple[str, ...] = NOTHING
+    read_at: datetime = _LATEST
+    sound: frozenset[str] = frozenset()
+
+    def has(self, column: str) -> bool:
+        """Whether ``column`` is mapped; ``props.x`` also when there is a JSON column to look into."""
+        return column in self.columns or (column.startswith("props.") and "props" in self.columns)
+
+    def cell(self, column: str) -> Column:
+        """The column as it is in the source."""
+        found: Column = self.rows.c[self.columns[column].name]
+        return found
+
+    def raw(self, column: str) -> Column:
+        """The column for grouping: as it is where its cells are sound, else as text."""
+        kind = self.columns[column].kind
+        return self.id(column) if kind in {"text", "any"} else self.cell(column)
+
+    def kind(self, column: str) -> Kind:
+        """The kind of ``column`` by the engine."""
+        return self.columns[column].kind
+
+    def id(self, column: str) -> Column:
+        """An id as text."""
+        kind = self.columns[column].kind
+        return self._cleaned(column, IdText(self.cell(column), kind))
+
+    def time(self, column: str) -> Column:
+        """A moment that can be compared, or NULL."""
+        moment = self.read_time(column)
+        if column in self.sound:
+            return moment
+        ahead = column in SCHEMA[self.name].ahead
+        latest = _LATEST if ahead else min(self.read_at, _LATEST - _CLOCKS_DIFFER) + _CLOCKS_DIFFER
+        return sa.case((sa.and_(moment >= MomentLiteral(EARLIEST), moment <= MomentLiteral(latest)), moment))
+
+    def read_time(self, column: str) -> Column:
+        """A moment, believable or not."""
+        _, kind, written = self.columns[column]
+        if written is None:
+            return TimeOf(self._trimmed(column), kind, TimeFormat())
+        return TimeOf(self._trimmed(column), kind, TimeFormat(written.format, written.zone or "UTC", written.epoch))
+
+    def _trimmed(self, column: str) -> Column:
+        """The cell without blanks around it where it is text; numbers and times as they are."""
+        text = self.columns[column].kind == "text" and column not in self.sound
+        return sa.func.trim(self.cell(column)) if text else self.cell(column)
+
+    def number(self, column: str) -> Column:
+        """A finite number, or NULL; a number that means "no limit" is NULL too."""
+        number = self.read_number(column)
+        if column in self.sound:
+            return number
+        parts = [number >= sa.literal(least, sa.Double())] if (least := self._least(column)) is not None else []
+        unlimited = self.unlimited(column)
+        parts += [] if unlimited is None else [sa.not_(unlimited)]
+        return sa.case((sa.and_(*parts), number)) if parts else number
+
+    def read_number(self, column: str) -> Column:
+        """A finite number, believable or not."""
+        if column not in self.columns:
+            return NumberOf(self.text(column), "text")
+        _, kind, written = self.columns[column]
+        if written is None:
+            return NumberOf(self.cell(column), kind)
+        return NumberOf(self.cell(column), kind, NumberFormat(written.decimal, written.thousands, written.strip))
+
+    def _least(self, column: str) -> float | None:
+        return SCHEMA[self.name].least.get(column)
+
+    def unlimited(self, column: str) -> Column | None:
+        """Whether the number of a row means that there is no limit; None for columns that are no limit."""
+        default = SCHEMA[self.name].unlimited.get(column)
+        if default is None:
+            return None
+        written = self.columns[column].written
+        number = self.read_number(column)
+        if written is not None and written.unlimited is not None:
+            return number.in_([sa.literal(value, sa.Double()) for value in written.unlimited])
+        words = number == sa.literal(-1.0, sa.Double())
+        return words if default == math.inf else sa.or_(words, number >= sa.literal(default, sa.Double()))
+
+    def text(self, column: str) -> Column:
+        """Text without blanks around it; NULL where it only says that there is nothing."""
+        if column not in self.columns:
+            return JsonText(self.cell("props"), column.removeprefix("props."), self.columns["props"].kind)
+        kind = self.columns[column].kind
+        cell = self.cell(column)
+        return self._cleaned(column, cell if kind == "any" else sa.cast(cell, sa.Text()))
+
+    def _cleaned(self, column: str, text: Column) -> Column:
+        needless = column in self.sound or self.columns[column].kind not in {"text", "any"}
+        return text if needless else clean_text(text, self.nothing)
+
+    def flag(self, column: str) -> Column:
+        """True, false or NULL, also from 1/0 and yes/no."""
+        if column in self.columns and self.columns[column].kind == "flag":
+            return self.cell(column)
+        text = folded(self.text(column))
+        return sa.case((text.in_(_TRUE), sa.true()), (text.in_(_FALSE), sa.false()))
+
+    def value(self, column: str) -> Column:
+        """The column as our schema means it."""
+        by_kind = {"id": self.id, "time": self.time, "number": self.number, "flag": self.flag}
+        return by_kind.get(self._kind(column), self.text)(column)
+
+    def given(self, column: str) -> Column:
+        """Whether the cell says anything at all."""
+        cell = self.cell(column)
+        if self.columns[column].kind not in {"text", "any"}:
+            return cell.is_not(None)
+        return clean_text(sa.cast(cell, sa.Text()), self.nothing).is_not(None)
+
+    def unreadable(self, column: str) -> Column | None:
+        """Whether the cell says something that is not of the column's kind; None where that cannot be."""
+        kind = self._kind(column)
+        if kind == "json":
+            return sa.and_(self.given(column), sa.not_(IsJson(self.cell(column), self.columns[column].kind)))
+        read = {"time": self.read_time, "number": self.read_number, "flag": self.flag}.get(kind)
+        return None if read is None else sa.and_(self.given(column), read(column).is_(None))
+
+    def disbelieved(self, column: str) -> Column | None:
+        """Whether the cell was read and is not believed; None where every value is."""
+        read = {"time": self.read_time, "number": self.read_number}.get(self._kind(column))
+        if read is None:
+            return None
+        unlimited = self.unlimited(column)
+        believed = (
+            self.value(column).is_(None)
+            if unlimited is None
+            else sa.and_(self.value(column).is_(None), sa.not_(unlimited))
+        )
+        return sa.and_(read(column).is_not(None), believed)
+
+    def doubtful(self, column: str) -> Column | None:
+        """Whether the cell says something unknown: unreadable, not believed, or no limit. None where it is sound."""
+        if not column.startswith("props.") or column in self.columns:
+            if column in self.sound or column not in self.columns or self._kind(column) in {"id", "text"}:
+                return None
+            if self._kind(column) == "json":
+                return self.unreadable(column)
+            return sa.and_(self.given(column), self.value(column).is_(None))
+        return None if "props" in self.sound else self.unreadable("props")
+
+    def _kind(self, column: str) -> str:
+        return kind_of(self.name, column)
+
+
+def folded(text: Column) -> Column:
+    """Text for comparing: any case, no blanks around it."""
+    return sa.func.lower(sa.func.trim(text))

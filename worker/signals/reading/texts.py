@@ -1,0 +1,189 @@
+"""A cell as text: ids, names, plans, properties of JSON; without blanks around it and words for nothing."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import ColumnElement
+
+from worker.signals.constructs import Column, Kind, sql_of
+
+NOTHING = ("", "null", "\\n", "none", "nan", "undefined", "[object object]", "(not set)", "-")
+"""What exporters write for a value that is not there, in small letters."""
+BLANKS = (
+    "".join(
+        map(chr, (*range(9, 14), *range(28, 33), 0x85, 0xA0, 0x1680, 0x180E, *range(0x2000, 0x2010), 0x2028, 0x2029))
+    )
+    + "\u202f\u205f\u2060\u3000\ufeff"
+)
+"""Blanks that no key or name begins or ends with: also the no-break and the zero-width ones."""
+
+
+class TrimmedText(ColumnElement[Any]):
+    """Text of a column in Unicode's form NFC, without blanks around it."""
+
+    inherit_cache = False
+    type = sa.Text()
+
+    def __init__(self, column: Column) -> None:
+        self.column = column
+
+
+class IdText(ColumnElement[Any]):
+    """An id as text: 7 and 7.0 are the same account."""
+
+    inherit_cache = False
+    type = sa.Text()
+
+    def __init__(self, column: Column, kind: Kind) -> None:
+        self.column, self.kind = column, kind
+
+
+class JsonText(ColumnElement[Any]):
+    """A property of a JSON column as text; NULL where it is missing, null, or the cell is no JSON.
+
+    ``path`` is tried as one key first, then as keys inside each other.
+    """
+
+    inherit_cache = False
+    type = sa.Text()
+
+    def __init__(self, column: Column, path: str, kind: Kind) -> None:
+        self.column, self.path, self.kind = column, path, kind
+
+
+class IsJson(ColumnElement[Any]):
+    """Whether a cell holds JSON."""
+
+    inherit_cache = False
+    type = sa.Boolean()
+
+    def __init__(self, column: Column, kind: Kind) -> None:
+        self.column, self.kind = column, kind
+
+
+def clean_text(text: Column, nothing: Sequence[str]) -> Column:
+    """``text`` trimmed and in NFC; NULL where it only says that there is nothing."""
+    trimmed = TrimmedText(text)
+    return sa.case((sa.func.lower(trimmed).not_in(nothing), trimmed))
+
+
+def trim_text(value: object) -> str | None:
+    """`TrimmedText` for SQLite."""
+    return None if value is None else unicodedata.normalize("NFC", str(value)).strip(BLANKS)
+
+
+@compiles(TrimmedText, "duckdb")
+def _trimmed_duckdb(element: TrimmedText, compiler: SQLCompiler, **kw: Any) -> str:
+    blanks = sql_of(compiler, sa.literal(BLANKS, sa.Text()), **kw)
+    return f"trim(nfc_normalize({sql_of(compiler, element.column, **kw)}), {blanks})"
+
+
+@compiles(TrimmedText, "postgresql")
+def _trimmed_postgres(element: TrimmedText, compiler: SQLCompiler, **kw: Any) -> str:
+    blanks = sql_of(compiler, sa.literal(BLANKS, sa.Text()), **kw)
+    return f"btrim(normalize({sql_of(compiler, element.column, **kw)}, NFC), {blanks})"
+
+
+@compiles(TrimmedText, "sqlite")
+def _trimmed_sqlite(element: TrimmedText, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"plgsync_trim({sql_of(compiler, element.column, **kw)})"
+
+
+# --- ids -----------------------------------------------------------------------------------------------------
+
+
+@compiles(IdText, "postgresql")
+@compiles(IdText, "duckdb")
+def _id_text(element: IdText, compiler: SQLCompiler, **kw: Any) -> str:
+    x = sql_of(compiler, element.column, **kw)
+    if element.kind == "text":
+        return x
+    if element.kind != "float":
+        return f"CAST({x} AS VARCHAR)"
+    whole = f"abs({x}) < 9e15 AND {x} = floor({x})"
+    return f"CASE WHEN {whole} THEN CAST(CAST({x} AS BIGINT) AS VARCHAR) ELSE CAST({x} AS VARCHAR) END"
+
+
+@compiles(IdText, "sqlite")
+def _id_text_sqlite(element: IdText, compiler: SQLCompiler, **kw: Any) -> str:
+    x = sql_of(compiler, element.column, **kw)
+    whole = f"CAST({x} AS INTEGER)"
+    return f"CAST(CASE WHEN typeof({x}) = 'real' AND {x} = {whole} THEN {whole} ELSE {x} END AS TEXT)"
+
+
+# --- JSON ----------------------------------------------------------------------------------------------------
+
+
+def _paths(path: str) -> list[list[str]]:
+    keys = path.split(".")
+    return [[path], keys] if len(keys) > 1 else [keys]
+
+
+@compiles(IsJson, "postgresql")
+def _is_json_postgres(element: IsJson, compiler: SQLCompiler, **kw: Any) -> str:
+    if element.kind == "json":
+        return "TRUE"
+    x = f"CAST({sql_of(compiler, element.column, **kw)} AS TEXT)"
+    version = getattr(compiler.dialect, "server_version_info", None) or (16,)
+    return f"pg_input_is_valid({x}, 'jsonb')" if version >= (16,) else f"({x} ~ '^\\s*[\\[{{\"]')"
+
+
+@compiles(IsJson, "duckdb")
+def _is_json_duckdb(element: IsJson, compiler: SQLCompiler, **kw: Any) -> str:
+    return "TRUE" if element.kind in {"json", "struct"} else f"json_valid({_duck_json(element, compiler, **kw)})"
+
+
+@compiles(IsJson, "sqlite")
+def _is_json_sqlite(element: IsJson, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"json_valid({sql_of(compiler, element.column, **kw)})"
+
+
+@compiles(JsonText, "postgresql")
+def _json_postgres(element: JsonText, compiler: SQLCompiler, **kw: Any) -> str:
+    x = sql_of(compiler, element.column, **kw)
+    whole = x if element.kind == "json" else f"CAST({x} AS JSONB)"
+    found = []
+    for keys in _paths(element.path):
+        literals = [sql_of(compiler, sa.literal(key, sa.Text()), **kw) for key in keys]
+        found.append(f"({' -> '.join([whole, *literals[:-1]])} ->> {literals[-1]})")
+    value = found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
+    if element.kind == "json":
+        return value
+    return f"CASE WHEN {_is_json_postgres(IsJson(element.column, element.kind), compiler, **kw)} THEN {value} END"
+
+
+def _json_path(keys: Sequence[str], compiler: SQLCompiler, **kw: Any) -> str:
+    path = "$" + "".join(f'."{key}"' for key in keys)
+    return sql_of(compiler, sa.literal(path, sa.Text()), **kw)
+
+
+def _duck_json(element: JsonText | IsJson, compiler: SQLCompiler, **kw: Any) -> str:
+    x = sql_of(compiler, element.column, **kw)
+    return f"to_json({x})" if element.kind == "struct" else f"CAST({x} AS VARCHAR)"
+
+
+@compiles(JsonText, "duckdb")
+def _json_duckdb(element: JsonText, compiler: SQLCompiler, **kw: Any) -> str:
+    x = _duck_json(element, compiler, **kw)
+    found = [f"json_extract_string({x}, {_json_path(keys, compiler, **kw)})" for keys in _paths(element.path)]
+    value = found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
+    return value if element.kind == "struct" else f"CASE WHEN json_valid({x}) THEN {value} END"
+
+
+@compiles(JsonText, "sqlite")
+def _json_sqlite(element: JsonText, compiler: SQLCompiler, **kw: Any) -> str:
+    x = sql_of(compiler, element.column, **kw)
+    found = []
+    for keys in _paths(element.path):
+        kind = f"json_type({x}, {_json_path(keys, compiler, **kw)})"
+        value = f"json_extract({x}, {_json_path(keys, compiler, **kw)})"
+        # json_extract turns true into 1: json_type keeps the two apart.
+        found.append(f"CASE WHEN {kind} IN ('true', 'false') THEN {kind} ELSE CAST({value} AS TEXT) END")
+    value = found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
+    return f"CASE WHEN json_valid({x}) THEN {value} END"
