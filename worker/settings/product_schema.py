@@ -26,6 +26,10 @@ class TableSchema:
     until: tuple[str, ...] = ()
     needs_until: bool = False
     current: bool = False
+    key: tuple[str, ...] = ()
+    """Rows with the same values here, the first of them known, are one row that was delivered again."""
+    latest: str = "updated_at"
+    """Of rows with one key, the one with the latest such time counts."""
     ahead: tuple[str, ...] = ()
     """Times that may lie after the moment of reading."""
     least: Mapping[str, float] = field(default_factory=dict)
@@ -50,6 +54,7 @@ SCHEMA: Mapping[str, TableSchema] = {
             "is_internal": "flag",
             "owner_email": "text",
             "csm_email": "text",
+            "updated_at": "time",
         },
         required=("account_id",),
         at="created_at",
@@ -92,6 +97,8 @@ SCHEMA: Mapping[str, TableSchema] = {
         },
         required=("account_id", "name", "occurred_at"),
         at="occurred_at",
+        key=("event_id",),
+        latest="received_at",
     ),
     "subscriptions": TableSchema(
         columns={
@@ -111,6 +118,7 @@ SCHEMA: Mapping[str, TableSchema] = {
             "cancelled_at": "time",
             "ended_at": "time",
             "cancel_reason": "text",
+            "updated_at": "time",
             "state": "text",
             "paying": "flag",
             "trialing": "flag",
@@ -123,6 +131,7 @@ SCHEMA: Mapping[str, TableSchema] = {
         since=("trial_start", "term_start"),
         until=("ended_at", "term_end"),
         current=True,
+        key=("sub_id", "term_start", "trial_start"),
         ahead=("term_start", "term_end", "trial_end"),
         least={"seats": 0, "mrr": 0},
         unlimited={"seats": 99_999},
@@ -149,12 +158,14 @@ SCHEMA: Mapping[str, TableSchema] = {
             "amount": "number",
             "currency": "text",
             "status": "text",
+            "updated_at": "time",
         },
         required=("account_id", "due_at"),
         at="due_at",
         since=("due_at",),
         until=("paid_at",),
         needs_until=True,
+        key=("invoice_id",),
         ahead=("due_at",),
     ),
     "surveys": TableSchema(
@@ -165,9 +176,11 @@ SCHEMA: Mapping[str, TableSchema] = {
             "kind": "text",
             "score": "number",
             "responded_at": "time",
+            "updated_at": "time",
         },
         required=("account_id", "responded_at"),
         at="responded_at",
+        key=("response_id",),
     ),
     "invites": TableSchema(
         columns={
@@ -177,9 +190,11 @@ SCHEMA: Mapping[str, TableSchema] = {
             "sent_at": "time",
             "accepted_at": "time",
             "invitee_user_id": "id",
+            "updated_at": "time",
         },
         required=("account_id", "sent_at"),
         at="sent_at",
+        key=("invite_id",),
         since=("sent_at",),
         until=("accepted_at",),
         needs_until=True,
@@ -191,9 +206,11 @@ SCHEMA: Mapping[str, TableSchema] = {
             "opened_at": "time",
             "closed_at": "time",
             "severity": "text",
+            "updated_at": "time",
         },
         required=("account_id", "opened_at"),
         at="opened_at",
+        key=("ticket_id",),
         since=("opened_at",),
         until=("closed_at",),
         needs_until=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -59,6 +59,20 @@ def _seen_in_events(scope: QueryScope) -> sa.Subquery:
 
 def _only(rows: sa.Select[Any], account_id: Column, scope: QueryScope) -> sa.Select[Any]:
     return rows if scope.accounts is None else rows.where(account_id.in_(sorted(scope.accounts)))
+
+
+def one_account(rows: Sequence[Mapping[str, Value]]) -> Mapping[str, Value]:
+    """The columns of an account that the table has several times: those of the newest row by ``updated_at``.
+
+    Where no row is the newest, the columns in which they differ are unknown.
+    """
+    if len(rows) == 1:
+        return rows[0]
+    times = [row.get("updated_at") for row in rows]
+    known = [time for time in times if isinstance(time, datetime)]
+    if len(known) == len(rows) and known.count(max(known)) == 1:
+        return rows[known.index(max(known))]
+    return {name: value if all(row[name] == value for row in rows) else None for name, value in rows[0].items()}
 
 
 def account_values(product: ProductSettings, known: Mapping[str, Value], as_of: datetime) -> dict[str, Value] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from worker.signals.accounts import account_columns, account_rows
 from worker.signals.aggregates import Finish, Partial, finish, partials
 from worker.signals.constructs import Column
+from worker.signals.doubt import doubt_rows
 from worker.signals.mapping import Catalogue
 from worker.signals.measurements import Measurement
 from worker.signals.people import role_rows, share_rows, top_user_rows
@@ -46,6 +47,8 @@ class Query:
     account_columns: tuple[tuple[str, str], ...]
     """Name and kind of each."""
     answers: tuple[ColumnMeasurement, ...]
+    doubts: Mapping[str, int]
+    """By measurement, the column that is 1 for accounts of which it cannot be known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,8 @@ class _Stage:
 
     select: sa.Select[Any]
     measurements: Sequence[tuple[Measurement, int]]
+    of_doubt: bool = False
+    """Whether the columns say that a measurement is in doubt, not what it is."""
 
 
 def compile_query(
@@ -66,6 +71,7 @@ def compile_query(
     joined: sa.FromClause = base
     columns: list[Column] = list(base.c)
     answers: list[ColumnMeasurement] = []
+    doubts: dict[str, int] = {}
     for index, stage in enumerate(_stages(scope, measurements)):
         labels = [f"s_{index}_{position}" for position in range(len(stage.select.selected_columns))]
         named = [column.label(label) for column, label in zip(stage.select.selected_columns, labels, strict=True)]
@@ -75,12 +81,19 @@ def compile_query(
         for measurement, width in stage.measurements:
             positions = tuple(range(len(columns), len(columns) + width))
             columns += [cte.c[label] for label in labels[taken : taken + width]]
-            answers.append(ColumnMeasurement(measurement, positions, finish(measurement.measure, width)))
+            if stage.of_doubt:
+                doubts[measurement.name] = positions[0]
+            else:
+                answers.append(ColumnMeasurement(measurement, positions, finish(measurement.measure, width)))
             taken += width
-    return Query(sa.select(*columns).select_from(joined), own, tuple(answers))
+    return Query(sa.select(*columns).select_from(joined), own, tuple(answers), doubts)
 
 
 def _stages(scope: QueryScope, measurements: Sequence[Measurement]) -> Iterator[_Stage]:
+    for group in _grouped(measurements, lambda measurement: (measurement.table,)):
+        doubted = doubt_rows(scope, group)
+        if doubted is not None:
+            yield _Stage(doubted[0], [(measurement, 1) for measurement in doubted[1]], of_doubt=True)
     for measurement in measurements:
         if measurement.measure in _OF_ONE_PERSON:
             width = 2 if measurement.measure in {"roles", "top_user_share"} else 1

@@ -11,10 +11,9 @@ from worker.language.values import Value
 from worker.settings.product import ProductSettings
 from worker.settings.product_schema import kind_of
 from worker.settings.signals import SignalsSettings
-from worker.signals.accounts import account_values
+from worker.signals.accounts import account_values, one_account
 from worker.signals.compile import ColumnMeasurement, Query, compile_query
 from worker.signals.decode import by_kind, number, turned
-from worker.signals.errors import SourceError
 from worker.signals.measurements import Measurement, measurements_of, missing_mapping
 from worker.signals.source import Source
 
@@ -43,16 +42,15 @@ def compute(
     wanted = None if accounts is None else frozenset(accounts)
     in_sql = wanted if wanted is not None and len(wanted) <= _ASKED_IN_SQL else None
     query = compile_query(source.catalogue, measured, as_of, in_sql)
-    found: dict[str, dict[str, Value]] = {}
+    rows: dict[str, list[Sequence[Any]]] = {}
     for row in source.engine.run(query.statement):
-        account_id = str(row[0])
-        if wanted is not None and account_id not in wanted:
-            continue
-        if account_id in found:
-            raise SourceError(f'account "{account_id}" appears more than once in the accounts table')
-        values = _account(product, query, row, as_of)
-        found[account_id] = {} if values is None else values | unknown | _measured(query.answers, row, as_of)
-    kept = {account_id: fields for account_id, fields in found.items() if fields}
+        if wanted is None or str(row[0]) in wanted:
+            rows.setdefault(str(row[0]), []).append(row)
+    kept: dict[str, dict[str, Value]] = {}
+    for account_id, same in rows.items():
+        values = account_values(product, one_account([_own_columns(query, row) for row in same]), as_of)
+        if values is not None:
+            kept[account_id] = values | unknown | _measured(query, same[0], as_of)
     for fields in kept.values():
         for name, signal in signals.signals.items():
             if signal.of is not None:
@@ -60,13 +58,18 @@ def compute(
     return kept
 
 
-def _account(product: ProductSettings, query: Query, row: Sequence[Any], as_of: datetime) -> dict[str, Value] | None:
+def _own_columns(query: Query, row: Sequence[Any]) -> dict[str, Value]:
     columns = zip(query.account_columns, row, strict=False)
-    return account_values(product, {name: by_kind(value, kind) for (name, kind), value in columns}, as_of)
+    return {name: by_kind(value, kind) for (name, kind), value in columns}
 
 
-def _measured(answers: Iterable[ColumnMeasurement], row: Sequence[Any], as_of: datetime) -> dict[str, Value]:
-    return {answer.measurement.name: _value(answer, row, as_of) for answer in answers}
+def _measured(query: Query, row: Sequence[Any], as_of: datetime) -> dict[str, Value]:
+    """What is measured of one account; unknown where rows that might count cannot be read."""
+    doubted = {name for name, position in query.doubts.items() if row[position]}
+    return {
+        answer.measurement.name: None if answer.measurement.name in doubted else _value(answer, row, as_of)
+        for answer in query.answers
+    }
 
 
 def _value(answer: ColumnMeasurement, row: Sequence[Any], as_of: datetime) -> Value:

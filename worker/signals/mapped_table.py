@@ -48,6 +48,8 @@ class MappedTable:
     nothing: tuple[str, ...] = NOTHING
     read_at: datetime = _LATEST
     sound: frozenset[str] = frozenset()
+    unique: bool = False
+    """Whether no row is known to repeat the key of another."""
 
     def has(self, column: str) -> bool:
         """Whether ``column`` is mapped; ``props.x`` also when there is a JSON column to look into."""

@@ -16,6 +16,7 @@ from worker.signals.mapped_table import MappedTable, SourceColumn
 from worker.signals.mapping import Catalogue
 from worker.signals.measurements import Measurement, Tests
 from worker.signals.money import amount, currency_of
+from worker.signals.repeats import once
 from worker.signals.rows import arrived, before, in_force, not_before, passes, started
 from worker.signals.subscriptions import subscriptions_at
 from worker.signals.windows import offsets
@@ -36,11 +37,14 @@ class QueryScope:
     def table(self, name: str) -> MappedTable:
         """A mapped table, the ones taken from the events included; subscriptions as they were at ``as_of``."""
         found = self.catalogue.table(name)
-        if name == "subscriptions" and found is not None:
-            if not self._subscriptions:
-                self._subscriptions.append(subscriptions_at(found, self.as_of, self.catalogue.product.grace))
-            return self._subscriptions[0]
-        return from_events(self) if found is None else found
+        if found is None:
+            return from_events(self)
+        found = once(found, self.as_of)
+        if name != "subscriptions":
+            return found
+        if not self._subscriptions:
+            self._subscriptions.append(subscriptions_at(found, self.as_of, self.catalogue.product.grace))
+        return self._subscriptions[0]
 
 
 def from_events(scope: QueryScope) -> MappedTable:

@@ -113,7 +113,7 @@ def _from_iso(text: str, zone: str) -> datetime | None:
         text = re.sub(pattern, spelled, text, count=1, flags=re.ASCII)
     try:
         found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=_zone(zone))).astimezone(UTC)
+        return (found if found.tzinfo else found.replace(tzinfo=_zone(zone), fold=1)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 

@@ -1,0 +1,98 @@
+"""Which accounts have rows that might count, if only their cells could be read or believed.
+
+What is measured of such an account is unknown: a number without these rows would be wrong. Where all columns are
+sound nothing is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from worker.settings.product_schema import SCHEMA, kind_of
+from worker.signals.constructs import Column
+from worker.signals.mapped_table import MappedTable
+from worker.signals.measurements import Measurement
+from worker.signals.reading.texts import IdText
+from worker.signals.rows import before, in_force, not_before, passes, started
+from worker.signals.scan import QueryScope
+
+_ORDER_OF_TOP = ("tier_rank", "mrr")
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One condition of a row, and whether the cells it reads are in doubt."""
+
+    holds: Column
+    doubt: Column | None
+
+
+def doubt_rows(
+    scope: QueryScope, measurements: Sequence[Measurement]
+) -> tuple[sa.Select[Any], list[Measurement]] | None:
+    """Per account, 1 for every measurement of one table that is in doubt, and the measurements in this order.
+
+    None when every column they read is sound.
+    """
+    table = scope.table(measurements[0].table)
+    asked = [(measurement, _in_doubt(scope, table, measurement)) for measurement in measurements]
+    columns = [(measurement, doubt) for measurement, doubt in asked if doubt is not None]
+    if not columns:
+        return None
+    flags = [sa.func.max(sa.case((doubt, 1), else_=0)) for _, doubt in columns]
+    account = table.raw("account_id")
+    found = sa.select(IdText(account, table.kind("account_id")), *flags).select_from(table.rows)
+    if scope.accounts is not None:
+        found = found.where(table.id("account_id").in_(sorted(scope.accounts)))
+    return found.where(account.is_not(None)).group_by(account), [measurement for measurement, _ in columns]
+
+
+def _in_doubt(scope: QueryScope, table: MappedTable, measurement: Measurement) -> Column | None:
+    parts = list(_parts(scope, table, measurement))
+    doubts = [part.doubt for part in parts if part.doubt is not None]
+    if not doubts:
+        return None
+    might = [part.holds if part.doubt is None else sa.or_(part.holds, part.doubt) for part in parts]
+    return sa.and_(*(sa.func.coalesce(one, sa.false()) for one in might), sa.func.coalesce(sa.or_(*doubts), sa.false()))
+
+
+def _parts(scope: QueryScope, table: MappedTable, measurement: Measurement) -> Iterator[_Part]:
+    if measurement.events is not None:
+        yield _Part(table.text("name").in_(measurement.events), None)
+    for column, test in (*measurement.where, *measurement.that):
+        holds = passes(table, column, test, scope.as_of)
+        # "that" divides the rows: those for which it does not hold count too.
+        yield _Part(holds if (column, test) in measurement.where else sa.true(), _doubt(table, [column]))
+    if measurement.at is not None and table.has(measurement.at) and measurement.by_time:
+        yield _Part(_in_window(table, measurement), _doubt(table, [measurement.at]))
+    if measurement.current:
+        yield _Part(in_force(table, scope.as_of), _doubt(table, _times(table)))
+    elif not measurement.by_time:
+        yield _Part(started(table, scope.as_of), _doubt(table, SCHEMA[table.name].since))
+    read = [] if measurement.column is None or measurement.measure == "top_user" else [measurement.column]
+    read += _ORDER_OF_TOP if measurement.measure == "top" else ()
+    yield _Part(sa.true(), _doubt(table, read))
+
+
+def _in_window(table: MappedTable, measurement: Measurement) -> Column:
+    at = table.time(str(measurement.at))
+    parts = [before(at, measurement.window.end)]
+    if measurement.window.start is not None:
+        parts.append(not_before(at, measurement.window.start))
+    return sa.and_(*parts)
+
+
+def _times(table: MappedTable) -> list[str]:
+    return [name for name in table.columns if kind_of(table.name, name) == "time" and name != "updated_at"]
+
+
+def _doubt(table: MappedTable, columns: Sequence[str]) -> Column | None:
+    """Whether any of ``columns`` is in doubt; a column that is worked out is in doubt with the times it is made of."""
+    worked_out = [name for name in columns if not table.has(name)]
+    names = [*(name for name in columns if table.has(name)), *(_times(table) if worked_out else ())]
+    doubts = [doubt for name in names if (doubt := table.doubtful(name)) is not None]
+    return sa.or_(*doubts) if doubts else None
