@@ -13,11 +13,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.settings.product_schema import SCHEMA, kind_of
+from worker.settings.signals import OF_NUMBERS, Comparison, RowTest
 from worker.signals.constructs import Column
 from worker.signals.mapped_table import MappedTable
 from worker.signals.measurements import Measurement
 from worker.signals.reading.texts import IdText
-from worker.signals.rows import before, in_force, not_before, passes, started
+from worker.signals.rows import after, before, in_force, known_by, not_before, passes, started
 from worker.signals.scan import QueryScope
 
 _ORDER_OF_TOP = ("tier_rank", "mrr")
@@ -48,6 +49,8 @@ def doubt_rows(
     found = sa.select(IdText(account, table.kind("account_id")), *flags).select_from(table.rows)
     if scope.accounts is not None:
         found = found.where(table.id("account_id").in_(sorted(scope.accounts)))
+    if table.name == "events":
+        found = found.where(*known_by(table, scope.catalogue, scope.as_of))
     return found.where(account.is_not(None)).group_by(account), [measurement for measurement, _ in columns]
 
 
@@ -62,20 +65,44 @@ def _in_doubt(scope: QueryScope, table: MappedTable, measurement: Measurement) -
 
 def _parts(scope: QueryScope, table: MappedTable, measurement: Measurement) -> Iterator[_Part]:
     if measurement.events is not None:
-        yield _Part(table.text("name").in_(measurement.events), None)
+        yield _Part(table.text("name").in_(measurement.events), _doubt(table, ["name"]))
     for column, test in (*measurement.where, *measurement.that):
         holds = passes(table, column, test, scope.as_of)
         # "that" divides the rows: those for which it does not hold count too.
-        yield _Part(holds if (column, test) in measurement.where else sa.true(), _doubt(table, [column]))
+        doubt = table.number_doubtful(column) if _needs_number(test) else _doubt(table, [column])
+        yield _Part(holds if (column, test) in measurement.where else sa.true(), doubt)
     if measurement.at is not None and table.has(measurement.at) and measurement.by_time:
         yield _Part(_in_window(table, measurement), _doubt(table, [measurement.at]))
     if measurement.current:
-        yield _Part(in_force(table, scope.as_of), _doubt(table, _times(table)))
+        yield from _in_force(scope, table)
     elif not measurement.by_time:
         yield _Part(started(table, scope.as_of), _doubt(table, SCHEMA[table.name].since))
-    read = [] if measurement.column is None or measurement.measure == "top_user" else [measurement.column]
-    read += _ORDER_OF_TOP if measurement.measure == "top" else ()
-    yield _Part(sa.true(), _doubt(table, read))
+    yield _Part(sa.true(), _doubt_of_value(table, measurement))
+
+
+def _in_force(scope: QueryScope, table: MappedTable) -> Iterator[_Part]:
+    """The start and the end of a row each by itself: one that is over is over, whenever it started."""
+    until = SCHEMA[table.name].until
+    if table.name == "subscriptions" or len(until) != 1 or not table.has(until[0]):
+        yield _Part(in_force(table, scope.as_of), _doubt(table, _times(table)))
+    else:
+        end = table.time(until[0])
+        yield _Part(started(table, scope.as_of), _doubt(table, SCHEMA[table.name].since))
+        yield _Part(sa.or_(end.is_(None), after(end, scope.as_of)), _doubt(table, until))
+
+
+def _needs_number(test: RowTest) -> bool:
+    if isinstance(test, Comparison):
+        return any(bound is not None for bound in (test.at_least, test.at_most, test.above, test.below))
+    return False
+
+
+def _doubt_of_value(table: MappedTable, measurement: Measurement) -> Column | None:
+    if measurement.column is None or measurement.measure == "top_user":
+        return None
+    if measurement.measure in OF_NUMBERS:
+        return table.number_doubtful(measurement.column)
+    return _doubt(table, [measurement.column, *(_ORDER_OF_TOP if measurement.measure == "top" else ())])
 
 
 def _in_window(table: MappedTable, measurement: Measurement) -> Column:

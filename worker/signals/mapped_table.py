@@ -183,13 +183,26 @@ class MappedTable:
 
     def doubtful(self, column: str) -> Column | None:
         """Whether the cell says something unknown: unreadable, not believed, or no limit. None where it is sound."""
-        if not column.startswith("props.") or column in self.columns:
-            if column in self.sound or column not in self.columns or self._kind(column) in {"id", "text"}:
-                return None
-            if self._kind(column) == "json":
-                return self.unreadable(column)
-            return sa.and_(self.given(column), self.value(column).is_(None))
-        return None if "props" in self.sound else self.unreadable("props")
+        if column.startswith("props.") and column not in self.columns:
+            return None if "props" in self.sound else self.unreadable("props")
+        if column in self.sound or column not in self.columns:
+            return None
+        if column in SCHEMA[self.name].required:
+            return self.value(column).is_(None)
+        if self._kind(column) in {"id", "text"}:
+            return None
+        if self._kind(column) == "json":
+            return self.unreadable(column)
+        return sa.and_(self.given(column), self.value(column).is_(None))
+
+    def number_doubtful(self, column: str) -> Column | None:
+        """`doubtful` where a number is needed: text that is none leaves it unknown too."""
+        if not column.startswith("props."):
+            return self.doubtful(column)
+        said = clean_text(self.text(column), self.nothing).is_not(None)
+        no_number = sa.and_(said, self.number(column).is_(None))
+        doubt = self.doubtful(column)
+        return no_number if doubt is None else sa.or_(doubt, no_number)
 
     def _kind(self, column: str) -> str:
         return kind_of(self.name, column)

@@ -116,7 +116,12 @@ def in_force(table: MappedTable, as_of: datetime) -> Column:
 
 def arrived(events: MappedTable, catalogue: Catalogue, as_of: datetime) -> list[Column]:
     """Events that had happened and arrived by ``as_of``, without those of the product's own people (rule R4)."""
-    parts: list[Column] = [before(events.time("occurred_at"), as_of)]
+    return [before(events.time("occurred_at"), as_of), *known_by(events, catalogue, as_of)]
+
+
+def known_by(events: MappedTable, catalogue: Catalogue, as_of: datetime) -> list[Column]:
+    """Events that had arrived by ``as_of``, whenever they happened, without those of the product's own people."""
+    parts: list[Column] = []
     if events.has("received_at"):
         received = events.time("received_at")
         parts.append(sa.or_(received.is_(None), by(received, as_of)))

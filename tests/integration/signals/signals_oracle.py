@@ -18,6 +18,9 @@ _TIME |= {"subscriptions": "term_start", "invoices": "due_at", "invites": "sent_
 _BEGINS = {"memberships": ["added_at"], "tickets": ["opened_at"]}
 _ENDS = {"memberships": ["removed_at"], "tickets": ["closed_at"]}
 _CURRENT = {"memberships", "subscriptions"}
+_REQUIRED = {"occurred_at", "responded_at", "opened_at", "due_at", "sent_at"}
+_EARLY = datetime(1995, 1, 1, tzinfo=UTC)
+_NOTHING = {"", "null", "none", "nan", "undefined", "-"}
 
 
 def expected(
@@ -38,6 +41,8 @@ def expected(
 def _signal(tables: Tables, signal: Mapping[str, Any], account: str, as_of: datetime, zone: ZoneInfo) -> Any:
     table = signal["from"]
     rows = [row for row in tables[table] if row["account_id"] == account]
+    if any(_might_count(row, table, tables, signal, as_of, zone) for row in rows):
+        return None
     if table == "events":
         rows = [row for row in rows if _arrived(row, tables, as_of)]
     if table == "subscriptions":
@@ -49,12 +54,57 @@ def _signal(tables: Tables, signal: Mapping[str, Any], account: str, as_of: date
     return signal.get("when_none") if value is None and not (signal["measure"] == "top" and rows) else value
 
 
+def _might_count(
+    row: Row, table: str, tables: Tables, signal: Mapping[str, Any], as_of: datetime, zone: ZoneInfo
+) -> bool:
+    """Whether a cell that is missing or no number keeps a row from counting that might count without this fault."""
+    unsure = False
+    mended = dict(row)
+    if table == "events":
+        if _of_own_people(row, tables) or (row["received_at"] is not None and row["received_at"] > as_of):
+            return False
+        if "events" in signal and row["name"] is None:
+            unsure, mended["name"] = True, signal["events"][0]
+    column = signal.get("at", _TIME[table])
+    timed = "window" in signal or table not in _BEGINS or signal["measure"] in {"first", "last", "latest"}
+    if column in _REQUIRED and row[column] is None and (timed or signal.get("current") is not None):
+        unsure, mended[column] = True, _first_moment_of(signal, as_of, zone)
+        if "window" in signal and not signal.get("previous"):
+            mended[column] = as_of - timedelta(microseconds=1)
+    tests = dict(signal.get("where", {}))
+    for name, test in signal.get("where", {}).items():
+        if isinstance(test, Mapping) and not {"known", "is_not"} & test.keys() and _no_number(_value(row, name)):
+            unsure = True
+            del tests[name]
+    if signal["measure"] in {"sum", "average", "lowest", "highest"}:
+        unsure = unsure or _no_number(_value(row, signal["column"]))
+    for test in signal.get("that", {}).values():
+        unsure = unsure or (isinstance(test, Mapping) and _no_number(_value(row, next(iter(signal["that"])))))
+    return unsure and _counts(mended, table, {**signal, "where": tests}, as_of, zone)
+
+
+def _first_moment_of(signal: Mapping[str, Any], as_of: datetime, zone: ZoneInfo) -> datetime:
+    """A moment at which a row counts: the middle of the last day of its window."""
+    days = int(signal["window"].removesuffix("d")) if signal.get("previous") else 0
+    return _utc(_midnight(as_of, zone) - timedelta(days=days), zone) - timedelta(hours=12) if days else _EARLY
+
+
+def _no_number(value: Any) -> bool:
+    """Whether a property says something that is no number."""
+    said = value is not None and _text(value).strip().lower() not in _NOTHING
+    return said and _number(value) is None
+
+
+def _of_own_people(row: Row, tables: Tables) -> bool:
+    return any(user["user_id"] == row["user_id"] and user["is_internal"] for user in tables["users"])
+
+
 def _arrived(row: Row, tables: Tables, as_of: datetime) -> bool:
     if row["occurred_at"] is None or row["occurred_at"] >= as_of:
         return False
     if row["received_at"] is not None and row["received_at"] > as_of:
         return False
-    return not any(user["user_id"] == row["user_id"] and user["is_internal"] for user in tables["users"])
+    return not _of_own_people(row, tables)
 
 
 def _counts(row: Row, table: str, signal: Mapping[str, Any], as_of: datetime, zone: ZoneInfo) -> bool:

@@ -14,10 +14,13 @@ import pytest
 from tests.integration.signals.signals_kit import Database, at, product_of, signals_of
 from worker.language.need import Need
 from worker.language.values import Value
-from worker.signals import SourceError, compute, open_source
+from worker.signals import compute, open_source
 
 AS_OF = at("2026-03-10T06:00")
 NO_ROWS: dict[str, list[dict[str, Any]]] = {"accounts": [], "events": []}
+
+
+USED = "signals: {used: {label: x, from: events, measure: count}}"
 
 
 def event(account: str, user: str | None, name: str, when: str, **more: Any) -> dict[str, Any]:
@@ -79,7 +82,7 @@ def test_text_that_is_no_number_is_unknown_never_zero(database: Database) -> Non
           latest: {label: x, from: events, measure: latest, column: props.amount}
         """,
     )
-    assert (found["a"]["sum"], found["a"]["lowest"]) == (22.5, 3)
+    assert (found["a"]["sum"], found["a"]["lowest"]) == (None, None)
     assert (found["idle"]["sum"], found["idle"]["lowest"], found["idle"]["latest"]) == (None, None, "n/a")
 
 
@@ -97,7 +100,7 @@ def test_true_in_json_is_not_the_number_one_and_a_missing_key_is_no_empty_text(d
           missing: {label: x, from: events, measure: count, where: {props.beta: {known: false}}}
         """,
     )
-    assert [found["a"][name] for name in ("beta", "sum", "empty", "missing")] == [2, 1, 1, 3]
+    assert [found["a"][name] for name in ("beta", "sum", "empty", "missing")] == [2, None, 1, 3]
 
 
 def test_days_are_those_of_the_configured_zone_whatever_the_session_says(database: Database) -> None:
@@ -316,9 +319,13 @@ def test_asking_for_some_accounts_gives_exactly_their_part_of_the_whole(database
     assert many == {"a": everyone["a"]}
 
 
-def test_an_account_that_appears_twice_stops_the_run(database: Database) -> None:
-    with pytest.raises(SourceError, match='"a" appears more than once'):
-        measured(database, {"accounts": [{"account_id": "a"}, {"account_id": "a"}]}, "signals: {}")
+def test_where_the_rows_of_an_account_differ_it_is_unknown(database: Database) -> None:
+    rows = [
+        {"account_id": "a", "name": "Acme", "domain": "a.org"},
+        {"account_id": "a", "name": "Acme Inc", "domain": "a.org"},
+    ]
+    found = measured(database, {"accounts": rows, "events": [event("a", "u", "Used", "2026-03-09")]}, USED)["a"]
+    assert (found["account.name"], found["account.domain"], found["used"]) == (None, "a.org", 1)
 
 
 def test_members_and_accounts_can_come_from_the_events(database: Database) -> None:
@@ -348,7 +355,7 @@ def test_other_names_other_types_and_reserved_words_map_by_yaml_alone(database: 
         "INSERT INTO \"Group\" VALUES (7, '2026-03-01', 'web'), (8, NULL, NULL)",
         f'CREATE TABLE "track s" ({events})',
         "INSERT INTO \"track s\" VALUES (1, 7, '50% off: used?', '2026-03-09T01:00:00+02:00')",
-        "INSERT INTO \"track s\" VALUES (2, 7, '50% off: used?', '2026-03-09'), (3, 7, '50% off: used?', 'n/a')",
+        "INSERT INTO \"track s\" VALUES (2, 7, '50% off: used?', '2026-03-09'), (3, 9, '50% off: used?', 'n/a')",
     ]
     if database.kind == "duckdb":
         with duckdb.connect(str(tmp_path / "product.duckdb")) as duck:

@@ -81,6 +81,8 @@ _AS_IF = {
 EXAMPLES = 8
 """Few, but large: the time goes into planning the query, not into rows."""
 ACCOUNTS = ["a1", "7", "O'Hara", 'q"uote', "Ünï ✓", "idle"]
+DAMAGED = {"7", None}
+"""Only these accounts have events without time or name, and amounts that are no numbers."""
 USERS = ["u1", "u2", "v'ü"]
 # Midnight, midday, the day clocks go forward in Berlin, and a moment between two microseconds of nothing.
 MOMENTS = ["2026-03-01T00:00:00", "2026-03-17T12:34:56.000100", "2026-03-29T05:00:00", "2026-06-15T22:00:00"]
@@ -135,7 +137,7 @@ def tables(as_of: datetime) -> st.SearchStrategy[dict[str, Any]]:
                 ),
                 min_size=20,
                 max_size=90,
-            ),
+            ).map(lambda rows: [row if row["account_id"] in DAMAGED else _readable(row, as_of) for row in rows]),
             "users": row(
                 {
                     user_id: row(
@@ -210,6 +212,14 @@ def tables(as_of: datetime) -> st.SearchStrategy[dict[str, Any]]:
             ),
         }
     )
+
+
+def _readable(row: dict[str, Any], as_of: datetime) -> dict[str, Any]:
+    """The row with a time and a name, and a number where one is asked for."""
+    amount = (row["props"] or {}).get("amount", 10)
+    number = isinstance(amount, int | float) and not isinstance(amount, bool)
+    props = row["props"] if number else {**row["props"], "amount": "12.5"}
+    return {**row, "occurred_at": row["occurred_at"] or as_of, "name": row["name"] or "Other", "props": props}
 
 
 CASES = (
