@@ -7,12 +7,12 @@ sound nothing is asked.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
-from worker.settings.product_schema import SCHEMA, kind_of
+from worker.settings.product_schema import COMPUTED, SCHEMA, kind_of
 from worker.settings.signals import OF_NUMBERS, Comparison, RowTest
 from worker.signals.constructs import Column
 from worker.signals.mapped_table import MappedTable
@@ -40,6 +40,10 @@ def doubt_rows(
     None when every column they read is sound.
     """
     table = scope.table(measurements[0].table)
+    mapped = scope.catalogue.table(table.name)
+    if mapped is not None:
+        # What is worked out of cells hides their faults: doubts are about the cells themselves.
+        table = replace(table, columns={**table.columns, **mapped.columns}, sound=mapped.sound)
     asked = [(measurement, _in_doubt(scope, table, measurement)) for measurement in measurements]
     columns = [(measurement, doubt) for measurement, doubt in asked if doubt is not None]
     if not columns:
@@ -114,12 +118,17 @@ def _in_window(table: MappedTable, measurement: Measurement) -> Column:
 
 
 def _times(table: MappedTable) -> list[str]:
-    return [name for name in table.columns if kind_of(table.name, name) == "time" and name != "updated_at"]
+    computed = COMPUTED.get(table.name, frozenset())
+    return [
+        name
+        for name in table.columns
+        if kind_of(table.name, name) == "time" and name != "updated_at" and name not in computed
+    ]
 
 
 def _doubt(table: MappedTable, columns: Sequence[str]) -> Column | None:
     """Whether any of ``columns`` is in doubt; a column that is worked out is in doubt with the times it is made of."""
-    worked_out = [name for name in columns if not table.has(name)]
-    names = [*(name for name in columns if table.has(name)), *(_times(table) if worked_out else ())]
+    worked_out = [name for name in columns if not table.has(name) or name in COMPUTED.get(table.name, ())]
+    names = [*(name for name in columns if name not in worked_out), *(_times(table) if worked_out else ())]
     doubts = [doubt for name in names if (doubt := table.doubtful(name)) is not None]
     return sa.or_(*doubts) if doubts else None

@@ -10,7 +10,7 @@ from worker.settings.product import ProductSettings
 from worker.settings.product_schema import AMOUNTS
 from worker.signals.aggregates import UNKNOWN_CURRENCY
 from worker.signals.constructs import Column
-from worker.signals.mapping import MappedTable
+from worker.signals.mapped_table import MappedTable
 
 
 def amount(table: MappedTable, product: ProductSettings, at: datetime) -> Column:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from worker.signals.constructs import Column, DayOf, Kind
-from worker.signals.mapping import MappedTable, folded
+from worker.signals.mapped_table import MappedTable, SourceColumn, folded
 from worker.signals.rows import after, by
 from worker.signals.subscription_state import (
     ACTIVE,
@@ -155,7 +155,7 @@ def subscriptions_at(table: MappedTable, at: datetime, grace: timedelta = DUNNIN
 
     ``mrr`` becomes what is paid at ``at``: 0 on a trial and after the end. The rows are a common table expression.
     """
-    mapped = sorted({theirs for theirs, _ in table.columns.values()})
+    mapped = sorted({column.name for column in table.columns.values()})
     dates = {name: table.time(name) for name in DATES if table.has(name)}
     word = [_word(table).label("s_word")] if table.has("status") else []
     mrr = [table.number("mrr").label("s_price")] if table.has("mrr") else []
@@ -175,18 +175,20 @@ def subscriptions_at(table: MappedTable, at: datetime, grace: timedelta = DUNNIN
     third = sa.select(*second.c, state.label("s_state")).subquery("s_states")
     found = sa.select(*(third.c[theirs] for theirs in mapped), *_computed(third, dates, at)).cte("s_subscriptions_then")
     kinds = {name: kind for name, kind in _COMPUTED.items() if f"s_{name}" in found.c}
-    lite = any(kind == "any" for _, kind in table.columns.values())
-    computed = {name: (f"s_{name}", "any" if lite and kind == "time" else kind) for name, kind in kinds.items()}
-    return MappedTable(table.name, found, {**table.columns, **computed})
+    lite = any(column.kind == "any" for column in table.columns.values())
+    computed = {
+        name: SourceColumn(f"s_{name}", "any" if lite and kind == "time" else kind) for name, kind in kinds.items()
+    }
+    return replace(table, rows=found, columns={**table.columns, **computed}, sound=table.sound | computed.keys())
 
 
 def _unless_replaced(table: MappedTable, rows: sa.Subquery) -> Column:
     """The state, but ``ended`` for one that was cancelled and has a successor of the same product."""
     if not table.has("cancelled_at") or "s_since" not in rows.c:
         return rows.c.s_stated
-    groups = [MappedTable(table.name, rows, table.columns).raw("account_id")]
+    groups = [replace(table, rows=rows).raw("account_id")]
     if table.has("product"):
-        groups.append(sa.func.coalesce(MappedTable(table.name, rows, table.columns).text("product"), ""))
+        groups.append(sa.func.coalesce(replace(table, rows=rows).text("product"), ""))
     renews = rows.c.s_stated.in_(("active", "past_due"))
     newest = sa.func.max(sa.case((renews, DayOf(rows.c.s_since, "UTC", [])))).over(partition_by=groups)
     asked = DayOf(rows.c.s_cancelled_at, "UTC", [])
