@@ -32,7 +32,7 @@ KINDS: Mapping[str, str] = {
 }
 """Each kind of condition and its name in messages."""
 
-_OF_ERROR = {"StaleData": STALE, "UnsafePlan": GUARD, "AccessDenied": DENIED}
+_OF_ERROR = {"StaleData": STALE, "DistrustedData": STALE, "UnsafePlan": GUARD, "AccessDenied": DENIED}
 _RETRIED_LATER = frozenset({"Busy", "QuotaExhausted", "Unavailable"})
 """Errors after which the next job tries again; they need no person."""
 

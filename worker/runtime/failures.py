@@ -15,7 +15,7 @@ from worker.pipeline.run import StalePlan
 from worker.planning.guard import UnsafePlan
 from worker.settings.environment import InvalidEnvironment
 from worker.settings.problems import CommandError, ConfigError
-from worker.signals.errors import SourceError, StaleData
+from worker.signals.errors import DistrustedData, SourceError, StaleData
 from worker.store.engine import StoreError
 from worker.store.lock import Busy
 
@@ -32,6 +32,8 @@ def explain_failure(error: BaseException) -> str | None:
         case UnsafePlan():
             reasons = "\n".join(f"  {reason}" for reason in error.reasons)
             return f"guard: this plan changes too much\n{reasons}\n{_HOW_TO_APPROVE}"
+        case DistrustedData():
+            return f"data that cannot be trusted: {error}\nNothing was scored. Run plgsync check for the data report."
         case StaleData():
             return f"stale data: {error}\nNothing was scored and nothing counts as unchanged."
         case SourceError():

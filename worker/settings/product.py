@@ -17,6 +17,7 @@ from worker.settings.known import Known
 from worker.settings.money import CurrencyCode, Rates, rates_at
 from worker.settings.product_columns import ColumnText, ZoneText
 from worker.settings.product_schema import COMPUTED, SCHEMA, mappable
+from worker.settings.trust import TrustSettings
 
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -151,6 +152,8 @@ class ProductSettings(Strict):
     """What other currencies are worth in it, from which day on; a currency without a rate makes amounts unknown."""
     nothing: list[str] = Field(default_factory=list)
     r"""More words that mean nothing is known, beside ``NULL``, ``\N``, ``None``, ``nan``, ``undefined`` and ``-``."""
+    trust: TrustSettings = TrustSettings()
+    """How much of the data may be wrong before a run refuses it."""
     tables: Tables
 
     @property

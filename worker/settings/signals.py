@@ -141,6 +141,8 @@ class SignalsSettings(Strict):
     version: Literal[1]
     event_lists: dict[str, list[str]] = Field(default_factory=dict)
     """Lists of event names you own: ``key_events``, ``activation``, ``sign_in``."""
+    may_be_absent: list[str] = Field(default_factory=list)
+    """Event lists and events that may rightly never have occurred: they count 0. Any other such event is unknown."""
     signals: dict[str, Signal]
 
     def event_names(self, signal: Signal) -> tuple[str, ...] | None:

@@ -14,6 +14,7 @@ from worker.settings.signals import SignalsSettings
 from worker.signals.accounts import account_values, one_account
 from worker.signals.compile import ColumnMeasurement, Query, compile_query
 from worker.signals.decode import by_kind, number, turned
+from worker.signals.event_health import unknown_events
 from worker.signals.measurements import Measurement, measurements_of, missing_mapping
 from worker.signals.source import Source
 
@@ -33,11 +34,17 @@ def compute(
 
     The names are ``account.*``, the signals, and the functions of events in ``extra`` under their canonical text.
     What needs a table or column that is not mapped is None for every account; no rows in a mapped table are a true
-    zero where rows are counted or summed. Rows after ``as_of``, or that arrived after it, do not count. ``accounts``
+    zero where rows are counted or summed. So is what counts events that never occurred or have stopped, where the
+    tables have been looked at. Rows after ``as_of``, or that arrived after it, do not count. ``accounts``
     limits the answer to some ids. Raises SourceError.
     """
     measurements = measurements_of(signals, extra, as_of, product.zone)
-    measured = [measurement for measurement in measurements if missing_mapping(measurement, source.catalogue) is None]
+    measured = [
+        measurement
+        for measurement in measurements
+        if missing_mapping(measurement, source.catalogue) is None
+        and not (source.found and unknown_events(measurement, source.found, signals))
+    ]
     unknown: dict[str, Value] = {measurement.name: None for measurement in measurements}
     wanted = None if accounts is None else frozenset(accounts)
     in_sql = wanted if wanted is not None and len(wanted) <= _ASKED_IN_SQL else None

@@ -9,3 +9,7 @@ class SourceError(Exception):
 
 class StaleData(Exception):
     """The source is empty, old or shrank: nothing may be scored and nothing counts as unchanged."""
+
+
+class DistrustedData(StaleData):
+    """The source does not join or contradicts itself: numbers made of it would be wrong."""

@@ -56,6 +56,10 @@ class Catalogue:
             self._seen[name] = self._look(name, mapping)
         return self._seen[name]
 
+    def remember(self, table: MappedTable) -> None:
+        """Use ``table``, of which more is known now, from here on."""
+        self._seen[table.name] = table
+
     @property
     def events(self) -> MappedTable:
         """The events, which every product has."""

@@ -11,11 +11,13 @@ from typing import Self
 from worker.settings.environment import SecretMissing, secret
 from worker.settings.product import ProductSettings
 from worker.signals.constructs import Kind
+from worker.signals.data_report import DataReport
 from worker.signals.duck import open_duckdb_file, open_folder
 from worker.signals.engines import Engine
 from worker.signals.errors import SourceError
 from worker.signals.mapping import Catalogue
 from worker.signals.sql import open_postgres, open_sqlite
+from worker.signals.survey import survey
 from worker.signals.volume import Volume, measure_volume, usual_between
 
 
@@ -28,6 +30,18 @@ class Source:
 
     engine: Engine
     catalogue: Catalogue
+    _report: DataReport | None = None
+
+    def report(self, as_of: datetime) -> DataReport:
+        """What a look at all tables found, once per opened source."""
+        if self._report is None:
+            self._report = survey(self.catalogue, as_of)
+        return self._report
+
+    @property
+    def found(self) -> DataReport | None:
+        """The report where the tables have been looked at."""
+        return self._report
 
     def tables(self) -> list[str]:
         """The tables (or files) there are, by the names a mapping can use."""

@@ -1,0 +1,37 @@
+"""config/product.yaml, ``trust``: how much of the data may be wrong before a run refuses it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from worker.settings.base import Strict
+
+
+def _share(value: object) -> object:
+    if isinstance(value, str) and value.strip().endswith("%"):
+        return float(value.strip().removesuffix("%")) / 100
+    return value
+
+
+Share = Annotated[
+    float, Field(ge=0, le=1), BeforeValidator(_share), WithJsonSchema({"type": "string", "examples": ["20%"]})
+]
+
+
+class TrustSettings(Strict):
+    """What stops a run. Below these shares it goes on, and the data report says what was found."""
+
+    unjoined: Share = 0.2
+    """The share of a table's rows of the last 28 days that may belong to no account."""
+    unjoined_in: dict[str, Share] = Field(default_factory=dict)
+    """The same for single tables: ``{tickets: 50%}``."""
+    repeated_accounts: Share = 0.01
+    """The share of accounts that may stand in the accounts table more than once; five always may."""
+    vanished: Share = 0.05
+    """The share of accounts that may be missing at once; five always may."""
+
+    def unjoined_of(self, table: str) -> float:
+        """The allowed share of one table."""
+        return self.unjoined_in.get(table, self.unjoined)

@@ -1,0 +1,141 @@
+"""What a look at the product's data found: per table, per column, and per event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from worker.language.plural import counted
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnFindings:
+    """The cells of one column that are not used. ``example`` is one unreadable cell, never a personal value."""
+
+    name: str
+    unreadable: int
+    disbelieved: int
+    unlimited: int = 0
+    example: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinFindings:
+    """How many rows belong to an account (or person) of the other table; ``recent`` rows are those of 28 days."""
+
+    column: str
+    other: str
+    given: int
+    joined: int
+    recent_given: int
+    recent_joined: int
+    blank: int = 0
+    """Rows that name nobody."""
+    example: str | None = None
+    other_example: str | None = None
+
+    @property
+    def share(self) -> float | None:
+        """The share of the recent rows that join; of all rows where none is recent. None without rows."""
+        given, joined = (self.recent_given, self.recent_joined) if self.recent_given else (self.given, self.joined)
+        return joined / given if given else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableFindings:
+    """One table of ours in the source. ``newest`` is the latest believed time of a row."""
+
+    name: str
+    rows: int
+    newest: datetime | None = None
+    missing: Mapping[str, int] = field(default_factory=dict)
+    """Required columns, and how many rows have no value there that can be used."""
+    repeats: int = 0
+    columns: tuple[ColumnFindings, ...] = ()
+    joins: tuple[JoinFindings, ...] = ()
+    contradictions: Mapping[str, int] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The findings as JSON."""
+        return asdict(self) | {"newest": None if self.newest is None else self.newest.isoformat()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFindings:
+    """How often one event occurred, and on which of the last five weeks' days."""
+
+    name: str
+    total: int
+    first: datetime | None
+    last: datetime | None
+    days: Mapping[date, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataReport:
+    """Everything one look at the data found, as of one moment."""
+
+    as_of: datetime
+    tables: tuple[TableFindings, ...]
+    events: Mapping[str, EventFindings] = field(default_factory=dict)
+    accounts: int = 0
+    accounts_twice: int = 0
+    stopped: Mapping[str, str | None] = field(default_factory=dict)
+    """Events that occurred until lately and then no more, and the event that seems to have taken their place."""
+
+    def table(self, name: str) -> TableFindings | None:
+        """The findings of one table."""
+        return next((table for table in self.tables if table.name == name), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as JSON, as it is stored with every run."""
+        return {
+            "as_of": self.as_of.isoformat(),
+            "accounts": self.accounts,
+            "accounts_twice": self.accounts_twice,
+            "tables": [table.to_json() for table in self.tables],
+            "stopped_events": dict(self.stopped),
+        }
+
+    def remarks(self) -> Iterator[tuple[str, str]]:
+        """Table and sentence for everything that an admin should know of."""
+        for table in self.tables:
+            for sentence in _of_table(table):
+                yield table.name, sentence
+        if self.accounts_twice:
+            yield "accounts", f"{counted(self.accounts_twice, 'account')} of {self.accounts} stand there more than once"
+        for event, successor in self.stopped.items():
+            began = f'; "{successor}" began' if successor else ""
+            yield "events", f'"{event}" stopped for all accounts while other events go on{began}'
+
+
+def _of_table(table: TableFindings) -> Iterator[str]:
+    for column, missing in table.missing.items():
+        if missing:
+            yield f"{_share(missing, table.rows)} have no {column}"
+    if table.repeats:
+        yield f"{_share(table.repeats, table.rows)} repeat another and count once"
+    for cells in table.columns:
+        example = f", such as {cells.example}" if cells.example else ""
+        if cells.unreadable:
+            yield f"{_share(cells.unreadable, table.rows)} have a {cells.name} that cannot be read{example}"
+        if cells.disbelieved:
+            yield f"{_share(cells.disbelieved, table.rows)} have a {cells.name} that is not believed"
+    for join in table.joins:
+        lost = join.given - join.joined
+        if lost:
+            looks = f"; {join.other} look like {join.other_example}" if join.other_example else ""
+            yield f"{_share(lost, join.given)} belong to none of the {join.other}, such as {join.example}{looks}"
+        if join.blank and join.other == "accounts":
+            yield f"{_share(join.blank, table.rows)} name no account"
+    for kind, rows in table.contradictions.items():
+        if rows:
+            yield f"{_share(rows, table.rows)} contradict themselves: {kind}"
+
+
+def _share(some: int, of: int) -> str:
+    percent = 100 * some / of if of else 0
+    shown = f"{percent:.0f}" if percent >= 1 or not some else "<1"
+    return f"{some:,} of {of:,} rows ({shown} %)"

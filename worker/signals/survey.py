@@ -1,0 +1,245 @@
+"""One look at all mapped tables before anything is measured: what can be read, believed and joined.
+
+Columns that turn out to be sound are taken as they are from then on, so that good data costs nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from worker.settings.product_schema import SCHEMA, kind_of
+from worker.signals.constructs import Column, DayOf
+from worker.signals.data_report import ColumnFindings, DataReport, EventFindings, JoinFindings, TableFindings
+from worker.signals.decode import moment as as_moment
+from worker.signals.mapped_table import MappedTable
+from worker.signals.mapping import Catalogue
+from worker.signals.reading.texts import IdText, clean_text
+from worker.signals.repeats import keyed
+from worker.signals.rows import before, not_before
+from worker.signals.stopped import stopped_events
+from worker.signals.subscriptions import contradictions
+from worker.signals.windows import last_full_day, midnight, offsets
+
+RECENT = timedelta(days=28)
+_WEEKS = 5
+_MOST_NAMES = 5000
+_LONGEST_EXAMPLE = 24
+
+
+def survey(catalogue: Catalogue, as_of: datetime) -> DataReport:
+    """Look at every mapped table and remember which columns are sound. Raises SourceError."""
+    found = []
+    for name in catalogue.product.mapped():
+        table = catalogue.table(name)
+        if table is not None:
+            found.append(_Look(catalogue, table, as_of).findings())
+    accounts = catalogue.table("accounts")
+    total, twice = (0, 0) if accounts is None else _accounts(catalogue, accounts)
+    events = _events(catalogue, as_of)
+    return DataReport(
+        as_of=as_of,
+        tables=tuple(found),
+        events=events,
+        accounts=total,
+        accounts_twice=twice,
+        stopped=stopped_events(events, last_full_day(as_of, catalogue.product.zone)),
+    )
+
+
+def _accounts(catalogue: Catalogue, accounts: MappedTable) -> tuple[int, int]:
+    ids = accounts.id("account_id")
+    once = sa.select(ids.label("a"), sa.func.count().label("n")).select_from(accounts.rows)
+    grouped = once.where(ids.is_not(None)).group_by(ids).subquery("s_once")
+    row = catalogue.engine.run(
+        sa.select(sa.func.count(), sa.func.sum(sa.case((grouped.c.n > 1, 1), else_=0))).select_from(grouped)
+    )[0]
+    return int(row[0]), int(row[1] or 0)
+
+
+class _Look:
+    """The look at one table."""
+
+    def __init__(self, catalogue: Catalogue, table: MappedTable, as_of: datetime) -> None:
+        self.catalogue, self.table, self.as_of = catalogue, table, as_of
+        self.sound: set[str] = set()
+
+    def findings(self) -> TableFindings:
+        """What was found. Afterwards the catalogue knows which columns are sound."""
+        rows, newest, missing, columns = self._cells()
+        joins = tuple(self._joins())
+        repeats = self._repeats()
+        known = replace(self.table, sound=frozenset(self.sound), unique=repeats == 0)
+        self.catalogue.remember(known)
+        return TableFindings(
+            name=self.table.name,
+            rows=rows,
+            newest=newest,
+            missing={**missing, **{join.column: join.blank for join in joins if join.column in self._required}},
+            repeats=repeats,
+            columns=columns,
+            joins=joins,
+            contradictions=self._contradictions(),
+        )
+
+    @property
+    def _required(self) -> tuple[str, ...]:
+        return SCHEMA[self.table.name].required
+
+    def _run(self, statement: sa.Select[Any]) -> Any:
+        return self.catalogue.engine.run(statement)
+
+    def _cells(self) -> tuple[int, datetime | None, dict[str, int], tuple[ColumnFindings, ...]]:
+        """Rows, the newest, rows without a required value, and the columns with cells that are not used."""
+        table, at = self.table, SCHEMA[self.table.name].at
+        names = [name for name in table.columns if table.unreadable(name) is not None]
+        required = [name for name in self._required if kind_of(table.name, name) != "id"]
+        asked: list[Column] = [sa.func.count(), sa.func.max(table.time(at)) if at and table.has(at) else sa.null()]
+        asked += [_many(table.value(name).is_(None)) for name in required]
+        for name in names:
+            asked += [_many(test) for test in (table.unreadable(name), table.disbelieved(name), table.unlimited(name))]
+        row = self._run(sa.select(*asked).select_from(table.rows))[0]
+        counts = [int(value or 0) for value in row[2:]]
+        missing = dict(zip(required, counts, strict=False))
+        found = []
+        for place, name in enumerate(names):
+            start = len(required) + 3 * place
+            unreadable, disbelieved, unlimited = counts[start : start + 3]
+            if not (unreadable or disbelieved or unlimited or missing.get(name)):
+                self.sound.add(name)
+            if unreadable or disbelieved or unlimited:
+                example = self._example(name) if unreadable else None
+                found.append(ColumnFindings(name, unreadable, disbelieved, unlimited, example))
+        return int(row[0]), as_moment(row[1]), missing, tuple(found)
+
+    def _example(self, name: str) -> str | None:
+        """One unreadable cell; nothing of a column whose cells may be about a person."""
+        if kind_of(self.table.name, name) == "json":
+            return None
+        cell = sa.cast(self.table.cell(name), sa.Text())
+        unreadable = self.table.unreadable(name)
+        assert unreadable is not None  # noqa: S101 - cells of this column were found to be
+        row = self._run(sa.select(sa.func.min(cell)).select_from(self.table.rows).where(unreadable))[0]
+        text = str(row[0])
+        return None if "@" in text or sum(map(str.isalpha, text)) > 12 else f'"{text[:_LONGEST_EXAMPLE]}"'
+
+    def _joins(self) -> list[JoinFindings]:
+        table, found = self.table, []
+        for column, other in (("account_id", "accounts"), ("user_id", "users")):
+            if not table.has(column):
+                continue
+            others = None if table.name == other else self.catalogue.table(other)
+            row = self._run(self._join(column, others))[0]
+            given, joined, recent_given, recent_joined, blank, unclean = (int(value or 0) for value in row[:6])
+            if not unclean and not (blank and column in self._required):
+                self.sound.add(column)
+            if others is not None:
+                found.append(
+                    JoinFindings(
+                        column=column,
+                        other=other,
+                        given=given,
+                        joined=joined,
+                        recent_given=recent_given,
+                        recent_joined=recent_joined,
+                        blank=blank,
+                        example=None if row[6] is None else str(row[6]),
+                        other_example=self._like(others, column) if joined < given else None,
+                    )
+                )
+        return found
+
+    def _join(self, column: str, others: MappedTable | None) -> sa.Select[Any]:
+        """Rows by key first, so that only distinct keys are cleaned and joined."""
+        table = self.table
+        key = IdText(table.cell(column), table.kind(column))
+        keys = (
+            sa.select(key.label("k"), sa.func.count().label("n"), _many(self._recent()).label("r"))
+            .select_from(table.rows)
+            .group_by(key)
+            .cte("s_keys")
+            .prefix_with("MATERIALIZED")
+        )
+        clean = clean_text(keys.c.k, table.nothing)
+        cleaned = sa.select(clean.label("c"), keys.c.k, keys.c.n, keys.c.r).subquery("s_cleaned")
+        joined: Column = sa.true()
+        rows: sa.FromClause = cleaned
+        if others is not None:
+            ids = sa.select(others.id(column).label("i")).select_from(others.rows).distinct().subquery("s_ids")
+            rows = cleaned.outerjoin(ids, ids.c.i == cleaned.c.c)
+            joined = ids.c.i.is_not(None)
+        given = cleaned.c.c.is_not(None)
+        unclean = sa.and_(cleaned.c.k.is_not(None), sa.func.coalesce(cleaned.c.k != cleaned.c.c, sa.true()))
+        there = sa.and_(given, joined)
+        parts = [(given, cleaned.c.n), (there, cleaned.c.n), (given, cleaned.c.r), (there, cleaned.c.r)]
+        parts += [(sa.not_(given), cleaned.c.n), (unclean, cleaned.c.n)]
+        sums: list[Column] = [sa.func.sum(sa.case((test, number), else_=0)) for test, number in parts]
+        lost = sa.func.min(sa.case((sa.and_(given, sa.not_(joined)), cleaned.c.c)))
+        return sa.select(*sums, lost).select_from(rows)
+
+    def _recent(self) -> Column:
+        at = SCHEMA[self.table.name].at
+        if at is None or not self.table.has(at):
+            return sa.false()
+        time = self.table.time(at)
+        return sa.and_(not_before(time, self.as_of - RECENT), before(time, self.as_of))
+
+    def _like(self, others: MappedTable, column: str) -> str | None:
+        row = self._run(sa.select(sa.func.min(others.id(column))).select_from(others.rows))[0]
+        return None if row[0] is None else str(row[0])
+
+    def _repeats(self) -> int:
+        keys = keyed(self.table)
+        if not keys:
+            return 0
+        grouped = sa.select(sa.func.count().label("n")).select_from(self.table.rows).where(keys[0].is_not(None))
+        same = grouped.group_by(*keys).subquery("s_same")
+        row = self._run(sa.select(sa.func.sum(same.c.n - 1)).select_from(same))[0]
+        return int(row[0] or 0)
+
+    def _contradictions(self) -> Mapping[str, int]:
+        if self.table.name != "subscriptions":
+            return {}
+        kinds = contradictions(self.table, self.as_of, self.catalogue.product.grace)
+        row = self._run(sa.select(*(_many(test) for test in kinds.values())).select_from(self.table.rows))[0]
+        return {kind: int(rows or 0) for kind, rows in zip(kinds, row, strict=True) if rows}
+
+
+def _many(test: Column | None) -> Column:
+    """The number of rows for which ``test`` holds; 0 for a test that cannot hold."""
+    return sa.literal_column("0") if test is None else sa.func.sum(sa.case((test, 1), else_=0))
+
+
+def _events(catalogue: Catalogue, as_of: datetime) -> dict[str, EventFindings]:
+    """The events before ``as_of`` by name, the most frequent ones where there are too many names."""
+    events, zone = catalogue.events, catalogue.product.zone
+    name, when = events.text("name"), events.time("occurred_at")
+    known = (name.is_not(None), before(when, as_of))
+    totals = sa.select(name, sa.func.count(), sa.func.min(when), sa.func.max(when)).select_from(events.rows)
+    rows = catalogue.engine.run(
+        totals.where(*known).group_by(name).order_by(sa.func.count().desc(), name).limit(_MOST_NAMES)
+    )
+    last = last_full_day(as_of, zone)
+    since = midnight(last - timedelta(weeks=_WEEKS) + timedelta(days=1), zone)
+    shifts = offsets(zone, since, as_of) if catalogue.product.time_zone != "UTC" else []
+    day = DayOf(when, catalogue.product.time_zone, shifts)
+    by_day = sa.select(name.label("e"), day.label("d")).select_from(events.rows)
+    inside = by_day.where(*known, not_before(when, since)).subquery("s_by_day")
+    counts = sa.select(inside.c.e, inside.c.d, sa.func.count()).group_by(inside.c.e, inside.c.d)
+    days: dict[str, dict[date, int]] = {}
+    for event, on, number in catalogue.engine.run(counts):
+        days.setdefault(str(event), {})[on if isinstance(on, date) else date.fromisoformat(str(on))] = int(number)
+    return {
+        str(event): EventFindings(
+            name=str(event),
+            total=int(number),
+            first=as_moment(first),
+            last=as_moment(latest),
+            days=days.get(str(event), {}),
+        )
+        for event, number, first, latest in rows
+    }
