@@ -24,6 +24,7 @@ from worker.rules.enrollment import Enrollment
 from worker.scores import Scored, ScoreMemory
 from worker.settings.problems import Problem
 from worker.settings.project import Project
+from worker.signals.data_report import DataReport
 from worker.store import state
 from worker.telemetry.tracing import span
 
@@ -52,6 +53,7 @@ class Computed:
     views: list[CrmView]
     plan: Plan
     volume: tuple[int, int]
+    data_report: DataReport
     invalid: tuple[Problem, ...] = ()
     last_good_files: tuple[str, ...] = ()
 
@@ -61,6 +63,7 @@ class _State:
     """What the earlier runs left: volume of the source, memories, enrollments, and counts by playbook."""
 
     volume: tuple[int, int] | None
+    usual_joins: Mapping[str, float]
     memories: Mapping[str, ScoreMemory]
     enrollments: dict[str, dict[str, Enrollment]]
     counts: Mapping[str, list[state.Json]]
@@ -83,7 +86,7 @@ def compute(
     with span("read state"), engine.begin() as connection:
         before = _read_state(connection, project, connectors, as_of)
     with span("read product data", calls_out=True) as reading:
-        measured = measure(project, as_of, before.volume[0] if before.volume else None, accounts)
+        measured = measure(project, as_of, before.volume[0] if before.volume else None, accounts, before.usual_joins)
         reading.set_attributes(accounts=len(measured.now), events=measured.volume.events)
     read_crms(before.views, measured.now)
     with span("score"):
@@ -109,6 +112,7 @@ def compute(
         views=before.views,
         plan=plan,
         volume=(measured.volume.accounts, measured.volume.events),
+        data_report=measured.report,
         invalid=project.invalid,
         last_good_files=project.last_good_files,
     )
@@ -120,6 +124,7 @@ def _read_state(
     refuse_going_back(connection, as_of)
     return _State(
         volume=state.last_volume(connection),
+        usual_joins=state.usual_joins(connection),
         memories={a: ScoreMemory.from_json(m) for a, m in state.load_memories(connection).items()},
         enrollments=state.load_enrollments(connection),
         counts={p.id: state.load_playbook_counts(connection, p.id, iso(as_of)) for p in project.playbooks},

@@ -15,11 +15,14 @@ from worker.settings.score_specs import score_fields
 from worker.settings.scores import needs as score_needs
 from worker.settings.signals import SignalsSettings
 from worker.signals.compute import compute as compute_signals
+from worker.signals.data_report import DataReport
 from worker.signals.freshness import check_fresh
 from worker.signals.source import Source, open_source
+from worker.signals.trust import check_trust
 from worker.signals.volume import Volume
 
 TREND_DAYS = 28
+_NO_JOINS: Mapping[str, float] = {}
 _TRENDS = {field.change_of: field.name for field in score_fields().values() if field.change_of}
 
 
@@ -30,17 +33,24 @@ class Measured:
     now: dict[str, dict[str, Value]]
     then: Mapping[int, Mapping[str, Fields]]
     volume: Volume
+    report: DataReport
 
 
 def measure(
-    project: Project, as_of: datetime, previous_accounts: int | None, accounts: Collection[str] | None
+    project: Project,
+    as_of: datetime,
+    previous_accounts: int | None,
+    accounts: Collection[str] | None,
+    usual_joins: Mapping[str, float] = _NO_JOINS,
 ) -> Measured:
     """Signals as of now, and as of every earlier day that a trend or a ``change(…)`` looks back to.
 
-    Raises `SourceError` or `StaleData`.
+    Raises `SourceError`, `StaleData` or `DistrustedData`.
     """
     needs = needs_of(project)
-    with open_source(project.product, project.root) as source:
+    with open_source(project.product, project.root, as_of) as source:
+        report = source.report(as_of)
+        check_trust(report, project.product.trust, usual_joins)
         volume = fresh_volume(project, source, as_of, previous_accounts)
         now = compute_signals(source, project.product, project.signals, needs, as_of, accounts)
         then = {
@@ -54,7 +64,7 @@ def measure(
             )
             for days, looked_back_at in _lookbacks(project, needs).items()
         }
-    return Measured(now, then, volume)
+    return Measured(now, then, volume, report)
 
 
 def fresh_volume(project: Project, source: Source, as_of: datetime, previous_accounts: int | None = None) -> Volume:

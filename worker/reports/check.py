@@ -21,9 +21,11 @@ from worker.settings.problems import ConfigError, Problem
 from worker.settings.project import CONFIG, Project, load_project
 from worker.settings.validation import place_findings
 from worker.settings.yaml_document import load_document
-from worker.signals.check import check_source
+from worker.signals.check import SourceFinding, check_source
+from worker.signals.data_report import DataReport
 from worker.signals.errors import SourceError, StaleData
 from worker.signals.source import Source, open_source
+from worker.signals.trust import distrust
 
 _FITTING = {
     "string": {"string"},
@@ -41,6 +43,8 @@ class Check:
 
     problems: list[Problem] = field(default_factory=list)
     passed: list[str] = field(default_factory=list)
+    data: DataReport | None = None
+    """What a look at the product's data found, where it was read."""
 
     @property
     def fit(self) -> bool:
@@ -48,7 +52,12 @@ class Check:
 
     def to_json(self) -> dict[str, Any]:
         """The check as JSON."""
-        return {"fit": self.fit, "problems": [asdict(problem) for problem in self.problems], "ok": self.passed}
+        return {
+            "fit": self.fit,
+            "problems": [asdict(problem) for problem in self.problems],
+            "ok": self.passed,
+            "data": self.data and self.data.to_json(),
+        }
 
 
 def check_project(option: Path | None, *, offline: bool) -> Check:
@@ -91,7 +100,11 @@ def _check_source(check: Check, project: Project) -> None:
         with open_source(project.product, project.root) as source:
             findings = check_source(source, project.product, project.signals, needs_of(project))
             tables = len(project.product.mapped())
-            stale = _stale(project, source) if all(f.severity != "error" for f in findings) else None
+            sound = all(f.severity != "error" for f in findings)
+            stale = _stale(project, source) if sound else None
+            if sound:
+                check.data = source.report(now())
+                findings += _data_findings(project, check.data)
     except SourceError as error:
         check.problems.append(Problem("config/product.yaml", 1, 1, str(error)))
         return
@@ -103,6 +116,14 @@ def _check_source(check: Check, project: Project) -> None:
     if stale is not None:
         check.problems.append(stale)
     check.passed.append(f"source: {counted(tables, 'table')} read")
+
+
+def _data_findings(project: Project, report: DataReport) -> Iterable[SourceFinding]:
+    """What a run would refuse, as errors, and what else an admin should know of the data."""
+    for reason in distrust(report, project.product.trust):
+        yield SourceFinding("product", ("tables",), f"a run would stop now: {reason}")
+    for table, remark in report.remarks():
+        yield SourceFinding("product", ("tables", table), f"{table}: {remark}", "warning")
 
 
 def _stale(project: Project, source: Source) -> Problem | None:

@@ -89,6 +89,11 @@ class DataReport:
         """The findings of one table."""
         return next((table for table in self.tables if table.name == name), None)
 
+    def join_shares(self) -> dict[str, float]:
+        """By table, the share of the recent rows that belong to an account."""
+        joins = ((table.name, join) for table in self.tables for join in table.joins if join.other == "accounts")
+        return {name: join.share for name, join in joins if join.share is not None}
+
     def to_json(self) -> dict[str, Any]:
         """The report as JSON, as it is stored with every run."""
         return {
@@ -96,6 +101,8 @@ class DataReport:
             "accounts": self.accounts,
             "accounts_twice": self.accounts_twice,
             "tables": [table.to_json() for table in self.tables],
+            "join_shares": self.join_shares(),
+            "remarks": [{"table": table, "message": message} for table, message in self.remarks()],
             "stopped_events": dict(self.stopped),
         }
 

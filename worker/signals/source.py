@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from connectors.clock import now
 from worker.settings.environment import SecretMissing, secret
 from worker.settings.product import ProductSettings
 from worker.signals.constructs import Kind
@@ -15,6 +16,7 @@ from worker.signals.data_report import DataReport
 from worker.signals.duck import open_duckdb_file, open_folder
 from worker.signals.engines import Engine
 from worker.signals.errors import SourceError
+from worker.signals.mapped_table import EARLIEST
 from worker.signals.mapping import Catalogue
 from worker.signals.sql import open_postgres, open_sqlite
 from worker.signals.survey import survey
@@ -80,8 +82,11 @@ def _url(ref: str, root: Path) -> str:
         raise SourceError(f"the URL of the product database is missing: {missing}") from missing
 
 
-def open_source(product: ProductSettings, root: Path) -> Source:
-    """Open the data ``product`` points at; paths count from ``root``. Raises SourceError when that cannot be done."""
+def open_source(product: ProductSettings, root: Path, as_of: datetime | None = None) -> Source:
+    """Open the data ``product`` points at; paths count from ``root``. Raises SourceError when that cannot be done.
+
+    Times more than a day after the present, or after ``as_of`` where that is later, are not believed.
+    """
     settings = product.source
     engine: Engine
     if settings.duckdb:
@@ -93,4 +98,4 @@ def open_source(product: ProductSettings, root: Path) -> Source:
         engine = open_sqlite(root / settings.sqlite)
     else:
         engine = open_postgres(_url(str(settings.postgres), root))
-    return Source(engine, Catalogue(engine, product, root))
+    return Source(engine, Catalogue(engine, product, root, max(now(), as_of or EARLIEST)))

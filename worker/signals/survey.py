@@ -55,9 +55,8 @@ def _accounts(catalogue: Catalogue, accounts: MappedTable) -> tuple[int, int]:
     ids = accounts.id("account_id")
     once = sa.select(ids.label("a"), sa.func.count().label("n")).select_from(accounts.rows)
     grouped = once.where(ids.is_not(None)).group_by(ids).subquery("s_once")
-    row = catalogue.engine.run(
-        sa.select(sa.func.count(), sa.func.sum(sa.case((grouped.c.n > 1, 1), else_=0))).select_from(grouped)
-    )[0]
+    columns: list[Column] = [sa.func.count(), _many(grouped.c.n > 1)]
+    row = catalogue.engine.run(sa.select(*columns).select_from(grouped))[0]
     return int(row[0]), int(row[1] or 0)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from statistics import median
+from collections.abc import Iterator, Mapping
 
 from worker.settings.trust import TrustSettings
 from worker.signals.data_report import DataReport, JoinFindings, TableFindings
@@ -11,44 +10,38 @@ from worker.signals.errors import DistrustedData
 
 _FEW_ACCOUNTS = 5
 _HALF = 0.5
+_NONE: Mapping[str, float] = {}
 
 
-def check_trust(report: DataReport, trust: TrustSettings, earlier: Sequence[DataReport] = ()) -> None:
+def check_trust(report: DataReport, trust: TrustSettings, usual: Mapping[str, float] = _NONE) -> None:
     """Raise `DistrustedData`, with every reason, when ``report`` says that numbers would be wrong.
 
-    ``earlier`` are the reports of runs before; a join rate that falls to half of their median is not believed.
+    ``usual`` is, by table, the share of rows that joined in the runs before; half of it is not believed.
     """
-    reasons = list(distrust(report, trust, earlier))
+    reasons = list(distrust(report, trust, usual))
     if reasons:
         raise DistrustedData("; ".join(reasons))
 
 
-def distrust(report: DataReport, trust: TrustSettings, earlier: Sequence[DataReport] = ()) -> Iterator[str]:
+def distrust(report: DataReport, trust: TrustSettings, usual: Mapping[str, float] = _NONE) -> Iterator[str]:
     """Why a run would refuse the data."""
     for table in report.tables:
         for join in table.joins:
             if join.other == "accounts":
-                yield from _joins(table, join, trust, earlier)
+                yield from _joins(table, join, trust, usual.get(table.name))
     if report.accounts_twice > max(_FEW_ACCOUNTS, trust.repeated_accounts * report.accounts):
         yield f"{report.accounts_twice} of {report.accounts} accounts stand more than once in the accounts table"
 
 
-def _joins(
-    table: TableFindings, join: JoinFindings, trust: TrustSettings, earlier: Sequence[DataReport]
-) -> Iterator[str]:
+def _joins(table: TableFindings, join: JoinFindings, trust: TrustSettings, usual: float | None) -> Iterator[str]:
     share, allowed = join.share, trust.unjoined_of(table.name)
     if share is None:
         return
     given, joined = (join.recent_given, join.recent_joined) if join.recent_given else (join.given, join.joined)
-    usual = [one for report in earlier if (one := _share_before(report, table.name)) is not None]
     looks = f"; accounts look like {join.other_example}" if join.other_example else ""
-    what = f"{given - joined:,} of {given:,} {table.name} belong to no account, such as {join.example}{looks}"
+    lost = f"{given - joined:,} of {given:,} {table.name} ({1 - share:.0%}) belong to no account"
+    what = f"{lost}, such as {join.example}{looks}"
     if 1 - share > allowed:
-        yield f"{what} ({allowed:.0%} are allowed)"
-    elif usual and share < _HALF * median(usual):
-        yield f"{what} (usual are {1 - median(usual):.0%})"
-
-
-def _share_before(report: DataReport, name: str) -> float | None:
-    table = report.table(name)
-    return next((join.share for join in table.joins if join.other == "accounts"), None) if table else None
+        yield f"{what}; {allowed:.0%} are allowed"
+    elif usual is not None and share < _HALF * usual:
+        yield f"{what}; {1 - usual:.0%} are usual"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from sqlalchemy import Connection, Double, delete, func, insert, literal, select
@@ -23,6 +24,7 @@ from worker.store.tables import (
 from worker.store.upsert import insert_into, upsert
 
 Json = Mapping[str, Any]
+_USUAL_RUNS = 28
 
 
 def last_as_of(connection: Connection) -> str | None:
@@ -138,6 +140,23 @@ def last_volume(connection: Connection) -> tuple[int, int] | None:
     return (row[0], row[1]) if row else None
 
 
-def save_volume(connection: Connection, as_of: str, accounts: int, events: int) -> None:
-    """Store how much product data this run read."""
-    upsert(connection, source_volumes, [{"as_of": as_of, "accounts": accounts, "events": events}])
+def last_report(connection: Connection) -> Json | None:
+    """The newest data report that a run stored."""
+    newest = select(source_volumes.c.report).order_by(source_volumes.c.as_of.desc()).limit(1)
+    return connection.execute(newest).scalar()
+
+
+def usual_joins(connection: Connection) -> dict[str, float]:
+    """By table, the median share of rows that belonged to an account in the last runs."""
+    reports = select(source_volumes.c.report).order_by(source_volumes.c.as_of.desc()).limit(_USUAL_RUNS)
+    shares: dict[str, list[float]] = {}
+    for (report,) in connection.execute(reports):
+        for table, share in (report or {}).get("join_shares", {}).items():
+            shares.setdefault(table, []).append(share)
+    return {table: median(some) for table, some in shares.items()}
+
+
+def save_volume(connection: Connection, as_of: str, accounts: int, events: int, report: Json) -> None:
+    """Store how much product data this run read, and what a look at it found."""
+    row = {"as_of": as_of, "accounts": accounts, "events": events, "report": dict(report)}
+    upsert(connection, source_volumes, [row])

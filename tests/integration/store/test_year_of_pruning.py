@@ -34,7 +34,7 @@ def compute(connection: Connection, day: int, at: float, moment: str) -> None:
     """One run: history, decisions, a value for every account, and every task of the last 60 days, once more."""
     commit_run(connection, f"r{day}", at, moment)
     save_history(connection, moment[:10], {account: {"health.score": day % 100} for account in ACCOUNTS}, "c")
-    save_volume(connection, moment, 5, day)
+    save_volume(connection, moment, 5, day, {})
     save_playbook_run(connection, "p", moment, {"entered": 1})
     decided = {"playbook_id": "p", "account_id": "a0", "event": "entered", "because": "x"}
     save_decisions(connection, f"r{day}", [decided])

@@ -19,6 +19,7 @@ from worker.pipeline.measure import Measured
 from worker.pipeline.run import RunReport, compute_and_commit, new_run_id
 from worker.settings.project import load_project
 from worker.settings.shipped import write_project
+from worker.signals.data_report import DataReport
 from worker.signals.volume import Volume
 from worker.store.tables import outbox
 
@@ -102,7 +103,7 @@ class Project:
         for account_id in now:
             self.crm.records.setdefault(f"R-{account_id}", {KEY: account_id})
         volume = Volume(100, START, 10, None, len(now))
-        return Measured(now, {28: now}, volume)
+        return Measured(now, {28: now}, volume, DataReport(as_of=START, tables=()))
 
     def run(self, days: float = 0.0, **options: Any) -> RunReport:
         """Compute and deliver so many days after `START`."""

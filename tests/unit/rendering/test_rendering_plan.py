@@ -22,6 +22,7 @@ from worker.rendering.outbox import render_outbox
 from worker.rendering.plan import render_plan
 from worker.rendering.remarks import remarks, remarks_json
 from worker.rules.actions import Contact
+from worker.signals.data_report import DataReport
 
 
 def shown(renderable: Any) -> str:
@@ -56,6 +57,7 @@ def computed() -> Computed:
         views=[made],
         plan=plan,
         volume=(3, 0),
+        data_report=DataReport(as_of=as_of, tables=()),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Double, Integer, Table, Text
 
-from worker.store.tables.schema import metadata
+from worker.store.tables.schema import Json, metadata
 
 runs = Table(
     "runs",
@@ -21,4 +21,5 @@ source_volumes = Table(
     Column("as_of", Text, primary_key=True),
     Column("accounts", Integer, nullable=False),
     Column("events", BigInteger, nullable=False),
+    Column("report", Json),
 )
