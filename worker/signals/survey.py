@@ -128,10 +128,10 @@ class _Look:
 
     def _joins(self) -> list[JoinFindings]:
         table, found = self.table, []
-        for column, other in (("account_id", "accounts"), ("user_id", "users")):
-            if not table.has(column):
+        for column, other in (("account_id", "accounts"), ("user_id", "users"), ("name", None)):
+            if not table.has(column) or (other is None and table.name != "events"):
                 continue
-            others = None if table.name == other else self.catalogue.table(other)
+            others = None if other in {None, table.name} else self.catalogue.table(str(other))
             row = self._run(self._join(column, others))[0]
             given, joined, recent_given, recent_joined, blank, unclean = (int(value or 0) for value in row[:6])
             if not unclean and not (blank and column in self._required):
@@ -140,7 +140,7 @@ class _Look:
                 found.append(
                     JoinFindings(
                         column=column,
-                        other=other,
+                        other=str(other),
                         given=given,
                         joined=joined,
                         recent_given=recent_given,

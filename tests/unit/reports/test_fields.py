@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from connectors.clock import now
 from worker.cli import app
+from worker.demo.life import LAST_DAY
 from worker.demo.stage import build_stage
 from worker.rendering.fields import render_fields
 from worker.reports.fields import FieldEntry, FieldList, list_fields
@@ -28,7 +30,7 @@ from worker.settings.score_specs import score_fields
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A company of 20 accounts whose data is fresh; nothing has run yet."""
     made = tmp_path_factory.mktemp("fields") / "project"
-    build_stage(made, 20, 7, now())
+    build_stage(made, 20, 7, now() - timedelta(days=LAST_DAY + 1))
     return made
 
 
