@@ -13,6 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from sqlalchemy import URL, Connection, Engine, create_engine, delete, event, make_url, text
 
@@ -22,6 +23,10 @@ from worker.store.tables import metadata
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and commands wrap their text by it
 os.unsetenv("COLUMNS")  # and readline, which pytest imports, sets it behind os.environ
 SHARED = Path(__file__).parents[2] / "shared"
+
+# A busy machine is no reason to fail.
+hypothesis.settings.register_profile("plgsync", deadline=None)
+hypothesis.settings.load_profile("plgsync")
 
 
 LONG = ("tests/chaos/", "tests/integration/")

@@ -7,10 +7,10 @@ import os
 import signal
 import subprocess
 import time
-from datetime import timedelta
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest

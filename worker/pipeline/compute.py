@@ -12,7 +12,7 @@ from structlog.contextvars import bound_contextvars
 from connectors.base import Connector
 from worker.language.values import Fields, Value
 from worker.pipeline.decide import decide_all
-from worker.pipeline.measure import measure, pql_playbooks, score
+from worker.pipeline.measure import Measured, measure, pql_playbooks, score
 from worker.planning.crm_facts import CrmFacts
 from worker.planning.crm_view import CrmView, load_view
 from worker.planning.make_plan import Desired, make_plan
@@ -24,7 +24,6 @@ from worker.rules.enrollment import Enrollment
 from worker.scores import Scored, ScoreMemory
 from worker.settings.problems import Problem
 from worker.settings.project import Project
-from worker.signals.data_report import DataReport
 from worker.store import state
 from worker.telemetry.tracing import span
 
@@ -52,8 +51,8 @@ class Computed:
     enrollments: dict[str, dict[str, Enrollment]]
     views: list[CrmView]
     plan: Plan
-    volume: tuple[int, int]
-    data_report: DataReport
+    source: Measured
+    """What was read of the product's data; its volume and report are stored with the run."""
     invalid: tuple[Problem, ...] = ()
     last_good_files: tuple[str, ...] = ()
 
@@ -95,7 +94,7 @@ def compute(
         scored = score(project, fields, measured, before.memories, as_of)
     with span("decide") as deciding:
         runs = decide_all(project, fields, before.enrollments, before.views, before.counts, as_of, facts, resume=resume)
-        deciding.set_attributes(playbooks=list(runs), decisions=sum(len(one.decisions) for one in runs.values()))
+        deciding.set_attributes(decisions=sum(len(one.decisions) for one in runs.values()), playbooks=list(runs))
     with span("plan") as planning:
         written = {account_id: scored[account_id].written_fields(row) for account_id, row in fields.items()}
         desired = _desired(project, written, runs, before.enrollments)
@@ -111,8 +110,7 @@ def compute(
         enrollments=before.enrollments,
         views=before.views,
         plan=plan,
-        volume=(measured.volume.accounts, measured.volume.events),
-        data_report=measured.report,
+        source=measured,
         invalid=project.invalid,
         last_good_files=project.last_good_files,
     )

@@ -15,6 +15,7 @@ from worker.delivery.backlog import waiting_rows
 from worker.delivery.outbox import NewFields, queue_fields
 from worker.language.values import Value
 from worker.pipeline.compute import Computed
+from worker.pipeline.measure import Measured
 from worker.planning.account_in_crm import account_in_crms
 from worker.planning.plan import HumanOwnedField
 from worker.planning.read_crm import read_crm
@@ -23,6 +24,7 @@ from worker.rendering.plan import render_plan
 from worker.rendering.remarks import remarks, remarks_json
 from worker.rules.actions import Contact
 from worker.signals.data_report import DataReport
+from worker.signals.volume import Volume
 
 
 def shown(renderable: Any) -> str:
@@ -56,8 +58,7 @@ def computed() -> Computed:
         enrollments={},
         views=[made],
         plan=plan,
-        volume=(3, 0),
-        data_report=DataReport(as_of=as_of, tables=()),
+        source=Measured({}, {}, Volume(0, None, 0, None, 3), DataReport(as_of=as_of, tables=())),
     )
 
 
