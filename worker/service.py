@@ -19,6 +19,7 @@ from worker.alerts.alert_store import Message
 from worker.alerts.channels import NotSent, send
 from worker.alerts.conditions import FAILED as RUN_FAILED
 from worker.delivery.backlog import drop_rows, existing_rows, retry_rows, waiting_rows
+from worker.delivery.reused_ids import keep_account, renew_account
 from worker.delivery.row_state import DROPPED, RETRIED, RowState
 from worker.delivery.selection import Selection, selected_ids
 from worker.pipeline import run as pipeline
@@ -36,11 +37,13 @@ from worker.reports.names import (
     require_known,
 )
 from worker.reports.prometheus import serve_metrics
-from worker.reports.reader import Reader
+from worker.reports.reader import Reader, open_reader
 from worker.runtime.jobs import Jobs, open_jobs
 from worker.settings.environment import project_dir
 from worker.settings.problems import CommandError
 from worker.settings.project import load_project
+from worker.store.lock import exclusive_run
+from worker.store.sightings import load_sightings
 from worker.store.state import last_as_of
 
 Change = Literal["retry", "drop"]
@@ -189,6 +192,13 @@ def change_matching(reader: Reader, selection: Selection, what: Change) -> int:
         for start in range(0, len(ids), _IDS_AT_ONCE):
             done += _CHANGES[what].change(connection, ids[start : start + _IDS_AT_ONCE])
     return done
+
+
+def settle_account(project: Path | None, account: str, how: Literal["keep", "renew"]) -> None:
+    """Go on with what is stored of a reused account id, or forget it. Raises `UnknownName`."""
+    with open_reader(project, to_change=True) as reader, exclusive_run(reader.engine), reader.engine.begin() as state:
+        require_account(account, load_sightings(state))
+        (keep_account if how == "keep" else renew_account)(state, account)
 
 
 @contextmanager

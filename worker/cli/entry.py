@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from worker.cli.accounts import accounts_keep, accounts_renew
 from worker.cli.crm import crm_setup, sandbox
 from worker.cli.history import explain, history
 from worker.cli.outbox import outbox_change, outbox_list
@@ -99,6 +100,9 @@ for _name, _help in (
     ("retry", "Send parked or dead rows again with the next delivery.\n\nExample: plgsync outbox retry 12 13"),
 ):
     _add(outbox_change, _name, _outbox, help=_help)
+_accounts = _add_group("accounts", "Account ids that belong to somebody else now.")
+_add(accounts_keep, "keep", _accounts)
+_add(accounts_renew, "renew", _accounts)
 _add(alerts_test, "test", _add_group("alerts", "Messages about problems."))
 _add(crm_setup, "setup", _add_group("crm", "The CRMs themselves."))
 _add(playbooks_test, "test", _add_group("playbooks", "The tests of the playbooks."))

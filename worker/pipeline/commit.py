@@ -17,6 +17,7 @@ from worker.rules.context import PlaybookRun
 from worker.settings.project import Project
 from worker.settings.score_specs import score_fields
 from worker.store import state
+from worker.store.sightings import save_sightings
 
 
 def commit_run(connection: Connection, project: Project, computed: Computed, run_id: str) -> None:
@@ -26,6 +27,7 @@ def commit_run(connection: Connection, project: Project, computed: Computed, run
     state.save_playbook_texts(connection, project.playbook_texts, keep_others=project.left_out)
     source = computed.source
     state.save_volume(connection, as_of, source.volume.accounts, source.volume.events, source.report.to_json())
+    save_sightings(connection, computed.presence.changed)
     state.save_memories(connection, {a: s.memory.to_json() for a, s in computed.scored.items()})
     state.save_history(connection, as_of[:10], _history(computed.written), project.config_version)
     for view in computed.views:

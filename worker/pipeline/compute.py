@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine
@@ -13,6 +13,7 @@ from connectors.base import Connector
 from worker.language.values import Fields, Value
 from worker.pipeline.decide import decide_all
 from worker.pipeline.measure import Measured, measure, pql_playbooks, score
+from worker.pipeline.presence import Presence, presence_of
 from worker.planning.crm_facts import CrmFacts
 from worker.planning.crm_view import CrmView, load_view
 from worker.planning.make_plan import Desired, make_plan
@@ -25,6 +26,7 @@ from worker.scores import Scored, ScoreMemory
 from worker.settings.problems import Problem
 from worker.settings.project import Project
 from worker.store import state
+from worker.store.sightings import Sighting, load_sightings
 from worker.telemetry.tracing import span
 
 
@@ -53,6 +55,7 @@ class Computed:
     plan: Plan
     source: Measured
     """What was read of the product's data; its volume and report are stored with the run."""
+    presence: Presence = field(default_factory=Presence)
     invalid: tuple[Problem, ...] = ()
     last_good_files: tuple[str, ...] = ()
 
@@ -63,6 +66,8 @@ class _State:
 
     volume: tuple[int, int] | None
     usual_joins: Mapping[str, float]
+    sizes: list[int]
+    sightings: Mapping[str, Sighting]
     memories: Mapping[str, ScoreMemory]
     enrollments: dict[str, dict[str, Enrollment]]
     counts: Mapping[str, list[state.Json]]
@@ -84,23 +89,20 @@ def compute(
     """
     with span("read state"), engine.begin() as connection:
         before = _read_state(connection, project, connectors, as_of)
-    with span("read product data", calls_out=True) as reading:
-        measured = measure(project, as_of, before.volume[0] if before.volume else None, accounts, before.usual_joins)
-        reading.set_attributes(accounts=len(measured.now), events=measured.volume.events)
-    read_crms(before.views, measured.now)
+    measured = _measure(project, before, as_of, accounts)
+    presence = _presence(project, before, measured, as_of)
+    rows = presence.without_frozen(measured.now)
+    enrollments = {playbook: presence.without_frozen(one) for playbook, one in before.enrollments.items()}
+    read_crms(before.views, rows)
     with span("score"):
         facts = CrmFacts(before.views, pql_playbooks(project), before.enrollments)
-        fields = {account_id: {**row, **facts.fields(account_id)} for account_id, row in measured.now.items()}
+        fields = {account_id: {**row, **facts.fields(account_id)} for account_id, row in rows.items()}
         scored = score(project, fields, measured, before.memories, as_of)
     with span("decide") as deciding:
-        runs = decide_all(project, fields, before.enrollments, before.views, before.counts, as_of, facts, resume=resume)
+        runs = decide_all(project, fields, enrollments, before.views, before.counts, as_of, facts, resume=resume)
         deciding.set_attributes(decisions=sum(len(one.decisions) for one in runs.values()), playbooks=list(runs))
-    with span("plan") as planning:
-        written = {account_id: scored[account_id].written_fields(row) for account_id, row in fields.items()}
-        desired = _desired(project, written, runs, before.enrollments)
-        plan = make_plan(before.views, desired, iso(as_of), project.config_version, resumed=resume)
-        plan.floods += [run.flood for run in runs.values() if run.flood]
-        planning.set_attributes(records=len(plan.records), tasks=len(plan.tasks))
+    written = {account_id: scored[account_id].written_fields(row) for account_id, row in fields.items()}
+    desired = _desired(project, written, runs, enrollments)
     return Computed(
         as_of=as_of,
         accounts=fields,
@@ -109,11 +111,31 @@ def compute(
         playbooks=runs,
         enrollments=before.enrollments,
         views=before.views,
-        plan=plan,
+        plan=_plan(project, before.views, desired, runs, presence, as_of, resume=resume),
         source=measured,
+        presence=presence,
         invalid=project.invalid,
         last_good_files=project.last_good_files,
     )
+
+
+def _plan(
+    project: Project,
+    views: list[CrmView],
+    desired: Desired,
+    runs: Mapping[str, PlaybookRun],
+    presence: Presence,
+    as_of: datetime,
+    *,
+    resume: bool,
+) -> Plan:
+    """What the run would write, with everything that a person should know of it."""
+    with span("plan") as planning:
+        plan = make_plan(views, desired, iso(as_of), project.config_version, resumed=resume)
+        plan.missing, plan.reused = dict(presence.missing), dict(presence.reused)
+        plan.floods += [run.flood for run in runs.values() if run.flood]
+        planning.set_attributes(records=len(plan.records), tasks=len(plan.tasks))
+    return plan
 
 
 def _read_state(
@@ -123,11 +145,26 @@ def _read_state(
     return _State(
         volume=state.last_volume(connection),
         usual_joins=state.usual_joins(connection),
+        sizes=state.recent_sizes(connection),
+        sightings=load_sightings(connection),
         memories={a: ScoreMemory.from_json(m) for a, m in state.load_memories(connection).items()},
         enrollments=state.load_enrollments(connection),
         counts={p.id: state.load_playbook_counts(connection, p.id, iso(as_of)) for p in project.playbooks},
         views=load_views(connection, project, connectors, as_of),
     )
+
+
+def _measure(project: Project, before: _State, as_of: datetime, accounts: Collection[str] | None) -> Measured:
+    with span("read product data", calls_out=True) as reading:
+        measured = measure(project, as_of, before.volume[0] if before.volume else None, accounts, before.usual_joins)
+        reading.set_attributes(accounts=len(measured.now), events=measured.volume.events)
+    return measured
+
+
+def _presence(project: Project, before: _State, measured: Measured, as_of: datetime) -> Presence:
+    """Which accounts are missing or somebody else's. Raises `DistrustedData` when those are too many."""
+    present, sizes = measured.listed | measured.now.keys(), [*before.sizes, measured.volume.accounts]
+    return presence_of(before.sightings, present, measured.now, sizes, as_of, project.product.trust)
 
 
 def load_views(

@@ -28,12 +28,16 @@ _TRENDS = {field.change_of: field.name for field in score_fields().values() if f
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Fields by account id: as of now, and as of so many days earlier. The volume is of now."""
+    """Fields by account id: as of now, and as of so many days earlier. The volume is of now.
+
+    ``listed`` are all ids of the accounts table, also of accounts that do not count.
+    """
 
     now: dict[str, dict[str, Value]]
     then: Mapping[int, Mapping[str, Fields]]
     volume: Volume
     report: DataReport
+    listed: frozenset[str]
 
 
 def measure(
@@ -52,6 +56,7 @@ def measure(
         report = source.report(as_of)
         check_trust(report, project.product.trust, usual_joins)
         volume = fresh_volume(project, source, as_of, previous_accounts)
+        listed = source.account_ids(as_of)
         now = compute_signals(source, project.product, project.signals, needs, as_of, accounts)
         then = {
             days: compute_signals(
@@ -64,7 +69,7 @@ def measure(
             )
             for days, looked_back_at in _lookbacks(project, needs).items()
         }
-    return Measured(now, then, volume, report)
+    return Measured(now, then, volume, report, listed)
 
 
 def fresh_volume(project: Project, source: Source, as_of: datetime, previous_accounts: int | None = None) -> Volume:

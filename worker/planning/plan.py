@@ -145,6 +145,8 @@ class InvalidValue:
 class Plan:
     """Everything one run would write, and everything it cannot write, with the reason.
 
+    ``missing`` and ``reused``: accounts of which nothing changes, because the product data has them no more or has
+    somebody else under their id; by account id, what is known.
     ``resumed``: a person let playbooks continue in which far more accounts match than usual. ``floods`` name the
     playbooks in which an edit makes more accounts match at once than ``limits.breaker``.
     """
@@ -163,6 +165,8 @@ class Plan:
     skipped_open: dict[str, int] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     known_records: dict[str, int] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    reused: dict[str, str] = field(default_factory=dict)
 
     def fingerprint(self) -> str:
         """Equal for two plans whose data, settings and CRM state lead to the same writes."""

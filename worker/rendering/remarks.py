@@ -15,6 +15,7 @@ SHOWN = 5
 
 def remarks(computed: Computed) -> Iterable[str]:
     """Accounts without a record, fields that people own, records not created, tasks without an owner or a person."""
+    yield from _frozen(computed.plan)
     yield from _ambiguous(computed)
     yield from _shared(computed)
     yield from _human_owned(computed)
@@ -34,6 +35,8 @@ def remarks_json(computed: Computed) -> dict[str, Any]:
     """The same without a limit, by record and field; never a value."""
     plan = computed.plan
     return {
+        "missing": plan.missing,
+        "reused": plan.reused,
         "ambiguous": [
             {"destination": one.destination, "account_id": one.account_id, "candidates": list(one.candidates)}
             for one in plan.unmatched
@@ -79,6 +82,18 @@ def _ambiguous(computed: Computed) -> Iterable[str]:
         yield f"{one.destination}: {name} {what}: {links}"
     if len(unsure) > SHOWN:
         yield f"… and {counted(len(unsure) - SHOWN, 'more account')} that could be several records; --json shows all"
+
+
+def _frozen(plan: Plan) -> Iterable[str]:
+    for account_id, why in sorted(plan.missing.items())[:SHOWN]:
+        yield f"account {account_id} is {why}: its tasks, playbooks and fields stay as they are"
+    if len(plan.missing) > SHOWN:
+        yield f"… and {counted(len(plan.missing) - SHOWN, 'more account')} missing from the data; --json shows all"
+    for account_id, why in sorted(plan.reused.items()):
+        yield (
+            f"account {account_id} is somebody else now ({why}): nothing is written for it. Decide: plgsync accounts "
+            f"renew {account_id} (another account: forget the old one) or plgsync accounts keep {account_id} (the same)"
+        )
 
 
 def _shared(computed: Computed) -> Iterable[str]:

@@ -30,7 +30,11 @@ class TrustSettings(Strict):
     repeated_accounts: Share = 0.01
     """The share of accounts that may stand in the accounts table more than once; five always may."""
     vanished: Share = 0.05
-    """The share of accounts that may be missing at once; five always may."""
+    """The share of accounts that may be missing at once; four always may."""
+    gone_after: Annotated[int, Field(ge=1)] = 3
+    """On how many days runs must miss an account, the table being as large as usual, before it counts as gone."""
+    reused: Share = 0.01
+    """The share of account ids that may belong to another account than before; two always may."""
 
     def unjoined_of(self, table: str) -> float:
         """The allowed share of one table."""

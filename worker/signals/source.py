@@ -11,6 +11,7 @@ from typing import Self
 from connectors.clock import now
 from worker.settings.environment import SecretMissing, secret
 from worker.settings.product import ProductSettings
+from worker.signals.accounts import account_ids
 from worker.signals.constructs import Kind
 from worker.signals.data_report import DataReport
 from worker.signals.duck import open_duckdb_file, open_folder
@@ -57,6 +58,10 @@ class Source:
     def volume(self, as_of: datetime) -> Volume:
         """How much data there was at ``as_of``, for `check_fresh`."""
         return measure_volume(self.catalogue, as_of)
+
+    def account_ids(self, as_of: datetime) -> frozenset[str]:
+        """The id of every account that existed before ``as_of``, also of those that do not count."""
+        return account_ids(self.catalogue, as_of)
 
     def usual_since(self, latest: datetime, as_of: datetime) -> float | None:
         """How many events are usual in the hours of the week between ``latest`` and ``as_of``."""

@@ -140,6 +140,12 @@ def last_volume(connection: Connection) -> tuple[int, int] | None:
     return (row[0], row[1]) if row else None
 
 
+def recent_sizes(connection: Connection, runs: int = 28) -> list[int]:
+    """How many accounts the source had in each of the last runs, the newest first."""
+    newest_first = select(source_volumes.c.accounts).order_by(source_volumes.c.as_of.desc()).limit(runs)
+    return list(connection.execute(newest_first).scalars())
+
+
 def last_report(connection: Connection) -> Json | None:
     """The newest data report that a run stored."""
     newest = select(source_volumes.c.report).order_by(source_volumes.c.as_of.desc()).limit(1)

@@ -103,7 +103,7 @@ class Project:
         for account_id in now:
             self.crm.records.setdefault(f"R-{account_id}", {KEY: account_id})
         volume = Volume(100, START, 10, None, len(now))
-        return Measured(now, {28: now}, volume, DataReport(as_of=START, tables=()))
+        return Measured(now, {28: now}, volume, DataReport(as_of=START, tables=()), frozenset(now))
 
     def run(self, days: float = 0.0, **options: Any) -> RunReport:
         """Compute and deliver so many days after `START`."""

@@ -58,7 +58,7 @@ def computed() -> Computed:
         enrollments={},
         views=[made],
         plan=plan,
-        source=Measured({}, {}, Volume(0, None, 0, None, 3), DataReport(as_of=as_of, tables=())),
+        source=Measured({}, {}, Volume(0, None, 0, None, 3), DataReport(as_of=as_of, tables=()), frozenset()),
     )
 
 

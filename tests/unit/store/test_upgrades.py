@@ -16,6 +16,7 @@ from sqlalchemy import types as sa_types
 
 from worker.store.crm import load_records, load_tasks
 from worker.store.engine import MIGRATIONS, connect_store, open_store, upgrade
+from worker.store.sightings import load_sightings
 from worker.store.state import save_history
 from worker.store.tables import ledger, metadata, score_values, snapshot
 
@@ -253,6 +254,25 @@ def test_tasks_of_before_know_whether_we_closed_them_and_their_day(url: str) -> 
         "lost": ("closed", "2026-09-21"),
         "done": ("completed", "2026-09-21"),
     }
+
+
+def test_accounts_of_the_newest_day_are_known_since_their_first_day(url: str) -> None:
+    engine, tables = at_revision(url, "0009")
+    days = {"a": ("2026-06-01", "2026-07-01"), "b": ("2026-07-01",), "left": ("2026-05-01", "2026-06-01")}
+    row = {"name": "health.score", "number": 1.0, "text": None, "config_version": "c"}
+    with engine.begin() as connection:
+        values = [row | {"account_id": a, "day": day} for a, of_account in days.items() for day in of_account]
+        connection.execute(insert(tables.tables["score_values"]), values)
+    engine.dispose()
+    again = open_store(url)
+    with again.begin() as connection:
+        known = load_sightings(connection)
+    again.dispose()
+    assert {a: one.first_seen for a, one in known.items()} == {
+        "a": "2026-06-01T23:59:59Z",
+        "b": "2026-07-01T23:59:59Z",
+    }
+    assert {(one.name_hash, one.missing_since, one.gone) for one in known.values()} == {("", None, False)}
 
 
 HISTORY = {

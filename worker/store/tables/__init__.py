@@ -4,6 +4,7 @@ Leases and due times are seconds since 1970 on the database's own clock (`worker
 everything else that is a moment is an ISO text in UTC, so that SQLite and Postgres read the same.
 """
 
+from worker.store.tables.accounts import account_sightings
 from worker.store.tables.alerts import alert_messages, alerts
 from worker.store.tables.budgets import call_counts, call_windows, quotas
 from worker.store.tables.crm import connector_journal, crm_deals, crm_records, crm_tasks, cursors, snapshot
@@ -16,6 +17,7 @@ from worker.store.tables.schema import metadata
 from worker.store.tables.scores import score_memory, score_values, wide_score_history
 
 __all__ = [
+    "account_sightings",
     "alert_messages",
     "alerts",
     "call_counts",
