@@ -19,13 +19,15 @@ from worker.settings.crm import DestinationSettings
 from worker.settings.environment import project_dir
 from worker.settings.problems import ConfigError, Problem
 from worker.settings.project import CONFIG, Project, load_project
+from worker.settings.scores import conditions as score_conditions
 from worker.settings.validation import place_findings
-from worker.settings.yaml_document import load_document
+from worker.settings.yaml_document import load_document, read_document
 from worker.signals.check import SourceFinding, check_source
 from worker.signals.data_report import DataReport
 from worker.signals.errors import SourceError, StaleData
 from worker.signals.source import Source, open_source
 from worker.signals.trust import distrust
+from worker.signals.vocabulary import Vocabulary, words_of_conditions, words_of_signals
 
 _FITTING = {
     "string": {"string"},
@@ -105,6 +107,7 @@ def _check_source(check: Check, project: Project) -> None:
             if sound:
                 check.data = source.report(now())
                 findings += _data_findings(project, check.data)
+                check.problems += _words_never_found(project, source, check.data)
     except SourceError as error:
         check.problems.append(Problem("config/product.yaml", 1, 1, str(error)))
         return
@@ -124,6 +127,25 @@ def _data_findings(project: Project, report: DataReport) -> Iterable[SourceFindi
         yield SourceFinding("product", ("tables",), f"a run would stop now: {reason}")
     for table, remark in report.remarks():
         yield SourceFinding("product", ("tables", table), f"{table}: {remark}", "warning")
+
+
+def _words_never_found(project: Project, source: Source, report: DataReport) -> Iterable[Problem]:
+    """A warning at every text of the settings and playbooks that the data does not have."""
+    words = {
+        "config/signals.yaml": words_of_signals(project.signals),
+        "config/scores.yaml": words_of_conditions(score_conditions(project.scores), project.signals),
+    }
+    for file, playbook in zip(project.playbook_texts, project.playbooks, strict=True):
+        words[file] = words_of_conditions(playbook.conditions(), project.signals)
+    vocabulary = Vocabulary(source.catalogue, report)
+    for file, some in words.items():
+        found = [
+            Finding(word.loc, message, word.offset, "warning") for word in some if (message := vocabulary.missing(word))
+        ]
+        if found:
+            text = project.playbook_texts.get(file)
+            document = load_document(project.root / file, file) if text is None else read_document(file, text.encode())
+            yield from place_findings(document, found)
 
 
 def _stale(project: Project, source: Source) -> Problem | None:

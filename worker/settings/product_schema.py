@@ -227,6 +227,9 @@ SCHEMA: Mapping[str, TableSchema] = {
 COMPUTED = {"subscriptions": frozenset({"state", "paying", "trialing", "renews", "renews_at", "trial_ends_at"})}
 """Columns worked out from the dates and the status of a row; they cannot be mapped."""
 
+STATES = ("active", "past_due", "cancelled_at_term_end", "trialing", "ended")
+"""Every value of the state of a subscription."""
+
 OLD_STATES: Mapping[str, tuple[str, ...]] = {
     "cancelled": ("ended", "cancelled_at_term_end"),
     "trial": ("trialing",),

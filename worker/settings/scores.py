@@ -47,7 +47,8 @@ def check_scores(settings: ScoresSettings, known: Known) -> Iterable[Finding]:
             yield Finding(loc, f'unknown field "{need.name}"{suggestion(need.name, known.fields)}', column)
     yield from _latest_for_first(settings, ())
     yield from _weights(settings, ())
-    yield from _old_words(settings, ())
+    for place, condition in conditions(settings, ()):
+        yield from old_words_of_condition(place, condition)
 
 
 def _latest_for_first(value: object, loc: Loc) -> Iterator[Finding]:
@@ -70,12 +71,12 @@ def _weights(value: object, loc: Loc) -> Iterator[Finding]:
         yield from _weights(inner, place)
 
 
-def _old_words(value: object, loc: Loc) -> Iterator[Finding]:
-    """Words of an earlier version in any condition below ``value``."""
+def conditions(value: object, loc: Loc = ()) -> Iterator[tuple[Loc, Condition]]:
+    """Every condition below ``value`` with the place it stands at."""
     if isinstance(value, Condition):
-        yield from old_words_of_condition(loc, value)
+        yield loc, value
     for inner, place in _below(value, loc):
-        yield from _old_words(inner, place)
+        yield from conditions(inner, place)
 
 
 def _uses(value: object, loc: Loc) -> Iterator[tuple[Loc, Need, int]]:

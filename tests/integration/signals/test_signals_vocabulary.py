@@ -1,0 +1,126 @@
+"""``plgsync check`` looks up in the data every text that settings and playbooks compare with a column."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+from connectors.clock import now
+from tests.integration.signals.signals_kit import Database, Row
+from worker.reports.check import check_project
+from worker.settings.problems import Problem
+from worker.settings.product_schema import STATES
+from worker.settings.shipped import write_project
+
+PLAYBOOK = """\
+version: 1
+id: try
+name: Try
+owner: ops@example.com
+mode: preview
+audience: {all: [WHEN]}
+when: {enters: mrr > 0}
+leaves: mrr = 0
+do: [{create_task: {key: one, to: csm, subject: Call, due: 2bd}}]
+"""
+PLANS = ["free"] * 9 + ["Team"] * 2 + ["team"] + ["business"] * 4
+
+
+def _check(database: Database, folder: Path, when: str, where: str = "") -> list[Problem]:
+    write_project(folder)
+    since, later = now() - timedelta(days=90), now() + timedelta(days=90)
+    accounts: list[Row] = []
+    subscriptions: list[Row] = []
+    for index, plan in enumerate(PLANS):
+        known = {"name": f"Firm {index}", "domain": f"firm{index}.com", "created_at": since, "channel": f"c{index}"}
+        accounts.append({"account_id": f"a{index}", **known})
+        subscriptions.append(
+            {"account_id": f"a{index}", "plan": plan, "mrr": 9, "status": "active", "term_start": since}
+            | {"term_end": later, "product": "core"}
+        )
+    events: list[Row] = [
+        {"account_id": "a1", "user_id": "u", "name": "Report Created", "occurred_at": now() - timedelta(hours=hour)}
+        | {"props": {"size": "large" if hour % 2 else "small"}}
+        for hour in range(1, 40)
+    ]
+    tickets: list[Row] = [{"account_id": "a1", "severity": "urgent", "opened_at": since}]
+    tables: dict[str, list[Row]] = {
+        "accounts": accounts,
+        "events": events,
+        "subscriptions": subscriptions,
+        "tickets": tickets,
+    }
+    database.fill(tables)
+    mapped = {name: {"table": name} for name in tables} | {
+        "accounts": {"table": "accounts", "extra": {"channel": "channel"}}
+    }
+    product = {"version": 1, "source": database.source, "exclude": {"accounts": []}, "tables": mapped}
+    (folder / "config" / "product.yaml").write_text(yaml.safe_dump(product), encoding="utf-8")
+    (folder / "config" / "crm.yaml").write_text("version: 1\nqueues: {}\n", encoding="utf-8")
+    for playbook in (folder / "playbooks").iterdir():
+        playbook.unlink()
+    (folder / "playbooks" / "try.yaml").write_text(PLAYBOOK.replace("WHEN", f"'{when}'"), encoding="utf-8")
+    with (folder / "config" / "signals.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"  asked: {{label: asked, {where or 'from: events'}, measure: count}}\n")
+    check = check_project(folder, offline=False)
+    assert not [problem.format() for problem in check.problems if problem.severity == "error"]
+    return check.problems
+
+
+def _of(problems: list[Problem], file: str) -> list[tuple[int, int, str]]:
+    return [(one.line, one.column, one.message) for one in problems if one.file == file and " is never " in one.message]
+
+
+def test_a_text_that_never_occurs_is_named_at_its_place_with_the_values_there_are(
+    database: Database, tmp_path: Path
+) -> None:
+    """Spellings that compare as equal are one value."""
+    problems = _check(database, tmp_path, "plan in [pro, TEAM]")
+    expected = 'plan is never "pro"; in your data: business (4), free (9), Team (3)'
+    assert _of(problems, "playbooks/try.yaml") == [(6, 28, expected)]
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        (
+            "from: tickets, where: {severity: [urgent, urgnt]}",
+            'severity of tickets is never "urgnt"; in your data: urgent (1). Did you mean "urgent"?',
+        ),
+        (
+            "from: events, where: {props.size: {is_not: huge}}",
+            'props.size of events is never "huge"; in your data: large (20), small (19)',
+        ),
+    ],
+)
+def test_texts_under_where_are_looked_up(database: Database, tmp_path: Path, where: str, message: str) -> None:
+    found = [one[2] for one in _of(_check(database, tmp_path, "plan is free", where), "config/signals.yaml")]
+    assert message in found
+
+
+@pytest.mark.parametrize(
+    ("when", "message"),
+    [
+        (
+            "subscription.status is unpaid",
+            f'subscription.status is never "unpaid"; it is one of {", ".join(STATES)}',
+        ),
+        ("account.name is Nobody", 'account.name is never "Nobody" in your data'),
+        ("plan is unsubscribed", None),
+        ('plan is " FREE "', None),
+        ("subscription.status is past_due", None),
+    ],
+)
+def test_fields_are_looked_up_where_their_values_come_from(tmp_path: Path, when: str, message: str | None) -> None:
+    """A personal column is looked up, and its values are not named."""
+    found = [one[2] for one in _of(_check(Database("duckdb", tmp_path), tmp_path, when), "playbooks/try.yaml")]
+    assert found == ([message] if message else [])
+
+
+def test_a_column_with_too_many_values_is_no_vocabulary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.signals.vocabulary._MOST_VALUES", len(PLANS) - 1)
+    problems = _check(Database("duckdb", tmp_path), tmp_path, "account.channel is nowhere")
+    assert not _of(problems, "playbooks/try.yaml")
