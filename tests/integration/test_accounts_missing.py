@@ -1,0 +1,70 @@
+"""Accounts that the product data loses for a run and has again: the CRMs hold the same as if they had been there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import duckdb
+
+from tests.integration.conftest import AS_OF, Stage
+
+DAYS = [(AS_OF + timedelta(days=day)).isoformat() for day in range(2)]
+
+
+def product(stage: Stage, *statements: str) -> list[Any]:
+    with duckdb.connect(str(stage.folder / "data" / "product.duckdb")) as database:
+        return [database.execute(one).fetchall() for one in statements][-1]
+
+
+def lose(stage: Stage, accounts: list[str]) -> None:
+    listed = ", ".join(f"'{one}'" for one in accounts)
+    product(stage, "create table lost as from accounts", f"delete from accounts where account_id in ({listed})")
+
+
+def find_again(stage: Stage) -> None:
+    product(stage, "delete from accounts", "insert into accounts from lost", "drop table lost")
+
+
+def crm_state(stage: Stage) -> tuple[Any, set[tuple[str, str]]]:
+    tasks = {(t["Plgsync_Key__c"], t["Status"]) for t in stage.objects("salesforce")["Task"] if t.get("Plgsync_Key__c")}
+    return stage.results(), tasks
+
+
+def test_what_is_missing_for_a_run_is_as_before_and_a_third_at_once_stops_the_run(stage: Stage) -> None:
+    stage.plgsync("run", "--as-of", DAYS[0], "--first-run")
+    tasks = stage.objects("salesforce")["Task"]
+    home = next(task["WhatId"] for task in tasks if task.get("Plgsync_Key__c"))
+    account = next(a["Plgsync_Account_Id__c"] for a in stage.objects("salesforce")["Account"] if a["Id"] == home)
+    before = crm_state(stage)
+
+    lose(stage, [account])
+    report = stage.plgsync("run", "--as-of", DAYS[0], "--first-run", "--json")
+    assert list(report["missing"]) == [account]
+    assert crm_state(stage) == before
+    find_again(stage)
+    again = stage.plgsync("run", "--as-of", DAYS[0], "--first-run", "--json")
+    assert again["missing"] == {}
+    assert crm_state(stage) == before
+
+    ids = [one for (one,) in product(stage, "select account_id from accounts order by account_id")]
+    lose(stage, ids[::3])
+    stopped = stage.plgsync("run", "--as-of", DAYS[0], "--first-run", code=1)
+    assert "cannot be trusted" in stopped.stderr
+    assert crm_state(stage) == before
+    find_again(stage)
+    assert stage.plgsync("run", "--as-of", DAYS[0], "--first-run", "--json")["missing"] == {}
+    assert crm_state(stage) == before
+
+
+def test_a_person_decides_on_a_reused_id_by_a_command(stage: Stage) -> None:
+    stage.plgsync("run", "--as-of", DAYS[0], "--first-run")
+    account, created = product(stage, "select account_id, created_at from accounts order by account_id")[0]
+    assert created < AS_OF.replace(tzinfo=None)
+    later = (AS_OF + timedelta(hours=3)).replace(tzinfo=None).isoformat()
+    change = f"update accounts set name = 'Nova', created_at = '{later}' where account_id = '{account}'"
+    product(stage, change)
+    assert list(stage.plgsync("run", "--as-of", DAYS[1], "--first-run", "--json")["reused"]) == [account]
+    assert stage.plgsync("accounts", "keep", "nobody", code=2).stderr
+    stage.plgsync("accounts", "keep", account)
+    assert stage.plgsync("run", "--as-of", DAYS[1], "--first-run", "--json")["reused"] == {}
