@@ -52,7 +52,8 @@ def measure(
     Raises `SourceError`, `StaleData` or `DistrustedData`.
     """
     needs = needs_of(project)
-    with open_source(project.product, project.root, as_of) as source:
+    spellings = project.signals.names_of_spellings
+    with open_source(project.product, project.root, as_of, spellings) as source:
         report = source.report(as_of)
         check_trust(report, project.product.trust, usual_joins)
         volume = fresh_volume(project, source, as_of, previous_accounts)

@@ -99,7 +99,8 @@ def run_tests_of_playbooks(option: Path | None) -> list[TestResult]:
 
 def _check_source(check: Check, project: Project) -> None:
     try:
-        with open_source(project.product, project.root) as source:
+        spellings = project.signals.names_of_spellings
+        with open_source(project.product, project.root, names_of_spellings=spellings) as source:
             findings = check_source(source, project.product, project.signals, needs_of(project))
             tables = len(project.product.mapped())
             sound = all(f.severity != "error" for f in findings)

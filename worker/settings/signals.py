@@ -143,15 +143,22 @@ class SignalsSettings(Strict):
     """Lists of event names you own: ``key_events``, ``activation``, ``sign_in``."""
     may_be_absent: list[str] = Field(default_factory=list)
     """Event lists and events that may rightly never have occurred: they count 0. Any other such event is unknown."""
+    same_event: dict[str, list[str]] = Field(default_factory=dict)
+    """Event name → other spellings of it in the data, which count as that event."""
     signals: dict[str, Signal]
+
+    @property
+    def names_of_spellings(self) -> dict[str, str]:
+        """Other spelling of an event → the name under which it counts."""
+        return {spelling: name for name, spellings in self.same_event.items() for spelling in spellings}
 
     def event_names(self, signal: Signal) -> tuple[str, ...] | None:
         """The events ``signal`` counts, or None for all."""
         if signal.events is None:
             return None
-        if isinstance(signal.events, str):
-            return tuple(dict.fromkeys(self.event_lists.get(signal.events, ())))
-        return tuple(dict.fromkeys(signal.events))
+        events = self.event_lists.get(signal.events, ()) if isinstance(signal.events, str) else signal.events
+        names = self.names_of_spellings
+        return tuple(dict.fromkeys(names.get(event, event) for event in events))
 
     def label(self, name: str) -> str:
         """How people read ``name``; a name nobody gave a label reads as it is written, without underscores."""
@@ -164,6 +171,7 @@ def check_signals(settings: SignalsSettings, known: Known) -> Iterable[Finding]:
     for name, events in settings.event_lists.items():
         if not events:
             yield Finding(("event_lists", name), f'"{name}" is empty: name at least one event')
+    yield from _same_event_findings(settings)
     for name, signal in settings.signals.items():
         loc: Loc = ("signals", name)
         if not _NAME.fullmatch(name):
@@ -177,6 +185,19 @@ def check_signals(settings: SignalsSettings, known: Known) -> Iterable[Finding]:
             yield from _measure_findings(signal, loc)
             yield from _renewal_findings(signal, loc)
             yield from _event_findings(settings, signal, loc)
+
+
+def _same_event_findings(settings: SignalsSettings) -> Iterator[Finding]:
+    """Spellings that would count as two events."""
+    seen: dict[str, str] = {}
+    for name, spellings in settings.same_event.items():
+        for index, spelling in enumerate(spellings):
+            loc: Loc = ("same_event", name, index)
+            if spelling in settings.same_event:
+                yield Finding(loc, f'"{spelling}" has other spellings itself: put all of them under one name')
+            elif spelling in seen:
+                yield Finding(loc, f'"{spelling}" is a spelling of "{seen[spelling]}" already')
+            seen.setdefault(spelling, name)
 
 
 def _of_findings(settings: SignalsSettings, signal: Signal, known: Known, loc: Loc) -> Iterator[Finding]:

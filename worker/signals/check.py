@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -11,11 +12,13 @@ from typing import Literal
 import sqlalchemy as sa
 
 from worker.language.need import Need
+from worker.language.plural import counted
 from worker.language.suggest import suggestion
 from worker.settings.base import Loc
 from worker.settings.problems import Severity
 from worker.settings.product import ProductSettings
 from worker.settings.signals import SignalsSettings
+from worker.signals.constructs import Column
 from worker.signals.errors import SourceError
 from worker.signals.measurements import MissingMapping, measurements_of, missing_mapping
 from worker.signals.source import Source
@@ -87,20 +90,32 @@ def _unknown(
 
 def _never_seen(source: Source, signals: SignalsSettings, needs: Iterable[Need]) -> Iterator[SourceFinding]:
     events = source.catalogue.events
-    name = events.text("name")
-    most = sa.select(name).select_from(events.rows).group_by(name).order_by(sa.func.count().desc())
-    seen = {str(row[0]) for row in source.engine.run(most.limit(_MOST_NAMES)) if row[0] is not None}
+    names = sa.select(events.text("name").label("e")).select_from(events.rows).subquery("s_names")
+    columns: list[Column] = [names.c.e, sa.func.count()]
+    most = sa.select(*columns).where(names.c.e.is_not(None)).group_by(names.c.e).order_by(sa.func.count().desc())
+    seen = {str(name): int(number) for name, number in source.engine.run(most.limit(_MOST_NAMES))}
     if len(seen) == _MOST_NAMES:
         return
+    in_use = {event for _, event in _named(signals)} | {need.name for need in needs if not need.fields}
+    spellings = signals.names_of_spellings
+    twins = twins_of(seen, {spellings.get(event, event) for event in in_use})
     for loc, event in _named(signals):
-        if event not in seen:
-            yield SourceFinding("signals", loc, _never(event, seen), "warning")
+        for message in _of_event(spellings.get(event, event), seen, twins):
+            yield SourceFinding("signals", loc, message, "warning")
     asked: dict[str, list[str]] = {}
     for need in sorted({need for need in needs if not need.fields}, key=str):
         asked.setdefault(need.name, []).append(need.key)
     for event, functions in asked.items():
-        if event not in seen:
-            yield SourceFinding("playbooks", (), f"{', '.join(functions)}: {_never(event, seen)}", "warning")
+        for message in _of_event(spellings.get(event, event), seen, twins):
+            yield SourceFinding("playbooks", (), f"{', '.join(functions)}: {message}", "warning")
+
+
+def _of_event(event: str, seen: Mapping[str, int], twins: dict[str, list[str]]) -> Iterator[str]:
+    """What is wrong with the name of an event; its twins once."""
+    if event not in seen:
+        yield _never(event, seen)
+    for twin in twins.pop(event, ()):
+        yield f'"{twin}" ({counted(seen[twin], "event")}) looks like "{event}"; same_event counts both as one'
 
 
 def _named(signals: SignalsSettings) -> Iterator[tuple[Loc, str]]:
@@ -109,6 +124,22 @@ def _named(signals: SignalsSettings) -> Iterator[tuple[Loc, str]]:
     for name, signal in signals.signals.items():
         if isinstance(signal.events, list):
             yield from ((("signals", name, "events", index), event) for index, event in enumerate(signal.events))
+
+
+def twins_of(seen: Iterable[str], in_use: Iterable[str]) -> dict[str, list[str]]:
+    """Name in use → the other names in the data that differ from it only by case, blanks, underscores or hyphens.
+
+    A name that is in use itself is no twin of another, and a name that never occurs has none.
+    """
+    names = set(in_use)
+    others: dict[str, list[str]] = defaultdict(list)
+    for name in sorted(set(seen) - names):
+        others[_bare(name)].append(name)
+    return {name: others[_bare(name)] for name in names & set(seen) if _bare(name) in others}
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name).casefold()
 
 
 def _never(event: str, seen: Iterable[str]) -> str:

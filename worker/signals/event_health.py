@@ -23,4 +23,5 @@ def unknown_events(measurement: Measurement, report: DataReport, signals: Signal
 def may_be_absent(signals: SignalsSettings) -> frozenset[str]:
     """The events of which a company may rightly have none."""
     events = {event for name in signals.may_be_absent for event in signals.event_lists.get(name, [name])}
-    return frozenset(events)
+    names = signals.names_of_spellings
+    return frozenset(names.get(event, event) for event in events)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -50,6 +50,8 @@ class MappedTable:
     sound: frozenset[str] = frozenset()
     unique: bool = False
     """Whether no row is known to repeat the key of another."""
+    names_of_spellings: Mapping[str, str] = field(default_factory=dict)
+    """Of events: a name that is another spelling → the name it is read as."""
 
     def has(self, column: str) -> bool:
         """Whether ``column`` is mapped; ``props.x`` also when there is a JSON column to look into."""
@@ -135,7 +137,10 @@ class MappedTable:
             return JsonText(self.cell("props"), column.removeprefix("props."), self.columns["props"].kind)
         kind = self.columns[column].kind
         cell = self.cell(column)
-        return self._cleaned(column, cell if kind == "any" else sa.cast(cell, sa.Text()))
+        text = self._cleaned(column, cell if kind == "any" else sa.cast(cell, sa.Text()))
+        if column != "name" or not self.names_of_spellings:
+            return text
+        return sa.case(*((text == spelling, name) for spelling, name in self.names_of_spellings.items()), else_=text)
 
     def _cleaned(self, column: str, text: Column) -> Column:
         needless = column in self.sound or self.columns[column].kind not in {"text", "any"}

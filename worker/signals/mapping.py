@@ -42,6 +42,8 @@ class Catalogue:
     root: Path
     read_at: datetime = field(default_factory=now)
     """The moment of reading; a time more than a day later is not believed."""
+    names_of_spellings: Mapping[str, str] = field(default_factory=dict)
+    """Other spelling of an event → the name under which it counts."""
     _seen: dict[str, MappedTable] = field(default_factory=dict)
 
     def table(self, name: str) -> MappedTable | None:
@@ -86,6 +88,7 @@ class Catalogue:
             columns=columns,
             nothing=(*NOTHING, *(word.strip().lower() for word in self.product.nothing)),
             read_at=self.read_at,
+            names_of_spellings=self.names_of_spellings if name == "events" else {},
         )
 
     def _columns(

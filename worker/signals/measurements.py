@@ -84,7 +84,8 @@ def measurements_of(
         if signal.of is None
     ]
     asked = {need.key: need for need in needs if need.kind in _OF_EVENTS}
-    return measurements + [_from_need(asked[key], as_of, zone) for key in sorted(asked)]
+    names = settings.names_of_spellings
+    return measurements + [_from_need(asked[key], names, as_of, zone) for key in sorted(asked)]
 
 
 def _from_signal(settings: SignalsSettings, name: str, signal: Signal, as_of: datetime, zone: ZoneInfo) -> Measurement:
@@ -109,14 +110,14 @@ def _from_signal(settings: SignalsSettings, name: str, signal: Signal, as_of: da
     )
 
 
-def _from_need(need: Need, as_of: datetime, zone: ZoneInfo) -> Measurement:
+def _from_need(need: Need, names: Mapping[str, str], as_of: datetime, zone: ZoneInfo) -> Measurement:
     window = ever(as_of) if need.days is None else last_days(need.days, as_of, zone)
     return Measurement(
         name=need.key,
         table="events",
         measure=_OF_EVENTS[need.kind],
         window=window,
-        events=(need.name,),
+        events=(names.get(need.name, need.name),),
         at="occurred_at",
         turn="days_since" if need.kind == "days_since" else None,
     )

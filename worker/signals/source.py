@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -87,10 +88,19 @@ def _url(ref: str, root: Path) -> str:
         raise SourceError(f"the URL of the product database is missing: {missing}") from missing
 
 
-def open_source(product: ProductSettings, root: Path, as_of: datetime | None = None) -> Source:
+_NO_SPELLINGS: Mapping[str, str] = {}
+
+
+def open_source(
+    product: ProductSettings,
+    root: Path,
+    as_of: datetime | None = None,
+    names_of_spellings: Mapping[str, str] = _NO_SPELLINGS,
+) -> Source:
     """Open the data ``product`` points at; paths count from ``root``. Raises SourceError when that cannot be done.
 
     Times more than a day after the present, or after ``as_of`` where that is later, are not believed.
+    ``names_of_spellings`` maps other spellings of events to the names under which they count.
     """
     settings = product.source
     engine: Engine
@@ -103,4 +113,4 @@ def open_source(product: ProductSettings, root: Path, as_of: datetime | None = N
         engine = open_sqlite(root / settings.sqlite)
     else:
         engine = open_postgres(_url(str(settings.postgres), root))
-    return Source(engine, Catalogue(engine, product, root, max(now(), as_of or EARLIEST)))
+    return Source(engine, Catalogue(engine, product, root, max(now(), as_of or EARLIEST), names_of_spellings))

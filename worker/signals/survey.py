@@ -218,10 +218,9 @@ def _events(catalogue: Catalogue, as_of: datetime) -> dict[str, EventFindings]:
     events, zone = catalogue.events, catalogue.product.zone
     name, when = events.text("name"), events.time("occurred_at")
     known = (name.is_not(None), before(when, as_of))
-    totals = sa.select(name, sa.func.count(), sa.func.min(when), sa.func.max(when)).select_from(events.rows)
-    rows = catalogue.engine.run(
-        totals.where(*known).group_by(name).order_by(sa.func.count().desc(), name).limit(_MOST_NAMES)
-    )
+    named = sa.select(name.label("e"), when.label("w")).select_from(events.rows).where(*known).subquery("s_named")
+    totals = sa.select(named.c.e, sa.func.count(), sa.func.min(named.c.w), sa.func.max(named.c.w)).group_by(named.c.e)
+    rows = catalogue.engine.run(totals.order_by(sa.func.count().desc(), named.c.e).limit(_MOST_NAMES))
     last = last_full_day(as_of, zone)
     since = midnight(last - timedelta(weeks=_WEEKS) + timedelta(days=1), zone)
     shifts = offsets(zone, since, as_of) if catalogue.product.time_zone != "UTC" else []
