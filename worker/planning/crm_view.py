@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -97,6 +97,15 @@ class CrmView:
         """The matched record of an account, or None."""
         record = self.readings.records.get(account_id)
         return record if record and record.record_id else None
+
+    def claims(self) -> dict[str, set[str]]:
+        """Record id → the accounts that have it or could have it."""
+        claims: dict[str, set[str]] = defaultdict(set)
+        for account_id, record in self.readings.records.items():
+            for record_id in (record.record_id, *record.candidates):
+                if record_id:
+                    claims[record_id].add(account_id)
+        return claims
 
     def changed_records(self) -> list[Record]:
         """The records that the run found to be other than stored."""

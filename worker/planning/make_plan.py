@@ -53,10 +53,12 @@ def _plan_fields(plan: Plan, view: CrmView, desired: Desired) -> None:
     missing = [entry.field for entry in view.settings.fields.values() if entry.field not in view.readings.specs]
     if missing:
         plan.missing_fields[view.name] = missing
+    claims = view.claims()
     for account_id in sorted(desired.accounts):
         record = view.record_of(account_id)
         if record is None or record.record_id is None:
-            plan_record(plan, view, account_id, desired.accounts[account_id], partial(_filled, plan, view, desired))
+            ours = partial(_filled, plan, view, desired)
+            plan_record(plan, view, account_id, desired.accounts[account_id], ours, claims)
             continue
         changes = tuple(_field_changes(plan, view, record, record.record_id, desired))
         if changes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from connectors.base import Scalar
 from connectors.coerce import Invalid, coerce
@@ -14,9 +14,17 @@ from worker.store.crm import GONE, Record
 
 
 def plan_record(
-    plan: Plan, view: CrmView, account_id: str, fields: Fields, ours: Callable[[str], Mapping[str, Scalar]]
+    plan: Plan,
+    view: CrmView,
+    account_id: str,
+    fields: Fields,
+    ours: Callable[[str], Mapping[str, Scalar]],
+    claims: Mapping[str, Collection[str]],
 ) -> None:
-    """Plan a new record that includes ``ours``, or add the account to ``plan.unmatched`` with the reason."""
+    """Plan a new record that includes ``ours``, or add the account to ``plan.unmatched`` with the reason.
+
+    ``claims`` are the accounts that have or could have a record, by its id.
+    """
     record = view.readings.records.get(account_id)
     identity = view.readings.identities.get(account_id, Identity())
     not_made = ""
@@ -27,9 +35,18 @@ def plan_record(
             values = {**start, view.settings.account.match_field: account_id, **ours(account_id)}
             plan.new_records.append(_new_record(view, account_id, values))
             return
-    links = tuple(view.connector.record_url(candidate) for candidate in (record.candidates if record else ()))
-    status = record.status if record else "missing"
-    plan.unmatched.append(Unmatched(view.name, account_id, status, links, not_made, identity.shared))
+    candidates = record.candidates if record else ()
+    plan.unmatched.append(
+        Unmatched(
+            destination=view.name,
+            account_id=account_id,
+            status=record.status if record else "missing",
+            candidates=tuple(view.connector.record_url(candidate) for candidate in candidates),
+            not_made=not_made,
+            shared=identity.shared,
+            rivals=tuple(sorted({rival for one in candidates for rival in claims[one]} - {account_id})),
+        )
+    )
 
 
 def _new_record(view: CrmView, account_id: str, values: Mapping[str, Scalar]) -> NewRecord:

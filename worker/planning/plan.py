@@ -115,12 +115,12 @@ class TaskChange:
         return NewTask(**{one.name: getattr(self, one.name) for one in fields(NewTask)})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unmatched:
     """An account without a record in one CRM. ``candidates`` are links to the records it might be.
 
     ``not_made`` says why no record is created, where ``create_missing`` is on; ``shared`` which of the account's values
-    were not searched for, because they identify nobody.
+    were not searched for, because they identify nobody; ``rivals`` which other accounts claim one of the candidates.
     """
 
     destination: str
@@ -129,6 +129,7 @@ class Unmatched:
     candidates: tuple[str, ...] = ()
     not_made: str = ""
     shared: str = ""
+    rivals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

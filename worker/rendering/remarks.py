@@ -38,7 +38,12 @@ def remarks_json(computed: Computed) -> dict[str, Any]:
         "missing": plan.missing,
         "reused": plan.reused,
         "ambiguous": [
-            {"destination": one.destination, "account_id": one.account_id, "candidates": list(one.candidates)}
+            {
+                "destination": one.destination,
+                "account_id": one.account_id,
+                "candidates": list(one.candidates),
+                "rivals": list(one.rivals),
+            }
             for one in plan.unmatched
             if one.status == "ambiguous"
         ],
@@ -79,7 +84,9 @@ def _ambiguous(computed: Computed) -> Iterable[str]:
             if len(one.candidates) > 1
             else "may not be this record"
         )
-        yield f"{one.destination}: {name} {what}: {links}"
+        rivals = ", ".join(account_name(computed, rival) for rival in one.rivals[:SHOWN])
+        also = f" ({rivals} {'claims' if len(one.rivals) == 1 else 'claim'} it too)" if rivals else ""
+        yield f"{one.destination}: {name} {what}{also}: {links}"
     if len(unsure) > SHOWN:
         yield f"… and {counted(len(unsure) - SHOWN, 'more account')} that could be several records; --json shows all"
 

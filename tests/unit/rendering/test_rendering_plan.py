@@ -71,6 +71,7 @@ def test_plan_and_report_link_to_every_record_an_account_could_be() -> None:
             "destination": "crm",
             "account_id": "a",
             "candidates": ["https://crm.example/R1", "https://crm.example/R2"],
+            "rivals": [],
         }
     ]
 
@@ -107,3 +108,15 @@ def test_another_object_than_usual_is_named_in_plan_outbox_and_explanation(store
     assert (lead.status, lead.object, lead.links) == ("matched", "leads", ("https://crm.example/L1",))
     assert [(one.kind, one.state, one.object) for one in lead.effects] == [("fields", "pending", "leads")]
     assert (unsure.status, unsure.links) == ("ambiguous", ("https://crm.example/R1", "https://crm.example/R2"))
+
+
+def test_accounts_that_claim_one_record_name_each_other() -> None:
+    found = {one: Match(account_id=one, status="matched", record_id="R1", by="domain") for one in "ab"}
+    made = view(connector=QuietConnector(found))
+    accounts: dict[str, dict[str, Value]] = {name: {"account.name": f"Company {name}"} for name in "ab"}
+    read_crm(made, accounts)
+    both = replace(computed(), accounts=accounts, plan=plan_of(made, wanted(accounts)))
+    lines = list(remarks(both))
+    assert "crm: Company a may not be this record (Company b claims it too): https://crm.example/R1" in lines
+    assert "crm: Company b may not be this record (Company a claims it too): https://crm.example/R1" in lines
+    assert [one["rivals"] for one in remarks_json(both)["ambiguous"]] == [["b"], ["a"]]
