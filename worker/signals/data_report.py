@@ -82,6 +82,8 @@ class DataReport:
     events: Mapping[str, EventFindings] = field(default_factory=dict)
     accounts: int = 0
     accounts_twice: int = 0
+    account_twice: str | None = None
+    """One account that stands in the accounts table more than once."""
     stopped: Mapping[str, str | None] = field(default_factory=dict)
     """Events that occurred until lately and then no more, and the event that seems to have taken their place."""
 
@@ -100,6 +102,7 @@ class DataReport:
             "as_of": self.as_of.isoformat(),
             "accounts": self.accounts,
             "accounts_twice": self.accounts_twice,
+            "account_twice": self.account_twice,
             "tables": [table.to_json() for table in self.tables],
             "join_shares": self.join_shares(),
             "remarks": [{"table": table, "message": message} for table, message in self.remarks()],
@@ -112,7 +115,8 @@ class DataReport:
             for sentence in _of_table(table):
                 yield table.name, sentence
         if self.accounts_twice:
-            yield "accounts", f"{counted(self.accounts_twice, 'account')} of {self.accounts} stand there more than once"
+            many = f"{self.accounts_twice:,} of {counted(self.accounts, 'account')}"
+            yield "accounts", f'{many} stand there more than once, such as "{self.account_twice}"'
         for event, successor in self.stopped.items():
             began = f'; "{successor}" began' if successor else ""
             yield "events", f'"{event}" stopped for all accounts while other events go on{began}'
@@ -125,11 +129,7 @@ def _of_table(table: TableFindings) -> Iterator[str]:
     if table.repeats:
         yield f"{_share(table.repeats, table.rows)} repeat another and count once"
     for cells in table.columns:
-        example = f", such as {cells.example}" if cells.example else ""
-        if cells.unreadable:
-            yield f"{_share(cells.unreadable, table.rows)} have a {cells.name} that cannot be read{example}"
-        if cells.disbelieved:
-            yield f"{_share(cells.disbelieved, table.rows)} have a {cells.name} that is not believed"
+        yield from _of_column(cells, table.rows)
     for join in table.joins:
         lost = join.given - join.joined
         if lost:
@@ -140,6 +140,16 @@ def _of_table(table: TableFindings) -> Iterator[str]:
     for kind, rows in table.contradictions.items():
         if rows:
             yield f"{_share(rows, table.rows)} contradict themselves: {kind}"
+
+
+def _of_column(cells: ColumnFindings, rows: int) -> Iterator[str]:
+    example = f", such as {cells.example}" if cells.example else ""
+    if cells.unreadable:
+        yield f"{_share(cells.unreadable, rows)} have a {cells.name} that cannot be read{example}"
+    if cells.disbelieved:
+        yield f"{_share(cells.disbelieved, rows)} have a {cells.name} that is not believed"
+    if cells.unlimited:
+        yield f"{_share(cells.unlimited, rows)} have no limit in {cells.name}"
 
 
 def _share(some: int, of: int) -> str:

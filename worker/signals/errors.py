@@ -13,3 +13,7 @@ class StaleData(Exception):
 
 class DistrustedData(StaleData):
     """The source does not join or contradicts itself: numbers made of it would be wrong."""
+
+
+class NoFile(SourceError):
+    """No file has the name of a mapped table."""

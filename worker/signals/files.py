@@ -17,7 +17,7 @@ from typing import NamedTuple
 import duckdb
 
 from worker.language.suggest import suggestion
-from worker.signals.errors import SourceError
+from worker.signals.errors import NoFile, SourceError
 
 _DELIMITERS = ",;\t|"
 _ENDINGS = ("", ".parquet", ".csv", ".csv.gz", "/*.parquet", "/*.csv", "/*.csv.gz")
@@ -59,7 +59,7 @@ def files_relation(folder: Path, table: str, needed: Needed = Needed(), encoding
             files = list(_parquet(paths) if reader == "read_parquet" else _csv(paths, folder, encoding))
             _check_columns(files, folder, needed.required)
             return _union(files, reader, needed.wanted, encoding)
-    raise SourceError(f'there is no Parquet or CSV file for "{table}" in {folder}')
+    raise NoFile(f'there is no Parquet or CSV file for "{table}" in {folder}')
 
 
 def _parquet(paths: Sequence[Path]) -> Iterator[_File]:

@@ -17,7 +17,7 @@ from worker.settings.product import ProductSettings, TableMapping
 from worker.settings.product_schema import SCHEMA, ColumnKind, kind_of, mappable
 from worker.signals.constructs import Kind
 from worker.signals.engines import Engine
-from worker.signals.errors import SourceError
+from worker.signals.errors import NoFile, SourceError
 from worker.signals.files import Needed, files_relation
 from worker.signals.mapped_table import MappedTable, SourceColumn
 from worker.signals.reading.texts import NOTHING
@@ -142,8 +142,10 @@ class Catalogue:
         return Needed(tuple(theirs.values()), tuple(theirs[ours] for ours in SCHEMA[name].required))
 
     def _explained(self, mapping: TableMapping, error: SourceError) -> str:
-        if mapping.table is None or self.product.source.folder:
-            return f"{error}{suggestion(mapping.table or '', self.engine.tables())}"
+        if mapping.table is None:
+            return str(error)
+        if self.product.source.folder:
+            return f"{error}{suggestion(mapping.table, self.engine.tables()) if isinstance(error, NoFile) else ''}"
         known = self.engine.tables()
         if mapping.table in known:
             return str(error)

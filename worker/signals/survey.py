@@ -39,7 +39,7 @@ def survey(catalogue: Catalogue, as_of: datetime) -> DataReport:
         if table is not None:
             found.append(_Look(catalogue, table, as_of).findings())
     accounts = catalogue.table("accounts")
-    total, twice = (0, 0) if accounts is None else _accounts(catalogue, accounts)
+    total, twice, one_twice = (0, 0, None) if accounts is None else _accounts(catalogue, accounts)
     events = _events(catalogue, as_of)
     return DataReport(
         as_of=as_of,
@@ -47,17 +47,20 @@ def survey(catalogue: Catalogue, as_of: datetime) -> DataReport:
         events=events,
         accounts=total,
         accounts_twice=twice,
+        account_twice=one_twice,
         stopped=stopped_events(events, last_full_day(as_of, catalogue.product.zone)),
     )
 
 
-def _accounts(catalogue: Catalogue, accounts: MappedTable) -> tuple[int, int]:
+def _accounts(catalogue: Catalogue, accounts: MappedTable) -> tuple[int, int, str | None]:
+    """How many accounts there are, how many stand there more than once, and one of these."""
     ids = accounts.id("account_id")
     once = sa.select(ids.label("a"), sa.func.count().label("n")).select_from(accounts.rows)
     grouped = once.where(ids.is_not(None)).group_by(ids).subquery("s_once")
-    columns: list[Column] = [sa.func.count(), _many(grouped.c.n > 1)]
+    twice = grouped.c.n > 1
+    columns: list[Column] = [sa.func.count(), _many(twice), sa.func.min(sa.case((twice, grouped.c.a)))]
     row = catalogue.engine.run(sa.select(*columns).select_from(grouped))[0]
-    return int(row[0]), int(row[1] or 0)
+    return int(row[0]), int(row[1] or 0), row[2]
 
 
 class _Look:

@@ -1,0 +1,224 @@
+"""Small inputs after public bug reports give what is right, or are refused by file, table and column."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from worker.language.values import Value
+from worker.reports.check import check_project
+from worker.settings.product import ProductSettings
+from worker.settings.shipped import write_project
+from worker.settings.signals import SignalsSettings
+from worker.signals import compute, open_source
+from worker.signals.data_report import DataReport
+from worker.signals.trust import distrust
+
+AS_OF = datetime(2026, 6, 30, 6, tzinfo=UTC)
+DAY_FIRST = {"name": "created_at", "format": "%d/%m/%Y"}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One case as a project of its own in ``root``, over the shipped configuration."""
+
+    root: Path
+
+    def settings(self, name: str) -> dict[str, Any]:
+        loaded: dict[str, Any] = yaml.safe_load((self.root / "config" / name).read_text(encoding="utf-8"))
+        return loaded
+
+    def measured(
+        self, as_of: datetime = AS_OF, columns: dict[str, Any] | None = None, tier: str | None = None
+    ) -> tuple[DataReport, dict[str, dict[str, Value]]]:
+        """What the look at the tables finds, and what is measured of each account after it."""
+        product = self.settings("product.yaml")
+        product["tables"]["accounts"]["columns"] = columns or {}
+        signals = self.settings("signals.yaml")
+        if tier is not None:
+            signals["signals"]["tier"]["column"] = tier
+        mapped, measures = ProductSettings.model_validate(product), SignalsSettings.model_validate(signals)
+        with open_source(mapped, self.root, as_of) as source:
+            report = source.report(as_of)
+            assert list(distrust(report, mapped.trust)) == []
+            return report, compute(source, mapped, measures, [], as_of)
+
+    def errors(self) -> list[str]:
+        """What ``plgsync check`` calls an error."""
+        (self.root / "config" / "crm.yaml").write_text("version: 1\nqueues: {}\n", encoding="utf-8")
+        for playbook in (self.root / "playbooks").iterdir():
+            playbook.unlink()
+        found = check_project(self.root, offline=False).problems
+        return [problem.message for problem in found if problem.severity == "error"]
+
+
+@pytest.fixture
+def case(request: pytest.FixtureRequest, tmp_path: Path, shared: Path) -> Case:
+    """The case whose folder begins with the parameter."""
+    folder = next((shared / "cases").glob(f"{request.param}-*"))
+    write_project(tmp_path)
+    for part in ("config", "data", "later"):
+        if (folder / part).is_dir():
+            shutil.copytree(folder / part, tmp_path / part, dirs_exist_ok=True)
+    return Case(tmp_path)
+
+
+def of(name: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("case", [name], indirect=True)
+
+
+def said(report: DataReport) -> list[str]:
+    return [f"{table}: {sentence}" for table, sentence in report.remarks()]
+
+
+@of("05")
+def test_events_delivered_twice_count_once(case: Case) -> None:
+    report, found = case.measured()
+    assert [found[account]["key_events_28d"] for account in ("once", "twice")] == [27, 27]
+    assert said(report) == ["events: 74 of 222 rows (33 %) repeat another and count once"]
+
+
+@of("06")
+def test_props_of_a_native_struct_are_read_like_json(case: Case) -> None:
+    _, found = case.measured()
+    assert (found["acme"]["big_events_28d"], found["acme"]["amount_28d"]) == (108, 2700)
+
+
+@of("07b")
+def test_one_more_row_does_not_change_how_days_are_read(case: Case) -> None:
+    report, found = case.measured()
+    assert {account: values["account.created_at"] for account, values in found.items()} == dict.fromkeys(found)
+    assert said(report) == ['accounts: 3 of 3 rows (100 %) have a created_at that cannot be read, such as "03/11/2025"']
+    report, found = case.measured(columns={"created_at": DAY_FIRST})
+    assert [found[account]["account.created_at"] for account in ("acme", "late", "new")] == [
+        datetime(2025, 11, 3, tzinfo=UTC),
+        datetime(2026, 6, 5, tzinfo=UTC),
+        None,
+    ]
+    assert said(report) == ['accounts: 1 of 3 rows (33 %) have a created_at that cannot be read, such as "06/25/2026"']
+
+
+@of("09")
+def test_ids_join_without_the_blanks_around_them(case: Case) -> None:
+    report, found = case.measured()
+    assert {account: found[account]["key_events_28d"] for account in found} == {"acme": 108, "beta": 108, "cee": 108}
+    assert {found[account]["active_users_28d"] for account in found} == {3}
+    assert said(report) == []
+
+
+@of("11")
+def test_ids_like_exponents_stay_text(case: Case) -> None:
+    _, found = case.measured()
+    assert {account: values["key_events_28d"] for account, values in found.items()} == {
+        "32E0134": 108,
+        "17E0088": 108,
+        "40E0002": 108,
+    }
+
+
+@of("12")
+def test_words_for_nothing_are_nothing(case: Case) -> None:
+    report, found = case.measured()
+    assert {values["active_users_28d"] for values in found.values()} == {2}
+    beta, cee = found["beta"], found["cee"]
+    assert (beta["plan"], beta["account.domain"], beta["mrr"]) == (None, None, None)
+    assert (beta["account.employees"], cee["account.employees"]) == (40, None)
+    assert (found["acme"]["plan"], found["acme"]["mrr"]) == ("pro", 99.5)
+    assert {values["account.csm_email"] for values in found.values()} == {None}
+    assert [sentence for sentence in said(report) if "read" in sentence or "believed" in sentence] == []
+
+
+@of("19")
+def test_an_account_that_stands_twice_is_named_and_the_others_are_measured(case: Case) -> None:
+    report, found = case.measured()
+    assert said(report) == ['accounts: 1 of 2 accounts stand there more than once, such as "beta"']
+    assert (found["acme"]["account.employees"], found["beta"]["account.employees"]) == (50, None)
+    assert (found["beta"]["account.name"], found["beta"]["key_events_28d"]) == ("Beta", 108)
+
+
+@of("24")
+def test_events_renamed_in_the_tracking_plan_leave_their_signals_unknown(case: Case) -> None:
+    before = case.measured()[1]
+    shutil.copytree(case.root / "later", case.root / "data", dirs_exist_ok=True)
+    report, found = case.measured(datetime(2026, 7, 4, 6, tzinfo=UTC))
+    assert 'events: "Report Created" stopped for all accounts while other events go on; "report_created" began' in said(
+        report
+    )
+    assert all(isinstance(values["key_events_28d"], int | float) for values in before.values())
+    assert {found[account]["key_events_28d"] for account in found} == {None}
+    assert {found[account]["plan"] for account in found} == {"pro"}
+
+
+@of("29")
+def test_seats_without_limit_are_unknown_and_named(case: Case) -> None:
+    report, found = case.measured()
+    assert (found["acme"]["seat_limit"], found["cee"]["seat_limit"]) == (None, None)
+    assert {values["mrr"] for values in found.values()} == {900}
+    assert said(report) == [
+        "subscriptions: 2 of 3 rows (67 %) have no limit in seats",
+    ]
+
+
+@of("31")
+def test_a_property_lies_at_any_depth(case: Case) -> None:
+    _, found = case.measured(tier="props.plan.tier")
+    assert (found["acme"]["tier"], found["acme"]["amount_28d"]) == ("gold", 2700)
+
+
+@of("33")
+def test_ids_and_times_of_two_kinds_in_one_column_are_read_alike(case: Case) -> None:
+    report, found = case.measured()
+    assert {account: values["key_events_28d"] for account, values in found.items()} == {
+        "7": 108,
+        "8": 108,
+        "9": 108,
+        "007": 108,
+    }
+    assert (found["7"]["account.age_days"], found["007"]["account.age_days"]) == (239, None)
+    assert said(report) == ['accounts: 1 of 4 rows (25 %) have a created_at that cannot be read, such as "03/11/2025"']
+
+
+@of("39")
+def test_an_empty_file_among_others_changes_nothing(case: Case) -> None:
+    report, found = case.measured()
+    assert {account: values["key_events_28d"] for account, values in found.items()} == {"acme": 81, "beta": 81}
+    assert said(report) == []
+
+
+@pytest.mark.parametrize(
+    ("case", "error"),
+    [
+        ("15", "accounts.csv:3 has 2 fields instead of 3"),
+        (
+            "17c",
+            (
+                "a run would stop now: 2,124 of 2,124 events (100%) belong to no account, such as org_1; "
+                "accounts look like 1; 20% are allowed"
+            ),
+        ),
+        ("37", 'table events: events/2026-06.csv has no column "account_id". Did you mean "accountId"?'),
+        ("38b", "events/2026-05.csv:41 has 2 fields instead of 4"),
+    ],
+    indirect=["case"],
+)
+def test_check_names_what_a_run_refuses(case: Case, error: str) -> None:
+    assert case.errors() == [error]
+
+
+@of("15")
+def test_an_optional_file_without_a_byte_is_an_empty_table(case: Case) -> None:
+    accounts = case.root / "data" / "accounts.csv"
+    accounts.write_text(accounts.read_text(encoding="utf-8").replace("beta,Beta", "beta,Beta,"), encoding="utf-8")
+    (case.root / "data" / "tickets.csv").touch()
+    product = case.settings("product.yaml")
+    product["tables"]["tickets"] = {"table": "tickets"}
+    (case.root / "config" / "product.yaml").write_text(yaml.safe_dump(product), encoding="utf-8")
+    _, found = case.measured()
+    assert {account: values["urgent_tickets_open"] for account, values in found.items()} == dict.fromkeys(found, 0)
+    assert found["beta"]["account.domain"] is None
