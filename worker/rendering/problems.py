@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 
 from worker.language.plural import counted
 from worker.rendering.console import OneLine
+from worker.rendering.data_report import render_data_report
 from worker.reports.check import Check
 from worker.rules.playbook_tests import TestResult
 
@@ -15,8 +16,9 @@ _STYLES = {"error": "red", "warning": "yellow"}
 
 
 def render_check(check: Check) -> RenderableType:
-    """Every problem with its place, errors last, then one line with the totals."""
+    """The data report, every problem with its place, errors last, then one line with the totals."""
     lines: list[RenderableType] = [OneLine(f"ok  {line}", style="green") for line in check.passed]
+    lines += [render_data_report(check.data)] if check.data else []
     ordered = sorted(check.problems, key=lambda problem: (problem.severity == "error", problem))
     lines += [
         OneLine(line, style=_STYLES[problem.severity]) for problem in ordered for line in problem.format().split("\n")

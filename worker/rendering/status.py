@@ -9,6 +9,7 @@ from rich.table import Table
 
 from worker.delivery.row_state import RowState
 from worker.rendering.console import OneLine
+from worker.rendering.data_report import data_remarks
 from worker.reports.status import Ran, Status, Waiting
 
 _LARGEST = 5
@@ -21,6 +22,7 @@ def render_status(status: Status) -> RenderableType:
     parts += [_calls(status)] if status.calls else []
     parts += [_spent(status)] if status.spent else []
     parts.append(_database(status))
+    parts += [OneLine(line, style="yellow") for line in data_remarks(status.data_remarks)]
     open_ = [f"alert since {_time(one['since'])}: {one['text']}" for one in status.alerts]
     parts += [OneLine(line, style="yellow") for line in open_]
     parts += [OneLine(f"needs a person: {line}", style="red") for line in status.needs_person]

@@ -14,6 +14,7 @@ from worker.language.plural import counted
 from worker.pipeline.compute import Computed
 from worker.pipeline.run import RunReport
 from worker.rendering.console import OneLine
+from worker.rendering.data_report import data_remarks
 from worker.rendering.remarks import remarks, remarks_json
 from worker.settings.score_specs import ScoreSpec, score_specs
 
@@ -69,7 +70,8 @@ def render_report(reports: Sequence[RunReport]) -> RenderableType:
         _playbooks(reports),
         _destinations(reports),
     ]
-    parts += [OneLine(line, style="yellow") for line in (*_remarks(computed), *_left_over(last))]
+    data = data_remarks(list(computed.source.report.remarks()))
+    parts += [OneLine(line, style="yellow") for line in (*data, *_remarks(computed), *_left_over(last))]
     return Group(*parts)
 
 

@@ -19,6 +19,7 @@ from worker.store.calls import DAY_S, READ, CallsSpent, calls_spent
 from worker.store.engine import database_time
 from worker.store.job_results import load_job_results
 from worker.store.sizes import Sizes, sizes
+from worker.store.state import last_report
 from worker.store.tables import ledger, runs
 
 SCORES = "scores"
@@ -91,6 +92,8 @@ class Status:
     alerts: Sequence[Mapping[str, Any]]
     needs_person: Sequence[str]
     database: Sizes
+    data_remarks: Sequence[tuple[str, str]] = ()
+    """Table and sentence, from the data report of the last run."""
 
     def to_json(self) -> dict[str, Any]:
         """The status as JSON."""
@@ -129,6 +132,7 @@ def _status(connection: Connection, reader: Reader) -> Status:
         ],
         needs_person=list(needs_person(connection, reader)),
         database=sizes(connection),
+        data_remarks=[(one["table"], one["message"]) for one in (last_report(connection) or {}).get("remarks", ())],
     )
 
 

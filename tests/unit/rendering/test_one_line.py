@@ -24,6 +24,7 @@ from worker.language.values import Value
 from worker.pipeline.run import RunReport
 from worker.planning.account_in_crm import AccountInCrm, QueuedEffect
 from worker.rendering.console import PlainConsole
+from worker.rendering.data_report import render_data_report
 from worker.rendering.explain import render_explanation
 from worker.rendering.fields import render_fields
 from worker.rendering.heading import heading
@@ -46,6 +47,7 @@ from worker.scores import Scored, ScoreMemory
 from worker.scores.result import Grid, Note
 from worker.settings.problems import Problem
 from worker.settings.score_specs import score_specs
+from worker.signals.data_report import DataReport, TableFindings
 from worker.store.sizes import Sizes
 
 NOT_RENDERERS = {"console", "remarks"}
@@ -139,6 +141,7 @@ def status(text: str) -> RenderableType:
             alerts=[{"since": at, "text": text}],
             needs_person=[text],
             database=Sizes(1, {"t": 1}),
+            data_remarks=[(text, text)],
         )
     )
 
@@ -150,6 +153,7 @@ def setup(text: str) -> RenderableType:
 
 
 RENDERERS: dict[str, Callable[[str], RenderableType]] = {
+    "data_report": lambda text: render_data_report(DataReport(as_of=AS_OF, tables=(TableFindings(name=text, rows=1),))),
     "explain": explanation,
     "fields": lambda text: render_fields(
         FieldList((FieldEntry(name=text, label=text, kind="text", samples=(text,)),), text)

@@ -31,6 +31,7 @@ from worker.settings.project import CONFIG, NO_PLAYBOOKS
 from worker.settings.shipped import write_project
 from worker.store.engine import database_time, open_store
 from worker.store.job_results import record_job_result
+from worker.store.state import save_volume
 from worker.store.tables import ledger, outbox, playbook_runs, runs, score_memory
 
 REPORTS = {
@@ -266,6 +267,23 @@ def test_what_the_last_job_said_of_the_settings_is_not_said_twice(folder: Path, 
         record_job_result(connection, "settings", "run", "ConfigError", "2 problems")
     unknown_key(folder / "config")
     assert len(json.loads(plgsync(folder, "status", "--json").stdout)["needs_person"]) == 2
+
+
+@pytest.mark.parametrize("arguments", [(), ("--json",)])
+def test_the_status_names_what_the_last_run_found_in_the_data(
+    folder: Path, store: Engine, arguments: tuple[str, ...]
+) -> None:
+    """Also while the settings are invalid: the report is in the state database."""
+    with store.begin() as connection:
+        for day, message in (("30", "outdated"), ("31", "3 rows repeat another")):
+            report = {"remarks": [{"table": "events", "message": message}]}
+            save_volume(connection, f"2099-12-{day}T00:00:00+00:00", 1, 1, report)
+    unknown_key(folder / "config")
+    printed = plgsync(folder, "status", *arguments).stdout
+    assert ('["events", "3 rows repeat another"]' if arguments else "events: 3 rows repeat another") in " ".join(
+        printed.split()
+    ).replace("[ ", "[").replace(" ]", "]")
+    assert "outdated" not in printed
 
 
 @pytest.mark.usefixtures("store")
