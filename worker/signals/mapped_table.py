@@ -23,6 +23,8 @@ EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 """Before this a clock was not set."""
 _LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 _CLOCKS_DIFFER = timedelta(days=1)
+_TYPED = {"time": ("time", "naive"), "number": ("number", "float"), "flag": ("flag",), "json": ("json", "struct")}
+"""Kinds of the engine of which every cell can be read."""
 
 
 class SourceColumn(NamedTuple):
@@ -82,7 +84,7 @@ class MappedTable:
         if column in self.sound:
             return moment
         ahead = column in SCHEMA[self.name].ahead
-        latest = _LATEST if ahead else min(self.read_at, _LATEST - _CLOCKS_DIFFER) + _CLOCKS_DIFFER
+        latest = _LATEST if ahead else self.latest
         return sa.case((sa.and_(moment >= MomentLiteral(EARLIEST), moment <= MomentLiteral(latest)), moment))
 
     def read_time(self, column: str) -> Column:
@@ -168,6 +170,8 @@ class MappedTable:
     def unreadable(self, column: str) -> Column | None:
         """Whether the cell says something that is not of the column's kind; None where that cannot be."""
         kind = self._kind(column)
+        if self.columns[column].kind in _TYPED.get(kind, ()):
+            return None
         if kind == "json":
             return sa.and_(self.given(column), sa.not_(IsJson(self.cell(column), self.columns[column].kind)))
         read = {"time": self.read_time, "number": self.read_number, "flag": self.flag}.get(kind)
@@ -175,16 +179,16 @@ class MappedTable:
 
     def disbelieved(self, column: str) -> Column | None:
         """Whether the cell was read and is not believed; None where every value is."""
-        read = {"time": self.read_time, "number": self.read_number}.get(self._kind(column))
-        if read is None:
+        if self._kind(column) not in {"time", "number"}:
             return None
-        unlimited = self.unlimited(column)
-        believed = (
-            self.value(column).is_(None)
-            if unlimited is None
-            else sa.and_(self.value(column).is_(None), sa.not_(unlimited))
-        )
-        return sa.and_(read(column).is_not(None), believed)
+        others = [test for test in (self.unreadable(column), self.unlimited(column)) if test is not None]
+        unknown = sa.and_(self.given(column), self.value(column).is_(None))
+        return sa.and_(unknown, *(sa.not_(sa.func.coalesce(test, sa.false())) for test in others))
+
+    @property
+    def latest(self) -> datetime:
+        """The latest time that is believed of a row that happened."""
+        return min(self.read_at, _LATEST - _CLOCKS_DIFFER) + _CLOCKS_DIFFER
 
     def doubtful(self, column: str) -> Column | None:
         """Whether the cell says something unknown: unreadable, not believed, or no limit. None where it is sound."""
