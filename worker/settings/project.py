@@ -30,7 +30,8 @@ from worker.settings.problems import ConfigError, Problem, Severity
 from worker.settings.product import ProductSettings, check_product
 from worker.settings.schedule import ScheduleSettings, check_schedule
 from worker.settings.scores import ScoresSettings, check_scores
-from worker.settings.signals import SignalsSettings, check_signals
+from worker.settings.signals import SignalsSettings
+from worker.settings.signals_check import check_signals
 from worker.settings.validation import place_findings, validate, without_echoes
 from worker.settings.yaml_document import Document, load_document, read_document
 

@@ -13,7 +13,7 @@ from worker.language.need import Need
 from worker.reports.check import check_project
 from worker.settings.known import Known
 from worker.settings.shipped import write_project
-from worker.settings.signals import check_signals
+from worker.settings.signals_check import check_signals
 from worker.signals.check import check_source, twins_of
 from worker.signals.compute import compute
 from worker.signals.source import open_source

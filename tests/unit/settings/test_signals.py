@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from worker.settings.known import Known
 from worker.settings.product import ProductSettings, account_fields, check_product
-from worker.settings.signals import SignalsSettings, check_signals
+from worker.settings.signals import SignalsSettings
+from worker.settings.signals_check import check_signals
 
 SHIPPED = Path(__file__).parents[3] / "config"
 MAPPINGS = Path(__file__).parents[2] / "mappings"
