@@ -102,7 +102,8 @@ def _without_trailing_blanks(segments: Iterable[Segment]) -> Iterator[Segment]:
             yield from _stripped([*line, Segment(text, segment.style)])
             yield Segment("\n")
             line = []
-        line.append(Segment(rest, segment.style))
+        if rest:
+            line.append(Segment(rest, segment.style))
     yield from line
 
 

@@ -98,3 +98,11 @@ def test_no_line_ends_with_blanks() -> None:
 
 def test_a_pipe_gets_every_text_in_one_line() -> None:
     assert printed(Text("word " * 500)) == ("word " * 500).strip() + "\n"
+
+
+def test_a_row_of_a_table_is_one_line_where_it_fits() -> None:
+    table = Table()
+    for title in ("object", "state"):
+        table.add_column(title)
+    table.add_row("account", OneLine("created"))
+    assert len(_STYLES.sub("", printed(table, width=60)).splitlines()) == 5
