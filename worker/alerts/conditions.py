@@ -19,6 +19,7 @@ DENIED = "access_denied"
 REJECTED = "rejected"
 DEAD = "dead_letters"
 QUOTA = "quota_short"
+UNREADABLE = "unreadable_data"
 PAUSED = "playbook_paused"
 KINDS: Mapping[str, str] = {
     FAILED: "a run failed",
@@ -27,12 +28,15 @@ KINDS: Mapping[str, str] = {
     REJECTED: "many records rejected",
     DEAD: "dead letters",
     QUOTA: "quota short",
+    UNREADABLE: "much of a column cannot be read",
     DENIED: "access denied",
     PAUSED: "a playbook paused itself",
 }
 """Each kind of condition and its name in messages."""
 
 _OF_ERROR = {"StaleData": STALE, "DistrustedData": STALE, "UnsafePlan": GUARD, "AccessDenied": DENIED}
+_NOTABLE = 0.01
+"""A smaller share of unreadable cells raises no alert."""
 _RETRIED_LATER = frozenset({"Busy", "QuotaExhausted", "Unavailable"})
 """Errors after which the next job tries again; they need no person."""
 
@@ -78,6 +82,8 @@ class Facts:
     answers: Mapping[str, Answers] = field(default_factory=dict)
     quotas: Mapping[str, Quota] = field(default_factory=dict)
     paused: frozenset[str] = frozenset()
+    unreadable: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Table and column → the share of cells that the run before the last and the last run could not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,7 @@ class Condition:
 def find_conditions(facts: Facts, thresholds: Thresholds) -> list[Condition]:
     """All conditions that hold now, one per kind and subject."""
     found = [*_of_job_results(facts), *_of_rows(facts, thresholds), *_of_answers(facts, thresholds)]
-    found += [*_of_quotas(facts, thresholds), *_of_playbooks(facts)]
+    found += [*_of_quotas(facts, thresholds), *_of_playbooks(facts), *_of_columns(facts)]
     return list({one.key: one for one in reversed(found)}.values())[::-1]
 
 
@@ -139,6 +145,13 @@ def _of_quotas(facts: Facts, thresholds: Thresholds) -> Iterator[Condition]:
         if quota.left < thresholds.quota_left * quota.limit:
             text = f"{destination}: {quota.left:,} of {counted(quota.limit, 'API call')} left for today"
             yield Condition(QUOTA, destination, text)
+
+
+def _of_columns(facts: Facts) -> Iterator[Condition]:
+    for column, (before, now) in sorted(facts.unreadable.items()):
+        if now > _NOTABLE and now >= 2 * before:
+            text = f"{column}: {now:.0%} of the cells cannot be read, {before:.0%} in the run before; plgsync check"
+            yield Condition(UNREADABLE, column, text)
 
 
 def _of_playbooks(facts: Facts) -> Iterable[Condition]:

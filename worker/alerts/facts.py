@@ -12,6 +12,7 @@ from worker.settings.project import Project
 from worker.store.calls import DAY_S, calls_spent
 from worker.store.engine import db_now
 from worker.store.job_results import load_job_results
+from worker.store.state import last_reports
 from worker.store.tables import ledger, playbook_runs, runs
 
 BY_HAND = "plgsync run"
@@ -51,7 +52,25 @@ def _load_all(connection: Connection) -> Facts:
             if one.left is not None and one.limit is not None
         },
         paused=frozenset(_paused(connection)),
+        unreadable=_unreadable(connection),
     )
+
+
+def _unreadable(connection: Connection) -> dict[str, tuple[float, float]]:
+    """By table and column, the unreadable shares of the last two runs; nothing before the second run."""
+    shares = [
+        {
+            f"{table['name']}.{column['name']}": column["unreadable"] / table["rows"]
+            for table in report.get("tables", ())
+            if table["rows"]
+            for column in table["columns"]
+        }
+        for report in last_reports(connection, 2)
+    ]
+    if len(shares) < 2:
+        return {}
+    now, before = shares
+    return {column: (before.get(column, 0.0), share) for column, share in now.items()}
 
 
 def _answers(connection: Connection) -> dict[str, Answers]:

@@ -17,6 +17,7 @@ AlertKind = Literal[
     "rejected",
     "dead_letters",
     "quota_short",
+    "unreadable_data",
     "access_denied",
     "playbook_paused",
 ]

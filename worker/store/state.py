@@ -152,6 +152,12 @@ def last_report(connection: Connection) -> Json | None:
     return connection.execute(newest).scalar()
 
 
+def last_reports(connection: Connection, most: int) -> list[Json]:
+    """The newest data reports that runs stored, newest first."""
+    newest = select(source_volumes.c.report).order_by(source_volumes.c.as_of.desc()).limit(most)
+    return [report for report in connection.execute(newest).scalars() if report]
+
+
 def usual_joins(connection: Connection) -> dict[str, float]:
     """By table, the median share of rows that belonged to an account in the last runs."""
     reports = select(source_volumes.c.report).order_by(source_volumes.c.as_of.desc()).limit(_USUAL_RUNS)

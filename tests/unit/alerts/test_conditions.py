@@ -91,3 +91,13 @@ def test_a_playbook_that_fires_three_times_as_often_as_usual_is_a_condition() ->
     (condition,) = find_conditions(Facts(paused=frozenset({"pql-to-task"})), Thresholds())
     assert condition == Condition("playbook_paused", "pql-to-task", condition.text)
     assert "three times" in condition.text
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "alerted"), [(0.02, 0.04, True), (0.0, 0.02, True), (0.02, 0.039, False), (0.001, 0.01, False)]
+)
+def test_a_column_of_which_twice_as_much_cannot_be_read_raises_an_alert(
+    before: float, now: float, alerted: bool
+) -> None:
+    found = kinds(Facts(unreadable={"events.occurred_at": (before, now)}))
+    assert found == [("unreadable_data", "events.occurred_at")] * alerted
