@@ -159,7 +159,7 @@ def _zone(name: str) -> ZoneInfo:
 @lru_cache(maxsize=65536)
 def sqlite_time(value: object, pattern: str | None, zone: str, epoch: str | None) -> str | None:
     """`read_time` for SQLite: a moment as the text that sorts in time order."""
-    found = read_time(value, TimeFormat(pattern, zone, epoch))
+    found = read_time(value.strip(" ") if isinstance(value, str) else value, TimeFormat(pattern, zone, epoch))
     return None if found is None else sqlite_moment(found)
 
 
