@@ -11,12 +11,14 @@ from worker.language.values import Fields, Value
 from worker.scores import Scored, ScoreMemory, score_account
 from worker.settings.known import SCORE_FIELDS
 from worker.settings.project import Project
-from worker.settings.score_specs import score_fields
+from worker.settings.score_specs import score_fields, score_specs
 from worker.settings.scores import needs as score_needs
+from worker.settings.scores import needs_of_score
 from worker.settings.signals import SignalsSettings
 from worker.signals.compute import compute as compute_signals
 from worker.signals.data_report import DataReport
 from worker.signals.freshness import check_fresh
+from worker.signals.measurements import measurements_of
 from worker.signals.source import Source, open_source
 from worker.signals.trust import check_trust
 from worker.signals.volume import Volume
@@ -152,6 +154,24 @@ def _existing(fields: Fields | None, moment: datetime) -> Fields | None:
     """An account's fields of an earlier moment, or None when the account did not exist yet."""
     created = fields.get("account.created_at") if fields else None
     return None if isinstance(created, datetime) and created > moment else fields
+
+
+def held_fields(project: Project, report: DataReport) -> frozenset[str]:
+    """The fields of every score that reads an event which stopped: their last published values stay."""
+    stopped = report.stopped.keys()
+    measurements = measurements_of(project.signals, needs_of(project), report.as_of, project.product.zone)
+    unknown = {one.name for one in measurements if stopped & set(one.events or ())}
+    made_of = {
+        name
+        for name, signal in project.signals.signals.items()
+        if signal.of is not None and unknown & {part.name for part in signal.of.needs()}
+    }
+    return frozenset(
+        field.name
+        for spec in score_specs()
+        if any((unknown | made_of) & {need.key, *need.fields} for need in needs_of_score(project.scores, spec.name))
+        for field in spec.fields
+    )
 
 
 def needs_of(project: Project) -> frozenset[Need]:

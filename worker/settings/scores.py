@@ -36,6 +36,11 @@ def needs(settings: ScoresSettings) -> set[Need]:
     return {need for _, need, _ in _uses(settings, ())}
 
 
+def needs_of_score(settings: ScoresSettings, name: str) -> set[Need]:
+    """What one score reads."""
+    return {need for loc, need, _ in _uses(settings, ()) if loc[0] == name}
+
+
 def check_scores(settings: ScoresSettings, known: Known) -> Iterable[Finding]:
     """Unknown names, scores that would read themselves, and weights that do not add up to 100."""
     for loc, need, column in _uses(settings, ()):

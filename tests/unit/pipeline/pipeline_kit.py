@@ -82,6 +82,8 @@ class Project:
     monkeypatch: pytest.MonkeyPatch
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     crm: TaskCrm = field(default_factory=lambda: TaskCrm(specs=SPECS))
+    stopped: dict[str, str | None] = field(default_factory=dict)
+    """Events that stopped, each with its successor."""
 
     def __post_init__(self) -> None:
         write_project(self.root)
@@ -103,7 +105,9 @@ class Project:
         for account_id in now:
             self.crm.records.setdefault(f"R-{account_id}", {KEY: account_id})
         volume = Volume(100, START, 10, None, len(now))
-        return Measured(now, {28: now}, volume, DataReport(as_of=START, tables=()), frozenset(now))
+        return Measured(
+            now, {28: now}, volume, DataReport(as_of=START, tables=(), stopped=self.stopped), frozenset(now)
+        )
 
     def run(self, days: float = 0.0, **options: Any) -> RunReport:
         """Compute and deliver so many days after `START`."""
