@@ -57,8 +57,8 @@ def measure(
     spellings = project.signals.names_of_spellings
     with open_source(project.product, project.root, as_of, spellings) as source:
         report = source.report(as_of)
-        check_trust(report, project.product.trust, usual_joins)
         volume = fresh_volume(project, source, as_of, previous_accounts)
+        check_trust(report, project.product.trust, usual_joins)
         listed = source.account_ids(as_of)
         now = compute_signals(source, project.product, project.signals, needs, as_of, accounts)
         then = {
