@@ -50,7 +50,7 @@ def account_rows(scope: QueryScope, columns: tuple[tuple[str, str], ...]) -> sa.
 def account_ids(catalogue: Catalogue, as_of: datetime) -> frozenset[str]:
     """The id of every account that existed before ``as_of``, also of those that do not count. Raises SourceError."""
     rows = account_rows(QueryScope(catalogue, as_of), (("id", "id"),))
-    return frozenset(str(account_id) for (account_id,) in catalogue.engine.run(rows))
+    return frozenset(str(row[0]) for row in catalogue.engine.run(rows))
 
 
 def _seen_in_events(scope: QueryScope) -> sa.Subquery:
