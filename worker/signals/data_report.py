@@ -155,4 +155,4 @@ def _of_column(cells: ColumnFindings, rows: int) -> Iterator[str]:
 def _share(some: int, of: int) -> str:
     percent = 100 * some / of if of else 0
     shown = f"{percent:.0f}" if percent >= 1 or not some else "<1"
-    return f"{some:,} of {of:,} rows ({shown} %)"
+    return f"{some:,} of {counted(of, 'row')} ({shown} %)"

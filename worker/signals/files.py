@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import duckdb
 
+from worker.language.plural import counted
 from worker.language.suggest import suggestion
 from worker.signals.errors import NoFile, SourceError
 
@@ -107,7 +108,7 @@ def _check_columns(files: Sequence[_File], folder: Path, required: Sequence[str]
         lack = [file for file in files if not _has(file, column)]
         if have and lack:
             others = f"; {have[0].path.relative_to(folder)} has it"
-            more = f" (and {len(lack) - 1} more files)" if len(lack) > 1 else ""
+            more = f" (and {counted(len(lack) - 1, 'more file')})" if len(lack) > 1 else ""
             raise SourceError(
                 f'{lack[0].path.relative_to(folder)}{more} has no column "{column}"'
                 f"{suggestion(column, lack[0].columns, others)}"
@@ -166,7 +167,7 @@ def csv_problem(message: str, folder: Path | None) -> str | None:
     where = path.relative_to(folder) if folder is not None and path.is_relative_to(folder) else path.name
     fields = _FIELDS.search(message)
     if fields is not None:
-        what = f"has {fields[2]} fields instead of {fields[1]}"
+        what = f"has {counted(int(fields[2]), 'field')} instead of {fields[1]}"
     elif "unterminated quote" in message:
         what = "has a quote that is never closed"
     elif "unicode" in message.lower():

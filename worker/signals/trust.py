@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from worker.language.plural import counted
 from worker.settings.trust import TrustSettings
 from worker.signals.data_report import DataReport, JoinFindings, TableFindings
 from worker.signals.errors import DistrustedData
@@ -30,7 +31,8 @@ def distrust(report: DataReport, trust: TrustSettings, usual: Mapping[str, float
             if join.other == "accounts":
                 yield from _joins(table, join, trust, usual.get(table.name))
     if report.accounts_twice > max(_FEW_ACCOUNTS, trust.repeated_accounts * report.accounts):
-        yield f"{report.accounts_twice} of {report.accounts} accounts stand more than once in the accounts table"
+        accounts = counted(report.accounts, "account")
+        yield f"{report.accounts_twice:,} of {accounts} stand more than once in the accounts table"
 
 
 def _joins(table: TableFindings, join: JoinFindings, trust: TrustSettings, usual: float | None) -> Iterator[str]:
