@@ -68,7 +68,7 @@ class Quota:
     limit: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """The inputs of all conditions.
 

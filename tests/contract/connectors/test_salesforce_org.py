@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from structlog.testing import capture_logs
 
 from connectors.base import (
+    LEFT_ALONE,
     AccessDenied,
     CloseTask,
     Connector,
@@ -280,7 +281,7 @@ def test_a_task_we_have_closed_ourselves_stays_as_it_was(org: SalesforceCrm, con
     before = org.tasks()
     assert before[0].status == "completed"
     [outcome] = connector.write([UpdateTask("u", made.record_id or "", "New subject", "New body")])
-    assert (outcome.status, outcome.code, outcome.reason) == ("applied", "LEFT_ALONE", "completed")
+    assert (outcome.status, outcome.code, outcome.reason) == ("applied", LEFT_ALONE, "completed")
     assert org.tasks() == before
 
 
