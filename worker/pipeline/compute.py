@@ -12,7 +12,7 @@ from structlog.contextvars import bound_contextvars
 from connectors.base import Connector
 from worker.language.values import Fields, Value
 from worker.pipeline.decide import decide_all
-from worker.pipeline.measure import Measured, held_fields, measure, pql_playbooks, score
+from worker.pipeline.measure import Measured, unchanged_fields, measure, pql_playbooks, score
 from worker.pipeline.presence import Presence, presence_of
 from worker.planning.crm_facts import CrmFacts
 from worker.planning.crm_view import CrmView, load_view
@@ -102,7 +102,9 @@ def compute(
         runs = decide_all(project, fields, enrollments, before.views, before.counts, as_of, facts, resume=resume)
         deciding.set_attributes(decisions=sum(len(one.decisions) for one in runs.values()), playbooks=list(runs))
     written = {account_id: scored[account_id].written_fields(row) for account_id, row in fields.items()}
-    desired = replace(_desired(project, written, runs, enrollments), held=held_fields(project, measured.report))
+    desired = replace(
+        _desired(project, written, runs, enrollments), unchanged=unchanged_fields(project, measured.report)
+    )
     return Computed(
         as_of=as_of,
         accounts=fields,

@@ -156,7 +156,7 @@ def _existing(fields: Fields | None, moment: datetime) -> Fields | None:
     return None if isinstance(created, datetime) and created > moment else fields
 
 
-def held_fields(project: Project, report: DataReport) -> frozenset[str]:
+def unchanged_fields(project: Project, report: DataReport) -> frozenset[str]:
     """The fields of every score that reads an event which stopped: their last published values stay."""
     stopped = report.stopped.keys()
     measurements = measurements_of(project.signals, needs_of(project), report.as_of, project.product.zone)

@@ -24,14 +24,14 @@ class Desired:
     """What the decisions want in every CRM.
 
     ``accounts`` are the fields of each account; ``set_fields`` the fields that playbooks set, by account; ``left`` the
-    (playbook, account) pairs that left: their open tasks are closed. Fields in ``held`` stay as the CRMs have them.
+    (playbook, account) pairs that left: their open tasks are closed. Fields in ``unchanged`` stay as the CRMs have them.
     """
 
     accounts: Mapping[str, Fields]
     set_fields: Mapping[str, Mapping[str, Value]]
     tasks: Sequence[MakeTask]
     left: frozenset[tuple[str, str]]
-    held: frozenset[str] = frozenset()
+    unchanged: frozenset[str] = frozenset()
 
 
 def make_plan(
@@ -138,6 +138,6 @@ def _sources(
     fields = desired.accounts[account_id]
     by_playbooks = desired.set_fields.get(account_id, {})
     for name, entry in view.settings.fields.items():
-        if entry.field in view.readings.specs and entry.from_ not in desired.held:
+        if entry.field in view.readings.specs and entry.from_ not in desired.unchanged:
             value = fields.get(entry.from_) if entry.from_ else by_playbooks.get(name)
             yield name, entry.within(view.readings.specs[entry.field]), value, entry.null == "keep", entry.write

@@ -126,6 +126,13 @@ def test_rep_who_starts_makes_it_working_and_it_stays_while_touched() -> None:
     assert replay(*steps) == ["open", "working", "working", "working", "expired"]
 
 
+def test_without_a_condition_for_work_a_lead_stays_open() -> None:
+    using = settings(pql={name: value for name, value in PQL.items() if name != "working_when"})
+    memory = score(HOT, using=using).memory
+    scored = score(HOT | STARTED, 1, memory, using)
+    assert (scored["pql"].status, scored.memory.pql.state) == ("open", "open")
+
+
 def test_a_lead_without_a_touch_for_thirty_days_is_not_worked_on() -> None:
     assert replay((0, HOT), (1, HOT | STARTED), (30, HOT | STARTED), (31, HOT | STARTED)) == [
         "open",
