@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine
@@ -12,7 +12,7 @@ from structlog.contextvars import bound_contextvars
 from connectors.base import Connector
 from worker.language.values import Fields, Value
 from worker.pipeline.decide import decide_all
-from worker.pipeline.measure import Measured, unchanged_fields, measure, pql_playbooks, score
+from worker.pipeline.measure import Measured, measure, pql_playbooks, score, unchanged_fields
 from worker.pipeline.presence import Presence, presence_of
 from worker.planning.crm_facts import CrmFacts
 from worker.planning.crm_view import CrmView, load_view
@@ -102,9 +102,7 @@ def compute(
         runs = decide_all(project, fields, enrollments, before.views, before.counts, as_of, facts, resume=resume)
         deciding.set_attributes(decisions=sum(len(one.decisions) for one in runs.values()), playbooks=list(runs))
     written = {account_id: scored[account_id].written_fields(row) for account_id, row in fields.items()}
-    desired = replace(
-        _desired(project, written, runs, enrollments), unchanged=unchanged_fields(project, measured.report)
-    )
+    desired = _desired(project, written, runs, enrollments, unchanged_fields(project, measured.report))
     return Computed(
         as_of=as_of,
         accounts=fields,
@@ -190,6 +188,7 @@ def _desired(
     fields: Mapping[str, Fields],
     runs: Mapping[str, PlaybookRun],
     enrollments: Mapping[str, Mapping[str, Enrollment]],
+    unchanged: frozenset[str],
 ) -> Desired:
     """What the decisions want of the CRMs.
 
@@ -212,7 +211,7 @@ def _desired(
     actions = (action for run in runs.values() for decision in run.decisions for action in decision.actions)
     tasks = [action for action in actions if isinstance(action, MakeTask)]
     left = frozenset((p, a) for p in live for a, m in current.get(p, {}).items() if m.phase == "out")
-    return Desired(fields, set_fields, tasks, left)
+    return Desired(fields, set_fields, tasks, left, unchanged)
 
 
 def refuse_going_back(connection: Connection, as_of: datetime) -> None:

@@ -24,7 +24,8 @@ class Desired:
     """What the decisions want in every CRM.
 
     ``accounts`` are the fields of each account; ``set_fields`` the fields that playbooks set, by account; ``left`` the
-    (playbook, account) pairs that left: their open tasks are closed. Fields in ``unchanged`` stay as the CRMs have them.
+    (playbook, account) pairs that left: their open tasks are closed. A CRM keeps its values of the fields in
+    ``unchanged``.
     """
 
     accounts: Mapping[str, Fields]
