@@ -17,6 +17,7 @@ from worker.settings.scores import needs_of_score
 from worker.settings.signals import SignalsSettings
 from worker.signals.compute import compute as compute_signals
 from worker.signals.data_report import DataReport
+from worker.signals.event_health import stopped
 from worker.signals.freshness import check_fresh
 from worker.signals.measurements import measurements_of
 from worker.signals.source import Source, open_source
@@ -158,9 +159,8 @@ def _existing(fields: Fields | None, moment: datetime) -> Fields | None:
 
 def unchanged_fields(project: Project, report: DataReport) -> frozenset[str]:
     """The fields of every score that reads an event which stopped: their last published values stay."""
-    stopped = report.stopped.keys()
     measurements = measurements_of(project.signals, needs_of(project), report.as_of, project.product.zone)
-    unknown = {one.name for one in measurements if stopped & set(one.events or ())}
+    unknown = {one.name for one in measurements if stopped(one, report)}
     made_of = {
         name
         for name, signal in project.signals.signals.items()

@@ -14,7 +14,7 @@ from worker.settings.signals import SignalsSettings
 from worker.signals.accounts import account_values, one_account
 from worker.signals.compile import ColumnMeasurement, Query, compile_query
 from worker.signals.decode import by_kind, number, turned
-from worker.signals.event_health import unknown_events
+from worker.signals.event_health import is_unknown, may_be_absent
 from worker.signals.measurements import Measurement, measurements_of, missing_mapping
 from worker.signals.source import Source
 
@@ -39,11 +39,12 @@ def compute(
     limits the answer to some ids. Raises SourceError.
     """
     measurements = measurements_of(signals, extra, as_of, product.zone)
+    absent = may_be_absent(signals)
     measured = [
         measurement
         for measurement in measurements
         if missing_mapping(measurement, source.catalogue) is None
-        and not (source.found and unknown_events(measurement, source.found, signals))
+        and not (source.found and is_unknown(measurement, source.found, absent))
     ]
     unknown: dict[str, Value] = {measurement.name: None for measurement in measurements}
     wanted = None if accounts is None else frozenset(accounts)

@@ -7,17 +7,16 @@ from worker.signals.data_report import DataReport
 from worker.signals.measurements import Measurement
 
 
-def unknown_events(measurement: Measurement, report: DataReport, signals: SignalsSettings) -> tuple[str, ...]:
-    """The events that leave ``measurement`` unknown: one that stopped, or all of them where none ever occurred."""
+def is_unknown(measurement: Measurement, report: DataReport, absent: frozenset[str]) -> bool:
+    """Whether one of its events stopped, or none of them ever occurred and they are not among ``absent``."""
     if measurement.events is None or not report.events:
-        return ()
-    stopped = tuple(event for event in measurement.events if event in report.stopped)
-    if stopped:
-        return stopped
-    absent = may_be_absent(signals)
-    if all(event not in report.events and event not in absent for event in measurement.events):
-        return measurement.events
-    return ()
+        return False
+    return stopped(measurement, report) or not (report.events.keys() | absent) & set(measurement.events)
+
+
+def stopped(measurement: Measurement, report: DataReport) -> bool:
+    """Whether one of the events of ``measurement`` stopped."""
+    return bool(report.stopped.keys() & set(measurement.events or ()))
 
 
 def may_be_absent(signals: SignalsSettings) -> frozenset[str]:

@@ -14,7 +14,7 @@ from worker.settings.product_columns import ColumnMapping
 from worker.settings.product_schema import SCHEMA, kind_of
 from worker.signals.constructs import Column, Kind, MomentLiteral
 from worker.signals.reading.numbers import NumberFormat, NumberOf
-from worker.signals.reading.texts import NOTHING, IdText, IsJson, JsonText, clean_text
+from worker.signals.reading.texts import NOTHING, IdText, IsJson, JsonText, TrimmedText, clean_text
 from worker.signals.reading.times import TimeFormat, TimeOf
 
 _TRUE = ("true", "t", "yes", "y", "1", "1.0")
@@ -40,8 +40,8 @@ class MappedTable:
     """One table of ours as it exists in the source. Every column method answers SQL of one kind.
 
     A cell that cannot be read as its column's kind is NULL, and so is one that cannot be believed: a time before 1990
-    or after ``read_at`` and a day, a number of seats below zero. ``sound`` columns are known to hold no such cell and
-    no blanks around their text, so that they are taken as they are.
+    or after ``read_at`` and a day, a number of seats below zero. ``sound`` columns are known to hold no such cell.
+    Sound ids and names have no blanks around them either, so that they are taken as they are.
     """
 
     name: str
@@ -95,9 +95,9 @@ class MappedTable:
         return TimeOf(self._trimmed(column), kind, TimeFormat(written.format, written.zone or "UTC", written.epoch))
 
     def _trimmed(self, column: str) -> Column:
-        """The cell without blanks around it where it is text; numbers and times as they are."""
-        text = self.columns[column].kind == "text" and column not in self.sound
-        return sa.func.trim(self.cell(column)) if text else self.cell(column)
+        """The cell without blanks around it where it is text, sound or not; numbers and times as they are."""
+        text = self.columns[column].kind == "text"
+        return TrimmedText(self.cell(column)) if text else self.cell(column)
 
     def number(self, column: str) -> Column:
         """A finite number, or NULL; a number that means "no limit" is NULL too."""
@@ -145,8 +145,9 @@ class MappedTable:
         return sa.case(*((text == spelling, name) for spelling, name in self.names_of_spellings.items()), else_=text)
 
     def _cleaned(self, column: str, text: Column) -> Column:
-        needless = column in self.sound or self.columns[column].kind not in {"text", "any"}
-        return text if needless else clean_text(text, self.nothing)
+        """``text`` cleaned, unless its cells are known to need it not: a sound flag may still have blanks around it."""
+        known = column in self.sound and self._kind(column) in {"id", "text"}
+        return text if known or self.columns[column].kind not in {"text", "any"} else clean_text(text, self.nothing)
 
     def flag(self, column: str) -> Column:
         """True, false or NULL, also from 1/0 and yes/no."""

@@ -70,11 +70,11 @@ class IsJson(ColumnElement[Any]):
 def clean_text(text: Column, nothing: Sequence[str]) -> Column:
     """``text`` trimmed and in NFC; NULL where it only says that there is nothing."""
     trimmed = TrimmedText(text)
-    words = sa.tuple_(*map(_written, nothing))
+    words = sa.tuple_(*map(written_text, nothing))
     return sa.case((sa.not_(sa.func.lower(trimmed).op("IN")(words)), trimmed))
 
 
-def _written(text: str) -> Column:
+def written_text(text: str) -> Column:
     """Text inside the statement, not beside it: databases group by an expression only if it is the same each time."""
     doubled = text.replace("'", "''")
     return sa.literal_column(f"'{doubled}'", sa.Text())
@@ -87,13 +87,13 @@ def trim_text(value: object) -> str | None:
 
 @compiles(TrimmedText, "duckdb")
 def _trimmed_duckdb(element: TrimmedText, compiler: SQLCompiler, **kw: Any) -> str:
-    blanks = sql_of(compiler, _written(BLANKS), **kw)
+    blanks = sql_of(compiler, written_text(BLANKS), **kw)
     return f"trim(nfc_normalize({sql_of(compiler, element.column, **kw)}), {blanks})"
 
 
 @compiles(TrimmedText, "postgresql")
 def _trimmed_postgres(element: TrimmedText, compiler: SQLCompiler, **kw: Any) -> str:
-    blanks = sql_of(compiler, _written(BLANKS), **kw)
+    blanks = sql_of(compiler, written_text(BLANKS), **kw)
     return f"btrim(normalize({sql_of(compiler, element.column, **kw)}, NFC), {blanks})"
 
 

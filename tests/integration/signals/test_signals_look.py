@@ -1,0 +1,46 @@
+"""A look at the tables makes the query cheaper and never another one: the same numbers with it and without it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.signals.signals_kit import Database, at, product_of, signals_of
+from worker.signals import compute, open_source
+
+AS_OF = at("2026-03-10T06:00")
+NO_BREAK = "\u00a0"
+MAPPING = {
+    "accounts": {
+        "query": "SELECT 'a' AS account_id, 'false" + NO_BREAK + "' AS is_internal, ' 12" + NO_BREAK + "' AS employees"
+        " UNION ALL SELECT 'b ', ' No', '-' UNION ALL SELECT 'c', 'f', 'twelve'"
+    },
+    "events": {
+        "query": "SELECT 'a' AS account_id, 'u' AS user_id, 'Used' AS name, ' 2026-03-09T01:00:00Z ' AS occurred_at"
+        " UNION ALL SELECT 'a" + NO_BREAK + "', 'u ', ' Used', '2026-03-09 02:00:00" + NO_BREAK + "'"
+        " UNION ALL SELECT 'b', 'NULL', 'Used', '1773018000'"
+        " UNION ALL SELECT 'c', 'v', 'Used', '09/03/2026'"
+    },
+}
+SIGNALS = signals_of(
+    """
+    signals:
+      used: {label: x, from: events, measure: count, events: [Used], window: 7d}
+      people: {label: x, from: events, measure: users}
+    """
+)
+
+
+@pytest.mark.parametrize("looked", [False, True])
+def test_odd_cells_give_the_same_with_a_look_at_the_tables_and_without(database: Database, looked: bool) -> None:
+    database.fill({"accounts": []})
+    product = product_of(database.source, [], mapping=MAPPING)
+    with open_source(product, database.folder) as source:
+        if looked:
+            source.report(AS_OF)
+        found = compute(source, product, SIGNALS, [], AS_OF)
+    names = ("used", "people", "account.is_internal", "account.employees")
+    assert {account: tuple(row[name] for name in names) for account, row in found.items()} == {
+        "a": (2, 1, False, 12),
+        "b": (1, 0, False, None),
+        "c": (None, None, False, None),
+    }
