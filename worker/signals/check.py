@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
-import sqlalchemy as sa
-
+from connectors.clock import now
 from worker.language.need import Need
 from worker.language.plural import counted
 from worker.language.suggest import suggestion
@@ -18,12 +17,11 @@ from worker.settings.base import Loc
 from worker.settings.problems import Severity
 from worker.settings.product import ProductSettings
 from worker.settings.signals import SignalsSettings
-from worker.signals.constructs import Column
 from worker.signals.errors import SourceError
 from worker.signals.measurements import MissingMapping, measurements_of, missing_mapping
 from worker.signals.source import Source
+from worker.signals.survey import MOST_NAMES
 
-_MOST_NAMES = 5000
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -42,7 +40,7 @@ def check_source(
 ) -> list[SourceFinding]:
     """Every table or column that does not exist, every event that never occurs, and what stays unknown, each once.
 
-    Reads one column of the events, nothing else. Errors come first.
+    Looks at all tables, once per opened source. Errors come first.
     """
     needs = list(extra)
     findings = list(_unreadable(source, product))
@@ -89,12 +87,8 @@ def _unknown(
 
 
 def _never_seen(source: Source, signals: SignalsSettings, needs: Iterable[Need]) -> Iterator[SourceFinding]:
-    events = source.catalogue.events
-    names = sa.select(events.text("name").label("e")).select_from(events.rows).subquery("s_names")
-    columns: list[Column] = [names.c.e, sa.func.count()]
-    most = sa.select(*columns).where(names.c.e.is_not(None)).group_by(names.c.e).order_by(sa.func.count().desc())
-    seen = {str(name): int(number) for name, number in source.engine.run(most.limit(_MOST_NAMES))}
-    if len(seen) == _MOST_NAMES:
+    seen = {name: event.total for name, event in source.report(now()).events.items()}
+    if len(seen) == MOST_NAMES:
         return
     in_use = {event for _, event in _named(signals)} | {need.name for need in needs if not need.fields}
     spellings = signals.names_of_spellings

@@ -28,7 +28,8 @@ from worker.signals.windows import last_full_day, midnight, offsets
 RECENT = timedelta(days=28)
 _WEEKS = 5
 _A_DAY = timedelta(days=1)
-_MOST_NAMES = 5000
+MOST_NAMES = 5000
+"""Events with other names than the most frequent ones are left out."""
 _LONGEST_EXAMPLE = 24
 
 
@@ -256,7 +257,7 @@ def _events(catalogue: Catalogue, as_of: datetime) -> dict[str, EventFindings]:
     known = (name.is_not(None), before(when, as_of))
     named = sa.select(name.label("e"), when.label("w")).select_from(events.rows).where(*known).subquery("s_named")
     totals = sa.select(named.c.e, sa.func.count(), sa.func.min(named.c.w), sa.func.max(named.c.w)).group_by(named.c.e)
-    rows = catalogue.engine.run(totals.order_by(sa.func.count().desc(), named.c.e).limit(_MOST_NAMES))
+    rows = catalogue.engine.run(totals.order_by(sa.func.count().desc(), named.c.e).limit(MOST_NAMES))
     last = last_full_day(as_of, zone)
     since = midnight(last - timedelta(weeks=_WEEKS) + timedelta(days=1), zone)
     shifts = offsets(zone, since, as_of) if catalogue.product.time_zone != "UTC" else []
