@@ -37,6 +37,12 @@ class JoinFindings:
     other_example: str | None = None
 
     @property
+    def examples(self) -> str:
+        """How a sentence about the rows that do not join ends: one of them, and what the others look like."""
+        one = f", such as {self.example}" if self.example else ""
+        return f"{one}; {self.other} look like {self.other_example}" if self.other_example else one
+
+    @property
     def share(self) -> float | None:
         """The share of the recent rows that join; of all rows where none is recent. None without rows."""
         given, joined = (self.recent_given, self.recent_joined) if self.recent_given else (self.given, self.joined)
@@ -116,7 +122,8 @@ class DataReport:
                 yield table.name, sentence
         if self.accounts_twice:
             many = f"{self.accounts_twice:,} of {counted(self.accounts, 'account')}"
-            yield "accounts", f'{many} stand there more than once, such as "{self.account_twice}"'
+            example = f', such as "{self.account_twice}"' if self.account_twice else ""
+            yield "accounts", f"{many} stand there more than once{example}"
         for event, successor in self.stopped.items():
             began = f'; "{successor}" began' if successor else ""
             yield "events", f'"{event}" stopped for all accounts while other events go on{began}'
@@ -133,8 +140,7 @@ def _of_table(table: TableFindings) -> Iterator[str]:
     for join in table.joins:
         lost = join.given - join.joined
         if lost:
-            looks = f"; {join.other} look like {join.other_example}" if join.other_example else ""
-            yield f"{_share(lost, join.given)} belong to none of the {join.other}, such as {join.example}{looks}"
+            yield f"{_share(lost, join.given)} belong to none of the {join.other}{join.examples}"
         if join.blank and join.other == "accounts":
             yield f"{_share(join.blank, table.rows)} name no account"
     for kind, rows in table.contradictions.items():

@@ -67,12 +67,10 @@ def _parquet(paths: Sequence[Path]) -> Iterator[_File]:
     with duckdb.connect(":memory:") as connection:
         for path in paths:
             try:
-                found = connection.execute("SELECT name FROM parquet_schema(?) OFFSET 1", [str(path)]).fetchall()
                 rows = connection.execute("SELECT * FROM read_parquet(?) LIMIT 0", [str(path)]).description or ()
             except duckdb.Error as error:
                 raise SourceError(f"cannot read {path.name}: {str(error).splitlines()[0]}") from error
-            if found:
-                yield _File(path, tuple(str(column[0]) for column in rows))
+            yield _File(path, tuple(str(column[0]) for column in rows))
 
 
 def _csv(paths: Sequence[Path], folder: Path, encoding: str) -> Iterator[_File]:

@@ -72,7 +72,8 @@ class Catalogue:
 
     def _look(self, name: str, mapping: TableMapping) -> MappedTable:
         try:
-            theirs = self.engine.probe(self._rows(name, mapping, ()))
+            query = self._query(name, mapping)
+            theirs = self.engine.probe(self._rows(mapping, query, ()))
         except SourceError as error:
             raise SourceError(f"table {name}: {self._explained(mapping, error)}") from error
         columns = dict(self._columns(name, mapping, theirs))
@@ -84,7 +85,7 @@ class Catalogue:
                 )
         return MappedTable(
             name=name,
-            rows=self._rows(name, mapping, tuple(theirs)).alias(f"s_{name}"),
+            rows=self._rows(mapping, query, tuple(theirs)).alias(f"s_{name}"),
             columns=columns,
             nothing=(*NOTHING, *(word.strip().lower() for word in self.product.nothing)),
             read_at=self.read_at,
@@ -117,18 +118,20 @@ class Catalogue:
             return column if column in theirs else None
         return next((name for name in theirs if name.lower() == column.lower()), None)
 
-    def _rows(self, name: str, mapping: TableMapping, columns: tuple[str, ...]) -> sa.FromClause:
-        quoted: list[sa.ColumnClause[Any]] = [sa.column(quoted_name(name, quote=True)) for name in columns]
+    def _query(self, name: str, mapping: TableMapping) -> str | None:
+        """The SELECT that stands for a table: its own, or one that reads its files. None for a table of a database."""
         folder = self.product.source.folder
-        if mapping.table is not None and not folder:
-            schema, _, table = mapping.table.rpartition(".")
+        if mapping.query is not None or not folder:
+            return mapping.query
+        return files_relation(self.root / folder, str(mapping.table), self._needed(name, mapping), mapping.encoding)
+
+    @staticmethod
+    def _rows(mapping: TableMapping, query: str | None, columns: tuple[str, ...]) -> sa.FromClause:
+        quoted: list[sa.ColumnClause[Any]] = [sa.column(quoted_name(name, quote=True)) for name in columns]
+        if query is None:
+            schema, _, table = str(mapping.table).rpartition(".")
             return sa.table(
                 quoted_name(table, quote=True), *quoted, schema=quoted_name(schema, quote=True) if schema else None
-            )
-        query = mapping.query
-        if query is None:
-            query = files_relation(
-                self.root / str(folder), str(mapping.table), self._needed(name, mapping), mapping.encoding
             )
         # The line break ends a comment on the query's last line; colons are no parameters here.
         return sa.text(query.replace(":", "\\:") + "\n").columns(*quoted).subquery("s_rows")

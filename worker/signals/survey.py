@@ -62,7 +62,7 @@ def _accounts(catalogue: Catalogue, accounts: MappedTable) -> tuple[int, int, st
     twice = grouped.c.n > 1
     columns: list[Column] = [sa.func.count(), _many(twice), sa.func.min(sa.case((twice, grouped.c.a)))]
     row = catalogue.engine.run(sa.select(*columns).select_from(grouped))[0]
-    return int(row[0]), int(row[1] or 0), row[2]
+    return int(row[0]), int(row[1] or 0), _impersonal(row[2])
 
 
 class _Look:
@@ -144,8 +144,8 @@ class _Look:
         unreadable = self.table.unreadable(name)
         assert unreadable is not None  # noqa: S101 - cells of this column were found to be
         row = self._run(sa.select(sa.func.min(cell)).select_from(self.table.rows).where(unreadable))[0]
-        text = str(row[0])
-        return None if "@" in text or sum(map(str.isalpha, text)) > 12 else f'"{text[:_LONGEST_EXAMPLE]}"'
+        text = _impersonal(row[0])
+        return None if text is None or sum(map(str.isalpha, text)) > 12 else f'"{text[:_LONGEST_EXAMPLE]}"'
 
     def _joins(self) -> list[JoinFindings]:
         table, found = self.table, []
@@ -167,7 +167,7 @@ class _Look:
                         recent_given=recent_given,
                         recent_joined=recent_joined,
                         blank=blank,
-                        example=None if row[6] is None else str(row[6]),
+                        example=_impersonal(row[6]),
                         other_example=self._like(others, column) if joined < given else None,
                     )
                 )
@@ -210,7 +210,7 @@ class _Look:
 
     def _like(self, others: MappedTable, column: str) -> str | None:
         row = self._run(sa.select(sa.func.min(others.id(column))).select_from(others.rows))[0]
-        return None if row[0] is None else str(row[0])
+        return _impersonal(row[0])
 
     def _repeats(self) -> int:
         names = [name for name in SCHEMA[self.table.name].key if self.table.has(name)]
@@ -239,6 +239,11 @@ class _Look:
         kinds = contradictions(self.table, self.as_of, self.catalogue.product.grace)
         row = self._run(sa.select(*(_many(test) for test in kinds.values())).select_from(self.table.rows))[0]
         return {kind: int(rows or 0) for kind, rows in zip(kinds, row, strict=True) if rows}
+
+
+def _impersonal(value: object) -> str | None:
+    """A cell that a report may repeat: ids may be e-mail addresses, and those are not."""
+    return None if value is None or "@" in str(value) else str(value)
 
 
 def _is_read(table: MappedTable, name: str) -> bool:

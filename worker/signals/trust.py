@@ -40,9 +40,8 @@ def _joins(table: TableFindings, join: JoinFindings, trust: TrustSettings, usual
     if share is None:
         return
     given, joined = (join.recent_given, join.recent_joined) if join.recent_given else (join.given, join.joined)
-    looks = f"; accounts look like {join.other_example}" if join.other_example else ""
     lost = f"{given - joined:,} of {given:,} {table.name} ({1 - share:.0%}) belong to no account"
-    what = f"{lost}, such as {join.example}{looks}"
+    what = f"{lost}{join.examples}"
     if 1 - share > allowed:
         yield f"{what}; {allowed:.0%} are allowed"
     elif usual is not None and share < _HALF * usual:

@@ -6,6 +6,7 @@ import pytest
 
 from tests.integration.signals.signals_kit import Database, at, product_of, signals_of
 from worker.signals import compute, open_source
+from worker.signals.trust import distrust
 
 AS_OF = at("2026-03-10T06:00")
 NO_BREAK = "\u00a0"
@@ -44,3 +45,14 @@ def test_odd_cells_give_the_same_with_a_look_at_the_tables_and_without(database:
         "b": (1, 0, False, None),
         "c": (None, None, False, None),
     }
+
+
+def test_ids_that_are_addresses_are_not_repeated_in_the_report(database: Database) -> None:
+    rows = [{"account_id": "ann@x.org", "user_id": "bob@x.org", "name": "Used", "occurred_at": at("2026-03-09")}]
+    database.fill({"accounts": [{"account_id": "cee@x.org"}] * 2, "events": rows, "users": [{"user_id": "dan@x.org"}]})
+    product = product_of(database.source, ["accounts", "events", "users"])
+    with open_source(product, database.folder) as source:
+        report = source.report(AS_OF)
+    said = [*report.remarks(), *(("", reason) for reason in distrust(report, product.trust))]
+    assert sum("belong to n" in message for _, message in said) == 3
+    assert "@" not in str(said) + str(report.to_json())
