@@ -67,6 +67,17 @@ def _duration(value: Any) -> Duration:
     return parse_duration(_text_of(value, "3d, 24h, 2w or 5bd"))
 
 
+def _window(value: Any) -> Duration:
+    """``today`` is no day long: the last midnight is its start."""
+    text = _text_of(value, "28d or today")
+    if text.strip().lower() == "today":
+        return Duration("days", 0)
+    window = parse_duration(text)
+    if window.kind != "days" or window.n < 1:
+        raise ValueError("a window is a number of whole days, such as 28d, or today")
+    return window
+
+
 def _rate(value: Any) -> Rate:
     return parse_rate(_text_of(value, '"5 per day" or "2 per 365d"'))
 
@@ -123,8 +134,13 @@ _TEMPLATE = _text(
 _NUMBER = _text(_number, "A number or a percentage (80% is 0.8).", "80%", numbers=True)
 _SHARE = _text(_share, "A share between 0% and 100%.", "30%", numbers=True)
 
+_WINDOW = _text(_window, "A number of whole days that end at the last midnight, or today.", "28d")
+
 DurationText = Annotated[Duration, *_DURATION]
 """``24h``, ``3d``, ``2w``, ``5bd`` (business days) or ``2 runs``."""
+
+WindowText = Annotated[Duration, *_WINDOW]
+"""``28d``: whole days that end at the last midnight. ``today``: the day that has begun, 0 days long."""
 
 RateText = Annotated[Rate, *_RATE]
 """``5 per day`` or ``2 per 365d``."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from worker.settings.base import DurationText, ExpressionText, Strict
+from worker.settings.base import ExpressionText, Strict, WindowText
 from worker.settings.product_schema import SCHEMA
 
 Measure = Literal[
@@ -87,8 +87,8 @@ class Signal(Strict):
     """Only ``share``: the share of the counted rows for which this holds too."""
     column: str | None = None
     """What is summed, averaged, or read from the latest or top row."""
-    window: DurationText | None = None
-    """Only the last so many days, best a multiple of 7. Left out: since the beginning."""
+    window: WindowText | None = None
+    """The last so many whole days, up to the last midnight, best a multiple of 7; ``today``: the day that has begun."""
     previous: bool = False
     """The window before that one."""
     at: str | None = None
@@ -123,7 +123,7 @@ class Signal(Strict):
 
     @property
     def days(self) -> int | None:
-        """Length of the window in days."""
+        """Length of the window in days; 0 is the day that has begun, None since the beginning."""
         return None if self.window is None else int(self.window.n)
 
 

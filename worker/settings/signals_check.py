@@ -83,12 +83,12 @@ def _row_findings(signal: Signal, loc: Loc) -> Iterator[Finding]:
         yield Finding((*loc, "at"), f'"{signal.at}" is not a time of {signal.from_}{_hint(signal.at, times)}')
     if signal.current and not (schema.since or schema.current):
         yield Finding((*loc, "current"), f"rows of {signal.from_} happen at a moment: none of them is current")
-    if signal.window is not None and (signal.window.kind != "days" or signal.window.n < 1):
-        yield Finding((*loc, "window"), "a window is a number of whole days, such as 28d")
     if signal.window is not None and not (signal.at or schema.at):
         yield Finding((*loc, "window"), f"rows of {signal.from_} have no time: take the window out")
     if signal.previous and signal.window is None:
         yield Finding((*loc, "previous"), '"previous" needs a window')
+    if signal.previous and signal.days == 0:
+        yield Finding((*loc, "previous"), 'the day before is "window: 1d" without "previous"')
 
 
 def _measure_findings(signal: Signal, loc: Loc) -> Iterator[Finding]:

@@ -13,9 +13,11 @@ from worker.settings.product_schema import SCHEMA
 from worker.settings.signals import Measure, RowTest, Scalar, Signal, SignalsSettings
 from worker.signals.mapped_table import MappedTable
 from worker.signals.mapping import Catalogue
-from worker.signals.windows import Window, ever, last_days, previous_days
+from worker.signals.windows import Window, ever, last_days, previous_days, until_now
 
 _TIMED = frozenset({"first", "last", "latest", "days", "user_days"})
+_OF_STATES = frozenset({"ever", "first", "last", "latest", "top"})
+"""Measures that say how things are at ``as_of``: their window takes in the day that has begun."""
 _MADE_OF = {
     "state": ("term_end", "ended_at", "cancelled_at", "trial_end", "status"),
     "paying": ("mrr",),
@@ -91,14 +93,11 @@ def measurements_of(
 def _from_signal(settings: SignalsSettings, name: str, signal: Signal, as_of: datetime, zone: ZoneInfo) -> Measurement:
     assert signal.from_ is not None  # noqa: S101 - the model sees to it
     assert signal.measure is not None  # noqa: S101 - the model sees to it
-    window = ever(as_of)
-    if signal.days is not None:
-        window = (previous_days if signal.previous else last_days)(signal.days, as_of, zone)
     return Measurement(
         name=name,
         table=signal.from_,
         measure=signal.measure,
-        window=window,
+        window=_window(signal, as_of, zone),
         events=settings.event_names(signal),
         where=tuple(sorted(signal.where.items())),
         that=tuple(sorted(signal.that.items())),
@@ -108,6 +107,15 @@ def _from_signal(settings: SignalsSettings, name: str, signal: Signal, as_of: da
         turn=signal.as_,
         when_none=signal.when_none,
     )
+
+
+def _window(signal: Signal, as_of: datetime, zone: ZoneInfo) -> Window:
+    if signal.days is None:
+        return ever(as_of)
+    if signal.previous:
+        return previous_days(signal.days, as_of, zone)
+    to_now = signal.days == 0 or signal.measure in _OF_STATES
+    return (until_now if to_now else last_days)(signal.days, as_of, zone)
 
 
 def _from_need(need: Need, names: Mapping[str, str], as_of: datetime, zone: ZoneInfo) -> Measurement:

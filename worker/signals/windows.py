@@ -21,19 +21,23 @@ def ever(as_of: datetime) -> Window:
 
 
 def last_days(days: int, as_of: datetime, zone: ZoneInfo) -> Window:
-    """The last ``days`` whole days of ``zone`` ending at ``as_of``; the day ``as_of`` falls into counts as one."""
-    return Window(midnight(_day_after(as_of, zone) - timedelta(days=days), zone), as_of)
+    """``days`` whole days of ``zone`` that end at the last midnight: the day that has begun is not among them."""
+    return _days_before(days, _today(as_of, zone), zone)
 
 
 def previous_days(days: int, as_of: datetime, zone: ZoneInfo) -> Window:
     """The window of the same length before `last_days`."""
-    end = _day_after(as_of, zone)
-    return Window(midnight(end - timedelta(days=2 * days), zone), midnight(end - timedelta(days=days), zone))
+    return _days_before(days, _today(as_of, zone) - timedelta(days=days), zone)
+
+
+def until_now(days: int, as_of: datetime, zone: ZoneInfo) -> Window:
+    """`last_days` and the day that has begun, up to ``as_of``. No days: the day that has begun alone."""
+    return Window(midnight(_today(as_of, zone) - timedelta(days=days), zone), as_of)
 
 
 def last_full_day(as_of: datetime, zone: ZoneInfo) -> date:
     """The last day of ``zone`` that is over at ``as_of``."""
-    return as_of.astimezone(zone).date() - timedelta(days=1)
+    return _today(as_of, zone) - timedelta(days=1)
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:
@@ -41,9 +45,12 @@ def midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
-def _day_after(as_of: datetime, zone: ZoneInfo) -> date:
-    local = as_of.astimezone(zone)
-    return local.date() if local.time() == time() else local.date() + timedelta(days=1)
+def _today(as_of: datetime, zone: ZoneInfo) -> date:
+    return as_of.astimezone(zone).date()
+
+
+def _days_before(days: int, end: date, zone: ZoneInfo) -> Window:
+    return Window(midnight(end - timedelta(days=days), zone), midnight(end, zone))
 
 
 def offsets(zone: ZoneInfo, start: datetime, end: datetime) -> list[tuple[datetime, timedelta]]:

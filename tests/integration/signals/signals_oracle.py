@@ -68,9 +68,9 @@ def _might_count(
     column = signal.get("at", _TIME[table])
     timed = "window" in signal or table not in _BEGINS or signal["measure"] in {"first", "last", "latest"}
     if column in _REQUIRED and row[column] is None and (timed or signal.get("current") is not None):
-        unsure, mended[column] = True, _first_moment_of(signal, as_of, zone)
-        if "window" in signal and not signal.get("previous"):
-            mended[column] = as_of - timedelta(microseconds=1)
+        unsure, mended[column] = True, _EARLY
+        if "window" in signal:
+            mended[column] = _window(signal, as_of, zone)[1] - timedelta(microseconds=1)
     tests = dict(signal.get("where", {}))
     for name, test in signal.get("where", {}).items():
         if isinstance(test, Mapping) and not {"known", "is_not"} & test.keys() and _no_number(_value(row, name)):
@@ -81,12 +81,6 @@ def _might_count(
     for test in signal.get("that", {}).values():
         unsure = unsure or (isinstance(test, Mapping) and _no_number(_value(row, next(iter(signal["that"])))))
     return unsure and _counts(mended, table, {**signal, "where": tests}, as_of, zone)
-
-
-def _first_moment_of(signal: Mapping[str, Any], as_of: datetime, zone: ZoneInfo) -> datetime:
-    """A moment at which a row counts: the middle of the last day of its window."""
-    days = int(signal["window"].removesuffix("d")) if signal.get("previous") else 0
-    return _utc(_midnight(as_of, zone) - timedelta(days=days), zone) - timedelta(hours=12) if days else _EARLY
 
 
 def _no_number(value: Any) -> bool:
@@ -118,13 +112,8 @@ def _counts(row: Row, table: str, signal: Mapping[str, Any], as_of: datetime, zo
     column = signal.get("at", _TIME[table])
     moment = row[column]
     if "window" in signal:
-        days = int(signal["window"].removesuffix("d"))
-        last = _midnight(as_of, zone)
-        start, end = last - timedelta(days=days), last
-        if signal.get("previous"):
-            start, end = start - timedelta(days=days), start
-        inside = moment is not None and _utc(start, zone) <= moment < _utc(end, zone)
-        return inside and moment < as_of
+        start, end = _window(signal, as_of, zone)
+        return moment is not None and start <= moment < end
     if table == "subscriptions" and signal["measure"] not in {"first", "last"}:
         return True
     if table in _BEGINS and signal["measure"] not in {"first", "last"}:
@@ -133,11 +122,20 @@ def _counts(row: Row, table: str, signal: Mapping[str, Any], as_of: datetime, zo
     return moment is not None and moment < as_of
 
 
+def _window(signal: Mapping[str, Any], as_of: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    last = _midnight(as_of, zone)
+    if signal["window"] == "today":
+        return _utc(last, zone), as_of
+    days = timedelta(days=int(signal["window"].removesuffix("d")))
+    if signal.get("previous"):
+        return _utc(last - days - days, zone), _utc(last - days, zone)
+    to_now = signal["measure"] in {"ever", "first", "last", "latest", "top"}
+    return _utc(last - days, zone), as_of if to_now else _utc(last, zone)
+
+
 def _midnight(as_of: datetime, zone: ZoneInfo) -> datetime:
-    """The midnight (without zone) at or after ``as_of``."""
-    local = as_of.astimezone(zone).replace(tzinfo=None)
-    day = datetime.combine(local.date(), time())
-    return day if day == local else day + timedelta(days=1)
+    """The midnight (without zone) at or before ``as_of``."""
+    return datetime.combine(as_of.astimezone(zone).date(), time())
 
 
 def _utc(midnight: datetime, zone: ZoneInfo) -> datetime:

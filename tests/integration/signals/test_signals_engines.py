@@ -104,17 +104,19 @@ def test_true_in_json_is_not_the_number_one_and_a_missing_key_is_no_empty_text(d
 
 
 def test_days_are_those_of_the_configured_zone_whatever_the_session_says(database: Database) -> None:
-    # One day in UTC, two in Berlin, where the window of nine days begins an hour earlier.
-    rows = [event("a", "u", "Used", f"2026-03-01T{when}") for when in ("22:30", "23:30")]
+    # One day in UTC, two in Berlin, where the window of nine days begins and ends an hour earlier.
+    rows = [event("a", "u", "Used", f"2026-02-28T{when}") for when in ("22:30", "23:30")]
+    rows += [event("a", "u", "Used", f"2026-03-09T{when}") for when in ("22:59", "23:00")]
     signals = """
     signals:
       d: {label: x, from: events, measure: days}
       w: {label: x, from: events, measure: count, window: 9d}
+      today: {label: x, from: events, measure: count, window: today}
     """
     in_utc = measured(database, {"events": rows}, signals)["a"]
     in_berlin = measured(database, {"events": rows}, signals, time_zone="Europe/Berlin")["a"]
-    assert (in_utc["d"], in_utc["w"]) == (1, 0)
-    assert (in_berlin["d"], in_berlin["w"]) == (2, 1)
+    assert (in_utc["d"], in_utc["w"], in_utc["today"]) == (2, 2, 0)
+    assert (in_berlin["d"], in_berlin["w"], in_berlin["today"]) == (4, 2, 1)
 
 
 def test_the_future_does_not_count_and_neither_does_what_had_not_arrived(database: Database) -> None:
@@ -127,9 +129,11 @@ def test_the_future_does_not_count_and_neither_does_what_had_not_arrived(databas
     ]
     needs = [Need("count", "Used", 7), Need("users", "Used", 14), Need("days_since", "Used"), Need("count", "it's", 7)]
     needs.append(Need("first", "Used"))
-    found = measured(database, {"events": rows}, "signals: {}", needs)
-    assert found["a"]["count(Used, 7d)"] == 2
-    assert found["a"]["users(Used, 14d)"] == 2
+    today = "signals: {today: {label: x, from: events, measure: count, window: today}}"
+    found = measured(database, {"events": rows}, today, needs)
+    assert found["a"]["today"] == 1
+    assert found["a"]["count(Used, 7d)"] == 1
+    assert found["a"]["users(Used, 14d)"] == 1
     assert found["a"]["days_since(Used)"] == 0
     assert found["a"][needs[3].key] == 0
     assert found["idle"]["days_since(Used)"] is None

@@ -23,6 +23,10 @@ signals:
   users: {label: x, from: events, measure: users}
   users_prev: {label: x, from: events, measure: users, window: 14d, previous: true}
   count_28d: {label: x, from: events, measure: count, window: 28d}
+  count_today: {label: x, from: events, measure: count, window: today}
+  days_today: {label: x, from: events, measure: days, window: today}
+  last_14d: {label: x, from: events, measure: last, window: 14d}
+  latest_7d: {label: x, from: surveys, measure: latest, column: score, window: 7d}
   count_prev: {label: x, from: events, measure: count, window: 28d, previous: true}
   count_of_one: {label: x, from: events, measure: count, events: ["it's; --"]}
   days_14d: {label: x, from: events, measure: days, window: 14d}
