@@ -4,23 +4,37 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
-NeedKind = Literal["field", "count", "users", "days_since", "first", "change"]
+NeedKind = Literal["field", "count", "users", "days_since", "first", "decayed", "change"]
 
 _PLAIN_EVENT = re.compile(r"[^\s(),\"'\[\]\\]+( [^\s(),\"'\[\]\\]+)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Decay:
+    """How an event fades: it counts half after every ``half_life``; one day counts at most ``per_day`` events."""
+
+    half_life: timedelta
+    per_day: float
+
+    def __str__(self) -> str:
+        hours = self.half_life // timedelta(hours=1)
+        return f"{hours}h, {self.per_day:g} per day" if hours % 24 else f"{hours // 24}d, {self.per_day:g} per day"
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
     """One fact: a field, or a function of an event or field over the last ``days`` whole days.
 
-    ``name`` is the field for ``field`` and ``change``, the event for the others.
+    ``name`` is the field for ``field`` and ``change``, the event for the others. ``decay`` goes with ``decayed``.
     """
 
     kind: NeedKind
     name: str
     days: int | None = None
+    decay: Decay | None = None
 
     @property
     def key(self) -> str:
@@ -28,7 +42,8 @@ class Need:
         if self.kind == "field":
             return self.name
         subject = self.name if self.kind == "change" else quote_event(self.name)
-        return f"{self.kind}({subject})" if self.days is None else f"{self.kind}({subject}, {self.days}d)"
+        over = self.decay if self.days is None else f"{self.days}d"
+        return f"{self.kind}({subject})" if over is None else f"{self.kind}({subject}, {over})"
 
     @property
     def fields(self) -> frozenset[str]:

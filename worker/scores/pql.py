@@ -84,8 +84,8 @@ class Pql:
         if self.intent_parts:
             yield Note("intent", "bold")
             yield Grid(
-                ("event", "in 28 days", "points now", "missing"),
-                tuple((p.event, shown(p.count_28d), points(p.points), p.missing) for p in self.intent_parts),
+                ("event", "days since", "points now", "missing"),
+                tuple((p.event, shown(p.days_since), points(p.points), p.missing) for p in self.intent_parts),
             )
 
 

@@ -39,7 +39,16 @@ def known_names(documents: Mapping[str, Document], settings: Mapping[str, Any]) 
         queues=frozenset(_block(documents["crm"].data, "queues")),
         values=FIELD_VALUES,
         not_text=frozenset(_not_text(signals)) | (SCORE_FIELDS - SCORE_TEXTS) | _FLAGS_OF_CRMS | _ACCOUNT_NOT_TEXT,
+        windowed_counts=frozenset(_windowed_counts(signals)),
     )
+
+
+def _windowed_counts(signals: Mapping[str, Any]) -> Iterator[str]:
+    """Signals that count rows or people of whole days, up to the last midnight."""
+    for name, signal in signals.items():
+        settings = signal if isinstance(signal, dict) else {}
+        if settings.get("measure") in {"count", "users"} and settings.get("window") not in {None, "today"}:
+            yield name
 
 
 def _not_text(signals: Mapping[str, Any]) -> Iterator[str]:

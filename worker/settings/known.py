@@ -40,7 +40,8 @@ class Known:
     ``fields`` are the names a condition, expression or template may use, ``template_fields`` what only a template may
     use; ``crm_fields`` are our own names of the CRM fields of ``config/crm.yaml``, of which ``computed_fields`` are
     filled by ``from:`` and so may not be set by a playbook; ``values`` lists the values of a text field, where they are
-    known; ``not_text`` are the fields whose values are numbers, times, yes or no.
+    known; ``not_text`` are the fields whose values are numbers, times, yes or no; ``windowed_counts`` are the signals
+    that count rows or people of some whole days.
     """
 
     fields: frozenset[str] = frozenset()
@@ -50,3 +51,4 @@ class Known:
     queues: frozenset[str] = frozenset()
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     not_text: frozenset[str] = frozenset()
+    windowed_counts: frozenset[str] = frozenset()

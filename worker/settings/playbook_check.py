@@ -11,6 +11,7 @@ from worker.language.need import Need
 from worker.language.suggest import suggestion
 from worker.settings.base import Finding, Loc
 from worker.settings.known import TASK_FIELDS, Known
+from worker.settings.late_tests import late_tests_of_condition
 from worker.settings.old_words import old_words_of_condition
 from worker.settings.playbook import Playbook
 from worker.settings.playbook_steps import AnyStep, Assignee, BranchStep, WaitStep
@@ -41,6 +42,7 @@ def _condition_findings(loc: Loc, condition: Condition, known: Known) -> Iterato
     for inner, comparison in condition.comparisons():
         yield from _value_findings((*loc, *inner), comparison, known)
     yield from old_words_of_condition(loc, condition)
+    yield from late_tests_of_condition(loc, condition, known)
 
 
 def _task_field_findings(where: Loc, loc: Loc, mention: Mention) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from worker.language.suggest import suggestion
 from worker.language.template import Template
 from worker.settings.base import Finding, Loc, Strict
 from worker.settings.known import SCORE_FIELDS, Known
+from worker.settings.late_tests import late_tests_of_condition
 from worker.settings.old_words import old_words_of_condition
 from worker.settings.score_specs import score_specs
 from worker.settings.scores_onboarding import Milestone
@@ -54,6 +55,7 @@ def check_scores(settings: ScoresSettings, known: Known) -> Iterable[Finding]:
     yield from _weights(settings, ())
     for place, condition in conditions(settings, ()):
         yield from old_words_of_condition(place, condition)
+        yield from late_tests_of_condition(place, condition, known)
 
 
 def _latest_for_first(value: object, loc: Loc) -> Iterator[Finding]:

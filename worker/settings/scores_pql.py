@@ -8,12 +8,9 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from worker.language.need import Need
+from worker.language.need import Decay, Need
 from worker.settings.base import ConditionTree, ExpressionText, Loc, Percent, Strict, TemplateText
 from worker.settings.scores_parts import Part, ScoreBlock, Span, ages_of_account, refuse_twice
-
-INTENT_WINDOWS = (1, 2, 3, 4, 7, 14, 28)
-"""Days of the nested counts from which intent points are decayed (`worker.scores.intent`)."""
 
 
 class Fit(Strict):
@@ -38,7 +35,7 @@ class Usage(Strict):
     """What usage is made of."""
 
 
-class IntentEvent(ScoreBlock):
+class IntentEvent(Strict):
     """One event that shows interest."""
 
     event: str = Field(min_length=1)
@@ -50,14 +47,8 @@ class IntentEvent(ScoreBlock):
     say: TemplateText | None = None
     """How it reads among the reasons; its name otherwise."""
 
-    def implied(self) -> Iterator[tuple[Loc, Need]]:
-        """The counts of the windows over which points decay, and the days since the event."""
-        for days in INTENT_WINDOWS:
-            yield ("event",), Need("count", self.event, days)
-        yield ("event",), Need("days_since", self.event, None)
 
-
-class Intent(Strict):
+class Intent(ScoreBlock):
     """What the account wants: events whose points fade."""
 
     weight: Percent = 0.4
@@ -73,6 +64,16 @@ class Intent(Strict):
         if not self.half_life:
             raise ValueError("half_life must be longer than nothing")
         return self
+
+    def faded(self, event: IntentEvent) -> Need:
+        """How many such events there were, each counted by what its age leaves of it."""
+        return Need("decayed", event.event, decay=Decay(self.half_life, event.at_most_per_day / event.points))
+
+    def implied(self) -> Iterator[tuple[Loc, Need]]:
+        """Of every event what is left of it, and the days since the latest."""
+        for index, event in enumerate(self.events):
+            yield ("events", index, "event"), self.faded(event)
+            yield ("events", index, "event"), Need("days_since", event.event)
 
 
 class Labels(Strict):

@@ -17,16 +17,17 @@ from worker.signals.doubt import doubt_rows
 from worker.signals.mapping import Catalogue
 from worker.signals.measurements import Measurement
 from worker.signals.people import role_rows, share_rows, top_user_rows
-from worker.signals.ranked import latest_rows, top_rows
+from worker.signals.ranked import faded_rows, latest_rows, top_rows
 from worker.signals.reading.texts import IdText
 from worker.signals.scan import QueryScope, Scan
 
 _KEYED = frozenset({"days", "user_days", "kinds"})
-_OF_ONE_PERSON: dict[str, Callable[[QueryScope, Measurement], sa.Select[Any]]] = {
+_ALONE: dict[str, Callable[[QueryScope, Measurement], sa.Select[Any]]] = {
     "roles": role_rows,
     "top_user_share": share_rows,
     "top_user": top_user_rows,
     "latest": latest_rows,
+    "decayed": faded_rows,
 }
 
 
@@ -95,15 +96,15 @@ def _stages(scope: QueryScope, measurements: Sequence[Measurement]) -> Iterator[
         if doubted is not None:
             yield _Stage(doubted[0], [(measurement, 1) for measurement in doubted[1]], of_doubt=True)
     for measurement in measurements:
-        if measurement.measure in _OF_ONE_PERSON:
+        if measurement.measure in _ALONE:
             width = 2 if measurement.measure in {"roles", "top_user_share"} else 1
-            yield _Stage(_OF_ONE_PERSON[measurement.measure](scope, measurement), [(measurement, width)])
+            yield _Stage(_ALONE[measurement.measure](scope, measurement), [(measurement, width)])
     for group in _grouped((measurement for measurement in measurements if measurement.measure == "top"), _same_rows):
         yield _Stage(top_rows(scope, group), [(measurement, 2) for measurement in group])
     plain = [
         measurement
         for measurement in measurements
-        if measurement.measure not in _OF_ONE_PERSON and measurement.measure != "top"
+        if measurement.measure not in _ALONE and measurement.measure != "top"
     ]
     member_first = scope.catalogue.engine.member_first
     # Bounded windows and "ever" in one pass cost 2.6 times as much as one pass each.

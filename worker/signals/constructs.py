@@ -41,6 +41,16 @@ class DayOf(ColumnElement[Any]):
         self.moment, self.zone, self.offsets = moment, zone, offsets
 
 
+class SecondsUntil(ColumnElement[Any]):
+    """How many seconds a moment lies before ``end``."""
+
+    inherit_cache = False
+    type = sa.Double()
+
+    def __init__(self, moment: Column, end: datetime) -> None:
+        self.moment, self.end = moment, end
+
+
 def sql_of(compiler: SQLCompiler, element: Any, **kw: Any) -> str:
     """The SQL of one element."""
     return str(compiler.process(element, **kw))
@@ -102,3 +112,28 @@ def _day_sqlite(element: DayOf, compiler: SQLCompiler, **kw: Any) -> str:
     shift = f"CASE{cases} ELSE {shifts[0]} END" if cases else shifts[0]
     # Whole seconds: SQLite rounds to the millisecond, which could move 23:59:59.9996 into the next day.
     return f"date(substr({moment}, 1, 19), {shift})"
+
+
+# --- lengths -------------------------------------------------------------------------------------------------
+
+
+@compiles(SecondsUntil, "postgresql")
+def _seconds_postgres(element: SecondsUntil, compiler: SQLCompiler, **kw: Any) -> str:
+    moment = sql_of(compiler, element.moment, **kw)
+    return f"({_seconds(element, compiler, **kw)} - CAST(EXTRACT(EPOCH FROM {moment}) AS DOUBLE PRECISION))"
+
+
+@compiles(SecondsUntil, "duckdb")
+def _seconds_duckdb(element: SecondsUntil, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"({_seconds(element, compiler, **kw)} - epoch({sql_of(compiler, element.moment, **kw)}))"
+
+
+@compiles(SecondsUntil, "sqlite")
+def _seconds_sqlite(element: SecondsUntil, compiler: SQLCompiler, **kw: Any) -> str:
+    moment = sql_of(compiler, element.moment, **kw)
+    since_epoch = f"strftime('%s', substr({moment}, 1, 19)) + CAST(substr({moment}, 20) AS REAL)"
+    return f"({_seconds(element, compiler, **kw)} - ({since_epoch}))"
+
+
+def _seconds(element: SecondsUntil, compiler: SQLCompiler, **kw: Any) -> str:
+    return sql_of(compiler, sa.literal(element.end.timestamp(), sa.Double()), **kw)

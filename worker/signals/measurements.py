@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from worker.language.need import Need
+from worker.language.need import Decay, Need
 from worker.settings.product_schema import SCHEMA
 from worker.settings.signals import Measure, RowTest, Scalar, Signal, SignalsSettings
 from worker.signals.mapped_table import MappedTable
@@ -36,7 +36,7 @@ class Measurement:
 
     name: str
     table: str
-    measure: Measure
+    measure: Measure | Literal["decayed"]
     window: Window
     events: tuple[str, ...] | None = None
     where: Tests = ()
@@ -47,6 +47,8 @@ class Measurement:
     current: bool = False
     turn: Literal["days_since", "days_until"] | None = None
     when_none: Scalar | None = None
+    decay: Decay | None = None
+    """Only ``decayed``: how the events fade."""
 
     @property
     def by_time(self) -> bool:
@@ -72,8 +74,16 @@ class MissingMapping:
     column: str | None = None
 
 
-_OF_EVENTS: Mapping[str, Measure] = {"count": "count", "users": "users", "days_since": "last", "first": "first"}
+_OF_EVENTS: Mapping[str, Measure | Literal["decayed"]] = {
+    "count": "count",
+    "users": "users",
+    "days_since": "last",
+    "first": "first",
+    "decayed": "decayed",
+}
 """How each function of an event is measured."""
+_HALF_LIVES = 10
+"""What is older counts less than a thousandth, and is not read."""
 
 
 def measurements_of(
@@ -119,16 +129,22 @@ def _window(signal: Signal, as_of: datetime, zone: ZoneInfo) -> Window:
 
 
 def _from_need(need: Need, names: Mapping[str, str], as_of: datetime, zone: ZoneInfo) -> Measurement:
-    window = ever(as_of) if need.days is None else last_days(need.days, as_of, zone)
     return Measurement(
         name=need.key,
         table="events",
         measure=_OF_EVENTS[need.kind],
-        window=window,
+        window=_window_of_need(need, as_of, zone),
         events=(names.get(need.name, need.name),),
         at="occurred_at",
         turn="days_since" if need.kind == "days_since" else None,
+        decay=need.decay,
     )
+
+
+def _window_of_need(need: Need, as_of: datetime, zone: ZoneInfo) -> Window:
+    if need.decay is not None:
+        return until_now(_HALF_LIVES * need.decay.half_life // timedelta(days=1) + 1, as_of, zone)
+    return ever(as_of) if need.days is None else last_days(need.days, as_of, zone)
 
 
 def missing_mapping(measurement: Measurement, catalogue: Catalogue) -> MissingMapping | None:

@@ -93,12 +93,12 @@ class Scan:
         return rows, named
 
     def keyed(self, measure: str, rows: sa.Subquery) -> list[Column]:
-        """What is counted once per account for ``days``, ``user_days`` and ``kinds``."""
-        parts = {"days": ["day"], "user_days": ["user", "day"], "kinds": ["name"]}[measure]
+        """What is counted once per account for ``days``, ``user_days`` and ``kinds``; the day of ``decayed``."""
+        parts = {"days": ["day"], "decayed": ["day"], "user_days": ["user", "day"], "kinds": ["name"]}[measure]
         return [rows.c.s_user if part == "user" else rows.c[self._labels[part]] for part in parts]
 
     def _plan(self, measurement: Measurement) -> dict[str, str | None]:
-        if measurement.measure in {"days", "user_days"}:
+        if measurement.measure in {"days", "user_days", "decayed"}:
             self._take("day", self._day(measurement))
         if measurement.measure == "kinds":
             self._take("name", self.table.text("name"))

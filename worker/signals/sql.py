@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,6 +82,8 @@ def open_sqlite(path: Path) -> SqlEngine:
         connection = sqlite3.connect(uri, uri=True, timeout=30)
         # SQLite's own lower() leaves É as it is.
         connection.create_function("lower", 1, _lower, deterministic=True)
+        # Not every SQLite is built with the functions of mathematics.
+        connection.create_function("power", 2, math.pow, deterministic=True)
         connection.create_function("plgsync_trim", 1, trim_text, deterministic=True)
         connection.create_function("plgsync_time", 4, sqlite_time, deterministic=True)
         connection.create_function("plgsync_number", 4, read_number, deterministic=True)

@@ -313,6 +313,8 @@ def _measured(
     }
     if measure in simple:
         return simple[measure]
+    if measure == "decayed":
+        return _faded(sorted(times), signal, as_of, zone)
     if measure == "kinds":
         return len({row["name"] for row in rows if row["name"] is not None})
     if measure == "user_days":
@@ -334,6 +336,18 @@ def _measured(
     if measure == "top":
         return _top(rows, signal["column"])
     return _people(measure, users, tables, account, as_of)
+
+
+def _faded(times: list[datetime], signal: Mapping[str, Any], as_of: datetime, zone: ZoneInfo) -> float:
+    """Each event by its age; of a local day, the earliest until the day is full."""
+    left: dict[Any, float] = {}
+    total = 0.0
+    for moment in times:
+        day = moment.astimezone(zone).date()
+        counts = min(1.0, left.get(day, signal["per_day"]))
+        left[day] = left.get(day, signal["per_day"]) - counts
+        total += counts * math.pow(2, -((as_of - moment) / timedelta(days=signal["half_life"])))
+    return total
 
 
 def _numbers(measure: str, rows: list[Row], column: str) -> Any:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.integration.signals.signals_kit import Database, product_of, signals_of
 from tests.integration.signals.signals_oracle import expected
-from worker.language.need import Need
+from worker.language.need import Decay, Need
 from worker.signals import compute, open_source
 
 SIGNALS = """
@@ -75,12 +75,14 @@ NEEDS = [
     Need("users", "Signed In", 14),
     Need("days_since", "Signed In"),
     Need("count", "never; DROP TABLE events"),
+    Need("decayed", "Signed In", decay=Decay(timedelta(days=30), 1.5)),
 ]
 _AS_IF = {
     NEEDS[0].key: {"from": "events", "measure": "count", "events": ["it's; --"], "window": "7d"},
     NEEDS[1].key: {"from": "events", "measure": "users", "events": ["Signed In"], "window": "14d"},
     NEEDS[2].key: {"from": "events", "measure": "last", "events": ["Signed In"], "as": "days_since"},
     NEEDS[3].key: {"from": "events", "measure": "count", "events": ["never; DROP TABLE events"]},
+    NEEDS[4].key: {"from": "events", "measure": "decayed", "events": ["Signed In"], "half_life": 30, "per_day": 1.5},
 }
 EXAMPLES = 8
 """Few, but large: the time goes into planning the query, not into rows."""

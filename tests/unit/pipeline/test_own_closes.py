@@ -37,7 +37,7 @@ def lead(project: Project) -> Project:
 
 
 def account(**changes: object) -> dict[str, object]:
-    quiet = {f"count(Pricing Viewed, {days}d)": 0 for days in (1, 2, 3, 4, 7, 14, 28)}
+    quiet = {"decayed(Pricing Viewed, 7d, 1.66667 per day)": 0}
     return {"plan": "free", "account.employees": 90, "account.age_days": 90, **quiet, **changes}
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 
+from worker.language.need import Decay, Need
 from worker.settings.scores import ScoresSettings
-from worker.settings.scores_pql import INTENT_WINDOWS
 
 START = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 
@@ -58,7 +59,7 @@ ONBOARDING: dict[str, Any] = {
 PQL: dict[str, Any] = {
     "publish_step": 1,
     "converted_when": "plan in [pro, enterprise]",
-    "hand_raise": {"when": "count(Contact Sales Clicked, 7d) >= 1", "say": "Asked for sales"},
+    "hand_raise": {"when": "days_since(Contact Sales Clicked) <= 7", "say": "Asked for sales"},
     "fit": {
         "parts": [
             {
@@ -103,13 +104,14 @@ def settings(
     return made
 
 
-def events(name: str, *ages: int) -> dict[str, Any]:
-    """The counts and the recency signals would give for one event of each age in whole days."""
-    fields: dict[str, Any] = {
-        f"count({name}, {window}d)": sum(age < window for age in ages) for window in INTENT_WINDOWS
-    }
-    fields[f"days_since({name})"] = min(ages, default=None)
-    return fields
+def events(name: str, *ages: float, points: float = 60, at_most_per_day: float = 100) -> dict[str, Any]:
+    """What signals would give for one event of each age in days, with a half-life of a week."""
+    per_day = at_most_per_day / points
+    left = 0.0
+    for day, same in groupby(sorted(ages), key=int):
+        left += sum(min(1.0, max(0.0, per_day - place)) * 0.5 ** (day / 7) for place, _ in enumerate(same))
+    key = Need("decayed", name, decay=Decay(timedelta(days=7), per_day)).key
+    return {key: left, f"days_since({name})": min(map(int, ages), default=None)}
 
 
 def mature(**changes: Any) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def test_onboarding_shows_every_milestone() -> None:
 
 def test_pql_shows_fit_usage_and_intent() -> None:
     fields = mature(plan="free", seats_used=80, **{"account.employees": 90}, **events("Pricing Viewed", 1, 3))
-    lines = explained("pql", {"pql": PQL}, fields | {"count(Contact Sales Clicked, 7d)": 0})
+    lines = explained("pql", {"pql": PQL}, fields | {"days_since(Contact Sales Clicked)": None})
     assert [line for line in lines if isinstance(line, str)][-3:] == ["fit", "usage", "intent"]
 
 

@@ -23,13 +23,13 @@ def account(usage: float | None = 80, *pricing_ages: int, **changes: Any) -> dic
         "account.employees": 100,
         "seats_used": usage,
         "seat_limit": 100,
-        "count(Contact Sales Clicked, 7d)": 0,
+        "days_since(Contact Sales Clicked)": None,
     }
     return fields | events("Pricing Viewed", *pricing_ages) | changes
 
 
 def hand(raised: int | None) -> dict[str, Any]:
-    return {"count(Contact Sales Clicked, 7d)": raised}
+    return {"days_since(Contact Sales Clicked)": 0 if raised else raised}
 
 
 def score(now: Fields, on: float = 0, memory: ScoreMemory | None = None, using: Any = SETTINGS) -> Scored:
@@ -240,7 +240,7 @@ def test_contributions_add_up_to_the_score() -> None:
 
 
 def test_unknown_intent_is_no_score() -> None:
-    pql = score(HOT | {"count(Pricing Viewed, 7d)": None})["pql"]
+    pql = score(HOT | dict.fromkeys(events("Pricing Viewed")))["pql"]
     assert (pql.intent, pql.score, pql.intent_parts[0].missing) == (None, None, "not known")
 
 
@@ -248,14 +248,16 @@ def test_one_day_cannot_bring_more_than_its_limit() -> None:
     limited = settings(
         pql=PQL | {"intent": {"events": [{"event": "Pricing Viewed", "points": 10, "at_most_per_day": 20}]}}
     )
-    flood = score(account(80, *[0] * 50), using=limited)["pql"]
+    few = {"points": 10, "at_most_per_day": 20}
+    flood = score(account(80) | events("Pricing Viewed", *[0] * 50, **few), using=limited)["pql"]
     assert flood.intent == 20
-    two_days = score(account(80, *[0] * 50, *[1] * 50), using=limited)["pql"]
+    two_days = score(account(80) | events("Pricing Viewed", *[0] * 50, *[1] * 50, **few), using=limited)["pql"]
     assert two_days.intent == 38
 
 
 def test_older_events_never_weigh_more() -> None:
     mild = settings(pql=PQL | {"intent": {"events": [{"event": "Pricing Viewed", "points": 40}]}})
-    points = [score(account(80, age, age), using=mild)["pql"].intent for age in range(28)]
+    fields = [account(80) | events("Pricing Viewed", age, age, points=40) for age in range(60)]
+    points = [score(one, using=mild)["pql"].intent for one in fields]
     assert points == sorted(points, reverse=True)
-    assert score(account(80, 28), using=mild)["pql"].intent == 0
+    assert (points[0], points[7], points[59]) == (80, 40, 0)

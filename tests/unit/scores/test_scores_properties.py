@@ -41,7 +41,7 @@ ACCOUNTS = st.fixed_dictionaries(
         "reports": counts,
         "integrations": counts,
         "count(Signed In, 14d)": counts,
-        "count(Contact Sales Clicked, 7d)": counts,
+        "days_since(Contact Sales Clicked)": counts,
         "crm.task_status": maybe(st.sampled_from(["open", "in_progress"])),
         "crm.pql_disqualify_reason": maybe(st.sampled_from(["bad fit", "no budget"])),
         "crm.matched": maybe(st.booleans()),

@@ -25,7 +25,7 @@ def shown(*accounts: Fields, then: Fields | None = None) -> list[dict[str, Value
 
 def lead(seats: float, **changes: Any) -> dict[str, Any]:
     fields: dict[str, Any] = {"plan": "free", "account.employees": 100, "account.age_days": 90, "seats_used": seats}
-    return fields | {"count(Contact Sales Clicked, 7d)": 0} | events("Pricing Viewed", 0) | changes
+    return fields | {"days_since(Contact Sales Clicked)": None} | events("Pricing Viewed", 0) | changes
 
 
 def test_small_move_is_not_published_and_its_reasons_are_neither() -> None:

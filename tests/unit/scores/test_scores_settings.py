@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from tests.unit.scores.scores_kit import HEALTH, ONBOARDING, PQL, settings
-from worker.language.need import Need
+from worker.language.need import Decay, Need
 from worker.scores.parts import score_parts
 from worker.settings.base import Finding
 from worker.settings.known import Known
 from worker.settings.score_specs import spec_of
 from worker.settings.scores import ScoresSettings, check_scores, needs
 from worker.settings.scores_parts import Part
-from worker.settings.scores_pql import INTENT_WINDOWS
 
 FIELDS = {need.name for need in needs(settings(HEALTH, ONBOARDING, PQL)) if need.kind == "field"}
 
@@ -74,8 +74,9 @@ def test_weights_other_than_100_are_a_warning() -> None:
 
 def test_needs_include_the_functions_signals_must_compute() -> None:
     asked = needs(settings(HEALTH, ONBOARDING, PQL))
-    assert {Need("count", "Pricing Viewed", days) for days in INTENT_WINDOWS} <= asked
-    assert {Need("days_since", "Pricing Viewed"), Need("count", "Contact Sales Clicked", 7)} <= asked
+    faded = Need("decayed", "Pricing Viewed", decay=Decay(timedelta(days=7), 100 / 60))
+    assert {faded, Need("days_since", "Pricing Viewed"), Need("days_since", "Contact Sales Clicked")} <= asked
+    assert faded.key == "decayed(Pricing Viewed, 7d, 1.66667 per day)"
     assert Need("field", "crm.task_status") in asked
 
 

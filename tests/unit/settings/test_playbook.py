@@ -46,13 +46,14 @@ holdout: 10%
 """
 KNOWN = Known(
     fields=frozenset(
-        {"crm.task_status", "plan", "health.band", "health.score", "account.name", "crm.signal", "signal"}
+        {"crm.task_status", "plan", "health.band", "health.score", "account.name", "crm.signal", "signal", "asked_14d"}
     ),
     crm_fields=frozenset({"signal", "score"}),
     computed_fields=frozenset({"score"}),
     queues=frozenset({"sales"}),
     values={"health.band": ("red", "yellow", "green")},
     not_text=frozenset({"health.score"}),
+    windowed_counts=frozenset({"asked_14d"}),
 )
 
 
@@ -213,3 +214,21 @@ def test_the_task_of_the_entry_is_known_only_inside_and_that_of_other_playbooks_
     assert any("unknown until the account is inside" in one for one in problems(outside))
     other = GOOD.replace("if: health.band is red", "if: crm.task_status is open")
     assert any("the task of this playbook is task.status" in one for one in problems(other))
+
+
+@pytest.mark.parametrize(
+    ("test", "instead"),
+    [
+        ("count(Contact Sales Clicked, 7d) >= 1", "write days_since(Contact Sales Clicked) <= 7"),
+        ("users(Limit Reached, 14d) > 0", "write days_since(Limit Reached) <= 14"),
+        ("count(Asked, 7d) is not 0", "write days_since(Asked) <= 7"),
+        ("asked_14d >= 1", "use a signal with measure: last and as: days_since"),
+        ("count(Limit Reached, 14d) >= 2", ""),
+        ("count(Asked, 7d) is 0", ""),
+        ("days_since(Asked) <= 1", ""),
+        ("health.score >= 1", ""),
+    ],
+)
+def test_a_test_for_one_event_in_whole_days_is_named_as_a_day_late(test: str, instead: str) -> None:
+    found = problems(GOOD.replace("enters: health.band is red", f"enters: {test}"))
+    assert ["true up to a day late" in one and instead in one for one in found] == [True] * bool(instead)

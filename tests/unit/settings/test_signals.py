@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from worker.settings.known import Known
 from worker.settings.product import ProductSettings, account_fields, check_product
-from worker.settings.signals import SignalsSettings
+from worker.settings.signals import Signal, SignalsSettings
 from worker.settings.signals_check import check_signals
 
 SHIPPED = Path(__file__).parents[3] / "config"
@@ -87,7 +87,7 @@ def test_fields_of_an_account_are_its_columns_and_those_the_user_adds() -> None:
         ({"from": "surveys", "measure": "count", "column": "score"}, ("column",), "takes no column"),
         ({"from": "surveys", "measure": "sum", "column": "kind"}, ("column",), "is no number"),
         ({"from": "surveys", "measure": "share"}, ("measure",), '"that"'),
-        ({"from": "surveys", "measure": "users", "window": "24h"}, ("window",), "whole days"),
+        ({"from": "events", "measure": "count", "window": "today", "previous": True}, ("previous",), '"window: 1d"'),
         ({"from": "events", "measure": "count", "previous": True}, ("previous",), "needs a window"),
         ({"from": "invites", "measure": "count", "at": "accepted"}, ("at",), 'Did you mean "accepted_at"'),
         ({"from": "invites", "measure": "users"}, ("measure",), "name no user"),
@@ -239,3 +239,12 @@ def test_what_is_left_out_is_a_full_list_only_where_accounts_or_domains_are_name
     excluded: dict[str, list[str]], full: bool
 ) -> None:
     assert product(exclude=excluded).exclude.is_a_full_list is full
+
+
+@pytest.mark.parametrize("window", ["24h", "0d", "2 runs", "now"])
+def test_a_window_is_whole_days_or_today(window: str) -> None:
+    signal = {"label": "x", "from": "events", "measure": "count"}
+    assert Signal.model_validate(signal | {"window": "2w"}).days == 14
+    assert Signal.model_validate(signal | {"window": "today"}).days == 0
+    with pytest.raises(ValidationError, match="window"):
+        Signal.model_validate(signal | {"window": window})
