@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import cast
 
@@ -14,9 +15,10 @@ from worker.language.expression import Expression, build_expression, number_of, 
 from worker.language.grammar import parse_line
 from worker.language.hints import not_a_text
 from worker.language.need import quote
-from worker.language.operators import Kind, Op, Predicate, comparable, compile_test, kind_of
+from worker.language.operators import Kind, Op, Predicate, Truth, comparable, compile_test, kind_of
+from worker.language.suggest import suggestion
 from worker.language.units import parse_duration
-from worker.language.values import Value, as_utc
+from worker.language.values import Fields, Value, as_utc
 
 _BARE_TEXT = re.compile(r"[^\W\d][\w.@+-]*")
 _DAYS_OF = {"hours": 1 / 24, "days": 1}
@@ -42,7 +44,10 @@ class Literal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """``expression op values``. Lines are equal when they mean the same; ``text`` is what the author wrote."""
+    """``expression op values``. Lines are equal when they mean the same; ``text`` is what the author wrote.
+
+    ``listed`` is the name of a list of the project whose values these are; until `with_list` gives them there are none.
+    """
 
     expression: Expression
     op: Op
@@ -52,13 +57,16 @@ class Comparison:
     columns: tuple[int, ...] = field(default=(), compare=False, repr=False)
     synonyms: tuple[Value, ...] = field(default=(), compare=False, repr=False)
     """More values, of the same kind, that the written ones stand for."""
+    listed: str = field(default="", compare=False)
     run: Predicate = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         op, values = self.op, self.values
         if self.synonyms:
             op, values = _OF_SEVERAL.get(op, op), (*values, *self.synonyms)
-        object.__setattr__(self, "run", compile_test(self.expression.read, op, values, self.kind))
+        named_only = self.listed and not values
+        run = _unknown if named_only else compile_test(self.expression.read, op, values, self.kind)
+        object.__setattr__(self, "run", run)
         object.__setattr__(self, "text", self.text or str(self))
 
     def incomparable(self, value: Value) -> str:
@@ -69,11 +77,31 @@ class Comparison:
 
     def __str__(self) -> str:
         shown = [_literal_text(value) for value in self.values]
+        if self.listed and not shown:
+            return f"{self.expression} {self.op} {self.listed}"
         if self.op in {"in", "not in"}:
             return f"{self.expression} {self.op} [{', '.join(shown)}]"
         if self.op == "between":
             return f"{self.expression} between {shown[0]} and {shown[1]}"
         return " ".join([str(self.expression), self.op, *shown])
+
+
+def _unknown(fields: Fields) -> Truth:  # noqa: ARG001 - one shape for all predicates
+    return None
+
+
+def with_list(comparison: Comparison, lists: Mapping[str, Sequence[Value]]) -> Comparison:
+    """The same test with the values of the list it names. Raises LanguageError with the column in its text."""
+    column = comparison.columns[0]
+    values = lists.get(comparison.listed)
+    if not values:
+        near = suggestion(comparison.listed, lists, "; values go into square brackets: plan in [pro, enterprise]")
+        message = f'there is no list "{comparison.listed}" under lists: in config/product.yaml'
+        raise LanguageError(f"{message}{near}", column)
+    literals = [Literal(value, column) for value in values]
+    kind = _one_kind(literals)
+    _check(comparison.expression, comparison.op, literals, kind)
+    return replace(comparison, values=tuple(values), kind=kind, columns=(column,) * len(literals))
 
 
 def parse_comparison(text: str) -> Comparison:
@@ -82,6 +110,7 @@ def parse_comparison(text: str) -> Comparison:
     end = expression_tree.meta.end_pos
     expression = build_expression(expression_tree, text[expression_tree.meta.start_pos : end])
     op, literals = _relation(relation)
+    named = next((token for token in relation.children if isinstance(token, Token) and token.type == "WORD"), None)
     kind = _one_kind(literals) if literals else None
     _check(expression, op, literals, kind)
     return Comparison(
@@ -90,7 +119,8 @@ def parse_comparison(text: str) -> Comparison:
         values=tuple(literal.value for literal in literals),
         kind=kind,
         text=text.strip(),
-        columns=tuple(literal.column for literal in literals),
+        columns=tuple(literal.column for literal in literals) if named is None else (named.start_pos or 0,),
+        listed=str(named or ""),
     )
 
 

@@ -23,6 +23,8 @@ relation: equality literal           -> compare
         | IS KNOWN                   -> is_known
         | IN list                    -> is_in
         | NOT IN list                -> not_in
+        | IN WORD                    -> is_in
+        | NOT IN WORD                -> not_in
         | BETWEEN literal AND literal -> between
 ?equality: IS | EQUAL | UNEQUAL
 list: "[" literal ("," literal)* "]"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationInfo, WithJsonSchema
 
-from worker.language.condition import Condition, parse_condition, with_synonyms
+from worker.language.condition import Condition, parse_condition, with_lists, with_synonyms
 from worker.language.errors import Loc as Loc
 from worker.language.expression import Expression, parse_expression
 from worker.language.template import Template, parse_template
 from worker.language.units import Duration, Rate, parse_duration, parse_number, parse_rate
+from worker.language.values import Value
 from worker.settings.problems import Severity
 from worker.settings.product_schema import OLD_STATES
 
@@ -158,8 +159,13 @@ CONDITION_SCHEMA: dict[str, Any] = {"type": ["string", "object"], "$comment": "c
 """Stands for a condition until `worker.settings.schema` puts the recursive schema in its place."""
 
 
-def _condition(value: object) -> Condition:
-    return with_synonyms(parse_condition(value), OLD_WORDS)
+def condition_of(value: object, lists: Mapping[str, Sequence[Value]]) -> Condition:
+    """What YAML read as a condition, with named lists and words of an earlier version. Raises LanguageError."""
+    return with_synonyms(with_lists(parse_condition(value), lists), OLD_WORDS)
+
+
+def _condition(value: object, info: ValidationInfo) -> Condition:
+    return condition_of(value, (info.context or {}).get("lists", {}))
 
 
 ConditionTree = Annotated[Condition, PlainValidator(_condition), WithJsonSchema(CONDITION_SCHEMA)]

@@ -43,6 +43,17 @@ def known_names(documents: Mapping[str, Document], settings: Mapping[str, Any]) 
     )
 
 
+def named_lists(product: Document | None) -> dict[str, list[Any]]:
+    """The lists of config/product.yaml, also while that file has problems elsewhere."""
+    named = {} if product is None else _block(product.data, "lists")
+    plain = (str, int, float)
+    return {
+        name: values
+        for name, values in named.items()
+        if isinstance(values, list) and values and all(isinstance(value, plain) for value in values)
+    }
+
+
 def _windowed_counts(signals: Mapping[str, Any]) -> Iterator[str]:
     """Signals that count rows or people of whole days, up to the last midnight."""
     for name, signal in signals.items():

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from worker.language.errors import LanguageError
 from worker.settings.base import Finding, Loc
-from worker.settings.validation import yaml_loc
+from worker.settings.validation import Lists, yaml_loc
 from worker.settings.yaml_document import Document
 
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -21,8 +21,8 @@ _ATTEMPTS = 8
 class PartialSettings:
     """A file's content without the parts that its model finds invalid, and the way from there back into the file."""
 
-    def __init__(self, document: Document) -> None:
-        self.document = document
+    def __init__(self, document: Document, lists: Lists | None = None) -> None:
+        self.document, self._lists = document, lists
         self.data: Any = document.data
         self._cut: set[Loc] = set()
         self._as_text: dict[Loc, str] = {}
@@ -32,7 +32,9 @@ class PartialSettings:
         """The settings that remain without the invalid parts; None when nothing useful remains."""
         for _ in range(_ATTEMPTS):
             try:
-                return model.model_validate(self.data, by_alias=True, by_name=False)
+                return model.model_validate(
+                    self.data, context={"lists": self._lists or {}}, by_alias=True, by_name=False
+                )
             except ValidationError as error:
                 if not self._without(error.errors(include_url=False)):
                     return None

@@ -152,6 +152,8 @@ class ProductSettings(Strict):
     """What other currencies are worth in it, from which day on; a currency without a rate makes amounts unknown."""
     nothing: list[str] = Field(default_factory=list)
     r"""More words that mean nothing is known, beside ``NULL``, ``\N``, ``None``, ``nan``, ``undefined`` and ``-``."""
+    lists: dict[str, Annotated[list[str | int | float | bool], Field(min_length=1)]] = Field(default_factory=dict)
+    """Named lists of values, for conditions: ``paying_plans: [team, pro]`` allows ``plan in paying_plans``."""
     trust: TrustSettings = TrustSettings()
     """How much of the data may be wrong before a run refuses it."""
     tables: Tables
@@ -185,6 +187,9 @@ def account_fields(product: ProductSettings) -> frozenset[str]:
 def check_product(settings: ProductSettings, known: Known) -> Iterable[Finding]:  # noqa: ARG001 - one shape for all checks
     """Names that exist nowhere and mappings that cannot work, without looking at the data."""
     yield from _rate_findings(settings)
+    for name in settings.lists:
+        if not _NAME.fullmatch(name):
+            yield Finding(("lists", name), f'"{name}" must be a small name such as paying_plans', of_key=True)
     for table, mapping in settings.mapped().items():
         loc = ("tables", table)
         if mapping.from_ and table not in {"accounts", "memberships"}:

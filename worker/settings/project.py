@@ -21,7 +21,7 @@ from worker.settings.alerts import NO_ALERTS, AlertSettings, check_alerts
 from worker.settings.base import Finding
 from worker.settings.crm import CrmSettings
 from worker.settings.crm_check import check_crm
-from worker.settings.cross_check import doubled_ids, doubled_writers, known_names, unset_fields
+from worker.settings.cross_check import doubled_ids, doubled_writers, known_names, named_lists, unset_fields
 from worker.settings.known import Known
 from worker.settings.partial_settings import PartialSettings
 from worker.settings.playbook import Playbook
@@ -32,7 +32,7 @@ from worker.settings.schedule import ScheduleSettings, check_schedule
 from worker.settings.scores import ScoresSettings, check_scores
 from worker.settings.signals import SignalsSettings
 from worker.settings.signals_check import check_signals
-from worker.settings.validation import place_findings, validate, without_echoes
+from worker.settings.validation import Lists, place_findings, validate, without_echoes
 from worker.settings.yaml_document import Document, load_document, read_document
 
 CONFIG: Mapping[str, tuple[type[BaseModel], Callable[[Any, Known], Iterable[Finding]]]] = {
@@ -163,9 +163,12 @@ def _open_folder(root: Path, name: str) -> _Folder:
 
 def _load_files(root: Path, texts: Mapping[str, str]) -> tuple[dict[str, _Loaded], list[_Loaded]]:
     """Every file, checked alone and with the others; ``texts`` replace the content of those files."""
-    config = {name: _load_config(root, name, model) for name, (model, _) in CONFIG.items()}
-    playbooks = [_load(root, file, Playbook, texts.get(file)) for file in playbook_files(root)]
-    _check_across(config, playbooks)
+    product = _load_config(root, "product", ProductSettings)
+    lists = named_lists(product.document)
+    others = {name: model for name, (model, _) in CONFIG.items() if name != "product"}
+    config = {"product": product, **{name: _load_config(root, name, model, lists) for name, model in others.items()}}
+    playbooks = [_load(root, file, Playbook, lists, texts.get(file)) for file in playbook_files(root)]
+    _check_across(config, playbooks, lists)
     return config, playbooks
 
 
@@ -192,11 +195,11 @@ def playbook_files(root: Path) -> list[str]:
     return [f"playbooks/{name}" for name in named if not name.endswith(_TEST_ENDING) and not name.startswith(".#")]
 
 
-def _load_config(root: Path, name: str, model: type[BaseModel]) -> _Loaded:
+def _load_config(root: Path, name: str, model: type[BaseModel], lists: Lists | None = None) -> _Loaded:
     file = f"config/{name}.yaml"
     if name in OPTIONAL and _left_out(root / file):
         return _Loaded(file, model, settings=OPTIONAL[name])
-    return _load(root, file, model)
+    return _load(root, file, model, lists)
 
 
 def _left_out(path: Path) -> bool:
@@ -210,25 +213,25 @@ def _left_out(path: Path) -> bool:
     return False
 
 
-def _load(root: Path, file: str, model: type[BaseModel], text: str | None = None) -> _Loaded:
+def _load(root: Path, file: str, model: type[BaseModel], lists: Lists | None, text: str | None = None) -> _Loaded:
     try:
         document = load_document(root / file, file) if text is None else read_document(file, text.encode())
     except ConfigError as error:
         return _Loaded(file, model, problems=error.problems)
-    settings, problems = validate(model, document)
+    settings, problems = validate(model, document, lists)
     return _Loaded(file, model, document, settings, problems)
 
 
-def _check_across(config: Mapping[str, _Loaded], playbooks: list[_Loaded]) -> None:
+def _check_across(config: Mapping[str, _Loaded], playbooks: list[_Loaded], lists: Lists) -> None:
     """Checks the names that one file uses of another, and what only one file may do."""
     documents = {name: one.document for name, one in config.items() if one.document is not None}
     known = known_names(documents, {name: one.settings for name, one in config.items()})
     for name, (_, check) in CONFIG.items():
         if known is not None:
-            _check(config[name], check, known)
+            _check(config[name], check, known, lists)
     for one in playbooks:
         if known is not None:
-            _check(one, check_playbook, known)
+            _check(one, check_playbook, known, lists)
     read = [one for one in playbooks if one.document is not None]
     with_documents = [one.document for one in read if one.document is not None]
     crm = documents.get("crm")
@@ -238,13 +241,13 @@ def _check_across(config: Mapping[str, _Loaded], playbooks: list[_Loaded]) -> No
         config["crm"].add(unset_fields(with_documents, crm))
 
 
-def _check(loaded: _Loaded, check: Callable[[Any, Known], Iterable[Finding]], known: Known) -> None:
+def _check(loaded: _Loaded, check: Callable[[Any, Known], Iterable[Finding]], known: Known, lists: Lists) -> None:
     if loaded.document is None:
         return
     if loaded.settings is not None:
         loaded.add(place_findings(loaded.document, check(loaded.settings, known)))
         return
-    partial = PartialSettings(loaded.document)
+    partial = PartialSettings(loaded.document, lists)
     settings = partial.settings(loaded.model)
     if settings is not None:
         loaded.add(place_findings(loaded.document, partial.findings(check(settings, known))))

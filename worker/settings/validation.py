@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeAlias, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from worker.language.errors import LanguageError
 from worker.language.suggest import suggestion
+from worker.language.values import Value
 from worker.settings.base import Finding, Loc, SecretInClear
 from worker.settings.problems import Problem
 from worker.settings.wording import Expected, message_of
 from worker.settings.yaml_document import Document
 
 Settings = TypeVar("Settings", bound=BaseModel)
+Lists: TypeAlias = Mapping[str, Sequence[Value]]
 
 
-def validate(model: type[Settings], document: Document) -> tuple[Settings | None, tuple[Problem, ...]]:
-    """The settings in a document, or None, and every problem of it: traps first, then the errors of the model."""
+def validate(
+    model: type[Settings], document: Document, lists: Lists | None = None
+) -> tuple[Settings | None, tuple[Problem, ...]]:
+    """The settings in a document, or None, and every problem of it: traps first, then the errors of the model.
+
+    ``lists`` are the named lists that its conditions may use.
+    """
     problems: list[Problem] = []
     settings = None
     try:
-        settings = model.model_validate(document.data, by_alias=True, by_name=False)
+        settings = model.model_validate(document.data, context={"lists": lists or {}}, by_alias=True, by_name=False)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=True)
         problems = list(_problems(model, document, details))

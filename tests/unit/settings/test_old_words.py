@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from worker.language.values import Value
-from worker.settings.base import _condition
+from worker.settings.base import condition_of
 from worker.settings.project import load_project
 from worker.settings.shipped import write_project
 
@@ -27,13 +27,13 @@ STATES = ("active", "past_due", "cancelled_at_term_end", "trialing", "ended", No
     ],
 )
 def test_an_old_word_means_what_it_meant(test: str, true_of: list[str]) -> None:
-    condition = _condition({"any": [test]})
+    condition = condition_of({"any": [test]}, {})
     found: list[Value] = [state for state in STATES if condition.truth({"subscription.status": state}) is True]
     assert found == true_of
 
 
 def test_a_fact_in_the_old_word_still_matches_itself() -> None:
-    assert _condition("subscription.status is cancelled").truth({"subscription.status": "cancelled"}) is True
+    assert condition_of("subscription.status is cancelled", {}).truth({"subscription.status": "cancelled"}) is True
 
 
 def edit(file: Path, old: str, new: str) -> None:

@@ -1,0 +1,98 @@
+"""Named lists of config/product.yaml stand for their values in every condition."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from worker.rules.breaker import version_of
+from worker.settings.problems import ConfigError
+from worker.settings.project import load_project
+from worker.settings.shipped import shipped_files
+
+PLAYBOOK = """\
+version: 1
+id: demo
+name: Demo
+owner: revops@example.com
+audience: plan in paying_plans
+when:
+  enters: {not: plan not in paying_plans}
+do:
+  - set_fields: {expansion_signal: "{{account.name}}"}
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The shipped configuration and one playbook that names a list."""
+    shutil.copytree(shipped_files() / "config", tmp_path / "config")
+    (tmp_path / "playbooks").mkdir()
+    (tmp_path / "playbooks" / "demo.yaml").write_text(PLAYBOOK)
+    return tmp_path
+
+
+def name_lists(root: Path, text: str) -> None:
+    shipped = (shipped_files() / "config" / "product.yaml").read_text()
+    (root / "config" / "product.yaml").write_text(f"{shipped}\nlists: {text}\n")
+
+
+def problems(root: Path) -> list[str]:
+    try:
+        loaded = load_project(root)
+    except ConfigError as error:
+        return [f"{one.file}:{one.line}:{one.column}: {one.message}" for one in error.problems]
+    return [f"{one.file}:{one.line}:{one.column}: {one.message}" for one in loaded.invalid]
+
+
+def test_a_list_is_used_by_its_name_in_playbooks_and_scores(root: Path) -> None:
+    name_lists(root, "{paying_plans: [team, business]}")
+    scores = (root / "config" / "scores.yaml").read_text()
+    (root / "config" / "scores.yaml").write_text(
+        scores.replace("  converted_when: paying is true", "  converted_when: plan in paying_plans")
+    )
+    project = load_project(root)
+    playbook = project.playbooks[0]
+    assert playbook.audience is not None
+    assert [playbook.audience.truth({"plan": plan}) for plan in ("Team", "business", "free", None)] == [
+        True,
+        True,
+        False,
+        None,
+    ]
+    assert [playbook.when.enters.truth({"plan": plan}) for plan in ("team", "free")] == [True, False]
+    assert [project.scores.pql.converted_when.truth({"plan": plan}) for plan in ("team", "free")] == [True, False]
+
+
+def test_an_edit_of_a_list_is_an_edit_of_the_conditions(root: Path) -> None:
+    name_lists(root, "{paying_plans: [team]}")
+    before = load_project(root)
+    name_lists(root, "{paying_plans: [team, free]}")
+    after = load_project(root)
+    assert version_of(before.playbooks[0]) != version_of(after.playbooks[0])
+    assert before.config_version != after.config_version
+
+
+@pytest.mark.parametrize(
+    ("lists", "says"),
+    [
+        ("{paying_plan: [team]}", 'playbooks/demo.yaml:5:19: there is no list "paying_plans" under lists:'),
+        ("{paying_plan: [team]}", 'Did you mean "paying_plan"?'),
+        ("{}", "values go into square brackets: plan in [pro, enterprise]"),
+        ("{paying_plans: []}", "config/product.yaml"),
+        ("{paying_plans: [team, 7]}", "all values of a test are of one kind"),
+        ("{paying_plans: [[team]]}", "config/product.yaml"),
+        ("{paying_plans: [team], Paying Plans: [x]}", '"Paying Plans" must be a small name'),
+        ("[team]", "config/product.yaml"),
+    ],
+)
+def test_a_list_that_cannot_be_used_is_named_where_it_stands(root: Path, lists: str, says: str) -> None:
+    name_lists(root, lists)
+    assert any(says in problem for problem in problems(root)), problems(root)
+
+
+def test_an_error_elsewhere_in_product_yaml_hides_no_list(root: Path) -> None:
+    name_lists(root, "{paying_plans: [team]}\nnonsense: 1")
+    assert [problem for problem in problems(root) if "demo.yaml" in problem] == []
