@@ -114,6 +114,13 @@ class Tables(Strict):
     """Limits of the plan and how much of each is used."""
 
 
+class AccountSettings(Strict):
+    """What an account is."""
+
+    level: Literal["account", "parent"] = "account"
+    """``parent``: the rows of an account with a ``parent_id`` count for the account at the top of its parents."""
+
+
 class Exclude(Strict):
     """Accounts that never count: your own, test accounts, deleted ones.
 
@@ -143,6 +150,7 @@ class ProductSettings(Strict):
     source: SourceSettings
     time_zone: ZoneText = "UTC"
     """Days begin and end here."""
+    account: AccountSettings = AccountSettings()
     exclude: Exclude = Exclude()
     dunning_grace: DaysText = Duration("days", 30)
     """How many days a past-due subscription stays in force after its term ended."""
@@ -187,6 +195,8 @@ def account_fields(product: ProductSettings) -> frozenset[str]:
 def check_product(settings: ProductSettings, known: Known) -> Iterable[Finding]:  # noqa: ARG001 - one shape for all checks
     """Names that exist nowhere and mappings that cannot work, without looking at the data."""
     yield from _rate_findings(settings)
+    if settings.account.level == "parent" and settings.tables.accounts.from_:
+        yield Finding(("account", "level"), 'accounts "from: events" have no parents: map a table of accounts')
     for name in settings.lists:
         if not _NAME.fullmatch(name):
             yield Finding(("lists", name), f'"{name}" must be a small name such as paying_plans', of_key=True)

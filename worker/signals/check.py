@@ -19,8 +19,8 @@ from worker.settings.product import ProductSettings
 from worker.settings.signals import SignalsSettings
 from worker.signals.errors import SourceError
 from worker.signals.measurements import MissingMapping, measurements_of, missing_mapping
+from worker.signals.occurrences import MOST_NAMES
 from worker.signals.source import Source
-from worker.signals.survey import MOST_NAMES
 
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 

@@ -15,6 +15,7 @@ from connectors.clock import now
 from worker.language.suggest import suggestion
 from worker.settings.product import ProductSettings, TableMapping
 from worker.settings.product_schema import SCHEMA, ColumnKind, kind_of, mappable
+from worker.signals.companies import company_of, of_companies, only_companies
 from worker.signals.constructs import Kind
 from worker.signals.engines import Engine
 from worker.signals.errors import NoFile, SourceError
@@ -45,12 +46,32 @@ class Catalogue:
     names_of_spellings: Mapping[str, str] = field(default_factory=dict)
     """Other spelling of an event → the name under which it counts."""
     _seen: dict[str, MappedTable] = field(default_factory=dict)
+    _rolled_up: dict[str, MappedTable] = field(default_factory=dict)
+    _companies: sa.CTE | None = None
 
     def table(self, name: str) -> MappedTable | None:
         """A table with its columns; None when it is not mapped or is taken from the events.
 
-        Raises SourceError when it is mapped but cannot be read.
+        With ``account.level: parent`` its accounts are companies. Raises SourceError when it is mapped but cannot be
+        read.
         """
+        found = self.as_mapped(name)
+        if found is None or self.product.account.level != "parent" or not found.has("account_id"):
+            return found
+        if name not in self._rolled_up:
+            self._rolled_up[name] = self._roll_up(found)
+        return self._rolled_up[name]
+
+    def _roll_up(self, table: MappedTable) -> MappedTable:
+        if self._companies is None:
+            accounts = self.as_mapped("accounts")
+            if accounts is None or not accounts.has("parent_id"):
+                raise SourceError("account.level: parent needs the parents: map the column parent_id of accounts")
+            self._companies = company_of(accounts)
+        return (only_companies if table.name == "accounts" else of_companies)(table, self._companies)
+
+    def as_mapped(self, name: str) -> MappedTable | None:
+        """A table as it is in the source, whatever an account is."""
         mapping = self.product.mapped().get(name)
         if mapping is None or mapping.from_:
             return None
@@ -61,6 +82,8 @@ class Catalogue:
     def remember(self, table: MappedTable) -> None:
         """Use ``table``, of which more is known now, from here on."""
         self._seen[table.name] = table
+        self._rolled_up.clear()
+        self._companies = None
 
     @property
     def events(self) -> MappedTable:

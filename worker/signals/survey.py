@@ -5,44 +5,44 @@ Columns that turn out to be sound are taken as they are from then on, so that go
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from worker.settings.product_schema import SCHEMA, kind_of
-from worker.signals.constructs import Column, DayOf, MomentLiteral
-from worker.signals.data_report import ColumnFindings, DataReport, EventFindings, JoinFindings, TableFindings
+from worker.signals.constructs import Column, MomentLiteral
+from worker.signals.data_report import ColumnFindings, DataReport, JoinFindings, TableFindings
 from worker.signals.decode import moment as as_moment
 from worker.signals.mapped_table import EARLIEST, MappedTable
 from worker.signals.mapping import Catalogue
+from worker.signals.occurrences import occurrences
 from worker.signals.reading.texts import IdText, clean_text
 from worker.signals.repeats import keyed
 from worker.signals.rows import before, not_before
 from worker.signals.stopped import stopped_events
 from worker.signals.subscriptions import contradictions
-from worker.signals.windows import last_full_day, midnight, offsets
+from worker.signals.windows import last_full_day
 
 RECENT = timedelta(days=28)
-_WEEKS = 5
 _A_DAY = timedelta(days=1)
-MOST_NAMES = 5000
-"""Events with other names than the most frequent ones are left out."""
 _LONGEST_EXAMPLE = 24
+_KEY_OF = {"parent_id": "account_id"}
+"""A column with ids → the column of the other table with the same ids, where it has another name."""
 
 
 def survey(catalogue: Catalogue, as_of: datetime) -> DataReport:
     """Look at every mapped table and remember which columns are sound. Raises SourceError."""
     found = []
     for name in catalogue.product.mapped():
-        table = catalogue.table(name)
+        table = catalogue.as_mapped(name)
         if table is not None:
             found.append(_Look(catalogue, table, as_of).findings())
-    accounts = catalogue.table("accounts")
+    accounts = catalogue.as_mapped("accounts")
     total, twice, one_twice = (0, 0, None) if accounts is None else _accounts(catalogue, accounts)
-    events = _events(catalogue, as_of)
+    events = occurrences(catalogue, as_of)
     return DataReport(
         as_of=as_of,
         tables=tuple(found),
@@ -148,11 +148,9 @@ class _Look:
         return None if text is None or sum(map(str.isalpha, text)) > 12 else f'"{text[:_LONGEST_EXAMPLE]}"'
 
     def _joins(self) -> list[JoinFindings]:
-        table, found = self.table, []
-        for column, other in (("account_id", "accounts"), ("user_id", "users"), ("name", None)):
-            if not table.has(column) or (other is None and table.name != "events"):
-                continue
-            others = None if other in {None, table.name} else self.catalogue.table(str(other))
+        found = []
+        for column, other, theirs in self._joinable():
+            others = None if theirs is None else self.catalogue.as_mapped(theirs)
             row = self._run(self._join(column, others))[0]
             given, joined, recent_given, recent_joined, blank, unclean = (int(value or 0) for value in row[:6])
             if not unclean and not (blank and column in self._required):
@@ -161,7 +159,7 @@ class _Look:
                 found.append(
                     JoinFindings(
                         column=column,
-                        other=str(other),
+                        other=other,
                         given=given,
                         joined=joined,
                         recent_given=recent_given,
@@ -172,6 +170,18 @@ class _Look:
                     )
                 )
         return found
+
+    def _joinable(self) -> Iterator[tuple[str, str, str | None]]:
+        """Columns with ids or names, what their values belong to, and the table of these; None where there is none."""
+        table = self.table
+        if table.has("account_id"):
+            yield "account_id", "accounts", None if table.name == "accounts" else "accounts"
+        if table.has("user_id"):
+            yield "user_id", "users", None if table.name == "users" else "users"
+        if table.has("parent_id") and self.catalogue.product.account.level == "parent":
+            yield "parent_id", "parents", "accounts"
+        if table.name == "events":
+            yield "name", "events", None
 
     def _join(self, column: str, others: MappedTable | None) -> sa.Select[Any]:
         """Rows by key first, so that only distinct keys are cleaned and joined."""
@@ -189,7 +199,12 @@ class _Look:
         joined: Column = sa.true()
         rows: sa.FromClause = cleaned
         if others is not None:
-            ids = sa.select(others.id(column).label("i")).select_from(others.rows).distinct().subquery("s_ids")
+            ids = (
+                sa.select(others.id(_KEY_OF.get(column, column)).label("i"))
+                .select_from(others.rows)
+                .distinct()
+                .subquery("s_ids")
+            )
             rows = cleaned.outerjoin(ids, ids.c.i == cleaned.c.c)
             joined = ids.c.i.is_not(None)
         given = cleaned.c.c.is_not(None)
@@ -209,7 +224,7 @@ class _Look:
         return sa.and_(not_before(time, self.as_of - RECENT), before(time, self.as_of))
 
     def _like(self, others: MappedTable, column: str) -> str | None:
-        row = self._run(sa.select(sa.func.min(others.id(column))).select_from(others.rows))[0]
+        row = self._run(sa.select(sa.func.min(others.id(_KEY_OF.get(column, column)))).select_from(others.rows))[0]
         return _impersonal(row[0])
 
     def _repeats(self) -> int:
@@ -253,33 +268,3 @@ def _is_read(table: MappedTable, name: str) -> bool:
 def _many(test: Column | None) -> Column:
     """The number of rows for which ``test`` holds; 0 for a test that cannot hold."""
     return sa.literal_column("0") if test is None else sa.func.sum(sa.case((test, 1), else_=0))
-
-
-def _events(catalogue: Catalogue, as_of: datetime) -> dict[str, EventFindings]:
-    """The events before ``as_of`` by name, the most frequent ones where there are too many names."""
-    events, zone = catalogue.events, catalogue.product.zone
-    name, when = events.text("name"), events.time("occurred_at")
-    known = (name.is_not(None), before(when, as_of))
-    named = sa.select(name.label("e"), when.label("w")).select_from(events.rows).where(*known).subquery("s_named")
-    totals = sa.select(named.c.e, sa.func.count(), sa.func.min(named.c.w), sa.func.max(named.c.w)).group_by(named.c.e)
-    rows = catalogue.engine.run(totals.order_by(sa.func.count().desc(), named.c.e).limit(MOST_NAMES))
-    last = last_full_day(as_of, zone)
-    since = midnight(last - timedelta(weeks=_WEEKS) + timedelta(days=1), zone)
-    shifts = offsets(zone, since, as_of) if catalogue.product.time_zone != "UTC" else []
-    day = DayOf(when, catalogue.product.time_zone, shifts)
-    by_day = sa.select(name.label("e"), day.label("d")).select_from(events.rows)
-    inside = by_day.where(*known, not_before(when, since)).subquery("s_by_day")
-    counts = sa.select(inside.c.e, inside.c.d, sa.func.count()).group_by(inside.c.e, inside.c.d)
-    days: dict[str, dict[date, int]] = {}
-    for event, on, number in catalogue.engine.run(counts):
-        days.setdefault(str(event), {})[on if isinstance(on, date) else date.fromisoformat(str(on))] = int(number)
-    return {
-        str(event): EventFindings(
-            name=str(event),
-            total=int(number),
-            first=as_moment(first),
-            last=as_moment(latest),
-            days=days.get(str(event), {}),
-        )
-        for event, number, first, latest in rows
-    }

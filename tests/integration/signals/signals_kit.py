@@ -25,6 +25,7 @@ TYPES: dict[str, dict[str, str]] = {
         "account_id": "text",
         "name": "text",
         "domain": "text",
+        "parent_id": "text",
         "created_at": "time",
         "deleted_at": "time",
         "is_internal": "flag",

@@ -1,0 +1,60 @@
+"""Accounts rolled up to their companies: the rows of a workspace count for the account at the top of its parents."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import sqlalchemy as sa
+
+from worker.signals.constructs import Column
+from worker.signals.mapped_table import MappedTable, SourceColumn
+
+_HIGHEST = 20
+"""More levels than this are a circle."""
+_COMPANY = "s_company"
+
+
+def company_of(accounts: MappedTable) -> sa.CTE:
+    """Account ``a`` and its ``company``: the account at the end of its chain of parents.
+
+    A parent that is no account ends the chain. An account in a circle, or below one, is a company of its own.
+    """
+    ids, parents = accounts.id("account_id"), accounts.id("parent_id")
+    named = sa.select(ids.label("a"), sa.func.min(parents).label("p")).select_from(accounts.rows)
+    once = named.where(ids.is_not(None)).group_by(ids).cte("s_parents")
+    known = once.alias("s_known")
+    exists = sa.and_(known.c.a == once.c.p, known.c.a != once.c.a)
+    up = sa.select(once.c.a, known.c.a.label("p")).select_from(once.outerjoin(known, exists)).cte("s_up")
+    start = sa.select(up.c.a, up.c.a.label("top"), up.c.p, sa.literal_column("0").label("level"))
+    walk = start.cte("s_walk", recursive=True)
+    above = sa.select(walk.c.a, up.c.a, up.c.p, walk.c.level + sa.literal_column("1"))
+    walk = walk.union_all(
+        above.select_from(walk.join(up, up.c.a == walk.c.p)).where(walk.c.level < sa.literal_column(str(_HIGHEST)))
+    )
+    end = sa.select(walk.c.a, walk.c.top).where(walk.c.p.is_(None)).subquery("s_end")
+    company: Column = sa.func.coalesce(end.c.top, up.c.a)
+    found = sa.select(up.c.a, company.label("company")).select_from(up.outerjoin(end, end.c.a == up.c.a))
+    return found.cte("s_companies")
+
+
+def only_companies(accounts: MappedTable, companies: sa.CTE) -> MappedTable:
+    """The accounts table without the accounts that belong to another."""
+    theirs = [accounts.cell(name) for name in _distinct(accounts)]
+    there = accounts.rows.join(companies, companies.c.a == accounts.id("account_id"))
+    found = sa.select(*theirs).select_from(there).where(companies.c.company == companies.c.a)
+    return replace(accounts, rows=found.subquery("s_accounts_on_top"))
+
+
+def of_companies(table: MappedTable, companies: sa.CTE) -> MappedTable:
+    """``table`` with the company of every row as its account. An id that no account has stays what it is."""
+    account = table.id("account_id")
+    company: Column = sa.func.coalesce(companies.c.company, account)
+    theirs = [table.cell(name) for name in _distinct(table)]
+    there = table.rows.outerjoin(companies, companies.c.a == account)
+    rows = sa.select(*theirs, company.label(_COMPANY)).select_from(there).subquery(f"s_{table.name}_of_companies")
+    return replace(table, rows=rows, columns={**table.columns, "account_id": SourceColumn(_COMPANY, "text")})
+
+
+def _distinct(table: MappedTable) -> list[str]:
+    """One of our names per column of theirs."""
+    return list({column.name: name for name, column in table.columns.items()}.values())
