@@ -11,17 +11,18 @@ from structlog.contextvars import bound_contextvars
 
 from connectors.base import Connector
 from worker.language.values import Fields, Value
-from worker.pipeline.decide import decide_all
+from worker.pipeline.decide import decide_all, programs_of
 from worker.pipeline.measure import Measured, measure, pql_playbooks, score, unchanged_fields
 from worker.pipeline.presence import Presence, presence_of
 from worker.planning.crm_facts import CrmFacts
 from worker.planning.crm_view import CrmView, load_view
 from worker.planning.make_plan import Desired, make_plan
-from worker.planning.plan import Plan
+from worker.planning.plan import Plan, StepChange
 from worker.planning.read_crm import read_crm
 from worker.rules.actions import MakeTask
 from worker.rules.context import PlaybookRun
 from worker.rules.enrollment import Enrollment
+from worker.rules.program import Program
 from worker.scores import Scored, ScoreMemory
 from worker.settings.problems import Problem
 from worker.settings.project import Project
@@ -62,7 +63,7 @@ class Computed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _State:
-    """What the earlier runs left: volume of the source, memories, enrollments, and counts by playbook."""
+    """What the earlier runs left: volume of the source, memories, enrollments, and counts and steps by playbook."""
 
     volume: tuple[int, int] | None
     usual_joins: Mapping[str, float]
@@ -71,6 +72,7 @@ class _State:
     memories: Mapping[str, ScoreMemory]
     enrollments: dict[str, dict[str, Enrollment]]
     counts: Mapping[str, list[state.Json]]
+    programs: Mapping[str, Program]
     views: list[CrmView]
 
 
@@ -99,7 +101,17 @@ def compute(
         fields = {account_id: {**row, **facts.fields(account_id)} for account_id, row in rows.items()}
         scored = score(project, fields, measured, before.memories, as_of)
     with span("decide") as deciding:
-        runs = decide_all(project, fields, enrollments, before.views, before.counts, as_of, facts, resume=resume)
+        runs = decide_all(
+            project,
+            fields,
+            enrollments,
+            before.views,
+            before.counts,
+            as_of,
+            facts,
+            before.programs,
+            resume=resume,
+        )
         deciding.set_attributes(decisions=sum(len(one.decisions) for one in runs.values()), playbooks=list(runs))
     written = {account_id: scored[account_id].written_fields(row) for account_id, row in fields.items()}
     desired = _desired(project, written, runs, enrollments, unchanged_fields(project, measured.report))
@@ -134,8 +146,16 @@ def _plan(
         plan = make_plan(views, desired, iso(as_of), project.config_version, resumed=resume)
         plan.missing, plan.reused = dict(presence.missing), dict(presence.reused)
         plan.floods += [run.flood for run in runs.values() if run.flood]
+        plan.steps += _step_changes(runs)
         planning.set_attributes(records=len(plan.records), tasks=len(plan.tasks))
     return plan
+
+
+def _step_changes(runs: Mapping[str, PlaybookRun]) -> Iterable[StepChange]:
+    for playbook_id, run in runs.items():
+        for one in run.placements:
+            due = iso(one.due) if one.due else None
+            yield StepChange(playbook_id=playbook_id, account_id=one.account_id, key=one.key, at=one.at, due=due)
 
 
 def _read_state(
@@ -149,6 +169,7 @@ def _read_state(
         sightings=load_sightings(connection),
         memories={a: ScoreMemory.from_json(m) for a, m in state.load_memories(connection).items()},
         enrollments=state.load_enrollments(connection),
+        programs=programs_of(project, state.load_playbook_texts(connection)),
         counts={p.id: state.load_playbook_counts(connection, p.id, iso(as_of)) for p in project.playbooks},
         views=load_views(connection, project, connectors, as_of),
     )

@@ -13,8 +13,9 @@ from worker.planning.crm_view import CrmView
 from worker.rules.context import PlaybookRun, RunContext
 from worker.rules.decide import decide
 from worker.rules.enrollment import Enrollment
+from worker.rules.program import Program, compile_steps
 from worker.settings.playbook import Assignee
-from worker.settings.project import Project
+from worker.settings.project import Project, read_playbooks
 
 
 def decide_all(
@@ -25,10 +26,12 @@ def decide_all(
     history: Mapping[str, Sequence[Mapping[str, Any]]],
     as_of: datetime,
     facts: CrmFacts,
+    previous: Mapping[str, Program],
     *,
     resume: bool = False,
 ) -> dict[str, PlaybookRun]:
-    """Run each playbook that is not off. ``history`` are the counts of its earlier runs, oldest first.
+    """Run each playbook that is not off. ``history`` are the counts of its earlier runs, oldest first, ``previous`` the
+    steps of the last one.
 
     ``resume`` lets a playbook continue in which far more accounts match than usual.
     """
@@ -51,11 +54,17 @@ def decide_all(
                 tasks_today=today.get(playbook.id, {}),
                 history=history.get(playbook.id, ()),
                 approved=resume,
+                previous=previous.get(playbook.id),
             ),
         )
         for playbook in project.playbooks
         if playbook.mode != "off"
     }
+
+
+def programs_of(project: Project, texts: Mapping[str, str]) -> dict[str, Program]:
+    """By playbook id, the steps of these files; a file that is not valid any more is left out."""
+    return {playbook.id: compile_steps(playbook.do) for playbook in read_playbooks(texts, project.product.lists)}
 
 
 def _open_tasks(views: Sequence[CrmView]) -> dict[str, set[str]]:

@@ -142,6 +142,20 @@ class InvalidValue:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepChange:
+    """Where an account that waits goes on after an edit of its playbook: at the step ``at``; empty: it stops.
+
+    ``key`` names the step that it waited at. ``due``: when it goes on; None: as soon as a branch's condition is known.
+    """
+
+    playbook_id: str
+    account_id: str
+    key: str
+    at: str
+    due: str | None
+
+
 @dataclass(slots=True, kw_only=True)
 class Plan:
     """Everything one run would write, and everything it cannot write, with the reason.
@@ -149,13 +163,15 @@ class Plan:
     ``missing`` and ``reused``: accounts of which nothing changes, because the product data has them no more or has
     somebody else under their id; by account id, what is known.
     ``resumed``: a person let playbooks continue in which far more accounts match than usual. ``floods`` name the
-    playbooks in which an edit makes more accounts match at once than ``limits.breaker``.
+    playbooks in which an edit makes more accounts match at once than ``limits.breaker``. ``steps`` are the accounts
+    that wait in a playbook whose steps were edited.
     """
 
     as_of: str
     config_version: str
     resumed: bool = False
     floods: list[str] = field(default_factory=list)
+    steps: list[StepChange] = field(default_factory=list)
     records: list[RecordChange] = field(default_factory=list)
     tasks: list[TaskChange] = field(default_factory=list)
     new_records: list[NewRecord] = field(default_factory=list)

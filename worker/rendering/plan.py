@@ -23,6 +23,8 @@ def render_plan(computed: Computed, guard: Sequence[str]) -> RenderableType:
     plan = computed.plan
     parts: list[RenderableType] = [OneLine(line) for line in _totals(plan)]
     parts += [OneLine(f"  {line}") for line in remarks(computed)]
+    if any(not change.at for change in plan.steps):
+        parts.append(OneLine("  To let those that stop go on, put the step back before the next run."))
     if plan.new_records:
         parts.append(_new_records(computed))
     if plan.tasks:

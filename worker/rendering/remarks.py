@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from worker.language.plural import counted
@@ -16,6 +17,7 @@ SHOWN = 5
 def remarks(computed: Computed) -> Iterable[str]:
     """Accounts without a record, fields that people own, records not created, tasks without an owner or a person."""
     yield from _frozen(computed.plan)
+    yield from _step_changes(computed)
     yield from _ambiguous(computed)
     yield from _shared(computed)
     yield from _human_owned(computed)
@@ -37,6 +39,7 @@ def remarks_json(computed: Computed) -> dict[str, Any]:
     return {
         "missing": plan.missing,
         "reused": plan.reused,
+        "steps": [asdict(change) for change in plan.steps],
         "ambiguous": [
             {
                 "destination": one.destination,
@@ -101,6 +104,20 @@ def _frozen(plan: Plan) -> Iterable[str]:
             f"account {account_id} is somebody else now ({why}): nothing is written for it. Decide: plgsync accounts "
             f"renew {account_id} (another account: forget the old one) or plgsync accounts keep {account_id} (the same)"
         )
+
+
+def _step_changes(computed: Computed) -> Iterable[str]:
+    groups: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for one in computed.plan.steps:
+        groups[one.playbook_id, one.key, one.at].append(account_name(computed, one.account_id))
+    for (playbook_id, key, at), names in sorted(groups.items()):
+        some = ", ".join(names[:SHOWN]) + (f" … and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+        if at:
+            go, was = counted(len(names), "account goes", "accounts go"), "" if at == key else f', which was "{key}"'
+            yield f'{playbook_id}: after the edit {go} on at "{at}"{was}: {some}'
+        else:
+            stop = counted(len(names), "account stops", "accounts stop")
+            yield f'{playbook_id}: after the edit {stop}, because the step "{key}" is gone: {some}'
 
 
 def _shared(computed: Computed) -> Iterable[str]:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from connectors.base import Connector
 from worker.language.values import Fields
+from worker.pipeline.decide import programs_of
 from worker.pipeline.measure import Measured, measure, pql_playbooks, score
 from worker.planning.account_in_crm import AccountInCrm, account_in_crms
 from worker.planning.crm_facts import CrmFacts
@@ -64,6 +65,7 @@ def explain(
     with engine.begin() as connection:
         memories = state.load_memories(connection)
         enrollments = state.load_enrollments(connection)
+        previous = programs_of(project, state.load_playbook_texts(connection))
         views = [
             load_view(connection, name, project.crm, connectors[name], f"{as_of:%Y-%m-%d}")
             for name in project.crm.destinations
@@ -88,6 +90,7 @@ def explain(
                 facts.with_tasks(playbook, fields, as_of)[account_id],
                 enrollments.get(playbook.id, {}).get(account_id),
                 as_of,
+                previous.get(playbook.id),
             )
             for playbook in project.playbooks
         ),

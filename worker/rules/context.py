@@ -8,6 +8,8 @@ from datetime import datetime
 
 from worker.rules.actions import Action
 from worker.rules.enrollment import Enrollment, Event
+from worker.rules.placement import Placement
+from worker.rules.program import Program
 from worker.settings.playbook_steps import Assignee
 from worker.settings.schedule import Calendar
 
@@ -19,6 +21,7 @@ class RunContext:
     ``owner_of`` names the person who would get a task (any stable text; None when unknown); ``tasks_today`` counts
     the tasks that each person got today. ``open_tasks`` holds ``playbook id/task key`` of the open CRM tasks of each
     account. ``history`` are the counts of earlier runs, oldest first. ``approved`` lets a paused playbook continue.
+    ``previous`` are the playbook's steps as they ran last, where they are known.
     """
 
     as_of: datetime
@@ -28,6 +31,7 @@ class RunContext:
     tasks_today: Mapping[str, int] = field(default_factory=dict)
     history: Sequence[Mapping[str, int]] = ()
     approved: bool = False
+    previous: Program | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class PlaybookRun:
     something is unknown; ``blocked`` counts the unknown names), ``repeat`` (too soon to enter again) and ``preview``
     (tasks not created because the playbook is not live). ``paused``: why no account may enter, or None.
     ``flood``: why an operator has to approve the plan, because an edit makes many accounts match at once; or empty.
+    ``placements``: where the accounts that wait go on after an edit of the steps, and which of them stop.
     """
 
     decisions: tuple[Decision, ...]
@@ -58,3 +63,4 @@ class PlaybookRun:
     blocked: Mapping[str, int]
     paused: str | None = None
     flood: str = ""
+    placements: tuple[Placement, ...] = ()

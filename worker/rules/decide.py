@@ -14,6 +14,7 @@ from worker.rules.breaker import CONDITIONS, flood_reason, pause_reason, version
 from worker.rules.context import PlaybookRun, RunContext
 from worker.rules.decision_log import NEW, DecisionLog
 from worker.rules.enrollment import Enrollment, Variant
+from worker.rules.placement import gone_text
 from worker.rules.program import Branch, compile_steps
 from worker.rules.rank import rank_of
 from worker.rules.reasons import failed_text, matched_text, missing_names
@@ -114,8 +115,10 @@ class _Run:
         result = run_steps(self._step_context(account_id), enrollment)
         if result.unknown:
             self._log.block(self._unknown_branch(result.enrollment, fields))
-        if result.stopped:
-            self._log.record(account_id, "stopped", "the steps were edited; this account cannot go on in them")
+        if result.placement:
+            self._log.place(result.placement)
+            if not result.placement.at:
+                self._log.record(account_id, "stopped", gone_text(result.placement.key))
         if result.moved:
             self._log.record(account_id, "stepped", "the wait is over", result.actions)
             self._note_open(account_id, result)
@@ -250,6 +253,7 @@ class _Run:
         return StepContext(
             playbook=self._playbook,
             program=self._program,
+            previous=context.previous,
             account_id=account_id,
             fields=self._accounts[account_id],
             as_of=context.as_of,

@@ -10,6 +10,7 @@ from datetime import datetime
 from worker.rules.actions import Action, MakeTask
 from worker.rules.context import Decision, PlaybookRun
 from worker.rules.enrollment import Enrollment, Event
+from worker.rules.placement import Placement
 
 NEW = Enrollment()
 """The enrollment of an account that the playbook has never seen."""
@@ -27,6 +28,7 @@ class DecisionLog:
         self._events: dict[str, list[Event]] = {}
         self._blocked: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
+        self._placements: list[Placement] = []
 
     def record(self, account_id: str, event: Event, because: str, actions: tuple[Action, ...] = ()) -> None:
         """Record an event of an account; in a preview the actions are withheld."""
@@ -45,6 +47,10 @@ class DecisionLog:
         """Count an account that cannot be decided on because ``names`` are unknown."""
         self._counts["blocked_missing"] += 1
         self._blocked.update(names)
+
+    def place(self, placement: Placement) -> None:
+        """Record where an account goes on after an edit of the playbook."""
+        self._placements.append(placement)
 
     def too_soon(self) -> None:
         """Count an account that matches again before it may enter again."""
@@ -66,7 +72,8 @@ class DecisionLog:
                 changed[account_id] = now if self._live else _without_effects(now)
         self._count(accounts, changed, paused)
         stored = {a: m for a, m in changed.items() if self._live or not self._before.get(a, _PREVIEWED).live}
-        return PlaybookRun(tuple(self._decisions), stored, dict(self._counts), dict(self._blocked), paused)
+        decisions, counts, blocked = tuple(self._decisions), dict(self._counts), dict(self._blocked)
+        return PlaybookRun(decisions, stored, counts, blocked, paused, placements=tuple(self._placements))
 
     def _count(self, accounts: Iterable[str], changed: Mapping[str, Enrollment], paused: str | None) -> None:
         counts = self._counts

@@ -43,7 +43,9 @@ class Enrollment:
     ``runs_true``: days with such a run, the newest at ``counted_at``. ``awaits_baseline``: its condition was unknown
     when the playbook went live; if it is true once it is known, the account is of the baseline.
     ``matched``: why it entered, for the texts of later steps.
-    ``step``: the next instruction, due at ``next_step_at``; -1 when all steps are done.
+    ``step``: the next instruction, due at ``next_step_at``; -1 when all steps are done. ``step_key`` names the step
+    at which it waits, or stopped because the step is gone; ``step_after`` the step before (`StepName`); ``taken`` are
+    the keys of the steps of this entry that it has been through.
     """
 
     phase: Phase = "out"
@@ -63,6 +65,9 @@ class Enrollment:
     left_at: datetime | None = None
     variant: Variant = ""
     step: int = -1
+    step_key: str = ""
+    step_after: str = ""
+    taken: tuple[str, ...] = ()
     next_step_at: datetime | None = None
     goal_at: datetime | None = None
     fields_set: Mapping[str, Value] = field(default_factory=dict)
@@ -104,7 +109,7 @@ def _to_json(name: str, value: Any) -> Any:
     if isinstance(value, Mapping):
         return {field_name: _value_to_json(one) for field_name, one in value.items()}
     if isinstance(value, tuple):
-        return [_time_to_json(one) for one in value]
+        return [_time_to_json(one) if isinstance(one, datetime) else one for one in value]
     return _time_to_json(value) if isinstance(value, datetime) else value
 
 
@@ -113,6 +118,8 @@ def _from_json(name: str, value: Any) -> Any:
         return {field_name: _value_from_json(one) for field_name, one in value.items()}
     if name == "entries":
         return tuple(_time_from_json(one) for one in value)
+    if name == "taken":
+        return tuple(value)
     if name == "last_events":
         return tuple(_WORDS.get(event, event) for event in value)
     if name == "variant":

@@ -11,6 +11,8 @@ from worker.language.plural import counted
 from worker.language.values import Fields, tidy
 from worker.rules import transitions
 from worker.rules.enrollment import Enrollment
+from worker.rules.placement import gone_text, place, placement_of
+from worker.rules.program import Program, compile_steps
 from worker.rules.reasons import missing_names
 from worker.settings.playbook import Playbook
 
@@ -34,8 +36,17 @@ class Explanation:
     missing: tuple[str, ...]
 
 
-def explain(playbook: Playbook, fields: Fields, enrollment: Enrollment | None, as_of: datetime) -> Explanation:
-    """Evaluate every condition as of one moment; ``enrollment`` is what the last run stored, if anything."""
+def explain(
+    playbook: Playbook,
+    fields: Fields,
+    enrollment: Enrollment | None,
+    as_of: datetime,
+    previous: Program | None = None,
+) -> Explanation:
+    """Evaluate every condition as of one moment; ``enrollment`` is what the last run stored, if anything.
+
+    ``previous`` are the playbook's steps in that run, where they are known.
+    """
     member = enrollment or Enrollment()
     results = transitions.evaluate(playbook, fields)
     conditions = [playbook.when.enters, *([playbook.audience] if playbook.audience else [])]
@@ -49,15 +60,15 @@ def explain(playbook: Playbook, fields: Fields, enrollment: Enrollment | None, a
         leaves=playbook.leaves.trace(fields) if playbook.leaves else None,
         starts=results.starts,
         phase=member.phase,
-        status=_status(playbook, member, results.starts, as_of),
+        status=_status(playbook, member, results.starts, as_of, previous),
         missing=tuple(sorted(missing)),
     )
 
 
-def _status(playbook: Playbook, member: Enrollment, starts: Truth, as_of: datetime) -> str:
+def _status(playbook: Playbook, member: Enrollment, starts: Truth, as_of: datetime, previous: Program | None) -> str:
     match member.phase:
         case "in":
-            return _inside(member)
+            return _inside(member) + _after_edit(playbook, member, previous)
         case "pending":
             return _pending(playbook, member, as_of)
         case "queued":
@@ -80,7 +91,21 @@ def _inside(member: Enrollment) -> str:
     goal = f"; goal reached {tidy(member.goal_at)}" if member.goal_at else ""
     if member.next_step_at is not None:
         return f"{since}; next step {tidy(member.next_step_at)}{goal}"
-    return f"{since}; {'all steps done' if member.step < 0 else 'a branch is unknown'}{goal}"
+    if member.step >= 0:
+        return f"{since}; a branch is unknown{goal}"
+    return f"{since}; {gone_text(member.step_key) if member.step_key else 'all steps done'}{goal}"
+
+
+def _after_edit(playbook: Playbook, member: Enrollment, previous: Program | None) -> str:
+    """Where an account that waits goes on in the next run, when the steps were edited since the last one."""
+    if member.step < 0:
+        return ""
+    placement = placement_of("", member, place(compile_steps(playbook.do), member, previous))
+    if placement is None:
+        return ""
+    if placement.at:
+        return f'; after the edit of the playbook it goes on at "{placement.at}"'
+    return f'; it stops in the next run, because its step "{placement.key}" is gone: put it back to go on'
 
 
 def _pending(playbook: Playbook, member: Enrollment, as_of: datetime) -> str:

@@ -144,7 +144,7 @@ def expire(enrollment: Enrollment, as_of: datetime) -> Enrollment:
 def enter(enrollment: Enrollment, variant: Variant, version: str, matched: str, as_of: datetime) -> Enrollment:
     """Enroll an account at the first step of the program of ``version``."""
     return replace(
-        _without_clocks(enrollment),
+        without_steps(_without_clocks(enrollment)),
         phase="in",
         can_retrigger=False,
         last_as_of=as_of,
@@ -154,7 +154,6 @@ def enter(enrollment: Enrollment, variant: Variant, version: str, matched: str, 
         left_at=None,
         variant=variant,
         step=0 if variant == "treated" else -1,
-        next_step_at=None,
         goal_at=None,
         fields_set={},
         config_hash=version,
@@ -165,13 +164,11 @@ def enter(enrollment: Enrollment, variant: Variant, version: str, matched: str, 
 def leave(enrollment: Enrollment, results: ConditionResults, as_of: datetime) -> Enrollment:
     """End an enrollment: its fields are no longer set, and its remaining steps are not taken."""
     return replace(
-        enrollment,
+        without_steps(enrollment),
         phase="out",
         can_retrigger=results.starts is False and (results.enters is False or results.audience is False),
         last_as_of=as_of,
         left_at=as_of,
-        step=-1,
-        next_step_at=None,
         fields_set={},
         matched="",
     )
@@ -182,7 +179,12 @@ def remove(enrollment: Enrollment, as_of: datetime) -> Enrollment:
     out = replace(_without_clocks(enrollment), phase="out", can_retrigger=enrollment.phase != "in", last_as_of=as_of)
     if enrollment.phase != "in":
         return out
-    return replace(out, left_at=as_of, step=-1, next_step_at=None, fields_set={}, matched="")
+    return replace(without_steps(out), left_at=as_of, fields_set={}, matched="")
+
+
+def without_steps(enrollment: Enrollment) -> Enrollment:
+    """The enrollment with no step to come."""
+    return replace(enrollment, step=-1, step_key="", step_after="", taken=(), next_step_at=None)
 
 
 def _without_clocks(enrollment: Enrollment) -> Enrollment:

@@ -178,6 +178,14 @@ class Playbook(Strict):
             if isinstance(step, TaskStep):
                 yield (*loc, "create_task"), step.create_task
 
+    def step_keys(self) -> Iterator[tuple[Loc, str]]:
+        """Every key that a step has, with the place it stands at."""
+        for loc, step in walk_steps(self.do):
+            if isinstance(step, TaskStep):
+                yield (*loc, "create_task", "key"), step.create_task.key
+            elif step.key is not None:
+                yield (*loc, "key"), step.key
+
     def set_field_names(self) -> Iterator[tuple[Loc, str]]:
         """Every CRM field it sets, with the place of its name."""
         for loc, step in walk_steps(self.do):

@@ -26,6 +26,7 @@ def check_playbook(playbook: Playbook, known: Known) -> Iterator[Finding]:
         for mention in template.mentions:
             yield from _unknown_names(loc, mention.need, mention.column, names)
     yield from _set_field_findings(playbook, known)
+    yield from _key_findings(playbook)
     yield from _task_findings(playbook, known)
     yield from _wait_findings(playbook.do, ("do",), last=True)
     yield from _own_writes(playbook)
@@ -94,13 +95,16 @@ def _set_field_findings(playbook: Playbook, known: Known) -> Iterator[Finding]:
             yield Finding(loc, f'unknown CRM field "{name}"{hint}', of_key=True)
 
 
-def _task_findings(playbook: Playbook, known: Known) -> Iterator[Finding]:
+def _key_findings(playbook: Playbook) -> Iterator[Finding]:
     keys: set[str] = set()
+    for loc, key in playbook.step_keys():
+        if key in keys:
+            yield Finding(loc, f'the key "{key}" is used twice; every step of a playbook needs a key of its own')
+        keys.add(key)
+
+
+def _task_findings(playbook: Playbook, known: Known) -> Iterator[Finding]:
     for loc, task in playbook.tasks():
-        if task.key in keys:
-            message = f'the key "{task.key}" is used twice; every task of a playbook needs a key of its own'
-            yield Finding((*loc, "key"), message)
-        keys.add(task.key)
         yield from _queue_findings((*loc, "to"), task.to, known)
         if task.if_no_owner is not None:
             yield from _queue_findings((*loc, "if_no_owner"), task.if_no_owner, known)

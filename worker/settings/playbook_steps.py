@@ -135,10 +135,13 @@ def email(text: str) -> str:
     return text
 
 
+StepKey: TypeAlias = Annotated[str, AfterValidator(short_name), Field(max_length=40)]
+
+
 class CreateTask(Strict):
     """One CRM task. ``key`` identifies it for ever: a new subject never creates a second task."""
 
-    key: Annotated[str, AfterValidator(short_name), Field(max_length=40)]
+    key: StepKey
     """A short name, once in this playbook; keep it when you reword the task."""
     to: AssigneeText
     if_no_owner: FallbackText | None = None
@@ -169,6 +172,8 @@ class CreateTask(Strict):
 class FieldsStep(Strict):
     """Set CRM fields of ours while the account is in the playbook."""
 
+    key: StepKey | None = None
+    """A short name, once in this playbook."""
     set_fields: Annotated[dict[str, FieldValueText], Field(min_length=1)]
     """Our name of a field of config/crm.yaml: its value. A field with ``from`` cannot be set here."""
 
@@ -182,6 +187,8 @@ class TaskStep(Strict):
 class WaitStep(Strict):
     """Continue after some time, if the account is still in the playbook."""
 
+    key: StepKey | None = None
+    """A short name, once in this playbook: after an edit, an account goes on at the step with the same key."""
     wait: DurationText
 
     @model_validator(mode="after")
@@ -201,6 +208,8 @@ def at_least_one(steps: tuple[Any, ...]) -> tuple[Any, ...]:
 class BranchStep(Strict):
     """Go one way or the other. While the condition is unknown, nothing happens and it is asked again next run."""
 
+    key: StepKey | None = None
+    """A short name, once in this playbook: after an edit, an account goes on at the step with the same key."""
     if_: Annotated[ConditionTree, Field(alias="if")]
     """The condition."""
     then: Annotated[tuple[Step, ...], AfterValidator(at_least_one)]

@@ -189,6 +189,12 @@ def load_alerts(root: Path) -> AlertSettings:
     return settings or NO_ALERTS
 
 
+def read_playbooks(texts: Mapping[str, str], lists: Lists) -> list[Playbook]:
+    """The playbooks of these texts by themselves, by file; those that are not valid are left out."""
+    loaded = (_load(Path(), file, Playbook, lists, text) for file, text in texts.items())
+    return [one.settings for one in loaded if one.settings is not None]
+
+
 def playbook_files(root: Path) -> list[str]:
     """The playbooks of a project, ``playbooks/<name>.yaml``, in order; their tests are left out."""
     named = (name for name in _open_folder(root, "playbooks").files if name.endswith(".yaml"))

@@ -418,7 +418,7 @@ def test_leaving_cancels_the_steps_to_come() -> None:
     assert keys(on.run(9, {"acme": flags(e=False, worse=True)})) == []
 
 
-def test_edited_words_go_on_and_edited_steps_stop_who_cannot_be_placed() -> None:
+def test_an_account_goes_on_where_it_waits_after_an_edit_of_words_or_of_other_steps() -> None:
     on = Stage(do=STEPS)
     on.run(0, {"acme": YES})
     on.playbook = make_playbook(do=[{"create_task": {**TASK, "subject": "Ring"}}, *STEPS[1:]])
@@ -435,8 +435,7 @@ def test_edited_words_go_on_and_edited_steps_stop_who_cannot_be_placed() -> None
     on.run(0, {"acme": YES})
     on.playbook = make_playbook(do=[{"set_fields": {"x": 1}}, *STEPS])
     run = on.run(8, {"acme": flags(worse=True)})
-    assert (acme(run), keys(run)) == (["stopped"], [])
-    assert acme(on.run(9, {"acme": flags(worse=True)})) == []
+    assert (acme(run), keys(run)) == (["stepped"], ["lead"])
 
 
 def test_a_task_that_is_still_open_is_skipped_where_the_playbook_says_so() -> None:

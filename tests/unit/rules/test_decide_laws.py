@@ -165,6 +165,8 @@ def test_no_run_goes_beyond_its_limits_and_only_those_inside_hold_fields(
         entries=st.lists(st.datetimes(timezones=st.just(UTC)), max_size=3).map(tuple),
         next_step_at=st.none() | st.datetimes(timezones=st.just(UTC)),
         step=st.integers(-1, 9),
+        step_key=st.text(max_size=5),
+        taken=st.lists(st.text(max_size=5), max_size=3).map(tuple),
         fields_set=st.dictionaries(
             st.text(max_size=5),
             st.one_of(

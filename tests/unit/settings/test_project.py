@@ -14,7 +14,7 @@ import pytest
 from worker.settings.partial_settings import PartialSettings
 from worker.settings.playbook import Playbook
 from worker.settings.problems import ConfigError, Problem
-from worker.settings.project import NO_PLAYBOOKS, Project, load_project
+from worker.settings.project import NO_PLAYBOOKS, Project, load_project, read_playbooks
 from worker.settings.shipped import shipped_files
 from worker.settings.yaml_document import read_document
 
@@ -350,3 +350,9 @@ def test_nothing_is_checked_of_a_file_that_is_wrong_at_every_level() -> None:
         step = f"{{if: a is 1, then: [{step}]}}"
     text = PLAYBOOK.format(id="deep").partition("do:")[0] + f"do: [{step}]\n"
     assert PartialSettings(read_document("p.yaml", text.encode())).settings(Playbook) is None
+
+
+def test_playbooks_are_read_from_texts_and_invalid_ones_left_out(project: Path) -> None:
+    texts = load_project(project).playbook_texts
+    broken = {**texts, "playbooks/a.yaml": "version: 1\nid: a\n", "playbooks/b.yaml": "[\n"}
+    assert read_playbooks(broken, {}) == list(load_project(project).playbooks)
