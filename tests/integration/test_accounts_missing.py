@@ -49,6 +49,9 @@ def test_what_is_missing_for_a_run_is_as_before_and_a_third_at_once_stops_the_ru
 
     ids = [one for (one,) in product(stage, "select account_id from accounts order by account_id")]
     lose(stage, ids[::3])
+    checked = stage.plgsync("check", "--json", code=1)
+    found = [one["message"] for one in checked["problems"] if one["severity"] == "error"]
+    assert any("a run would stop now: " in one and "accounts of the last run are missing" in one for one in found)
     stopped = stage.plgsync("run", "--as-of", DAYS[0], "--first-run", code=1)
     assert "cannot be trusted" in stopped.stderr
     assert crm_state(stage) == before

@@ -12,6 +12,7 @@ from connectors.clock import now
 from worker.language.plural import counted
 from worker.pipeline.measure import fresh_volume, needs_of
 from worker.pipeline.run import connect_all
+from worker.reports.earlier_runs import EarlierRuns, load_earlier_runs, refused_data
 from worker.reports.people_check import unknown_people
 from worker.rules.playbook_tests import TestResult, run_playbook_tests
 from worker.settings.base import Finding
@@ -26,8 +27,8 @@ from worker.signals.check import SourceFinding, check_source
 from worker.signals.data_report import DataReport
 from worker.signals.errors import SourceError, StaleData
 from worker.signals.source import Source, open_source
-from worker.signals.trust import distrust
 from worker.signals.vocabulary import Vocabulary, words_of_conditions, words_of_signals
+from worker.store.engine import StoreError
 
 _FITTING = {
     "string": {"string"},
@@ -107,7 +108,7 @@ def _check_source(check: Check, project: Project) -> None:
             stale = _stale(project, source) if sound else None
             if sound:
                 check.data = source.report(now())
-                findings += _data_findings(project, check.data)
+                findings += _data_findings(project, source, check.data)
                 check.problems += _words_never_found(project, source, check.data)
     except SourceError as error:
         check.problems.append(Problem("config/product.yaml", 1, 1, str(error)))
@@ -122,9 +123,15 @@ def _check_source(check: Check, project: Project) -> None:
     check.passed.append(f"source: {counted(tables, 'table')} read")
 
 
-def _data_findings(project: Project, report: DataReport) -> Iterable[SourceFinding]:
+def _data_findings(project: Project, source: Source, report: DataReport) -> Iterable[SourceFinding]:
     """What a run would refuse, as errors, and what else an admin should know of the data."""
-    for reason in distrust(report, project.product.trust):
+    earlier = EarlierRuns()
+    try:
+        earlier = load_earlier_runs(project.root)
+    except StoreError as error:
+        message = f"what is usual cannot be read from the state database: {error}"
+        yield SourceFinding("product", ("tables",), message, "warning")
+    for reason in refused_data(project, source, earlier, report.as_of):
         yield SourceFinding("product", ("tables",), f"a run would stop now: {reason}")
     for table, remark in report.remarks():
         yield SourceFinding("product", ("tables", table), f"{table}: {remark}", "warning")

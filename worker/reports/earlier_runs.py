@@ -1,0 +1,62 @@
+"""What a run would refuse of the data because of the runs before it, for `plgsync check`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from worker.pipeline.presence import presence_of
+from worker.settings.environment import database_url
+from worker.settings.project import Project
+from worker.settings.signals import SignalsSettings
+from worker.signals.compute import compute
+from worker.signals.errors import DistrustedData
+from worker.signals.source import Source
+from worker.signals.trust import distrust
+from worker.store import state
+from worker.store.engine import database_exists, read_store
+from worker.store.sightings import Sighting, load_sightings
+
+_NO_SIGNALS = SignalsSettings(version=1, signals={})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierRuns:
+    """The usual shares of rows that join, the usual numbers of accounts, and every account seen."""
+
+    usual_joins: Mapping[str, float] = field(default_factory=dict)
+    sizes: Sequence[int] = ()
+    sightings: Mapping[str, Sighting] = field(default_factory=dict)
+
+
+def load_earlier_runs(root: Path) -> EarlierRuns:
+    """What the state database of a project holds; nothing where there is none yet. Raises `StoreError`."""
+    url = database_url(root)
+    if not database_exists(url):
+        return EarlierRuns()
+    engine = read_store(url)
+    try:
+        with engine.begin() as connection:
+            return EarlierRuns(
+                usual_joins=state.usual_joins(connection),
+                sizes=state.recent_sizes(connection),
+                sightings=load_sightings(connection),
+            )
+    finally:
+        engine.dispose()
+
+
+def refused_data(project: Project, source: Source, earlier: EarlierRuns, as_of: datetime) -> Iterator[str]:
+    """Why a run at ``as_of`` would reject the data, without writing what it found."""
+    trust = project.product.trust
+    yield from distrust(source.report(as_of), trust, earlier.usual_joins)
+    if earlier.sightings:
+        accounts = compute(source, project.product, _NO_SIGNALS, (), as_of)
+        present = source.account_ids(as_of) | accounts.keys()
+        sizes = [*earlier.sizes, source.volume(as_of).accounts]
+        try:
+            presence_of(earlier.sightings, present, accounts, sizes, as_of, trust)
+        except DistrustedData as error:
+            yield str(error)
