@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from worker.language.need import Need
 from worker.language.values import Fields, Value
 from worker.scores import Scored, ScoreMemory, score_account
+from worker.settings.base import Finding
 from worker.settings.known import SCORE_FIELDS
 from worker.settings.project import Project
 from worker.settings.score_specs import score_fields, score_specs
 from worker.settings.scores import needs as score_needs
 from worker.settings.scores import needs_of_score
 from worker.settings.signals import SignalsSettings
+from worker.settings.validation import place_findings
+from worker.settings.yaml_document import load_document
 from worker.signals.compute import compute as compute_signals
 from worker.signals.data_report import DataReport
+from worker.signals.errors import SourceError
 from worker.signals.event_health import stopped
 from worker.signals.freshness import check_fresh
 from worker.signals.measurements import measurements_of
@@ -56,7 +61,7 @@ def measure(
     """
     needs = needs_of(project)
     spellings = project.signals.names_of_spellings
-    with open_source(project.product, project.root, as_of, spellings) as source:
+    with _placed(project), open_source(project.product, project.root, as_of, spellings) as source:
         report = source.report(as_of)
         volume = fresh_volume(project, source, as_of, previous_accounts)
         check_trust(report, project.product.trust, usual_joins)
@@ -74,6 +79,20 @@ def measure(
             for days, looked_back_at in _lookbacks(project, needs).items()
         }
     return Measured(now, then, volume, report, listed)
+
+
+@contextmanager
+def _placed(project: Project) -> Iterator[None]:
+    """Puts file, line and column before the message of a SourceError that says what has to change."""
+    try:
+        yield
+    except SourceError as error:
+        if not error.loc:
+            raise
+        document = load_document(project.root / "config" / "product.yaml", "config/product.yaml")
+        (problem,) = place_findings(document, [Finding(error.loc, str(error))])
+        place = f"{problem.file}:{problem.line}:{problem.column}"
+        raise SourceError(f"{place}  {error}", error.loc) from error
 
 
 def fresh_volume(project: Project, source: Source, as_of: datetime, previous_accounts: int | None = None) -> Volume:

@@ -103,6 +103,9 @@ def _check_source(check: Check, project: Project) -> None:
         spellings = project.signals.names_of_spellings
         with open_source(project.product, project.root, names_of_spellings=spellings) as source:
             findings = check_source(source, project.product, project.signals, needs_of(project))
+            findings += [
+                SourceFinding("product", ("source",), warning, "warning") for warning in source.engine.warnings()
+            ]
             tables = len(project.product.mapped())
             sound = all(f.severity != "error" for f in findings)
             stale = _stale(project, source) if sound else None
@@ -111,7 +114,8 @@ def _check_source(check: Check, project: Project) -> None:
                 findings += _data_findings(project, source, check.data)
                 check.problems += _words_never_found(project, source, check.data)
     except SourceError as error:
-        check.problems.append(Problem("config/product.yaml", 1, 1, str(error)))
+        document = load_document(project.root / "config" / "product.yaml", "config/product.yaml")
+        check.problems += place_findings(document, [Finding(error.loc, str(error))])
         return
     for file in ("product", "signals"):
         document = load_document(project.root / "config" / f"{file}.yaml", f"config/{file}.yaml")

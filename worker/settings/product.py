@@ -19,17 +19,16 @@ from worker.settings.product_columns import ColumnText, ZoneText
 from worker.settings.product_schema import COMPUTED, SCHEMA, mappable
 from worker.settings.trust import TrustSettings
 
-_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/", re.DOTALL)
+_FIRST_WORD = re.compile(r"(?:\s|\(|--[^\n]*(?:\n|$)|/\*.*?\*/)*(\w*)", re.DOTALL)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
-def _one_select(query: str) -> str:
-    bare = _QUOTED.sub(" ", query).strip().removesuffix(";").strip()
-    if ";" in bare:
-        raise ValueError("a query must be one SELECT; take the second statement out")
-    if not re.match(r"(?i)(select|with)\b", bare):
+def _a_select(query: str) -> str:
+    """The query as the engine gets it. Only its own parser, when the source is open, says that it is one SELECT."""
+    first = _FIRST_WORD.match(query)
+    if first is None or first[1].lower() not in {"select", "with", "from", "values", "table"}:
         raise ValueError("a query must be one SELECT (it may begin with WITH)")
-    return query.strip().removesuffix(";").rstrip()
+    return query.strip().rstrip("; \t\n")
 
 
 def _days(duration: Duration) -> Duration:
@@ -68,7 +67,7 @@ class TableMapping(Strict):
 
     table: str | None = None
     """Its name there (``schema.table`` in a database, a file or pattern in a folder)."""
-    query: Annotated[str, AfterValidator(_one_select)] | None = None
+    query: Annotated[str, AfterValidator(_a_select)] | None = None
     """One SELECT to use instead of a table."""
     from_: Literal["events"] | None = Field(default=None, alias="from")
     """For accounts and memberships only: everybody in the events, from their first event on."""

@@ -59,7 +59,7 @@ def _unreadable(source: Source, product: ProductSettings) -> Iterator[SourceFind
                     if not column.startswith("extra."):
                         table.value(column)
         except SourceError as error:
-            yield SourceFinding("product", ("tables", name), str(error))
+            yield SourceFinding("product", error.loc or ("tables", name), str(error))
 
 
 def _unknown(

@@ -14,9 +14,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from worker.signals.constructs import Kind
-from worker.signals.engines import Rows, first_line, render
+from worker.signals.engines import NOT_ONE_SELECT, Rows, first_line, render
 from worker.signals.errors import SourceError
-from worker.signals.files import csv_problem, files_relation, reader_of
+from worker.signals.files import csv_problem, files_relation, readable, reader_of, text_list
 
 
 class DuckDialect(PGDialect):
@@ -31,7 +31,7 @@ class DuckDialect(PGDialect):
 
 @dataclass(slots=True)
 class DuckEngine:
-    """DuckDB: its own connection, locked down to reading ``folder``."""
+    """DuckDB: its own connection, locked down to reading the database and the Parquet and CSV files of ``folder``."""
 
     connection: duckdb.DuckDBPyConnection
     spill: tempfile.TemporaryDirectory[str]
@@ -56,6 +56,20 @@ class DuckEngine:
         except duckdb.Error as error:
             raise self._problem(error) from error
         return {column[0]: _duck_kind(str(column[1])) for column in cursor.description or ()}
+
+    def check_query(self, query: str) -> None:
+        try:
+            statements = self.connection.extract_statements(query)
+        except duckdb.Error as error:
+            raise self._problem(error) from error
+        kinds = [statement.type.name for statement in statements]
+        if kinds != ["SELECT"]:
+            raise SourceError(f"{NOT_ONE_SELECT}; this is {', '.join(kinds) or 'nothing'}")
+        if statements[0].named_parameters:
+            raise SourceError("a query has no parameters")
+
+    def warnings(self) -> list[str]:
+        return []
 
     def _problem(self, error: duckdb.Error) -> SourceError:
         return SourceError(csv_problem(str(error), self.folder) or first_line(error))
@@ -84,7 +98,7 @@ def open_duckdb_file(path: Path, memory: str) -> DuckEngine:
     except duckdb.Error as error:
         spill.cleanup()
         raise SourceError(f"cannot open the DuckDB file {path}: {first_line(error)}") from error
-    _lock_down(connection, path.parent)
+    _lock_down(connection, path.parent.resolve(), path.resolve())
     return DuckEngine(connection, spill)
 
 
@@ -94,13 +108,15 @@ def open_folder(folder: Path, memory: str, queries: Sequence[str] = ()) -> DuckE
         raise SourceError(f"there is no folder at {folder}")
     spill = tempfile.TemporaryDirectory(prefix="plgsync-", ignore_cleanup_errors=True)
     connection = duckdb.connect(":memory:", config=_duck_config(memory, spill.name))
-    _lock_down(connection, folder.resolve())
-    names = sorted(path.name for path in folder.iterdir() if reader_of(path.name) or path.is_dir())
+    folder = folder.resolve()
+    _lock_down(connection, folder)
+    inside = (path for path in folder.iterdir() if path.resolve().is_relative_to(folder))
+    names = sorted(path.name for path in inside if reader_of(path.name) or path.is_dir())
     words = {word for query in queries for word in re.findall(r"\w+", query)}
     for name in {name.partition(".")[0]: name for name in names}:
         if name in words:
             _view(connection, folder, name)
-    return DuckEngine(connection, spill, files=tuple(names), folder=folder.resolve())
+    return DuckEngine(connection, spill, files=tuple(names), folder=folder)
 
 
 def _view(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> None:
@@ -117,15 +133,17 @@ def _duck_config(memory: str, spill: str) -> dict[str, str | bool | int | float 
         "temp_directory": spill,
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
+        "python_enable_replacements": "false",  # a table of a query is never a variable of this process
     }
 
 
-def _lock_down(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    quoted = str(folder.resolve()).replace("'", "''")
+def _lock_down(connection: duckdb.DuckDBPyConnection, folder: Path, database: Path | None = None) -> None:
+    files, folders = readable(folder, database)
     for statement in (
         "SET TimeZone = 'UTC'",
         "SET enable_progress_bar = false",  # it would be written to stdout, between the lines of --json
-        f"SET allowed_directories = ['{quoted}/']",
+        f"SET allowed_paths = {text_list(files)}",
+        f"SET allowed_directories = {text_list(f'{folder}/' for folder in folders)}",
         "SET enable_external_access = false",
         "SET lock_configuration = true",
     ):

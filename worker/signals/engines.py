@@ -29,6 +29,14 @@ class Engine(Protocol):
         """The columns of a table or query, by their exact names; raises SourceError if it cannot be read."""
         ...
 
+    def check_query(self, query: str) -> None:
+        """Raises SourceError unless the database's own parser takes ``query`` for one statement that only reads."""
+        ...
+
+    def warnings(self) -> list[str]:
+        """What an operator should change about our access to the database."""
+        ...
+
     def tables(self) -> list[str]:
         """The names a mapping can use as ``table:``."""
         ...
@@ -43,6 +51,9 @@ def render(statement: sa.Select[Any], dialect: Dialect) -> tuple[str, list[Any]]
     compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
     names = getattr(compiled, "positiontup", None) or ()
     return str(compiled), [compiled.params[name] for name in names]
+
+
+NOT_ONE_SELECT = "a query must be one SELECT"
 
 
 def first_line(error: Exception) -> str:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from worker.settings.base import Loc
+
 
 class SourceError(Exception):
-    """The product data cannot be read. The message tells the operator what to change; it contains no credentials."""
+    """The product data cannot be read. The message tells the operator what to change; it contains no credentials.
+
+    ``loc`` is the path in config/product.yaml of what has to change, where that is known.
+    """
+
+    def __init__(self, message: str, loc: Loc = ()) -> None:
+        super().__init__(message)
+        self.loc = loc
 
 
 class StaleData(Exception):

@@ -10,7 +10,7 @@ import codecs
 import csv
 import gzip
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,6 +57,9 @@ def files_relation(folder: Path, table: str, needed: Needed = Needed(), encoding
             continue
         paths = sorted(path for path in folder.glob(name) if path.is_file())
         if paths:
+            for path in paths:
+                if not path.resolve().is_relative_to(folder):
+                    raise SourceError(f"{path.relative_to(folder)} is a link that leads out of {folder}")
             files = list(_parquet(paths) if reader == "read_parquet" else _csv(paths, folder, encoding))
             _check_columns(files, folder, needed.required)
             return _union(files, reader, needed.wanted, encoding)
@@ -134,8 +137,41 @@ def _union(files: Sequence[_File], reader: str, wanted: Sequence[str], encoding:
     )
 
 
+def readable(folder: Path, database: Path | None = None) -> tuple[list[str], list[str]]:
+    """What of ``folder`` a query may read: Parquet and CSV files, and folders with nothing else in them.
+
+    Only in such a folder a query may use a pattern. Links are left out, and so are hidden folders. ``database`` is a
+    DuckDB file that does no harm to its folder.
+    """
+    files: list[str] = []
+    folders: list[str] = []
+    nothing_else = True
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        return [], []
+    for path in entries:
+        if path.is_symlink() or path.name.startswith("."):
+            nothing_else = False
+        elif path.is_dir():
+            inner_files, inner_folders = readable(path)
+            nothing_else = nothing_else and inner_folders == [str(path)]
+            files += inner_files
+            folders += inner_folders
+        elif reader_of(path.name):
+            files.append(str(path))
+        elif database is None or path not in {database, database.with_name(f"{database.name}.wal")}:
+            nothing_else = False
+    return ([], [str(folder)]) if nothing_else and (files or folders) else (files, folders)
+
+
+def text_list(texts: Iterable[str]) -> str:
+    """Texts as a list in DuckDB's SQL."""
+    return f"[{', '.join(map(_text, texts))}]"
+
+
 def _list(files: Sequence[_File]) -> str:
-    return f"[{', '.join(_text(str(file.path)) for file in files)}]"
+    return text_list(str(file.path) for file in files)
 
 
 def _text(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -93,12 +94,24 @@ class Catalogue:
             raise SourceError("the events need a table or query of their own")
         return table
 
-    def _look(self, name: str, mapping: TableMapping) -> MappedTable:
+    @contextmanager
+    def naming(self, name: str) -> Iterator[None]:
+        """Names the table in the message of a SourceError, and its place in config/product.yaml."""
         try:
-            query = self._query(name, mapping)
-            theirs = self.engine.probe(self._rows(mapping, query, ()))
+            yield
         except SourceError as error:
-            raise SourceError(f"table {name}: {self._explained(mapping, error)}") from error
+            what = "table" if self.product.mapped()[name].query is None else "query"
+            raise SourceError(f"table {name}: {error}", ("tables", name, what)) from error
+
+    def _look(self, name: str, mapping: TableMapping) -> MappedTable:
+        with self.naming(name):
+            try:
+                if mapping.query is not None:
+                    self.engine.check_query(mapping.query)
+                query = self._query(name, mapping)
+                theirs = self.engine.probe(self._rows(mapping, query, ()))
+            except SourceError as error:
+                raise SourceError(self._explained(mapping, error)) from error
         columns = dict(self._columns(name, mapping, theirs))
         for ours in SCHEMA[name].required:
             if ours not in columns:

@@ -20,7 +20,8 @@ from worker.signals.engines import Engine
 from worker.signals.errors import SourceError
 from worker.signals.mapped_table import EARLIEST
 from worker.signals.mapping import Catalogue
-from worker.signals.sql import open_postgres, open_sqlite
+from worker.signals.postgres import open_postgres
+from worker.signals.sqlite import open_sqlite
 from worker.signals.survey import survey
 from worker.signals.volume import Volume, measure_volume, usual_between
 

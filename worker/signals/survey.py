@@ -39,7 +39,8 @@ def survey(catalogue: Catalogue, as_of: datetime) -> DataReport:
     for name in catalogue.product.mapped():
         table = catalogue.as_mapped(name)
         if table is not None:
-            found.append(_Look(catalogue, table, as_of).findings())
+            with catalogue.naming(name):
+                found.append(_Look(catalogue, table, as_of).findings())
     accounts = catalogue.as_mapped("accounts")
     total, twice, one_twice = (0, 0, None) if accounts is None else _accounts(catalogue, accounts)
     events = occurrences(catalogue, as_of)

@@ -166,17 +166,24 @@ def test_a_mapping_that_cannot_work_is_refused(tables: dict[str, Any], loc: tupl
 
 @pytest.mark.parametrize(
     "query",
-    ["DELETE FROM events", "SELECT 1; DROP TABLE events", "", "INSERT INTO x SELECT 1", "COPY x TO 'y'", "SELECT 1;;"],
+    [
+        "DELETE FROM events",
+        "",
+        "; SELECT 1",
+        "INSERT INTO x SELECT 1",
+        "COPY x TO 'y'",
+        "/* SELECT */ -- SELECT\n (DROP",
+    ],
 )
-def test_a_query_must_be_one_select(query: str) -> None:
+def test_a_query_that_begins_as_no_select_is_refused_offline(query: str) -> None:
     with pytest.raises(ValidationError, match="one SELECT"):
         product(tables={"accounts": {"table": "a"}, "events": {"query": query}})
 
 
 @pytest.mark.parametrize(
-    "query", ["SELECT ';' AS a -- ; end", "with x as (select 1) select * from x;", "SELECT/* ; */ 1"]
+    "query", ["SELECT ';' AS a -- ; end", "-- x\n(with x as (select 1) select * from x);;", "SELECT/* ; */ 1", "FROM x"]
 )
-def test_semicolons_in_text_and_comments_are_not_statements(query: str) -> None:
+def test_how_a_query_goes_on_is_left_to_the_parser_of_its_database(query: str) -> None:
     product(tables={"accounts": {"table": "a"}, "events": {"query": query}})
 
 

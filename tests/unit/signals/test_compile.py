@@ -51,6 +51,11 @@ class PaperEngine:
     def run(self, statement: sa.Select[Any]) -> list[Any]:
         raise AssertionError(f"nothing is run here: {statement}")
 
+    def check_query(self, query: str) -> None: ...
+
+    def warnings(self) -> list[str]:
+        return []
+
     def tables(self) -> list[str]:
         return list(SCHEMA)
 
