@@ -194,7 +194,7 @@ def test_an_empty_file_among_others_changes_nothing(case: Case) -> None:
 @pytest.mark.parametrize(
     ("case", "error"),
     [
-        ("15", "accounts.csv:3 has 2 fields instead of 3"),
+        ("15", "table accounts: accounts.csv:3 has 2 fields instead of 3"),
         (
             "17c",
             (
@@ -203,7 +203,7 @@ def test_an_empty_file_among_others_changes_nothing(case: Case) -> None:
             ),
         ),
         ("37", 'table events: events/2026-06.csv has no column "account_id". Did you mean "accountId"?'),
-        ("38b", "events/2026-05.csv:41 has 2 fields instead of 4"),
+        ("38b", "table events: events/2026-05.csv:41 has 2 fields instead of 4"),
     ],
     indirect=["case"],
 )
