@@ -133,7 +133,6 @@ def _duck_config(memory: str, spill: str) -> dict[str, str | bool | int | float 
         "temp_directory": spill,
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
-        "python_enable_replacements": "false",  # a table of a query is never a variable of this process
     }
 
 

@@ -106,7 +106,7 @@ OF_POSTGRES = [
     "SELECT lo_import('SECRET')::text AS user_id",
     "SELECT lo_create(7)::text AS user_id",
     "SELECT pg_notify('x', 'y')::text AS user_id",
-    "SELECT pg_sleep(3600)::text AS user_id",
+    "SELECT pg_sleep(0.01)::text AS user_id",
     "SELECT pg_reload_conf()::text AS user_id",
     "SELECT pg_switch_wal()::text AS user_id",
     "SELECT pg_export_snapshot() AS user_id",
