@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -52,6 +52,8 @@ class MappedTable:
     sound: frozenset[str] = frozenset()
     unique: bool = False
     """Whether no row is known to repeat the key of another."""
+    read: frozenset[str] = frozenset()
+    """Times and numbers that ``rows`` has a second column for, with the cell as it was read."""
     names_of_spellings: Mapping[str, str] = field(default_factory=dict)
     """Of events: a name that is another spelling → the name it is read as."""
 
@@ -63,6 +65,23 @@ class MappedTable:
         """The column as it is in the source."""
         found: Column = self.rows.c[self.columns[column].name]
         return found
+
+    def read_once(self) -> MappedTable:
+        """The same table, whose unsound times and numbers are read in one place.
+
+        To read a text as a time takes kilobytes of SQL, and a query names some times a hundred times.
+        """
+        names = [name for name in self.columns if name not in self.sound | self.read]
+        times = [name for name in names if self._kind(name) == "time"]
+        numbers = [name for name in names if self._kind(name) == "number"]
+        if not times + numbers:
+            return self
+        cells = [self._trimmed(name).label(f"s_cell_{name}") for name in times]
+        first = sa.select(*self.rows.c, *cells).select_from(self.rows).subquery(f"s_{self.name}_cells")
+        read = [self._moment(name, first.c[f"s_cell_{name}"]).label(f"s_read_{name}") for name in times]
+        read += [replace(self, rows=first).read_number(name).label(f"s_read_{name}") for name in numbers]
+        rows = sa.select(*(first.c[column.name] for column in self.rows.c), *read).subquery(f"s_{self.name}_read")
+        return replace(self, rows=rows, read=self.read.union(times, numbers))
 
     def raw(self, column: str) -> Column:
         """The column for grouping: as it is where its cells are sound, else as text."""
@@ -89,10 +108,19 @@ class MappedTable:
 
     def read_time(self, column: str) -> Column:
         """A moment, believable or not."""
+        if column in self.read:
+            return self._read(column)
+        return self._moment(column, self._trimmed(column))
+
+    def _moment(self, column: str, cell: Column) -> Column:
         _, kind, written = self.columns[column]
         if written is None:
-            return TimeOf(self._trimmed(column), kind, TimeFormat())
-        return TimeOf(self._trimmed(column), kind, TimeFormat(written.format, written.zone or "UTC", written.epoch))
+            return TimeOf(cell, kind, TimeFormat())
+        return TimeOf(cell, kind, TimeFormat(written.format, written.zone or "UTC", written.epoch))
+
+    def _read(self, column: str) -> Column:
+        found: Column = self.rows.c[f"s_read_{column}"]
+        return found
 
     def _trimmed(self, column: str) -> Column:
         """The cell without blanks around it where it is text, sound or not; numbers and times as they are."""
@@ -111,6 +139,8 @@ class MappedTable:
 
     def read_number(self, column: str) -> Column:
         """A finite number, believable or not."""
+        if column in self.read:
+            return self._read(column)
         if column not in self.columns:
             return NumberOf(self.text(column), "text")
         _, kind, written = self.columns[column]

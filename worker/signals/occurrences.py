@@ -20,7 +20,7 @@ MOST_NAMES = 5000
 
 def occurrences(catalogue: Catalogue, as_of: datetime) -> dict[str, EventFindings]:
     """The events before ``as_of`` by name, the most frequent ones where there are too many names."""
-    events, zone = catalogue.events, catalogue.product.zone
+    events, zone = catalogue.events.read_once(), catalogue.product.zone
     name, when = events.text("name"), events.time("occurred_at")
     known = (name.is_not(None), before(when, as_of))
     named = sa.select(name.label("e"), when.label("w")).select_from(events.rows).where(*known).subquery("s_named")

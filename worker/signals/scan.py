@@ -41,9 +41,10 @@ class QueryScope:
             return from_events(self)
         found = once(found, self.as_of)
         if name != "subscriptions":
-            return found
+            return found.read_once()
         if not self._subscriptions:
-            self._subscriptions.append(subscriptions_at(found, self.as_of, self.catalogue.product.grace))
+            then = subscriptions_at(found, self.as_of, self.catalogue.product.grace)
+            self._subscriptions.append(then.read_once())
         return self._subscriptions[0]
 
 

@@ -75,11 +75,12 @@ class _Look:
 
     def findings(self) -> TableFindings:
         """What was found. Afterwards the catalogue knows which columns are sound."""
-        self._believable_times()
+        table = self._believable_times()
+        self.table = table.read_once()
         rows, newest, missing, columns = self._cells()
         joins = tuple(self._joins())
         repeats = self._repeats()
-        known = replace(self.table, sound=frozenset(self.sound), unique=repeats == 0)
+        known = replace(table, sound=frozenset(self.sound), unique=repeats == 0)
         self.catalogue.remember(known)
         return TableFindings(
             name=self.table.name,
@@ -99,8 +100,8 @@ class _Look:
     def _run(self, statement: sa.Select[Any]) -> Any:
         return self.catalogue.engine.run(statement)
 
-    def _believable_times(self) -> None:
-        """Take times of the engine's own kind as sound where their first and their last cell are believed."""
+    def _believable_times(self) -> MappedTable:
+        """The table, with times of the engine's own kind as sound whose first and last cell are believed."""
         names = [name for name, column in self.table.columns.items() if column.kind in {"time", "naive"}]
         names = [name for name in names if kind_of(self.table.name, name) == "time"]
         asked: list[Column] = []
@@ -111,7 +112,7 @@ class _Look:
         row = self._run(sa.select(*asked).select_from(self.table.rows))[0] if asked else ()
         within = [bound is None or bool(bound) for bound in row]
         self.sound |= {name for place, name in enumerate(names) if all(within[2 * place : 2 * place + 2])}
-        self.table = replace(self.table, sound=frozenset(self.sound))
+        return replace(self.table, sound=frozenset(self.sound))
 
     def _cells(self) -> tuple[int, datetime | None, dict[str, int], tuple[ColumnFindings, ...]]:
         """Rows, the newest, rows without a required value, and the columns with cells that are not used."""

@@ -62,9 +62,9 @@ class PaperEngine:
     def close(self) -> None: ...
 
 
-def query(engine: str) -> Query:
+def query(engine: str, signals: SignalsSettings | None = None) -> Query:
     product = ProductSettings.model_validate(yaml.safe_load((CONFIG / "product.yaml").read_text()))
-    signals = SignalsSettings.model_validate(yaml.safe_load((CONFIG / "signals.yaml").read_text()))
+    signals = signals or SignalsSettings.model_validate(yaml.safe_load((CONFIG / "signals.yaml").read_text()))
     needs = [Need("count", NASTY, 7), Need("users", "Limit Reached", 14), Need("days_since", "Signed In")]
     measurements = measurements_of(signals, needs, AS_OF, product.zone)
     return compile_query(Catalogue(PaperEngine(engine), product, CONFIG, AS_OF), measurements, AS_OF)
@@ -126,3 +126,15 @@ def test_column_stores_count_members_in_two_steps_and_row_stores_at_once() -> No
 def test_the_same_question_is_the_same_text(engine: str) -> None:
     dialect = DIALECTS[engine]
     assert render(query(engine).statement, dialect) == render(query(engine).statement, dialect)
+
+
+def test_a_time_is_read_once_in_a_pass_however_many_windows_it_has() -> None:
+    def reads(windows: int) -> int:
+        signals = {
+            f"n{days}": {"label": "x", "from": "tickets", "measure": "count", "window": f"{days}d"}
+            for days in range(1, windows + 1)
+        }
+        found = query("sqlite", SignalsSettings.model_validate({"version": 1, "signals": signals}))
+        return render(found.statement, DIALECTS["sqlite"])[0].count("plgsync_time(")
+
+    assert reads(9) == reads(1)
