@@ -19,7 +19,7 @@ def plgsync(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.timeout(400)
 def test_the_demo_from_the_first_act_to_going_on(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
-    done = plgsync("demo", "--dir", str(folder), "--accounts", "160")
+    done = plgsync("demo", "--dir", str(folder), "--accounts", "60")
     assert done.returncode == 0, done.stderr
     said = done.stdout
     for act in (
@@ -52,7 +52,7 @@ def test_the_demo_from_the_first_act_to_going_on(tmp_path: Path) -> None:
         assert planned.returncode == 0, planned.stderr
         assert "records would change" in planned.stdout
 
-    repeated = plgsync("demo", "--dir", str(folder), "--accounts", "160")
+    repeated = plgsync("demo", "--dir", str(folder), "--accounts", "60")
     assert repeated.returncode == 0, "a demo may be made again in its own folder"
 
 
