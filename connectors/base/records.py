@@ -61,9 +61,13 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A person who can own CRM tasks. ``id`` is what the CRM wants in its owner field."""
+    """A person who can own CRM tasks. ``id`` is what the CRM wants in its owner field.
+
+    ``zone`` is the name of the person's time zone, as the CRM writes it; empty where it tells none.
+    """
 
     id: str
     email: str
     name: str
     active: bool
+    zone: str = ""

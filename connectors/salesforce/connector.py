@@ -122,8 +122,13 @@ class SalesforceConnector:
 
     def owners(self) -> Sequence[Owner]:
         """Every user, inactive ones included; not the robots and portal guests."""
-        rows = self._client.rows("SELECT Id, Email, Name, IsActive FROM User WHERE UserType = 'Standard'")
-        return [Owner(row["Id"], row["Email"] or "", row["Name"] or "", bool(row["IsActive"])) for row in rows]
+        rows = self._client.rows(
+            "SELECT Id, Email, Name, IsActive, TimeZoneSidKey FROM User WHERE UserType = 'Standard'"
+        )
+        return [
+            Owner(row["Id"], row["Email"] or "", row["Name"] or "", bool(row["IsActive"]), row["TimeZoneSidKey"] or "")
+            for row in rows
+        ]
 
     def write(self, operations: Sequence[Operation]) -> Sequence[Outcome]:
         """One outcome per operation, in order; batches of 200, and bulk jobs for very many field updates."""

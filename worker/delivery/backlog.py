@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -14,7 +15,7 @@ from worker.delivery.row_state import AT_REST, StoredState
 from worker.delivery.selection import EVERYTHING, Selection, row_state
 from worker.delivery.task_context import TaskContext
 from worker.store.engine import db_now
-from worker.store.tables import outbox
+from worker.store.tables import outbox, runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,23 +33,29 @@ class WaitingTask:
 
 @dataclass(frozen=True, slots=True)
 class DecidedTask:
-    """A task that a run decided on, in any state; for the limits per person."""
+    """A task that a run decided on, in any state, and the moment of that run; for the limits per person."""
 
     key: str
     playbook_id: str
     owner_id: str | None
+    as_of: datetime
 
 
-def tasks_decided_on(connection: Connection, destination: str, day: str) -> list[DecidedTask]:
-    """The tasks that runs of one day (``YYYY-MM-DD``) decided to create."""
+def tasks_decided_since(connection: Connection, destination: str, since: datetime) -> list[DecidedTask]:
+    """The tasks that runs as of ``since`` or later decided to create."""
     rows = connection.execute(
-        select(outbox.c.idem_key, outbox.c.playbook_id, outbox.c.payload).where(
+        select(outbox.c.idem_key, outbox.c.playbook_id, outbox.c.payload, runs.c.as_of)
+        .join(runs, runs.c.id == outbox.c.run_id)
+        .where(
             outbox.c.destination == destination,
             outbox.c.kind == "task_create",
-            outbox.c.context["day"].as_string() == day,
+            runs.c.as_of >= since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         )
     )
-    return [DecidedTask(operation_key(key), playbook_id, payload["owner_id"]) for key, playbook_id, payload in rows]
+    return [
+        DecidedTask(operation_key(key), playbook_id, payload["owner_id"], datetime.fromisoformat(as_of))
+        for key, playbook_id, payload, as_of in rows
+    ]
 
 
 def waiting_tasks(connection: Connection, destination: str) -> list[WaitingTask]:

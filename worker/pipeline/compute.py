@@ -11,7 +11,7 @@ from structlog.contextvars import bound_contextvars
 
 from connectors.base import Connector
 from worker.language.values import Fields, Value
-from worker.pipeline.decide import decide_all, programs_of
+from worker.pipeline.decide import PastRuns, decide_all, programs_of
 from worker.pipeline.measure import Measured, measure, pql_playbooks, score, unchanged_fields
 from worker.pipeline.presence import Presence, presence_of
 from worker.planning.crm_facts import CrmFacts
@@ -22,7 +22,6 @@ from worker.planning.read_crm import read_crm
 from worker.rules.actions import MakeTask
 from worker.rules.context import PlaybookRun
 from worker.rules.enrollment import Enrollment
-from worker.rules.program import Program
 from worker.scores import Scored, ScoreMemory
 from worker.settings.problems import Problem
 from worker.settings.project import Project
@@ -63,7 +62,7 @@ class Computed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _State:
-    """What the earlier runs left: volume of the source, memories, enrollments, and counts and steps by playbook."""
+    """What the earlier runs left: volume of the source, memories, enrollments, and what playbooks left."""
 
     volume: tuple[int, int] | None
     usual_joins: Mapping[str, float]
@@ -71,8 +70,7 @@ class _State:
     sightings: Mapping[str, Sighting]
     memories: Mapping[str, ScoreMemory]
     enrollments: dict[str, dict[str, Enrollment]]
-    counts: Mapping[str, list[state.Json]]
-    programs: Mapping[str, Program]
+    past: PastRuns
     views: list[CrmView]
 
 
@@ -101,17 +99,7 @@ def compute(
         fields = {account_id: {**row, **facts.fields(account_id)} for account_id, row in rows.items()}
         scored = score(project, fields, measured, before.memories, as_of)
     with span("decide") as deciding:
-        runs = decide_all(
-            project,
-            fields,
-            enrollments,
-            before.views,
-            before.counts,
-            as_of,
-            facts,
-            before.programs,
-            resume=resume,
-        )
+        runs = decide_all(project, fields, enrollments, before.views, before.past, as_of, facts, resume=resume)
         deciding.set_attributes(decisions=sum(len(one.decisions) for one in runs.values()), playbooks=list(runs))
     written = {account_id: scored[account_id].written_fields(row) for account_id, row in fields.items()}
     desired = _desired(project, written, runs, enrollments, unchanged_fields(project, measured.report))
@@ -169,8 +157,10 @@ def _read_state(
         sightings=load_sightings(connection),
         memories={a: ScoreMemory.from_json(m) for a, m in state.load_memories(connection).items()},
         enrollments=state.load_enrollments(connection),
-        programs=programs_of(project, state.load_playbook_texts(connection)),
-        counts={p.id: state.load_playbook_counts(connection, p.id, iso(as_of)) for p in project.playbooks},
+        past=PastRuns(
+            {p.id: state.load_playbook_counts(connection, p.id, iso(as_of)) for p in project.playbooks},
+            programs_of(project, state.load_playbook_texts(connection)),
+        ),
         views=load_views(connection, project, connectors, as_of),
     )
 
@@ -192,9 +182,7 @@ def load_views(
     connection: Connection, project: Project, connectors: Mapping[str, Connector], as_of: datetime
 ) -> list[CrmView]:
     """What the state database holds of each CRM of the project."""
-    return [
-        load_view(connection, name, project.crm, connectors[name], iso(as_of)[:10]) for name in project.crm.destinations
-    ]
+    return [load_view(connection, name, project.crm, connectors[name], as_of) for name in project.crm.destinations]
 
 
 def read_crms(views: Iterable[CrmView], accounts: Mapping[str, Fields]) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from worker.language.values import Fields
 from worker.planning.crm_facts import CrmFacts
 from worker.planning.crm_view import CrmView
+from worker.planning.owners import zone_of_person
 from worker.rules.context import PlaybookRun, RunContext
 from worker.rules.decide import decide
 from worker.rules.enrollment import Enrollment
@@ -18,25 +21,31 @@ from worker.settings.playbook import Assignee
 from worker.settings.project import Project, read_playbooks
 
 
+@dataclass(frozen=True, slots=True)
+class PastRuns:
+    """By playbook: what its earlier runs counted, oldest first, and its steps in the last one."""
+
+    counts: Mapping[str, Sequence[Mapping[str, Any]]]
+    programs: Mapping[str, Program]
+
+
 def decide_all(
     project: Project,
     fields: Mapping[str, Fields],
     enrollments: Mapping[str, Mapping[str, Enrollment]],
     views: Sequence[CrmView],
-    history: Mapping[str, Sequence[Mapping[str, Any]]],
+    past: PastRuns,
     as_of: datetime,
     facts: CrmFacts,
-    previous: Mapping[str, Program],
     *,
     resume: bool = False,
 ) -> dict[str, PlaybookRun]:
-    """Run each playbook that is not off. ``history`` are the counts of its earlier runs, oldest first, ``previous`` the
-    steps of the last one.
+    """Run each playbook that is not off.
 
     ``resume`` lets a playbook continue in which far more accounts match than usual.
     """
     open_tasks = _open_tasks(views)
-    today = _tasks_today(views)
+    today = _tasks_today(views, ZoneInfo(project.schedule.calendar.zone), as_of)
 
     def owner_of(account_id: str, candidate: Assignee) -> str | None:
         return _owner_of(views, fields[account_id], account_id, candidate)
@@ -52,9 +61,9 @@ def decide_all(
                 owner_of=owner_of,
                 open_tasks=open_tasks,
                 tasks_today=today.get(playbook.id, {}),
-                history=history.get(playbook.id, ()),
+                history=past.counts.get(playbook.id, ()),
                 approved=resume,
-                previous=previous.get(playbook.id),
+                previous=past.programs.get(playbook.id),
             ),
         )
         for playbook in project.playbooks
@@ -86,14 +95,20 @@ def _open_tasks(views: Sequence[CrmView]) -> dict[str, set[str]]:
     }
 
 
-def _tasks_today(views: Sequence[CrmView]) -> dict[str, Counter[str]]:
-    """Playbook id → e-mail address → tasks decided today, each counted once however many CRMs got it."""
+def _tasks_today(views: Sequence[CrmView], usual: ZoneInfo, as_of: datetime) -> dict[str, Counter[str]]:
+    """Playbook id → e-mail address → tasks decided on that person's day, each counted once however many CRMs got it.
+
+    The day is that of the person's time zone in the first CRM that tells one, else of the ``usual`` zone.
+    """
     today: dict[str, dict[str, str]] = defaultdict(dict)
+    crms = [view.readings.people for view in views]
     for view in views:
-        for task in view.stored.decided_today:
+        for task in view.stored.decided:
             owner = view.readings.people.active(task.owner_id)
             if owner:
-                today[task.playbook_id].setdefault(task.key, owner.email)
+                zone = zone_of_person(crms, owner.email) or usual
+                if task.as_of.astimezone(zone).date() == as_of.astimezone(zone).date():
+                    today[task.playbook_id].setdefault(task.key, owner.email)
     return {playbook_id: Counter(owners.values()) for playbook_id, owners in today.items()}
 
 

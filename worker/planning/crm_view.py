@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -14,7 +15,7 @@ from worker.delivery.backlog import (
     WaitingTask,
     closing_keys,
     parked_fields,
-    tasks_decided_on,
+    tasks_decided_since,
     uncertain_fields,
     waiting_tasks,
 )
@@ -28,6 +29,7 @@ from worker.store.crm import Record, TaskRow
 from worker.store.job_results import record_job_result
 from worker.store.ledger import unanswered_values
 
+_LONGER_THAN_ANY_DAY = timedelta(days=2)
 Values = Mapping[str, Mapping[str, Scalar]]
 """By record id and CRM field."""
 Candidates = Mapping[str, Mapping[str, Sequence[Scalar]]]
@@ -40,7 +42,7 @@ class StoredCrm:
 
     ``snapshot`` are the values that the CRM confirmed or showed last, ``written`` those that we wrote last.
     ``uncertain`` are the values that still wait for an answer. ``unanswered`` are those of the last day that never got
-    one: the CRM may have applied them after newer ones.
+    one: the CRM may have applied them after newer ones. ``decided`` are the tasks of the last two days.
     """
 
     records: Mapping[str, Record] = field(default_factory=dict)
@@ -52,7 +54,7 @@ class StoredCrm:
     tasks: Mapping[str, TaskRow] = field(default_factory=dict)
     cursor: Cursor = field(default_factory=dict)
     waiting: Sequence[WaitingTask] = ()
-    decided_today: Sequence[DecidedTask] = ()
+    decided: Sequence[DecidedTask] = ()
     parked: Values = field(default_factory=dict)
     closing: frozenset[str] = frozenset()
     creations: Mapping[str, Creation] = field(default_factory=dict)
@@ -139,8 +141,8 @@ def written_fields(settings: DestinationSettings) -> tuple[str, ...]:
     return (settings.account.match_field, *(entry.field for entry in settings.fields.values()))
 
 
-def load_view(connection: Connection, name: str, crm: CrmSettings, connector: Connector, day: str) -> CrmView:
-    """The view of one CRM as stored; ``day`` is the run's, as ``YYYY-MM-DD``."""
+def load_view(connection: Connection, name: str, crm: CrmSettings, connector: Connector, as_of: datetime) -> CrmView:
+    """The view of one CRM as stored, for a run as of this moment."""
     tasks = {row.key: row for row in store.load_tasks(connection) if row.destination == name}
     load = Counter(row.owner_id for row in tasks.values() if row.is_open and row.owner_id)
     stored = StoredCrm(
@@ -153,7 +155,7 @@ def load_view(connection: Connection, name: str, crm: CrmSettings, connector: Co
         tasks=tasks,
         cursor=store.load_cursor(connection, name),
         waiting=waiting_tasks(connection, name),
-        decided_today=tasks_decided_on(connection, name, day),
+        decided=tasks_decided_since(connection, name, as_of - _LONGER_THAN_ANY_DAY),
         parked=parked_fields(connection, name),
         closing=closing_keys(connection, name),
         creations=load_creations(connection, name),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from zoneinfo import ZoneInfo
 
 from connectors.base import Owner
 from worker.language.values import Fields
+from worker.language.zones import zone_named
 from worker.settings.playbook import Assignee
 
 
@@ -53,3 +55,9 @@ class People:
             case _:
                 members = [owner for email in self.queues.get(candidate.name, ()) if (owner := self.by_email(email))]
                 return min(members, key=lambda owner: self.load[owner.id], default=None)
+
+
+def zone_of_person(crms: Iterable[People], email: str) -> ZoneInfo | None:
+    """The time zone of a person in the first CRM that tells one."""
+    found = (person for people in crms if (person := people.by_email(email)))
+    return next((zone for person in found if (zone := zone_named(person.zone))), None)

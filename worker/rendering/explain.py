@@ -32,6 +32,7 @@ def render_explanation(explanation: Explanation) -> RenderableType:
     )
     return Group(
         OneLine(head, style="bold"),
+        *(OneLine(remark, style="yellow") for remark in explanation.remarks),
         *(part for spec in score_specs() for part in _score(spec.label, explanation.scored[spec.name])),
         heading("Playbooks"),
         *(_playbook(playbook) for playbook in explanation.playbooks),

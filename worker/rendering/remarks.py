@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from worker.language.plural import counted
+from worker.language.zones import is_no_zone
 from worker.pipeline.compute import Computed
 from worker.planning.plan import HumanOwnedField, Plan
 
@@ -18,6 +19,7 @@ def remarks(computed: Computed) -> Iterable[str]:
     """Accounts without a record, fields that people own, records not created, tasks without an owner or a person."""
     yield from _frozen(computed.plan)
     yield from _step_changes(computed)
+    yield from _unknown_zones(computed)
     yield from _ambiguous(computed)
     yield from _shared(computed)
     yield from _human_owned(computed)
@@ -39,6 +41,7 @@ def remarks_json(computed: Computed) -> dict[str, Any]:
     return {
         "missing": plan.missing,
         "reused": plan.reused,
+        "unknown_zones": _without_zone(computed),
         "steps": [asdict(change) for change in plan.steps],
         "ambiguous": [
             {
@@ -104,6 +107,20 @@ def _frozen(plan: Plan) -> Iterable[str]:
             f"account {account_id} is somebody else now ({why}): nothing is written for it. Decide: plgsync accounts "
             f"renew {account_id} (another account: forget the old one) or plgsync accounts keep {account_id} (the same)"
         )
+
+
+def _without_zone(computed: Computed) -> list[str]:
+    """The accounts whose ``account.tz`` names no time zone."""
+    return sorted(one for one, fields in computed.accounts.items() if is_no_zone(fields.get("account.tz")))
+
+
+def _unknown_zones(computed: Computed) -> Iterable[str]:
+    found = _without_zone(computed)
+    if found:
+        names = ", ".join(account_name(computed, one) for one in found[:SHOWN])
+        more = f" … and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        have = counted(len(found), "account has", "accounts have")
+        yield f"{have} an account.tz that is no time zone; their days are those of the calendar: {names}{more}"
 
 
 def _step_changes(computed: Computed) -> Iterable[str]:

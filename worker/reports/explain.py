@@ -17,6 +17,7 @@ from worker.planning.account_in_crm import AccountInCrm, account_in_crms
 from worker.planning.crm_facts import CrmFacts
 from worker.planning.crm_view import load_view
 from worker.reports.names import only_one, require_account
+from worker.rules.business_days import zone_remark
 from worker.rules.explain import Explanation as PlaybookExplanation
 from worker.rules.explain import explain as explain_playbook
 from worker.scores import Scored, ScoreMemory
@@ -30,7 +31,7 @@ _NAMES = ("account.name", "account.domain")
 class Explanation:
     """Everything known of one account as of one moment; ``playbooks`` are in the order of their files.
 
-    ``crms`` is the account in each CRM as of the last run.
+    ``crms`` is the account in each CRM as of the last run. ``remarks`` say what of its data is not used as it is.
     """
 
     account_id: str
@@ -40,6 +41,7 @@ class Explanation:
     scored: Scored
     playbooks: tuple[PlaybookExplanation, ...]
     crms: tuple[AccountInCrm, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The explanation as JSON."""
@@ -50,6 +52,7 @@ class Explanation:
             "fields": dict(self.fields),
             **{name: asdict(result) for name, result in self.scored.results.items()},
             "playbooks": [asdict(playbook) for playbook in self.playbooks],
+            "remarks": list(self.remarks),
             "crms": [asdict(account) for account in self.crms],
         }
 
@@ -66,10 +69,7 @@ def explain(
         memories = state.load_memories(connection)
         enrollments = state.load_enrollments(connection)
         previous = programs_of(project, state.load_playbook_texts(connection))
-        views = [
-            load_view(connection, name, project.crm, connectors[name], f"{as_of:%Y-%m-%d}")
-            for name in project.crm.destinations
-        ]
+        views = [load_view(connection, name, project.crm, connectors[name], as_of) for name in project.crm.destinations]
     measured, account_id = _measure(project, account, as_of)
     memory = ScoreMemory.from_json(memories[account_id]) if account_id in memories else ScoreMemory()
     if memory.as_of is not None and memory.as_of > as_of:
@@ -95,6 +95,7 @@ def explain(
             for playbook in project.playbooks
         ),
         crms=crms,
+        remarks=tuple(filter(None, [zone_remark(project.schedule.calendar, fields[account_id])])),
     )
 
 

@@ -31,7 +31,7 @@ class Contact:
 class MakeTask:
     """Create one CRM task. ``key`` is the same in every run and every attempt.
 
-    ``due`` is a day of the business calendar; ``rank`` (0-100, higher first) orders tasks when not all can be sent.
+    ``due`` is a day of the account's calendar; ``rank`` (0-100, higher first) orders tasks when not all can be sent.
     """
 
     key: str

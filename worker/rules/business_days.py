@@ -1,4 +1,4 @@
-"""Days that count: Monday to Friday in the calendar's zone, without its holidays."""
+"""Days that count: Monday to Friday without the calendar's holidays, in the account's zone or else the calendar's."""
 
 from __future__ import annotations
 
@@ -6,9 +6,25 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from worker.language.units import Duration
+from worker.language.values import Fields
+from worker.language.zones import is_no_zone, zone_named
 from worker.settings.schedule import Calendar
 
 _SATURDAY = 5
+
+
+def calendar_of(calendar: Calendar, account: Fields) -> Calendar:
+    """The calendar in the time zone of an account, ``account.tz``; unchanged where that names none."""
+    zone = zone_named(account.get("account.tz"))
+    return calendar if zone is None else calendar.model_copy(update={"zone": zone.key})
+
+
+def zone_remark(calendar: Calendar, account: Fields) -> str:
+    """What to say of an account whose ``account.tz`` names no time zone; empty where it does, or is unknown."""
+    name = account.get("account.tz")
+    if not is_no_zone(name):
+        return ""
+    return f'account.tz "{name}" is no time zone: its business days and waits are in {calendar.zone}'
 
 
 def local_day(calendar: Calendar, moment: datetime) -> date:

@@ -16,11 +16,13 @@ from worker.settings.schedule import Calendar
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
-    """What a decision depends on besides the accounts. ``calendar`` defines the business days.
+    """What a decision depends on besides the accounts. ``calendar`` defines the business days, in its zone for
+    accounts without a zone of their own.
 
     ``owner_of`` names the person who would get a task (any stable text; None when unknown); ``tasks_today`` counts
-    the tasks that each person got today. ``open_tasks`` holds ``playbook id/task key`` of the open CRM tasks of each
-    account. ``history`` are the counts of earlier runs, oldest first. ``approved`` lets a paused playbook continue.
+    the tasks that each person got on that person's day. ``open_tasks`` holds ``playbook id/task key`` of the open CRM
+    tasks of each account. ``history`` are the counts of earlier runs, oldest first. ``approved`` lets a paused playbook
+    continue.
     ``previous`` are the playbook's steps as they ran last, where they are known.
     """
 
@@ -46,7 +48,7 @@ class Decision:
     withheld: tuple[Action, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlaybookRun:
     """One run of one playbook. ``enrollments`` has only those that changed.
 
@@ -57,10 +59,10 @@ class PlaybookRun:
     ``placements``: where the accounts that wait go on after an edit of the steps, and which of them stop.
     """
 
-    decisions: tuple[Decision, ...]
-    enrollments: Mapping[str, Enrollment]
-    counts: Mapping[str, int]
-    blocked: Mapping[str, int]
+    decisions: tuple[Decision, ...] = ()
+    enrollments: Mapping[str, Enrollment] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+    blocked: Mapping[str, int] = field(default_factory=dict)
     paused: str | None = None
     flood: str = ""
     placements: tuple[Placement, ...] = ()

@@ -11,6 +11,7 @@ from worker.rules import transitions
 from worker.rules.actions import CloseTasks
 from worker.rules.admission import Capacity, in_holdout, owners_of
 from worker.rules.breaker import CONDITIONS, flood_reason, pause_reason, version_of
+from worker.rules.business_days import calendar_of
 from worker.rules.context import PlaybookRun, RunContext
 from worker.rules.decision_log import NEW, DecisionLog
 from worker.rules.enrollment import Enrollment, Variant
@@ -38,7 +39,7 @@ def decide(
     enrollment and is not among them no longer exists, and leaves.
     """
     if playbook.mode == "off":
-        return PlaybookRun((), {}, {}, {})
+        return PlaybookRun()
     run = _Run(playbook, accounts, enrollments, context)
     for account_id in sorted(accounts):
         run.observe(account_id)
@@ -257,7 +258,7 @@ class _Run:
             account_id=account_id,
             fields=self._accounts[account_id],
             as_of=context.as_of,
-            calendar=context.calendar,
+            calendar=calendar_of(context.calendar, self._accounts[account_id]),
             open_tasks=context.open_tasks.get(account_id, ()),
             rank=self._rank,
         )

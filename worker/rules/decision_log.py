@@ -72,8 +72,14 @@ class DecisionLog:
                 changed[account_id] = now if self._live else _without_effects(now)
         self._count(accounts, changed, paused)
         stored = {a: m for a, m in changed.items() if self._live or not self._before.get(a, _PREVIEWED).live}
-        decisions, counts, blocked = tuple(self._decisions), dict(self._counts), dict(self._blocked)
-        return PlaybookRun(decisions, stored, counts, blocked, paused, placements=tuple(self._placements))
+        return PlaybookRun(
+            decisions=tuple(self._decisions),
+            enrollments=stored,
+            counts=dict(self._counts),
+            blocked=dict(self._blocked),
+            paused=paused,
+            placements=tuple(self._placements),
+        )
 
     def _count(self, accounts: Iterable[str], changed: Mapping[str, Enrollment], paused: str | None) -> None:
         counts = self._counts

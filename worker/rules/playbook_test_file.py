@@ -20,7 +20,7 @@ from worker.settings.score_specs import score_specs
 
 _HOUR_OF_A_RUN = time(5, tzinfo=UTC)
 _ALWAYS_ALLOWED = frozenset(
-    {"account.owner_email", "account.csm_email", "mrr", *(spec.rank_field for spec in score_specs())}
+    {"account.owner_email", "account.csm_email", "account.tz", "mrr", *(spec.rank_field for spec in score_specs())}
 )
 
 ExpectedEvent = Literal[

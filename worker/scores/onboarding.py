@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from worker.language.values import Fields, Value, midnight, tidy
+from worker.language.zones import zone_named
 from worker.scores.memory import ScoreMemory
 from worker.scores.parts import number, rounded
 from worker.scores.result import Grid, Note, shown
@@ -206,19 +206,8 @@ def _next(progress: tuple[MilestoneProgress, ...]) -> str | None:
 
 def _local_day(started: datetime, as_of: datetime, now: Fields) -> int:
     """Whole days since the day the account was created, as its calendar counts them. Day 0 is that day."""
-    zone = _zone(now)
+    zone = zone_named(now.get("account.tz")) or UTC
     return (as_of.astimezone(zone).date() - started.astimezone(zone).date()).days
-
-
-def _zone(now: Fields) -> tzinfo:
-    name = now.get("account.tz")
-    if not isinstance(name, str) or not name:
-        return UTC
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        # Zones come from customers' data; a misspelt one must not stop a run.
-        return UTC
 
 
 def _why(fields: Fields) -> str:

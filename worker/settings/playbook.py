@@ -96,7 +96,7 @@ class Limits(Strict):
     breaker: Annotated[int, Field(ge=1)] = 20
     """After an edit of its conditions: the most accounts that may start to match at once without an approval."""
     per_owner: RateText | None = None
-    """The most new tasks for one person in a day."""
+    """The most new tasks for one person on one day in that person's time zone (Salesforce), else in the calendar's."""
 
     @model_validator(mode="after")
     def _can_be_counted(self) -> Limits:

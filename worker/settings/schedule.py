@@ -60,10 +60,10 @@ KeptText = Annotated[DurationText, AfterValidator(_kept)]
 
 
 class Calendar(Strict):
-    """Business days are Monday to Friday in this time zone, without the holidays."""
+    """Business days are Monday to Friday, without the holidays."""
 
     zone: ZoneText = "UTC"
-    """The zone in which days begin and end."""
+    """The zone in which days begin and end for an account without ``tz``, and for a person whose CRM names no zone."""
     holidays: tuple[Day, ...] = ()
     """Days that are no business days."""
 

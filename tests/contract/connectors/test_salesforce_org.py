@@ -293,6 +293,12 @@ def test_an_org_that_never_answers_does_not_hold_us_for_ever(org: SalesforceCrm)
     assert statuses(connector.write([update(org, record, score=1)])) == ["applied"]
 
 
+def test_an_owner_has_a_time_zone(org: SalesforceCrm, connector: Connector) -> None:
+    ann = org.add_owner("ann@example.com")
+    org.mutate(do="edit", id=ann, values={"TimeZoneSidKey": "America/New_York"})
+    assert [owner.zone for owner in connector.owners() if owner.id == ann] == ["America/New_York"]
+
+
 def test_robots_and_guests_own_no_tasks() -> None:
     people = [{"Email": "ann@example.com", "Name": "Ann Lee"}]
     guest = {"Email": "guest@example.com", "Name": "Site Guest", "UserType": "Guest"}

@@ -60,7 +60,7 @@ class Story:
 
     def plan(self, accounts: Mapping[str, Mapping[str, Any]], *tasks: MakeTask, commit: bool = False) -> Plan:
         with self.store.begin() as connection:
-            view = load_view(connection, "crm", self.settings, self.crm, "2026-07-01")
+            view = load_view(connection, "crm", self.settings, self.crm, datetime(2026, 7, 1, tzinfo=UTC))
         read_crm(view, accounts)
         assert view.readings.problem == ""
         plan = make_plan([view], Desired(accounts, {}, tasks, frozenset()), "2026-07-01T00:00:00Z", "v1")

@@ -52,7 +52,7 @@ class Story:
     def run(self, **wanted: Scalar) -> Plan:
         """Read, plan, queue, deliver; every back-off is over."""
         with self.store.begin() as connection:
-            view = load_view(connection, "crm", CRM, self.crm, "2026-07-01")
+            view = load_view(connection, "crm", CRM, self.crm, datetime(2026, 7, 1, tzinfo=UTC))
         read_crm(view, {"a": {}})
         assert view.readings.problem == ""
         fields: Mapping[str, Any] = {f"our.{mode}": value for mode, value in wanted.items()}

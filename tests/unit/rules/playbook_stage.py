@@ -42,7 +42,7 @@ class Stage:
         self.playbook = make_playbook(**changes)
         self.stored: dict[str, dict[str, Any]] = {}
         self.history: list[Mapping[str, int]] = [{"live": 1}] if before else []
-        self.last = PlaybookRun((), {}, {}, {})
+        self.last = PlaybookRun()
 
     def enrollments(self) -> dict[str, Enrollment]:
         return {account: Enrollment.from_json(shown) for account, shown in self.stored.items()}

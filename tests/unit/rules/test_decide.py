@@ -539,7 +539,7 @@ def test_a_preview_of_a_live_playbook_leaves_its_state_alone() -> None:
 
 def test_an_off_playbook_does_nothing() -> None:
     on = Stage(mode="off")
-    assert on.run(0, {"acme": YES}) == PlaybookRun((), {}, {}, {})
+    assert on.run(0, {"acme": YES}) == PlaybookRun()
 
 
 def test_the_same_moment_again_does_nothing_and_the_past_is_refused() -> None:

@@ -1,21 +1,17 @@
-"""Explanations, reasons, ranks and business days."""
+"""Explanations, reasons and ranks."""
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import timedelta
 
 import pytest
 
 from tests.unit.rules.playbook_stage import START, Stage, flags, make_playbook
 from worker.language.condition import parse_condition
-from worker.language.units import parse_duration
 from worker.language.values import Value
-from worker.rules.business_days import add_days, moment_after
 from worker.rules.explain import explain
 from worker.rules.rank import rank_of
 from worker.rules.reasons import failed_text, matched_text, missing_names
-from worker.settings.schedule import Calendar
 
 CONDITION = parse_condition(
     {
@@ -115,33 +111,3 @@ def test_an_account_of_the_holdout_is_inside_and_nothing_is_done() -> None:
 )
 def test_the_score_a_playbook_is_about_ranks_its_accounts(enters: str, facts: dict[str, Value], rank: float) -> None:
     assert rank_of(make_playbook(when={"enters": enters}))(facts) == rank
-
-
-@pytest.mark.parametrize(
-    ("day", "duration", "due"),
-    [
-        ("2026-03-06", "1bd", "2026-03-09"),  # Friday
-        ("2026-03-07", "1bd", "2026-03-09"),  # Saturday
-        ("2026-03-07", "0bd", "2026-03-09"),
-        ("2026-03-06", "0bd", "2026-03-06"),
-        ("2026-03-09", "5bd", "2026-03-17"),  # over a holiday
-        ("2026-03-06", "3d", "2026-03-09"),
-    ],
-)
-def test_business_days_leave_out_weekends_and_holidays(day: str, duration: str, due: str) -> None:
-    calendar = Calendar(holidays=(date(2026, 3, 11),))
-    assert add_days(calendar, date.fromisoformat(day), parse_duration(duration)) == date.fromisoformat(due)
-
-
-def test_hours_are_no_number_of_days() -> None:
-    with pytest.raises(ValueError, match="36h does not count days"):
-        add_days(Calendar(), date(2026, 3, 6), parse_duration("36h"))
-
-
-def test_a_wait_of_days_is_over_when_the_local_day_begins_also_when_clocks_change() -> None:
-    berlin = ZoneInfo("Europe/Berlin")
-    friday = datetime(2026, 3, 27, 6, tzinfo=berlin)
-    over = moment_after(Calendar(zone="Europe/Berlin"), friday, parse_duration("1bd"))
-    assert over == datetime(2026, 3, 30, 0, tzinfo=berlin)
-    assert over.utcoffset() == timedelta(0)
-    assert moment_after(Calendar(), START, parse_duration("36h")) == START + timedelta(hours=36)
