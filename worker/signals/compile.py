@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from worker.signals.accounts import account_columns, account_rows
 from worker.signals.aggregates import Finish, Partial, finish, partials
 from worker.signals.constructs import Column
-from worker.signals.doubt import doubt_rows
+from worker.signals.doubt import doubt_members, doubt_rows
 from worker.signals.mapping import Catalogue
 from worker.signals.measurements import Measurement
 from worker.signals.people import role_rows, share_rows, top_user_rows
@@ -48,8 +48,8 @@ class Query:
     account_columns: tuple[tuple[str, str], ...]
     """Name and kind of each."""
     answers: tuple[ColumnMeasurement, ...]
-    doubts: Mapping[str, int]
-    """By measurement, the column that is 1 for accounts of which it cannot be known."""
+    doubts: Mapping[str, Sequence[int]]
+    """By measurement, the columns that are 1 for accounts of which it cannot be known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def compile_query(
     joined: sa.FromClause = base
     columns: list[Column] = list(base.c)
     answers: list[ColumnMeasurement] = []
-    doubts: dict[str, int] = {}
+    doubts: dict[str, list[int]] = {}
     for index, stage in enumerate(_stages(scope, measurements)):
         labels = [f"s_{index}_{position}" for position in range(len(stage.select.selected_columns))]
         named = [column.label(label) for column, label in zip(stage.select.selected_columns, labels, strict=True)]
@@ -83,7 +83,7 @@ def compile_query(
             positions = tuple(range(len(columns), len(columns) + width))
             columns += [cte.c[label] for label in labels[taken : taken + width]]
             if stage.of_doubt:
-                doubts[measurement.name] = positions[0]
+                doubts.setdefault(measurement.name, []).append(positions[0])
             else:
                 answers.append(ColumnMeasurement(measurement, positions, finish(measurement.measure, width)))
             taken += width
@@ -92,9 +92,9 @@ def compile_query(
 
 def _stages(scope: QueryScope, measurements: Sequence[Measurement]) -> Iterator[_Stage]:
     for group in _grouped(measurements, lambda measurement: (measurement.table,)):
-        doubted = doubt_rows(scope, group)
-        if doubted is not None:
-            yield _Stage(doubted[0], [(measurement, 1) for measurement in doubted[1]], of_doubt=True)
+        for doubted in (doubt_rows(scope, group), doubt_members(scope, group)):
+            if doubted is not None:
+                yield _Stage(doubted[0], [(measurement, 1) for measurement in doubted[1]], of_doubt=True)
     for measurement in measurements:
         if measurement.measure in _ALONE:
             width = 2 if measurement.measure in {"roles", "top_user_share"} else 1

@@ -73,7 +73,7 @@ def _own_columns(query: Query, row: Sequence[Any]) -> dict[str, Value]:
 
 def _measured(query: Query, row: Sequence[Any], as_of: datetime) -> dict[str, Value]:
     """What is measured of one account; unknown where rows that might count cannot be read."""
-    doubted = {name for name, position in query.doubts.items() if row[position]}
+    doubted = {name for name, positions in query.doubts.items() if any(row[position] for position in positions)}
     return {
         answer.measurement.name: None if answer.measurement.name in doubted else _value(answer, row, as_of)
         for answer in query.answers

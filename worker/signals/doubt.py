@@ -21,6 +21,8 @@ from worker.signals.reading.texts import IdText
 from worker.signals.rows import after, before, in_force, known_by, not_before, passes, started
 from worker.signals.scan import QueryScope
 
+_OF_PEOPLE = frozenset({"users", "user_days", "roles", "top_user", "top_user_share"})
+_OF_MEMBERS = frozenset({"roles", "top_user"})
 _ORDER_OF_TOP = ("tier_rank", "mrr")
 
 
@@ -48,14 +50,36 @@ def doubt_rows(
     columns = [(measurement, doubt) for measurement, doubt in asked if doubt is not None]
     if not columns:
         return None
-    flags = [sa.func.max(sa.case((doubt, 1), else_=0)) for _, doubt in columns]
+    found = _flags(scope, table, [doubt for _, doubt in columns])
+    if table.name == "events":
+        found = found.where(*known_by(table, scope.catalogue, scope.as_of))
+    return found, [measurement for measurement, _ in columns]
+
+
+def doubt_members(
+    scope: QueryScope, measurements: Sequence[Measurement]
+) -> tuple[sa.Select[Any], list[Measurement]] | None:
+    """As `doubt_rows`, for what is measured of other tables and asks who is a member, and in which role.
+
+    A membership is in doubt when nobody can say whose it is, or from when to when.
+    """
+    asked = [measurement for measurement in measurements if measurement.measure in _OF_MEMBERS]
+    mapped = scope.catalogue.table("memberships")
+    if not asked or mapped is None:
+        return None
+    table = mapped.read_once()
+    doubt = _doubt(table, [name for name in ("user_id", "added_at", "removed_at") if table.has(name)])
+    return None if doubt is None else (_flags(scope, table, [doubt] * len(asked)), asked)
+
+
+def _flags(scope: QueryScope, table: MappedTable, doubts: Sequence[Column]) -> sa.Select[Any]:
+    """Per account, 1 for every doubt that any of its rows raises."""
+    flags = [sa.func.max(sa.case((doubt, 1), else_=0)) for doubt in doubts]
     account = table.raw("account_id")
     found = sa.select(IdText(account, table.kind("account_id")), *flags).select_from(table.rows)
     if scope.accounts is not None:
         found = found.where(table.id("account_id").in_(sorted(scope.accounts)))
-    if table.name == "events":
-        found = found.where(*known_by(table, scope.catalogue, scope.as_of))
-    return found.where(account.is_not(None)).group_by(account), [measurement for measurement, _ in columns]
+    return found.where(account.is_not(None)).group_by(account)
 
 
 def _in_doubt(scope: QueryScope, table: MappedTable, measurement: Measurement) -> Column | None:
@@ -82,6 +106,8 @@ def _parts(scope: QueryScope, table: MappedTable, measurement: Measurement) -> I
     elif not measurement.by_time:
         yield _Part(started(table, scope.as_of), _doubt(table, SCHEMA[table.name].since))
     yield _Part(sa.true(), _doubt_of_value(table, measurement))
+    if measurement.measure in _OF_PEOPLE:
+        yield _Part(sa.true(), _doubt(table, ["user_id"]))
 
 
 def _in_force(scope: QueryScope, table: MappedTable) -> Iterator[_Part]:

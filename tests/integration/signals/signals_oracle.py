@@ -43,6 +43,9 @@ def _signal(tables: Tables, signal: Mapping[str, Any], account: str, as_of: date
     rows = [row for row in tables[table] if row["account_id"] == account]
     if any(_might_count(row, table, tables, signal, as_of, zone) for row in rows):
         return None
+    members = [row for row in tables["memberships"] if row["account_id"] == account]
+    if signal["measure"] in {"roles", "top_user"} and any(row["user_id"] is None for row in members):
+        return None
     if table == "events":
         rows = [row for row in rows if _arrived(row, tables, as_of)]
     if table == "subscriptions":
@@ -58,7 +61,7 @@ def _might_count(
     row: Row, table: str, tables: Tables, signal: Mapping[str, Any], as_of: datetime, zone: ZoneInfo
 ) -> bool:
     """Whether a cell that is missing or no number keeps a row from counting that might count without this fault."""
-    unsure = False
+    unsure = table == "memberships" and signal["measure"] == "users" and row["user_id"] is None
     mended = dict(row)
     if table == "events":
         if _of_own_people(row, tables) or (row["received_at"] is not None and row["received_at"] > as_of):

@@ -88,7 +88,7 @@ EXAMPLES = 8
 """Few, but large: the time goes into planning the query, not into rows."""
 ACCOUNTS = ["a1", "7", "O'Hara", 'q"uote', "Ünï ✓", "idle"]
 DAMAGED = {"7", None}
-"""Only these accounts have events without time or name, and amounts that are no numbers."""
+"""Only these accounts have events without time or name, amounts that are no numbers, and members without an id."""
 USERS = ["u1", "u2", "v'ü"]
 # Midnight, midday, the day clocks go forward in Berlin, and a moment between two microseconds of nothing.
 MOMENTS = ["2026-03-01T00:00:00", "2026-03-17T12:34:56.000100", "2026-03-29T05:00:00", "2026-06-15T22:00:00"]
@@ -169,7 +169,7 @@ def tables(as_of: datetime) -> st.SearchStrategy[dict[str, Any]]:
                 ),
                 min_size=5,
                 max_size=25,
-            ),
+            ).map(lambda rows: [row if row["account_id"] in DAMAGED else _of_somebody(row) for row in rows]),
             "subscriptions": st.lists(
                 row(
                     {
@@ -226,6 +226,10 @@ def _readable(row: dict[str, Any], as_of: datetime) -> dict[str, Any]:
     number = isinstance(amount, int | float) and not isinstance(amount, bool)
     props = row["props"] if number else {**row["props"], "amount": "12.5"}
     return {**row, "occurred_at": row["occurred_at"] or as_of, "name": row["name"] or "Other", "props": props}
+
+
+def _of_somebody(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "user_id": row["user_id"] or USERS[0]}
 
 
 CASES = (
