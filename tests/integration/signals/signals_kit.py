@@ -107,34 +107,39 @@ class Database:
         if kind == "postgres":
             (folder / "url.txt").write_text(url)
 
-    def fill(self, tables: Tables) -> None:
-        """Replace what is there."""
+    def fill(self, tables: Tables, types: Mapping[str, Mapping[str, str]] = TYPES) -> None:
+        """Replace what is there; ``types`` are those of the columns."""
         if self.kind == "duckdb":
             path = self.folder / "product.duckdb"
             path.unlink(missing_ok=True)
             with duckdb.connect(str(path)) as connection:
-                self._load(connection, tables, "?")
+                self._load(connection, tables, types)
         elif self.kind == "sqlite":
             path = self.folder / "product.sqlite"
             path.unlink(missing_ok=True)
             with closing(sqlite3.connect(path)) as file, file:
-                self._load(file, tables, "?")
+                self._load(file, tables, types)
         else:
             with psycopg.connect(self.url, autocommit=True, options="-c timezone=Asia/Kolkata") as server:
-                self._load(server.cursor(), tables, "%s")
+                self._load(server.cursor(), tables, types)
 
-    def _load(self, connection: Any, tables: Tables, mark: str) -> None:
+    def _load(self, connection: Any, tables: Tables, types: Mapping[str, Mapping[str, str]]) -> None:
         for name, rows in tables.items():
-            types = TYPES[name]
-            columns = ", ".join(f'"{column}" {_SQL[self.kind][kind]}' for column, kind in types.items())
+            kinds = types[name]
+            columns = ", ".join(f'"{column}" {_SQL[self.kind][kind]}' for column, kind in kinds.items())
             connection.execute(f'DROP TABLE IF EXISTS "{name}"')
             connection.execute(f'CREATE TABLE "{name}" ({columns})')
             values = [
-                [self._value(row.get(column), kind, index) for column, kind in types.items()]
+                [self._value(row.get(column), kind, index) for column, kind in kinds.items()]
                 for index, row in enumerate(rows)
             ]
-            if values:
-                marks = ", ".join(mark for _ in types)
+            if values and self.kind == "duckdb":  # columns as lists: a hundred times as fast as row by row
+                lists = ", ".join(f"unnest(?::{_SQL[self.kind][kind]}[])" for kind in kinds.values())
+                connection.execute(
+                    f'INSERT INTO "{name}" SELECT {lists}', [list(cells) for cells in zip(*values, strict=True)]
+                )
+            elif values:
+                marks = ", ".join("?" if self.kind == "sqlite" else "%s" for _ in kinds)
                 connection.executemany(f'INSERT INTO "{name}" VALUES ({marks})', values)
 
     def _value(self, value: Any, kind: str, index: int) -> Any:

@@ -1,0 +1,135 @@
+"""A damaged company is measured, and every number is held against those of the clean one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from tests.integration.signals.damage_kit import AS_OF, Damage, Tables, company, stored
+from tests.integration.signals.signals_kit import Database, product_of
+from worker.language.values import Fields, Value
+from worker.scores import ScoreMemory, score_account
+from worker.settings.product_schema import SCHEMA
+from worker.settings.scores import ScoresSettings
+from worker.settings.shipped import shipped_files
+from worker.settings.signals import SignalsSettings
+from worker.signals import compute, open_source
+from worker.signals.data_report import DataReport
+from worker.signals.trust import distrust
+
+_CONFIG = shipped_files() / "config"
+OF_PROPS = yaml.safe_load(
+    """
+    amount: {label: x, from: events, measure: sum, column: props.amount, window: 28d}
+    gold: {label: x, from: events, measure: count, where: {props.plan.tier: gold}}
+    """
+)
+_SHIPPED = yaml.safe_load((_CONFIG / "signals.yaml").read_text(encoding="utf-8"))
+SIGNALS = SignalsSettings.model_validate(_SHIPPED | {"signals": _SHIPPED["signals"] | OF_PROPS})
+SCORES = ScoresSettings.model_validate(yaml.safe_load((_CONFIG / "scores.yaml").read_text(encoding="utf-8")))
+ONE_POINT = 0.01
+_NEVER = {"subscription.trial_end", "trial_days_left"}
+
+
+class Found(NamedTuple):
+    """The data report, every account, and why a run would refuse the data."""
+
+    report: DataReport
+    accounts: dict[str, dict[str, Value]]
+    refused: list[str]
+
+
+class Trial:
+    """One database, and what is measured of the clean company in it."""
+
+    def __init__(self, database: Database, clean: Mapping[str, Fields]) -> None:
+        self.database, self.clean = database, clean
+
+    def measured(
+        self,
+        tables: Tables,
+        damaged: Iterable[tuple[str, str]] = (),
+        signals: SignalsSettings = SIGNALS,
+        **product: Any,
+    ) -> Found:
+        """What a look at ``tables`` finds, and what is measured after it."""
+        self.database.fill(*stored(tables, damaged))
+        return measure(self.database.source, self.database.folder, signals, **product)
+
+    def judge(self, damages: Sequence[Damage], **product: Any) -> Found:
+        """Damage the company: the report counts each damage, and no number is wrong. Answers what was found."""
+        tables = company()
+        hit = [damage.inflict(tables) for damage in damages]
+        found = self.measured(tables, [(damage.table, damage.column) for damage in damages], **product)
+        for damage, rows in zip(damages, hit, strict=True):
+            wanted = len(rows) if damage.counted else 0
+            assert abs(counted(found.report, damage) - wanted) < ONE_POINT * len(tables[damage.table]), damage
+        hurt: dict[str, set[str]] = {}
+        for damage in damages:
+            for account in damage.accounts if damage.counted else ():
+                hurt.setdefault(account, set()).update(reading(damage.table))
+        self.hold(found.accounts, hurt)
+        return found
+
+    def hold(self, found: Mapping[str, Fields], unknown: Mapping[str, Collection[str]] = {}) -> None:
+        """Every number is the clean one; those ``unknown`` names may be unknown. So are the scores of the others."""
+        assert found.keys() == self.clean.keys()
+        for account, clean in self.clean.items():
+            may = unknown.get(account, ())
+            wrong = {
+                name: (found[account][name], value)
+                for name, value in clean.items()
+                if found[account][name] != value and (found[account][name] is not None or name not in may)
+            }
+            assert not wrong, (account, wrong)
+            assert may or scores(found[account]) == scores(clean), account
+
+
+def trial_in(database: Database) -> Trial:
+    """The clean company in ``database``: nothing to remark, and nearly every signal known."""
+    report, clean, _ = Trial(database, {}).measured(company())
+    assert list(report.remarks()) == []
+    assert {name for name in SIGNALS.signals if all(row[name] is None for row in clean.values())} == _NEVER
+    return Trial(database, clean)
+
+
+def measure(source: Mapping[str, str], folder: Path, signals: SignalsSettings = SIGNALS, **product: Any) -> Found:
+    """What a look finds in ``source``, and what is measured after it. A refused source measures nothing."""
+    mapped = product_of(source, company(), **{"nothing": ["k. A."], **product})
+    with open_source(mapped, folder, AS_OF, signals.names_of_spellings) as opened:
+        report = opened.report(AS_OF)
+        refused = list(distrust(report, mapped.trust))
+        return Found(report, {} if refused else compute(opened, mapped, signals, [], AS_OF), refused)
+
+
+def counted(report: DataReport, damage: Damage) -> int:
+    """How many cells of the column the report does not use, or those of the kind the damage is counted as."""
+    table = report.table(damage.table)
+    assert table is not None
+    cells = {column.name: column for column in table.columns}.get(damage.column)
+    kinds = {kind: getattr(cells, kind, 0) for kind in ("unreadable", "disbelieved", "unlimited")}
+    kinds["missing"] = table.missing.get(damage.column, 0)
+    lost = sum(join.given - join.joined for join in table.joins if join.column == damage.column)
+    return kinds[damage.counted] if damage.counted else sum(kinds.values()) + lost
+
+
+def reading(table: str) -> set[str]:
+    """The fields that are worked out from rows of ``table``."""
+    own = {"accounts": {f"account.{name}" for name in (*SCHEMA["accounts"].columns, "age_days")}}
+    return own.get(table, set()) | {name for name in SIGNALS.signals if table in _tables_of(name)}
+
+
+def _tables_of(field: str) -> set[str]:
+    signal = SIGNALS.signals[field]
+    if signal.of is not None:
+        return {table for part in signal.of.needs() for table in _tables_of(part.name)}
+    people = {"roles": {"memberships"}, "top_user": {"users", "memberships"}}.get(str(signal.measure), set())
+    return {str(signal.from_), *people}
+
+
+def scores(fields: Fields) -> Fields:
+    """The scores of one account, at its first run."""
+    return score_account(SCORES, fields, None, ScoreMemory(), AS_OF).fields()

@@ -1,0 +1,256 @@
+"""A clean company is damaged in one way after another: the report says so, and no number is believed that is wrong."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.integration.signals.damage_kit import (
+    ACCOUNTS,
+    AS_OF,
+    EVENTS,
+    KEYS,
+    Damage,
+    company,
+    owner,
+    without,
+)
+from tests.integration.signals.damage_spellings import (
+    AHEAD,
+    BROKEN_JSON,
+    DEVICE_CLOCKS,
+    EMPTY,
+    MAY_LIE_AHEAD,
+    NEVER_NEGATIVE,
+    NO_NUMBERS,
+    NOTHING,
+    NUMBERS,
+    PROPS,
+    REQUIRED,
+    SAME_JSON,
+    SAME_NUMBERS,
+    SAME_TEXTS,
+    SAME_TIMES,
+    TEXTS,
+    TIMES,
+    UNREADABLE_NUMBERS,
+    UNREADABLE_TIMES,
+    damages,
+    together,
+)
+from tests.integration.signals.damage_trial import OF_PROPS, ONE_POINT, SIGNALS, Trial, trial_in
+from tests.integration.signals.signals_kit import Database
+
+SOME = st.sets(st.sampled_from(ACCOUNTS), min_size=2, max_size=9)
+
+
+def examples(number: int) -> Callable[[Any], Any]:
+    """Few, but rich: the time goes into planning queries, not into rows."""
+    return settings(
+        max_examples=number,
+        deadline=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    """The company in DuckDB."""
+    return trial_in(Database("duckdb", tmp_path_factory.mktemp("damage")))
+
+
+TIME_DAMAGE = together(
+    damages("unreadable", TIMES, UNREADABLE_TIMES),
+    damages("disbelieved", TIMES, DEVICE_CLOCKS),
+    damages("disbelieved", [one for one in TIMES if one not in MAY_LIE_AHEAD], AHEAD),
+    damages(None, TIMES, SAME_TIMES),
+)
+NUMBER_DAMAGE = together(
+    damages("unreadable", NUMBERS, UNREADABLE_NUMBERS),
+    damages("disbelieved", NUMBERS, NO_NUMBERS),
+    damages("disbelieved", NEVER_NEGATIVE, ["-3", -3.5]),
+    damages("unlimited", [("subscriptions", "seats")], [-1, "-1", 999_999, "1e6"]),
+    damages(None, NUMBERS, SAME_NUMBERS),
+)
+NO_VALUE = together(damages(None, EMPTY, NOTHING, empty=True), damages("missing", REQUIRED, [None, *NOTHING]))
+SAME_TEXT = together(*[damages(None, TEXTS, SAME_TEXTS)] * 3)
+
+
+@examples(3)
+@given(found=TIME_DAMAGE)
+def test_times_that_are_none_or_of_a_clock_gone_wrong_are_unknown(trial: Trial, found: list[Damage]) -> None:
+    trial.judge(found)
+
+
+@examples(4)
+@given(found=NUMBER_DAMAGE)
+def test_numbers_that_are_none_or_cannot_be_are_unknown(trial: Trial, found: list[Damage]) -> None:
+    trial.judge(found)
+
+
+@examples(4)
+@given(found=NO_VALUE)
+def test_words_for_nothing_are_nothing_and_missing_cells_are_counted(trial: Trial, found: list[Damage]) -> None:
+    trial.judge(found)
+
+
+@examples(4)
+@given(found=SAME_TEXT)
+def test_blanks_and_decomposed_letters_change_nothing(trial: Trial, found: list[Damage]) -> None:
+    trial.judge(found)
+
+
+@examples(4)
+@given(found=st.one_of(damages("unreadable", PROPS, BROKEN_JSON), damages(None, PROPS, SAME_JSON)))
+def test_properties_that_are_no_json_leave_only_unknown_what_reads_them(trial: Trial, found: list[Damage]) -> None:
+    after = trial.judge(found).accounts
+    trial.hold(after, dict.fromkeys(ACCOUNTS, tuple(OF_PROPS)))
+
+
+def as_it_was(row: dict[str, Any], table: str) -> dict[str, Any]:
+    return dict(row)
+
+
+def older(row: dict[str, Any], table: str) -> dict[str, Any]:
+    """An earlier version, with other contents; of a subscription the start is part of its key."""
+    if table == "events":
+        return row | {"received_at": row["received_at"] - timedelta(seconds=30), "name": "Signed In", "props": None}
+    others = {"surveys": {"score": 0}, "subscriptions": {"mrr": 7777, "seats": 1}, "invoices": {"amount": 1}}
+    return row | {"updated_at": row["updated_at"] - timedelta(days=1)} | others.get(table, {})
+
+
+def with_blanks(row: dict[str, Any], table: str) -> dict[str, Any]:
+    return row | {KEYS[table]: f"\u00a0{row[KEYS[table]]} "}
+
+
+@examples(6)
+@given(
+    tables=st.sets(st.sampled_from(sorted(KEYS)), min_size=2, max_size=4),
+    accounts=SOME,
+    again=st.sampled_from([as_it_was, older, with_blanks]),
+)
+def test_rows_that_arrive_again_count_once(
+    trial: Trial, tables: set[str], accounts: set[str], again: Callable[[dict[str, Any], str], dict[str, Any]]
+) -> None:
+    data = company()
+    repeats = {}
+    for table in tables:
+        more = [again(row, table) for row in data[table] if owner(table, row) in accounts]
+        repeats[table] = len(more)
+        data[table] = random.Random(0).sample([*data[table], *more], len(data[table]) + len(more))
+    found = trial.measured(data)
+    for table, number in repeats.items():
+        findings = found.report.table(table)
+        assert findings is not None
+        assert abs(findings.repeats - number) < ONE_POINT * findings.rows
+    trial.hold(found.accounts)
+
+
+@examples(5)
+@given(
+    accounts=st.sets(st.sampled_from(ACCOUNTS), min_size=1, max_size=8),
+    change=st.sampled_from([{}, {"employees": 9999}, {"employees": 9999, "updated_at": AS_OF - timedelta(days=9)}]),
+)
+def test_an_account_that_stands_twice_is_the_newest_or_unknown(
+    trial: Trial, accounts: set[str], change: dict[str, Any]
+) -> None:
+    data = company()
+    data["accounts"] += [row | change for row in data["accounts"] if row["account_id"] in accounts]
+    found = trial.measured(data)
+    assert found.report.accounts_twice == len(accounts)
+    assert bool(found.refused) is (len(accounts) > 5)
+    if not found.refused:
+        trial.hold(found.accounts, dict.fromkeys(accounts, ["account.employees"] if len(change) == 1 else []))
+
+
+@examples(3)
+@given(
+    tables=st.sets(st.sampled_from([*KEYS, "memberships"]), min_size=2, max_size=3),
+    accounts=st.sets(st.sampled_from(ACCOUNTS), min_size=2, max_size=4),
+    nobody=st.sampled_from(["org_7", "acme-1", None, "NULL"]),
+)
+def test_rows_of_nobody_are_counted_and_left_out(
+    trial: Trial, tables: set[str], accounts: set[str], nobody: str | None
+) -> None:
+    data, kept = company(), company()
+    lost = {}
+    for table in tables:
+        damage = Damage(
+            table=table, column="account_id", spell=lambda _: nobody, accounts=frozenset(accounts), share=0.5
+        )
+        lost[table] = damage.inflict(data)
+        kept = without(kept, table, [row for row, same in zip(kept[table], data[table], strict=True) if row != same])
+    found, wanted = trial.measured(data), trial.measured(kept)
+    for table, rows in lost.items():
+        findings = found.report.table(table)
+        assert findings is not None
+        (join,) = [join for join in findings.joins if join.other == "accounts"]
+        counted = join.given - join.joined if nobody not in {None, "NULL"} else join.blank
+        assert abs(counted - len(rows)) < ONE_POINT * findings.rows
+    assert found.refused == []
+    assert found.accounts == wanted.accounts
+    trial.hold({**found.accounts, **{account: trial.clean[account] for account in accounts}})
+
+
+@examples(3)
+@given(tables=st.sampled_from(["events", "tickets", "subscriptions"]), nobody=st.sampled_from(["org_{}", "{}-old"]))
+def test_data_of_which_too_much_joins_nobody_is_refused(trial: Trial, tables: str, nobody: str) -> None:
+    data = company()
+    for row in data[tables]:
+        if row["account_id"] in ACCOUNTS[:12]:
+            row["account_id"] = nobody.format(row["account_id"])
+    found = trial.measured(data)
+    assert len(found.refused) == 1
+    assert tables in found.refused[0]
+
+
+@examples(3)
+@given(event=st.sampled_from(EVENTS), days=st.integers(9, 16), to=st.sampled_from([None, "report_created", "Other"]))
+def test_an_event_that_stops_for_all_leaves_its_signals_unknown(
+    trial: Trial, event: str, days: int, to: str | None
+) -> None:
+    data = company()
+    since = AS_OF.replace(hour=0) - timedelta(days=days)
+    late = [row for row in data["events"] if row["name"] == event and row["occurred_at"] >= since]
+    for row in late:
+        row["name"] = to or "Quite Other"
+    found = trial.measured(data)
+    assert list(found.report.stopped) == [event]
+    lists = {name for name, events in SIGNALS.event_lists.items() if event in events}
+    affected = {name for name, signal in SIGNALS.signals.items() if signal.events in lists}
+    affected |= {name for name, signal in SIGNALS.signals.items() if signal.of and affected & names_in(signal.of)}
+    assert affected
+    assert {row[name] for row in found.accounts.values() for name in affected} == {None}
+    trial.hold(found.accounts, dict.fromkeys(ACCOUNTS, affected))
+
+
+def names_in(expression: Any) -> set[str]:
+    return {part.name for part in expression.needs()}
+
+
+@examples(3)
+@given(
+    event=st.sampled_from(EVENTS),
+    accounts=SOME,
+    to=st.sampled_from([str.upper, str.lower, lambda name: name.replace(" ", "_")]),
+)
+def test_spellings_of_the_same_event_count_as_that_event(
+    trial: Trial, event: str, accounts: set[str], to: Callable[[str], str]
+) -> None:
+    data = company()
+    Damage(
+        table="events",
+        column="name",
+        spell=lambda name: to(name) if name == event else name,
+        accounts=frozenset(accounts),
+    ).inflict(data)
+    signals = SIGNALS.model_copy(update={"same_event": {event: [to(event)]}})
+    trial.hold(trial.measured(data, signals=signals).accounts)
