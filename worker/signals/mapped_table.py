@@ -169,7 +169,7 @@ class MappedTable:
             return JsonText(self.cell("props"), column.removeprefix("props."), self.columns["props"].kind)
         kind = self.columns[column].kind
         cell = self.cell(column)
-        text = self._cleaned(column, cell if kind == "any" else sa.cast(cell, sa.Text()))
+        text = self._cleaned(column, IdText(cell, kind) if kind == "any" else sa.cast(cell, sa.Text()))
         if column != "name" or not self.names_of_spellings:
             return text
         return sa.case(*((text == spelling, name) for spelling, name in self.names_of_spellings.items()), else_=text)

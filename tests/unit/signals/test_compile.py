@@ -93,8 +93,9 @@ def test_every_value_is_a_parameter(sql: str) -> None:
 
 
 def test_conditions_are_case_not_filter_and_nothing_is_divided(sql: str) -> None:
-    assert not re.search(r"\bFILTER\b", sql)
-    assert "/" not in sql
+    without_texts = re.sub("'[^']*'", "''", sql)
+    assert not re.search(r"\bFILTER\b", without_texts)
+    assert "/" not in without_texts
 
 
 def test_no_alias_can_be_taken_for_a_column_of_the_user(sql: str) -> None:

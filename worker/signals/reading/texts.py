@@ -13,7 +13,10 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from worker.signals.constructs import Column, Kind, sql_of
 
-NOTHING = ("", "null", "\\n", "none", "nan", "undefined", "[object object]", "(not set)", "-")
+NOTHING = (
+    *("", "null", "(null)", "<null>", "\\n", "none", "nil", "nan", "nat", "<na>", "n/a", "#n/a", "undefined"),
+    *("[object object]", "(not set)", "-", "00000000-0000-0000-0000-000000000000"),
+)
 """What exporters write for a value that is not there, in small letters."""
 BLANKS = (
     "".join(
@@ -81,7 +84,9 @@ def written_text(text: str) -> Column:
 
 
 def trim_text(value: object) -> str | None:
-    """`TrimmedText` for SQLite."""
+    """`TrimmedText` for SQLite, where text may stand in a cell as bytes."""
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
     return None if value is None else unicodedata.normalize("NFC", str(value)).strip(BLANKS)
 
 
@@ -109,8 +114,6 @@ def _trimmed_sqlite(element: TrimmedText, compiler: SQLCompiler, **kw: Any) -> s
 @compiles(IdText, "duckdb")
 def _id_text(element: IdText, compiler: SQLCompiler, **kw: Any) -> str:
     x = sql_of(compiler, element.column, **kw)
-    if element.kind == "text":
-        return x
     if element.kind != "float":
         return f"CAST({x} AS VARCHAR)"
     whole = f"abs({x}) < 9e15 AND {x} = floor({x})"
