@@ -10,6 +10,7 @@ import codecs
 import csv
 import gzip
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -82,7 +83,8 @@ def _csv(paths: Sequence[Path], folder: Path, encoding: str) -> Iterator[_File]:
         if not line.strip():
             continue
         delimiter = max(_DELIMITERS, key=line.count)
-        columns = tuple(name.strip() for name in next(csv.reader([line], delimiter=delimiter)))
+        names = (name.strip() for name in next(csv.reader([line], delimiter=delimiter)))
+        columns = tuple(name or f"column {place}" for place, name in enumerate(names, 1))
         twice = [name for place, name in enumerate(columns) if name.lower() in {one.lower() for one in columns[:place]}]
         if twice:
             raise SourceError(f'{path.relative_to(folder)}:1 names the column "{twice[0]}" twice')
@@ -93,8 +95,9 @@ def _first_line(path: Path, folder: Path, encoding: str) -> str:
     try:
         with gzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb") as file:
             head = file.read(1 << 16)
-    except OSError as error:
-        raise SourceError(f"cannot read {path.relative_to(folder)}: {error.strerror or error}") from error
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise SourceError(f"cannot read {path.relative_to(folder)}: {reason}") from error
     try:
         text = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)().decode(head)
     except UnicodeDecodeError as error:
@@ -133,6 +136,7 @@ def _union(files: Sequence[_File], reader: str, wanted: Sequence[str], encoding:
         f"SELECT * FROM read_csv({_list(same)}, auto_detect = false, header = true, delim = {_text(delimiter)},"  # noqa: S608
         f" quote = '\"', escape = '\"', encoding = '{encoding}',"
         f" columns = {{{', '.join(f'{_text(column)}: {chr(39)}VARCHAR{chr(39)}' for column in columns)}}})"
+        f" WHERE NOT ({' AND '.join(f'coalesce({_name(column)} = {_text(column)}, false)' for column in columns)})"
         for (delimiter, columns), same in shapes.items()
     )
 

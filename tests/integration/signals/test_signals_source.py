@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import subprocess
 import sys
 from datetime import timedelta
@@ -223,3 +224,19 @@ print(engine.connection.execute("SELECT current_setting('enable_progress_bar')")
         (folder / "data" / "broken.parquet").write_bytes(b"PAR1 but not really")
         with pytest.raises(SourceError, match="table accounts"):
             self.found(folder, {"accounts": {"table": "broken"}, "events": {"table": "events"}})
+
+    def test_a_header_that_stands_again_among_the_rows_is_no_row(self, folder: Path) -> None:
+        (folder / "data" / "accounts.csv").write_text("account_id,name\na,Ada\naccount_id,name\nb,name\n")
+        tables = {"accounts": {"table": "accounts"}, "events": {"table": "events"}}
+        assert self.found(folder, tables) == {"a": ("Ada", 2), "b": ("name", 0)}
+
+    def test_a_column_without_a_name_changes_nothing(self, folder: Path) -> None:
+        (folder / "data" / "accounts.csv").write_text("account_id,name,\na,Ada,\nb,Bob,\n")
+        tables = {"accounts": {"table": "accounts"}, "events": {"table": "events"}}
+        assert self.found(folder, tables) == {"a": ("Ada", 2), "b": ("Bob", 0)}
+
+    def test_a_compressed_file_that_is_cut_off_is_named(self, folder: Path) -> None:
+        whole = gzip.compress((folder / "data" / "accounts.csv").read_bytes())
+        (folder / "data" / "cut.csv.gz").write_bytes(whole[:-9])
+        with pytest.raises(SourceError, match=r"table accounts: cannot read cut\.csv\.gz"):
+            self.found(folder, {"accounts": {"table": "cut"}, "events": {"table": "events"}})
