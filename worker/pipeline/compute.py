@@ -25,6 +25,7 @@ from worker.rules.enrollment import Enrollment
 from worker.scores import Scored, ScoreMemory
 from worker.settings.problems import Problem
 from worker.settings.project import Project
+from worker.signals.trust import Usual
 from worker.store import state
 from worker.store.sightings import Sighting, load_sightings
 from worker.telemetry.tracing import span
@@ -65,7 +66,7 @@ class _State:
     """What the earlier runs left: volume of the source, memories, enrollments, and what playbooks left."""
 
     volume: tuple[int, int] | None
-    usual_joins: Mapping[str, float]
+    usual: Usual
     sizes: list[int]
     sightings: Mapping[str, Sighting]
     memories: Mapping[str, ScoreMemory]
@@ -152,7 +153,7 @@ def _read_state(
     refuse_going_back(connection, as_of)
     return _State(
         volume=state.last_volume(connection),
-        usual_joins=state.usual_joins(connection),
+        usual=load_usual(connection),
         sizes=state.recent_sizes(connection),
         sightings=load_sightings(connection),
         memories={a: ScoreMemory.from_json(m) for a, m in state.load_memories(connection).items()},
@@ -165,9 +166,15 @@ def _read_state(
     )
 
 
+def load_usual(connection: Connection) -> Usual:
+    """The shares of rows that joined, and that named an account, in the last runs."""
+    joined, named = (state.usual_shares(connection, "join_shares"), state.usual_shares(connection, "named_shares"))
+    return Usual(joined, named)
+
+
 def _measure(project: Project, before: _State, as_of: datetime, accounts: Collection[str] | None) -> Measured:
     with span("read product data", calls_out=True) as reading:
-        measured = measure(project, as_of, before.volume[0] if before.volume else None, accounts, before.usual_joins)
+        measured = measure(project, as_of, before.volume[0] if before.volume else None, accounts, before.usual)
         reading.set_attributes(accounts=len(measured.now), events=measured.volume.events)
     return measured
 

@@ -26,11 +26,11 @@ from worker.signals.event_health import stopped
 from worker.signals.freshness import check_fresh
 from worker.signals.measurements import measurements_of
 from worker.signals.source import Source, open_source
-from worker.signals.trust import check_trust
+from worker.signals.trust import Usual, check_trust
 from worker.signals.volume import Volume
 
 TREND_DAYS = 28
-_NO_JOINS: Mapping[str, float] = {}
+_NOTHING_USUAL = Usual()
 _TRENDS = {field.change_of: field.name for field in score_fields().values() if field.change_of}
 
 
@@ -53,7 +53,7 @@ def measure(
     as_of: datetime,
     previous_accounts: int | None,
     accounts: Collection[str] | None,
-    usual_joins: Mapping[str, float] = _NO_JOINS,
+    usual: Usual = _NOTHING_USUAL,
 ) -> Measured:
     """Signals as of now, and as of every earlier day that a trend or a ``change(…)`` looks back to.
 
@@ -64,7 +64,7 @@ def measure(
     with _placed(project), open_source(project.product, project.root, as_of, spellings) as source:
         report = source.report(as_of)
         volume = fresh_volume(project, source, as_of, previous_accounts)
-        check_trust(report, project.product.trust, usual_joins)
+        check_trust(report, project.product.trust, usual)
         listed = source.account_ids(as_of)
         now = compute_signals(source, project.product, project.signals, needs, as_of, accounts)
         then = {

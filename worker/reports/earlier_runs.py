@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from worker.pipeline.compute import load_usual
 from worker.pipeline.presence import presence_of
 from worker.settings.environment import database_url
 from worker.settings.project import Project
@@ -14,7 +15,7 @@ from worker.settings.signals import SignalsSettings
 from worker.signals.compute import compute
 from worker.signals.errors import DistrustedData
 from worker.signals.source import Source
-from worker.signals.trust import distrust
+from worker.signals.trust import Usual, distrust
 from worker.store import state
 from worker.store.engine import database_exists, read_store
 from worker.store.sightings import Sighting, load_sightings
@@ -26,7 +27,7 @@ _NO_SIGNALS = SignalsSettings(version=1, signals={})
 class EarlierRuns:
     """The usual shares of rows that join, the usual numbers of accounts, and every account seen."""
 
-    usual_joins: Mapping[str, float] = field(default_factory=dict)
+    usual: Usual = field(default_factory=Usual)
     sizes: Sequence[int] = ()
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
 
@@ -40,7 +41,7 @@ def load_earlier_runs(root: Path) -> EarlierRuns:
     try:
         with engine.begin() as connection:
             return EarlierRuns(
-                usual_joins=state.usual_joins(connection),
+                usual=load_usual(connection),
                 sizes=state.recent_sizes(connection),
                 sightings=load_sightings(connection),
             )
@@ -51,7 +52,7 @@ def load_earlier_runs(root: Path) -> EarlierRuns:
 def refused_data(project: Project, source: Source, earlier: EarlierRuns, as_of: datetime) -> Iterator[str]:
     """Why a run at ``as_of`` would reject the data, without writing what it found."""
     trust = project.product.trust
-    yield from distrust(source.report(as_of), trust, earlier.usual_joins)
+    yield from distrust(source.report(as_of), trust, earlier.usual)
     if earlier.sightings:
         accounts = compute(source, project.product, _NO_SIGNALS, (), as_of)
         present = source.account_ids(as_of) | accounts.keys()

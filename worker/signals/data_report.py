@@ -33,6 +33,7 @@ class JoinFindings:
     recent_joined: int
     blank: int = 0
     """Rows that name nobody."""
+    recent_blank: int = 0
     example: str | None = None
     other_example: str | None = None
 
@@ -47,6 +48,12 @@ class JoinFindings:
         """The share of the recent rows that join; of all rows where none is recent. None without rows."""
         given, joined = (self.recent_given, self.recent_joined) if self.recent_given else (self.given, self.joined)
         return joined / given if given else None
+
+    @property
+    def named(self) -> float | None:
+        """The share of the recent rows that name anybody; None without recent rows."""
+        rows = self.recent_given + self.recent_blank
+        return self.recent_given / rows if rows else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +105,16 @@ class DataReport:
         return next((table for table in self.tables if table.name == name), None)
 
     def join_shares(self) -> dict[str, float]:
-        """By table, the share of the recent rows that belong to an account."""
-        joins = ((table.name, join) for table in self.tables for join in table.joins if join.other == "accounts")
-        return {name: join.share for name, join in joins if join.share is not None}
+        """By table, the share of the recent rows that belong to an account, of those that name one."""
+        return {name: join.share for name, join in self.joins_to_accounts() if join.share is not None}
+
+    def named_shares(self) -> dict[str, float]:
+        """By table, the share of the recent rows that name an account."""
+        return {name: join.named for name, join in self.joins_to_accounts() if join.named is not None}
+
+    def joins_to_accounts(self) -> Iterator[tuple[str, JoinFindings]]:
+        """Every table but the accounts, and how it joins to them."""
+        return ((table.name, join) for table in self.tables for join in table.joins if join.other == "accounts")
 
     def to_json(self) -> dict[str, Any]:
         """The report as JSON, as it is stored with every run."""
@@ -111,6 +125,7 @@ class DataReport:
             "account_twice": self.account_twice,
             "tables": [table.to_json() for table in self.tables],
             "join_shares": self.join_shares(),
+            "named_shares": self.named_shares(),
             "remarks": [{"table": table, "message": message} for table, message in self.remarks()],
             "stopped_events": dict(self.stopped),
         }
@@ -141,7 +156,7 @@ def _of_table(table: TableFindings) -> Iterator[str]:
         lost = join.given - join.joined
         if lost:
             yield f"{_share(lost, join.given)} belong to none of the {join.other}{join.examples}"
-        if join.blank and join.other == "accounts":
+        if join.blank and join.other == "accounts" and join.column not in table.missing:
             yield f"{_share(join.blank, table.rows)} name no account"
     for kind, rows in table.contradictions.items():
         if rows:

@@ -154,7 +154,8 @@ class _Look:
         for column, other, theirs in self._joinable():
             others = None if theirs is None else self.catalogue.as_mapped(theirs)
             row = self._run(self._join(column, others))[0]
-            given, joined, recent_given, recent_joined, blank, unclean = (int(value or 0) for value in row[:6])
+            counts = (int(value or 0) for value in row[:7])
+            given, joined, recent_given, recent_joined, blank, recent_blank, unclean = counts
             if not unclean and not (blank and column in self._required):
                 self.sound.add(column)
             if others is not None:
@@ -167,7 +168,8 @@ class _Look:
                         recent_given=recent_given,
                         recent_joined=recent_joined,
                         blank=blank,
-                        example=_impersonal(row[6]),
+                        recent_blank=recent_blank,
+                        example=_impersonal(row[7]),
                         other_example=self._like(others, column) if joined < given else None,
                     )
                 )
@@ -213,7 +215,7 @@ class _Look:
         unclean = sa.and_(cleaned.c.k.is_not(None), sa.func.coalesce(cleaned.c.k != cleaned.c.c, sa.true()))
         there = sa.and_(given, joined)
         parts = [(given, cleaned.c.n), (there, cleaned.c.n), (given, cleaned.c.r), (there, cleaned.c.r)]
-        parts += [(sa.not_(given), cleaned.c.n), (unclean, cleaned.c.n)]
+        parts += [(sa.not_(given), cleaned.c.n), (sa.not_(given), cleaned.c.r), (unclean, cleaned.c.n)]
         sums: list[Column] = [sa.func.sum(sa.case((test, number), else_=0)) for test, number in parts]
         lost = sa.func.min(sa.case((sa.and_(given, sa.not_(joined)), cleaned.c.c)))
         return sa.select(*sums, lost).select_from(rows)

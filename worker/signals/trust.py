@@ -3,46 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from worker.language.plural import counted
 from worker.settings.trust import TrustSettings
-from worker.signals.data_report import DataReport, JoinFindings, TableFindings
+from worker.signals.data_report import DataReport, JoinFindings
 from worker.signals.errors import DistrustedData
 
 _FEW_ACCOUNTS = 5
 _HALF = 0.5
-_NONE: Mapping[str, float] = {}
 
 
-def check_trust(report: DataReport, trust: TrustSettings, usual: Mapping[str, float] = _NONE) -> None:
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """By table, the shares of earlier runs: of rows that joined, and of rows that named an account."""
+
+    joined: Mapping[str, float] = field(default_factory=dict)
+    named: Mapping[str, float] = field(default_factory=dict)
+
+
+_NOTHING_USUAL = Usual()
+
+
+def check_trust(report: DataReport, trust: TrustSettings, usual: Usual = _NOTHING_USUAL) -> None:
     """Raise `DistrustedData`, with every reason, when ``report`` says that numbers would be wrong.
 
-    ``usual`` is, by table, the share of rows that joined in the runs before; half of it is not believed.
+    Half of a usual share is not believed.
     """
     reasons = list(distrust(report, trust, usual))
     if reasons:
         raise DistrustedData("; ".join(reasons))
 
 
-def distrust(report: DataReport, trust: TrustSettings, usual: Mapping[str, float] = _NONE) -> Iterator[str]:
+def distrust(report: DataReport, trust: TrustSettings, usual: Usual = _NOTHING_USUAL) -> Iterator[str]:
     """Why a run would refuse the data."""
-    for table in report.tables:
-        for join in table.joins:
-            if join.other == "accounts":
-                yield from _joins(table, join, trust, usual.get(table.name))
+    for table, join in report.joins_to_accounts():
+        yield from _joins(table, join, trust, usual.joined.get(table))
+        yield from _anonymous(table, join, usual.named.get(table))
     if report.accounts_twice > max(_FEW_ACCOUNTS, trust.repeated_accounts * report.accounts):
         accounts = counted(report.accounts, "account")
         yield f"{report.accounts_twice:,} of {accounts} stand more than once in the accounts table"
 
 
-def _joins(table: TableFindings, join: JoinFindings, trust: TrustSettings, usual: float | None) -> Iterator[str]:
-    share, allowed = join.share, trust.unjoined_of(table.name)
+def _joins(table: str, join: JoinFindings, trust: TrustSettings, usual: float | None) -> Iterator[str]:
+    share, allowed = join.share, trust.unjoined_of(table)
     if share is None:
         return
     given, joined = (join.recent_given, join.recent_joined) if join.recent_given else (join.given, join.joined)
-    lost = f"{given - joined:,} of {given:,} {table.name} ({1 - share:.0%}) belong to no account"
+    lost = f"{given - joined:,} of {given:,} {table} ({1 - share:.0%}) belong to no account"
     what = f"{lost}{join.examples}"
     if 1 - share > allowed:
         yield f"{what}; {allowed:.0%} are allowed"
     elif usual is not None and share < _HALF * usual:
         yield f"{what}; {1 - usual:.0%} are usual"
+
+
+def _anonymous(table: str, join: JoinFindings, usual: float | None) -> Iterator[str]:
+    """Rows that name no account may be usual, such as those of a web site; far more of them than usual are not."""
+    if usual is not None and join.named is not None and join.named < _HALF * usual:
+        rows = join.recent_given + join.recent_blank
+        lost = f"{join.recent_blank:,} of {rows:,} {table} ({1 - join.named:.0%}) name no account"
+        yield f"{lost}; {1 - usual:.0%} are usual"

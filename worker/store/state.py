@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Double, delete, func, insert, literal, select
 
@@ -158,12 +158,12 @@ def last_reports(connection: Connection, most: int) -> list[Json]:
     return [report for report in connection.execute(newest).scalars() if report]
 
 
-def usual_joins(connection: Connection) -> dict[str, float]:
-    """By table, the median share of rows that belonged to an account in the last runs."""
+def usual_shares(connection: Connection, of: Literal["join_shares", "named_shares"]) -> dict[str, float]:
+    """By table, the median share of rows that belonged to an account, or named one, in the last runs."""
     reports = select(source_volumes.c.report).order_by(source_volumes.c.as_of.desc()).limit(_USUAL_RUNS)
     shares: dict[str, list[float]] = {}
     for (report,) in connection.execute(reports):
-        for table, share in (report or {}).get("join_shares", {}).items():
+        for table, share in (report or {}).get(of, {}).items():
             shares.setdefault(table, []).append(share)
     return {table: median(some) for table, some in shares.items()}
 
