@@ -18,6 +18,9 @@ def explain(
 ) -> None:
     """Show where every score of an account comes from, and what every playbook sees in it.
 
+    With a moment before the last run: what was published and where the account was in playbooks then, beside what
+    today's settings say of the product data of then.
+
     Example: plgsync explain acme.example
     """
     from worker.rendering.explain import render_explanation

@@ -14,6 +14,7 @@ from worker.planning.account_in_crm import AccountInCrm, QueuedEffect
 from worker.rendering.console import OneLine
 from worker.rendering.heading import heading
 from worker.reports.explain import Explanation
+from worker.reports.past import Past
 from worker.rules.explain import Explanation as PlaybookExplanation
 from worker.scores.result import Grid, ScoreResult
 from worker.settings.score_specs import score_specs
@@ -30,15 +31,46 @@ def render_explanation(explanation: Explanation) -> RenderableType:
         f"{name} · id {explanation.account_id} · {fields.get('account.domain') or 'no domain'} · "
         f"as of {explanation.as_of:%Y-%m-%d %H:%M} UTC · settings {explanation.config_version}"
     )
+    past = explanation.past
     return Group(
         OneLine(head, style="bold"),
         *(OneLine(remark, style="yellow") for remark in explanation.remarks),
+        *(_published(explanation, past) if past else ()),
         *(part for spec in score_specs() for part in _score(spec.label, explanation.scored[spec.name])),
-        heading("Playbooks"),
-        *(_playbook(playbook) for playbook in explanation.playbooks),
+        heading("Playbooks: where it was then, and the conditions by today's settings" if past else "Playbooks"),
+        *(_playbook(playbook, past) for playbook in explanation.playbooks),
+        *(_gone_playbooks(explanation, past) if past else ()),
         heading("CRMs, as of the last run"),
         *(_account_in_crm(account) for account in explanation.crms),
     )
+
+
+def _published(explanation: Explanation, past: Past) -> Iterable[RenderableType]:
+    """What was published then beside what today's settings say."""
+    yield heading("Published then, and by today's settings")
+    run = f"the run as of {past.run}" if past.run else "no run of then is kept"
+    if past.published:
+        yield OneLine(f"published on {past.day} with settings {past.config_version}; {run}")
+    if past.remark:
+        yield OneLine(past.remark, style="yellow")
+    yield OneLine(
+        f"by today's settings ({explanation.config_version}): from the product data of then, without the memory of "
+        "earlier runs; crm.* as of the last run"
+    )
+    table = Table(header_style="bold")
+    for title in ("field", "published then", "by today's settings"):
+        table.add_column(title)
+    for name in past.published:
+        table.add_row(name, _shown(past.published[name]), _shown(explanation.fields.get(name)))
+    if past.published:
+        yield table
+
+
+def _gone_playbooks(explanation: Explanation, past: Past) -> Iterable[RenderableType]:
+    present = {playbook.playbook_id for playbook in explanation.playbooks}
+    for name, state in past.playbooks.items():
+        if name not in present:
+            yield OneLine.assemble((name, "bold"), f" (not in playbooks/ now) · {state.status}")
 
 
 def _shown(value: Value | float) -> str:
@@ -60,9 +92,14 @@ def _grid(grid: Grid) -> Table:
     return table
 
 
-def _playbook(playbook: PlaybookExplanation) -> RenderableType:
+def _playbook(playbook: PlaybookExplanation, past: Past | None) -> RenderableType:
     word, style = _TRUTH[playbook.starts]
     tree = Tree(OneLine.assemble((playbook.playbook_id, "bold"), f" ({playbook.mode}) · {playbook.status}"))
+    if past and playbook.playbook_id in past.playbooks:
+        for event in past.playbooks[playbook.playbook_id].events:
+            tree.add(OneLine(f"{tidy(event.as_of)}: {event.event.replace('_', ' ')} {event.because}".rstrip()))
+        for key in past.tasks.get(playbook.playbook_id, ()):
+            tree.add(OneLine(f"task made by then: {key}"))
     tree.add(OneLine.assemble("belongs inside: ", (word, style)))
     for name, trace in (("audience", playbook.audience), ("enters", playbook.enters), ("leaves", playbook.leaves)):
         if trace is not None:

@@ -89,6 +89,10 @@ class ScoreMemory:
     published: Mapping[str, Published] = field(default_factory=dict)
     own: Mapping[str, Any] = field(default_factory=dict)
 
+    def only_milestones(self, as_of: datetime) -> ScoreMemory:
+        """The milestones that were done by a moment, which stay done, and nothing else."""
+        return ScoreMemory(milestones=tuple((name, when) for name, when in self.milestones if when <= as_of))
+
     def moves_at(self, as_of: datetime) -> bool:
         """True when ``as_of`` is later than everything remembered: only then counters and clocks advance."""
         return self.as_of is None or as_of > self.as_of
