@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationInfo, WithJsonSchema
 
-from worker.language.condition import Condition, parse_condition, with_lists, with_synonyms
+from worker.language.condition import Condition, parse_condition
 from worker.language.errors import Loc as Loc
 from worker.language.expression import Expression, parse_expression
+from worker.language.stand_ins import with_lists, with_synonyms
 from worker.language.template import Template, parse_template
 from worker.language.units import Duration, Rate, parse_duration, parse_number, parse_rate
 from worker.language.values import Value

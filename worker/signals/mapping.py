@@ -35,7 +35,7 @@ _FITTING: Mapping[ColumnKind, frozenset[Kind]] = {
 """The kinds of their columns that each kind of ours can be read from."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Catalogue:
     """The part of the mapping that exists in the source. Each table is inspected once, at its first use."""
 

@@ -114,4 +114,11 @@ def open_source(
         engine = open_sqlite(root / settings.sqlite)
     else:
         engine = open_postgres(_url(str(settings.postgres), root))
-    return Source(engine, Catalogue(engine, product, root, max(now(), as_of or EARLIEST), names_of_spellings))
+    catalogue = Catalogue(
+        engine=engine,
+        product=product,
+        root=root,
+        read_at=max(now(), as_of or EARLIEST),
+        names_of_spellings=names_of_spellings,
+    )
+    return Source(engine, catalogue)

@@ -67,7 +67,8 @@ def query(engine: str, signals: SignalsSettings | None = None) -> Query:
     signals = signals or SignalsSettings.model_validate(yaml.safe_load((CONFIG / "signals.yaml").read_text()))
     needs = [Need("count", NASTY, 7), Need("users", "Limit Reached", 14), Need("days_since", "Signed In")]
     measurements = measurements_of(signals, needs, AS_OF, product.zone)
-    return compile_query(Catalogue(PaperEngine(engine), product, CONFIG, AS_OF), measurements, AS_OF)
+    catalogue = Catalogue(engine=PaperEngine(engine), product=product, root=CONFIG, read_at=AS_OF)
+    return compile_query(catalogue, measurements, AS_OF)
 
 
 @pytest.fixture(params=sorted(DIALECTS))
