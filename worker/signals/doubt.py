@@ -17,6 +17,7 @@ from worker.settings.signals import OF_NUMBERS, Comparison, RowTest
 from worker.signals.constructs import Column
 from worker.signals.mapped_table import MappedTable
 from worker.signals.measurements import Measurement
+from worker.signals.members import unsure
 from worker.signals.reading.texts import IdText
 from worker.signals.rows import after, before, in_force, known_by, not_before, passes, started
 from worker.signals.scan import QueryScope
@@ -41,11 +42,7 @@ def doubt_rows(
 
     None when every column they read is sound.
     """
-    table = scope.table(measurements[0].table)
-    mapped = scope.catalogue.table(table.name)
-    if mapped is not None:
-        # What is worked out of cells hides their faults: doubts are about the cells themselves.
-        table = replace(table, columns={**table.columns, **mapped.columns}, sound=mapped.sound)
+    table = _as_mapped(scope, measurements[0].table)
     asked = [(measurement, _in_doubt(scope, table, measurement)) for measurement in measurements]
     columns = [(measurement, doubt) for measurement, doubt in asked if doubt is not None]
     if not columns:
@@ -64,12 +61,25 @@ def doubt_members(
     A membership is in doubt when nobody can say whose it is, or from when to when.
     """
     asked = [measurement for measurement in measurements if measurement.measure in _OF_MEMBERS]
-    mapped = scope.catalogue.table("memberships")
-    if not asked or mapped is None:
+    if not asked or scope.catalogue.table("memberships") is None:
         return None
-    table = mapped.read_once()
-    doubt = _doubt(table, [name for name in ("user_id", "added_at", "removed_at") if table.has(name)])
+    table = _as_mapped(scope, "memberships")
+    cells = _doubt(table, [name for name in ("user_id", "added_at", "removed_at") if table.has(name)])
+    doubt = _either(cells, unsure(table))
     return None if doubt is None else (_flags(scope, table, [doubt] * len(asked)), asked)
+
+
+def _as_mapped(scope: QueryScope, name: str) -> MappedTable:
+    """The table with its cells as they are: what is worked out of them hides their faults."""
+    table, mapped = scope.table(name), scope.catalogue.table(name)
+    if mapped is None:
+        return table
+    return replace(table, columns={**table.columns, **mapped.columns}, sound=mapped.sound)
+
+
+def _either(*doubts: Column | None) -> Column | None:
+    known = [doubt for doubt in doubts if doubt is not None]
+    return sa.or_(*known) if known else None
 
 
 def _flags(scope: QueryScope, table: MappedTable, doubts: Sequence[Column]) -> sa.Select[Any]:
@@ -106,6 +116,7 @@ def _parts(scope: QueryScope, table: MappedTable, measurement: Measurement) -> I
     elif not measurement.by_time:
         yield _Part(started(table, scope.as_of), _doubt(table, SCHEMA[table.name].since))
     yield _Part(sa.true(), _doubt_of_value(table, measurement))
+    yield _Part(sa.true(), unsure(table))
     if measurement.measure in _OF_PEOPLE:
         yield _Part(sa.true(), _doubt(table, ["user_id"]))
 
@@ -156,5 +167,4 @@ def _doubt(table: MappedTable, columns: Sequence[str]) -> Column | None:
     """Whether any of ``columns`` is in doubt; a column that is worked out is in doubt with the times it is made of."""
     worked_out = [name for name in columns if not table.has(name) or name in COMPUTED.get(table.name, ())]
     names = [*(name for name in columns if name not in worked_out), *(_times(table) if worked_out else ())]
-    doubts = [doubt for name in names if (doubt := table.doubtful(name)) is not None]
-    return sa.or_(*doubts) if doubts else None
+    return _either(*map(table.doubtful, names))

@@ -15,6 +15,7 @@ from worker.signals.constructs import Column, DayOf, Kind
 from worker.signals.mapped_table import MappedTable, SourceColumn
 from worker.signals.mapping import Catalogue
 from worker.signals.measurements import Measurement, Tests
+from worker.signals.members import counted_members
 from worker.signals.money import amount, currency_of
 from worker.signals.repeats import once
 from worker.signals.rows import arrived, before, in_force, not_before, passes, started
@@ -32,20 +33,24 @@ class QueryScope:
     as_of: datetime
     accounts: frozenset[str] | None = None
 
-    _subscriptions: list[MappedTable] = field(default_factory=list, repr=False, compare=False)
+    _worked_out: dict[str, MappedTable] = field(default_factory=dict, repr=False, compare=False)
 
     def table(self, name: str) -> MappedTable:
-        """A mapped table, the ones taken from the events included; subscriptions as they were at ``as_of``."""
+        """A mapped table, the ones taken from the events included.
+
+        Subscriptions are as they were at ``as_of``; memberships are those of people who count.
+        """
         found = self.catalogue.table(name)
-        if found is None:
-            return from_events(self)
-        found = once(found, self.as_of)
-        if name != "subscriptions":
+        found = from_events(self) if found is None else once(found, self.as_of)
+        if name not in {"subscriptions", "memberships"}:
             return found.read_once()
-        if not self._subscriptions:
-            then = subscriptions_at(found, self.as_of, self.catalogue.product.grace)
-            self._subscriptions.append(then.read_once())
-        return self._subscriptions[0]
+        if name not in self._worked_out:
+            if name == "memberships":
+                then = counted_members(found, self.catalogue)
+            else:
+                then = subscriptions_at(found, self.as_of, self.catalogue.product.grace)
+            self._worked_out[name] = then.read_once()
+        return self._worked_out[name]
 
 
 def from_events(scope: QueryScope) -> MappedTable:

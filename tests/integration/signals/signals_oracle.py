@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,6 +27,7 @@ def expected(
     tables: Tables, signals: Mapping[str, Mapping[str, Any]], as_of: datetime, zone: ZoneInfo
 ) -> dict[str, dict[str, Any]]:
     """Account id → every signal, by the definitions of ``signals`` (YAML shaped)."""
+    tables = {**tables, "memberships": list(_members(tables))}
     accounts = [
         row["account_id"]
         for row in tables["accounts"]
@@ -36,6 +37,16 @@ def expected(
         account: {name: _signal(tables, signal, account, as_of, zone) for name, signal in signals.items()}
         for account in accounts
     }
+
+
+def _members(tables: Tables) -> Iterator[Row]:
+    """Nobody of our own people is a member, and nobody beyond the moment the person is deleted."""
+    people = {user["user_id"]: user for user in tables["users"] if user["user_id"] is not None}
+    for row in tables["memberships"]:
+        user = people.get(row["user_id"], {})
+        ends = [end for end in (row["removed_at"], user.get("deleted_at")) if end is not None]
+        if not user.get("is_internal"):
+            yield {**row, "removed_at": min(ends, default=None)}
 
 
 def _signal(tables: Tables, signal: Mapping[str, Any], account: str, as_of: datetime, zone: ZoneInfo) -> Any:

@@ -278,6 +278,31 @@ def test_the_best_contact_is_there_may_be_written_to_and_is_not_one_of_us(databa
     assert (found["idle"]["email"], found["idle"]["share"]) == (None, None)
 
 
+def test_seats_are_held_by_neither_our_own_nor_deleted_people(database: Database) -> None:
+    users = [
+        {"user_id": "ours", "is_internal": True},
+        {"user_id": "deleted", "deleted_at": at("2026-03-09")},
+        {"user_id": "deleted", "deleted_at": None},
+        {"user_id": "deleted later", "deleted_at": at("2026-03-11")},
+        {"user_id": "here"},
+    ]
+    members: list[dict[str, Any]] = [
+        {"account_id": "a", "user_id": user, "role": "admin", "added_at": at("2026-01-01")}
+        for user in ("ours", "deleted", "deleted later", "here", "in no table")
+    ]
+    yaml = """
+        signals:
+          seats: {label: x, from: memberships, measure: users}
+          admins: {label: x, from: memberships, measure: count, where: {role: admin}}
+          added: {label: x, from: memberships, measure: count, current: false}
+          left: {label: x, from: memberships, measure: count, at: removed_at, window: 7d, current: false}
+        """
+    found = measured(database, {"users": users, "memberships": members}, yaml)["a"]
+    assert found == found | {"seats": 3, "admins": 3, "added": 4, "left": 1}
+    everyone = measured(database, {"users": users, "memberships": members}, yaml, exclude={"internal": False})["a"]
+    assert everyone == everyone | {"seats": 4, "admins": 4, "added": 5, "left": 1}
+
+
 def test_our_own_test_and_deleted_accounts_are_left_out(database: Database) -> None:
     accounts = [
         {"account_id": "a", "domain": "a.org", "is_internal": False, "created_at": at("2026-03-01T12:00")},
