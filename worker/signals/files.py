@@ -101,7 +101,8 @@ def _first_line(path: Path, folder: Path, encoding: str) -> str:
     try:
         text = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)().decode(head)
     except UnicodeDecodeError as error:
-        message = f"{path.relative_to(folder)}:1 is not {encoding}: say its encoding under tables: encoding"
+        line = 1 + head[: error.start].count(b"\n")
+        message = f"{path.relative_to(folder)}:{line} is not {encoding}: say its encoding under tables: encoding"
         raise SourceError(message) from error
     return text.replace("\r\n", "\n").replace("\r", "\n").partition("\n")[0]
 

@@ -67,21 +67,27 @@ class MappedTable:
         return found
 
     def read_once(self) -> MappedTable:
-        """The same table, whose unsound times and numbers are read in one place.
+        """The same table, whose times and numbers that have to be read are read in one place.
 
         To read a text as a time takes kilobytes of SQL, and a query names some times a hundred times.
         """
-        names = [name for name in self.columns if name not in self.sound | self.read]
+        names = [name for name in self.columns if self._needs_reading(name)]
+        if not names:
+            return self
         times = [name for name in names if self._kind(name) == "time"]
         numbers = [name for name in names if self._kind(name) == "number"]
-        if not times + numbers:
-            return self
         cells = [self._trimmed(name).label(f"s_cell_{name}") for name in times]
         first = sa.select(*self.rows.c, *cells).select_from(self.rows).subquery(f"s_{self.name}_cells")
         read = [self._moment(name, first.c[f"s_cell_{name}"]).label(f"s_read_{name}") for name in times]
         read += [replace(self, rows=first).read_number(name).label(f"s_read_{name}") for name in numbers]
         rows = sa.select(*(first.c[column.name] for column in self.rows.c), *read).subquery(f"s_{self.name}_read")
         return replace(self, rows=rows, read=self.read.union(times, numbers))
+
+    def _needs_reading(self, column: str) -> bool:
+        kind = self._kind(column)
+        if kind not in {"time", "number"} or column in self.read:
+            return False
+        return column not in self.sound or self.columns[column].kind not in _TYPED[kind]
 
     def raw(self, column: str) -> Column:
         """The column for grouping: as it is where its cells are sound, else as text."""

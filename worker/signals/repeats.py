@@ -39,4 +39,4 @@ def once(table: MappedTable, as_of: datetime) -> MappedTable:
     numbered = found.subquery(f"s_{table.name}_numbered")
     first = sa.or_(numbered.c.s_key.is_(None), numbered.c.s_place == sa.literal_column("1"))
     rows = sa.select(*(numbered.c[column.name] for column in theirs)).where(first)
-    return replace(table, rows=rows.subquery(f"s_{table.name}"))
+    return replace(table, rows=rows.subquery(f"s_{table.name}"), read=frozenset())

@@ -179,7 +179,9 @@ def subscriptions_at(table: MappedTable, at: datetime, grace: timedelta = DUNNIN
     computed = {
         name: SourceColumn(f"s_{name}", "any" if lite and kind == "time" else kind) for name, kind in kinds.items()
     }
-    return replace(table, rows=found, columns={**table.columns, **computed}, sound=table.sound | computed.keys())
+    return replace(
+        table, rows=found, columns={**table.columns, **computed}, sound=table.sound | computed.keys(), read=frozenset()
+    )
 
 
 def _unless_replaced(table: MappedTable, rows: sa.Subquery) -> Column:
