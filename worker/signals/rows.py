@@ -125,11 +125,28 @@ def known_by(events: MappedTable, catalogue: Catalogue, as_of: datetime) -> list
     if events.has("received_at"):
         received = events.time("received_at")
         parts.append(sa.or_(received.is_(None), by(received, as_of)))
+    return [*parts, *of_others(events, catalogue)]
+
+
+def of_others(table: MappedTable, catalogue: Catalogue) -> list[Column]:
+    """Rows that are of no person of the product's own; all rows where nothing says who is one."""
     users = catalogue.table("users")
-    if users is not None and users.has("is_internal") and events.has("user_id") and catalogue.product.exclude.internal:
-        own: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(users.rows)
-        parts.append(sa.not_(sa.exists(own.where(same_person(users, events), users.flag("is_internal")))))
-    return parts
+    if users is None or not (users.has("is_internal") and table.has("user_id") and catalogue.product.exclude.internal):
+        return []
+    return [_of_nobody(users, table, users.flag("is_internal"))]
+
+
+def of_present(table: MappedTable, catalogue: Catalogue, as_of: datetime) -> list[Column]:
+    """Rows that are of no person who was deleted by ``as_of``."""
+    users = catalogue.table("users")
+    if users is None or not (users.has("deleted_at") and table.has("user_id")):
+        return []
+    return [_of_nobody(users, table, by(users.time("deleted_at"), as_of))]
+
+
+def _of_nobody(users: MappedTable, table: MappedTable, such: Column) -> Column:
+    found: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(users.rows)
+    return sa.not_(sa.exists(found.where(same_person(users, table), such)))
 
 
 def same_person(users: MappedTable, rows: MappedTable) -> Column:
