@@ -18,6 +18,8 @@ class ColumnFindings:
     unreadable: int
     disbelieved: int
     unlimited: int = 0
+    incomparable: int = 0
+    """Amounts whose account has others in another currency, or that are in a currency without a rate."""
     example: str | None = None
 
 
@@ -171,6 +173,11 @@ def _of_column(cells: ColumnFindings, rows: int) -> Iterator[str]:
         yield f"{_share(cells.disbelieved, rows)} have a {cells.name} that is not believed"
     if cells.unlimited:
         yield f"{_share(cells.unlimited, rows)} have no limit in {cells.name}"
+    if cells.incomparable:
+        yield (
+            f"{_share(cells.incomparable, rows)} have a {cells.name} in which they cannot be added: "
+            "another one in the same account, or no rate for it"
+        )
 
 
 def _share(some: int, of: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -38,6 +39,20 @@ def currency_of(table: MappedTable, product: ProductSettings, at: datetime) -> C
     if product.reporting_currency is not None:
         code = sa.case((code.in_(sorted(product.rates_at(at))), product.reporting_currency), else_=UNKNOWN_CURRENCY)
     return sa.case((unknown, UNKNOWN_CURRENCY), (found != 0, code))
+
+
+def incomparable_rows(table: MappedTable, product: ProductSettings, at: datetime) -> sa.Select[Any]:
+    """How many rows have an amount that no total of their account can be made of. ``table`` says currencies."""
+    currency = currency_of(table, product, at)
+    assert currency is not None  # noqa: S101 - the table has them
+    stated = table.text("state").is_not(None) if table.has("state") else sa.true()
+    rows = sa.select(table.id("account_id").label("a"), currency.label("c")).select_from(table.rows)
+    given = rows.where(stated, currency.is_not(None)).subquery("s_given")
+    several = sa.func.min(given.c.c) != sa.func.max(given.c.c)
+    unknown = sa.func.max(sa.case((given.c.c == UNKNOWN_CURRENCY, 1), else_=0)) == 1
+    number = sa.case((sa.or_(several, unknown), sa.func.count()), else_=0).label("n")
+    found = sa.select(number).where(given.c.a.is_not(None)).group_by(given.c.a).subquery("s_incomparable")
+    return sa.select(sa.func.sum(found.c.n))
 
 
 def _code(table: MappedTable) -> Column:

@@ -12,18 +12,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from worker.settings.product_schema import SCHEMA, kind_of
+from worker.settings.product_schema import AMOUNTS, SCHEMA, kind_of
 from worker.signals.constructs import Column, MomentLiteral
 from worker.signals.data_report import ColumnFindings, DataReport, JoinFindings, TableFindings
 from worker.signals.decode import moment as as_moment
 from worker.signals.mapped_table import EARLIEST, MappedTable
 from worker.signals.mapping import Catalogue
+from worker.signals.money import incomparable_rows
 from worker.signals.occurrences import occurrences
 from worker.signals.reading.texts import IdText, TrimmedText, clean_text, written_text
-from worker.signals.repeats import keyed
+from worker.signals.repeats import keyed, once
 from worker.signals.rows import before, not_before
 from worker.signals.stopped import stopped_events
-from worker.signals.subscriptions import contradictions
+from worker.signals.subscriptions import contradictions, subscriptions_at
 from worker.signals.windows import last_full_day
 
 RECENT = timedelta(days=28)
@@ -80,15 +81,15 @@ class _Look:
         rows, newest, missing, columns = self._cells()
         joins = tuple(self._joins())
         repeats = self._repeats()
-        known = replace(table, sound=frozenset(self.sound), unique=repeats == 0)
-        self.catalogue.remember(known)
+        self.table = replace(self.table, unique=repeats == 0)
+        self.catalogue.remember(replace(table, sound=frozenset(self.sound), unique=repeats == 0))
         return TableFindings(
             name=self.table.name,
             rows=rows,
             newest=newest,
             missing={**missing, **{join.column: join.blank for join in joins if join.column in self._required}},
             repeats=repeats,
-            columns=columns,
+            columns=(*columns, *self._currencies()),
             joins=joins,
             contradictions=self._contradictions(),
         )
@@ -135,7 +136,7 @@ class _Look:
                 self.sound.add(name)
             if unreadable or disbelieved or unlimited:
                 example = self._example(name) if unreadable else None
-                found.append(ColumnFindings(name, unreadable, disbelieved, unlimited, example))
+                found.append(ColumnFindings(name, unreadable, disbelieved, unlimited, example=example))
         return int(row[0]), as_moment(row[1]), missing, tuple(found)
 
     def _example(self, name: str) -> str | None:
@@ -271,6 +272,17 @@ class _Look:
         asked: list[Column] = [sa.func.count(), sa.func.count(sa.func.hash(*cells).distinct())]
         row = self._run(sa.select(*asked).select_from(self.table.rows).where(cells[0].is_not(None)))[0]
         return bool(row[0] != row[1])
+
+    def _currencies(self) -> Iterator[ColumnFindings]:
+        name, product = self.table.name, self.catalogue.product
+        if name not in AMOUNTS or not (self.table.has("currency") and self.table.has(AMOUNTS[name])):
+            return
+        table = self.table
+        if name == "subscriptions":
+            table = subscriptions_at(once(table, self.as_of), self.as_of, product.grace)
+        found = self._run(incomparable_rows(table, product, self.as_of))[0][0]
+        if found:
+            yield ColumnFindings("currency", 0, 0, incomparable=int(found))
 
     def _contradictions(self) -> Mapping[str, int]:
         if self.table.name != "subscriptions":
