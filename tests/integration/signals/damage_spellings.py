@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import unicodedata
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -23,7 +24,7 @@ SAME_TIMES: list[Callable[[datetime], str]] = [
     lambda time: f"\u00a0{time.isoformat()} ",
 ]
 UNREADABLE_NUMBERS = ["1,5", "$7", "12 seats", "0x10", "1e999", "+4", "007", "1 000", "inf", "n/a"]
-NO_NUMBERS = [float("nan"), float("inf"), float("-inf")]
+NOT_FINITE = [math.nan, math.inf, -math.inf]
 SAME_NUMBERS: list[Callable[[Any], str]] = [lambda number: f" {number}.0 ", lambda number: f"{number}e0"]
 NOTHING = ["", " ", "NULL", "\\N", "None", "nan", "undefined", "[object Object]", "(not set)", "-", "\u00a0", "k. A."]
 SAME_TEXTS: list[Callable[[str], str]] = [
