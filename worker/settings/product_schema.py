@@ -236,6 +236,11 @@ OLD_STATES: Mapping[str, tuple[str, ...]] = {
 }
 """Words for the state of a subscription that 0.x used, and the words of now that each stands for."""
 
+ENDS = frozenset({"deleted_at", "removed_at", "cancelled_at", "ended_at", "term_end", "trial_end"}) | frozenset(
+    {"paid_at", "accepted_at", "closed_at"}
+)
+"""Times at which something is over: one of the year 9999, or an infinite one, says that it is not."""
+
 AMOUNTS = {"subscriptions": "mrr", "invoices": "amount", "mrr_movements": "amount"}
 """Per table with a currency, the column that holds an amount of it."""
 

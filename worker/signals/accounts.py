@@ -38,7 +38,7 @@ def account_rows(scope: QueryScope, columns: tuple[tuple[str, str], ...]) -> sa.
     account_id = accounts.id("account_id")
     found: list[Column] = [account_id.label("s_id")]
     for name, kind in columns[1:]:
-        column = accounts.cell(f"extra.{name}") if kind == "extra" else accounts.value(name)
+        column = accounts.theirs(name) if kind == "extra" else accounts.value(name)
         found.append(column.label(f"s_{name}"))
     rows = sa.select(*found).select_from(accounts.rows).where(account_id.is_not(None))
     if accounts.has("created_at"):

@@ -54,14 +54,14 @@ def plain(value: Any) -> Value:
         return number(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-    if value is None or isinstance(value, bool | int | str | date):
+    if value is None or isinstance(value, bool | int | date):
         return value
-    return str(value)
+    return text(value)
 
 
 def text(value: Any) -> str | None:
-    """Text without blanks around it; nothing but blanks is unknown."""
-    return (str(value).strip() or None) if value is not None else None
+    """Text without blanks around it and without NUL, which PostgreSQL cannot store; nothing but blanks is unknown."""
+    return (str(value).replace("\0", "").strip() or None) if value is not None else None
 
 
 def by_kind(value: Any, kind: str) -> Value:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from worker.settings.product_columns import ColumnMapping
-from worker.settings.product_schema import SCHEMA, kind_of
+from worker.settings.product_schema import ENDS, SCHEMA, kind_of
 from worker.signals.constructs import Column, Kind, MomentLiteral
 from worker.signals.reading.numbers import NumberFormat, NumberOf
 from worker.signals.reading.texts import NOTHING, IdText, IsJson, JsonText, TrimmedText, clean_text
@@ -21,7 +21,10 @@ _TRUE = ("true", "t", "yes", "y", "1", "1.0")
 _FALSE = ("false", "f", "no", "n", "0", "0.0")
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 """Before this a clock was not set."""
+_FIRST = datetime(1, 1, 2, tzinfo=UTC)
 _LATEST = datetime(9999, 12, 31, tzinfo=UTC)
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""From here on a time means that there is none: systems without NULL write 9999-12-31."""
 _CLOCKS_DIFFER = timedelta(days=1)
 _TYPED = {"time": ("time", "naive"), "number": ("number", "float"), "flag": ("flag",), "json": ("json", "struct")}
 """Kinds of the engine of which every cell can be read."""
@@ -109,7 +112,7 @@ class MappedTable:
         if column in self.sound:
             return moment
         ahead = column in SCHEMA[self.name].ahead
-        latest = _LATEST if ahead else self.latest
+        latest = _NEVER - _CLOCKS_DIFFER if ahead else self.latest
         return sa.case((sa.and_(moment >= MomentLiteral(EARLIEST), moment <= MomentLiteral(latest)), moment))
 
     def read_time(self, column: str) -> Column:
@@ -197,12 +200,32 @@ class MappedTable:
         by_kind = {"id": self.id, "time": self.time, "number": self.number, "flag": self.flag}
         return by_kind.get(self._kind(column), self.text)(column)
 
+    def theirs(self, name: str) -> Column:
+        """A column of theirs that our schema does not know, as it is: text as in `text`, times that Python can hold."""
+        column = f"extra.{name}"
+        cell, kind = self.cell(column), self.columns[column].kind
+        if kind in {"time", "naive"}:
+            return sa.case((sa.and_(cell >= MomentLiteral(_FIRST), cell <= MomentLiteral(_LATEST)), cell))
+        if kind == "any":
+            return sa.case((sa.func.typeof(cell).in_(("text", "blob")), self.text(column)), else_=cell)
+        return self.text(column) if kind == "text" else cell
+
     def given(self, column: str) -> Column:
         """Whether the cell says anything at all."""
         cell = self.cell(column)
-        if self.columns[column].kind not in {"text", "any"}:
-            return cell.is_not(None)
-        return clean_text(sa.cast(cell, sa.Text()), self.nothing).is_not(None)
+        typed = self.columns[column].kind not in {"text", "any"}
+        given = (cell if typed else clean_text(sa.cast(cell, sa.Text()), self.nothing)).is_not(None)
+        never = self.never(column)
+        return given if never is None else sa.and_(given, sa.not_(sa.func.coalesce(never, sa.false())))
+
+    def never(self, column: str) -> Column | None:
+        """Whether the cell says that there is no end; None for columns that are no end or hold no such cell."""
+        if column not in ENDS or column in self.sound:
+            return None
+        # Infinity of the engine's own time can be compared, but not read.
+        own = self.columns[column].kind in {"time", "naive"}
+        moment = self.cell(column) if own else self.read_time(column)
+        return moment >= MomentLiteral(_NEVER)
 
     def unreadable(self, column: str) -> Column | None:
         """Whether the cell says something that is not of the column's kind; None where that cannot be."""

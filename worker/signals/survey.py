@@ -123,16 +123,17 @@ class _Look:
         asked: list[Column] = [sa.func.count(), sa.func.max(table.time(at)) if at and table.has(at) else sa.null()]
         asked += [_many(table.value(name).is_(None)) for name in required]
         for name in names:
-            asked += [_many(test) for test in (table.unreadable(name), table.disbelieved(name), table.unlimited(name))]
+            tests = (table.unreadable(name), table.disbelieved(name), table.unlimited(name), table.never(name))
+            asked += [_many(test) for test in tests]
         row = self._run(sa.select(*asked).select_from(table.rows))[0]
         counts = [int(value or 0) for value in row[2:]]
         missing = dict(zip(required, counts, strict=False))
         self.sound -= {name for name, rows in missing.items() if rows}
         found = []
         for place, name in enumerate(names):
-            start = len(required) + 3 * place
-            unreadable, disbelieved, unlimited = counts[start : start + 3]
-            if not (unreadable or disbelieved or unlimited or missing.get(name)):
+            start = len(required) + 4 * place
+            unreadable, disbelieved, unlimited, never = counts[start : start + 4]
+            if not (unreadable or disbelieved or unlimited or never or missing.get(name)):
                 self.sound.add(name)
             if unreadable or disbelieved or unlimited:
                 example = self._example(name) if unreadable else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -91,7 +91,7 @@ ENGINES = ("csv", "parquet", "duckdb", "sqlite", "postgres")
 
 
 def write(
-    kind: str, request: pytest.FixtureRequest, folder: Path, tables: dict[str, Sequence[dict[str, str]]]
+    kind: str, request: pytest.FixtureRequest, folder: Path, tables: Mapping[str, Sequence[dict[str, str]]]
 ) -> dict[str, str]:
     """The tables with text in every column, and the ``source:`` to read them from."""
     if kind == "csv":
@@ -163,3 +163,32 @@ def test_ids_that_look_like_numbers_stay_apart_and_join_without_blanks(
             source, product, signals_of("signals: {n: {label: x, from: events, measure: count}}"), [], AS_OF
         )
     assert {account: values["n"] for account, values in found.items()} == dict.fromkeys(ids, 1)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_end_in_the_year_9999_is_none_and_a_start_there_is_not_believed(
+    request: pytest.FixtureRequest, tmp_path: Path, engine: str
+) -> None:
+    never = "9999-12-31 23:59:59"
+    term = {"account_id": "a", "plan": "pro", "status": "active", "term_start": "2026-01-01", "term_end": never}
+    tables = {
+        "accounts": [{"account_id": "a", "created_at": never, "deleted_at": never, "tier": " NULL "}],
+        "events": [{"account_id": "a", "name": "Used", "occurred_at": "2026-03-09"}],
+        "subscriptions": [{**term, "ended_at": never}],
+        "memberships": [{"account_id": "a", "user_id": "u", "added_at": "2026-01-01", "removed_at": never}],
+    }
+    extra = {"accounts": {"table": "accounts", "extra": {"tier": "tier"}}}
+    product = product_of(write(engine, request, tmp_path, tables), tables, mapping=extra)
+    yaml = """
+        signals:
+          plan: {label: x, unit: text, from: subscriptions, measure: top, column: plan}
+          state: {label: x, unit: text, from: subscriptions, measure: top, column: state}
+          days: {label: x, from: subscriptions, measure: top, column: term_end, as: days_until}
+          seats: {label: x, from: memberships, measure: users}
+        """
+    with open_source(product, tmp_path, AS_OF) as source:
+        said = list(source.report(AS_OF).remarks())
+        found = compute(source, product, signals_of(yaml), [], AS_OF)["a"]
+    assert found == found | {"plan": "pro", "state": "active", "days": None, "seats": 1}
+    assert (found["account.created_at"], found["account.deleted_at"], found["account.tier"]) == (None, None, None)
+    assert said == [("accounts", "1 of 1 row (100 %) have a created_at that is not believed")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import psycopg
@@ -33,16 +34,16 @@ TYPED = (
 )
 
 
-def _source(kind: str, request: pytest.FixtureRequest, folder: Path) -> dict[str, str]:
+def _source(kind: str, request: pytest.FixtureRequest, folder: Path, *more: str) -> dict[str, str]:
     if kind == "postgres":
         url = request.getfixturevalue("postgres_url")
         (folder / "url.txt").write_text(url)
         with psycopg.connect(url, autocommit=True) as server:
-            for statement in TYPED:
+            for statement in (*TYPED, *more):
                 server.execute(statement)
         return {"postgres": "file:url.txt"}
     with duckdb.connect(str(folder / "product.duckdb")) as duck:
-        for statement in TYPED:
+        for statement in (*TYPED, *more):
             duck.execute(statement)
         if kind == "parquet":
             for name in ("accounts", "subscriptions", "events"):
@@ -50,17 +51,21 @@ def _source(kind: str, request: pytest.FixtureRequest, folder: Path) -> dict[str
     return {"duckdb": "product.duckdb"} if kind == "duckdb" else {"folder": "."}
 
 
-def _measured(source: dict[str, str], folder: Path) -> dict[str, dict[str, Value]]:
-    product = product_of(source, ["accounts", "subscriptions", "events"])
+def _measured(source: dict[str, str], folder: Path, mapping: dict[str, Any]) -> dict[str, dict[str, Value]]:
+    product = product_of(source, ["accounts", "subscriptions", "events"], mapping=mapping)
     with open_source(product, folder, AS_OF) as opened:
         opened.report(AS_OF)
-        found = compute(opened, product, signals_of(SIGNALS), [], AS_OF)
+        return compute(opened, product, signals_of(SIGNALS), [], AS_OF)
+
+
+def _signals(source: dict[str, str], folder: Path) -> dict[str, dict[str, Value]]:
+    found = _measured(source, folder, {})
     return {account: {name: values[name] for name in ("n", "people", "plan")} for account, values in found.items()}
 
 
 @pytest.mark.parametrize("kind", ["parquet", "duckdb", "postgres"])
 def test_uuids_and_enums_are_texts(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
-    assert _measured(_source(kind, request, tmp_path), tmp_path) == {
+    assert _signals(_source(kind, request, tmp_path), tmp_path) == {
         UUIDS[0]: {"n": 1, "people": 1, "plan": "pro"},
         UUIDS[1]: {"n": 0, "people": 0, "plan": None},
     }
@@ -74,4 +79,23 @@ def test_text_that_sqlite_holds_as_bytes_is_text(tmp_path: Path) -> None:
         lite.execute("INSERT INTO subscriptions VALUES (?, ?, ?)", ("acme", b"pro", b"active"))
         lite.execute("CREATE TABLE events (account_id, user_id, name, occurred_at)")
         lite.execute("INSERT INTO events VALUES (?, ?, ?, ?)", ("acme", b"u1", b"Used", "2026-03-09"))
-    assert _measured({"sqlite": "product.sqlite"}, tmp_path) == {"acme": {"n": 1, "people": 1, "plan": "pro"}}
+    assert _signals({"sqlite": "product.sqlite"}, tmp_path) == {"acme": {"n": 1, "people": 1, "plan": "pro"}}
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "postgres"])
+def test_an_end_at_infinity_is_none(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> None:
+    source = _source(
+        kind,
+        request,
+        tmp_path,
+        "ALTER TABLE subscriptions ADD COLUMN term_end DATE",
+        "ALTER TABLE subscriptions ADD COLUMN ended_at TIMESTAMPTZ",
+        "UPDATE subscriptions SET term_end = 'infinity', ended_at = 'infinity'",
+        "ALTER TABLE accounts ADD COLUMN valid_to DATE",
+        "ALTER TABLE accounts ADD COLUMN valid_from TIMESTAMPTZ",
+        "UPDATE accounts SET valid_to = 'infinity', valid_from = '-infinity'",
+    )
+    extra = {"valid_to": "valid_to", "valid_from": "valid_from"}
+    found = _measured(source, tmp_path, {"accounts": {"table": "accounts", "extra": extra}})
+    assert found[UUIDS[0]]["plan"] == "pro"
+    assert (found[UUIDS[0]]["account.valid_to"], found[UUIDS[0]]["account.valid_from"]) == (None, None)

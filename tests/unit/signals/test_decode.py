@@ -76,3 +76,9 @@ def test_days_since_are_completed_and_days_until_are_begun(gap: timedelta) -> No
     assert isinstance(until, int)
     assert timedelta(days=since) <= gap < timedelta(days=since + 1)
     assert timedelta(days=until - 1) < gap <= timedelta(days=until)
+
+
+@pytest.mark.parametrize("kind", ["text", "id", "extra"])
+def test_text_has_no_nul(kind: str) -> None:
+    assert by_kind(" Ac\0me ", kind) == "Acme"
+    assert by_kind("\0", kind) is None
