@@ -155,6 +155,7 @@ def told(built: Built) -> Told:
     signals = SignalsSettings.model_validate(shipped("signals"))
     scores = ScoresSettings.model_validate(shipped("scores"))
     with open_source(product, built.company.path.parents[1]) as source:
+        source.report(AS_OF)  # as every run does: what is found sound is read as it is
         now, then = (compute(source, product, signals, needs(scores), at) for at in (AS_OF, AS_OF - timedelta(days=28)))
     return {
         account: (fields, score_account(scores, fields, then.get(account), ScoreMemory(), AS_OF))
@@ -201,6 +202,7 @@ def test_no_subscription_contradicts_itself_on_the_last_day(built: Built) -> Non
     product = ProductSettings.model_validate(shipped("product"))
     noon = AS_OF.replace(hour=12) + timedelta(days=LAST_DAY)
     with open_source(product, built.company.path.parents[1]) as source:
+        source.report(AS_OF)  # as every run does: what is found sound is read as it is
         table = source.catalogue.table("subscriptions")
         assert table is not None
         counts = [sa.func.sum(sa.case((one, 1), else_=0)) for one in contradictions(table, noon).values()]
