@@ -11,7 +11,7 @@ from worker.signals.constructs import Column
 from worker.signals.mapped_table import MappedTable, folded
 from worker.signals.measurements import Measurement
 from worker.signals.reading.texts import IdText
-from worker.signals.rows import after, in_force, of_present
+from worker.signals.rows import after, in_force
 from worker.signals.scan import QueryScope, Scan
 
 
@@ -23,7 +23,7 @@ def role_rows(scope: QueryScope, measurement: Measurement) -> sa.Select[Any]:
     members = (
         sa.select(memberships.id("account_id").label("a"), memberships.id("user_id").label("u"), role.label("r"))
         .select_from(memberships.rows)
-        .where(in_force(memberships, scope.as_of), role != "", *of_present(memberships, scope.catalogue, scope.as_of))
+        .where(in_force(memberships, scope.as_of), role != "")
         .subquery("s_members")
     )
     same = sa.and_(members.c.a == people.c.s_account, members.c.u == people.c.s_user)

@@ -133,20 +133,8 @@ def of_others(table: MappedTable, catalogue: Catalogue) -> list[Column]:
     users = catalogue.table("users")
     if users is None or not (users.has("is_internal") and table.has("user_id") and catalogue.product.exclude.internal):
         return []
-    return [_of_nobody(users, table, users.flag("is_internal"))]
-
-
-def of_present(table: MappedTable, catalogue: Catalogue, as_of: datetime) -> list[Column]:
-    """Rows that are of no person who was deleted by ``as_of``."""
-    users = catalogue.table("users")
-    if users is None or not (users.has("deleted_at") and table.has("user_id")):
-        return []
-    return [_of_nobody(users, table, by(users.time("deleted_at"), as_of))]
-
-
-def _of_nobody(users: MappedTable, table: MappedTable, such: Column) -> Column:
-    found: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(users.rows)
-    return sa.not_(sa.exists(found.where(same_person(users, table), such)))
+    own: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(users.rows)
+    return [sa.not_(sa.exists(own.where(same_person(users, table), users.flag("is_internal"))))]
 
 
 def same_person(users: MappedTable, rows: MappedTable) -> Column:

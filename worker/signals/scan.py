@@ -18,7 +18,7 @@ from worker.signals.measurements import Measurement, Tests
 from worker.signals.members import counted_members
 from worker.signals.money import amount, currency_of
 from worker.signals.repeats import once
-from worker.signals.rows import arrived, before, in_force, not_before, of_others, of_present, passes, started
+from worker.signals.rows import arrived, before, in_force, not_before, of_others, passes, started
 from worker.signals.subscriptions import subscriptions_at
 from worker.signals.windows import offsets
 
@@ -143,7 +143,6 @@ class Scan:
             parts.append(self.table.text("name").in_(measurement.events))
         if measurement.current:
             parts.append(in_force(self.table, self.scope.as_of))
-            parts += of_present(self.table, self.scope.catalogue, self.scope.as_of)
         elif not measurement.by_time:
             parts.append(started(self.table, self.scope.as_of))
         return sa.and_(sa.true(), *parts)
@@ -162,7 +161,7 @@ class Scan:
         parts: list[Column] = []
         if self.table.name == "events":
             parts += arrived(self.table, self.scope.catalogue, self.scope.as_of)
-        else:
+        elif self.table.name != "memberships":
             parts += of_others(self.table, self.scope.catalogue)
         starts = [
             measurement.window.start

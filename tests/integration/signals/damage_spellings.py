@@ -23,15 +23,14 @@ SAME_TIMES: list[Callable[[datetime], str]] = [
     lambda time: (time + timedelta(hours=5, minutes=30)).strftime("%Y-%m-%d %H:%M:%S+05:30"),
     lambda time: f"\u00a0{time.isoformat()} ",
 ]
-UNREADABLE_NUMBERS = ["1,5", "$7", "12 seats", "0x10", "1e999", "+4", "007", "1 000", "inf", "n/a"]
+UNREADABLE_NUMBERS = ["1,5", "$7", "12 seats", "0x10", "1e999", "+4", "007", "1 000", "inf", "unknown"]
 NOT_FINITE = [math.nan, math.inf, -math.inf]
 SAME_NUMBERS: list[Callable[[Any], str]] = [lambda number: f" {number}.0 ", lambda number: f"{number}e0"]
 NOTHING = ["", " ", "NULL", "\\N", "None", "nan", "undefined", "[object Object]", "(not set)", "-", "\u00a0", "k. A."]
 SAME_TEXTS: list[Callable[[str], str]] = [
-    lambda text: f" {text}",
-    lambda text: f"\u00a0{text}\u200b",
-    lambda text: f"{text}\t",
-    lambda text: unicodedata.normalize("NFD", text) + "\ufeff",
+    lambda text: f" {decomposed(text)}",
+    lambda text: f"\u00a0{decomposed(text)}\u200b",
+    lambda text: f"{decomposed(text)}\ufeff\t",
 ]
 TIMES = [
     ("accounts", "created_at"),
@@ -99,13 +98,20 @@ SAME_JSON: list[Callable[[Any], str]] = [
     lambda props: json.dumps(props, indent=1),
     lambda props: f" {json.dumps(props)}\n",
 ]
+
+
+def decomposed(text: str) -> str:
+    """Letters and their accents one by one."""
+    return unicodedata.normalize("NFD", text)
+
+
 Columns = Sequence[tuple[str, str]]
 
 
 def damages(
-    counted: str | None, columns: Columns, spellings: Sequence[Any], *, empty: bool = False
+    counted: str | None, columns: Columns, spellings: Sequence[Any], *, empty: bool = False, number: int = 2
 ) -> st.SearchStrategy[list[Damage]]:
-    """Two damages of different columns, where there are two. A spelling is a cell, or makes one of the clean cell."""
+    """Damages of so many different columns, or of all. A spelling is a cell, or makes one of the clean cell."""
     one = st.builds(
         lambda place, spelling, accounts, share: Damage(
             table=place[0],
@@ -118,10 +124,10 @@ def damages(
         ),
         st.sampled_from(columns),
         st.sampled_from(spellings),
-        st.sets(st.sampled_from(ACCOUNTS), min_size=2, max_size=9),
+        st.sets(st.sampled_from(ACCOUNTS), min_size=2, max_size=max(2, 20 // number)),
         st.floats(0.1, 1),
     )
-    number = min(2, len(columns))
+    number = min(number, len(columns))
     return st.lists(one, min_size=number, max_size=number, unique_by=lambda damage: (damage.table, damage.column))
 
 

@@ -61,10 +61,6 @@ def _signal(tables: Tables, signal: Mapping[str, Any], account: str, as_of: date
         rows = [row for row in rows if _arrived(row, tables, as_of)]
     if table == "subscriptions":
         rows = list(then(rows, as_of))
-    if table == "memberships":
-        rows = [row for row in rows if not _of_own_people(row, tables)]
-        if signal.get("current", True):
-            rows = [row for row in rows if not _of_the_deleted(row, tables, as_of)]
     rows = [row for row in rows if _counts(row, table, signal, as_of, zone)]
     value = _measured(rows, tables, signal, account, as_of, zone)
     if "as" in signal:
@@ -109,11 +105,6 @@ def _no_number(value: Any) -> bool:
 
 def _of_own_people(row: Row, tables: Tables) -> bool:
     return any(user["user_id"] == row["user_id"] and user["is_internal"] for user in tables["users"])
-
-
-def _of_the_deleted(row: Row, tables: Tables, as_of: datetime) -> bool:
-    gone = {user["user_id"] for user in tables["users"] if user["deleted_at"] and user["deleted_at"] <= as_of}
-    return row["user_id"] in gone
 
 
 def _arrived(row: Row, tables: Tables, as_of: datetime) -> bool:
@@ -406,8 +397,7 @@ def _people(measure: str, users: list[str], tables: Tables, account: str, as_of:
     if measure == "top_user_share":
         return max(counted.values()) / len(users) if users else None
     if measure == "roles":
-        there = [row for row in present if row["user_id"] in counted and not _of_the_deleted(row, tables, as_of)]
-        roles = {row["role"].strip().lower() for row in there if row["role"]}
+        roles = {row["role"].strip().lower() for row in present if row["user_id"] in counted and row["role"]}
         return len(roles) or (None if counted else 0)
     gone = {row["user_id"] for row in memberships} - {row["user_id"] for row in present}
     reachable = {
