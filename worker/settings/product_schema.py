@@ -241,6 +241,9 @@ ENDS = frozenset({"deleted_at", "removed_at", "cancelled_at", "ended_at", "term_
 )
 """Times at which something is over: one of the year 9999, or an infinite one, says that it is not."""
 
+SCORES = {"nps": (0, 10)}
+"""By the kind of a survey, the least and the highest score there can be; other kinds may have any."""
+
 AMOUNTS = {"subscriptions": "mrr", "invoices": "amount", "mrr_movements": "amount"}
 """Per table with a currency, the column that holds an amount of it."""
 

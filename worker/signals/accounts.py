@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from connectors.base.values import host_of
 from worker.language.values import Value
 from worker.settings.product import Exclude, ProductSettings
 from worker.settings.product_schema import SCHEMA, kind_of
@@ -103,5 +104,5 @@ def account_values(product: ProductSettings, known: Mapping[str, Value], as_of: 
 
 def _listed(exclude: Exclude, values: Mapping[str, Value]) -> bool:
     ids = {str(account) for account in exclude.accounts or ()}
-    domains = {domain.strip().lower() for domain in exclude.domains or ()}
-    return values["account.id"] in ids or str(values["account.domain"] or "").strip().lower() in domains
+    domains = {host_of(domain) for domain in exclude.domains or ()} - {""}
+    return values["account.id"] in ids or host_of(str(values["account.domain"] or "")) in domains

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+import sqlalchemy as sa
+
 from connectors.clock import now
 from worker.language.need import Need
 from worker.language.plural import counted
@@ -47,6 +49,7 @@ def check_source(
     if not findings:
         findings += _unknown(source, product, signals, needs)
         findings += _never_seen(source, signals, needs)
+        findings += _excludes_nobody(source, product)
     return sorted(findings, key=lambda finding: finding.severity != "error")
 
 
@@ -84,6 +87,19 @@ def _unknown(
             "or list your own accounts under exclude: accounts: (an empty list will do)"
         )
         yield SourceFinding("product", ("exclude",), message, "warning")
+
+
+def _excludes_nobody(source: Source, product: ProductSettings) -> Iterator[SourceFinding]:
+    accounts, listed = source.catalogue.table("accounts"), [str(one) for one in product.exclude.accounts or ()]
+    if accounts is None or not listed:
+        return
+    account_id = accounts.id("account_id")
+    there = source.engine.run(sa.select(account_id).select_from(accounts.rows).where(account_id.in_(listed)))
+    found = {str(row[0]) for row in there}
+    for index, one in enumerate(listed):
+        if one not in found:
+            message = f'no account has the id "{one}", so nothing is left out by it'
+            yield SourceFinding("product", ("exclude", "accounts", index), message, "warning")
 
 
 def _never_seen(source: Source, signals: SignalsSettings, needs: Iterable[Need]) -> Iterator[SourceFinding]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from worker.settings.product_columns import ColumnMapping
-from worker.settings.product_schema import ENDS, SCHEMA, kind_of
+from worker.settings.product_schema import ENDS, SCHEMA, SCORES, kind_of
 from worker.signals.constructs import Column, Kind, MomentLiteral
 from worker.signals.reading.numbers import NumberFormat, NumberOf
 from worker.signals.reading.texts import NOTHING, IdText, IsJson, JsonText, TrimmedText, clean_text
@@ -141,9 +141,14 @@ class MappedTable:
         number = self.read_number(column)
         if column in self.sound:
             return number
-        parts = [number >= sa.literal(least, sa.Double())] if (least := self._least(column)) is not None else []
+        floor = SCHEMA[self.name].least.get(column)
+        parts: list[Column] = [] if floor is None else [number >= _double(floor)]
         unlimited = self.unlimited(column)
         parts += [] if unlimited is None else [sa.not_(unlimited)]
+        if (self.name, column) == ("surveys", "score") and self.has("kind"):
+            kind = sa.func.coalesce(folded(self.text("kind")), "")
+            for name, (least, most) in SCORES.items():
+                parts.append(sa.or_(kind != name, number.between(_double(least), _double(most))))
         return sa.case((sa.and_(*parts), number)) if parts else number
 
     def read_number(self, column: str) -> Column:
@@ -157,9 +162,6 @@ class MappedTable:
             return NumberOf(self.cell(column), kind)
         return NumberOf(self.cell(column), kind, NumberFormat(written.decimal, written.thousands, written.strip))
 
-    def _least(self, column: str) -> float | None:
-        return SCHEMA[self.name].least.get(column)
-
     def unlimited(self, column: str) -> Column | None:
         """Whether the number of a row means that there is no limit; None for columns that are no limit."""
         default = SCHEMA[self.name].unlimited.get(column)
@@ -168,9 +170,9 @@ class MappedTable:
         written = self.columns[column].written
         number = self.read_number(column)
         if written is not None and written.unlimited is not None:
-            return number.in_([sa.literal(value, sa.Double()) for value in written.unlimited])
-        words = number == sa.literal(-1.0, sa.Double())
-        return words if default == math.inf else sa.or_(words, number >= sa.literal(default, sa.Double()))
+            return number.in_([_double(value) for value in written.unlimited])
+        words = number == _double(-1)
+        return words if default == math.inf else sa.or_(words, number >= _double(default))
 
     def text(self, column: str) -> Column:
         """Text without blanks around it; NULL where it only says that there is nothing."""
@@ -275,6 +277,10 @@ class MappedTable:
 
     def _kind(self, column: str) -> str:
         return kind_of(self.name, column)
+
+
+def _double(number: float) -> Column:
+    return sa.literal(float(number), sa.Double())
 
 
 def folded(text: Column) -> Column:

@@ -11,11 +11,10 @@ import sqlalchemy as sa
 from worker.settings.product_schema import OLD_STATES, SCHEMA
 from worker.settings.signals import Comparison, RowTest, Scalar
 from worker.signals.constructs import Column, MomentLiteral
+from worker.signals.invoice_status import is_settled
 from worker.signals.mapped_table import MappedTable, folded
 from worker.signals.mapping import Catalogue
 
-# Statuses of an invoice that is no longer due; they count where no date of payment is known.
-SETTLED = ("paid", "void", "voided", "uncollectible", "refunded", "draft", "cancelled", "canceled")
 _HAPPENS_LATER = frozenset(
     {"accepted_at", "paid_at", "closed_at", "removed_at", "deleted_at", "cancelled_at", "ended_at"}
 )
@@ -109,7 +108,7 @@ def in_force(table: MappedTable, as_of: datetime) -> Column:
     if until is not None:
         parts.append(sa.or_(until.is_(None), after(until, as_of)))
     if table.name == "invoices" and table.has("status"):
-        over = sa.func.coalesce(folded(table.text("status")), "").in_(SETTLED)
+        over = is_settled(table)
         parts.append(sa.not_(over if until is None else sa.and_(until.is_(None), over)))
     return sa.and_(*parts)
 

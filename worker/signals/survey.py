@@ -5,26 +5,26 @@ Columns that turn out to be sound are taken as they are from then on, so that go
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from worker.settings.product_schema import AMOUNTS, SCHEMA, kind_of
+from worker.settings.product_schema import SCHEMA, kind_of
 from worker.signals.constructs import Column, MomentLiteral
+from worker.signals.contradictions import count_contradictions, incomparable_amounts
 from worker.signals.data_report import ColumnFindings, DataReport, JoinFindings, TableFindings
 from worker.signals.decode import moment as as_moment
+from worker.signals.inexact_ids import check_exact
 from worker.signals.mapped_table import EARLIEST, MappedTable
 from worker.signals.mapping import Catalogue
-from worker.signals.money import incomparable_rows
 from worker.signals.occurrences import occurrences
 from worker.signals.reading.texts import IdText, TrimmedText, clean_text, written_text
-from worker.signals.repeats import keyed, once
+from worker.signals.repeats import keyed
 from worker.signals.rows import before, not_before
 from worker.signals.stopped import stopped_events
-from worker.signals.subscriptions import contradictions, subscriptions_at
 from worker.signals.windows import last_full_day
 
 RECENT = timedelta(days=28)
@@ -76,6 +76,7 @@ class _Look:
 
     def findings(self) -> TableFindings:
         """What was found. Afterwards the catalogue knows which columns are sound."""
+        check_exact(self.catalogue.engine, self.table)
         table = self._believable_times()
         self.table = table.read_once()
         rows, newest, missing, columns = self._cells()
@@ -89,9 +90,9 @@ class _Look:
             newest=newest,
             missing={**missing, **{join.column: join.blank for join in joins if join.column in self._required}},
             repeats=repeats,
-            columns=(*columns, *self._currencies()),
+            columns=(*columns, *incomparable_amounts(self.catalogue, self.table, self.as_of)),
             joins=joins,
-            contradictions=self._contradictions(),
+            contradictions=count_contradictions(self.catalogue, self.table, self.as_of),
         )
 
     @property
@@ -273,24 +274,6 @@ class _Look:
         asked: list[Column] = [sa.func.count(), sa.func.count(sa.func.hash(*cells).distinct())]
         row = self._run(sa.select(*asked).select_from(self.table.rows).where(cells[0].is_not(None)))[0]
         return bool(row[0] != row[1])
-
-    def _currencies(self) -> Iterator[ColumnFindings]:
-        name, product = self.table.name, self.catalogue.product
-        if name not in AMOUNTS or not (self.table.has("currency") and self.table.has(AMOUNTS[name])):
-            return
-        table = self.table
-        if name == "subscriptions":
-            table = subscriptions_at(once(table, self.as_of), self.as_of, product.grace)
-        found = self._run(incomparable_rows(table, product, self.as_of))[0][0]
-        if found:
-            yield ColumnFindings("currency", 0, 0, incomparable=int(found))
-
-    def _contradictions(self) -> Mapping[str, int]:
-        if self.table.name != "subscriptions":
-            return {}
-        kinds = contradictions(self.table, self.as_of, self.catalogue.product.grace)
-        row = self._run(sa.select(*(_many(test) for test in kinds.values())).select_from(self.table.rows))[0]
-        return {kind: int(rows or 0) for kind, rows in zip(kinds, row, strict=True) if rows}
 
 
 def _impersonal(value: object) -> str | None:

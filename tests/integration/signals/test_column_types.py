@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.signals.signals_kit import at, product_of, signals_of
 from worker.language.values import Value
-from worker.signals import compute, open_source
+from worker.signals import SourceError, compute, open_source
 
 AS_OF = at("2026-03-10T06:00")
 UUIDS = ("0b6f6c2e-6f7e-4a39-9f3e-0c5f7b2f1a01", "0b6f6c2e-6f7e-4a39-9f3e-0c5f7b2f1a02")
@@ -99,3 +99,19 @@ def test_an_end_at_infinity_is_none(request: pytest.FixtureRequest, tmp_path: Pa
     found = _measured(source, tmp_path, {"accounts": {"table": "accounts", "extra": extra}})
     assert found[UUIDS[0]]["plan"] == "pro"
     assert (found[UUIDS[0]]["account.valid_to"], found[UUIDS[0]]["account.valid_from"]) == (None, None)
+
+
+@pytest.mark.parametrize("kind", ["parquet", "duckdb", "postgres"])
+def test_ids_that_floating_point_cannot_tell_apart_are_refused(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str
+) -> None:
+    source = _source(
+        kind,
+        request,
+        tmp_path,
+        "DROP TABLE accounts",
+        "CREATE TABLE accounts (account_id DOUBLE PRECISION)",
+        "INSERT INTO accounts VALUES (1582218195625938945), (1582218195625938946), (7)",
+    )
+    with pytest.raises(SourceError, match='table accounts: 2 rows of the column "account_id" have ids too large'):
+        _measured(source, tmp_path, {})

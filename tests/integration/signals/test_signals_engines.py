@@ -310,6 +310,7 @@ def test_our_own_test_and_deleted_accounts_are_left_out(database: Database) -> N
         {"account_id": "ours", "is_internal": True},
         {"account_id": "listed", "is_internal": False},
         {"account_id": "domain", "domain": "Example.com "},
+        {"account_id": "address", "domain": "https://www.Example.com/about"},
         {"account_id": "deleted", "deleted_at": at("2026-03-10T06:00")},
         {"account_id": "deleted later", "deleted_at": at("2026-03-10T06:01")},
         {"account_id": "tomorrow", "created_at": at("2026-03-11")},

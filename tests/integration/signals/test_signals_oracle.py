@@ -200,7 +200,7 @@ def tables(as_of: datetime) -> st.SearchStrategy[dict[str, Any]]:
                         "score": number,
                         "responded_at": maybe,
                     }
-                ),
+                ).map(_possible_score),
                 min_size=5,
                 max_size=25,
             ),
@@ -218,6 +218,12 @@ def tables(as_of: datetime) -> st.SearchStrategy[dict[str, Any]]:
             ),
         }
     )
+
+
+def _possible_score(survey: dict[str, Any]) -> dict[str, Any]:
+    """An NPS score lies between 0 and 10; others are not believed."""
+    is_nps = survey["score"] is not None and (survey["kind"] or "").lower() == "nps"
+    return {**survey, "score": min(max(survey["score"], 0), 10)} if is_nps else survey
 
 
 def _readable(row: dict[str, Any], as_of: datetime) -> dict[str, Any]:

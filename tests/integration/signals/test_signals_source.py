@@ -67,6 +67,12 @@ def test_an_event_of_a_playbook_that_never_occurs_is_named(database: Database) -
     assert ("warning", 'count(Usd, 7d): no event is called "Usd" so far. Did you mean "Used"?') in found
 
 
+def test_an_excluded_id_that_no_account_has_is_named(database: Database) -> None:
+    product = product_of(database.source, filled(database), exclude={"accounts": ["a", "A", 7]})
+    found = [message for _, message in messages(database, product) if "left out" in message]
+    assert found == [f'no account has the id "{one}", so nothing is left out by it' for one in ("A", "7")]
+
+
 @pytest.mark.parametrize(
     ("mapping", "said"),
     [

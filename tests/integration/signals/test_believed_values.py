@@ -1,0 +1,48 @@
+"""What a cell may say, by what the others of its row say: statuses of invoices, scores of surveys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.integration.signals.signals_kit import Database, at, product_of, signals_of
+from worker.signals import compute, open_source
+
+AS_OF = at("2026-03-10T06:00")
+
+
+def test_a_status_of_an_invoice_is_known_for_settled_or_due_or_counted(database: Database) -> None:
+    words = ["open", "Past Due", "deleted", "written-off", "CLOSED", "pending", "Voided", "in dispute", None]
+    invoices = [
+        {"account_id": "a", "due_at": at("2026-03-01"), "amount": 10**place, "status": word}
+        for place, word in enumerate(words)
+    ]
+    tables: dict[str, Any] = {"accounts": [{"account_id": "a"}], "events": [], "invoices": invoices}
+    database.fill(tables)
+    product = product_of(database.source, tables)
+    signals = signals_of("signals: {due: {label: x, from: invoices, measure: sum, column: amount, current: true}}")
+    with open_source(product, database.folder, AS_OF) as source:
+        said = [sentence for table, sentence in source.report(AS_OF).remarks() if table == "invoices"]
+        found = compute(source, product, signals, [], AS_OF)
+    assert found["a"]["due"] == 1 + 10 + 10**7 + 10**8
+    assert said == ["1 of 9 rows (11 %) contradict themselves: status not understood, taken for due"]
+
+
+def test_an_nps_score_lies_between_0_and_10(database: Database) -> None:
+    scores = [("nps", -1), ("NPS ", 87), ("nps", 0), ("nps", 10), ("mood", -1), (None, 87)]
+    surveys = [
+        {"account_id": f"a{place}", "kind": kind, "score": score, "responded_at": at("2026-03-01")}
+        for place, (kind, score) in enumerate(scores)
+    ]
+    tables: dict[str, Any] = {
+        "accounts": [{"account_id": row["account_id"]} for row in surveys],
+        "events": [],
+        "surveys": surveys,
+    }
+    database.fill(tables)
+    product = product_of(database.source, tables)
+    signals = signals_of("signals: {score: {label: x, from: surveys, measure: latest, column: score}}")
+    with open_source(product, database.folder, AS_OF) as source:
+        said = [sentence for table, sentence in source.report(AS_OF).remarks() if table == "surveys"]
+        found = compute(source, product, signals, [], AS_OF)
+    assert [found[f"a{place}"]["score"] for place in range(6)] == [None, None, 0, 10, -1, 87]
+    assert said == ["2 of 6 rows (33 %) have a score that is not believed"]
