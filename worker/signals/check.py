@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -50,6 +50,7 @@ def check_source(
         findings += _unknown(source, product, signals, needs)
         findings += _never_seen(source, signals, needs)
         findings += _excludes_nobody(source, product)
+        findings += _properties_never_seen(source, signals)
     return sorted(findings, key=lambda finding: finding.severity != "error")
 
 
@@ -100,6 +101,25 @@ def _excludes_nobody(source: Source, product: ProductSettings) -> Iterator[Sourc
         if one not in found:
             message = f'no account has the id "{one}", so nothing is left out by it'
             yield SourceFinding("product", ("exclude", "accounts", index), message, "warning")
+
+
+def _properties_never_seen(source: Source, signals: SignalsSettings) -> Iterator[SourceFinding]:
+    """Every property of events that a signal reads and no event has: it was renamed, or lies elsewhere in ``props``."""
+    events = source.catalogue.events
+    seen: dict[str, bool] = {}
+    for name, signal in signals.signals.items():
+        tests = [(block, column) for block in ("where", "that") for column in getattr(signal, block)]
+        asked: list[tuple[Loc, str]] = [((block, column), column) for block, column in tests]
+        asked += [(("column",), signal.column)] if signal.column else []
+        for loc, column in asked:
+            if signal.from_ != "events" or not column.startswith("props.") or not events.has(column):
+                continue
+            if column not in seen:
+                any_row: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(events.rows)
+                seen[column] = bool(source.engine.run(any_row.where(events.text(column).is_not(None)).limit(1)))
+            if not seen[column]:
+                message = f"no event has the property {column} so far"
+                yield SourceFinding("signals", ("signals", name, *loc), message, "warning")
 
 
 def _never_seen(source: Source, signals: SignalsSettings, needs: Iterable[Need]) -> Iterator[SourceFinding]:

@@ -115,3 +115,24 @@ def test_ids_that_floating_point_cannot_tell_apart_are_refused(
     )
     with pytest.raises(SourceError, match='table accounts: 2 rows of the column "account_id" have ids too large'):
         _measured(source, tmp_path, {})
+
+
+def test_json_that_postgres_cannot_take_apart_is_unreadable_and_stops_nothing(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    source = _source(
+        "postgres",
+        request,
+        tmp_path,
+        "ALTER TABLE events ADD COLUMN props JSON",
+        """UPDATE events SET props = '{"plan": {"tier": "gold"}}'""",
+        "INSERT INTO events SELECT account_id, NULL, 'Used', '2026-03-09' FROM accounts",
+        f"""UPDATE events SET props = '{{"plan": {{"tier": "\\u0000"}}}}' WHERE account_id = '{UUIDS[1]}'""",
+    )
+    product = product_of(source, ["accounts", "subscriptions", "events"])
+    signals = signals_of("signals: {gold: {label: g, from: events, measure: count, where: {props.plan.tier: gold}}}")
+    with open_source(product, tmp_path, AS_OF) as opened:
+        said = list(opened.report(AS_OF).remarks())
+        found = compute(opened, product, signals, [], AS_OF)
+    assert [found[account]["gold"] for account in UUIDS] == [1, None]
+    assert ("events", "1 of 3 rows (33 %) have a props that cannot be read") in said

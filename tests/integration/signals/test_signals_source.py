@@ -14,6 +14,7 @@ import pytest
 
 from tests.integration.signals.signals_kit import Database, at, product_of, signals_of
 from worker.language.need import Need
+from worker.settings.base import Loc
 from worker.settings.product import ProductSettings
 from worker.signals import SourceError, StaleData, check_fresh, check_source, compute, open_source
 
@@ -65,6 +66,30 @@ def test_an_event_of_a_playbook_that_never_occurs_is_named(database: Database) -
     product = product_of(database.source, filled(database))
     found = messages(database, product, [Need("count", "Usd", 7), Need("field", "plan")])
     assert ("warning", 'count(Usd, 7d): no event is called "Usd" so far. Did you mean "Used"?') in found
+
+
+@pytest.mark.parametrize("props", [{"amount": 5, "plan": {"tier": "gold"}}, '"{\\"amount\\": 5}"'])
+def test_a_property_that_no_event_has_is_named_where_it_is_read(database: Database, props: Any) -> None:
+    tables = filled(database)
+    tables["events"][0]["props"] = props
+    database.fill(tables)
+    signals = signals_of(
+        """
+        signals:
+          paid: {label: x, from: events, measure: sum, column: props.amount, window: 7d}
+          gold: {label: x, from: events, measure: count, where: {props.plan.tier: gold}}
+          big: {label: x, from: events, measure: count, where: {props.amont: {above: 3}}}
+        """
+    )
+    product = product_of(database.source, tables)
+    with open_source(product, database.folder) as source:
+        found = check_source(source, product, signals, [])
+    named = {finding.loc: finding.message for finding in found if "property" in finding.message}
+    expected: dict[Loc, str] = {("signals", "big", "where", "props.amont"): "props.amont"}
+    if isinstance(props, str):  # JSON inside a text of JSON has no properties
+        expected[("signals", "paid", "column")] = "props.amount"
+        expected[("signals", "gold", "where", "props.plan.tier")] = "props.plan.tier"
+    assert named == {loc: f"no event has the property {name} so far" for loc, name in expected.items()}
 
 
 def test_an_excluded_id_that_no_account_has_is_named(database: Database) -> None:
