@@ -103,9 +103,7 @@ def _check_source(check: Check, project: Project) -> None:
         spellings = project.signals.names_of_spellings
         with open_source(project.product, project.root, names_of_spellings=spellings) as source:
             findings = check_source(source, project.product, project.signals, needs_of(project))
-            findings += [
-                SourceFinding("product", ("source",), warning, "warning") for warning in source.engine.warnings()
-            ]
+            findings += [SourceFinding("product", loc, text, "warning") for loc, text in source.warnings()]
             tables = len(project.product.mapped())
             sound = all(f.severity != "error" for f in findings)
             stale = _stale(project, source) if sound else None

@@ -71,7 +71,10 @@ def _secrets(project: Project) -> Iterator[tuple[str, Iterable[str]]]:
     """By owner, its references to secrets; among them may be plain settings."""
     for name, destination in project.crm.destinations.items():
         yield name, destination.credentials().values()
-    yield "the product database", [project.product.source.postgres or ""]
+    yield (
+        "the product database",
+        [one.postgres or "" for one in (project.product.source, *project.product.sources.values()) if one],
+    )
     for name, channel in project.alerts.channels.items():
         yield f"the alert channel {name}", _of_channel(channel)
 

@@ -65,6 +65,8 @@ class SourceSettings(Strict):
 class TableMapping(Strict):
     """One of our tables in the product's own words. Columns not named here are looked for under our name."""
 
+    source: str | None = None
+    """Where it is: a name of ``sources``."""
     table: str | None = None
     """Its name there (``schema.table`` in a database, a file or pattern in a folder)."""
     query: Annotated[str, AfterValidator(_a_select)] | None = None
@@ -146,7 +148,9 @@ class ProductSettings(Strict):
     """The whole of config/product.yaml."""
 
     version: Literal[1]
-    source: SourceSettings
+    source: SourceSettings | None = None
+    sources: dict[str, SourceSettings] = Field(default_factory=dict)
+    """Several sources by name, instead of ``source``; each table says which with ``source: NAME``."""
     time_zone: ZoneText = "UTC"
     """Days begin and end here."""
     account: AccountSettings = AccountSettings()
@@ -164,6 +168,16 @@ class ProductSettings(Strict):
     trust: TrustSettings = TrustSettings()
     """How much of the data may be wrong before a run refuses it."""
     tables: Tables
+
+    @model_validator(mode="after")
+    def _source_or_sources(self) -> ProductSettings:
+        if (self.source is not None) == bool(self.sources):
+            raise ValueError('give exactly one of "source" and "sources"')
+        return self
+
+    def source_of(self, mapping: TableMapping) -> SourceSettings:
+        """The source that a table is in."""
+        return self.source or self.sources[str(mapping.source)]
 
     @property
     def zone(self) -> ZoneInfo:
@@ -203,10 +217,24 @@ def check_product(settings: ProductSettings, known: Known) -> Iterable[Finding]:
         loc = ("tables", table)
         if mapping.from_ and table not in {"accounts", "memberships"}:
             yield Finding((*loc, "from"), f'"from: events" works for accounts and memberships, not for {table}')
+        yield from _source_findings(settings, table, mapping)
         if mapping.from_ and mapping.columns:
             yield Finding((*loc, "columns"), '"from: events" takes its columns from the events: remove "columns"')
         yield from _column_findings(table, mapping)
         yield from _extra_findings(table, mapping)
+
+
+def _source_findings(settings: ProductSettings, table: str, mapping: TableMapping) -> Iterator[Finding]:
+    loc, name = ("tables", table, "source"), mapping.source
+    known = f". Known: {', '.join(settings.sources)}"
+    if name is not None and mapping.from_:
+        yield Finding(loc, '"from: events" takes its rows from the events: remove "source"')
+    elif name is not None and not settings.sources:
+        yield Finding(loc, 'there is one source only: remove this line, or name several under "sources"')
+    elif name is not None and name not in settings.sources:
+        yield Finding(loc, f'unknown source "{name}"{suggestion(name, settings.sources, known)}')
+    elif name is None and settings.sources and not mapping.from_:
+        yield Finding(loc[:2], f'"source" is missing in {table}: say where it is{known}', of_key=True)
 
 
 def _rate_findings(settings: ProductSettings) -> Iterator[Finding]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,8 @@ from sqlalchemy.dialects.postgresql.base import PGDialect
 from worker.signals.constructs import Kind
 from worker.signals.engines import NOT_ONE_SELECT, Rows, first_line, render
 from worker.signals.errors import SourceError
-from worker.signals.files import csv_problem, files_relation, readable, reader_of, text_list
+from worker.signals.files import Readable, csv_problem, files_relation, readable, reader_of, text_list
+from worker.signals.spill import SpillFolder
 
 
 class DuckDialect(PGDialect):
@@ -34,8 +34,8 @@ class DuckEngine:
     """DuckDB: its own connection, locked down to reading the database and the Parquet and CSV files of ``folder``."""
 
     connection: duckdb.DuckDBPyConnection
-    spill: tempfile.TemporaryDirectory[str]
-    """The folder for data beyond the memory limit; removed when the engine is closed."""
+    spill: SpillFolder | None = None
+    """The folder for data beyond the memory limit; removed when the engine is closed. None: another engine has it."""
     files: tuple[str, ...] | None = None
     folder: Path | None = None
     name: str = "duckdb"
@@ -85,38 +85,54 @@ class DuckEngine:
 
     def close(self) -> None:
         self.connection.close()
-        self.spill.cleanup()
+        if self.spill is not None:
+            self.spill.close()
 
 
 def open_duckdb_file(path: Path, memory: str) -> DuckEngine:
     """A DuckDB file, read-only. Other processes may read it at the same time, none may be writing."""
+    check_file(path)
+    spill = SpillFolder()
+    try:
+        connection = connect(path, spill, memory)
+    except duckdb.Error as error:
+        spill.close()
+        raise SourceError(f"cannot open the DuckDB file {path}: {first_line(error)}") from error
+    lock_down(connection, readable(path.parent.resolve(), path.resolve()))
+    return DuckEngine(connection, spill)
+
+
+def check_file(path: Path) -> None:
+    """Raises SourceError when there is no file."""
     if not path.is_file():
         raise SourceError(f"there is no DuckDB file at {path}")
-    spill = tempfile.TemporaryDirectory(prefix="plgsync-", ignore_cleanup_errors=True)
-    try:
-        connection = duckdb.connect(str(path), read_only=True, config=_duck_config(memory, spill.name))
-    except duckdb.Error as error:
-        spill.cleanup()
-        raise SourceError(f"cannot open the DuckDB file {path}: {first_line(error)}") from error
-    _lock_down(connection, path.parent.resolve(), path.resolve())
-    return DuckEngine(connection, spill)
 
 
 def open_folder(folder: Path, memory: str, queries: Sequence[str] = ()) -> DuckEngine:
     """A folder of Parquet and CSV files, read by DuckDB. ``queries`` may name a file without its ending as a table."""
+    check_folder(folder)
+    folder = folder.resolve()
+    spill = SpillFolder()
+    connection = connect(None, spill, memory)
+    lock_down(connection, readable(folder))
+    return DuckEngine(connection, spill, files=add_views(connection, folder, queries), folder=folder)
+
+
+def check_folder(folder: Path) -> None:
+    """Raises SourceError when there is no folder."""
     if not folder.is_dir():
         raise SourceError(f"there is no folder at {folder}")
-    spill = tempfile.TemporaryDirectory(prefix="plgsync-", ignore_cleanup_errors=True)
-    connection = duckdb.connect(":memory:", config=_duck_config(memory, spill.name))
-    folder = folder.resolve()
-    _lock_down(connection, folder)
+
+
+def add_views(connection: duckdb.DuckDBPyConnection, folder: Path, queries: Sequence[str]) -> tuple[str, ...]:
+    """Make a view of each file that ``queries`` may name as a table. All files and folders of ``folder``."""
     inside = (path for path in folder.iterdir() if path.resolve().is_relative_to(folder))
     names = sorted(path.name for path in inside if reader_of(path.name) or path.is_dir())
     words = {word for query in queries for word in re.findall(r"\w+", query)}
     for name in {name.partition(".")[0]: name for name in names}:
         if name in words:
             _view(connection, folder, name)
-    return DuckEngine(connection, spill, files=tuple(names), folder=folder)
+    return tuple(names)
 
 
 def _view(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> None:
@@ -127,22 +143,34 @@ def _view(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> Non
         raise SourceError(f"cannot read {name} in {folder}: {first_line(error)}") from error
 
 
-def _duck_config(memory: str, spill: str) -> dict[str, str | bool | int | float | list[str]]:
-    return {
-        "memory_limit": memory,
-        "temp_directory": spill,
-        "autoinstall_known_extensions": "false",
-        "autoload_known_extensions": "false",
-    }
+def connect(path: Path | None, spill: SpillFolder, memory: str) -> duckdb.DuckDBPyConnection:
+    """A connection to a file, read-only, or to a database in memory, which goes to ``spill`` beyond ``memory``."""
+    return duckdb.connect(
+        ":memory:" if path is None else str(path),
+        read_only=path is not None,
+        config={
+            "memory_limit": memory,
+            "temp_directory": str(spill.path),
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        },
+    )
 
 
-def _lock_down(connection: duckdb.DuckDBPyConnection, folder: Path, database: Path | None = None) -> None:
-    files, folders = readable(folder, database)
+def prepare_session(connection: duckdb.DuckDBPyConnection) -> None:
+    """What every connection needs, before `lock_down`."""
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET enable_progress_bar = false")  # it would be written to stdout, between the lines of --json
+
+
+def lock_down(connection: duckdb.DuckDBPyConnection, *allowed: Readable) -> None:
+    """From here on the database opens nothing but ``allowed`` and its own temporary files, and no setting changes."""
+    prepare_session(connection)
+    files = [path for one in allowed for path in one.files]
+    folders = [f"{path}/" for one in allowed for path in one.folders]
     for statement in (
-        "SET TimeZone = 'UTC'",
-        "SET enable_progress_bar = false",  # it would be written to stdout, between the lines of --json
         f"SET allowed_paths = {text_list(files)}",
-        f"SET allowed_directories = {text_list(f'{folder}/' for folder in folders)}",
+        f"SET allowed_directories = {text_list(folders)}",
         "SET enable_external_access = false",
         "SET lock_configuration = true",
     ):

@@ -32,6 +32,13 @@ class Needed(NamedTuple):
     required: tuple[str, ...] = ()
 
 
+class Readable(NamedTuple):
+    """Files, and folders with all that is in them."""
+
+    files: list[str]
+    folders: list[str]
+
+
 class _File(NamedTuple):
     path: Path
     columns: tuple[str, ...]
@@ -126,7 +133,7 @@ def _has(file: _File, column: str) -> bool:
 
 def _union(files: Sequence[_File], reader: str, wanted: Sequence[str], encoding: str) -> str:
     if not files:
-        columns = ", ".join(f"NULL::VARCHAR AS {_name(column)}" for column in wanted) or "NULL AS nothing"
+        columns = ", ".join(f"NULL::VARCHAR AS {quoted(column)}" for column in wanted) or "NULL AS nothing"
         return f"SELECT {columns} WHERE false"
     if reader == "read_parquet":
         return f"SELECT * FROM read_parquet({_list(files)}, union_by_name = true)"  # noqa: S608 - quotes are doubled
@@ -137,12 +144,12 @@ def _union(files: Sequence[_File], reader: str, wanted: Sequence[str], encoding:
         f"SELECT * FROM read_csv({_list(same)}, auto_detect = false, header = true, delim = {_text(delimiter)},"  # noqa: S608
         f" quote = '\"', escape = '\"', encoding = '{encoding}',"
         f" columns = {{{', '.join(f'{_text(column)}: {chr(39)}VARCHAR{chr(39)}' for column in columns)}}})"
-        f" WHERE NOT ({' AND '.join(f'coalesce({_name(column)} = {_text(column)}, false)' for column in columns)})"
+        f" WHERE NOT ({' AND '.join(f'coalesce({quoted(column)} = {_text(column)}, false)' for column in columns)})"
         for (delimiter, columns), same in shapes.items()
     )
 
 
-def readable(folder: Path, database: Path | None = None) -> tuple[list[str], list[str]]:
+def readable(folder: Path, database: Path | None = None) -> Readable:
     """What of ``folder`` a query may read: Parquet and CSV files, and folders with nothing else in them.
 
     Only in such a folder a query may use a pattern. Links are left out, and so are hidden folders. ``database`` is a
@@ -154,7 +161,7 @@ def readable(folder: Path, database: Path | None = None) -> tuple[list[str], lis
     try:
         entries = sorted(folder.iterdir())
     except OSError:
-        return [], []
+        return Readable([], [])
     for path in entries:
         if path.is_symlink() or path.name.startswith("."):
             nothing_else = False
@@ -167,7 +174,7 @@ def readable(folder: Path, database: Path | None = None) -> tuple[list[str], lis
             files.append(str(path))
         elif database is None or path not in {database, database.with_name(f"{database.name}.wal")}:
             nothing_else = False
-    return ([], [str(folder)]) if nothing_else and (files or folders) else (files, folders)
+    return Readable([], [str(folder)]) if nothing_else and (files or folders) else Readable(files, folders)
 
 
 def text_list(texts: Iterable[str]) -> str:
@@ -184,7 +191,8 @@ def _text(text: str) -> str:
     return f"'{doubled}'"
 
 
-def _name(column: str) -> str:
+def quoted(column: str) -> str:
+    """A name in DuckDB's SQL."""
     doubled = column.replace('"', '""')
     return f'"{doubled}"'
 

@@ -207,6 +207,7 @@ class MappedTable:
         column = f"extra.{name}"
         cell, kind = self.cell(column), self.columns[column].kind
         if kind in {"time", "naive"}:
+            cell = self._moment(column, cell) if kind == "time" else cell  # days stay days
             return sa.case((sa.and_(cell >= MomentLiteral(_FIRST), cell <= MomentLiteral(_LATEST)), cell))
         if kind == "any":
             return sa.case((sa.func.typeof(cell).in_(("text", "blob")), self.text(column)), else_=cell)

@@ -23,6 +23,7 @@ from worker.signals.errors import NoFile, SourceError
 from worker.signals.files import Needed, files_relation
 from worker.signals.mapped_table import MappedTable, SourceColumn
 from worker.signals.reading.texts import NOTHING
+from worker.signals.several import Several
 
 _FITTING: Mapping[ColumnKind, frozenset[Kind]] = {
     "id": frozenset({"text", "number", "float", "any"}),
@@ -46,6 +47,8 @@ class Catalogue:
     """The moment of reading; a time more than a day later is not believed."""
     names_of_spellings: Mapping[str, str] = field(default_factory=dict)
     """Other spelling of an event → the name under which it counts."""
+    several: Several | None = None
+    """What brings the tables of several sources into ``engine``."""
     _seen: dict[str, MappedTable] = field(default_factory=dict)
     _rolled_up: dict[str, MappedTable] = field(default_factory=dict)
     _companies: sa.CTE | None = None
@@ -104,24 +107,29 @@ class Catalogue:
             raise SourceError(f"table {name}: {error}", ("tables", name, what)) from error
 
     def _look(self, name: str, mapping: TableMapping) -> MappedTable:
+        reader = self.engine if self.several is None else self.several.readers[mapping.source]
         with self.naming(name):
             try:
                 if mapping.query is not None:
-                    self.engine.check_query(mapping.query)
+                    reader.check_query(mapping.query)
                 query = self._query(name, mapping)
-                theirs = self.engine.probe(self._rows(mapping, query, ()))
+                theirs = reader.probe(self._rows(mapping, query, ()))
             except SourceError as error:
-                raise SourceError(self._explained(mapping, error)) from error
-        columns = dict(self._columns(name, mapping, theirs))
+                raise SourceError(self._explained(mapping, reader, error)) from error
+        columns = dict(self._columns(name, mapping, theirs, exact=reader.name == "postgresql"))
         for ours in SCHEMA[name].required:
             if ours not in columns:
                 raise SourceError(
                     f"table {name} has no column {ours}: name yours under tables: {name}: columns: "
                     f"(found: {', '.join(list(theirs)[:20])})"
                 )
+        rows = self._rows(mapping, query, tuple(theirs))
+        if self.several is not None:
+            with self.naming(name):
+                rows, columns = self.several.take(name, mapping, rows, columns)
         return MappedTable(
             name=name,
-            rows=self._rows(mapping, query, tuple(theirs)).alias(f"s_{name}"),
+            rows=rows.alias(f"s_{name}"),
             columns=columns,
             nothing=(*NOTHING, *(word.strip().lower() for word in self.product.nothing)),
             read_at=self.read_at,
@@ -129,13 +137,13 @@ class Catalogue:
         )
 
     def _columns(
-        self, name: str, mapping: TableMapping, theirs: Mapping[str, Kind]
+        self, name: str, mapping: TableMapping, theirs: Mapping[str, Kind], *, exact: bool
     ) -> Iterator[tuple[str, SourceColumn]]:
         """Every column of ours that is there. Raises SourceError where a mapped one is not, or cannot be read."""
         for ours in sorted(mappable(name) | mapping.columns.keys()):
             written = mapping.columns.get(ours)
             wanted = ours if written is None else written.name
-            found = self.spelled(wanted, theirs)
+            found = spelled(wanted, theirs, exact=exact)
             if found is not None:
                 if theirs[found] not in _FITTING[kind_of(name, ours)]:
                     raise SourceError(f"table {name}: {_wrong_kind(found, ours, kind_of(name, ours), theirs[found])}")
@@ -143,20 +151,14 @@ class Catalogue:
             elif written is not None:
                 raise SourceError(f"table {name}: {no_column(wanted, theirs)}")
         for ours, wanted in mapping.extra.items() if name == "accounts" else ():
-            found = self.spelled(wanted, theirs)
+            found = spelled(wanted, theirs, exact=exact)
             if found is None:
                 raise SourceError(f"table {name}: {no_column(wanted, theirs)}")
             yield f"extra.{ours}", SourceColumn(found, theirs[found])
 
-    def spelled(self, column: str, theirs: Mapping[str, Kind]) -> str | None:
-        """Their exact spelling of ``column``: only PostgreSQL tells cases apart."""
-        if column in theirs or self.engine.name == "postgresql":
-            return column if column in theirs else None
-        return next((name for name in theirs if name.lower() == column.lower()), None)
-
     def _query(self, name: str, mapping: TableMapping) -> str | None:
         """The SELECT that stands for a table: its own, or one that reads its files. None for a table of a database."""
-        folder = self.product.source.folder
+        folder = self.product.source_of(mapping).folder
         if mapping.query is not None or not folder:
             return mapping.query
         return files_relation(self.root / folder, str(mapping.table), self._needed(name, mapping), mapping.encoding)
@@ -180,16 +182,23 @@ class Catalogue:
         }
         return Needed(tuple(theirs.values()), tuple(theirs[ours] for ours in SCHEMA[name].required))
 
-    def _explained(self, mapping: TableMapping, error: SourceError) -> str:
+    def _explained(self, mapping: TableMapping, reader: Engine, error: SourceError) -> str:
         if mapping.table is None:
             return str(error)
-        if self.product.source.folder:
-            return f"{error}{suggestion(mapping.table, self.engine.tables()) if isinstance(error, NoFile) else ''}"
-        known = self.engine.tables()
+        if self.product.source_of(mapping).folder:
+            return f"{error}{suggestion(mapping.table, reader.tables()) if isinstance(error, NoFile) else ''}"
+        known = reader.tables()
         if mapping.table in known:
             return str(error)
         hint = suggestion(mapping.table, known, f". Found: {', '.join(known[:20]) or 'no tables at all'}")
         return f'there is no table "{mapping.table}"{hint}'
+
+
+def spelled(column: str, theirs: Mapping[str, Any], *, exact: bool) -> str | None:
+    """Their spelling of ``column``; of another case unless ``exact``."""
+    if column in theirs or exact:
+        return column if column in theirs else None
+    return next((name for name in theirs if name.lower() == column.lower()), None)
 
 
 def no_column(column: str, theirs: Mapping[str, Any]) -> str:

@@ -21,6 +21,7 @@ from worker.signals.sql import SqlEngine, connect, star
 
 _OPTIONS = {
     "timezone": "UTC",
+    "datestyle": "ISO",
     "default_transaction_read_only": "on",
     "statement_timeout": "25min",
     "lock_timeout": "1min",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import Self
 
 from connectors.clock import now
+from worker.settings.base import Loc
 from worker.settings.environment import SecretMissing, secret
-from worker.settings.product import ProductSettings
+from worker.settings.product import ProductSettings, SourceSettings
 from worker.signals.accounts import account_ids
 from worker.signals.constructs import Kind
 from worker.signals.data_report import DataReport
@@ -21,6 +22,7 @@ from worker.signals.errors import SourceError
 from worker.signals.mapped_table import EARLIEST
 from worker.signals.mapping import Catalogue
 from worker.signals.postgres import open_postgres
+from worker.signals.several import open_several
 from worker.signals.sqlite import open_sqlite
 from worker.signals.survey import survey
 from worker.signals.volume import Volume, measure_volume, usual_between
@@ -48,9 +50,13 @@ class Source:
         """The report where the tables have been looked at."""
         return self._report
 
-    def tables(self) -> list[str]:
-        """The tables (or files) there are, by the names a mapping can use."""
-        return self.engine.tables()
+    def warnings(self) -> Iterator[tuple[Loc, str]]:
+        """What an operator should change about our access, at its place in config/product.yaml."""
+        several = self.catalogue.several
+        readers: Mapping[str | None, Engine] = {None: self.engine} if several is None else several.readers
+        for name, reader in readers.items():
+            for message in reader.warnings():
+                yield ("source",) if name is None else ("sources", name), message
 
     def columns(self, table: str) -> dict[str, Kind]:
         """Our columns of ``table`` that exist in the source, and their kinds. Empty when it is not mapped."""
@@ -71,7 +77,7 @@ class Source:
 
     def close(self) -> None:
         """Let go of the database."""
-        self.engine.close()
+        (self.catalogue.several or self.engine).close()
 
     def __enter__(self) -> Self:
         return self
@@ -82,10 +88,12 @@ class Source:
         self.close()
 
 
-def _url(ref: str, root: Path) -> str:
+def _url(ref: str, root: Path, name: str | None = None) -> str:
     try:
         return secret(ref, root)()
     except SecretMissing as missing:
+        if name is not None:
+            raise SourceError(f"source {name}: its URL is missing: {missing}", ("sources", name)) from missing
         raise SourceError(f"the URL of the product database is missing: {missing}") from missing
 
 
@@ -103,22 +111,30 @@ def open_source(
     Times more than a day after the present, or after ``as_of`` where that is later, are not believed.
     ``names_of_spellings`` maps other spellings of events to the names under which they count.
     """
-    settings = product.source
-    engine: Engine
-    if settings.duckdb:
-        engine = open_duckdb_file(root / settings.duckdb, settings.memory)
-    elif settings.folder:
-        queries = [mapping.query for mapping in product.mapped().values() if mapping.query]
-        engine = open_folder(root / settings.folder, settings.memory, queries)
-    elif settings.sqlite:
-        engine = open_sqlite(root / settings.sqlite)
+    several = None
+    if product.source is None:
+        urls = {name: _url(one.postgres, root, name) for name, one in product.sources.items() if one.postgres}
+        several = open_several(product, root, urls)
+        engine: Engine = several.engine
     else:
-        engine = open_postgres(_url(str(settings.postgres), root))
+        engine = _open(product.source, product, root)
     catalogue = Catalogue(
         engine=engine,
         product=product,
         root=root,
         read_at=max(now(), as_of or EARLIEST),
         names_of_spellings=names_of_spellings,
+        several=several,
     )
     return Source(engine, catalogue)
+
+
+def _open(settings: SourceSettings, product: ProductSettings, root: Path) -> Engine:
+    if settings.duckdb:
+        return open_duckdb_file(root / settings.duckdb, settings.memory)
+    if settings.folder:
+        queries = [mapping.query for mapping in product.mapped().values() if mapping.query]
+        return open_folder(root / settings.folder, settings.memory, queries)
+    if settings.sqlite:
+        return open_sqlite(root / settings.sqlite)
+    return open_postgres(_url(str(settings.postgres), root))

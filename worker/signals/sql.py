@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ class SqlEngine:
     engine: sa.Engine
     connection: sa.Connection
     member_first: bool = False
+    name: str = ""
 
     def run(self, statement: sa.Select[Any]) -> Rows:
         try:
@@ -25,6 +27,18 @@ class SqlEngine:
         except sa.exc.SQLAlchemyError as error:
             self.connection.rollback()
             raise SourceError(first_line(error)) from error
+
+    def stream(self, statement: sa.Select[Any], rows: int) -> Iterator[Rows]:
+        """The rows of ``statement``, so many at a time; the server keeps the rest."""
+        try:
+            yield from self.connection.execute(statement, execution_options={"stream_results": True}).partitions(rows)
+        except sa.exc.SQLAlchemyError as error:
+            self.connection.rollback()
+            raise SourceError(first_line(error)) from error
+
+    def release(self) -> None:
+        """End the transaction, so that the database keeps no snapshot for us."""
+        self.connection.rollback()
 
     def close(self) -> None:
         self.connection.close()

@@ -42,6 +42,8 @@ class _OnlyReads:
             allowed = first in {"sqlite_master", "sqlite_schema"}
         elif action == sqlite3.SQLITE_PRAGMA:
             allowed = first == "data_version" and second is None  # of FTS5
+        elif action == sqlite3.SQLITE_TRANSACTION:
+            allowed = first in {"BEGIN", "ROLLBACK"}  # ours: inside of another statement SQLite knows none
         elif action == sqlite3.SQLITE_READ:
             allowed = not (first or "").lower().startswith("pragma_")  # PRAGMA as a table; refused only once it runs
         else:
@@ -93,8 +95,8 @@ class SqliteEngine(SqlEngine):
         return [name for (name,) in found if not name.startswith("sqlite_")]
 
 
-def open_sqlite(path: Path) -> SqliteEngine:
-    """A SQLite file, read-only."""
+def open_sqlite(path: Path, *, snapshot: bool = False) -> SqliteEngine:
+    """A SQLite file, read-only; with ``snapshot`` as it is at the first statement, until `SqliteEngine.release`."""
     if not path.is_file():
         raise SourceError(f"there is no SQLite file at {path}")
     uri = f"{path.resolve().as_uri()}?mode=ro"
@@ -114,6 +116,8 @@ def open_sqlite(path: Path) -> SqliteEngine:
     connection = connect(engine, f"the SQLite file {path}", "SELECT count(*) FROM sqlite_master")
     opened = SqliteEngine(engine, connection)
     opened.file.set_authorizer(opened.only_reads)
+    if snapshot:
+        opened.file.execute("BEGIN")
     return opened
 
 

@@ -9,8 +9,8 @@ import pytest
 from tests.integration.signals.signals_kit import Database
 
 
-@pytest.fixture(params=["duckdb", "sqlite", "postgres"])
+@pytest.fixture(params=["duckdb", "sqlite", "postgres", "several"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
-    """An empty database: DuckDB, SQLite and PostgreSQL in turn."""
-    url = request.getfixturevalue("postgres_url") if request.param == "postgres" else ""
+    """An empty database: DuckDB, SQLite and PostgreSQL in turn, then all of them and a folder."""
+    url = request.getfixturevalue("postgres_url") if request.param in {"postgres", "several"} else ""
     return Database(request.param, tmp_path, url)

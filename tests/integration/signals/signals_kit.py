@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
@@ -82,11 +84,38 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def product_of(source: Mapping[str, str], tables: Iterable[str], **more: Any) -> ProductSettings:
+SPREAD = {
+    "accounts": "sqlite",
+    "events": "postgres",
+    "users": "duckdb",
+    "memberships": "csv",
+    "subscriptions": "postgres",
+    "surveys": "sqlite",
+    "tickets": "csv",
+    "invoices": "duckdb",
+    "invites": "csv",
+}
+"""Where each table is when there are several sources."""
+
+
+def product_of(source: Mapping[str, Any], tables: Iterable[str], **more: Any) -> ProductSettings:
     """Settings that map every table under its own name."""
     mapped = {name: {"table": name} for name in tables}
     mapped |= more.pop("mapping", {})
-    return ProductSettings.model_validate({"version": 1, "source": source, "tables": mapped, **more})
+    return ProductSettings.model_validate({"version": 1, **sources_of(source, mapped), **more})
+
+
+def sources_of(source: Mapping[str, Any], mapped: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The source or sources of a product and its tables, as in config/product.yaml."""
+    if "csv" not in source:
+        return {"source": source, "tables": mapped}
+    return {"sources": source, "tables": {name: {"source": _place(name, one), **one} for name, one in mapped.items()}}
+
+
+def _place(name: str, mapping: Mapping[str, Any]) -> str:
+    """The source with the table that a mapping reads."""
+    words = re.findall(r"\w+", str(mapping.get("table") or mapping.get("query")))
+    return next((SPREAD[word] for word in words if word in SPREAD), SPREAD[name])
 
 
 def signals_of(text: str) -> SignalsSettings:
@@ -95,21 +124,32 @@ def signals_of(text: str) -> SignalsSettings:
 
 
 class Database:
-    """One database a test can fill again and again."""
+    """One database a test can fill again and again; ``several`` spreads the tables over one of each kind."""
 
     def __init__(self, kind: str, folder: Path, url: str = "") -> None:
         self.kind, self.folder, self.url = kind, folder, url
-        self.source = {
+        self.parts: dict[str, Database] = {}
+        if kind == "several":
+            self.parts = {part: Database(part, folder, url) for part in ("duckdb", "sqlite", "postgres", "csv")}
+        sources: dict[str, dict[str, Any]] = {
             "duckdb": {"duckdb": "product.duckdb"},
             "sqlite": {"sqlite": "product.sqlite"},
             "postgres": {"postgres": "file:url.txt"},
-        }[kind]
+            "csv": {"folder": "files"},
+            "several": {part: one.source for part, one in self.parts.items()},
+        }
+        self.source: dict[str, Any] = sources[kind]
         if kind == "postgres":
             (folder / "url.txt").write_text(url)
 
     def fill(self, tables: Tables, types: Mapping[str, Mapping[str, str]] = TYPES) -> None:
         """Replace what is there; ``types`` are those of the columns."""
-        if self.kind == "duckdb":
+        if self.kind == "several":
+            for kind, part in self.parts.items():
+                part.fill({name: rows for name, rows in tables.items() if SPREAD[name] == kind}, types)
+        elif self.kind == "csv":
+            self._write(tables, types)
+        elif self.kind == "duckdb":
             path = self.folder / "product.duckdb"
             path.unlink(missing_ok=True)
             with duckdb.connect(str(path)) as connection:
@@ -122,6 +162,39 @@ class Database:
         else:
             with psycopg.connect(self.url, autocommit=True, options="-c timezone=Asia/Kolkata") as server:
                 self._load(server.cursor(), tables, types)
+
+    def execute(self, statements: Sequence[str]) -> None:
+        """Run statements that all engines understand; with several sources, in each of them."""
+        if self.kind == "several":
+            for part in self.parts.values():
+                part.execute(statements)
+        elif self.kind == "csv":
+            (self.folder / "files").mkdir(exist_ok=True)
+        elif self.kind == "duckdb":
+            with duckdb.connect(str(self.folder / "product.duckdb")) as connection:
+                for statement in statements:
+                    connection.execute(statement)
+        elif self.kind == "sqlite":
+            with closing(sqlite3.connect(self.folder / "product.sqlite")) as file, file:
+                for statement in statements:
+                    file.execute(statement)
+        else:
+            with psycopg.connect(self.url) as server:
+                for statement in statements:
+                    server.execute(statement.encode())
+
+    def _write(self, tables: Tables, types: Mapping[str, Mapping[str, str]]) -> None:
+        folder = self.folder / "files"
+        folder.mkdir(exist_ok=True)
+        for name, rows in tables.items():
+            kinds = types[name]
+            with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+                writer = csv.writer(file)
+                writer.writerow(kinds)
+                writer.writerows(
+                    [self._value(row.get(column), kind, index) for column, kind in kinds.items()]
+                    for index, row in enumerate(rows)
+                )
 
     def _load(self, connection: Any, tables: Tables, types: Mapping[str, Mapping[str, str]]) -> None:
         for name, rows in tables.items():

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import psycopg
 import pytest
 
-from tests.integration.signals.signals_kit import at, product_of, signals_of
+from tests.integration.signals.signals_kit import SPREAD, at, product_of, signals_of
 from worker.language.values import Value
 from worker.signals import compute, open_source
 
@@ -87,13 +88,18 @@ TEXTS: dict[str, str | None] = {
     "\u00a0": None,
     "None such": "None such",
 }
-ENGINES = ("csv", "parquet", "duckdb", "sqlite", "postgres")
+ENGINES = ("csv", "parquet", "duckdb", "sqlite", "postgres", "several")
 
 
 def write(
     kind: str, request: pytest.FixtureRequest, folder: Path, tables: Mapping[str, Sequence[dict[str, str]]]
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """The tables with text in every column, and the ``source:`` to read them from."""
+    if kind == "several":
+        return {
+            part: write(part, request, folder, {name: rows for name, rows in tables.items() if SPREAD[name] == part})
+            for part in ("sqlite", "postgres", "csv")
+        }
     if kind == "csv":
         for name, rows in tables.items():
             with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:

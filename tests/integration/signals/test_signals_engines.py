@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import psycopg
 import pytest
 
 from tests.integration.signals.signals_kit import Database, at, product_of, signals_of
@@ -387,19 +384,7 @@ def test_other_names_other_types_and_reserved_words_map_by_yaml_alone(database: 
         "INSERT INTO \"track s\" VALUES (1, 7, '50% off: used?', '2026-03-09T01:00:00+02:00')",
         "INSERT INTO \"track s\" VALUES (2, 7, '50% off: used?', '2026-03-09'), (3, 9, '50% off: used?', 'n/a')",
     ]
-    if database.kind == "duckdb":
-        with duckdb.connect(str(tmp_path / "product.duckdb")) as duck:
-            for statement in create:
-                duck.execute(statement)
-    elif database.kind == "sqlite":
-        with sqlite3.connect(tmp_path / "product.sqlite") as lite:
-            for statement in create:
-                lite.execute(statement)
-        lite.close()
-    else:
-        with psycopg.connect(database.url) as postgres:
-            for statement in create:
-                postgres.execute(statement.encode())
+    database.execute(create)
     columns = {"account_id": "group", "user_id": "user", "name": "event", "occurred_at": "ts"}
     query = "SELECT * FROM \"track s\" WHERE 'a:b' <> '%x' -- all of them"
     product = product_of(

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from connectors.clock import now
-from tests.integration.signals.signals_kit import Database, Row
+from tests.integration.signals.signals_kit import Database, Row, sources_of
 from worker.reports.check import check_project
 from worker.settings.problems import Problem
 from worker.settings.product_schema import STATES
@@ -57,7 +57,7 @@ def _check(database: Database, folder: Path, when: str, where: str = "") -> list
     mapped = {name: {"table": name} for name in tables} | {
         "accounts": {"table": "accounts", "extra": {"channel": "channel"}}
     }
-    product = {"version": 1, "source": database.source, "exclude": {"accounts": []}, "tables": mapped}
+    product = {"version": 1, "exclude": {"accounts": []}, **sources_of(database.source, mapped)}
     (folder / "config" / "product.yaml").write_text(yaml.safe_dump(product), encoding="utf-8")
     (folder / "config" / "crm.yaml").write_text("version: 1\nqueues: {}\n", encoding="utf-8")
     for playbook in (folder / "playbooks").iterdir():

@@ -188,9 +188,43 @@ def test_how_a_query_goes_on_is_left_to_the_parser_of_its_database(query: str) -
 
 
 @pytest.mark.parametrize(
+    ("accounts", "loc", "said"),
+    [
+        ({"table": "a"}, (), '"source" is missing in accounts: say where it is. Known: app, billing'),
+        ({"table": "a", "source": "ap"}, ("source",), 'unknown source "ap". Did you mean "app"?'),
+        ({"from": "events", "source": "app"}, ("source",), 'remove "source"'),
+        ({"from": "events"}, (), None),
+        ({"table": "a", "source": "billing"}, (), None),
+    ],
+)
+def test_each_table_says_in_which_of_several_sources_it_is(
+    accounts: dict[str, str], loc: tuple[str, ...], said: str | None
+) -> None:
+    mapped = ProductSettings.model_validate(
+        {
+            "version": 1,
+            "sources": {"app": {"sqlite": "a"}, "billing": {"folder": "b"}},
+            "tables": {"accounts": accounts, "events": {"table": "e", "source": "app"}},
+        }
+    )
+    found = list(check_product(mapped, Known()))
+    assert [finding.loc for finding in found] == ([] if said is None else [("tables", "accounts", *loc)])
+    assert said is None or said in found[0].message
+
+
+def test_a_table_names_no_source_where_there_is_only_one() -> None:
+    (found,) = check_product(
+        product(tables={"accounts": {"from": "events"}, "events": {"table": "e", "source": "a"}}), Known()
+    )
+    assert (found.loc, "one source only" in found.message) == (("tables", "events", "source"), True)
+
+
+@pytest.mark.parametrize(
     ("more", "said"),
     [
         ({"source": {}}, "exactly one"),
+        ({"source": None}, 'exactly one of "source" and "sources"'),
+        ({"sources": {"app": {"sqlite": "a"}}}, 'exactly one of "source" and "sources"'),
         ({"source": {"duckdb": "a", "sqlite": "b"}}, "exactly one"),
         ({"source": {"postgres": "postgresql://me:secret@host/db"}}, "in clear"),
         ({"time_zone": "Europe/Berln"}, "Europe/Berlin"),

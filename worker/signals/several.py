@@ -1,0 +1,221 @@
+"""Several sources as one: a temporary DuckDB that reads DuckDB files and folders in place and copies the rest.
+
+A table of a DuckDB file or a folder becomes a view. A table of SQLite or PostgreSQL is copied in batches, only its
+mapped columns; so is the result of a query. Cells read the same as on their own engine. The database is in memory and
+goes to a temporary folder beyond the memory limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import duckdb
+import sqlalchemy as sa
+from sqlalchemy.sql.elements import quoted_name
+
+from worker.settings.product import ProductSettings, SourceSettings, TableMapping
+from worker.settings.product_schema import kind_of
+from worker.signals.constructs import Column, Kind
+from worker.signals.duck import (
+    DuckDialect,
+    DuckEngine,
+    add_views,
+    check_file,
+    check_folder,
+    connect,
+    lock_down,
+    prepare_session,
+)
+from worker.signals.engines import Engine, first_line, render
+from worker.signals.errors import SourceError
+from worker.signals.files import Readable, quoted, readable
+from worker.signals.mapped_table import SourceColumn
+from worker.signals.postgres import open_postgres
+from worker.signals.reading.texts import IdText
+from worker.signals.spill import SpillFolder
+from worker.signals.sql import SqlEngine
+from worker.signals.sqlite import open_sqlite
+
+_BATCH = 20_000
+
+
+@dataclass(slots=True)
+class Several:
+    """The sources by name, and the temporary database their tables are brought into."""
+
+    engine: DuckEngine
+    readers: Mapping[str | None, Engine]
+    untaken: dict[str | None, set[str]]
+    """Source → its tables that are still to be taken."""
+
+    def take(
+        self, name: str, mapping: TableMapping, rows: sa.FromClause, columns: Mapping[str, SourceColumn]
+    ) -> tuple[sa.FromClause, dict[str, SourceColumn]]:
+        """One table, brought into the database; its rows there, and its columns."""
+        reader = self.readers[mapping.source]
+        try:
+            if isinstance(reader, SqlEngine):
+                columns = self._copy(name, reader, rows, columns)
+            else:
+                self._refer(name, mapping, rows, sorted({column.name for column in columns.values()}))
+        except duckdb.Error as error:
+            raise SourceError(first_line(error)) from error
+        self._taken(name, mapping.source)
+        there: list[sa.ColumnClause[Any]] = [sa.column(quoted_name(one.name, quote=True)) for one in columns.values()]
+        return sa.table(quoted_name(name, quote=True), *there, schema="main"), dict(columns)
+
+    def _refer(self, name: str, mapping: TableMapping, rows: sa.FromClause, names: list[str]) -> None:
+        reader = self.readers[mapping.source]
+        assert isinstance(reader, DuckEngine)  # noqa: S101 - the others are copied
+        if isinstance(rows, sa.TableClause):
+            text = ".".join(quoted(part) for part in (_alias(mapping.source), str(rows.schema or "main"), rows.name))
+        else:
+            text, _ = render(sa.select(sa.text("*")).select_from(rows), DuckDialect())
+            text = f"({text}) s_rows"
+        # A view would look for the tables of a query in this database and not in that of the source.
+        what = "VIEW" if mapping.query is None else "TABLE"
+        selected = ", ".join(map(quoted, names))
+        reader.connection.execute(f"CREATE {what} memory.main.{quoted(name)} AS SELECT {selected} FROM {text}")  # noqa: S608
+
+    def _copy(
+        self, name: str, reader: SqlEngine, rows: sa.FromClause, columns: Mapping[str, SourceColumn]
+    ) -> dict[str, SourceColumn]:
+        here = f"memory.main.{quoted(name)}"
+        copied = {ours: _copied(name, ours, column, reader, rows) for ours, column in columns.items()}
+        made = ", ".join(f"{quoted(ours)} {one.type}" for ours, one in copied.items())
+        self.engine.connection.execute(f"CREATE TABLE {here} ({made})")
+        cast = ", ".join(
+            f"TRY_CAST(unnest(${place}::VARCHAR[]) AS {one.type})" for place, one in enumerate(copied.values(), 1)
+        )
+        cells = [one.cell.label(f"s_{place}") for place, one in enumerate(copied.values())]
+        for batch in reader.stream(sa.select(*cells).select_from(rows), _BATCH):
+            texts = [[None if cell is None else str(cell) for cell in column] for column in zip(*batch, strict=True)]
+            self.engine.connection.execute(f"INSERT INTO {here} SELECT {cast}", texts)
+        return {ours: SourceColumn(ours, one.kind, columns[ours].written) for ours, one in copied.items()}
+
+    def _taken(self, name: str, source: str | None) -> None:
+        reader = self.readers[source]
+        self.untaken[source].discard(name)
+        if isinstance(reader, SqlEngine) and not self.untaken[source]:
+            reader.release()
+
+    def close(self) -> None:
+        """Close all sources and remove the database."""
+        for reader in self.readers.values():
+            reader.close()
+        self.engine.close()
+
+
+def open_several(product: ProductSettings, root: Path, urls: Mapping[str, str]) -> Several:
+    """All sources of a project. ``urls`` are those of PostgreSQL. Raises SourceError with the name of a source."""
+    memory = max((one.memory for one in product.sources.values()), key=_bytes)
+    with ExitStack() as opened:
+        spill = SpillFolder()
+        engine = DuckEngine(connect(None, spill, memory), spill)
+        opened.callback(engine.close)
+        readers: dict[str | None, Engine] = {}
+        allowed = []
+        for name, settings in product.sources.items():
+            try:
+                reader, may_read = _open(engine.connection, name, settings, root, urls)
+            except duckdb.Error as error:
+                raise SourceError(f"source {name}: {first_line(error)}", ("sources", name)) from error
+            except SourceError as error:
+                raise SourceError(f"source {name}: {error}", ("sources", name)) from error
+            opened.callback(reader.close)
+            readers[name] = reader
+            allowed += may_read
+        lock_down(engine.connection, *allowed)
+        mapped = product.mapped()
+        for source, reader in readers.items():
+            if isinstance(reader, DuckEngine) and reader.folder is not None:
+                queries = [one.query for one in mapped.values() if one.source == source and one.query is not None]
+                reader.files = add_views(reader.connection, reader.folder, queries)
+        opened.pop_all()
+    untaken = {name: {table for table, one in mapped.items() if one.source == name} for name in readers}
+    return Several(engine, readers, untaken)
+
+
+def _open(
+    connection: duckdb.DuckDBPyConnection, name: str, settings: SourceSettings, root: Path, urls: Mapping[str, str]
+) -> tuple[Engine, list[Readable]]:
+    """One source, and what of the file system its queries may read."""
+    if settings.sqlite:
+        return open_sqlite(root / settings.sqlite, snapshot=True), []
+    if settings.postgres:
+        return open_postgres(urls[name]), []
+    alias = quoted(_alias(name))
+    if settings.duckdb:
+        path = root / settings.duckdb
+        check_file(path)
+        file = str(path).replace("'", "''")
+        connection.execute(f"ATTACH '{file}' AS {alias} (READ_ONLY)")
+        return _reader(connection, alias), [readable(path.parent.resolve(), path.resolve())]
+    folder = root / str(settings.folder)
+    check_folder(folder)
+    folder = folder.resolve()
+    connection.execute(f"CREATE SCHEMA {alias}")
+    reader = _reader(connection, f"memory.{alias}")
+    reader.folder = folder
+    return reader, [readable(folder)]
+
+
+def _reader(connection: duckdb.DuckDBPyConnection, place: str) -> DuckEngine:
+    """A connection of its own, for which names without a schema are those in ``place``."""
+    cursor = connection.cursor()
+    prepare_session(cursor)
+    cursor.execute(f"USE {place}")
+    return DuckEngine(cursor)
+
+
+def _alias(source: str | None) -> str:
+    return f"source {source}"
+
+
+class _Copied(NamedTuple):
+    """What is copied of a column, and what it is in DuckDB."""
+
+    cell: Column
+    kind: Kind = "text"
+    type: str = "VARCHAR"
+
+
+def _copied(table: str, ours: str, column: SourceColumn, reader: SqlEngine, rows: sa.FromClause) -> _Copied:
+    """A column as our schema means it: numbers, times, flags and JSON of the engine's own kind keep it.
+
+    All others are text; so is an extra column of SQLite with texts among its numbers.
+    """
+    cell: Column = sa.column(quoted_name(column.name, quote=True))
+    text = sa.cast(cell, sa.Text())
+    wanted = None if ours.startswith("extra.") else kind_of(table, ours)
+    if wanted == "id" or (column.kind == "any" and wanted in {"text", "flag"}):
+        return _Copied(IdText(cell, column.kind))
+    if column.kind == "any":  # SQLite's own text of a number has 15 digits, Python's has all
+        if wanted is None and _found(reader, rows, sa.func.typeof(cell)) <= {"integer", "real", "null"}:
+            return _Copied(cell, "float", "DOUBLE")
+        return _Copied(text if wanted == "json" else cell)
+    if column.kind in {"time", "naive"} and wanted in {None, "time"}:
+        first: Column = sa.literal_column("'0001-01-01'")  # DuckDB does not read "44-03-15 BC"
+        days = wanted is None and "date" in _found(reader, rows, sa.cast(sa.func.pg_typeof(cell), sa.Text()))
+        made = "TIMESTAMPTZ" if column.kind == "time" else "DATE" if days else "TIMESTAMP"
+        return _Copied(sa.cast(sa.case((cell < first, first), else_=cell), sa.Text()), column.kind, made)
+    if column.kind == "flag" and wanted in {None, "flag"}:
+        return _Copied(text, "flag", "BOOLEAN")
+    if column.kind == "json" and wanted == "json":
+        return _Copied(text, "json", "JSON")
+    if column.kind in {"number", "float"} and wanted in {None, "number"}:
+        return _Copied(text, "float", "DOUBLE")
+    return _Copied(text)
+
+
+def _found(reader: SqlEngine, rows: sa.FromClause, kind: Column) -> set[str]:
+    """The kinds of the cells of a column of theirs."""
+    return {str(found) for (found,) in reader.run(sa.select(kind).select_from(rows).distinct())}
+
+
+def _bytes(memory: str) -> int:
+    return int(memory[:-2]) * {"MB": 1, "GB": 1000}[memory[-2:]]
