@@ -29,6 +29,8 @@ Measure = Literal[
     "top_user",
     "top_user_share",
 ]
+AnyMeasure = Measure | Literal["decayed"]
+"""What settings may ask for, and what the PQL score asks for besides."""
 TableName = Literal[
     "events",
     "subscriptions",
@@ -134,7 +136,7 @@ class SignalsSettings(Strict):
     event_lists: dict[str, list[str]] = Field(default_factory=dict)
     """Lists of event names you own: ``key_events``, ``activation``, ``sign_in``."""
     may_be_absent: list[str] = Field(default_factory=list)
-    """Event lists and events that may rightly never have occurred: they count 0. Any other such event is unknown."""
+    """Event lists, events and ``props.x`` that may rightly never have occurred: they count 0. Others are unknown."""
     same_event: dict[str, list[str]] = Field(default_factory=dict)
     """Event name → other spellings of it in the data, which count as that event."""
     signals: dict[str, Signal]

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import sqlalchemy as sa
 
 from worker.language.values import Value
-from worker.settings.signals import OF_NUMBERS, Measure
+from worker.settings.signals import OF_NUMBERS, AnyMeasure
 from worker.signals.constructs import Column
 from worker.signals.decode import integer, number
 
@@ -45,7 +45,7 @@ class RowColumns:
     """What the value is counted in, NULL for a zero; None where that is not known of any row."""
 
 
-def partials(measure: Measure | Literal["decayed"], row: RowColumns) -> list[Partial]:
+def partials(measure: AnyMeasure, row: RowColumns) -> list[Partial]:
     """The aggregates ``measure`` is made of, for measures that need no look at single members, days or rows."""
     if measure == "users":
         assert row.user is not None  # noqa: S101 - a measurement about users has them
@@ -81,7 +81,7 @@ def _one(condition: Column) -> Column:
     return sa.case((condition, sa.literal_column("1")), else_=sa.literal_column("0"))
 
 
-def finish(measure: Measure | Literal["decayed"], width: int) -> Finish:
+def finish(measure: AnyMeasure, width: int) -> Finish:
     """The step from the ``width`` combined partials of one account to the measured value. All NULL: no row of it."""
     if measure in OF_NUMBERS and width > 2:
         return _in_one_currency(_finish(measure))
@@ -98,7 +98,7 @@ def _in_one_currency(inner: Finish) -> Finish:
     return finished
 
 
-def _finish(measure: Measure | Literal["decayed"]) -> Finish:
+def _finish(measure: AnyMeasure) -> Finish:
     if measure == "decayed":
         return lambda values: number(values[0]) or 0
     if measure in {"sum", "average", "share", "top_user_share", "roles"}:

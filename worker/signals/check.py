@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 
 import sqlalchemy as sa
 
@@ -20,6 +20,7 @@ from worker.settings.problems import Severity
 from worker.settings.product import ProductSettings
 from worker.settings.signals import SignalsSettings
 from worker.signals.errors import SourceError
+from worker.signals.event_health import may_be_absent
 from worker.signals.measurements import MissingMapping, measurements_of, missing_mapping
 from worker.signals.occurrences import MOST_NAMES
 from worker.signals.source import Source
@@ -105,20 +106,15 @@ def _excludes_nobody(source: Source, product: ProductSettings) -> Iterator[Sourc
 
 def _properties_never_seen(source: Source, signals: SignalsSettings) -> Iterator[SourceFinding]:
     """Every property of events that a signal reads and no event has: it was renamed, or lies elsewhere in ``props``."""
-    events = source.catalogue.events
-    seen: dict[str, bool] = {}
+    absent = may_be_absent(signals)
     for name, signal in signals.signals.items():
         tests = [(block, column) for block in ("where", "that") for column in getattr(signal, block)]
         asked: list[tuple[Loc, str]] = [((block, column), column) for block, column in tests]
         asked += [(("column",), signal.column)] if signal.column else []
         for loc, column in asked:
-            if signal.from_ != "events" or not column.startswith("props.") or not events.has(column):
-                continue
-            if column not in seen:
-                any_row: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(events.rows)
-                seen[column] = bool(source.engine.run(any_row.where(events.text(column).is_not(None)).limit(1)))
-            if not seen[column]:
-                message = f"no event has the property {column} so far"
+            read = signal.from_ == "events" and column.startswith("props.") and source.catalogue.events.has(column)
+            if read and column not in absent and not source.occurs(column):
+                message = f"no event has the property {column} so far, so this is unknown; or list it in may_be_absent"
                 yield SourceFinding("signals", ("signals", name, *loc), message, "warning")
 
 

@@ -39,9 +39,8 @@ def company_of(accounts: MappedTable) -> sa.CTE:
 
 def only_companies(accounts: MappedTable, companies: sa.CTE) -> MappedTable:
     """The accounts table without the accounts that belong to another."""
-    theirs = [accounts.cell(name) for name in _distinct(accounts)]
     there = accounts.rows.join(companies, companies.c.a == accounts.id("account_id"))
-    found = sa.select(*theirs).select_from(there).where(companies.c.company == companies.c.a)
+    found = sa.select(*accounts.cells()).select_from(there).where(companies.c.company == companies.c.a)
     return replace(accounts, rows=found.subquery("s_accounts_on_top"))
 
 
@@ -49,12 +48,7 @@ def of_companies(table: MappedTable, companies: sa.CTE) -> MappedTable:
     """``table`` with the company of every row as its account. An id that no account has stays what it is."""
     account = table.id("account_id")
     company: Column = sa.func.coalesce(companies.c.company, account)
-    theirs = [table.cell(name) for name in _distinct(table)]
     there = table.rows.outerjoin(companies, companies.c.a == account)
-    rows = sa.select(*theirs, company.label(_COMPANY)).select_from(there).subquery(f"s_{table.name}_of_companies")
+    found = sa.select(*table.cells(), company.label(_COMPANY)).select_from(there)
+    rows = found.subquery(f"s_{table.name}_of_companies")
     return replace(table, rows=rows, columns={**table.columns, "account_id": SourceColumn(_COMPANY, "text")})
-
-
-def _distinct(table: MappedTable) -> list[str]:
-    """One of our names per column of theirs."""
-    return list({column.name: name for name, column in table.columns.items()}.values())

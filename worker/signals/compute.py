@@ -15,7 +15,7 @@ from worker.signals.accounts import account_values, one_account
 from worker.signals.compile import ColumnMeasurement, Query, compile_query
 from worker.signals.decode import by_kind, number, turned
 from worker.signals.event_health import is_unknown, may_be_absent
-from worker.signals.measurements import Measurement, measurements_of, missing_mapping
+from worker.signals.measurements import Measurement, measurements_of, missing_mapping, properties_of
 from worker.signals.source import Source
 
 _ASKED_IN_SQL = 200
@@ -34,9 +34,9 @@ def compute(
 
     The names are ``account.*``, the signals, and the functions of events in ``extra`` under their canonical text.
     What needs a table or column that is not mapped is None for every account; no rows in a mapped table are a true
-    zero where rows are counted or summed. So is what counts events that never occurred or have stopped, where the
-    tables have been looked at. Rows after ``as_of``, or that arrived after it, do not count. ``accounts``
-    limits the answer to some ids. Raises SourceError.
+    zero where rows are counted or summed. Where the tables have been looked at, what reads events that never occurred
+    or have stopped, or a property that no event has, is None too. Rows after ``as_of``, or that arrived after it, do
+    not count. ``accounts`` limits the answer to some ids. Raises SourceError.
     """
     measurements = measurements_of(signals, extra, as_of, product.zone)
     absent = may_be_absent(signals)
@@ -45,6 +45,7 @@ def compute(
         for measurement in measurements
         if missing_mapping(measurement, source.catalogue) is None
         and not (source.found and is_unknown(measurement, source.found, absent))
+        and not (source.found and any(not source.occurs(prop) for prop in properties_of(measurement) - absent))
     ]
     unknown: dict[str, Value] = {measurement.name: None for measurement in measurements}
     wanted = None if accounts is None else frozenset(accounts)

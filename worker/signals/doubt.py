@@ -16,13 +16,12 @@ from worker.settings.product_schema import COMPUTED, SCHEMA, kind_of
 from worker.settings.signals import OF_NUMBERS, Comparison, RowTest
 from worker.signals.constructs import Column
 from worker.signals.mapped_table import MappedTable
-from worker.signals.measurements import Measurement
+from worker.signals.measurements import OF_PEOPLE, Measurement
 from worker.signals.members import unsure
 from worker.signals.reading.texts import IdText
 from worker.signals.rows import after, before, in_force, known_by, not_before, passes, started
 from worker.signals.scan import QueryScope
 
-_OF_PEOPLE = frozenset({"users", "user_days", "roles", "top_user", "top_user_share"})
 _OF_MEMBERS = frozenset({"roles", "top_user"})
 _ORDER_OF_TOP = ("tier_rank", "mrr")
 
@@ -117,7 +116,7 @@ def _parts(scope: QueryScope, table: MappedTable, measurement: Measurement) -> I
         yield _Part(started(table, scope.as_of), _doubt(table, SCHEMA[table.name].since))
     yield _Part(sa.true(), _doubt_of_value(table, measurement))
     yield _Part(sa.true(), unsure(table))
-    if measurement.measure in _OF_PEOPLE:
+    if measurement.measure in OF_PEOPLE:
         yield _Part(sa.true(), _doubt(table, ["user_id"]))
 
 

@@ -69,6 +69,10 @@ class MappedTable:
         found: Column = self.rows.c[self.columns[column].name]
         return found
 
+    def cells(self) -> list[Column]:
+        """The columns as they are in the source, each once: two of ours may be read from one of theirs."""
+        return list({column.name: self.cell(name) for name, column in self.columns.items()}.values())
+
     def read_once(self) -> MappedTable:
         """The same table, whose times and numbers that have to be read are read in one place.
 

@@ -10,12 +10,14 @@ from zoneinfo import ZoneInfo
 
 from worker.language.need import Decay, Need
 from worker.settings.product_schema import SCHEMA
-from worker.settings.signals import Measure, RowTest, Scalar, Signal, SignalsSettings
+from worker.settings.signals import AnyMeasure, RowTest, Scalar, Signal, SignalsSettings
 from worker.signals.mapped_table import MappedTable
 from worker.signals.mapping import Catalogue
 from worker.signals.windows import Window, ever, last_days, previous_days, until_now
 
 _TIMED = frozenset({"first", "last", "latest", "days", "user_days"})
+OF_PEOPLE = frozenset({"users", "user_days", "roles", "top_user", "top_user_share"})
+"""Measures that ask whose a row is."""
 _OF_STATES = frozenset({"ever", "first", "last", "latest", "top"})
 """Measures that say how things are at ``as_of``: their window takes in the day that has begun."""
 _MADE_OF = {
@@ -36,7 +38,7 @@ class Measurement:
 
     name: str
     table: str
-    measure: Measure | Literal["decayed"]
+    measure: AnyMeasure
     window: Window
     events: tuple[str, ...] | None = None
     where: Tests = ()
@@ -74,7 +76,7 @@ class MissingMapping:
     column: str | None = None
 
 
-_OF_EVENTS: Mapping[str, Measure | Literal["decayed"]] = {
+_OF_EVENTS: Mapping[str, AnyMeasure] = {
     "count": "count",
     "users": "users",
     "days_since": "last",
@@ -147,6 +149,12 @@ def _window_of_need(need: Need, as_of: datetime, zone: ZoneInfo) -> Window:
     return ever(as_of) if need.days is None else last_days(need.days, as_of, zone)
 
 
+def properties_of(measurement: Measurement) -> frozenset[str]:
+    """The properties of events that ``measurement`` reads, as ``props.x``."""
+    tested = (column for column, _ in (*measurement.where, *measurement.that))
+    return frozenset(column for column in (*tested, measurement.column or "") if column.startswith("props."))
+
+
 def missing_mapping(measurement: Measurement, catalogue: Catalogue) -> MissingMapping | None:
     """The first thing ``measurement`` needs that is not mapped; None when it can be measured."""
     mapping = catalogue.product.mapped().get(measurement.table)
@@ -167,7 +175,7 @@ def _named(measurement: Measurement) -> Iterator[str]:
     yield from (column for column, _ in (*measurement.where, *measurement.that))
     if measurement.column is not None and measurement.measure != "top_user":
         yield measurement.column
-    if measurement.measure in {"users", "user_days", "roles", "top_user", "top_user_share"}:
+    if measurement.measure in OF_PEOPLE:
         yield "user_id"
 
 

@@ -24,9 +24,8 @@ def counted_members(memberships: MappedTable, catalogue: Catalogue) -> MappedTab
         return memberships
     people = _people(users.read_once(), asked)
     known = replace(users, rows=people, columns=_keys(users), sound=frozenset(_keys(users)))
-    theirs = list({column.name: memberships.rows.c[column.name] for column in memberships.columns.values()}.values())
     columns = dict(memberships.columns)
-    found: list[Column] = [*theirs, *([people.c[_UNSURE]] if _UNSURE in people.c else [])]
+    found: list[Column] = [*memberships.cells(), *([people.c[_UNSURE]] if _UNSURE in people.c else [])]
     if "deleted_at" in asked:
         found.append(_left(memberships, people.c.s_deleted).label("s_left"))
         lite = catalogue.engine.name == "sqlite"

@@ -169,7 +169,7 @@ _KINDS: Mapping[int, Kind] = {
     1082: "naive",
     1114: "naive",
     1184: "time",
-    114: "text",  # json keeps what jsonb refuses (\\u0000), so each cell is tested like text
+    114: "text",  # json keeps what jsonb refuses (\u0000), so each cell is tested like text
     3802: "json",
     25: "text",
     1043: "text",

@@ -31,7 +31,7 @@ def once(table: MappedTable, as_of: datetime) -> MappedTable:
     names = [name for name in (schema.latest, schema.at) if name and table.has(name)]
     order = [table.read_time(name).desc().nulls_last() for name in names]
     place = sa.func.row_number().over(partition_by=keys, order_by=order or [keys[0]])
-    theirs = list({column.name: table.rows.c[column.name] for column in table.columns.values()}.values())
+    theirs = table.cells()
     found = sa.select(*theirs, place.label("s_place"), keys[0].label("s_key")).select_from(table.rows)
     if table.name == "events" and table.has("received_at"):
         received = table.time("received_at")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
+
+import sqlalchemy as sa
 
 from connectors.clock import now
 from worker.settings.base import Loc
@@ -38,6 +40,7 @@ class Source:
     engine: Engine
     catalogue: Catalogue
     _report: DataReport | None = None
+    _occurs: dict[str, bool] = field(default_factory=dict)
 
     def report(self, as_of: datetime) -> DataReport:
         """What a look at all tables found, once per opened source."""
@@ -57,6 +60,14 @@ class Source:
         for name, reader in readers.items():
             for message in reader.warnings():
                 yield ("source",) if name is None else ("sources", name), message
+
+    def occurs(self, prop: str) -> bool:
+        """Whether any event has the property ``prop`` (``props.x``), whenever it happened."""
+        if prop not in self._occurs:
+            events = self.catalogue.events
+            one: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(events.rows)
+            self._occurs[prop] = bool(self.engine.run(one.where(events.text(prop).is_not(None)).limit(1)))
+        return self._occurs[prop]
 
     def columns(self, table: str) -> dict[str, Kind]:
         """Our columns of ``table`` that exist in the source, and their kinds. Empty when it is not mapped."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.signals.signals_kit import Database, at, product_of, signals_of
-from worker.language.need import Need
+from worker.language.need import Decay, Need
 from worker.language.values import Value
 from worker.signals import compute, open_source
 
@@ -136,6 +136,21 @@ def test_the_future_does_not_count_and_neither_does_what_had_not_arrived(databas
     assert found["idle"]["days_since(Used)"] is None
     assert found["a"]["first(Used)"] == at("2026-03-09")
     assert found["idle"]["first(Used)"] is None
+
+
+def test_an_event_fades_by_its_age_and_a_day_counts_only_so_much(database: Database) -> None:
+    # In Berlin the first of the 9th is still of the 9th, and the one at 23:30 UTC of the 10th, as the one at 04:00.
+    times = ["2026-03-10T04:00", "2026-03-09T23:30", "2026-03-09T01:00", "2026-03-09T00:30", "2026-02-24T06:00"]
+    rows = [event("a", "u", "Viewed", when) for when in times]
+    need = Need("decayed", "Viewed", decay=Decay(timedelta(days=7), 1.5))
+    found = measured(database, {"events": rows}, "signals: {}", [need], time_zone="Europe/Berlin")
+
+    def faded(when: str, counts: float) -> float:
+        return float(counts * 2 ** (-((AS_OF - at(when)) / timedelta(days=7))))
+
+    days = [faded(times[1], 1) + faded(times[0], 0.5), faded(times[3], 1) + faded(times[2], 0.5), faded(times[4], 1)]
+    assert found["a"][need.key] == pytest.approx(sum(days), rel=1e-9)
+    assert found["idle"][need.key] == 0
 
 
 def test_a_moment_in_the_past_sees_what_was_so_then(database: Database) -> None:

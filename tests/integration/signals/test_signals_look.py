@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.integration.signals.signals_kit import Database, at, product_of, signals_of
@@ -56,3 +58,34 @@ def test_ids_that_are_addresses_are_not_repeated_in_the_report(database: Databas
     said = [*report.remarks(), *(("", reason) for reason in distrust(report, product.trust))]
     assert sum("belong to n" in message for _, message in said) == 3
     assert "@" not in str(said) + str(report.to_json())
+
+
+def test_a_property_that_no_event_has_is_unknown_unless_it_may_be_absent(database: Database) -> None:
+    rows = [{"account_id": "a", "name": "Paid", "occurred_at": at("2026-03-09"), "props": {"amount": 5}}]
+    database.fill({"accounts": [{"account_id": "a"}, {"account_id": "idle"}], "events": rows})
+    product = product_of(database.source, ["accounts", "events"])
+    signals = """
+    may_be_absent: [props.beta]
+    signals:
+      large: {label: x, from: events, measure: count, where: {props.amount: {above: 3}}}
+      misspelled: {label: x, from: events, measure: count, where: {props.amont: {above: 3}}}
+      sum: {label: x, from: events, measure: sum, column: props.amont}
+      beta: {label: x, from: events, measure: count, where: {props.beta: true}}
+    """
+    with open_source(product, database.folder) as source:
+        source.report(AS_OF)
+        found = compute(source, product, signals_of(signals), [], AS_OF)
+    names = ("large", "misspelled", "sum", "beta")
+    assert [found["a"][name] for name in names] == [1, None, None, 0]
+    assert [found["idle"][name] for name in names] == [0, None, None, 0]
+
+
+def test_the_share_of_recent_rows_that_name_an_account_is_reported(database: Database) -> None:
+    rows: list[dict[str, Any]] = [{"account_id": "a", "name": "Used", "occurred_at": at("2026-03-09")}]
+    rows += [{"account_id": blank, "name": "Used", "occurred_at": at("2026-03-08")} for blank in (None, "", NO_BREAK)]
+    rows += [{"account_id": None, "name": "Used", "occurred_at": at("2025-03-08")}] * 5
+    database.fill({"accounts": [{"account_id": "a"}], "events": rows})
+    product = product_of(database.source, ["accounts", "events"])
+    with open_source(product, database.folder) as source:
+        report = source.report(AS_OF)
+    assert (report.named_shares(), report.join_shares()) == ({"events": 0.25}, {"events": 1.0})
