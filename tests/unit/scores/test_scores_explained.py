@@ -7,6 +7,7 @@ from typing import Any
 from tests.unit.scores.scores_kit import HEALTH, ONBOARDING, PQL, day, events, mature, settings
 from worker.scores import ScoreMemory, score_account
 from worker.scores.result import Grid, Note
+from worker.scores.wording import kept_in_crms
 from worker.settings.score_specs import spec_of
 
 
@@ -32,6 +33,14 @@ def test_health_shows_its_mean_its_parts_its_caps_and_its_change() -> None:
         "capped at 69: One person does it all (does not bind)",
         "change since 28 days ago: -35 (Seat use -35.0)",
     ]
+
+
+def test_health_says_what_the_crms_still_show() -> None:
+    written, live = mature(seats_used=72), mature(seats_used=60)
+    lines = explained("health", {"health": HEALTH | {"publish_step": 20}}, written, live)
+    first = explained("health", {"health": HEALTH | {"publish_step": 20}}, written)
+    assert kept_in_crms(int(first[0].split(" ")[0])) in lines
+    assert not any("CRM" in str(line) for line in first)
 
 
 def test_a_score_that_is_not_known_says_so() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from worker.language.condition import parse_condition
 from worker.rules.breaker import version_of
 from worker.settings.problems import ConfigError
 from worker.settings.project import load_project
@@ -96,3 +97,9 @@ def test_a_list_that_cannot_be_used_is_named_where_it_stands(root: Path, lists: 
 def test_an_error_elsewhere_in_product_yaml_hides_no_list(root: Path) -> None:
     name_lists(root, "{paying_plans: [team]}\nnonsense: 1")
     assert [problem for problem in problems(root) if "demo.yaml" in problem] == []
+
+
+def test_a_list_without_its_values_is_unknown_and_reads_as_written() -> None:
+    condition = parse_condition("plan not in paying_plans")
+    assert condition.truth({"plan": "team"}) is None
+    assert str(condition) == "plan not in paying_plans"

@@ -289,3 +289,10 @@ def test_a_window_is_whole_days_or_today(window: str) -> None:
     assert Signal.model_validate(signal | {"window": "today"}).days == 0
     with pytest.raises(ValidationError, match="window"):
         Signal.model_validate(signal | {"window": window})
+
+
+def test_accounts_out_of_the_events_have_no_parents() -> None:
+    tables = {"accounts": {"from": "events"}, "events": {"table": "events"}}
+    rolled_up = product(tables=tables, account={"level": "parent"})
+    assert [finding.loc for finding in check_product(rolled_up, Known())] == [("account", "level")]
+    assert list(check_product(product(tables=tables), Known())) == []
