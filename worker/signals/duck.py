@@ -79,7 +79,7 @@ class DuckEngine:
             return list(self.files)
         found = self.connection.execute(
             "SELECT CASE table_schema WHEN 'main' THEN '' ELSE table_schema || '.' END || table_name"
-            " FROM information_schema.tables ORDER BY 1"
+            " FROM information_schema.tables WHERE table_catalog = current_database() ORDER BY 1"
         )
         return [row[0] for row in found.fetchall()]
 

@@ -7,6 +7,7 @@ goes to a temporary folder beyond the memory limit.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -43,6 +44,22 @@ from worker.signals.sqlite import open_sqlite
 _BATCH = 20_000
 
 
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Names in the temporary database. No query can know them, so that it reads its own source only."""
+
+    schema: str
+    """Where the tables are that were taken."""
+    sources: tuple[str, ...]
+
+    def of(self, source: str | None) -> str:
+        """The database or schema of a source."""
+        return f"{self.schema}_{self.sources.index(str(source))}"
+
+    def of_table(self, name: str) -> str:
+        return f"memory.{self.schema}.{quoted(name)}"
+
+
 @dataclass(slots=True)
 class Several:
     """The sources by name, and the temporary database their tables are brought into."""
@@ -51,6 +68,7 @@ class Several:
     readers: Mapping[str | None, Engine]
     untaken: dict[str | None, set[str]]
     """Source → its tables that are still to be taken."""
+    names: _Names
 
     def take(
         self, name: str, mapping: TableMapping, rows: sa.FromClause, columns: Mapping[str, SourceColumn]
@@ -66,27 +84,31 @@ class Several:
             raise SourceError(first_line(error)) from error
         self._taken(name, mapping.source)
         there: list[sa.ColumnClause[Any]] = [sa.column(quoted_name(one.name, quote=True)) for one in columns.values()]
-        return sa.table(quoted_name(name, quote=True), *there, schema="main"), dict(columns)
+        return sa.table(quoted_name(name, quote=True), *there, schema=self.names.schema), dict(columns)
 
     def _refer(self, name: str, mapping: TableMapping, rows: sa.FromClause, names: list[str]) -> None:
         reader = self.readers[mapping.source]
         assert isinstance(reader, DuckEngine)  # noqa: S101 - the others are copied
         if isinstance(rows, sa.TableClause):
-            text = ".".join(quoted(part) for part in (_alias(mapping.source), str(rows.schema or "main"), rows.name))
+            text = ".".join(
+                quoted(part) for part in (self.names.of(mapping.source), str(rows.schema or "main"), rows.name)
+            )
         else:
             text, _ = render(sa.select(sa.text("*")).select_from(rows), DuckDialect())
             text = f"({text}) s_rows"
         # A view would look for the tables of a query in this database and not in that of the source.
         what = "VIEW" if mapping.query is None else "TABLE"
         selected = ", ".join(map(quoted, names))
-        reader.connection.execute(f"CREATE {what} memory.main.{quoted(name)} AS SELECT {selected} FROM {text}")  # noqa: S608
+        reader.connection.execute(f"CREATE {what} {self.names.of_table(name)} AS SELECT {selected} FROM {text}")  # noqa: S608
 
     def _copy(
         self, name: str, reader: SqlEngine, rows: sa.FromClause, columns: Mapping[str, SourceColumn]
     ) -> dict[str, SourceColumn]:
-        here = f"memory.main.{quoted(name)}"
+        here = self.names.of_table(name)
         copied = {ours: _copied(name, ours, column, reader, rows) for ours, column in columns.items()}
-        made = ", ".join(f"{quoted(ours)} {one.type}" for ours, one in copied.items())
+        # Two names of ours may differ by case only, which names of columns in DuckDB may not.
+        there = {ours: f"{place} {ours}" for place, ours in enumerate(copied)}
+        made = ", ".join(f"{quoted(there[ours])} {one.type}" for ours, one in copied.items())
         self.engine.connection.execute(f"CREATE TABLE {here} ({made})")
         cast = ", ".join(
             f"TRY_CAST(unnest(${place}::VARCHAR[]) AS {one.type})" for place, one in enumerate(copied.values(), 1)
@@ -95,7 +117,7 @@ class Several:
         for batch in reader.stream(sa.select(*cells).select_from(rows), _BATCH):
             texts = [[None if cell is None else str(cell) for cell in column] for column in zip(*batch, strict=True)]
             self.engine.connection.execute(f"INSERT INTO {here} SELECT {cast}", texts)
-        return {ours: SourceColumn(ours, one.kind, columns[ours].written) for ours, one in copied.items()}
+        return {ours: SourceColumn(there[ours], one.kind, columns[ours].written) for ours, one in copied.items()}
 
     def _taken(self, name: str, source: str | None) -> None:
         reader = self.readers[source]
@@ -113,15 +135,17 @@ class Several:
 def open_several(product: ProductSettings, root: Path, urls: Mapping[str, str]) -> Several:
     """All sources of a project. ``urls`` are those of PostgreSQL. Raises SourceError with the name of a source."""
     memory = max((one.memory for one in product.sources.values()), key=_bytes)
+    names = _Names(f"s_{secrets.token_hex(8)}", tuple(product.sources))
     with ExitStack() as opened:
         spill = SpillFolder()
         engine = DuckEngine(connect(None, spill, memory), spill)
         opened.callback(engine.close)
+        engine.connection.execute(f"CREATE SCHEMA {names.schema}; USE memory.{names.schema}")
         readers: dict[str | None, Engine] = {}
         allowed = []
         for name, settings in product.sources.items():
             try:
-                reader, may_read = _open(engine.connection, name, settings, root, urls)
+                reader, may_read = _open(engine.connection, names.of(name), settings, root, urls.get(name, ""))
             except duckdb.Error as error:
                 raise SourceError(f"source {name}: {first_line(error)}", ("sources", name)) from error
             except SourceError as error:
@@ -137,29 +161,28 @@ def open_several(product: ProductSettings, root: Path, urls: Mapping[str, str]) 
                 reader.files = add_views(reader.connection, reader.folder, queries)
         opened.pop_all()
     untaken = {name: {table for table, one in mapped.items() if one.source == name} for name in readers}
-    return Several(engine, readers, untaken)
+    return Several(engine, readers, untaken, names)
 
 
 def _open(
-    connection: duckdb.DuckDBPyConnection, name: str, settings: SourceSettings, root: Path, urls: Mapping[str, str]
+    connection: duckdb.DuckDBPyConnection, place: str, settings: SourceSettings, root: Path, url: str
 ) -> tuple[Engine, list[Readable]]:
-    """One source, and what of the file system its queries may read."""
+    """One source, whose names of DuckDB are in ``place``, and what of the file system its queries may read."""
     if settings.sqlite:
         return open_sqlite(root / settings.sqlite, snapshot=True), []
     if settings.postgres:
-        return open_postgres(urls[name]), []
-    alias = quoted(_alias(name))
+        return open_postgres(url), []
     if settings.duckdb:
         path = root / settings.duckdb
         check_file(path)
         file = str(path).replace("'", "''")
-        connection.execute(f"ATTACH '{file}' AS {alias} (READ_ONLY)")
-        return _reader(connection, alias), [readable(path.parent.resolve(), path.resolve())]
+        connection.execute(f"ATTACH '{file}' AS {place} (READ_ONLY)")
+        return _reader(connection, place), [readable(path.parent.resolve(), path.resolve())]
     folder = root / str(settings.folder)
     check_folder(folder)
     folder = folder.resolve()
-    connection.execute(f"CREATE SCHEMA {alias}")
-    reader = _reader(connection, f"memory.{alias}")
+    connection.execute(f"CREATE SCHEMA {place}")
+    reader = _reader(connection, f"memory.{place}")
     reader.folder = folder
     return reader, [readable(folder)]
 
@@ -170,10 +193,6 @@ def _reader(connection: duckdb.DuckDBPyConnection, place: str) -> DuckEngine:
     prepare_session(cursor)
     cursor.execute(f"USE {place}")
     return DuckEngine(cursor)
-
-
-def _alias(source: str | None) -> str:
-    return f"source {source}"
 
 
 class _Copied(NamedTuple):

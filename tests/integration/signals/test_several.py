@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import psycopg
 import pytest
 
@@ -123,7 +124,31 @@ def test_only_mapped_columns_are_copied(several: Database) -> None:
             "SELECT table_type FROM information_schema.tables WHERE table_name = 'tickets'"
         )
         assert kinds.fetchall() == [("VIEW",)]
-    assert set(copied) == {*TYPES["accounts"], "extra.way"} - {"channel"}
+    assert {name.partition(" ")[2] for name in copied} == {*TYPES["accounts"], "extra.way"} - {"channel"}
+
+
+@pytest.mark.parametrize("kind", ["csv", "duckdb"])
+def test_names_of_sources_and_columns_may_differ_by_case_only(several: Database, kind: str) -> None:
+    one = several.parts[kind].source
+    query = "SELECT 'a' AS account_id, 'Used' AS name, '2026-03-09' AS occurred_at, 'x' AS one, 'y' AS two"
+    events = {"query": query, "source": "sqlite", "columns": {"props.Way": "one", "props.way": "two"}}
+    accounts = {"query": "SELECT 'a' AS account_id"}
+    sources = {"csv": one, "App": one, "app": one, "sqlite": several.source["sqlite"]}
+    users = {"query": "SELECT 'u' AS user_id", "source": "app"}
+    mapping = {"accounts": accounts | {"source": "App"}, "users": users, "events": events}
+    text = "signals: {%s: {label: x, from: events, measure: count, where: {props.%s: %s}}}"
+    with open_source(product_of(sources, [], mapping=mapping), several.folder) as source:
+        for signal in (text % ("n", "Way", "x"), text % ("n", "way", "y")):
+            assert compute(source, source.catalogue.product, signals_of(signal), [], AS_OF)["a"]["n"] == 1
+
+
+def test_a_table_that_another_source_has_is_not_there(several: Database) -> None:
+    with duckdb.connect(str(several.folder / "other.duckdb")) as other:
+        other.execute("CREATE TABLE tickets (account_id VARCHAR)")
+    sources = {**several.source, "other": {"duckdb": "other.duckdb"}}
+    product = product_of(sources, ["accounts", "events"], mapping={"tickets": {"table": "tickets", "source": "duckdb"}})
+    with open_source(product, several.folder) as source, pytest.raises(SourceError, match=r"Found: users$"):
+        source.columns("tickets")
 
 
 def test_each_source_is_read_as_of_one_moment(several: Database) -> None:
@@ -186,6 +211,9 @@ def test_a_source_that_cannot_be_opened_is_named(
         ("duckdb", "SELECT content AS user_id FROM read_text('KEY')"),
         ("csv", "SELECT content AS user_id FROM read_text('KEY')"),
         ("csv", "SELECT user_id FROM users"),
+        ("csv", 'SELECT user_id FROM "source duckdb".users'),
+        ("csv", "SELECT account_id AS user_id FROM main.accounts"),
+        ("duckdb", "SELECT account_id AS user_id FROM memory.main.accounts"),
         ("duckdb", "SELECT 'u' AS user_id; DROP TABLE users"),
         ("sqlite", "WITH x AS (SELECT 1) DELETE FROM accounts RETURNING account_id AS user_id"),
         ("postgres", "SELECT pg_read_file('KEY') AS user_id"),
@@ -194,8 +222,10 @@ def test_a_source_that_cannot_be_opened_is_named(
 def test_a_query_reads_its_own_source_only(several: Database, place: str, query: str) -> None:
     query = query.replace("KEY", str(several.folder / "url.txt"))
     product = product_of(several.source, TABLES, mapping={"users": {"query": query, "source": place}})
-    with open_source(product, several.folder) as source, pytest.raises(SourceError) as refused:
-        source.columns("users")
+    with open_source(product, several.folder) as source:
+        source.columns("accounts")
+        with pytest.raises(SourceError) as refused:
+            source.columns("users")
     assert refused.value.loc == ("tables", "users", "query")
 
 
