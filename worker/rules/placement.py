@@ -90,12 +90,21 @@ def _step_of(program: Program, enrollment: Enrollment) -> int | None:
         return None
     taken = frozenset(enrollment.taken)
 
-    def likeness(index: int) -> tuple[bool, int, int]:
+    def likeness(index: int) -> tuple[bool, bool, int, int, int]:
         before = {name.key for name in names[:index]} & program.unique
-        return names[index].after == enrollment.step_after, len(before & taken), -len(before - taken)
+        after = names[index].after
+        same_side = _side(after) == _side(enrollment.step_after)
+        near = -abs(index - enrollment.step)
+        return after == enrollment.step_after, same_side, len(before & taken), -len(before - taken), near
 
     at = max(found, key=likeness)
     return at + 1 if enrollment.next_step_at is not None and isinstance(program.instructions[at], Wait) else at
+
+
+def _side(after: str) -> str:
+    """The side of a branch that a step begins; empty for any other step."""
+    side = after.rpartition(": ")[2]
+    return side if side in {"then", "else"} else ""
 
 
 def _is_reworded(enrollment: Enrollment, name: StepName) -> bool:

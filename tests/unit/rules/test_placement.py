@@ -163,6 +163,21 @@ def test_the_two_sides_of_a_branch_are_two_places() -> None:
     assert keys(on.run(1, {"acme": flags(worse=False)})) == ["boss"]
 
 
+def test_the_two_sides_stay_two_places_when_the_condition_is_edited() -> None:
+    for worse, expected in ((True, "boss"), (False, "mild")):
+        sides = {"then": [wait("1d"), task("boss")], "else": [wait("1d"), task("mild")]}
+        on = stage([{"if": "worse is true", **sides}], worse=worse)
+        edit(on, [task("new"), {"if": "worse is not false", **sides}])
+        assert keys(on.run(1, {"acme": flags(worse=not worse)})) == [expected]
+
+
+def test_of_steps_that_read_the_same_the_nearest_is_taken_when_the_step_before_is_gone() -> None:
+    on = stage([task("a"), wait("3d"), task("b"), wait("3d"), task("c")])
+    on.run(3, {"acme": flags()})  # waits after b
+    edit(on, [task("a"), wait("3d"), wait("3d"), task("c")])
+    assert keys(on.run(6, {"acme": flags()})) == ["c"]
+
+
 def test_a_position_without_a_key_resumes_exactly_and_gets_its_key() -> None:
     on = stage([BRANCH, wait("3d"), task("last")], worse=False)
     as_stored_by_0_1_0(on)
