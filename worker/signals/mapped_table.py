@@ -14,7 +14,18 @@ from worker.settings.product_columns import ColumnMapping
 from worker.settings.product_schema import ENDS, SCHEMA, SCORES, kind_of
 from worker.signals.constructs import Column, Kind, MomentLiteral
 from worker.signals.reading.numbers import NumberFormat, NumberOf
-from worker.signals.reading.texts import NOTHING, IdText, IsJson, JsonText, TrimmedText, clean_text
+from worker.signals.reading.texts import (
+    NO_TEXT,
+    NOTHING,
+    IdText,
+    IsJson,
+    JsonText,
+    LowerText,
+    TrimmedText,
+    clean_text,
+    says_something,
+    written_text,
+)
 from worker.signals.reading.times import TimeFormat, TimeOf
 
 _TRUE = ("true", "t", "yes", "y", "1", "1.0")
@@ -53,6 +64,8 @@ class MappedTable:
     nothing: tuple[str, ...] = NOTHING
     read_at: datetime = _LATEST
     sound: frozenset[str] = frozenset()
+    no_text: frozenset[str] = frozenset()
+    """Ids and texts with cells whose bytes are no text."""
     unique: bool = False
     """Whether no row is known to repeat the key of another."""
     read: frozenset[str] = frozenset()
@@ -221,9 +234,12 @@ class MappedTable:
         """Whether the cell says anything at all."""
         cell = self.cell(column)
         typed = self.columns[column].kind not in {"text", "any"}
-        given = (cell if typed else clean_text(sa.cast(cell, sa.Text()), self.nothing)).is_not(None)
+        given = cell.is_not(None) if typed else self._says_something(sa.cast(cell, sa.Text()))
         never = self.never(column)
         return given if never is None else sa.and_(given, sa.not_(sa.func.coalesce(never, sa.false())))
+
+    def _says_something(self, text: Column) -> Column:
+        return sa.func.coalesce(says_something(text, self.nothing), sa.false())
 
     def never(self, column: str) -> Column | None:
         """Whether the cell says that there is no end; None for columns that are no end or hold no such cell."""
@@ -237,12 +253,21 @@ class MappedTable:
     def unreadable(self, column: str) -> Column | None:
         """Whether the cell says something that is not of the column's kind; None where that cannot be."""
         kind = self._kind(column)
+        if kind in {"id", "text"}:
+            return self._no_text(column)
         if self.columns[column].kind in _TYPED.get(kind, ()):
             return None
         if kind == "json":
             return sa.and_(self.given(column), sa.not_(IsJson(self.cell(column), self.columns[column].kind)))
         read = {"time": self.read_time, "number": self.read_number, "flag": self.flag}.get(kind)
         return None if read is None else sa.and_(self.given(column), read(column).is_(None))
+
+    def _no_text(self, column: str) -> Column | None:
+        """Whether the bytes of the cell are no text; where the source holds text as such, its stand-in says so."""
+        kind, cell = self.columns[column].kind, self.cell(column)
+        if kind not in {"any", "text"}:
+            return None
+        return sa.func.coalesce((TrimmedText(cell) if kind == "any" else cell) == written_text(NO_TEXT), sa.false())
 
     def disbelieved(self, column: str) -> Column | None:
         """Whether the cell was read and is not believed; None where every value is."""
@@ -266,7 +291,7 @@ class MappedTable:
         if column in SCHEMA[self.name].required:
             return self.value(column).is_(None)
         if self._kind(column) in {"id", "text"}:
-            return None
+            return self._no_text(column) if column in self.no_text else None
         if self._kind(column) == "json":
             return self.unreadable(column)
         return sa.and_(self.given(column), self.value(column).is_(None))
@@ -275,8 +300,7 @@ class MappedTable:
         """`doubtful` where a number is needed: text that is none leaves it unknown too."""
         if not column.startswith("props."):
             return self.doubtful(column)
-        said = clean_text(self.text(column), self.nothing).is_not(None)
-        no_number = sa.and_(said, self.number(column).is_(None))
+        no_number = sa.and_(self._says_something(self.text(column)), self.number(column).is_(None))
         doubt = self.doubtful(column)
         return no_number if doubt is None else sa.or_(doubt, no_number)
 
@@ -290,4 +314,4 @@ def _double(number: float) -> Column:
 
 def folded(text: Column) -> Column:
     """Text for comparing: any case, no blanks around it."""
-    return sa.func.lower(sa.func.trim(text))
+    return LowerText(sa.func.trim(text))

@@ -36,7 +36,7 @@ from worker.signals.errors import SourceError
 from worker.signals.files import Readable, quoted, readable
 from worker.signals.mapped_table import SourceColumn
 from worker.signals.postgres import open_postgres
-from worker.signals.reading.texts import IdText
+from worker.signals.reading.texts import IdText, text_of_bytes
 from worker.signals.spill import SpillFolder
 from worker.signals.sql import SqlEngine
 from worker.signals.sqlite import open_sqlite
@@ -115,7 +115,7 @@ class Several:
         )
         cells = [one.cell.label(f"s_{place}") for place, one in enumerate(copied.values())]
         for batch in reader.stream(sa.select(*cells).select_from(rows), _BATCH):
-            texts = [[None if cell is None else str(cell) for cell in column] for column in zip(*batch, strict=True)]
+            texts = [list(map(_text, column)) for column in zip(*batch, strict=True)]
             self.engine.connection.execute(f"INSERT INTO {here} SELECT {cast}", texts)
         return {ours: SourceColumn(there[ours], one.kind, columns[ours].written) for ours, one in copied.items()}
 
@@ -193,6 +193,13 @@ def _reader(connection: duckdb.DuckDBPyConnection, place: str) -> DuckEngine:
     prepare_session(cursor)
     cursor.execute(f"USE {place}")
     return DuckEngine(cursor)
+
+
+def _text(cell: object) -> str | None:
+    """A cell as text; SQLite may have bytes in any column."""
+    if isinstance(cell, bytes):
+        return text_of_bytes(cell)
+    return None if cell is None else str(cell)
 
 
 class _Copied(NamedTuple):

@@ -15,7 +15,7 @@ from worker.signals.constructs import Kind
 from worker.signals.engines import NOT_ONE_SELECT, first_line
 from worker.signals.errors import SourceError
 from worker.signals.reading.numbers import read_number
-from worker.signals.reading.texts import trim_text
+from worker.signals.reading.texts import lower_text, text_of_bytes, trim_text
 from worker.signals.reading.times import sqlite_time
 from worker.signals.sql import SqlEngine, connect, star
 
@@ -103,8 +103,9 @@ def open_sqlite(path: Path, *, snapshot: bool = False) -> SqliteEngine:
 
     def connect_file() -> sqlite3.Connection:
         file = sqlite3.connect(uri, uri=True, timeout=30)
-        # SQLite's own lower() leaves É as it is.
-        file.create_function("lower", 1, _lower, deterministic=True)
+        file.text_factory = text_of_bytes
+        file.create_function("lower", 1, lower_text, deterministic=True)  # for queries
+        file.create_function("plgsync_lower", 1, lower_text, deterministic=True)
         # Not every SQLite is built with the functions of mathematics.
         file.create_function("power", 2, math.pow, deterministic=True)
         file.create_function("plgsync_trim", 1, trim_text, deterministic=True)
@@ -119,7 +120,3 @@ def open_sqlite(path: Path, *, snapshot: bool = False) -> SqliteEngine:
     if snapshot:
         opened.file.execute("BEGIN")
     return opened
-
-
-def _lower(text: object) -> str | None:
-    return None if text is None else str(text).lower()

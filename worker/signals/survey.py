@@ -21,7 +21,7 @@ from worker.signals.inexact_ids import check_exact
 from worker.signals.mapped_table import EARLIEST, MappedTable
 from worker.signals.mapping import Catalogue
 from worker.signals.occurrences import occurrences
-from worker.signals.reading.texts import IdText, TrimmedText, clean_text, written_text
+from worker.signals.reading.texts import NO_TEXT, IdText, TrimmedText, clean_text, written_text
 from worker.signals.repeats import keyed
 from worker.signals.rows import before, not_before
 from worker.signals.stopped import stopped_events
@@ -73,6 +73,7 @@ class _Look:
     def __init__(self, catalogue: Catalogue, table: MappedTable, as_of: datetime) -> None:
         self.catalogue, self.table, self.as_of = catalogue, table, as_of
         self.sound: set[str] = set()
+        self.no_text: set[str] = set()
 
     def findings(self) -> TableFindings:
         """What was found. Afterwards the catalogue knows which columns are sound."""
@@ -83,7 +84,9 @@ class _Look:
         joins = tuple(self._joins())
         repeats = self._repeats()
         self.table = replace(self.table, unique=repeats == 0)
-        self.catalogue.remember(replace(table, sound=frozenset(self.sound), unique=repeats == 0))
+        self.catalogue.remember(
+            replace(table, sound=frozenset(self.sound), no_text=frozenset(self.no_text), unique=repeats == 0)
+        )
         return TableFindings(
             name=self.table.name,
             rows=rows,
@@ -119,7 +122,7 @@ class _Look:
     def _cells(self) -> tuple[int, datetime | None, dict[str, int], tuple[ColumnFindings, ...]]:
         """Rows, the newest, rows without a required value, and the columns with cells that are not used."""
         table, at = self.table, SCHEMA[self.table.name].at
-        names = [name for name in table.columns if name not in table.sound and _is_read(table, name)]
+        names = [name for name in table.columns if name not in table.sound and self._is_read(name)]
         required = [name for name in self._required if kind_of(table.name, name) != "id"]
         asked: list[Column] = [sa.func.count(), sa.func.max(table.time(at)) if at and table.has(at) else sa.null()]
         asked += [_many(table.value(name).is_(None)) for name in required]
@@ -134,23 +137,32 @@ class _Look:
         for place, name in enumerate(names):
             start = len(required) + 4 * place
             unreadable, disbelieved, unlimited, never = counts[start : start + 4]
-            if not (unreadable or disbelieved or unlimited or never or missing.get(name)):
+            if kind_of(table.name, name) in {"id", "text"}:
+                self.no_text |= {name} if unreadable else set()
+            elif not (unreadable or disbelieved or unlimited or never or missing.get(name)):
                 self.sound.add(name)
             if unreadable or disbelieved or unlimited:
                 example = self._example(name) if unreadable else None
                 found.append(ColumnFindings(name, unreadable, disbelieved, unlimited, example=example))
         return int(row[0]), as_moment(row[1]), missing, tuple(found)
 
+    def _is_read(self, name: str) -> bool:
+        """Whether cells of a column may be unreadable; text is text but in SQLite, and what is copied from there."""
+        if kind_of(self.table.name, name) in {"id", "text"}:
+            lite = self.catalogue.several is not None or self.catalogue.engine.name == "sqlite"
+            return lite and self.table.kind(name) in {"any", "text"}
+        return True
+
     def _example(self, name: str) -> str | None:
         """One unreadable cell; nothing of a column whose cells may be about a person."""
-        if kind_of(self.table.name, name) == "json":
+        if kind_of(self.table.name, name) in {"json", "id", "text"}:
             return None
         cell = sa.cast(self.table.cell(name), sa.Text())
         unreadable = self.table.unreadable(name)
         assert unreadable is not None  # noqa: S101 - cells of this column were found to be
         row = self._run(sa.select(sa.func.min(cell)).select_from(self.table.rows).where(unreadable))[0]
         text = _impersonal(row[0])
-        return None if text is None or sum(map(str.isalpha, text)) > 12 else f'"{text[:_LONGEST_EXAMPLE]}"'
+        return None if text in {None, NO_TEXT} or sum(map(str.isalpha, text)) > 12 else f'"{text[:_LONGEST_EXAMPLE]}"'
 
     def _joins(self) -> list[JoinFindings]:
         found = []
@@ -279,10 +291,6 @@ class _Look:
 def _impersonal(value: object) -> str | None:
     """A cell that a report may repeat: ids may be e-mail addresses, and those are not."""
     return None if value is None or "@" in str(value) else str(value)
-
-
-def _is_read(table: MappedTable, name: str) -> bool:
-    return kind_of(table.name, name) in {"time", "number", "flag", "json"} and not name.startswith("extra.")
 
 
 def _many(test: Column | None) -> Column:

@@ -12,7 +12,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 
 from worker.signals.constructs import Column, Kind, sql_of
-from worker.signals.reading.texts import BLANKS, written_text
+from worker.signals.reading.texts import BLANKS, bytes_of, text_of_bytes, written_text
 
 # JSON's own grammar: every engine agrees on it, and "n/a", "inf" and "1,5" are not numbers.
 NUMBER_TEXT = r"^-?(0|[1-9][0-9]{0,30})(\.[0-9]{1,30})?([eE][-+]?[0-9]{1,2})?$"
@@ -55,7 +55,7 @@ def read_number(value: object, decimal: str, thousands: str | None, strip: str |
     """One cell as a number; None where it is none. SQLite reads formatted columns by this."""
     if isinstance(value, int | float):
         return float(value) if abs(value) < 1e308 else None
-    text = str(value).strip(BLANKS + (strip or "")) if value is not None else ""
+    text = text_of_bytes(value).strip(BLANKS + (strip or "")) if isinstance(value, bytes) else ""
     if not re.match(NumberFormat(decimal, thousands).pattern, text, re.ASCII):
         return None
     return float(text.replace(thousands or "\0", "").replace(decimal, "."))
@@ -102,8 +102,8 @@ def _number_sqlite(element: NumberOf, compiler: SQLCompiler, **kw: Any) -> str:
     if not element.written.usual:
         parts = (element.written.decimal, element.written.thousands, element.written.strip)
         literals = ", ".join(sql_of(compiler, sa.literal(part, sa.Text()), **kw) for part in parts)
-        return f"plgsync_number({x}, {literals})"
-    text = f"plgsync_trim({x})"
+        return f"plgsync_number(CASE WHEN typeof({x}) = 'text' THEN {bytes_of(x)} ELSE {x} END, {literals})"
+    text = f"plgsync_trim({bytes_of(x)})"
     # CAST('n/a' AS REAL) is 0.0 here; a JSON number is the one thing SQLite recognises without regular expressions.
     return (
         f"CASE WHEN typeof({x}) IN ('integer', 'real') THEN CASE WHEN abs({x}) < 9e999 THEN CAST({x} AS REAL) END"

@@ -25,10 +25,22 @@ BLANKS = (
     + "\u202f\u205f\u2060\u3000\ufeff"
 )
 """Blanks that no key or name begins or ends with: also the no-break and the zero-width ones."""
+NO_TEXT = "\ufffd"
+"""Stands for a cell whose bytes are no UTF-8."""
 
 
 class TrimmedText(ColumnElement[Any]):
     """Text of a column in Unicode's form NFC, without blanks around it."""
+
+    inherit_cache = False
+    type = sa.Text()
+
+    def __init__(self, column: Column) -> None:
+        self.column = column
+
+
+class LowerText(ColumnElement[Any]):
+    """Text in small letters, of every alphabet."""
 
     inherit_cache = False
     type = sa.Text()
@@ -71,10 +83,14 @@ class IsJson(ColumnElement[Any]):
 
 
 def clean_text(text: Column, nothing: Sequence[str]) -> Column:
-    """``text`` trimmed and in NFC; NULL where it only says that there is nothing."""
-    trimmed = TrimmedText(text)
+    """``text`` trimmed and in NFC; NULL where it only says that there is nothing, or is no text at all."""
+    return sa.case((says_something(text, (*nothing, NO_TEXT)), TrimmedText(text)))
+
+
+def says_something(text: Column, nothing: Sequence[str]) -> Column:
+    """Whether ``text`` is more than a word for nothing; NULL for NULL."""
     words = sa.tuple_(*map(written_text, nothing))
-    return sa.case((sa.not_(sa.func.lower(trimmed).op("IN")(words)), trimmed))
+    return sa.not_(LowerText(TrimmedText(text)).bool_op("IN")(words))
 
 
 def written_text(text: str) -> Column:
@@ -83,11 +99,22 @@ def written_text(text: str) -> Column:
     return sa.literal_column(f"'{doubled}'", sa.Text())
 
 
-def trim_text(value: object) -> str | None:
-    """`TrimmedText` for SQLite, where text may stand in a cell as bytes."""
-    if isinstance(value, bytes):
-        value = value.decode(errors="replace")
-    return None if value is None else unicodedata.normalize("NFC", str(value)).strip(BLANKS)
+def text_of_bytes(value: bytes) -> str:
+    """The text of a cell of SQLite, which never looks at the bytes of its texts; `NO_TEXT` where they are none."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return NO_TEXT
+
+
+def trim_text(value: bytes | None) -> str | None:
+    """`TrimmedText` for SQLite."""
+    return None if value is None else unicodedata.normalize("NFC", text_of_bytes(value)).strip(BLANKS)
+
+
+def lower_text(value: bytes | str | None) -> str | None:
+    """`LowerText` for SQLite, whose own function leaves É as it is."""
+    return (text_of_bytes(value) if isinstance(value, bytes) else str(value)).lower() if value is not None else None
 
 
 @compiles(TrimmedText, "duckdb")
@@ -104,7 +131,22 @@ def _trimmed_postgres(element: TrimmedText, compiler: SQLCompiler, **kw: Any) ->
 
 @compiles(TrimmedText, "sqlite")
 def _trimmed_sqlite(element: TrimmedText, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"plgsync_trim({sql_of(compiler, element.column, **kw)})"
+    return f"plgsync_trim({bytes_of(sql_of(compiler, element.column, **kw))})"
+
+
+def bytes_of(x: str) -> str:
+    """A text of SQLite as a function of ours takes it: text that is no UTF-8 would stop the query."""
+    return f"CAST({x} AS BLOB)"
+
+
+@compiles(LowerText)
+def _lower(element: LowerText, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"lower({sql_of(compiler, element.column, **kw)})"
+
+
+@compiles(LowerText, "sqlite")
+def _lower_sqlite(element: LowerText, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"plgsync_lower({bytes_of(sql_of(compiler, element.column, **kw))})"
 
 
 # --- ids -----------------------------------------------------------------------------------------------------
@@ -151,7 +193,8 @@ def _is_json_duckdb(element: IsJson, compiler: SQLCompiler, **kw: Any) -> str:
 
 @compiles(IsJson, "sqlite")
 def _is_json_sqlite(element: IsJson, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"json_valid({sql_of(compiler, element.column, **kw)})"
+    x = sql_of(compiler, element.column, **kw)
+    return f"(json_valid({x}) AND plgsync_trim({bytes_of(x)}) <> '{NO_TEXT}')"
 
 
 @compiles(JsonText, "postgresql")

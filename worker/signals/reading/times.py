@@ -21,7 +21,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from worker.settings.product_columns import FORMAT_PARTS
 from worker.signals.constructs import Column, Kind, sql_of, sqlite_moment
-from worker.signals.reading.texts import trim_text
+from worker.signals.reading.texts import bytes_of, trim_text
 
 _MAGNITUDES = (("s", 8, 10), ("ms", 11, 13), ("us", 14, 16), ("ns", 17, 19))
 """From 10**a to 10**b a number of that unit."""
@@ -160,7 +160,7 @@ def _zone(name: str) -> ZoneInfo:
 @lru_cache(maxsize=65536)
 def sqlite_time(value: object, pattern: str | None, zone: str, epoch: str | None) -> str | None:
     """`read_time` for SQLite: a moment as the text that sorts in time order."""
-    found = read_time(trim_text(value) if isinstance(value, str) else value, TimeFormat(pattern, zone, epoch))
+    found = read_time(trim_text(value) if isinstance(value, bytes) else value, TimeFormat(pattern, zone, epoch))
     return None if found is None else sqlite_moment(found)
 
 
@@ -172,7 +172,8 @@ def _time_sqlite(element: TimeOf, compiler: SQLCompiler, **kw: Any) -> str:
     x = sql_of(compiler, element.column, **kw)
     written = element.written
     literals = (sa.literal(text, sa.Text()) for text in (written.format, written.zone, written.epoch))
-    return f"plgsync_time({', '.join([x, *(sql_of(compiler, one, **kw) for one in literals)])})"
+    cell = f"CASE WHEN typeof({x}) = 'text' THEN {bytes_of(x)} ELSE {x} END"
+    return f"plgsync_time({', '.join([cell, *(sql_of(compiler, one, **kw) for one in literals)])})"
 
 
 @compiles(TimeOf, "duckdb")
