@@ -64,7 +64,7 @@ class ColumnMapping(Strict):
     format: Annotated[str, AfterValidator(_format)] | None = None
     """How a time is written: ``%d.%m.%Y``. A cell that is written otherwise is unreadable."""
     zone: ZoneText | None = None
-    """The zone of times that name none. Left out: UTC."""
+    """The zone of times and days that name none. Left out: UTC for times, `time_zone` for days."""
     epoch: Literal["s", "ms", "us", "ns"] | None = None
     """The unit of times that are numbers. Left out: by their magnitude."""
     decimal: Literal[".", ","] = "."

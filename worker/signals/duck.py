@@ -180,11 +180,11 @@ def lock_down(connection: duckdb.DuckDBPyConnection, *allowed: Readable) -> None
 def _duck_kind(name: str) -> Kind:
     if name.endswith("]") or name.startswith(("STRUCT", "MAP", "UNION", "VARIANT")):
         return "struct"
-    if name.startswith(("TIMESTAMP", "DATE")):
+    if name.startswith("TIMESTAMP"):
         return "time" if "TIME ZONE" in name else "naive"
     if name in {"DOUBLE", "FLOAT"}:
         return "float"
     if name.endswith("INT") or name in {"INTEGER", "UINTEGER", "BIGNUM"} or name.startswith("DECIMAL"):
         return "number"
-    named: dict[str, Kind] = {"VARCHAR": "text", "UUID": "text", "BOOLEAN": "flag", "JSON": "json", '"NULL"': "text"}
-    return "text" if name.startswith("ENUM") else named.get(name, "other")
+    named: dict[str, Kind] = {"VARCHAR": "text", "UUID": "text", "BOOLEAN": "flag", "JSON": "json", "DATE": "date"}
+    return "text" if name.startswith("ENUM") or name == '"NULL"' else named.get(name, "other")

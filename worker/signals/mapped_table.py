@@ -37,7 +37,12 @@ _LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """From here on a time means that there is none: systems without NULL write 9999-12-31."""
 _CLOCKS_DIFFER = timedelta(days=1)
-_TYPED = {"time": ("time", "naive"), "number": ("number", "float"), "flag": ("flag",), "json": ("json", "struct")}
+_TYPED = {
+    "time": ("time", "naive", "date"),
+    "number": ("number", "float"),
+    "flag": ("flag",),
+    "json": ("json", "struct"),
+}
 """Kinds of the engine of which every cell can be read."""
 
 
@@ -62,6 +67,8 @@ class MappedTable:
     rows: sa.FromClause
     columns: Mapping[str, SourceColumn]
     nothing: tuple[str, ...] = NOTHING
+    zone: str = "UTC"
+    """The zone of days, where their column names none."""
     read_at: datetime = _LATEST
     sound: frozenset[str] = frozenset()
     no_text: frozenset[str] = frozenset()
@@ -141,8 +148,9 @@ class MappedTable:
     def _moment(self, column: str, cell: Column) -> Column:
         _, kind, written = self.columns[column]
         if written is None:
-            return TimeOf(cell, kind, TimeFormat())
-        return TimeOf(cell, kind, TimeFormat(written.format, written.zone or "UTC", written.epoch))
+            return TimeOf(cell, kind, TimeFormat(day_zone=self.zone))
+        zone = written.zone or "UTC"
+        return TimeOf(cell, kind, TimeFormat(written.format, zone, written.epoch, written.zone or self.zone))
 
     def _read(self, column: str) -> Column:
         found: Column = self.rows.c[f"s_read_{column}"]
@@ -223,7 +231,7 @@ class MappedTable:
         """A column of theirs that our schema does not know, as it is: text as in `text`, times that Python can hold."""
         column = f"extra.{name}"
         cell, kind = self.cell(column), self.columns[column].kind
-        if kind in {"time", "naive"}:
+        if kind in {"time", "naive", "date"}:
             cell = self._moment(column, cell) if kind == "time" else cell  # days stay days
             return sa.case((sa.and_(cell >= MomentLiteral(_FIRST), cell <= MomentLiteral(_LATEST)), cell))
         if kind == "any":
@@ -246,7 +254,7 @@ class MappedTable:
         if column not in ENDS or column in self.sound:
             return None
         # Infinity of the engine's own time can be compared, but not read.
-        own = self.columns[column].kind in {"time", "naive"}
+        own = self.columns[column].kind in {"time", "naive", "date"}
         moment = self.cell(column) if own else self.read_time(column)
         return moment >= MomentLiteral(_NEVER)
 

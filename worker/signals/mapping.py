@@ -27,9 +27,9 @@ from worker.signals.several import Several
 
 _FITTING: Mapping[ColumnKind, frozenset[Kind]] = {
     "id": frozenset({"text", "number", "float", "any"}),
-    "text": frozenset({"text", "number", "float", "flag", "time", "naive", "any"}),
+    "text": frozenset({"text", "number", "float", "flag", "time", "naive", "date", "any"}),
     "number": frozenset({"number", "float", "text", "any"}),
-    "time": frozenset({"time", "naive", "text", "number", "float", "any"}),
+    "time": frozenset({"time", "naive", "date", "text", "number", "float", "any"}),
     "flag": frozenset({"flag", "number", "float", "text", "any"}),
     "json": frozenset({"json", "struct", "text", "any"}),
 }
@@ -133,6 +133,7 @@ class Catalogue:
             columns=columns,
             nothing=(*NOTHING, *(word.strip().lower() for word in self.product.nothing)),
             read_at=self.read_at,
+            zone=self.product.time_zone,
             names_of_spellings=self.names_of_spellings if name == "events" else {},
         )
 

@@ -166,7 +166,7 @@ _KINDS: Mapping[int, Kind] = {
     1700: "number",
     700: "float",
     701: "float",
-    1082: "naive",
+    1082: "date",
     1114: "naive",
     1184: "time",
     114: "text",  # json keeps what jsonb refuses (\u0000), so each cell is tested like text

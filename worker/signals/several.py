@@ -224,10 +224,9 @@ def _copied(table: str, ours: str, column: SourceColumn, reader: SqlEngine, rows
         if wanted is None and _found(reader, rows, sa.func.typeof(cell)) <= {"integer", "real", "null"}:
             return _Copied(cell, "float", "DOUBLE")
         return _Copied(text if wanted == "json" else cell)
-    if column.kind in {"time", "naive"} and wanted in {None, "time"}:
+    if column.kind in {"time", "naive", "date"} and wanted in {None, "time"}:
         first: Column = sa.literal_column("'0001-01-01'")  # DuckDB does not read "44-03-15 BC"
-        days = wanted is None and "date" in _found(reader, rows, sa.cast(sa.func.pg_typeof(cell), sa.Text()))
-        made = "TIMESTAMPTZ" if column.kind == "time" else "DATE" if days else "TIMESTAMP"
+        made = {"time": "TIMESTAMPTZ", "naive": "TIMESTAMP", "date": "DATE"}[column.kind]
         return _Copied(sa.cast(sa.case((cell < first, first), else_=cell), sa.Text()), column.kind, made)
     if column.kind == "flag" and wanted in {None, "flag"}:
         return _Copied(text, "flag", "BOOLEAN")

@@ -107,7 +107,7 @@ class _Look:
 
     def _believable_times(self) -> MappedTable:
         """The table, with times of the engine's own kind as sound whose first and last cell are believed."""
-        names = [name for name, column in self.table.columns.items() if column.kind in {"time", "naive"}]
+        names = [name for name, column in self.table.columns.items() if column.kind in {"time", "naive", "date"}]
         names = [name for name in names if kind_of(self.table.name, name) == "time"]
         asked: list[Column] = []
         for name in names:

@@ -8,7 +8,7 @@ between 1973 and 2286), or a day as eight digits.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Any
@@ -52,6 +52,9 @@ _TIDY = (
 """Whatever ISO allows beyond what every engine casts: words for UTC, offsets without colon, nanoseconds."""
 _PLAIN = rf"^{_DAY}[T ]{_HOURS}:[0-5][0-9]:[0-5][0-9](\.[0-9]{{1,6}})?(Z|[+-]{_HOURS}:[0-5][0-9])?$"
 """What needs no tidying: most cells, read in one step."""
+_LENGTH_OF_DAY = 10
+_OF_TIME = frozenset("HIMSz")
+"""A format with none of these parts is one of days."""
 _DIGITS = r"^[0-9]{9,19}(\.[0-9]+)?$"
 
 
@@ -62,6 +65,13 @@ class TimeFormat:
     format: str | None = None
     zone: str = "UTC"
     epoch: str | None = None
+    day_zone: str = "UTC"
+    """In which zone a day without a time begins."""
+
+    @property
+    def of_days(self) -> TimeFormat:
+        """The same for a cell that is a day."""
+        return replace(self, zone=self.day_zone)
 
 
 class TimeOf(ColumnElement[Any]):
@@ -82,19 +92,19 @@ def read_time(value: object, written: TimeFormat) -> datetime | None:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int | float):
-        return _from_number(value, written.epoch)
+        return _from_number(value, written)
     text = str(value)
     if written.format is not None:
         return _from_parts(text, written)
     if re.match(_DIGITS, text, re.ASCII):
-        return _from_number(int(text) if text.isdigit() else float(text), written.epoch)
-    return _from_iso(text, written.zone)
+        return _from_number(int(text) if text.isdigit() else float(text), written)
+    return _from_iso(text, written)
 
 
-def _from_number(number: float, epoch: str | None) -> datetime | None:
-    if epoch is None and 19000101 <= number <= 99991231:
-        return _from_iso(str(int(number)), "UTC") if number == int(number) else None
-    unit = epoch or next((unit for unit, low, high in _MAGNITUDES if 10**low <= number < 10**high), None)
+def _from_number(number: float, written: TimeFormat) -> datetime | None:
+    if written.epoch is None and 19000101 <= number <= 99991231:
+        return _from_iso(str(int(number)), written) if number == int(number) else None
+    unit = written.epoch or next((unit for unit, low, high in _MAGNITUDES if 10**low <= number < 10**high), None)
     if unit is None:
         return None
     real = float(number)
@@ -105,11 +115,12 @@ def _from_number(number: float, epoch: str | None) -> datetime | None:
         return None
 
 
-def _from_iso(text: str, zone: str) -> datetime | None:
+def _from_iso(text: str, written: TimeFormat) -> datetime | None:
     for pattern, spelled in _EXTEND:
         text = re.sub(pattern, spelled, text, count=1, flags=re.ASCII)
     if not re.match(ISO, text, re.ASCII):
         return None
+    zone = written.day_zone if len(text) == _LENGTH_OF_DAY else written.zone
     for pattern, spelled in _TIDY:
         text = re.sub(pattern, spelled, text, count=1, flags=re.ASCII)
     try:
@@ -134,9 +145,12 @@ def _from_parts(text: str, written: TimeFormat) -> datetime | None:
         hour = hour % 12 + (12 if part["p"].lower() == "p" else 0)
     if place < 0 or place % 3:
         return None
+    day = f"{year}-{place // 3 + 1:02}-{int(part['d']):02}"
+    if not part.keys() & _OF_TIME:
+        return _from_iso(day, written)
     fraction = f".{part['f'][:6]}" if "f" in part else ""
     clock = f"{hour:02}:{int(part.get('M', 0)):02}:{int(part.get('S', 0)):02}{fraction}"
-    return _from_iso(f"{year}-{place // 3 + 1:02}-{int(part['d']):02} {clock}{part.get('z', '')}", written.zone)
+    return _from_iso(f"{day} {clock}{part.get('z', '')}", written)
 
 
 @cache
@@ -158,9 +172,11 @@ def _zone(name: str) -> ZoneInfo:
 
 
 @lru_cache(maxsize=65536)
-def sqlite_time(value: object, pattern: str | None, zone: str, epoch: str | None) -> str | None:
+def sqlite_time(value: object, pattern: str | None, zone: str, epoch: str | None, day_zone: str) -> str | None:
     """`read_time` for SQLite: a moment as the text that sorts in time order."""
-    found = read_time(trim_text(value) if isinstance(value, bytes) else value, TimeFormat(pattern, zone, epoch))
+    found = read_time(
+        trim_text(value) if isinstance(value, bytes) else value, TimeFormat(pattern, zone, epoch, day_zone)
+    )
     return None if found is None else sqlite_moment(found)
 
 
@@ -171,7 +187,8 @@ def sqlite_time(value: object, pattern: str | None, zone: str, epoch: str | None
 def _time_sqlite(element: TimeOf, compiler: SQLCompiler, **kw: Any) -> str:
     x = sql_of(compiler, element.column, **kw)
     written = element.written
-    literals = (sa.literal(text, sa.Text()) for text in (written.format, written.zone, written.epoch))
+    parts = (written.format, written.zone, written.epoch, written.day_zone)
+    literals = (sa.literal(text, sa.Text()) for text in parts)
     cell = f"CASE WHEN typeof({x}) = 'text' THEN {bytes_of(x)} ELSE {x} END"
     return f"plgsync_time({', '.join([cell, *(sql_of(compiler, one, **kw) for one in literals)])})"
 
@@ -196,13 +213,15 @@ class _Sql:
             return f"CASE WHEN isfinite({x}) THEN {f'CAST({x} AS TIMESTAMP)' if self.duck else x} END"
         if kind == "naive":
             return f"CASE WHEN isfinite({x}) THEN {self._local(f'CAST({x} AS TIMESTAMP)')} END"
+        if kind == "date":
+            return _Sql(self.duck, self.written.of_days).cell(x, "naive")
         if kind in {"number", "float"}:
             return self._number(x)
         text = x if kind == "text" else f"CAST({x} AS {self._text})"
         if self.written.format is not None:
             return self._parts(text)
         return (
-            f"CASE WHEN {self._matches(text, _PLAIN)} THEN {self._iso(text)}"
+            f"CASE WHEN {self._matches(text, _PLAIN)} THEN {self.iso(text)}"
             f" WHEN {self._matches(text, _DIGITS)} THEN {self._number(text)}"
             f" ELSE {self.loose_iso(text)} END"
         )
@@ -225,7 +244,7 @@ class _Sql:
             return naive if self.written.zone == "UTC" else f"timezone('UTC', timezone('{self.written.zone}', {naive}))"
         return f"timezone('{self.written.zone}', {naive})"
 
-    def _iso(self, x: str) -> str:
+    def iso(self, x: str) -> str:
         """Tidy ISO text as a moment; a day that no month has is NULL."""
         cast = "TRY_CAST" if self.duck else "CAST"
         aware = f"CAST({x} AS TIMESTAMPTZ)" if not self.duck else f"CAST(TRY_CAST({x} AS TIMESTAMPTZ) AS TIMESTAMP)"
@@ -238,7 +257,11 @@ class _Sql:
     def loose_iso(self, x: str) -> str:
         """ISO text in any usual spelling as a moment."""
         extended = self._replaced(x, _EXTEND)
-        return f"CASE WHEN {self._matches(extended, ISO)} THEN {self._iso(self._replaced(extended, _TIDY))} END"
+        read = self.iso(self._replaced(extended, _TIDY))
+        if self.written.zone != self.written.day_zone:
+            day = _Sql(self.duck, self.written.of_days).iso(extended)
+            read = f"CASE WHEN length({extended}) = {_LENGTH_OF_DAY} THEN {day} ELSE {read} END"
+        return f"CASE WHEN {self._matches(extended, ISO)} THEN {read} END"
 
     def _number(self, x: str) -> str:
         real = f"CAST({x} AS DOUBLE PRECISION)"
@@ -250,7 +273,7 @@ class _Sql:
         )
         day = f"CAST(CAST({real} AS BIGINT) AS {self._text})"
         is_day = f"{real} >= 19000101 AND {real} <= 99991231 AND {real} = floor({real})"
-        return f"CASE WHEN {is_day} THEN {_Sql(self.duck, TimeFormat()).loose_iso(day)}{cases} END"
+        return f"CASE WHEN {is_day} THEN {_Sql(self.duck, self.written.of_days).loose_iso(day)}{cases} END"
 
     def _since_1970(self, real: str, unit: str) -> str:
         micros = {"s": f"({real} * 1e6)", "ms": f"({real} * 1e3)", "us": real, "ns": f"({real} / 1e3)"}[unit]
@@ -266,14 +289,17 @@ class _Sql:
         groups = {name: _quoted("\\" + str(place)) for place, name in enumerate(order, 1)}
         part = {name: f"regexp_replace({x}, {_quoted(pattern)}, {group})" for name, group in groups.items()}
         century = f"CASE WHEN {part['y']} >= '69' THEN '19' ELSE '20' END || {part['y']}" if "y" in part else ""
+        day = f"lpad({part['d']}, 2, '0')"
         month = f"lpad({part['m']}, 2, '0')" if "m" in part else self._month(part["b"])
+        on = f"{part.get('Y', century)} || '-' || {month} || '-' || {day}"
+        if not part.keys() & _OF_TIME:
+            return f"CASE WHEN {self._matches(x, pattern)} THEN {self.loose_iso(f'({on})')} END"
         fraction = f" || '.' || substr({part['f']}, 1, 6)" if "f" in part else ""
         clock = " || ':' || ".join(
             [self._hour(part), *(f"lpad({part[name]}, 2, '0')" if name in part else "'00'" for name in "MS")]
         )
-        day = f"lpad({part['d']}, 2, '0')"
         offset = f" || {part['z']}" if "z" in part else ""
-        spelled = f"({part.get('Y', century)} || '-' || {month} || '-' || {day} || ' ' || {clock}{fraction}{offset})"
+        spelled = f"({on} || ' ' || {clock}{fraction}{offset})"
         return f"CASE WHEN {self._matches(x, pattern)} THEN {self.loose_iso(spelled)} END"
 
     def _month(self, name: str) -> str:
