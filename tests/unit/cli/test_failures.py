@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import typer
 from sqlalchemy import Engine, create_engine, insert, text
 from sqlalchemy.exc import DBAPIError
 
@@ -62,3 +63,9 @@ def test_an_error_of_the_database_does_not_list_the_parameters_of_its_statement(
 
 def test_a_moment_is_whole_seconds_because_that_is_what_is_remembered() -> None:
     assert moment_of("2026-06-30T08:00:00.75Z").isoformat() == "2026-06-30T08:00:00+00:00"
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "0001-01-01T00:00+14:00", "9999-12-31T23:00-14:00", "0300-01-01"])
+def test_a_moment_that_no_window_can_be_around_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="is not between 1990 and 9000"):
+        moment_of(text)
