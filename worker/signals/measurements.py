@@ -86,6 +86,8 @@ _OF_EVENTS: Mapping[str, AnyMeasure] = {
 """How each function of an event is measured."""
 _HALF_LIVES = 10
 """What is older counts less than a thousandth, and is not read."""
+_ALL_DAYS = 36_500
+"""No event that is believed is older."""
 
 
 def measurements_of(
@@ -145,7 +147,8 @@ def _from_need(need: Need, names: Mapping[str, str], as_of: datetime, zone: Zone
 
 def _window_of_need(need: Need, as_of: datetime, zone: ZoneInfo) -> Window:
     if need.decay is not None:
-        return until_now(_HALF_LIVES * need.decay.half_life // timedelta(days=1) + 1, as_of, zone)
+        days = _HALF_LIVES * need.decay.half_life // timedelta(days=1) + 1
+        return until_now(min(days, _ALL_DAYS), as_of, zone)
     return ever(as_of) if need.days is None else last_days(need.days, as_of, zone)
 
 

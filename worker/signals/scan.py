@@ -12,7 +12,7 @@ from worker.settings.product_schema import AMOUNTS
 from worker.settings.signals import OF_NUMBERS
 from worker.signals.aggregates import RowColumns
 from worker.signals.constructs import Column, DayOf, Kind
-from worker.signals.mapped_table import MappedTable, SourceColumn
+from worker.signals.mapped_table import EARLIEST, MappedTable, SourceColumn
 from worker.signals.mapping import Catalogue
 from worker.signals.measurements import Measurement, Tests
 from worker.signals.members import counted_members
@@ -21,8 +21,6 @@ from worker.signals.repeats import once
 from worker.signals.rows import arrived, before, in_force, not_before, of_others, passes, started
 from worker.signals.subscriptions import subscriptions_at
 from worker.signals.windows import offsets
-
-_EARLIEST_DAY = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +152,7 @@ class Scan:
         product = self.scope.catalogue.product
         shifts = []
         if product.time_zone != "UTC" and self.scope.catalogue.engine.name == "sqlite":
-            shifts = offsets(product.zone, measurement.window.start or _EARLIEST_DAY, self.scope.as_of)
+            shifts = offsets(product.zone, max(measurement.window.start or EARLIEST, EARLIEST), self.scope.as_of)
         return DayOf(self.table.time(str(measurement.at)), product.time_zone, shifts)
 
     def _where(self) -> list[Column]:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.integration.signals.signals_kit import Database, product_of, signals_of
-from worker.language.need import Need
+from worker.language.need import Decay, Need
 from worker.signals import compute, open_source
 from worker.signals.windows import last_days, previous_days
 
@@ -74,3 +74,18 @@ def test_identical_weeks_do_not_change_in_the_query(zone: str, tmp_path: Path) -
                 assert (found["n_7d"], found["n_prev_7d"], found["count(Used, 7d)"]) == (week, week, week), as_of
                 assert (found["n_28d"], found["n_prev_28d"]) == (4 * week, 4 * week), as_of
                 assert (found["user_days_7d"], found["user_days_prev_7d"]) == (10, 10), as_of
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
+def test_the_longest_windows_and_half_lives_count_everything(kind: str, tmp_path: Path) -> None:
+    database = Database(kind, tmp_path)
+    used = {"account_id": "a", "user_id": "u", "name": "Used"}
+    times = [datetime(year, 6, 30, 22, 30, tzinfo=UTC) for year in (1991, 1999, 2026)]
+    database.fill({"accounts": [{"account_id": "a"}], "events": [{**used, "occurred_at": when} for when in times]})
+    product = product_of(database.source, ["accounts", "events"], time_zone="Europe/Berlin")
+    signals = signals_of("signals: {n: {label: x, from: events, measure: days, window: 36500d}}")
+    slow = Need("decayed", "Used", decay=Decay(timedelta(weeks=36_500), 1))
+    with open_source(product, database.folder) as source:
+        found = compute(source, product, signals, [slow], datetime(2026, 7, 2, 12, tzinfo=UTC))["a"]
+    assert found["n"] == 3
+    assert found[slow.key] == pytest.approx(3, abs=0.1)
