@@ -42,7 +42,7 @@ class RowColumns:
     value: Column | None
     user: Column | None
     currency: Column | None = None
-    """What the value is counted in, NULL for a zero; None where that is not known of any row."""
+    """What an amount is counted in, NULL for a zero; None for values that are no amount."""
 
 
 def partials(measure: AnyMeasure, row: RowColumns) -> list[Partial]:

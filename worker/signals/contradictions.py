@@ -14,7 +14,7 @@ from worker.signals.invoice_status import not_understood
 from worker.signals.mapped_table import MappedTable
 from worker.signals.mapping import Catalogue
 from worker.signals.money import incomparable_rows
-from worker.signals.repeats import once
+from worker.signals.repeats import differing_repeats, once
 from worker.signals.subscriptions import contradictions, subscriptions_at
 
 
@@ -25,6 +25,11 @@ def count_contradictions(catalogue: Catalogue, table: MappedTable, as_of: dateti
         kinds = contradictions(table, as_of, catalogue.product.grace)
     elif table.name == "invoices" and table.has("status"):
         kinds = {"status not understood, taken for due": not_understood(table)}
+    each = once(table, as_of)
+    return _rows_that(catalogue, table, kinds) | _rows_that(catalogue, each, differing_repeats(each))
+
+
+def _rows_that(catalogue: Catalogue, table: MappedTable, kinds: Mapping[str, Column]) -> dict[str, int]:
     if not kinds:
         return {}
     counts = [sa.func.sum(sa.case((test, 1), else_=0)) for test in kinds.values()]

@@ -124,11 +124,11 @@ def _in_force(scope: QueryScope, table: MappedTable) -> Iterator[_Part]:
     """The start and the end of a row each by itself: one that is over is over, whenever it started."""
     until = SCHEMA[table.name].until
     if table.name == "subscriptions" or len(until) != 1 or not table.has(until[0]):
-        yield _Part(in_force(table, scope.as_of), _doubt(table, _times(table)))
+        yield _Part(in_force(table, scope.as_of), _doubt(table, _made_of(table)))
     else:
         end = table.time(until[0])
         yield _Part(started(table, scope.as_of), _doubt(table, SCHEMA[table.name].since))
-        yield _Part(sa.or_(end.is_(None), after(end, scope.as_of)), _doubt(table, until))
+        yield _Part(sa.or_(end.is_(None), after(end, scope.as_of)), _doubt(table, [*until, "status"]))
 
 
 def _needs_number(test: RowTest) -> bool:
@@ -153,17 +153,15 @@ def _in_window(table: MappedTable, measurement: Measurement) -> Column:
     return sa.and_(*parts)
 
 
-def _times(table: MappedTable) -> list[str]:
+def _made_of(table: MappedTable) -> list[str]:
+    """What the columns that are worked out are made of."""
     computed = COMPUTED.get(table.name, frozenset())
-    return [
-        name
-        for name in table.columns
-        if kind_of(table.name, name) == "time" and name != "updated_at" and name not in computed
-    ]
+    times = [name for name in table.columns if kind_of(table.name, name) == "time" and name != "updated_at"]
+    return [*(name for name in times if name not in computed), "status"]
 
 
 def _doubt(table: MappedTable, columns: Sequence[str]) -> Column | None:
-    """Whether any of ``columns`` is in doubt; a column that is worked out is in doubt with the times it is made of."""
-    worked_out = [name for name in columns if not table.has(name) or name in COMPUTED.get(table.name, ())]
-    names = [*(name for name in columns if name not in worked_out), *(_times(table) if worked_out else ())]
+    """Whether any of ``columns`` is in doubt; a column that is worked out is in doubt with what it is made of."""
+    worked_out = [name for name in columns if name in COMPUTED.get(table.name, ())]
+    names = [*(name for name in columns if name not in worked_out), *(_made_of(table) if worked_out else ())]
     return _either(*map(table.doubtful, names))

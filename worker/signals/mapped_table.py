@@ -75,6 +75,8 @@ class MappedTable:
     """Ids and texts with cells whose bytes are no text."""
     unique: bool = False
     """Whether no row is known to repeat the key of another."""
+    compared: frozenset[str] = frozenset()
+    """Columns that ``rows`` has a flag for, whether the repeats of a row differ in it."""
     read: frozenset[str] = frozenset()
     """Times and numbers that ``rows`` has a second column for, with the cell as it was read."""
     names_of_spellings: Mapping[str, str] = field(default_factory=dict)
@@ -290,8 +292,19 @@ class MappedTable:
         """The latest time that is believed of a row that happened."""
         return min(self.read_at, _LATEST - _CLOCKS_DIFFER) + _CLOCKS_DIFFER
 
+    def differs(self, column: str) -> Column | None:
+        """Whether the repeats of a row differ in ``column``; None where they were not compared."""
+        return self.rows.c[f"s_differs_{column}"] == 1 if column in self.compared else None
+
     def doubtful(self, column: str) -> Column | None:
-        """Whether the cell says something unknown: unreadable, not believed, or no limit. None where it is sound."""
+        """Whether the cell says something unknown: unreadable, not believed, no limit, or contradicted by a repeat.
+
+        None where that cannot be.
+        """
+        doubts = [doubt for doubt in (self._doubtful_cell(column), self.differs(column)) if doubt is not None]
+        return sa.or_(*doubts) if doubts else None
+
+    def _doubtful_cell(self, column: str) -> Column | None:
         if column.startswith("props.") and column not in self.columns:
             return None if "props" in self.sound else self.unreadable("props")
         if column in self.sound or column not in self.columns:

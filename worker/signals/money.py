@@ -25,29 +25,24 @@ def amount(table: MappedTable, product: ProductSettings, at: datetime) -> Column
     return sa.case(*parts)
 
 
-def currency_of(table: MappedTable, product: ProductSettings, at: datetime) -> Column | None:
-    """The currency `amount` is in, NULL for none or nothing; ``?`` for an amount that cannot be known.
+def currency_of(table: MappedTable, product: ProductSettings, at: datetime) -> Column:
+    """The currency `amount` is in, NULL for nothing; ``?`` for an amount that cannot be known: no total is without it.
 
-    None where the table says no currency and every amount can be known.
+    The price of a subscription whose state is unknown is such an amount: nobody can say whether it is paid.
     """
     found = table.number(AMOUNTS[table.name])
-    # Of a subscription whose state is unknown nobody can say whether its price is paid.
-    unknown = table.text("state").is_(None) if table.has("state") else sa.false()
-    if not table.has("currency"):
-        return sa.case((unknown, UNKNOWN_CURRENCY), (found != 0, "")) if table.has("state") else None
-    code: Column = sa.func.coalesce(_code(table), "")
-    if product.reporting_currency is not None:
+    code: Column = sa.func.coalesce(_code(table), "") if table.has("currency") else sa.literal("", sa.Text())
+    if product.reporting_currency is not None and table.has("currency"):
         code = sa.case((code.in_(sorted(product.rates_at(at))), product.reporting_currency), else_=UNKNOWN_CURRENCY)
-    return sa.case((unknown, UNKNOWN_CURRENCY), (found != 0, code))
+    return sa.case((found.is_(None), UNKNOWN_CURRENCY), (found != 0, code))
 
 
 def incomparable_rows(table: MappedTable, product: ProductSettings, at: datetime) -> sa.Select[Any]:
     """How many rows have an amount that no total of their account can be made of. ``table`` says currencies."""
     currency = currency_of(table, product, at)
-    assert currency is not None  # noqa: S101 - the table has them
-    stated = table.text("state").is_not(None) if table.has("state") else sa.true()
     rows = sa.select(table.id("account_id").label("a"), currency.label("c")).select_from(table.rows)
-    given = rows.where(stated, currency.is_not(None)).subquery("s_given")
+    known = table.number(AMOUNTS[table.name]).is_not(None)
+    given = rows.where(known, currency.is_not(None)).subquery("s_given")
     several = sa.func.min(given.c.c) != sa.func.max(given.c.c)
     unknown = sa.func.max(sa.case((given.c.c == UNKNOWN_CURRENCY, 1), else_=0)) == 1
     number = sa.case((sa.or_(several, unknown), sa.func.count()), else_=0).label("n")

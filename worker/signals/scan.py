@@ -122,9 +122,8 @@ class Scan:
         if column is None or measurement.measure == "top_user":
             return None, None
         if AMOUNTS.get(self.table.name) == column:
-            currency = currency_of(self.table, product, self.scope.as_of)
-            named = None if currency is None else self._take("currency", currency)
-            return self._take(f"number {column}", amount(self.table, product, self.scope.as_of)), named
+            currency = self._take("currency", currency_of(self.table, product, self.scope.as_of))
+            return self._take(f"number {column}", amount(self.table, product, self.scope.as_of)), currency
         if measurement.measure in OF_NUMBERS:
             return self._take(f"number {column}", self.table.number(column)), None
         return self._take(f"value {column}", self.table.value(column)), None

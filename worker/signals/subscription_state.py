@@ -95,9 +95,10 @@ def account_state(
 
     One subscription speaks for the account: one that is paid for before one that is not; then active before past due,
     cancelled at term end, trialing, ended; then the higher tier, the higher MRR, the later start. MRR and seats are
-    those of all subscriptions in force; MRR in several currencies, or beside a subscription of unknown state, is
-    unknown. A cancelled one whose product has another that renews and started on the day
-    (UTC) of cancelling or later is replaced (an upgrade in mid-term): it has ended.
+    those of all subscriptions in force; MRR in several currencies, or beside a subscription of unknown state or price,
+    is unknown. A subscription is in one state at a time: of its rows (one ``sub_id`` and product) the one that started
+    last replaces the others. A cancelled one whose product has another that renews and started on the day (UTC) of
+    cancelling or later is replaced too (an upgrade in mid-term). What is replaced has ended.
     """
     found = [(row, state) for row in rows if (state := subscription_state(row, at, grace)) is not None]
     found = [(row, _unless_replaced(row, state, found)) for row, state in found]
@@ -106,7 +107,7 @@ def account_state(
     best = max(found, key=lambda pair: _rank(*pair))[1]
     in_force = [state for _, state in found if state.status != "ended"]
     currencies = {str(row.get("currency") or "").strip().upper() for row, state in found if state.mrr}
-    total = all(state.status for state in in_force) and len(currencies) <= 1
+    total = all(state.status and state.mrr is not None for state in in_force) and len(currencies) <= 1
     return SubscriptionState(
         status=best.status,
         plan=best.plan,
@@ -200,17 +201,29 @@ def _unless_replaced(
     state: SubscriptionState,
     others: Iterable[tuple[Mapping[str, Any], SubscriptionState]],
 ) -> SubscriptionState:
+    same = [other for other in others if (other[0].get("product") or "") == (row.get("product") or "")]
+    replaced = _has_later_term(row, same) or _has_successor(row, state, same)
+    return replace(NO_SUBSCRIPTION, status="ended") if replaced else state
+
+
+def _has_later_term(row: Mapping[str, Any], others: Iterable[tuple[Mapping[str, Any], SubscriptionState]]) -> bool:
+    sub_id, since = row.get("sub_id"), _since(row)
+    if sub_id is None or since is None:
+        return False
+    starts = (_since(other) for other, _ in others if other.get("sub_id") == sub_id)
+    return any(start is not None and start > since for start in starts)
+
+
+def _has_successor(
+    row: Mapping[str, Any],
+    state: SubscriptionState,
+    others: Iterable[tuple[Mapping[str, Any], SubscriptionState]],
+) -> bool:
     asked = _date(row, "cancelled_at")
     if state.status != "cancelled_at_term_end" or asked is None:
-        return state
-    later = (
-        other
-        for other, its_state in others
-        if its_state.renews and (other.get("product") or "") == (row.get("product") or "")
-    )
-    starts = [since for other in later if (since := _since(other)) is not None]
-    replaced = any(_day(since) >= _day(asked) for since in starts)
-    return replace(NO_SUBSCRIPTION, status="ended") if replaced else state
+        return False
+    starts = (_since(other) for other, its_state in others if its_state.renews)
+    return any(start is not None and _day(start) >= _day(asked) for start in starts)
 
 
 def _day(moment: datetime) -> date:

@@ -27,6 +27,7 @@ from worker.signals.subscription_state import (
     TRIAL,
 )
 
+_PRICED = ("active", "past_due", "cancelled_at_term_end")
 _COMPUTED: Mapping[str, Kind] = {
     "state": "text",
     "paying": "flag",
@@ -156,6 +157,7 @@ def subscriptions_at(table: MappedTable, at: datetime, grace: timedelta = DUNNIN
     ``mrr`` becomes what is paid at ``at``: 0 on a trial and after the end. The rows are a common table expression.
     """
     mapped = sorted({column.name for column in table.columns.values()})
+    mapped += [f"s_differs_{name}" for name in sorted(table.compared)]
     dates = {name: table.time(name) for name in DATES if table.has(name)}
     word = [_word(table).label("s_word")] if table.has("status") else []
     mrr = [table.number("mrr").label("s_price")] if table.has("mrr") else []
@@ -185,16 +187,21 @@ def subscriptions_at(table: MappedTable, at: datetime, grace: timedelta = DUNNIN
 
 
 def _unless_replaced(table: MappedTable, rows: sa.Subquery) -> Column:
-    """The state, but ``ended`` for one that was cancelled and has a successor of the same product."""
-    if not table.has("cancelled_at") or "s_since" not in rows.c:
+    """The state, but ``ended`` for a row whose subscription has a later one, and for one that has a successor."""
+    if "s_since" not in rows.c:
         return rows.c.s_stated
-    groups = [replace(table, rows=rows).raw("account_id")]
-    if table.has("product"):
-        groups.append(sa.func.coalesce(replace(table, rows=rows).text("product"), ""))
-    renews = rows.c.s_stated.in_(("active", "past_due"))
-    newest = sa.func.max(sa.case((renews, DayOf(rows.c.s_since, "UTC", [])))).over(partition_by=groups)
-    asked = DayOf(rows.c.s_cancelled_at, "UTC", [])
-    replaced = sa.and_(rows.c.s_stated == "cancelled_at_term_end", newest >= asked)
+    read = replace(table, rows=rows)
+    product = [sa.func.coalesce(read.text("product"), "")] if table.has("product") else []
+    replaced: Column = sa.false()
+    if table.has("sub_id"):
+        key = read.id("sub_id")
+        latest = sa.func.max(rows.c.s_since).over(partition_by=[read.raw("account_id"), key, *product])
+        replaced = sa.and_(key.is_not(None), rows.c.s_since < latest)
+    if table.has("cancelled_at"):
+        renewing = sa.case((rows.c.s_stated.in_(("active", "past_due")), DayOf(rows.c.s_since, "UTC", [])))
+        newest = sa.func.max(renewing).over(partition_by=[read.raw("account_id"), *product])
+        asked = DayOf(rows.c.s_cancelled_at, "UTC", [])
+        replaced = sa.or_(replaced, sa.and_(rows.c.s_stated == "cancelled_at_term_end", newest >= asked))
     return sa.case((replaced, _text("ended")), else_=rows.c.s_stated)
 
 
@@ -235,6 +242,9 @@ def contradictions(table: MappedTable, as_of: datetime, grace: timedelta = DUNNI
     """Per kind of contradiction, the rows of ``table`` (as mapped) that have it: true or false, never NULL."""
     row = _row(table, as_of, grace)
     priced = sa.func.coalesce(table.number("mrr") > 0, sa.false()) if table.has("mrr") else sa.false()
+    unpriced: Column = sa.false()
+    if table.has("mrr"):
+        unpriced = sa.and_(row.state.in_(_PRICED), sa.not_(table.given("mrr")))
     stated = sa.false() if row.word is None else sa.func.coalesce(row.word != "", sa.false())
     no_end = sa.not_(row.known("ended_at", "term_end"))
     return {
@@ -252,6 +262,7 @@ def contradictions(table: MappedTable, as_of: datetime, grace: timedelta = DUNNI
         "cancelled_at before term_start": row.earlier("cancelled_at", "term_start"),
         "ended_at before term_start": row.earlier("ended_at", "term_start"),
         "term_end before term_start": row.earlier("term_end", "term_start"),
+        "in force without mrr": unpriced,
         "mrr on a trial": sa.and_(priced, sa.func.coalesce(row.state == "trialing", sa.false())),
         "active on a trial": sa.and_(row.says(*PAYS), row.on_trial),
         "trialing after trial_end": sa.and_(row.says(*TRIAL), row.reached("trial_end")),

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.integration.signals.signals_kit import Database, at, product_of, signals_of
+from tests.integration.signals.signals_kit import TYPES, Database, at, product_of, signals_of
 from worker.language.values import Value
 from worker.settings.shipped import shipped_files
 from worker.signals import compute, open_source
@@ -19,7 +19,11 @@ from worker.signals.subscriptions import contradictions
 
 AS_OF = at("2026-03-15T06:00")
 SHIPPED = yaml.safe_load((shipped_files() / "config" / "signals.yaml").read_text())["signals"]
-OPTIONAL = ("status", *DATES)
+WITH_KEYS = TYPES | {
+    "subscriptions": TYPES["subscriptions"] | {"sub_id": "text", "updated_at": "time"},
+    "tickets": TYPES["tickets"] | {"ticket_id": "text", "updated_at": "time"},
+    "invoices": TYPES["invoices"] | {"invoice_id": "text", "updated_at": "time"},
+}
 ACCOUNTS = [f"a{number}" for number in range(12)]
 
 moments = st.one_of(
@@ -31,6 +35,7 @@ moments = st.one_of(
 rows = st.fixed_dictionaries(
     {
         "account_id": st.sampled_from(ACCOUNTS),
+        "sub_id": st.sampled_from([None, None, "s1", "s2"]),
         "product": st.sampled_from([None, "core", "core", "analytics"]),
         "currency": st.sampled_from(["EUR", "EUR", "eur ", "USD"]),
         "plan": st.sampled_from(["free", "pro", "enterprise"]),
@@ -43,6 +48,15 @@ rows = st.fixed_dictionaries(
         **dict.fromkeys(DATES, moments),
     }
 )
+
+
+def without_repeats(subscriptions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with ids of their own account, each term of an id once."""
+    found: dict[Any, dict[str, Any]] = {}
+    for place, row in enumerate(subscriptions):
+        sub_id = row["sub_id"] and f"{row['account_id']} {row['sub_id']}"
+        found.setdefault((sub_id, row["term_start"] if sub_id else place), {**row, "sub_id": sub_id})
+    return list(found.values())
 
 
 def subscriptions_only() -> dict[str, Any]:
@@ -76,7 +90,10 @@ def test_random_subscriptions_are_what_the_definition_says_whatever_is_mapped(da
             "events": [],
             "subscriptions": subscriptions,
         }
-        database.fill(tables)
+        subscriptions[:] = without_repeats(subscriptions)
+        database.fill(tables, WITH_KEYS)
+        if "term_start" in missing:
+            missing = (*missing, "sub_id")
         kept = ", ".join(name for name in subscriptions[0] if name not in missing)
         mapping = {"subscriptions": {"query": f"SELECT {kept} FROM subscriptions"}}
         found = answers(database, tables, subscriptions_only(), mapping=mapping, dunning_grace=f"{grace}d")
@@ -171,6 +188,12 @@ CONTRADICTIONS: dict[str, dict[str, Any]] = {
     },
     "ended_at before term_start": {"ended_at": at("2026-01-01"), "term_start": at("2026-02-01")},
     "term_end before term_start": {"term_end": at("2026-01-01"), "term_start": at("2026-02-01")},
+    "in force without mrr": {
+        "status": "active",
+        "term_start": at("2026-01-01"),
+        "term_end": at("2026-12-01"),
+        "mrr": None,
+    },
     "mrr on a trial": {"status": "trialing", "mrr": 9},
     "active on a trial": {"status": "active", "trial_start": at("2026-03-01"), "trial_end": at("2026-04-01")},
     "trialing after trial_end": {"status": "trialing", "trial_end": at("2026-03-01")},
@@ -195,8 +218,8 @@ CONSISTENT: list[dict[str, Any]] = [
 def test_every_contradiction_is_counted_under_its_name_and_nothing_else(database: Database) -> None:
     tables: dict[str, Any] = {"accounts": [], "events": []}
     tables["subscriptions"] = [
-        *({"account_id": name, **row} for name, row in CONTRADICTIONS.items()),
-        *({"account_id": "consistent", **row} for row in CONSISTENT),
+        *({"account_id": name, "mrr": 0, **row} for name, row in CONTRADICTIONS.items()),
+        *({"account_id": "consistent", "mrr": 0, **row} for row in CONSISTENT),
     ]
     database.fill(tables)
     with open_source(product_of(database.source, tables), database.folder) as source:
@@ -210,3 +233,125 @@ def test_every_contradiction_is_counted_under_its_name_and_nothing_else(database
         assert None not in flags
         true = {name for name, flag in zip(named, flags, strict=True) if flag}
         assert true == ({account} if account != "consistent" else set()), account
+
+
+def subscription(account: str, **more: Any) -> dict[str, Any]:
+    row = {"account_id": account, "sub_id": f"sub of {account}", "plan": "pro", "status": "active", "seats": 20}
+    return row | {"mrr": 100, "term_start": at("2026-01-01"), "term_end": at("2026-12-01"), **more}
+
+
+def of_one_id(account: str, first: dict[str, Any], second: dict[str, Any]) -> list[dict[str, Any]]:
+    return [subscription(account, **first), subscription(account, **second)]
+
+
+def test_of_one_subscription_the_latest_term_replaces_the_earlier_ones(database: Database) -> None:
+    older = {"term_start": at("2025-06-01"), "term_end": at("2026-06-01"), "seats": 50, "mrr": 400, "plan": "max"}
+    tables: dict[str, Any] = {
+        "accounts": [{"account_id": name} for name in ("renewed", "ended", "items", "coming")],
+        "events": [],
+        "subscriptions": [
+            *of_one_id("renewed", older, {}),
+            *of_one_id("ended", older, {"ended_at": at("2026-03-01")}),
+            *of_one_id("items", older | {"product": "core"}, {"product": "analytics"}),
+            *of_one_id("coming", older, {"term_start": at("2026-06-01")}),
+        ],
+    }
+    database.fill(tables, WITH_KEYS)
+    found = answers(database, tables, subscriptions_only())
+    asked = ("plan", "mrr", "seat_limit", "paying", "products")
+    assert {name: tuple(found[name][signal] for signal in asked) for name in found} == {
+        "renewed": ("pro", 100, 20, True, 1),
+        "ended": ("unsubscribed", 0, 0, False, 0),
+        "items": ("max", 500, 70, True, 2),
+        "coming": ("max", 400, 50, True, 1),
+    }
+
+
+def test_a_subscription_without_a_price_leaves_the_total_unknown_and_is_counted(database: Database) -> None:
+    tables: dict[str, Any] = {
+        "accounts": [{"account_id": name} for name in ("a", "b", "c")],
+        "events": [],
+        "subscriptions": [
+            subscription("a", sub_id="s1"),
+            subscription("a", sub_id="s2", mrr=None),
+            subscription("b", sub_id="s3", mrr=None, status="ended", ended_at=at("2026-02-01")),
+            subscription("b", sub_id="s4"),
+            subscription("c", sub_id="s5", status="trialing", mrr=None, trial_end=at("2026-04-01")),
+        ],
+        "invoices": [{"account_id": "a", "amount": amount, "due_at": at("2026-03-01")} for amount in (5, None)],
+    }
+    database.fill(tables, WITH_KEYS)
+    found = answers(database, tables, subscriptions_only() | {"overdue": SHIPPED["amount_overdue"]})
+    assert {name: found[name]["mrr"] for name in found} == {"a": None, "b": 100, "c": 0}
+    assert (found["a"]["overdue"], found["a"]["paying"], found["a"]["seat_limit"]) == (None, True, 40)
+    with open_source(product_of(database.source, tables), database.folder) as source:
+        report = source.report(AS_OF).table("subscriptions")
+    assert report is not None
+    assert report.contradictions == {"in force without mrr": 1}
+
+
+def test_what_the_repeats_of_a_row_differ_in_is_unknown_unless_one_is_the_latest(database: Database) -> None:
+    latest = {"updated_at": at("2026-03-02")}
+    tables: dict[str, Any] = {
+        "accounts": [{"account_id": name} for name in ("same", "seats", "status", "dated", "tied")],
+        "events": [],
+        "subscriptions": [
+            *of_one_id("same", {}, {}),
+            *of_one_id("seats", {"seats": 5}, {}),
+            *of_one_id("status", {"status": "unpaid"}, {}),
+            *of_one_id("dated", {"seats": 5, "updated_at": at("2026-03-01")}, latest),
+            *of_one_id("tied", latest, latest | {"mrr": None}),
+        ],
+        "tickets": [
+            {"account_id": "same", "ticket_id": ticket, "opened_at": at("2026-03-01"), "closed_at": closed}
+            for ticket, closed in (("t1", None), ("t1", None), (None, None), (None, None))
+        ]
+        + [
+            {"account_id": "seats", "ticket_id": "t2", "opened_at": at("2026-03-01"), "closed_at": closed}
+            for closed in (None, at("2026-03-10"))
+        ],
+        "invoices": [
+            {"account_id": "seats", "invoice_id": "i1", "amount": 9, "due_at": at("2026-03-01"), "status": status}
+            for status in ("open", "paid")
+        ],
+    }
+    signals = subscriptions_only() | {
+        "overdue": SHIPPED["amount_overdue"],
+        "tickets_ever": {"label": "x", "from": "tickets", "measure": "count"},
+        "tickets_open": {"label": "x", "from": "tickets", "measure": "count", "current": True},
+    }
+    database.fill(tables, WITH_KEYS)
+    found = answers(database, tables, signals)
+    asked = ("paying", "mrr", "seat_limit", "subscription.status")
+    assert {name: tuple(found[name][signal] for signal in asked) for name in found} == {
+        "same": (True, 100, 20, "active"),
+        "seats": (True, 100, None, "active"),
+        "status": (None, None, None, None),
+        "dated": (True, 100, 20, "active"),
+        "tied": (None, None, 20, None),
+    }
+    tickets = {name: (found[name]["tickets_ever"], found[name]["tickets_open"]) for name in ("same", "seats", "dated")}
+    assert tickets == {"same": (3, 3), "seats": (1, None), "dated": (0, 0)}
+    assert (found["same"]["overdue"], found["seats"]["overdue"]) == (0, None)
+
+
+def test_the_report_counts_repeats_that_differ_by_what_they_differ_in(database: Database) -> None:
+    tables: dict[str, Any] = {
+        "accounts": [{"account_id": name} for name in "abc"],
+        "events": [],
+        "subscriptions": [
+            *of_one_id("a", {"seats": 5}, {"seats": 6}),
+            *of_one_id("b", {"seats": None}, {"plan": "max"}),
+            *of_one_id("c", {}, {"plan": " pro "}),
+        ],
+    }
+    database.fill(tables, WITH_KEYS)
+    with open_source(product_of(database.source, tables), database.folder) as source:
+        report = source.report(AS_OF).table("subscriptions")
+    assert report is not None
+    assert report.repeats == 3
+    unclear = "none is the latest"
+    assert report.contradictions == {
+        f"repeats with another seats ({unclear})": 2,
+        f"repeats with another plan ({unclear})": 1,
+    }
