@@ -238,10 +238,10 @@ def _note_task(connection: Connection, entry: Entry, outcome: Outcome) -> None:
 
 
 def _forget_record(connection: Connection, entry: Entry) -> None:
-    """The record is gone in the CRM: the next run matches the account again, and its task waits until then."""
+    """The record is gone in the CRM: the next run matches its account again, and the task waits until then."""
     connection.execute(
         update(crm_records)
-        .where(crm_records.c.destination == entry.destination, crm_records.c.account_id == entry.account_id)
+        .where(crm_records.c.destination == entry.destination, crm_records.c.record_id == entry.record_id)
         .values(status="missing", record_id=None, matched_by=GONE, candidates=[], owner_id=None, values={}, object="")
     )
     if entry.kind == "task_create":

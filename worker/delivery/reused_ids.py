@@ -9,7 +9,15 @@ from worker.rules.enrollment import Enrollment
 from worker.store.crm import OPEN_STATUSES
 from worker.store.sightings import confirm_identity
 from worker.store.state import load_enrollments, save_enrollments
-from worker.store.tables import account_sightings, crm_records, crm_tasks, outbox, score_memory, score_values
+from worker.store.tables import (
+    account_sightings,
+    crm_records,
+    crm_tasks,
+    outbox,
+    record_shares,
+    score_memory,
+    score_values,
+)
 
 
 def keep_account(connection: Connection, account_id: str) -> None:
@@ -23,7 +31,7 @@ def renew_account(connection: Connection, account_id: str) -> None:
     Its records and tasks in the CRMs stay as they are. The entries of an enrollment go on counting, because they are
     part of the keys of tasks.
     """
-    for table in (account_sightings, crm_records, score_memory, score_values):
+    for table in (account_sightings, crm_records, record_shares, score_memory, score_values):
         connection.execute(delete(table).where(table.c.account_id == account_id))
     for playbook_id, accounts in load_enrollments(connection).items():
         if before := accounts.get(account_id):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from connectors.base.values import finite_number
 
@@ -42,6 +42,21 @@ def tidy(value: Value) -> str:
     if isinstance(value, date):
         return value.isoformat()
     return str(value).strip() or "unknown"
+
+
+def value_to_json(value: Value) -> Any:
+    """A value as JSON: a date or time becomes an object, so that a text that looks like one stays a text."""
+    if isinstance(value, datetime):
+        return {"time": as_utc(value).isoformat()}
+    return {"date": value.isoformat()} if isinstance(value, date) else value
+
+
+def value_from_json(value: Any) -> Value:
+    """The value that `value_to_json` wrote."""
+    if isinstance(value, Mapping):
+        at_time = "time" in value
+        return as_utc(datetime.fromisoformat(value["time"])) if at_time else date.fromisoformat(value["date"])
+    return value  # type: ignore[no-any-return]  # JSON's own kinds are values
 
 
 def _tidy_float(value: float) -> str:

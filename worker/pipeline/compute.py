@@ -14,9 +14,11 @@ from worker.language.values import Fields, Value
 from worker.pipeline.decide import PastRuns, decide_all, programs_of
 from worker.pipeline.measure import Measured, measure, pql_playbooks, score, unchanged_fields
 from worker.pipeline.presence import Presence, presence_of
+from worker.planning.companies import place_accounts
 from worker.planning.crm_facts import CrmFacts
 from worker.planning.crm_view import CrmView, load_view
-from worker.planning.make_plan import Desired, make_plan
+from worker.planning.desired import Desired
+from worker.planning.make_plan import make_plan
 from worker.planning.plan import Plan, StepChange
 from worker.planning.read_crm import read_crm
 from worker.rules.actions import MakeTask
@@ -94,6 +96,7 @@ def compute(
     presence = _presence(project, before, measured, as_of)
     rows = presence.without_frozen(measured.now)
     enrollments = {playbook: presence.without_frozen(one) for playbook, one in before.enrollments.items()}
+    place_accounts(before.views, measured.parents, presence.frozen)
     read_crms(before.views, rows)
     with span("score"):
         facts = CrmFacts(before.views, pql_playbooks(project), before.enrollments)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from worker.language.need import Need
@@ -38,7 +38,8 @@ _TRENDS = {field.change_of: field.name for field in score_fields().values() if f
 class Measured:
     """Fields by account id: as of now, and as of so many days earlier. The volume is of now.
 
-    ``listed`` are all ids of the accounts table, also of accounts that do not count.
+    ``listed`` are all ids of the accounts table, also of accounts that do not count; ``parents`` those above them,
+    where the accounts of a company share a record.
     """
 
     now: dict[str, dict[str, Value]]
@@ -46,6 +47,7 @@ class Measured:
     volume: Volume
     report: DataReport
     listed: frozenset[str]
+    parents: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def measure(
@@ -66,6 +68,7 @@ def measure(
         volume = fresh_volume(project, source, as_of, previous_accounts)
         check_trust(report, project.product.trust, usual)
         listed = source.account_ids(as_of)
+        parents = source.parents() if project.crm.shares_records else {}
         now = compute_signals(source, project.product, project.signals, needs, as_of, accounts)
         then = {
             days: compute_signals(
@@ -78,7 +81,7 @@ def measure(
             )
             for days, looked_back_at in _lookbacks(project, needs).items()
         }
-    return Measured(now, then, volume, report, listed)
+    return Measured(now, then, volume, report, listed, parents)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from worker.language.values import Fields
@@ -34,7 +34,10 @@ class Provenance:
         """By CRM field: our name of it, what writes it, its old value, and the reason of the new one."""
         return {
             "fields": {
-                one.field: {**self._of_field(change.destination, change.account_id, one.name), "old": one.old}
+                one.field: {
+                    **self._of_accounts(change.destination, change.account_id, one.name, one.accounts),
+                    "old": one.old,
+                }
                 for one in change.changes
             }
         }
@@ -46,8 +49,11 @@ class Provenance:
         return {
             "because": "the account has no record in this CRM, and create_missing is on",
             "fields": {
-                field: self._of_field(
-                    record.destination, record.account_id, MATCH_FIELD if field == match_field else ours.get(field, "")
+                field: self._of_accounts(
+                    record.destination,
+                    record.account_id,
+                    MATCH_FIELD if field == match_field else ours.get(field, ""),
+                    record.sources.get(field, ()),
                 )
                 for field in record.values
             },
@@ -59,6 +65,12 @@ class Provenance:
         if not because and task.kind == "task_close":
             because = "the account left the playbook"
         return {"because": because}
+
+    def _of_accounts(self, destination: str, record: str, name: str, accounts: Sequence[str]) -> dict[str, Any]:
+        """The reason of a value; of one that comes from several accounts, that of the first, and which they are."""
+        if not accounts:
+            return self._of_field(destination, record, name)
+        return {**self._of_field(destination, accounts[0], name), "accounts": list(accounts)}
 
     def _of_field(self, destination: str, account_id: str, name: str) -> dict[str, Any]:
         entry = self._fields[destination].get(name)

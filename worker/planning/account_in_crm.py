@@ -11,8 +11,14 @@ from sqlalchemy import Connection, Engine, select
 from worker.delivery.row_state import StoredState
 from worker.delivery.task_context import TaskContext
 from worker.planning.crm_view import CrmView
+from worker.planning.desired import combined_values
+from worker.settings.combining import combine_of
+from worker.settings.crm_fields import Combine
 from worker.store.crm import CREATED, GONE, TaskRow
+from worker.store.shares import Share
 from worker.store.tables import ledger, outbox
+
+_OF_RECORDS = ("fields", "record_create")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +38,23 @@ class QueuedEffect:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedValue:
+    """One field of a record that several accounts share: ours and the CRM's name, how it is made, and of which."""
+
+    name: str
+    field: str
+    combine: Combine
+    accounts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountInCrm:
-    """One account in one CRM. ``links`` are the URLs of its record, or of every record it might be."""
+    """One account in one CRM. ``links`` are the URLs of its record, or of every record it might be.
+
+    ``members`` are the accounts that share the record, the top one first; empty when it is the account's own.
+    ``shared`` says where the values of such a record come from. ``rivals`` are other accounts that claim a record it
+    might be.
+    """
 
     destination: str
     status: str
@@ -41,6 +62,9 @@ class AccountInCrm:
     links: tuple[str, ...]
     matched_by: str
     effects: tuple[QueuedEffect, ...]
+    members: tuple[str, ...] = ()
+    shared: tuple[SharedValue, ...] = ()
+    rivals: tuple[str, ...] = ()
 
 
 def account_in_crms(engine: Engine, views: Sequence[CrmView], account_id: str) -> tuple[AccountInCrm, ...]:
@@ -52,22 +76,36 @@ def account_in_crms(engine: Engine, views: Sequence[CrmView], account_id: str) -
 
 
 def _account_in_crm(view: CrmView, account_id: str, effects: tuple[QueuedEffect, ...]) -> AccountInCrm:
-    record = view.readings.records.get(account_id)
+    record = view.searched(account_id)
     ids = () if record is None else (record.record_id,) if record.record_id else record.candidates
     by = "" if record is None else {CREATED: "made by us", GONE: ""}.get(record.matched_by, record.matched_by)
     gone = record is not None and record.matched_by == GONE
+    company = view.company_of(account_id)
+    shares = {a: one for a, one in view.readings.shares.items() if one.company == company}
+    claims = view.claims()
     return AccountInCrm(
-        view.name,
-        "not looked for yet" if record is None else "deleted" if gone else record.status,
-        (record.object if record else "") or view.settings.account.object,
-        tuple(view.connector.record_url(one) for one in ids if one),
-        by,
-        effects,
+        destination=view.name,
+        status="not looked for yet" if record is None else "deleted" if gone else record.status,
+        object=(record.object if record else "") or view.settings.account.object,
+        links=tuple(view.connector.record_url(one) for one in ids if one),
+        matched_by=by,
+        effects=effects,
+        members=tuple(sorted(shares, key=lambda a: (a != company, a))),
+        shared=tuple(_shared_values(view, company, shares)) if shares else (),
+        rivals=tuple(sorted({rival for one in ids if one for rival in claims[one]} - {company})),
     )
 
 
+def _shared_values(view: CrmView, company: str, shares: Mapping[str, Share]) -> Iterator[SharedValue]:
+    for name, made in combined_values(view.settings, company, shares).items():
+        entry = view.settings.fields[name]
+        yield SharedValue(name, entry.field, combine_of(entry) or "top", made.accounts)
+
+
 def _effects(connection: Connection, view: CrmView, account_id: str) -> list[QueuedEffect]:
-    query = select(outbox).where(outbox.c.destination == view.name, outbox.c.account_id == account_id)
+    of_record = (outbox.c.account_id == view.company_of(account_id)) & outbox.c.kind.in_(_OF_RECORDS)
+    concerns = (outbox.c.account_id == account_id) | of_record
+    query = select(outbox).where(outbox.c.destination == view.name, concerns)
     rows = [dict(row) for row in connection.execute(query.order_by(outbox.c.id)).mappings()]
     made = {row["idem_key"] for row in rows}
     of_account = (task for task in view.readings.tasks.values() if task.account_id == account_id)

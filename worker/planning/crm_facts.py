@@ -130,5 +130,5 @@ def _most_advanced(rows: Iterable[TaskRow]) -> str | None:
 
 
 def _is_ambiguous(view: CrmView, account_id: str) -> bool:
-    record = view.readings.records.get(account_id)
+    record = view.searched(account_id)
     return record is not None and bool(record.candidates)

@@ -28,6 +28,7 @@ from worker.store import crm as store
 from worker.store.crm import Record, TaskRow
 from worker.store.job_results import record_job_result
 from worker.store.ledger import unanswered_values
+from worker.store.shares import Share, load_shares, save_shares
 
 _LONGER_THAN_ANY_DAY = timedelta(days=2)
 Values = Mapping[str, Mapping[str, Scalar]]
@@ -42,7 +43,8 @@ class StoredCrm:
 
     ``snapshot`` are the values that the CRM confirmed or showed last, ``written`` those that we wrote last.
     ``uncertain`` are the values that still wait for an answer. ``unanswered`` are those of the last day that never got
-    one: the CRM may have applied them after newer ones. ``decided`` are the tasks of the last two days.
+    one: the CRM may have applied them after newer ones. ``decided`` are the tasks of the last two days. ``shares`` are
+    empty where each account has its own record.
     """
 
     records: Mapping[str, Record] = field(default_factory=dict)
@@ -58,6 +60,7 @@ class StoredCrm:
     parked: Values = field(default_factory=dict)
     closing: frozenset[str] = frozenset()
     creations: Mapping[str, Creation] = field(default_factory=dict)
+    shares: Mapping[str, Share] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,6 +68,8 @@ class CrmReadings:
     """The state of one CRM after this run has read it; it starts as what was stored, and `read_crm` updates it.
 
     ``identities`` say by which values each account may be found.
+    ``companies``: account → the account whose record it shares, where accounts share records (`place_accounts`).
+    ``shares`` are what each of them wants of it, ``last_shares`` those of ``frozen`` accounts.
     ``problem`` says why the CRM could not be read, and ``problem_kind`` names the error; then nothing is planned for
     this CRM.
     """
@@ -80,6 +85,10 @@ class CrmReadings:
     identities: Mapping[str, Identity] = field(default_factory=dict)
     task_facts: Sequence[TaskFact] = ()
     deal_facts: Sequence[DealFact] = ()
+    companies: Mapping[str, str] = field(default_factory=dict)
+    frozen: frozenset[str] = frozenset()
+    shares: Mapping[str, Share] = field(default_factory=dict)
+    last_shares: Mapping[str, Share] = field(default_factory=dict)
     problem: str = ""
     problem_kind: str = ""
 
@@ -97,8 +106,16 @@ class CrmView:
 
     def record_of(self, account_id: str) -> Record | None:
         """The matched record of an account, or None."""
-        record = self.readings.records.get(account_id)
+        record = self.searched(account_id)
         return record if record and record.record_id else None
+
+    def searched(self, account_id: str) -> Record | None:
+        """What the search for the record of an account found, or None; its company's where accounts share records."""
+        return self.readings.records.get(self.company_of(account_id))
+
+    def company_of(self, account_id: str) -> str:
+        """The account whose record this account has: its own, or that of the top account of its company."""
+        return self.readings.companies.get(account_id, account_id)
 
     def claims(self) -> dict[str, set[str]]:
         """Record id → the accounts that have it or could have it."""
@@ -132,6 +149,8 @@ def crm_view(
         tasks=dict(stored.tasks),
         cursor=stored.cursor,
         people=people,
+        companies={account_id: share.company for account_id, share in stored.shares.items()},
+        shares=stored.shares,
     )
     return CrmView(name, settings, connector, stored, readings, shared_domains)
 
@@ -159,6 +178,7 @@ def load_view(connection: Connection, name: str, crm: CrmSettings, connector: Co
         parked=parked_fields(connection, name),
         closing=closing_keys(connection, name),
         creations=load_creations(connection, name),
+        shares=load_shares(connection, name) if crm.destinations[name].account.record == "parent" else {},
     )
     shared = SharedDomains(frozenset(crm.shared_domains), frozenset(crm.company_domains))
     return crm_view(name, crm.destinations[name], connector, stored, People((), crm.queues, load), shared)
@@ -176,6 +196,7 @@ def save_view(connection: Connection, view: CrmView) -> None:
     store.save_task_facts(connection, view.name, readings.task_facts)
     store.save_deals(connection, view.name, readings.deal_facts)
     store.save_cursor(connection, view.name, readings.cursor)
+    save_shares(connection, view.name, stored.shares, readings.shares)
 
 
 def _changed(before: Values, after: Values) -> dict[str, Mapping[str, Scalar]]:

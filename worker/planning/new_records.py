@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 
 from connectors.base import Scalar
 from connectors.coerce import Invalid, coerce
 from worker.language.values import Fields
 from worker.planning.crm_view import CrmView
+from worker.planning.desired import DesiredRecord
 from worker.planning.identity import Identity
 from worker.planning.plan import NewRecord, Plan, Unmatched
 from worker.store.crm import GONE, Record
+
+Sources = Mapping[str, tuple[str, ...]]
+"""By CRM field, the accounts that its value comes from, where several share the record."""
 
 
 def plan_record(
     plan: Plan,
     view: CrmView,
-    account_id: str,
-    fields: Fields,
-    ours: Callable[[str], Mapping[str, Scalar]],
+    wanted: DesiredRecord,
+    ours: Callable[[], tuple[Mapping[str, Scalar], Sources]],
     claims: Mapping[str, Collection[str]],
 ) -> None:
     """Plan a new record that includes ``ours``, or add the account to ``plan.unmatched`` with the reason.
 
     ``claims`` are the accounts that have or could have a record, by its id.
     """
+    account_id, fields = wanted.account_id, wanted.fields
     record = view.readings.records.get(account_id)
     identity = view.readings.identities.get(account_id, Identity())
     not_made = ""
@@ -32,8 +37,9 @@ def plan_record(
         start, not_made = _start(view, fields)
         not_made = _never(view, record) or _not_a_customer(fields) or identity.not_made or not_made
         if not not_made:
-            values = {**start, view.settings.account.match_field: account_id, **ours(account_id)}
-            plan.new_records.append(_new_record(view, account_id, values))
+            our_values, sources = ours()
+            values = {**start, view.settings.account.match_field: account_id, **our_values}
+            plan.new_records.append(_new_record(view, wanted, values, sources))
             return
     candidates = record.candidates if record else ()
     plan.unmatched.append(
@@ -49,14 +55,19 @@ def plan_record(
     )
 
 
-def _new_record(view: CrmView, account_id: str, values: Mapping[str, Scalar]) -> NewRecord:
-    before = view.stored.creations.get(account_id)
-    made = NewRecord(view.name, account_id, view.settings.account.object, values)
+def _new_record(view: CrmView, wanted: DesiredRecord, values: Mapping[str, Scalar], sources: Sources) -> NewRecord:
+    before = view.stored.creations.get(wanted.account_id)
+    made = NewRecord(
+        destination=view.name,
+        account_id=wanted.account_id,
+        object=view.settings.account.object,
+        values=values,
+        members=wanted.members,
+        sources=sources,
+    )
     if before and before.state in {"pending", "leased"}:
-        return NewRecord(made.destination, account_id, made.object, values, "queued")
-    if before and before.values == values:
-        return NewRecord(made.destination, account_id, made.object, values, "parked")
-    return made
+        return replace(made, state="queued")
+    return replace(made, state="parked") if before and before.values == values else made
 
 
 def _never(view: CrmView, record: Record) -> str:

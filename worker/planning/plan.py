@@ -20,19 +20,24 @@ from worker.settings.playbook_steps import HOLD
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One CRM field: the value it shows and the value it should show. ``name`` is ours, ``field`` is the CRM's."""
+    """One CRM field: the value it shows and the value it should show. ``name`` is ours, ``field`` is the CRM's.
+
+    ``accounts``: where accounts share a record, those that the new value comes from.
+    """
 
     name: str
     field: str
     old: Scalar
     new: Scalar
+    accounts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordChange:
     """All changes of one record. ``parked``: the CRM rejected exactly these values before; they are not sent again.
 
-    ``object`` is the CRM's word for the kind of record, such as ``Account``.
+    ``object`` is the CRM's word for the kind of record, such as ``Account``. ``members`` are the accounts that share
+    the record, the top one first; empty where each account has its own.
     """
 
     destination: str
@@ -41,14 +46,17 @@ class RecordChange:
     url: str
     changes: tuple[FieldChange, ...]
     object: str
+    members: tuple[str, ...] = ()
     parked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NewRecord:
     """A record to create for an account that has none.
 
-    ``state``: ``queued`` by an earlier run, or ``parked``: the CRM rejected exactly these values before.
+    ``state``: ``queued`` by an earlier run, or ``parked``: the CRM rejected exactly these values before. ``members``
+    are the accounts that will share it; empty where each account has its own. ``sources``: by CRM field, those of them
+    that a value comes from.
     """
 
     destination: str
@@ -56,6 +64,8 @@ class NewRecord:
     object: str
     values: Mapping[str, Scalar]
     state: Literal["new", "queued", "parked"] = "new"
+    members: tuple[str, ...] = ()
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def operation(self) -> CreateRecord:
         """The operation; one key per account for ever."""

@@ -24,6 +24,7 @@ from connectors.base import (
     TaskFact,
 )
 from worker.language.values import Fields
+from worker.planning.companies import to_match
 from worker.planning.crm_view import CrmView, written_fields
 from worker.planning.identity import identities
 from worker.planning.owners import People
@@ -58,7 +59,7 @@ def _read_crm(view: CrmView, accounts: Mapping[str, Fields]) -> None:
             return
         readings.people = People(view.connector.owners(), readings.people.queues, readings.people.load)
         _read_changes(view)
-        _match_accounts(view, accounts)
+        _match_accounts(view, to_match(view, accounts))
     except CallFailed as error:
         readings.problem, readings.problem_kind = str(error), _kind_of(error)
         log.warning("crm not read", destination=view.name, reason=readings.problem)
@@ -107,9 +108,13 @@ def _apply_record_facts(view: CrmView, facts: Iterable[RecordFact]) -> None:
 
 
 def _carried_account(view: CrmView, fact: RecordFact) -> str | None:
-    """The account whose id the record carries now; a person may have moved the id there."""
+    """The account whose id the record carries now; a person may have moved the id there.
+
+    The id of an account that shares the record of its company names no record.
+    """
     carried = None if fact.deleted else fact.values.get(view.settings.account.match_field)
-    return None if carried is None else str(carried)
+    account_id = None if carried is None else str(carried)
+    return account_id if view.readings.companies.get(account_id or "", account_id) == account_id else None
 
 
 def _match_again(view: CrmView, *accounts: str) -> None:

@@ -13,6 +13,7 @@ from worker.language.values import Value, tidy
 from worker.planning.account_in_crm import AccountInCrm, QueuedEffect
 from worker.rendering.console import OneLine
 from worker.rendering.heading import heading
+from worker.rendering.remarks import RECORD_OF_SEVERAL
 from worker.reports.explain import Explanation
 from worker.reports.past import Past
 from worker.rules.explain import Explanation as PlaybookExplanation
@@ -130,6 +131,12 @@ def _account_in_crm(account: AccountInCrm) -> RenderableType:
     tree = Tree(OneLine.assemble((account.destination, "bold"), f" · {account.object} · {account.status}{by}"))
     for link in account.links:
         tree.add(OneLine(link))
+    if account.members:
+        tree.add(OneLine(f"record of {', '.join(account.members)}"))
+    for one in account.shared:
+        tree.add(OneLine(f"{one.field}: {one.combine}, from {', '.join(one.accounts) or 'no account'}"))
+    if account.rivals:
+        tree.add(OneLine(f"claimed by {', '.join(account.rivals)} too: {RECORD_OF_SEVERAL}", style="yellow"))
     for effect in account.effects:
         tree.add(_effect(effect))
     return tree

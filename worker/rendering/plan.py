@@ -75,7 +75,7 @@ def _new_records(computed: Computed) -> Table:
         table.add_column(title, overflow="fold")
     made = computed.plan.new_records
     for record in made[:SHOWN]:
-        name = account_name(computed, record.account_id)
+        name = _names(computed, record.members or (record.account_id,))
         table.add_row(record.destination, record.object, name, _STATES[record.state], ", ".join(record.values))
     if len(made) > SHOWN:
         table.caption = f"… and {len(made) - SHOWN} more; plgsync plan --json shows all"
@@ -113,11 +113,19 @@ def _records(computed: Computed) -> Table:
 def _field_rows(computed: Computed, record: RecordChange) -> Iterable[tuple[str, str, str, OneLine, OneLine]]:
     usual = next(view.settings.account.object for view in computed.views if view.name == record.destination)
     other = f" ({record.object})" if record.object != usual else ""
-    first = (record.destination, account_name(computed, record.account_id) + other)
+    shared = f", record of {_names(computed, record.members)}" if record.members else ""
+    first = (record.destination, account_name(computed, record.account_id) + other + shared)
     for change in record.changes:
         style = "dim" if record.parked else "green"
-        yield (*first, change.field, OneLine(_shown(change.old), style="dim"), OneLine(_shown(change.new), style=style))
+        new = OneLine(_shown(change.new), style=style)
+        if change.accounts:
+            new.append(f"  from {_names(computed, change.accounts)}", style="dim")
+        yield (*first, change.field, OneLine(_shown(change.old), style="dim"), new)
         first = ("", "")
+
+
+def _names(computed: Computed, accounts: Sequence[str]) -> str:
+    return ", ".join(account_name(computed, account_id) for account_id in accounts)
 
 
 def _shown(value: Scalar) -> str:

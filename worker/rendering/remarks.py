@@ -13,6 +13,10 @@ from worker.pipeline.compute import Computed
 from worker.planning.plan import HumanOwnedField, Plan
 
 SHOWN = 5
+RECORD_OF_SEVERAL = (
+    "if they are workspaces of one company, let them share its record (account: {record: parent} in config/crm.yaml) "
+    "or roll them up (account: {level: parent} in config/product.yaml); both need parent_id"
+)
 
 
 def remarks(computed: Computed) -> Iterable[str]:
@@ -95,6 +99,8 @@ def _ambiguous(computed: Computed) -> Iterable[str]:
         yield f"{one.destination}: {name} {what}{also}: {links}"
     if len(unsure) > SHOWN:
         yield f"… and {counted(len(unsure) - SHOWN, 'more account')} that could be several records; --json shows all"
+    if any(one.rivals for one in unsure):
+        yield f"several accounts claim one record: {RECORD_OF_SEVERAL}"
 
 
 def _frozen(plan: Plan) -> Iterable[str]:

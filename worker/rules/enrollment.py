@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
-from worker.language.values import Value, as_utc
+from worker.language.values import Value, as_utc, value_from_json, value_to_json
 
 Phase = Literal["out", "pending", "queued", "in"]
 """``pending`` waits for the end of ``for`` or of ``repeat.wait``, ``queued`` for room under the limits."""
@@ -107,7 +107,7 @@ def _to_json(name: str, value: Any) -> Any:
     if name == "last_events":
         return [_STORED_WORDS.get(event, event) for event in value]
     if isinstance(value, Mapping):
-        return {field_name: _value_to_json(one) for field_name, one in value.items()}
+        return {field_name: value_to_json(one) for field_name, one in value.items()}
     if isinstance(value, tuple):
         return [_time_to_json(one) if isinstance(one, datetime) else one for one in value]
     return _time_to_json(value) if isinstance(value, datetime) else value
@@ -115,7 +115,7 @@ def _to_json(name: str, value: Any) -> Any:
 
 def _from_json(name: str, value: Any) -> Any:
     if name == "fields_set":
-        return {field_name: _value_from_json(one) for field_name, one in value.items()}
+        return {field_name: value_from_json(one) for field_name, one in value.items()}
     if name == "entries":
         return tuple(_time_from_json(one) for one in value)
     if name == "taken":
@@ -125,19 +125,6 @@ def _from_json(name: str, value: Any) -> Any:
     if name == "variant":
         return _WORDS.get(value, value)
     return _time_from_json(value) if name in _TIMES and value is not None else value
-
-
-def _value_to_json(value: Value) -> Any:
-    """A date or time becomes an object, so that a text that looks like one stays a text."""
-    if isinstance(value, datetime):
-        return {"time": _time_to_json(value)}
-    return {"date": value.isoformat()} if isinstance(value, date) else value
-
-
-def _value_from_json(value: Any) -> Value:
-    if isinstance(value, Mapping):
-        return _time_from_json(value["time"]) if "time" in value else date.fromisoformat(value["date"])
-    return value  # type: ignore[no-any-return]  # JSON's own kinds are values
 
 
 def _time_to_json(moment: datetime) -> str:

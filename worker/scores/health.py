@@ -256,7 +256,12 @@ SPEC = ScoreSpec(
     fields=(
         ScoreField(name="health.score", label="Health score", unit="points", history=True),
         ScoreField(
-            name="health.band", label="Health band", kind="text", values=("red", "yellow", "green"), history=True
+            name="health.band",
+            label="Health band",
+            kind="text",
+            values=("red", "yellow", "green"),
+            worst_first=("red", "yellow", "green"),
+            history=True,
         ),
         ScoreField(
             name="health.status",

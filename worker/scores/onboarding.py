@@ -228,6 +228,7 @@ SPEC = ScoreSpec(
             label="Onboarding status",
             kind="text",
             values=("complete", "dormant", "stuck", "behind", "on_track", "not_enough_data"),
+            worst_first=("dormant", "stuck", "behind", "on_track", "complete"),
             history=True,
         ),
         ScoreField(name="onboarding.expected", label="Expected onboarding score", unit="points"),

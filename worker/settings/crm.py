@@ -2,65 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, StrictBool, WithJsonSchema, field_validator, model_validator
+from pydantic import Field, StrictBool, field_validator, model_validator
 
 from connectors.base import Destination, FieldNeed, MatchField, Scalar, Secret, TaskSettings
-from connectors.base.values import domain_of, email_address
 from worker.settings import environment
 from worker.settings.base import Percent, SecretRef, Strict
 from worker.settings.crm_fields import CrmField, account_id_need, task_key_need
 from worker.settings.crm_hubspot import HubspotAuth
+from worker.settings.crm_texts import BaseUrl, CrmName, Domain, Email, FallbackField, OurName
 from worker.settings.product_columns import ZoneText
-
-_OUR_NAME = re.compile(r"[a-z][a-z0-9_]*")
-
-
-def _base_url(text: str) -> str:
-    try:
-        parts = urlsplit(text.strip())
-        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
-    except ValueError:
-        valid = False
-    if not valid:
-        raise ValueError("expected an address such as https://acme.my.salesforce.com")
-    if parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"):
-        raise ValueError("expected only https:// and the host: no path, no user, no password")
-    return f"{parts.scheme}://{parts.netloc}"
-
-
-def _email(text: str) -> str:
-    address = email_address(text)
-    if not address:
-        raise ValueError(f'"{text}" is not an e-mail address')
-    return address
-
-
-def _domain(text: str) -> str:
-    domain = domain_of(text)
-    if not domain:
-        raise ValueError(f'"{text}" is not a domain such as acme.com')
-    return domain
-
-
-def _our_name(text: str) -> str:
-    if not _OUR_NAME.fullmatch(text):
-        raise ValueError(f'"{text}" must be a small name such as health_score')
-    return text
-
-
-BaseUrl = Annotated[str, AfterValidator(_base_url), WithJsonSchema({"type": "string", "format": "uri"})]
-Email = Annotated[str, AfterValidator(_email), WithJsonSchema({"type": "string", "format": "email"})]
-Domain = Annotated[str, AfterValidator(_domain), WithJsonSchema({"type": "string"})]
-OurName = Annotated[str, AfterValidator(_our_name)]
-CrmName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-
-FallbackField = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)?$")]
 
 
 class Fallback(Strict):
@@ -82,6 +36,9 @@ class AccountMatch(Strict):
     match_field: CrmName
     """The CRM's unique field that holds our account id."""
     fallbacks: tuple[Fallback, ...] = ()
+    record: Literal["own", "parent"] = "own"
+    """``own``: each account has its record. ``parent``: the accounts of a company (``parent_id``) share the record of
+    the account at the top of its parents; ``combine`` says how their values become one."""
     create_missing: StrictBool = False
     """Create a record for an account that has none, unless it could be one of several records."""
     create: dict[CrmName, str] = Field(default_factory=dict)
@@ -293,6 +250,11 @@ class CrmSettings(Strict):
             timeout_s=float(settings.timeout),
             options=settings.connector_options(),
         )
+
+    @property
+    def shares_records(self) -> bool:
+        """Whether the accounts of a company share a record in any CRM."""
+        return any(one.account.record == "parent" for one in self.destinations.values())
 
     def computed_names(self) -> frozenset[str]:
         """Those of them that are filled by ``from:``, so that no playbook may set them."""

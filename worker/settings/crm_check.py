@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from connectors.registry import fallback_problem
 from worker.language.suggest import suggestion
 from worker.settings.base import Finding, Loc
+from worker.settings.combining import combine_findings
 from worker.settings.crm import CrmSettings, DestinationSettings
 from worker.settings.crm_fields import CrmField
 from worker.settings.known import CRM_FIELDS, Known
@@ -21,8 +22,12 @@ def check_crm(settings: CrmSettings, known: Known) -> Iterable[Finding]:
         yield from _fallback_findings(destination, known, (*at, "account", "fallbacks"))
         yield from _creation_findings(destination, known, (*at, "account", "create"))
         yield from _shared_fields(name, destination)
+        shared = destination.account.record == "parent"
+        if shared and known.no_parents:
+            yield Finding((*at, "account", "record"), known.no_parents)
         for ours, entry in destination.fields.items():
             yield from _source_findings(ours, entry, known, computed, (*at, "fields", ours))
+            yield from combine_findings(ours, entry, shared=shared, loc=(*at, "fields", ours))
         for ours, theirs in destination.read.items():
             if f"crm.{ours}" in CRM_FIELDS:
                 yield Finding((*at, "read", ours), f'"{ours}" is always read; choose another name for {theirs}')

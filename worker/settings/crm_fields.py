@@ -12,6 +12,7 @@ from worker.settings.base import Strict
 
 FieldKind = Literal["string", "number", "bool", "date", "datetime", "enum"]
 WriteMode = Literal["always", "if_empty", "if_ours"]
+Combine = Literal["worst", "best", "top", "any", "all", "sum", "lowest", "highest", "earliest", "latest"]
 
 _ID_LENGTH = 64
 _TEXT_LENGTH = 255
@@ -31,6 +32,8 @@ class CrmField(Strict):
     write: WriteMode = "always"
     """always: also over what a person put there; if_empty: only while the CRM field is empty; if_ours: not where a
     person changed it since our last write."""
+    combine: Combine | None = None
+    """With ``record: parent``, how the values of a company's accounts become one."""
     type: FieldKind = "string"
     """The kind of field that ``crm setup`` creates."""
     label: str | None = None

@@ -40,7 +40,16 @@ def known_names(documents: Mapping[str, Document], settings: Mapping[str, Any]) 
         values=FIELD_VALUES,
         not_text=frozenset(_not_text(signals)) | (SCORE_FIELDS - SCORE_TEXTS) | _FLAGS_OF_CRMS | _ACCOUNT_NOT_TEXT,
         windowed_counts=frozenset(_windowed_counts(signals)),
+        no_parents=_no_parents(product),
     )
+
+
+def _no_parents(product: ProductSettings) -> str:
+    if product.account.level == "parent":
+        return "account.level: parent in config/product.yaml makes one account of a company already: use one of the two"
+    if product.tables.accounts.from_:
+        return 'accounts "from: events" have no parents: map a table of accounts in config/product.yaml'
+    return ""
 
 
 def named_lists(product: Document | None) -> dict[str, list[Any]]:

@@ -15,6 +15,8 @@ reader                                            what it takes from the declara
 `worker.pipeline.provenance`                      ``why``: the reason that goes with a value into the ledger
 `worker.pipeline.measure`                         the fields with ``change_of``
 `worker.rules.rank`, playbook tests               ``rank_field`` and ``rank``
+`worker.planning.combine`                         ``rank_field``, ``better`` and ``worst_first``: the worst and the best
+                                                  of several accounts
 `worker.rendering.summary`                        ``label`` and ``counts``
 `worker.reports.explain`, `worker.rendering`      ``label``, and the result itself, which explains itself
 ================================================  ====================================================================
@@ -45,13 +47,15 @@ class ScoreField:
     """One field of a score.
 
     ``name`` is what conditions, templates and CRM fields use. ``values`` are all values of a text, where they are
-    known. ``history``: the value of every day is kept. ``change_of`` names the field whose change in 28 days this is.
+    known; ``worst_first`` those of them that have an order. ``history``: the value of every day is kept. ``change_of``
+    names the field whose change in 28 days this is.
     """
 
     name: str
     label: str
     kind: Literal["number", "text", "moment"] = "number"
     values: tuple[str, ...] = ()
+    worst_first: tuple[str, ...] = ()
     unit: str = ""
     history: bool = False
     change_of: str = ""
@@ -80,6 +84,7 @@ class ScoreSpec:
     `worker.scores.memory.ScoreMemory` and the moment; it returns a `worker.scores.result.ScoreResult` and the memory
     for the next run. ``unknown`` is the result while config/scores.yaml has no such block. ``rank`` says who comes
     first when limits leave some accounts out: those with the ``highest`` or the ``lowest`` value of ``rank_field``.
+    ``better``: which values of ``rank_field`` are the better ones.
     """
 
     name: str
@@ -91,8 +96,14 @@ class ScoreSpec:
     unknown: Any
     rank_field: str
     rank: Literal["highest", "lowest"]
+    better: Literal["higher", "lower"] = "higher"
     counts: tuple[Count, ...]
     why: Callable[[Fields], str]
+
+    @property
+    def comes_first(self) -> Literal["worst", "best"]:
+        """Whether the accounts that ``rank`` puts first are the worst or the best."""
+        return "worst" if (self.rank == "lowest") == (self.better == "higher") else "best"
 
     @property
     def prefixes(self) -> frozenset[str]:

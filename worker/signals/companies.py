@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import sqlalchemy as sa
 
 from worker.signals.constructs import Column
 from worker.signals.mapped_table import MappedTable, SourceColumn
 
-_HIGHEST = 20
+MOST_LEVELS = 20
 """More levels than this are a circle."""
 _COMPANY = "s_company"
 
@@ -19,9 +20,7 @@ def company_of(accounts: MappedTable) -> sa.CTE:
 
     A parent that is no account ends the chain. An account in a circle, or below one, is a company of its own.
     """
-    ids, parents = accounts.id("account_id"), accounts.id("parent_id")
-    named = sa.select(ids.label("a"), sa.func.min(parents).label("p")).select_from(accounts.rows)
-    once = named.where(ids.is_not(None)).group_by(ids).cte("s_parents")
+    once = parents_of(accounts).cte("s_parents")
     known = once.alias("s_known")
     exists = sa.and_(known.c.a == once.c.p, known.c.a != once.c.a)
     up = sa.select(once.c.a, known.c.a.label("p")).select_from(once.outerjoin(known, exists)).cte("s_up")
@@ -29,12 +28,19 @@ def company_of(accounts: MappedTable) -> sa.CTE:
     walk = start.cte("s_walk", recursive=True)
     above = sa.select(walk.c.a, up.c.a, up.c.p, walk.c.level + sa.literal_column("1"))
     walk = walk.union_all(
-        above.select_from(walk.join(up, up.c.a == walk.c.p)).where(walk.c.level < sa.literal_column(str(_HIGHEST)))
+        above.select_from(walk.join(up, up.c.a == walk.c.p)).where(walk.c.level < sa.literal_column(str(MOST_LEVELS)))
     )
     end = sa.select(walk.c.a, walk.c.top).where(walk.c.p.is_(None)).subquery("s_end")
     company: Column = sa.func.coalesce(end.c.top, up.c.a)
     found = sa.select(up.c.a, company.label("company")).select_from(up.outerjoin(end, end.c.a == up.c.a))
     return found.cte("s_companies")
+
+
+def parents_of(accounts: MappedTable) -> sa.Select[Any]:
+    """Every account ``a`` once, and its parent ``p``, which may be no account."""
+    ids, parents = accounts.id("account_id"), accounts.id("parent_id")
+    named = sa.select(ids.label("a"), sa.func.min(parents).label("p")).select_from(accounts.rows)
+    return named.where(ids.is_not(None)).group_by(ids)
 
 
 def only_companies(accounts: MappedTable, companies: sa.CTE) -> MappedTable:

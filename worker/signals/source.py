@@ -16,6 +16,7 @@ from worker.settings.base import Loc
 from worker.settings.environment import SecretMissing, secret
 from worker.settings.product import ProductSettings, SourceSettings
 from worker.signals.accounts import account_ids
+from worker.signals.companies import parents_of
 from worker.signals.constructs import Kind
 from worker.signals.data_report import DataReport
 from worker.signals.duck import open_duckdb_file, open_folder
@@ -81,6 +82,15 @@ class Source:
     def account_ids(self, as_of: datetime) -> frozenset[str]:
         """The id of every account that existed before ``as_of``, also of those that do not count."""
         return account_ids(self.catalogue, as_of)
+
+    def parents(self) -> dict[str, str | None]:
+        """The parent of every account, None without one. Raises SourceError where the column is not mapped."""
+        accounts = self.catalogue.as_mapped("accounts")
+        if accounts is None or not accounts.has("parent_id"):
+            message = "record: parent in config/crm.yaml needs the parents: map the column parent_id of accounts"
+            raise SourceError(message, ("tables", "accounts"))
+        rows = self.catalogue.engine.run(parents_of(accounts))
+        return {str(row[0]): None if row[1] is None else str(row[1]) for row in rows}
 
     def usual_since(self, latest: datetime, as_of: datetime) -> float | None:
         """How many events are usual in the hours of the week between ``latest`` and ``as_of``."""

@@ -84,6 +84,10 @@ class Project:
     crm: TaskCrm = field(default_factory=lambda: TaskCrm(specs=SPECS))
     stopped: dict[str, str | None] = field(default_factory=dict)
     """Events that stopped, each with its successor."""
+    parents: dict[str, str | None] = field(default_factory=dict)
+    """The accounts above others; only accounts without one have a record from the start."""
+    listed: frozenset[str] = frozenset()
+    """Accounts of the data that do not count."""
 
     def __post_init__(self) -> None:
         write_project(self.root)
@@ -103,10 +107,16 @@ class Project:
     def _measured(self) -> Measured:
         now = {account_id: dict(row) for account_id, row in self.facts.items()}
         for account_id in now:
-            self.crm.records.setdefault(f"R-{account_id}", {KEY: account_id})
+            if self.parents.get(account_id) is None:
+                self.crm.records.setdefault(f"R-{account_id}", {KEY: account_id})
         volume = Volume(100, START, 10, None, len(now))
         return Measured(
-            now, {28: now}, volume, DataReport(as_of=START, tables=(), stopped=self.stopped), frozenset(now)
+            now,
+            {28: now},
+            volume,
+            DataReport(as_of=START, tables=(), stopped=self.stopped),
+            self.listed | now.keys(),
+            {account_id: self.parents.get(account_id) for account_id in self.listed | now.keys()},
         )
 
     def run(self, days: float = 0.0, **options: Any) -> RunReport:

@@ -14,8 +14,9 @@ from connectors.base import FieldSpec, Match, MatchKey, Owner, ReadBack, Scalar,
 from worker.delivery.backlog import WaitingTask
 from worker.delivery.task_context import TaskContext
 from worker.planning.crm_view import CrmView, StoredCrm, crm_view
+from worker.planning.desired import Desired
 from worker.planning.guard import ALWAYS_ALLOWED, UnsafePlan, check_plan
-from worker.planning.make_plan import Desired, make_plan
+from worker.planning.make_plan import make_plan
 from worker.planning.owners import People
 from worker.planning.plan import Plan
 from worker.planning.read_crm import read_crm

@@ -15,9 +15,10 @@ from tests.unit.planning.whole_crm import KEY, NoReasons, WholeCrm
 from worker.delivery.backlog import drop_rows, waiting_rows
 from worker.delivery.send import Delivery, deliver
 from worker.planning.crm_view import load_view, save_view
+from worker.planning.desired import Desired
 from worker.planning.enqueue import enqueue_plan
 from worker.planning.guard import UnsafePlan, check_plan
-from worker.planning.make_plan import Desired, make_plan
+from worker.planning.make_plan import make_plan
 from worker.planning.plan import Plan
 from worker.planning.read_crm import read_crm
 from worker.rules.actions import MakeTask

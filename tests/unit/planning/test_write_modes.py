@@ -18,8 +18,9 @@ from worker.delivery.backlog import retry_rows, waiting_rows
 from worker.delivery.leases import reclaim_leases
 from worker.delivery.send import deliver
 from worker.planning.crm_view import load_view, save_view
+from worker.planning.desired import Desired
 from worker.planning.enqueue import enqueue_plan
-from worker.planning.make_plan import Desired, make_plan
+from worker.planning.make_plan import make_plan
 from worker.planning.plan import Plan
 from worker.planning.read_crm import read_crm
 from worker.settings.crm import CrmSettings

@@ -22,7 +22,7 @@ from worker.delivery.row_state import RowState
 from worker.language.condition import Trace
 from worker.language.values import Value
 from worker.pipeline.run import RunReport
-from worker.planning.account_in_crm import AccountInCrm, QueuedEffect
+from worker.planning.account_in_crm import AccountInCrm, QueuedEffect, SharedValue
 from worker.rendering.console import PlainConsole
 from worker.rendering.data_report import render_data_report
 from worker.rendering.explain import render_explanation
@@ -95,7 +95,19 @@ def explanation(text: str) -> RenderableType:
             fields={"account.name": text, "account.domain": text},
             scored=Scored({spec.name: AllText(text) for spec in score_specs()}, ScoreMemory()),
             playbooks=(playbook,),
-            crms=(AccountInCrm("crm", "matched", text, (text,), text, (effect,)),),
+            crms=(
+                AccountInCrm(
+                    destination="crm",
+                    status="matched",
+                    object=text,
+                    links=(text,),
+                    matched_by=text,
+                    effects=(effect,),
+                    members=(text,),
+                    shared=(SharedValue(text, text, "top", (text,)),),
+                    rivals=(text,),
+                ),
+            ),
         )
     )
 

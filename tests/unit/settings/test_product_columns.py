@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from worker.settings.crm import Domain
+from worker.settings.crm_texts import Domain
 from worker.settings.product_columns import ColumnMapping
 from worker.settings.trust import TrustSettings
 

@@ -7,7 +7,15 @@ everything else that is a moment is an ISO text in UTC, so that SQLite and Postg
 from worker.store.tables.accounts import account_sightings
 from worker.store.tables.alerts import alert_messages, alerts
 from worker.store.tables.budgets import call_counts, call_windows, quotas
-from worker.store.tables.crm import connector_journal, crm_deals, crm_records, crm_tasks, cursors, snapshot
+from worker.store.tables.crm import (
+    connector_journal,
+    crm_deals,
+    crm_records,
+    crm_tasks,
+    cursors,
+    record_shares,
+    snapshot,
+)
 from worker.store.tables.ledger import ledger
 from worker.store.tables.outbox import outbox
 from worker.store.tables.playbooks import decisions, enrollments, playbook_runs, playbook_texts
@@ -36,6 +44,7 @@ __all__ = [
     "playbook_runs",
     "playbook_texts",
     "quotas",
+    "record_shares",
     "runs",
     "schedule_slots",
     "score_memory",

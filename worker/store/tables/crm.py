@@ -22,6 +22,17 @@ crm_records = Table(
     Index(None, "destination", "record_id"),
 )
 
+record_shares = Table(
+    "record_shares",
+    metadata,
+    Column("destination", Text, nullable=False),
+    Column("account_id", Text, nullable=False),
+    Column("company", Text, nullable=False),
+    Column("counts", Boolean, nullable=False),
+    Column("values", Json, nullable=False),
+    PrimaryKeyConstraint("destination", "account_id"),
+)
+
 crm_deals = Table(
     "crm_deals",
     metadata,

@@ -1,0 +1,205 @@
+"""The accounts of a company share one record: the same whatever their order, and whichever is missing for a run."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+
+from connectors.base import FieldSpec, Scalar
+from tests.unit.pipeline.pipeline_kit import CRM, SPECS, START, Project
+from tests.unit.planning.whole_crm import KEY
+from worker.planning.account_in_crm import account_in_crms
+from worker.planning.crm_view import load_view
+from worker.settings.project import load_project
+from worker.store.engine import open_store
+
+SHARED = CRM.replace(f"match_field: {KEY}}}", f"match_field: {KEY}, record: parent}}").replace(
+    "      health_score:",
+    "      seats: {field: seats, from: seats_used, type: number, combine: sum}\n"
+    "      note: {field: note, combine: any}\n"
+    "      health_score:",
+)
+MORE_SPECS = {
+    **SPECS,
+    "seats": FieldSpec(name="seats", type="number", precision=6, scale=0),
+    "note": FieldSpec(name="note", type="string", length=80),
+}
+FEW_SEATS = """\
+when:
+  enters: seats_used < 30
+do:
+  - set_fields: {note: "few seats at {{ account.name }}"}
+  - create_task: {key: call, to: account_owner, subject: Call them, due: 1bd}
+"""
+WORKSPACES = ("top", "w1", "w2", "w3")
+
+
+def account(name: str, seats: int | None) -> dict[str, Any]:
+    return {"account.name": f"Acme {name}", "account.is_internal": False, "seats_used": seats}
+
+
+def of_company(tmp_path: Path, store: Engine, monkeypatch: pytest.MonkeyPatch) -> Project:
+    project = Project(tmp_path, store, monkeypatch)
+    project.write("config/crm.yaml", SHARED)
+    project.crm.specs = MORE_SPECS
+    project.parents = {"top": None, "w1": "top", "w2": "w1", "w3": "top"}
+    return project
+
+
+@pytest.fixture
+def project(tmp_path: Path, store: Engine, monkeypatch: pytest.MonkeyPatch) -> Project:
+    made = of_company(tmp_path, store, monkeypatch)
+    made.facts = {name: account(name, seats) for name, seats in zip(WORKSPACES, (80, 20, 50, 60), strict=True)}
+    return made
+
+
+def record(project: Project) -> dict[str, Scalar]:
+    (found,) = project.crm.records.values()
+    return dict(found)
+
+
+def test_one_record_has_the_worst_score_and_the_sum_and_is_written_once(project: Project) -> None:
+    report = project.run()
+    assert record(project) == {KEY: "top", "seats": 210, "health": 20}
+    (change,) = report.computed.plan.records
+    assert change.members == WORKSPACES
+    assert {one.name: one.accounts for one in change.changes} == {"seats": WORKSPACES, "health_score": ("w1",)}
+    writes = len(project.crm.writes)
+    for day in (1, 2):
+        assert project.run(day).computed.plan.records == []
+    assert len(project.crm.writes) == writes
+    assert project.run(3).computed.plan.known_records == {"crm": 1}
+
+
+def test_an_unknown_part_makes_a_sum_unknown_but_not_the_worst(project: Project) -> None:
+    project.run()
+    project.facts["w3"]["seats_used"] = None
+    project.run(1)
+    assert record(project) == {KEY: "top", "seats": None, "health": 20}
+
+
+@pytest.mark.parametrize("lost", [set(some) for n in (1, 2, 3, 4) for some in itertools.combinations(WORKSPACES, n)])
+def test_whoever_is_missing_for_a_run_the_record_stays(project: Project, lost: set[str]) -> None:
+    project.run()
+    before, facts = record(project), dict(project.facts)
+    project.facts = {name: row for name, row in facts.items() if name not in lost}
+    assert project.run(0.1).computed.plan.records == []
+    assert record(project) == before
+    project.facts = facts
+    assert project.run(0.2).computed.plan.records == []
+    assert record(project) == before
+
+
+def test_the_others_go_on_while_one_is_missing(project: Project) -> None:
+    project.run()
+    w1 = project.facts.pop("w1")
+    project.facts["w2"]["seats_used"] = 55
+    project.run(0.1)
+    assert record(project) == {KEY: "top", "seats": 215, "health": 20}
+    project.facts["w1"] = w1
+    assert project.run(0.2).computed.plan.records == []
+
+
+@pytest.mark.parametrize("why", [{"account.deleted_at": START - timedelta(days=1)}, {"account.is_internal": True}])
+@pytest.mark.parametrize("excluded", [False, True])
+def test_a_deleted_or_internal_account_does_not_count(project: Project, why: dict[str, Any], excluded: bool) -> None:
+    project.run()
+    project.facts["w1"] |= why
+    if excluded:  # the data has it, and it is not among the accounts that count
+        project.listed = frozenset({"w1"})
+        del project.facts["w1"]
+    project.run(1)
+    assert record(project) == {KEY: "top", "seats": 190, "health": 50}
+
+
+def test_an_account_that_leaves_the_company_takes_its_share_along(project: Project) -> None:
+    project.run()
+    project.parents["w1"] = None
+    project.run(1)
+    assert project.crm.records["R-top"] == {KEY: "top", "seats": 140, "health": 60}  # w2 is below w1
+    assert project.crm.records["R-w1"] == {KEY: "w1", "seats": 70, "health": 20}
+
+
+def test_a_new_top_account_takes_over_the_record(project: Project) -> None:
+    project.run()
+    project.facts["group"] = account("group", 10)
+    project.parents |= {"top": "group", "group": "nobody"}
+    project.run(1)
+    assert record(project) == {KEY: "group", "seats": 220, "health": 10}
+    assert project.run(2).computed.plan.records == []
+
+
+def test_a_workspace_that_had_its_own_record_hands_it_over_once(project: Project) -> None:
+    project.write("config/crm.yaml", CRM)
+    everybody, project.facts = project.facts, {"w1": account("w1", 20)}
+    project.parents = {"w1": None}
+    project.run()
+    assert set(project.crm.records) == {"R-w1"}
+    project.write("config/crm.yaml", SHARED)
+    project.facts, project.parents = everybody, {"top": "nobody", "w1": "top", "w2": "w1", "w3": "top"}
+    project.run(1)
+    assert project.crm.records == {"R-w1": {KEY: "top", "seats": 210, "health": 20}}
+    assert project.run(2).computed.plan.records == []
+
+
+def test_each_account_has_its_own_task_on_the_record_which_names_it(project: Project) -> None:
+    project.playbook(FEW_SEATS.replace("when:", "repeat: {already_matching: include}\nwhen:"))
+    project.facts["w2"]["seats_used"] = 10
+    report = project.run()
+    tasks = {task.account_id: task for task in report.computed.plan.tasks}
+    assert set(tasks) == {"w1", "w2"}
+    assert {task.record_id for task in tasks.values()} == {"R-top"}
+    assert tasks["w2"].payload["body"].startswith("Account: Acme w2 (w2)")
+    assert record(project)["note"] == "few seats at Acme w1"
+    again = project.run(1).computed.plan
+    assert (again.tasks, again.records) == ([], [])
+
+
+def test_what_is_stored_says_which_accounts_a_value_comes_from(project: Project) -> None:
+    project.run()
+    loaded = load_project(project.root)
+    with project.store.begin() as connection:
+        view = load_view(connection, "crm", loaded.crm, project.crm, START)
+    (found,) = account_in_crms(project.store, [view], "w2")
+    assert (found.status, found.members) == ("matched", WORKSPACES)
+    assert {one.name: (one.combine, one.accounts) for one in found.shared} == {
+        "seats": ("sum", WORKSPACES),
+        "health_score": ("worst", ("w1",)),
+        "note": ("any", ()),
+    }
+    assert [effect.kind for effect in found.effects] == ["fields"]
+
+
+SEATS = st.one_of(st.none(), st.integers(0, 100))
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_order_of_members_and_any_vanishing_give_the_same_record(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path_factory.mktemp("company")
+    store = open_store(f"sqlite:///{folder / 'state.db'}")
+    project = of_company(folder / "project", store, monkeypatch)
+    seats = {name: data.draw(SEATS, name) for name in WORKSPACES}
+    before = None
+    for hour in range(4):
+        order = data.draw(st.permutations(WORKSPACES))
+        present = order if hour == 0 else [name for name in order if data.draw(st.booleans())]
+        project.facts = {name: account(name, seats[name]) for name in present}
+        project.run(hour / 100)
+        writes = record(project)
+        assert before in (None, writes), "somebody was missing or stood elsewhere, and the record changed"
+        before = writes
+    known = [one for one in seats.values() if one is not None]
+    total = sum(known) if len(known) == len(seats) else None
+    assert (before or {}).get("seats") == total
+    assert (before or {}).get("health") == (min(known) if known else None)
+    store.dispose()
