@@ -25,6 +25,7 @@ from worker.signals.errors import SourceError
 from worker.signals.event_health import stopped
 from worker.signals.freshness import check_fresh
 from worker.signals.measurements import measurements_of
+from worker.signals.property_numbers import number_properties
 from worker.signals.source import Source, open_source
 from worker.signals.trust import Usual, check_trust
 from worker.signals.volume import Volume
@@ -62,8 +63,8 @@ def measure(
     Raises `SourceError`, `StaleData` or `DistrustedData`.
     """
     needs = needs_of(project)
-    spellings = project.signals.names_of_spellings
-    with _placed(project), open_source(project.product, project.root, as_of, spellings) as source:
+    spellings, numbers = project.signals.names_of_spellings, number_properties(project.signals)
+    with _placed(project), open_source(project.product, project.root, as_of, spellings, numbers) as source:
         report = source.report(as_of)
         volume = fresh_volume(project, source, as_of, previous_accounts)
         check_trust(report, project.product.trust, usual)

@@ -129,6 +129,13 @@ class Signal(Strict):
         return None if self.window is None else int(self.window.n)
 
 
+def needs_number(test: RowTest) -> bool:
+    """Whether ``test`` compares by size."""
+    if isinstance(test, Comparison):
+        return any(bound is not None for bound in (test.at_least, test.at_most, test.above, test.below))
+    return False
+
+
 class SignalsSettings(Strict):
     """The whole of config/signals.yaml."""
 

@@ -8,6 +8,10 @@ from datetime import date, datetime
 from typing import Any
 
 from worker.language.plural import counted
+from worker.signals.reading.texts import NO_TEXT
+
+_LONGEST_EXAMPLE = 24
+_MOST_LETTERS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +148,19 @@ class DataReport:
         for event, successor in self.stopped.items():
             began = f'; "{successor}" began' if successor else ""
             yield "events", f'"{event}" stopped for all accounts while other events go on{began}'
+
+
+def impersonal(value: object) -> str | None:
+    """A cell that a report may repeat: ids may be e-mail addresses, and those are not."""
+    return None if value is None or "@" in str(value) else str(value)
+
+
+def example_of(value: object) -> str | None:
+    """An unreadable cell as an example; None for one that may be about a person, and for bytes."""
+    text = impersonal(value)
+    if text is None or text == NO_TEXT or sum(map(str.isalpha, text)) > _MOST_LETTERS:
+        return None
+    return f'"{text[:_LONGEST_EXAMPLE]}"'
 
 
 def _of_table(table: TableFindings) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.settings.product_schema import COMPUTED, SCHEMA, kind_of
-from worker.settings.signals import OF_NUMBERS, Comparison, RowTest
+from worker.settings.signals import OF_NUMBERS, needs_number
 from worker.signals.constructs import Column
 from worker.signals.mapped_table import MappedTable
 from worker.signals.measurements import OF_PEOPLE, Measurement
@@ -106,7 +106,7 @@ def _parts(scope: QueryScope, table: MappedTable, measurement: Measurement) -> I
     for column, test in (*measurement.where, *measurement.that):
         holds = passes(table, column, test, scope.as_of)
         # "that" divides the rows: those for which it does not hold count too.
-        doubt = table.number_doubtful(column) if _needs_number(test) else _doubt(table, [column])
+        doubt = table.number_doubtful(column) if needs_number(test) else _doubt(table, [column])
         yield _Part(holds if (column, test) in measurement.where else sa.true(), doubt)
     if measurement.at is not None and table.has(measurement.at) and measurement.by_time:
         yield _Part(_in_window(table, measurement), _doubt(table, [measurement.at]))
@@ -129,12 +129,6 @@ def _in_force(scope: QueryScope, table: MappedTable) -> Iterator[_Part]:
         end = table.time(until[0])
         yield _Part(started(table, scope.as_of), _doubt(table, SCHEMA[table.name].since))
         yield _Part(sa.or_(end.is_(None), after(end, scope.as_of)), _doubt(table, [*until, "status"]))
-
-
-def _needs_number(test: RowTest) -> bool:
-    if isinstance(test, Comparison):
-        return any(bound is not None for bound in (test.at_least, test.at_most, test.above, test.below))
-    return False
 
 
 def _doubt_of_value(table: MappedTable, measurement: Measurement) -> Column | None:

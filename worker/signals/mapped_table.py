@@ -321,9 +321,12 @@ class MappedTable:
         """`doubtful` where a number is needed: text that is none leaves it unknown too."""
         if not column.startswith("props."):
             return self.doubtful(column)
-        no_number = sa.and_(self._says_something(self.text(column)), self.number(column).is_(None))
-        doubt = self.doubtful(column)
+        doubt, no_number = self.doubtful(column), self.no_number(column)
         return no_number if doubt is None else sa.or_(doubt, no_number)
+
+    def no_number(self, column: str) -> Column:
+        """Whether a property says something that is no number."""
+        return sa.and_(self._says_something(self.text(column)), self.number(column).is_(None))
 
     def _kind(self, column: str) -> str:
         return kind_of(self.name, column)

@@ -25,6 +25,7 @@ from worker.signals.errors import SourceError
 from worker.signals.mapped_table import EARLIEST
 from worker.signals.mapping import Catalogue
 from worker.signals.postgres import open_postgres
+from worker.signals.property_numbers import NumberProperties
 from worker.signals.several import open_several
 from worker.signals.sqlite import open_sqlite
 from worker.signals.survey import survey
@@ -118,19 +119,21 @@ def _url(ref: str, root: Path, name: str | None = None) -> str:
         raise SourceError(f"the URL of the product database is missing: {missing}") from missing
 
 
-_NO_SPELLINGS: Mapping[str, str] = {}
+_NONE: Mapping[str, Any] = {}
 
 
 def open_source(
     product: ProductSettings,
     root: Path,
     as_of: datetime | None = None,
-    names_of_spellings: Mapping[str, str] = _NO_SPELLINGS,
+    names_of_spellings: Mapping[str, str] = _NONE,
+    number_properties: NumberProperties = _NONE,
 ) -> Source:
     """Open the data ``product`` points at; paths count from ``root``. Raises SourceError when that cannot be done.
 
     Times more than a day after the present, or after ``as_of`` where that is later, are not believed.
-    ``names_of_spellings`` maps other spellings of events to the names under which they count.
+    ``names_of_spellings`` maps other spellings of events to the names under which they count;
+    ``number_properties`` are those the data report tests for numbers.
     """
     several = None
     if product.source is None:
@@ -145,6 +148,7 @@ def open_source(
         root=root,
         read_at=max(now(), as_of or EARLIEST),
         names_of_spellings=names_of_spellings,
+        number_properties=number_properties,
         several=several,
     )
     return Source(engine, catalogue)

@@ -15,13 +15,14 @@ import sqlalchemy as sa
 from worker.settings.product_schema import SCHEMA, kind_of
 from worker.signals.constructs import Column, MomentLiteral
 from worker.signals.contradictions import count_contradictions, incomparable_amounts
-from worker.signals.data_report import ColumnFindings, DataReport, JoinFindings, TableFindings
+from worker.signals.data_report import ColumnFindings, DataReport, JoinFindings, TableFindings, example_of, impersonal
 from worker.signals.decode import moment as as_moment
 from worker.signals.inexact_ids import check_exact
 from worker.signals.mapped_table import EARLIEST, MappedTable
 from worker.signals.mapping import Catalogue
 from worker.signals.occurrences import occurrences
-from worker.signals.reading.texts import NO_TEXT, IdText, TrimmedText, clean_text, written_text
+from worker.signals.property_numbers import unreadable_numbers
+from worker.signals.reading.texts import IdText, TrimmedText, clean_text, written_text
 from worker.signals.repeats import keyed
 from worker.signals.rows import before, not_before
 from worker.signals.stopped import stopped_events
@@ -29,7 +30,6 @@ from worker.signals.windows import last_full_day
 
 RECENT = timedelta(days=28)
 _A_DAY = timedelta(days=1)
-_LONGEST_EXAMPLE = 24
 _KEY_OF = {"parent_id": "account_id"}
 """A column with ids → the column of the other table with the same ids, where it has another name."""
 
@@ -64,7 +64,7 @@ def _accounts(catalogue: Catalogue, accounts: MappedTable) -> tuple[int, int, st
     twice = grouped.c.n > 1
     columns: list[Column] = [sa.func.count(), _many(twice), sa.func.min(sa.case((twice, grouped.c.a)))]
     row = catalogue.engine.run(sa.select(*columns).select_from(grouped))[0]
-    return int(row[0]), int(row[1] or 0), _impersonal(row[2])
+    return int(row[0]), int(row[1] or 0), impersonal(row[2])
 
 
 class _Look:
@@ -93,10 +93,15 @@ class _Look:
             newest=newest,
             missing={**missing, **{join.column: join.blank for join in joins if join.column in self._required}},
             repeats=repeats,
-            columns=(*columns, *incomparable_amounts(self.catalogue, self.table, self.as_of)),
+            columns=(*columns, *self._of_several_columns()),
             joins=joins,
             contradictions=count_contradictions(self.catalogue, self.table, self.as_of),
         )
+
+    def _of_several_columns(self) -> Iterator[ColumnFindings]:
+        yield from incomparable_amounts(self.catalogue, self.table, self.as_of)
+        if self.table.name == "events":
+            yield from unreadable_numbers(self.catalogue.engine, self.table, self.catalogue.number_properties)
 
     @property
     def _required(self) -> tuple[str, ...]:
@@ -161,8 +166,7 @@ class _Look:
         unreadable = self.table.unreadable(name)
         assert unreadable is not None  # noqa: S101 - cells of this column were found to be
         row = self._run(sa.select(sa.func.min(cell)).select_from(self.table.rows).where(unreadable))[0]
-        text = _impersonal(row[0])
-        return None if text in {None, NO_TEXT} or sum(map(str.isalpha, text)) > 12 else f'"{text[:_LONGEST_EXAMPLE]}"'
+        return example_of(row[0])
 
     def _joins(self) -> list[JoinFindings]:
         found = []
@@ -184,7 +188,7 @@ class _Look:
                         recent_joined=recent_joined,
                         blank=blank,
                         recent_blank=recent_blank,
-                        example=_impersonal(row[7]),
+                        example=impersonal(row[7]),
                         other_example=self._like(others, column) if joined < given else None,
                     )
                 )
@@ -244,7 +248,7 @@ class _Look:
 
     def _like(self, others: MappedTable, column: str) -> str | None:
         row = self._run(sa.select(sa.func.min(others.id(_KEY_OF.get(column, column)))).select_from(others.rows))[0]
-        return _impersonal(row[0])
+        return impersonal(row[0])
 
     def _repeats(self) -> int:
         keys = keyed(self.table)
@@ -286,11 +290,6 @@ class _Look:
         asked: list[Column] = [sa.func.count(), sa.func.count(sa.func.hash(*cells).distinct())]
         row = self._run(sa.select(*asked).select_from(self.table.rows).where(cells[0].is_not(None)))[0]
         return bool(row[0] != row[1])
-
-
-def _impersonal(value: object) -> str | None:
-    """A cell that a report may repeat: ids may be e-mail addresses, and those are not."""
-    return None if value is None or "@" in str(value) else str(value)
 
 
 def _many(test: Column | None) -> Column:
