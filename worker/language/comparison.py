@@ -91,13 +91,18 @@ def _unknown(fields: Fields) -> Truth:  # noqa: ARG001 - one shape for all predi
 
 
 def with_list(comparison: Comparison, lists: Mapping[str, Sequence[Value]]) -> Comparison:
-    """The same test with the values of the list it names. Raises LanguageError with the column in its text."""
+    """The same test with the values of the list it names; without them where that list cannot be used.
+
+    Raises LanguageError with the column in its text.
+    """
     column = comparison.columns[0]
     values = lists.get(comparison.listed)
-    if not values:
+    if values is None:
         near = suggestion(comparison.listed, lists, "; values go into square brackets: plan in [pro, enterprise]")
         message = f'there is no list "{comparison.listed}" under lists: in config/product.yaml'
         raise LanguageError(f"{message}{near}", column)
+    if not values:
+        return comparison
     literals = [Literal(value, column) for value in values]
     kind = _one_kind(literals)
     _check(comparison.expression, comparison.op, literals, kind)

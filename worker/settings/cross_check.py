@@ -8,7 +8,7 @@ from typing import Any
 from worker.settings.base import Loc
 from worker.settings.known import CRM_FIELDS, FIELD_VALUES, SCORE_FIELDS, SCORE_TEXTS, Known
 from worker.settings.problems import Problem
-from worker.settings.product import ProductSettings, account_fields
+from worker.settings.product import ProductSettings, account_fields, is_of_one_kind
 from worker.settings.product_schema import SCHEMA
 from worker.settings.yaml_document import Document
 
@@ -53,13 +53,10 @@ def _no_parents(product: ProductSettings) -> str:
 
 
 def named_lists(product: Document | None) -> dict[str, list[Any]]:
-    """The lists of config/product.yaml, also while that file has problems elsewhere."""
+    """The lists of config/product.yaml, also while that file has problems; no values for one that cannot be used."""
     named = {} if product is None else _block(product.data, "lists")
-    plain = (str, int, float)
     return {
-        name: values
-        for name, values in named.items()
-        if isinstance(values, list) and values and all(isinstance(value, plain) for value in values)
+        name: values if isinstance(values, list) and is_of_one_kind(values) else [] for name, values in named.items()
     }
 
 

@@ -21,6 +21,7 @@ from worker.settings.trust import TrustSettings
 
 _FIRST_WORD = re.compile(r"(?:\s|\(|--[^\n]*(?:\n|$)|/\*.*?\*/)*(\w*)", re.DOTALL)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_OF_LISTS: tuple[type | tuple[type, ...], ...] = (bool, str, (int, float))
 
 
 def _a_select(query: str) -> str:
@@ -205,14 +206,22 @@ def account_fields(product: ProductSettings) -> frozenset[str]:
     return frozenset(own - {"account.account_id"} | {f"account.{name}" for name in product.tables.accounts.extra})
 
 
+def is_of_one_kind(values: Iterable[object]) -> bool:
+    """Whether a list has values that one condition can compare with."""
+    kinds = {next((kind for kind in _OF_LISTS if isinstance(one, kind)), None) for one in values}
+    return len(kinds) == 1 and None not in kinds
+
+
 def check_product(settings: ProductSettings, known: Known) -> Iterable[Finding]:  # noqa: ARG001 - one shape for all checks
     """Names that exist nowhere and mappings that cannot work, without looking at the data."""
     yield from _rate_findings(settings)
     if settings.account.level == "parent" and settings.tables.accounts.from_:
         yield Finding(("account", "level"), 'accounts "from: events" have no parents: map a table of accounts')
-    for name in settings.lists:
+    for name, values in settings.lists.items():
         if not _NAME.fullmatch(name):
             yield Finding(("lists", name), f'"{name}" must be a small name such as paying_plans', of_key=True)
+        if not is_of_one_kind(values):
+            yield Finding(("lists", name), "all values of a list are of one kind: texts, numbers, or true and false")
     for table, mapping in settings.mapped().items():
         loc = ("tables", table)
         if mapping.from_ and table not in {"accounts", "memberships"}:

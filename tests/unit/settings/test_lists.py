@@ -83,7 +83,8 @@ def test_an_edit_of_a_list_is_an_edit_of_the_conditions(root: Path) -> None:
         ("{paying_plan: [team]}", 'Did you mean "paying_plan"?'),
         ("{}", "values go into square brackets: plan in [pro, enterprise]"),
         ("{paying_plans: []}", "config/product.yaml"),
-        ("{paying_plans: [team, 7]}", "all values of a test are of one kind"),
+        ("{paying_plans: [team, 7]}", "config/product.yaml:87:9: all values of a list are of one kind"),
+        ("{paying_plans: [true, 7]}", "config/product.yaml:87:9: all values of a list are of one kind"),
         ("{paying_plans: [[team]]}", "config/product.yaml"),
         ("{paying_plans: [team], Paying Plans: [x]}", '"Paying Plans" must be a small name'),
         ("[team]", "config/product.yaml"),
@@ -92,6 +93,12 @@ def test_an_edit_of_a_list_is_an_edit_of_the_conditions(root: Path) -> None:
 def test_a_list_that_cannot_be_used_is_named_where_it_stands(root: Path, lists: str, says: str) -> None:
     name_lists(root, lists)
     assert any(says in problem for problem in problems(root)), problems(root)
+
+
+@pytest.mark.parametrize("values", ["[team, 7]", "[null]", "[]", "[2026-01-01]", "team", "[[team]]", "[.nan]"])
+def test_a_list_that_cannot_be_used_is_named_once_and_not_where_it_is_used(root: Path, values: str) -> None:
+    name_lists(root, f"{{paying_plans: {values}}}")
+    assert [problem.partition(":")[0] for problem in problems(root)] == ["config/product.yaml"]
 
 
 def test_an_error_elsewhere_in_product_yaml_hides_no_list(root: Path) -> None:
