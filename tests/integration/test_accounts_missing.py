@@ -71,3 +71,20 @@ def test_a_person_decides_on_a_reused_id_by_a_command(stage: Stage) -> None:
     assert stage.plgsync("accounts", "keep", "nobody", code=2).stderr
     stage.plgsync("accounts", "keep", account)
     assert stage.plgsync("run", "--as-of", DAYS[1], "--first-run", "--json")["reused"] == {}
+
+
+def test_an_account_that_may_be_deleted_stays_as_it_is_and_is_named(stage: Stage) -> None:
+    stage.plgsync("run", "--as-of", DAYS[0], "--first-run")
+    tasks = stage.objects("salesforce")["Task"]
+    home = next(task["WhatId"] for task in tasks if task.get("Plgsync_Key__c"))
+    account = next(a["Plgsync_Account_Id__c"] for a in stage.objects("salesforce")["Account"] if a["Id"] == home)
+    before = crm_state(stage)
+
+    product(stage, "alter table accounts alter deleted_at type varchar")
+    product(stage, f"update accounts set deleted_at = 'yesterday' where account_id = '{account}'")
+    product(stage, f"delete from events where account_id = '{account}'")  # its scores would change
+    run = stage.plgsync("run", "--as-of", DAYS[0], "--first-run", "--json")
+    assert (run["undecided"], run["missing"]) == ([account], {})
+    assert crm_state(stage) == before
+    shown = stage.plgsync("plan", "--as-of", DAYS[0]).stdout
+    assert f"account {account} may be deleted (its deleted_at is unknown)" in " ".join(shown.split())

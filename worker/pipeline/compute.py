@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine
@@ -137,6 +137,7 @@ def _plan(
     with span("plan") as planning:
         plan = make_plan(views, desired, iso(as_of), project.config_version, resumed=resume)
         plan.missing, plan.reused = dict(presence.missing), dict(presence.reused)
+        plan.undecided = sorted(presence.undecided)
         plan.floods += [run.flood for run in runs.values() if run.flood]
         plan.steps += _step_changes(runs)
         planning.set_attributes(records=len(plan.records), tasks=len(plan.tasks))
@@ -185,7 +186,8 @@ def _measure(project: Project, before: _State, as_of: datetime, accounts: Collec
 def _presence(project: Project, before: _State, measured: Measured, as_of: datetime) -> Presence:
     """Which accounts are missing or somebody else's. Raises `DistrustedData` when those are too many."""
     present, sizes = measured.listed | measured.now.keys(), [*before.sizes, measured.volume.accounts]
-    return presence_of(before.sightings, present, measured.now, sizes, as_of, project.product.trust)
+    found = presence_of(before.sightings, present, measured.now, sizes, as_of, project.product.trust)
+    return replace(found, undecided=measured.undecided)
 
 
 def load_views(

@@ -49,6 +49,8 @@ class Measured:
     report: DataReport
     listed: frozenset[str]
     parents: Mapping[str, str | None] = field(default_factory=dict)
+    undecided: frozenset[str] = frozenset()
+    """Accounts that may be deleted."""
 
 
 def measure(
@@ -69,6 +71,7 @@ def measure(
         volume = fresh_volume(project, source, as_of, previous_accounts)
         check_trust(report, project.product.trust, usual)
         listed = source.account_ids(as_of)
+        undecided = source.undecided()
         parents = source.parents() if project.crm.shares_records else {}
         now = compute_signals(source, project.product, project.signals, needs, as_of, accounts)
         then = {
@@ -82,7 +85,7 @@ def measure(
             )
             for days, looked_back_at in _lookbacks(project, needs).items()
         }
-    return Measured(now, then, volume, report, listed, parents)
+    return Measured(now, then, volume, report, listed, parents, undecided)
 
 
 @contextmanager

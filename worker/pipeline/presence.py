@@ -26,13 +26,16 @@ _REUSED_LEAST = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presence:
-    """``missing`` and ``reused``: account id → what a person should know. Nothing of these accounts changes in the run.
+    """``missing`` and ``reused``: account id → what a person should know; ``undecided``: accounts that may be deleted.
+
+    Nothing of these accounts changes in the run.
 
     ``changed`` is what the run stores.
     """
 
     missing: Mapping[str, str] = field(default_factory=dict)
     reused: Mapping[str, str] = field(default_factory=dict)
+    undecided: frozenset[str] = frozenset()
     changed: Sequence[Sighting] = ()
 
     def without_frozen(self, by_account: Mapping[str, T]) -> dict[str, T]:
@@ -43,7 +46,7 @@ class Presence:
     @property
     def frozen(self) -> frozenset[str]:
         """The accounts of which nothing changes."""
-        return frozenset(self.missing.keys() | self.reused.keys())
+        return self.undecided | self.missing.keys() | self.reused.keys()
 
 
 def presence_of(

@@ -194,6 +194,8 @@ class Plan:
     known_records: dict[str, int] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     reused: dict[str, str] = field(default_factory=dict)
+    undecided: list[str] = field(default_factory=list)
+    """Accounts that may be deleted: nothing of them changes either."""
 
     def fingerprint(self) -> str:
         """Equal for two plans whose data, settings and CRM state lead to the same writes."""

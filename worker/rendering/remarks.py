@@ -45,6 +45,7 @@ def remarks_json(computed: Computed) -> dict[str, Any]:
     return {
         "missing": plan.missing,
         "reused": plan.reused,
+        "undecided": plan.undecided,
         "unknown_zones": _without_zone(computed),
         "steps": [asdict(change) for change in plan.steps],
         "ambiguous": [
@@ -108,6 +109,10 @@ def _frozen(plan: Plan) -> Iterable[str]:
         yield f"account {account_id} is {why}: its tasks, playbooks and fields stay as they are"
     if len(plan.missing) > SHOWN:
         yield f"… and {counted(len(plan.missing) - SHOWN, 'more account')} missing from the data; --json shows all"
+    for account_id in plan.undecided[:SHOWN]:
+        yield f"account {account_id} may be deleted (its deleted_at is unknown): its tasks, playbooks and fields stay"
+    if len(plan.undecided) > SHOWN:
+        yield f"… and {counted(len(plan.undecided) - SHOWN, 'more account')} that may be deleted; --json shows all"
     for account_id, why in sorted(plan.reused.items()):
         yield (
             f"account {account_id} is somebody else now ({why}): nothing is written for it. Decide: plgsync accounts "

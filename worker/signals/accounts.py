@@ -54,6 +54,17 @@ def account_ids(catalogue: Catalogue, as_of: datetime) -> frozenset[str]:
     return frozenset(str(row[0]) for row in catalogue.engine.run(rows))
 
 
+def undecided_accounts(catalogue: Catalogue) -> frozenset[str]:
+    """The accounts that may be deleted: their ``deleted_at`` cannot be read or believed. Raises SourceError."""
+    accounts = catalogue.table("accounts")
+    doubt = None if accounts is None else accounts.doubtful("deleted_at")
+    if accounts is None or doubt is None:
+        return frozenset()
+    account_id = accounts.id("account_id")
+    found: sa.Select[Any] = sa.select(account_id).select_from(accounts.rows).where(account_id.is_not(None), doubt)
+    return frozenset(str(row[0]) for row in catalogue.engine.run(found))
+
+
 def _seen_in_events(scope: QueryScope) -> sa.Subquery:
     """Distinct account ids of the events; an account begins with its first event."""
     events = scope.catalogue.events

@@ -15,7 +15,7 @@ from connectors.clock import now
 from worker.settings.base import Loc
 from worker.settings.environment import SecretMissing, secret
 from worker.settings.product import ProductSettings, SourceSettings
-from worker.signals.accounts import account_ids
+from worker.signals.accounts import account_ids, undecided_accounts
 from worker.signals.companies import parents_of
 from worker.signals.constructs import Kind
 from worker.signals.data_report import DataReport
@@ -83,6 +83,10 @@ class Source:
     def account_ids(self, as_of: datetime) -> frozenset[str]:
         """The id of every account that existed before ``as_of``, also of those that do not count."""
         return account_ids(self.catalogue, as_of)
+
+    def undecided(self) -> frozenset[str]:
+        """The id of every account of which nobody can say whether it is deleted."""
+        return undecided_accounts(self.catalogue)
 
     def parents(self) -> dict[str, str | None]:
         """The parent of every account, None without one. Raises SourceError where the column is not mapped."""
