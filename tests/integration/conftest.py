@@ -47,22 +47,19 @@ class Stage:
     def plgsync(self, *arguments: str, code: int = 0, env: Mapping[str, str] | None = None) -> Any:
         """Run a command on this project, which ends with ``code``; its JSON if it printed any.
 
-        It runs in this process, which saves its start and lets coverage see it, unless ``env`` is given.
+        See `attempt` for ``env``.
         """
-        done = (
-            self.attempt(*arguments, env=env) if env else in_process.plgsync(*arguments, "--project", str(self.folder))
-        )
+        done = self.attempt(*arguments, env=env)
         assert done.returncode == code, done.stdout + done.stderr
         return json.loads(done.stdout) if "--json" in arguments and done.stdout else done
 
     def attempt(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Run a command, however it ends."""
+        """Run a command, however it ends. Without ``env`` it runs in this process, which saves two seconds of imports."""
+        command = [*arguments, "--project", str(self.folder)]
+        if env is None:
+            return in_process.plgsync(*command)
         return subprocess.run(
-            [*PLGSYNC, *arguments, "--project", str(self.folder)],
-            capture_output=True,
-            text=True,
-            timeout=240,
-            env={**os.environ, **(env or {})},
+            [*PLGSYNC, *command], capture_output=True, text=True, timeout=240, env={**os.environ, **env}
         )
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests import in_process
 from tests.integration.conftest import PLGSYNC
-from worker.demo.stage import SEED_FILE, sandboxes
+from worker.demo.stage import SEED_FILE, build_stage, sandboxes
+from worker.demo.story import AS_OF
 
 
 def plgsync(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -39,21 +41,23 @@ def test_the_demo_from_the_first_act_to_going_on(tmp_path: Path) -> None:
 
     account = re.search(r'plgsync explain "([^"]+)"', said)
     assert account
-    explained = plgsync("explain", account[1], "--project", str(folder))
+    explained = in_process.plgsync("explain", account[1], "--project", str(folder))
     assert explained.returncode == 0, explained.stderr
     assert "Playbooks" in explained.stdout
 
+    state = folder / ".plgsync" / "state.db"
+    assert state.exists()
     ports = dict(re.findall(r"--(salesforce|hubspot)-port (\d+)", said))
     with sandboxes(folder / SEED_FILE, {name: int(port) for name, port in ports.items()}):
-        again = plgsync("run", "--project", str(folder), "--as-of", "2026-07-01T06:00Z")
+        again = in_process.plgsync("run", "--project", str(folder), "--as-of", "2026-07-01T06:00Z")
         assert again.returncode == 0, again.stderr
-        assert plgsync("outbox", "list", "--project", str(folder)).returncode == 0
-        planned = plgsync("plan", "--project", str(folder), "--as-of", "2026-07-02")
+        assert in_process.plgsync("outbox", "list", "--project", str(folder)).returncode == 0
+        planned = in_process.plgsync("plan", "--project", str(folder), "--as-of", "2026-07-02")
         assert planned.returncode == 0, planned.stderr
         assert "records would change" in planned.stdout
 
-    repeated = plgsync("demo", "--dir", str(folder), "--accounts", "60")
-    assert repeated.returncode == 0, "a demo may be made again in its own folder"
+    build_stage(folder, 60, 7, AS_OF)
+    assert not state.exists(), "a demo may be made again in its own folder, and begins afresh"
 
 
 def test_a_folder_that_is_not_a_demo_is_left_alone(tmp_path: Path) -> None:

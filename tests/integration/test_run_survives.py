@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from tests.integration.conftest import AS_OF, Stage, open_stage
+from tests.integration.conftest import AS_OF, WRITES, Stage, open_stage
 
 DAYS = [(AS_OF.replace(day=day)).isoformat() for day in (27, 28)]
 """Two days: playbooks that ask for 24 hours or two runs act on the second."""
 KILLS = 6
-_POLL_S = 0.01
+_POLL_S = 0.03
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +30,9 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[st
 def kill_after(stage: Stage, process: subprocess.Popen[str], calls: int, writes: int) -> bool:
     """kill -9 as soon as the CRMs have had so many more calls (and writes); False when the run ended before."""
     while process.poll() is None:
-        had = sum(len(stage.calls(crm)) for crm in stage.crms)
-        written = sum(stage.write_calls(crm) for crm in stage.crms)
-        if had >= calls and written >= writes:
+        had = {crm: stage.calls(crm) for crm in stage.crms}
+        written = sum(WRITES[crm](call) for crm, of_crm in had.items() for call in of_crm)
+        if sum(map(len, had.values())) >= calls and written >= writes:
             process.send_signal(signal.SIGKILL)
             process.wait()
             return True
@@ -108,7 +108,7 @@ def test_ctrl_c_ends_with_the_batch_under_way_and_loses_nothing(
         time.sleep(_POLL_S)
     before = stage.write_calls("salesforce")
     process.send_signal(signal.SIGINT)
-    refused = stage.attempt("run", "--as-of", DAYS[0], "--first-run")
+    refused = stage.attempt("run", "--as-of", DAYS[0], "--first-run", env={})
     assert "another plgsync run is in progress" in refused.stderr, "what it has begun is its own until it is done"
     stage.let_go()
     _, said = process.communicate(timeout=60)

@@ -188,7 +188,7 @@ def test_told_to_end_it_ends_by_itself_and_the_next_tree_goes_on(slow_stage: Sta
 def test_there_is_one_tree_on_a_state_database(live_stage: Stage) -> None:
     with up(live_stage.folder) as tree:
         tree.until(lambda: tree.pid("deliver"))
-        second = live_stage.attempt("up")
+        second = live_stage.attempt("up", env={})
         assert (second.returncode, second.stderr.strip()) == (
             1,
             "plgsync up is running on this state database already",
