@@ -17,14 +17,14 @@ from tests.chaos.ground import open_ground
 from tests.chaos.test_kills import ACTS, TASK_WRITES, kill, slow_and_forgetful
 from tests.chaos.wanted import Verdict
 
-_KILLS = 2 * len(ACTS)
+_KILLS = len(ACTS)
 _PLAINLY = {**TASK_WRITES, "salesforce": ("POST", "/composite/sobjects$")}
 
 pytestmark = pytest.mark.timeout(600)
 
 
 def killed(folder: Path, chance: Random, module: str, *, keyless: bool = False) -> Verdict:
-    """The kills of the test without servers, every second one in the act, of a process that is less careful."""
+    """The kills in the act of the test without servers, of a process that is less careful."""
     url = f"sqlite:///{folder / 'state.db'}"
     with (
         open_ground(folder / "project", url, without_task_key=["hubspot"] if keyless else []) as ground,
@@ -33,7 +33,7 @@ def killed(folder: Path, chance: Random, module: str, *, keyless: bool = False) 
         slow_and_forgetful(ground)
         crew.add_inline("inline0", module)
         crew.add_producers("control")
-        kill(crew, chance, _KILLS, act_every=2, writes=_PLAINLY if keyless else TASK_WRITES)
+        kill(crew, chance, _KILLS, act_every=1, writes=_PLAINLY if keyless else TASK_WRITES)
         ground.disarm()
         crew.until_quiet()
         return crew.verdict()

@@ -40,7 +40,7 @@ def test_every_report_is_whole_in_a_pipe_and_keeps_its_words_in_a_narrow_termina
         piped = printed(stage, command).splitlines()
         assert piped, command
         assert [line for line in piped if line != line.rstrip()] == [], command
-        for columns in (60, 80, 120):
+        for columns in (60, 80):
             narrow = printed(stage, command, {"COLUMNS": str(columns)})
             assert max(map(len, narrow.splitlines())) <= columns, command
             whole = words("\n".join(piped))
