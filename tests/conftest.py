@@ -51,8 +51,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = dealt + short
 
 
-_SIGNALS = ("damage", "damaged_files", "subscriptions", "signals_companies", "signals_oracle")
-_COMMANDS = ("celery", "demo", "missing_records", "people_change_things", "run_survives", "tracing", "up")
+_SIGNALS = ("damage", "damaged_files", "subscriptions", "signals_oracle")
+_COMMANDS = (
+    "celery",
+    "demo",
+    "missing_records",
+    "people_change_things",
+    "printed_text",
+    "run_survives",
+    "tracing",
+    "up",
+)
 UNTRACED = (
     "tests/chaos/",
     "tests/integration/store/",

@@ -54,7 +54,7 @@ class Stage:
         return json.loads(done.stdout) if "--json" in arguments and done.stdout else done
 
     def attempt(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Run a command, however it ends. Without ``env`` it runs in this process, which saves two seconds of imports."""
+        """Run a command, however it ends. Without ``env`` it runs here, which saves two seconds of imports."""
         command = [*arguments, "--project", str(self.folder)]
         if env is None:
             return in_process.plgsync(*command)
