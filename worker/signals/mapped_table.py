@@ -270,7 +270,12 @@ class MappedTable:
         if kind == "json":
             return sa.and_(self.given(column), sa.not_(IsJson(self.cell(column), self.columns[column].kind)))
         read = {"time": self.read_time, "number": self.read_number, "flag": self.flag}.get(kind)
-        return None if read is None else sa.and_(self.given(column), read(column).is_(None))
+        if read is None:
+            return None
+        unread = sa.and_(self.given(column), read(column).is_(None))
+        if kind == "number" and self.columns[column].kind == "any":  # infinity was read, as on other engines
+            return sa.and_(unread, sa.func.typeof(self.cell(column)).in_(("text", "blob")))
+        return unread
 
     def _no_text(self, column: str) -> Column | None:
         """Whether the bytes of the cell are no text; where the source holds text as such, its stand-in says so."""

@@ -221,7 +221,7 @@ def _copied(table: str, ours: str, column: SourceColumn, reader: SqlEngine, rows
     if wanted == "id" or (column.kind == "any" and wanted in {"text", "flag"}):
         return _Copied(IdText(cell, column.kind))
     if column.kind == "any":  # SQLite's own text of a number has 15 digits, Python's has all
-        if wanted is None and _found(reader, rows, sa.func.typeof(cell)) <= {"integer", "real", "null"}:
+        if wanted in {None, "number"} and _found(reader, rows, sa.func.typeof(cell)) <= {"integer", "real", "null"}:
             return _Copied(cell, "float", "DOUBLE")
         return _Copied(text if wanted == "json" else cell)
     if column.kind in {"time", "naive", "date"} and wanted in {None, "time"}:

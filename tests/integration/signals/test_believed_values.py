@@ -46,3 +46,16 @@ def test_an_nps_score_lies_between_0_and_10(database: Database) -> None:
         found = compute(source, product, signals, [], AS_OF)
     assert [found[f"a{place}"]["score"] for place in range(6)] == [None, None, 0, 10, -1, 87]
     assert said == ["2 of 6 rows (33 %) have a score that is not believed"]
+
+
+def test_an_infinite_number_is_not_believed(database: Database) -> None:
+    numbers = [float("inf"), float("-inf"), 7, None]
+    accounts = [{"account_id": f"a{place}", "employees": number} for place, number in enumerate(numbers)]
+    tables: dict[str, Any] = {"accounts": accounts, "events": []}
+    database.fill(tables)
+    product = product_of(database.source, tables)
+    with open_source(product, database.folder, AS_OF) as source:
+        said = [sentence for table, sentence in source.report(AS_OF).remarks() if table == "accounts"]
+        found = compute(source, product, signals_of("signals: {}"), [], AS_OF)
+    assert [found[f"a{place}"]["account.employees"] for place in range(4)] == [None, None, 7, None]
+    assert said == ["2 of 4 rows (50 %) have a employees that is not believed"]
