@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.integration.conftest import Stage
+from worker.demo.stage import point_at, sandboxes
 from worker.language.values import Value
 from worker.reports.check import check_project
 from worker.settings.product import ProductSettings
@@ -66,6 +70,8 @@ def case(request: pytest.FixtureRequest, tmp_path: Path, shared: Path) -> Case:
     for part in ("config", "data", "later"):
         if (folder / part).is_dir():
             shutil.copytree(folder / part, tmp_path / part, dirs_exist_ok=True)
+    if (folder / "seed.json").is_file():
+        shutil.copy(folder / "seed.json", tmp_path)
     return Case(tmp_path)
 
 
@@ -222,3 +228,81 @@ def test_an_optional_file_without_a_byte_is_an_empty_table(case: Case) -> None:
     _, found = case.measured()
     assert {account: values["urgent_tickets_open"] for account, values in found.items()} == dict.fromkeys(found, 0)
     assert found["beta"]["account.domain"] is None
+
+
+@of("22")
+def test_workspaces_that_claim_one_record_name_each_other_and_the_remedies(case: Case) -> None:
+    with staged(case) as stage:
+        report = stage.plgsync("run", "--as-of", AS_OF.isoformat(), "--first-run", "--json")
+        unsure = {(one["destination"], one["account_id"]): one["rivals"] for one in report["ambiguous"]}
+        assert unsure == {(crm, one): [other] for crm in stage.crms for one, other in (("w1", "w2"), ("w2", "w1"))}
+        planned = stage.plgsync("plan", "--as-of", AS_OF.isoformat()).stdout
+        explained = stage.plgsync("explain", "w1", "--as-of", AS_OF.isoformat()).stdout
+        for text in (" ".join(planned.split()), " ".join(explained.split())):
+            assert "record: parent" in text
+            assert "level: parent" in text
+        assert "claimed by w2 too" in " ".join(explained.split())
+
+
+@of("22")
+def test_workspaces_of_one_company_roll_up_into_one_record(case: Case) -> None:
+    crm = case.settings("crm.yaml")
+    for name, field in (("salesforce", "Seats__c"), ("hubspot", "plgsync_seats")):
+        destination = crm["destinations"][name]
+        destination["account"]["record"] = "parent"
+        destination["fields"]["expansion_signal"]["combine"] = "any"
+        seats = {"field": field, "from": "account.employees", "type": "number", "combine": "sum"}
+        destination["fields"]["seats"] = seats
+    (case.root / "config" / "crm.yaml").write_text(yaml.safe_dump(crm), encoding="utf-8")
+    files = {name: case.root / "data" / f"{name}.csv" for name in ("accounts", "events")}
+    lines = {name: file.read_text(encoding="utf-8").splitlines() for name, file in files.items()}
+    parents = ["parent_id", "", "w1", "w1", "w1"]
+    lines["accounts"] = [f"{line},{parent}" for line, parent in zip(lines["accounts"], parents, strict=True)]
+
+    def provide(without: str = "") -> None:
+        for name, file in files.items():
+            file.write_text(
+                "\n".join(one for one in lines[name] if not one.startswith(f"{without},")), encoding="utf-8"
+            )
+
+    provide()
+    with staged(case) as stage:
+        stage.plgsync("run", "--as-of", AS_OF.isoformat(), "--first-run")
+        results = {crm: found["fields"] for crm, found in stage.results().items()}
+        scores = {one: health_of(stage, one) for one in ("w1", "w2", "w3", "w4")}
+        worst = min(score for score in scores.values() if score is not None)
+        assert results["salesforce"].keys() == results["hubspot"].keys() == {"w1"}
+        assert results["salesforce"]["w1"]["Health_Score__c"] == worst
+        assert float(results["hubspot"]["w1"]["plgsync_health_score"]) == worst
+        assert results["salesforce"]["w1"]["Seats__c"] == 200
+        (member,) = [one for one in stage.plgsync("explain", "w4", "--json")["crms"] if one["destination"] == "hubspot"]
+        assert member["members"] == ["w1", "w2", "w3", "w4"]
+        assert {one["name"]: one["accounts"] for one in member["shared"]}["seats"] == member["members"]
+
+        for gone in ("w3", "w1", ""):
+            provide(gone)
+            stage.forget_calls()
+            stage.plgsync("run", "--as-of", AS_OF.isoformat())
+            assert {crm: found["fields"] for crm, found in stage.results().items()} == results, gone
+            assert {crm: stage.write_calls(crm) for crm in stage.crms} == dict.fromkeys(stage.crms, 0)
+
+        files["accounts"].write_text("\n".join(line.rpartition(",")[0] for line in lines["accounts"]), encoding="utf-8")
+        for command in (("run", "--as-of", AS_OF.isoformat()), ("check",)):
+            refused = stage.plgsync(*command, code=1)
+            assert "record: parent in config/crm.yaml needs the parents" in " ".join(f"{refused}".split())
+
+
+def health_of(stage: Stage, account: str) -> float | None:
+    score: float | None = stage.plgsync("explain", account, "--as-of", AS_OF.isoformat(), "--json")["health"]["score"]
+    return score
+
+
+@contextmanager
+def staged(case: Case) -> Iterator[Stage]:
+    """The case with both CRMs of its own seed."""
+    seed = case.root / "seed.json"
+    with sandboxes(seed) as crms:
+        point_at(case.root, crms)
+        stage = Stage(case.root, None, crms)
+        stage.set_up()
+        yield stage

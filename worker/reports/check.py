@@ -105,6 +105,8 @@ def _check_source(check: Check, project: Project) -> None:
         with open_source(project.product, project.root, None, spellings, numbers) as source:
             findings = check_source(source, project.product, project.signals, needs_of(project))
             findings += [SourceFinding("product", loc, text, "warning") for loc, text in source.warnings()]
+            if project.crm.shares_records:
+                source.parents()
             tables = len(project.product.mapped())
             sound = all(f.severity != "error" for f in findings)
             stale = _stale(project, source) if sound else None

@@ -10,6 +10,7 @@ import pytest
 from tests.integration.signals.signals_kit import Database, at, product_of, signals_of
 from worker.language.need import Decay, Need
 from worker.language.values import Value
+from worker.planning.companies import companies_of
 from worker.signals import SourceError, compute, open_source
 
 AS_OF = at("2026-03-10T06:00")
@@ -92,6 +93,13 @@ def _top(name: str, parents: dict[str, str | None]) -> str:
         seen.add(above)
         here = above
     return here
+
+
+def test_accounts_that_share_a_record_are_those_of_one_company(database: Database) -> None:
+    data, company = a_company(random.Random(4))
+    database.fill(data)
+    with open_source(product_of(database.source, data), database.folder) as source:
+        assert companies_of(source.parents(), {}) == company
 
 
 @pytest.mark.parametrize("seed", range(3))
