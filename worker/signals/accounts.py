@@ -19,13 +19,18 @@ from worker.signals.scan import QueryScope
 
 
 def account_columns(catalogue: Catalogue) -> tuple[tuple[str, str], ...]:
-    """Name and kind of what is read of every account, its id first. Extra columns have the kind ``extra``."""
+    """Name and kind of what is read of every account, its id first.
+
+    Extra columns have the kind ``extra``; ``nested`` where they hold JSON, lists or structs.
+    """
     accounts = catalogue.table("accounts")
     if accounts is None:
         return (("id", "id"), ("created_at", "time"))
     own = [name for name in SCHEMA["accounts"].columns if name != "account_id" and accounts.has(name)]
     named = [(name, str(kind_of("accounts", name))) for name in own]
-    extra = [(name, "extra") for name in catalogue.product.tables.accounts.extra]
+    nested = {name for name, column in accounts.columns.items() if column.kind in {"json", "struct"}}
+    names = catalogue.product.tables.accounts.extra
+    extra = [(name, "nested" if f"extra.{name}" in nested else "extra") for name in names]
     return (("id", "id"), *named, *extra)
 
 
@@ -39,7 +44,7 @@ def account_rows(scope: QueryScope, columns: tuple[tuple[str, str], ...]) -> sa.
     account_id = accounts.id("account_id")
     found: list[Column] = [account_id.label("s_id")]
     for name, kind in columns[1:]:
-        column = accounts.theirs(name) if kind == "extra" else accounts.value(name)
+        column = accounts.theirs(name) if kind in {"extra", "nested"} else accounts.value(name)
         found.append(column.label(f"s_{name}"))
     rows = sa.select(*found).select_from(accounts.rows).where(account_id.is_not(None))
     if accounts.has("created_at"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -59,6 +60,17 @@ def plain(value: Any) -> Value:
     return text(value)
 
 
+def nested(value: str) -> str | None:
+    """JSON in one spelling: engines keep other blanks and another order of keys."""
+    try:
+        found = json.loads(value)
+    except ValueError:
+        return text(value)
+    if found is None or isinstance(found, str):
+        return text(found)
+    return text(json.dumps(found, ensure_ascii=False, sort_keys=True))
+
+
 def text(value: Any) -> str | None:
     """Text without blanks around it and without NUL, which PostgreSQL cannot store; nothing but blanks is unknown."""
     return (str(value).replace("\0", "").strip() or None) if value is not None else None
@@ -74,6 +86,8 @@ def by_kind(value: Any, kind: str) -> Value:
         return moment(value)
     if kind == "flag":
         return bool(value)
+    if kind == "nested":
+        return nested(value)
     if kind == "props":
         return number(value) if NUMBER.fullmatch(str(value).strip()) else text(value)
     return plain(value) if kind == "extra" else text(value)

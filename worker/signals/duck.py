@@ -186,5 +186,6 @@ def _duck_kind(name: str) -> Kind:
         return "float"
     if name.endswith("INT") or name in {"INTEGER", "UINTEGER", "BIGNUM"} or name.startswith("DECIMAL"):
         return "number"
-    named: dict[str, Kind] = {"VARCHAR": "text", "UUID": "text", "BOOLEAN": "flag", "JSON": "json", "DATE": "date"}
+    named: dict[str, Kind] = {"VARCHAR": "text", "UUID": "text", "BOOLEAN": "flag", "JSON": "json"}
+    named |= {"DATE": "date", "BLOB": "bytes"}
     return "text" if name.startswith("ENUM") or name == '"NULL"' else named.get(name, "other")

@@ -15,10 +15,12 @@ from worker.settings.product_schema import ENDS, SCHEMA, SCORES, kind_of
 from worker.signals.constructs import Column, Kind, MomentLiteral
 from worker.signals.reading.numbers import NumberFormat, NumberOf
 from worker.signals.reading.texts import (
+    INFINITE,
     NO_TEXT,
     NOTHING,
     IdText,
     IsJson,
+    JsonOf,
     JsonText,
     LowerText,
     TrimmedText,
@@ -238,6 +240,8 @@ class MappedTable:
             return sa.case((sa.and_(cell >= MomentLiteral(_FIRST), cell <= MomentLiteral(_LATEST)), cell))
         if kind == "any":
             return sa.case((sa.func.typeof(cell).in_(("text", "blob")), self.text(column)), else_=cell)
+        if kind in {"json", "struct"}:
+            return sa.cast(JsonOf(cell, kind), sa.Text())
         return self.text(column) if kind == "text" else cell
 
     def given(self, column: str) -> Column:
@@ -273,9 +277,15 @@ class MappedTable:
         if read is None:
             return None
         unread = sa.and_(self.given(column), read(column).is_(None))
-        if kind == "number" and self.columns[column].kind == "any":  # infinity was read, as on other engines
-            return sa.and_(unread, sa.func.typeof(self.cell(column)).in_(("text", "blob")))
+        if kind == "number":
+            return sa.and_(unread, sa.not_(self._infinite(column)))
         return unread
+
+    def _infinite(self, column: str) -> Column:
+        """Whether a cell without type is a number that was read, and which nobody believes."""
+        if self.columns[column].kind == "any":
+            return sa.func.typeof(self.cell(column)).in_(("integer", "real"))
+        return self.cell(column) == written_text(INFINITE)
 
     def _no_text(self, column: str) -> Column | None:
         """Whether the bytes of the cell are no text; where the source holds text as such, its stand-in says so."""

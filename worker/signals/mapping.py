@@ -157,6 +157,8 @@ class Catalogue:
             found = spelled(wanted, theirs, exact=exact)
             if found is None:
                 raise SourceError(f"table {name}: {no_column(wanted, theirs)}")
+            if theirs[found] == "bytes":
+                raise SourceError(f'table {name}: column "{found}" holds bytes: map a query that converts it')
             yield f"extra.{ours}", SourceColumn(found, theirs[found])
 
     def _query(self, name: str, mapping: TableMapping) -> str | None:

@@ -109,11 +109,12 @@ class PostgresEngine(SqlEngine):
         return connection
 
     def _kind(self, type_id: int) -> Kind:
-        """Also of enums, and of types made by the database's owner that are text."""
+        """Also of enums, arrays and rows, and of types made by the database's owner that are text."""
         if type_id in _KINDS:
             return _KINDS[type_id]
         found = self.connection.execute(sa.text("SELECT typcategory FROM pg_type WHERE oid = :oid"), {"oid": type_id})
-        return "text" if found.scalar() in {"S", "E"} else "other"
+        kinds: Mapping[str, Kind] = {"S": "text", "E": "text", "A": "struct", "C": "struct"}
+        return kinds.get(str(found.scalar()), "other")
 
     def tables(self) -> list[str]:
         found = self.connection.execute(
@@ -160,6 +161,7 @@ _PLAIN = PGDialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
 _KINDS: Mapping[int, Kind] = {
     16: "flag",
+    17: "bytes",
     20: "number",
     21: "number",
     23: "number",

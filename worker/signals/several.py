@@ -7,6 +7,7 @@ goes to a temporary folder beyond the memory limit.
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -36,7 +37,7 @@ from worker.signals.errors import SourceError
 from worker.signals.files import Readable, quoted, readable
 from worker.signals.mapped_table import SourceColumn
 from worker.signals.postgres import open_postgres
-from worker.signals.reading.texts import IdText, text_of_bytes
+from worker.signals.reading.texts import INFINITE, IdText, JsonOf, text_of_bytes
 from worker.signals.spill import SpillFolder
 from worker.signals.sql import SqlEngine
 from worker.signals.sqlite import open_sqlite
@@ -199,6 +200,8 @@ def _text(cell: object) -> str | None:
     """A cell as text; SQLite may have bytes in any column."""
     if isinstance(cell, bytes):
         return text_of_bytes(cell)
+    if isinstance(cell, float) and math.isinf(cell):
+        return INFINITE
     return None if cell is None else str(cell)
 
 
@@ -221,7 +224,7 @@ def _copied(table: str, ours: str, column: SourceColumn, reader: SqlEngine, rows
     if wanted == "id" or (column.kind == "any" and wanted in {"text", "flag"}):
         return _Copied(IdText(cell, column.kind))
     if column.kind == "any":  # SQLite's own text of a number has 15 digits, Python's has all
-        if wanted in {None, "number"} and _found(reader, rows, sa.func.typeof(cell)) <= {"integer", "real", "null"}:
+        if wanted is None and _found(reader, rows, sa.func.typeof(cell)) <= {"integer", "real", "null"}:
             return _Copied(cell, "float", "DOUBLE")
         return _Copied(text if wanted == "json" else cell)
     if column.kind in {"time", "naive", "date"} and wanted in {None, "time"}:
@@ -230,8 +233,8 @@ def _copied(table: str, ours: str, column: SourceColumn, reader: SqlEngine, rows
         return _Copied(sa.cast(sa.case((cell < first, first), else_=cell), sa.Text()), column.kind, made)
     if column.kind == "flag" and wanted in {None, "flag"}:
         return _Copied(text, "flag", "BOOLEAN")
-    if column.kind == "json" and wanted == "json":
-        return _Copied(text, "json", "JSON")
+    if column.kind in {"json", "struct"} and wanted in {None, "json"}:
+        return _Copied(sa.cast(JsonOf(cell, column.kind), sa.Text()), "json", "JSON")
     if column.kind in {"number", "float"} and wanted in {None, "number"}:
         return _Copied(text, "float", "DOUBLE")
     return _Copied(text)

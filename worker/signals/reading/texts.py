@@ -27,6 +27,8 @@ BLANKS = (
 """Blanks that no key or name begins or ends with: also the no-break and the zero-width ones."""
 NO_TEXT = "\ufffd"
 """Stands for a cell whose bytes are no UTF-8."""
+INFINITE = "∞"
+"""Stands for an infinite number in a column that is copied as text."""
 
 
 class TrimmedText(ColumnElement[Any]):
@@ -70,6 +72,16 @@ class JsonText(ColumnElement[Any]):
 
     def __init__(self, column: Column, path: str, kind: Kind) -> None:
         self.column, self.path, self.kind = column, path, kind
+
+
+class JsonOf(ColumnElement[Any]):
+    """A list, a struct or JSON of the engine's own as JSON."""
+
+    inherit_cache = False
+    type = sa.JSON()
+
+    def __init__(self, column: Column, kind: Kind) -> None:
+        self.column, self.kind = column, kind
 
 
 class IsJson(ColumnElement[Any]):
@@ -172,6 +184,13 @@ def _id_text_sqlite(element: IdText, compiler: SQLCompiler, **kw: Any) -> str:
 # --- JSON ----------------------------------------------------------------------------------------------------
 
 
+@compiles(JsonOf)
+def _json_of(element: JsonOf, compiler: SQLCompiler, **kw: Any) -> str:
+    x = sql_of(compiler, element.column, **kw)
+    to_json = "to_json" if compiler.dialect.name == "duckdb" else "to_jsonb"
+    return f"{to_json}({x})" if element.kind == "struct" else x
+
+
 def _paths(path: str) -> list[list[str]]:
     keys = path.split(".")
     return [[path], keys] if len(keys) > 1 else [keys]
@@ -179,7 +198,7 @@ def _paths(path: str) -> list[list[str]]:
 
 @compiles(IsJson, "postgresql")
 def _is_json_postgres(element: IsJson, compiler: SQLCompiler, **kw: Any) -> str:
-    if element.kind == "json":
+    if element.kind in {"json", "struct"}:
         return "TRUE"
     x = f"CAST({sql_of(compiler, element.column, **kw)} AS TEXT)"
     version = getattr(compiler.dialect, "server_version_info", None) or (16,)
@@ -200,13 +219,13 @@ def _is_json_sqlite(element: IsJson, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(JsonText, "postgresql")
 def _json_postgres(element: JsonText, compiler: SQLCompiler, **kw: Any) -> str:
     x = sql_of(compiler, element.column, **kw)
-    whole = x if element.kind == "json" else f"CAST({x} AS JSONB)"
+    whole = {"json": x, "struct": f"to_jsonb({x})"}.get(element.kind, f"CAST({x} AS JSONB)")
     found = []
     for keys in _paths(element.path):
         literals = [sql_of(compiler, sa.literal(key, sa.Text()), **kw) for key in keys]
         found.append(f"({' -> '.join([whole, *literals[:-1]])} ->> {literals[-1]})")
     value = found[0] if len(found) == 1 else f"coalesce({', '.join(found)})"
-    if element.kind == "json":
+    if element.kind in {"json", "struct"}:
         return value
     return f"CASE WHEN {_is_json_postgres(IsJson(element.column, element.kind), compiler, **kw)} THEN {value} END"
 
