@@ -8,11 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connectors.base.values import host_of
 from worker.language.values import Value
-from worker.settings.product import Exclude, ProductSettings
+from worker.settings.product import ProductSettings
 from worker.settings.product_schema import SCHEMA, kind_of
 from worker.signals.constructs import Column
+from worker.signals.excluded import is_excluded, is_listed
 from worker.signals.mapping import Catalogue
 from worker.signals.rows import arrived, before
 from worker.signals.scan import QueryScope
@@ -111,14 +111,8 @@ def account_values(product: ProductSettings, known: Mapping[str, Value], as_of: 
     created = values["account.created_at"]
     values["account.age_days"] = (as_of - created) // timedelta(days=1) if isinstance(created, datetime) else None
     exclude = product.exclude
-    listed = _listed(exclude, values)
+    listed = is_listed(exclude, values["account.id"], values["account.domain"])
     if listed or (values["account.is_internal"] is None and exclude.is_a_full_list):
         values["account.is_internal"] = listed
-    dropped = (exclude.deleted and deleted is not None) or (exclude.internal and values["account.is_internal"] is True)
-    return None if dropped or listed else values
-
-
-def _listed(exclude: Exclude, values: Mapping[str, Value]) -> bool:
-    ids = {str(account) for account in exclude.accounts or ()}
-    domains = {host_of(domain) for domain in exclude.domains or ()} - {""}
-    return values["account.id"] in ids or host_of(str(values["account.domain"] or "")) in domains
+    internal = values["account.is_internal"] is True
+    return None if listed or is_excluded(exclude, deleted=deleted is not None, internal=internal) else values

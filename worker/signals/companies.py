@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +16,11 @@ MOST_LEVELS = 20
 _COMPANY = "s_company"
 
 
-def company_of(accounts: MappedTable) -> sa.CTE:
+def company_of(accounts: MappedTable, apart: Collection[str] = ()) -> sa.CTE:
     """Account ``a`` and its ``company``: the account at the end of its chain of parents.
 
-    A parent that is no account ends the chain. An account in a circle, or below one, is a company of its own.
+    A parent that is no account ends the chain. An account in a circle, or below one, is a company of its own, and so
+    is each of ``apart``: its rows count for no other.
     """
     once = parents_of(accounts).cte("s_parents")
     known = once.alias("s_known")
@@ -31,7 +33,8 @@ def company_of(accounts: MappedTable) -> sa.CTE:
         above.select_from(walk.join(up, up.c.a == walk.c.p)).where(walk.c.level < sa.literal_column(str(MOST_LEVELS)))
     )
     end = sa.select(walk.c.a, walk.c.top).where(walk.c.p.is_(None)).subquery("s_end")
-    company: Column = sa.func.coalesce(end.c.top, up.c.a)
+    alone = up.c.a.in_(sorted(apart)) if apart else sa.false()
+    company: Column = sa.case((alone, up.c.a), else_=sa.func.coalesce(end.c.top, up.c.a))
     found = sa.select(up.c.a, company.label("company")).select_from(up.outerjoin(end, end.c.a == up.c.a))
     return found.cte("s_companies")
 

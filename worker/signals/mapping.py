@@ -20,6 +20,7 @@ from worker.signals.companies import company_of, of_companies, only_companies
 from worker.signals.constructs import Kind
 from worker.signals.engines import Engine
 from worker.signals.errors import NoFile, SourceError
+from worker.signals.excluded import excluded_workspaces
 from worker.signals.files import Needed, files_relation
 from worker.signals.mapped_table import MappedTable, SourceColumn
 from worker.signals.property_numbers import NumberProperties
@@ -73,7 +74,8 @@ class Catalogue:
             accounts = self.as_mapped("accounts")
             if accounts is None or not accounts.has("parent_id"):
                 raise SourceError("account.level: parent needs the parents: map the column parent_id of accounts")
-            self._companies = company_of(accounts)
+            apart = excluded_workspaces(self.engine, accounts, self.product.exclude, self.read_at)
+            self._companies = company_of(accounts, apart)
         return (only_companies if table.name == "accounts" else of_companies)(table, self._companies)
 
     def as_mapped(self, name: str) -> MappedTable | None:

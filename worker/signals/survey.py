@@ -81,7 +81,7 @@ class _Look:
         table = self._believable_times()
         self.table = table.read_once()
         rows, newest, missing, columns = self._cells()
-        joins = tuple(self._joins())
+        joins, blank = self._joins()
         repeats = self._repeats()
         self.table = replace(self.table, unique=repeats == 0)
         self.catalogue.remember(
@@ -91,10 +91,10 @@ class _Look:
             name=self.table.name,
             rows=rows,
             newest=newest,
-            missing={**missing, **{join.column: join.blank for join in joins if join.column in self._required}},
+            missing={**missing, **blank},
             repeats=repeats,
             columns=(*columns, *self._of_several_columns()),
-            joins=joins,
+            joins=tuple(joins),
             contradictions=count_contradictions(self.catalogue, self.table, self.as_of),
         )
 
@@ -128,7 +128,8 @@ class _Look:
         """Rows, the newest, rows without a required value, and the columns with cells that are not used."""
         table, at = self.table, SCHEMA[self.table.name].at
         names = [name for name in table.columns if name not in table.sound and self._is_read(name)]
-        required = [name for name in self._required if kind_of(table.name, name) != "id"]
+        joined = {name for name, _, _ in self._joinable()}
+        required = [name for name in self._required if name not in joined]
         asked: list[Column] = [sa.func.count(), sa.func.max(table.time(at)) if at and table.has(at) else sa.null()]
         asked += [_many(table.value(name).is_(None)) for name in required]
         for name in names:
@@ -168,14 +169,17 @@ class _Look:
         row = self._run(sa.select(sa.func.min(cell)).select_from(self.table.rows).where(unreadable))[0]
         return example_of(row[0])
 
-    def _joins(self) -> list[JoinFindings]:
-        found = []
+    def _joins(self) -> tuple[list[JoinFindings], dict[str, int]]:
+        """How the table joins to others, and per required column of ids or names the rows that have none."""
+        found, without = [], {}
         for column, other, theirs in self._joinable():
             others = None if theirs is None else self.catalogue.as_mapped(theirs)
             row = self._run(self._join(column, others))[0]
             counts = (int(value or 0) for value in row[:7])
             given, joined, recent_given, recent_joined, blank, recent_blank, unclean = counts
-            if not unclean and not (blank and column in self._required):
+            if column in self._required:
+                without[column] = blank
+            if not unclean and not without.get(column):
                 self.sound.add(column)
             if others is not None:
                 found.append(
@@ -192,7 +196,7 @@ class _Look:
                         other_example=self._like(others, column) if joined < given else None,
                     )
                 )
-        return found
+        return found, without
 
     def _joinable(self) -> Iterator[tuple[str, str, str | None]]:
         """Columns with ids or names, what their values belong to, and the table of these; None where there is none."""

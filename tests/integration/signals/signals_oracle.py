@@ -335,11 +335,9 @@ def _measured(
         return len(
             {(row["user_id"], row[column].astimezone(zone).date()) for row in rows if row["user_id"] is not None}
         )
-    unsure = signal.get("column") == "mrr" and any(row["state"] is None for row in rows)
-    if measure in {"sum", "average", "lowest", "highest"} and unsure:
-        return None
     if measure in {"sum", "average", "lowest", "highest"}:
-        return _numbers(measure, rows, signal["column"])
+        unsure = signal["column"] in {"mrr", "amount"} and any(row[signal["column"]] is None for row in rows)
+        return None if unsure else _numbers(measure, rows, signal["column"])
     if measure == "share":
         says = [_all(_passes(row, name, test) for name, test in signal["that"].items()) for row in rows]
         known = [answer for answer in says if answer is not None]

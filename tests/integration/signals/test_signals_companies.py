@@ -129,6 +129,31 @@ def test_blanks_around_a_parent_are_no_difference(database: Database) -> None:
     assert {account: values["used"] for account, values in found.items()} == {"acme": 3}
 
 
+def test_the_rows_of_a_workspace_that_never_counts_count_for_no_company(database: Database) -> None:
+    never: dict[str, dict[str, Any]] = {
+        "gone": {"deleted_at": at("2026-03-01")},
+        "own": {"is_internal": True},
+        "named": {},
+        "hosted": {"domain": "www.Test.example.org"},
+    }
+    others: dict[str, dict[str, Any]] = {"to_go": {"deleted_at": at("2027-01-01")}, "below": {"parent_id": "gone"}}
+    accounts = [{"account_id": name, "parent_id": "acme", **more} for name, more in (never | others).items()]
+    data: dict[str, Any] = {
+        "accounts": [{"account_id": "acme"}, *accounts],
+        "events": [
+            {"account_id": name, "user_id": f"u of {name}", "name": "Used", "occurred_at": at("2026-03-09")}
+            for name in ("acme", *never, *others)
+        ],
+    }
+    database.fill(data)
+    exclude = {"accounts": ["named"], "domains": ["test.example.org"]}
+    for excluded, counted in ((exclude, 3), ({"deleted": False, "internal": False}, 7)):
+        product = product_of(database.source, data, account=COMPANY, exclude=excluded)
+        with open_source(product, database.folder, AS_OF) as source:
+            found = compute(source, product, signals_of(SIGNALS), [], AS_OF)
+        assert {account: values["used"] for account, values in found.items()} == {"acme": counted}
+
+
 def test_companies_need_parents(database: Database) -> None:
     database.fill({"accounts": [{"account_id": "a"}], "events": []})
     query = "SELECT account_id, name FROM accounts"

@@ -1,0 +1,46 @@
+"""Which accounts never count: the product's own, deleted ones, and those that the settings name."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from connectors.base.values import host_of
+from worker.language.values import Value
+from worker.settings.product import Exclude
+from worker.signals.decode import moment
+from worker.signals.engines import Engine
+from worker.signals.mapped_table import MappedTable
+
+
+def is_listed(exclude: Exclude, account_id: Value, domain: Value) -> bool:
+    """Whether the settings name the account or its domain."""
+    ids = {str(account) for account in exclude.accounts or ()}
+    domains = {host_of(name) for name in exclude.domains or ()} - {""}
+    return account_id in ids or host_of(str(domain or "")) in domains
+
+
+def is_excluded(exclude: Exclude, *, deleted: bool, internal: bool) -> bool:
+    """Whether the settings leave out accounts like this one, whatever its name."""
+    return (exclude.deleted and deleted) or (exclude.internal and internal)
+
+
+def excluded_workspaces(engine: Engine, accounts: MappedTable, exclude: Exclude, at: datetime) -> frozenset[str]:
+    """The ids of the accounts with a parent that do not count at ``at``. Raises SourceError."""
+    columns = [("domain", accounts.text), ("deleted_at", accounts.time), ("is_internal", accounts.flag)]
+    read = [of(name) if accounts.has(name) else sa.null() for name, of in columns]
+    ids = accounts.id("account_id")
+    rows = (
+        sa.select(ids, *read).select_from(accounts.rows).where(ids.is_not(None), accounts.id("parent_id").is_not(None))
+    )
+    return frozenset(
+        str(account)
+        for account, domain, deleted_at, internal in engine.run(rows)
+        if is_listed(exclude, account, domain)
+        or is_excluded(exclude, deleted=_by(moment(deleted_at), at), internal=bool(internal))
+    )
+
+
+def _by(time: datetime | None, at: datetime) -> bool:
+    return time is not None and time <= at
