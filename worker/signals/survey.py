@@ -5,7 +5,7 @@ Columns that turn out to be sound are taken as they are from then on, so that go
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,8 +22,8 @@ from worker.signals.mapped_table import EARLIEST, MappedTable
 from worker.signals.mapping import Catalogue
 from worker.signals.occurrences import occurrences
 from worker.signals.property_numbers import unreadable_numbers
-from worker.signals.reading.texts import IdText, TrimmedText, clean_text, written_text
-from worker.signals.repeats import keyed
+from worker.signals.reading.texts import IdText, clean_text
+from worker.signals.repeats import count_repeats
 from worker.signals.rows import before, not_before
 from worker.signals.stopped import stopped_events
 from worker.signals.windows import last_full_day
@@ -82,7 +82,7 @@ class _Look:
         self.table = table.read_once()
         rows, newest, missing, columns = self._cells()
         joins, blank = self._joins()
-        repeats = self._repeats()
+        repeats = count_repeats(self.catalogue.engine, self.table)
         self.table = replace(self.table, unique=repeats == 0)
         self.catalogue.remember(
             replace(table, sound=frozenset(self.sound), no_text=frozenset(self.no_text), unique=repeats == 0)
@@ -253,47 +253,6 @@ class _Look:
     def _like(self, others: MappedTable, column: str) -> str | None:
         row = self._run(sa.select(sa.func.min(others.id(_KEY_OF.get(column, column)))).select_from(others.rows))[0]
         return impersonal(row[0])
-
-    def _repeats(self) -> int:
-        keys = keyed(self.table)
-        if not keys:
-            return 0
-        names = [name for name in SCHEMA[self.table.name].key if self.table.has(name)]
-        cells = [self.table.cell(name) for name in names]
-        if self._are_keys(names, cells):
-            # By the cells as they are: only the few that repeat are read as keys.
-            if self.catalogue.engine.name == "duckdb" and not self._repeat(cells):
-                return 0
-            keys = cells
-        many = sa.func.count()
-        labelled = [key.label(f"s_{place}") for place, key in enumerate(keys)]
-        read = sa.select(*labelled).select_from(self.table.rows).subquery("s_keys")
-        grouped = sa.select(*read.c, many.label("n")).group_by(*read.c).having(many > 1)
-        same = grouped.cte("s_same").prefix_with("MATERIALIZED")
-        key = clean_text(IdText(same.c.s_0, self.table.kind(names[0])), self.table.nothing)
-        row = self._run(sa.select(sa.func.sum(same.c.n - 1)).select_from(same).where(key.is_not(None)))[0]
-        return int(row[0] or 0)
-
-    def _are_keys(self, names: Sequence[str], cells: Sequence[Column]) -> bool:
-        """Whether two cells of the key are the same key only if they are the same text."""
-        texts = [name for name in names if self.table.kind(name) in {"text", "any"}]
-        if any(kind_of(self.table.name, name) != "id" for name in texts):
-            return False
-        keys = [sa.cast(cell, sa.Text()) for name, cell in zip(names, cells, strict=True) if name in texts]
-        unclean = [_many(self._needs_cleaning(key)) for key in keys]
-        return not unclean or not any(self._run(sa.select(*unclean).select_from(self.table.rows))[0])
-
-    def _needs_cleaning(self, text: Column) -> Column:
-        """Whether ``text`` may not be as `clean_text` leaves it; on DuckDB the test takes a tenth of the cleaning."""
-        if self.catalogue.engine.name == "duckdb":
-            return sa.not_(sa.func.regexp_full_match(text, written_text("[!-~]*")))
-        return text != TrimmedText(text)
-
-    def _repeat(self, cells: Sequence[Column]) -> bool:
-        """Whether any key repeats, by hashes of 64 bits: a fifteenth of the time, in memory, of counting texts."""
-        asked: list[Column] = [sa.func.count(), sa.func.count(sa.func.hash(*cells).distinct())]
-        row = self._run(sa.select(*asked).select_from(self.table.rows).where(cells[0].is_not(None)))[0]
-        return bool(row[0] != row[1])
 
 
 def _many(test: Column | None) -> Column:
