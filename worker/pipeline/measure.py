@@ -35,7 +35,7 @@ _NOTHING_USUAL = Usual()
 _TRENDS = {field.change_of: field.name for field in score_fields().values() if field.change_of}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """Fields by account id: as of now, and as of so many days earlier. The volume is of now.
 
@@ -85,7 +85,15 @@ def measure(
             )
             for days, looked_back_at in _lookbacks(project, needs).items()
         }
-    return Measured(now, then, volume, report, listed, parents, undecided)
+    return Measured(
+        now=now,
+        then=then,
+        volume=volume,
+        report=report,
+        listed=listed,
+        parents=parents,
+        undecided=undecided,
+    )
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.signals.constructs import Column
-from worker.signals.mapped_table import MappedTable, SourceColumn
+from worker.signals.mapped_table import MappedTable
+from worker.signals.table_columns import SourceColumn
 
 MOST_LEVELS = 20
 """More levels than this are a circle."""

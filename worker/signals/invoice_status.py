@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from worker.signals.constructs import Column
-from worker.signals.mapped_table import MappedTable, folded
+from worker.signals.mapped_table import MappedTable
+from worker.signals.table_columns import folded
 
 SETTLED = (
     *("paid", "void", "voided", "uncollectible", "refunded", "draft", "cancelled", "canceled", "deleted", "closed"),

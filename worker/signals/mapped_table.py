@@ -1,248 +1,20 @@
-"""One table of ours in the source: its columns as SQL of the right kind, and which cells cannot be believed."""
+"""One table of ours in the source, and which of its cells cannot be read or believed."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from worker.settings.product_columns import ColumnMapping
-from worker.settings.product_schema import ENDS, SCHEMA, SCORES, kind_of
-from worker.signals.constructs import Column, Kind, MomentLiteral
-from worker.signals.reading.numbers import NumberFormat, NumberOf
-from worker.signals.reading.texts import (
-    INFINITE,
-    NO_TEXT,
-    NOTHING,
-    IdText,
-    IsJson,
-    JsonOf,
-    JsonText,
-    LowerText,
-    TrimmedText,
-    clean_text,
-    says_something,
-    written_text,
-)
-from worker.signals.reading.times import TimeFormat, TimeOf
-
-_TRUE = ("true", "t", "yes", "y", "1", "1.0")
-_FALSE = ("false", "f", "no", "n", "0", "0.0")
-EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-"""Before this a clock was not set."""
-_FIRST = datetime(1, 1, 2, tzinfo=UTC)
-_LATEST = datetime(9999, 12, 31, tzinfo=UTC)
-_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""From here on a time means that there is none: systems without NULL write 9999-12-31."""
-_CLOCKS_DIFFER = timedelta(days=1)
-_TYPED = {
-    "time": ("time", "naive", "date"),
-    "number": ("number", "float"),
-    "flag": ("flag",),
-    "json": ("json", "struct"),
-}
-"""Kinds of the engine of which every cell can be read."""
-
-
-class SourceColumn(NamedTuple):
-    """A column as it is in the source, and how its cells are written."""
-
-    name: str
-    kind: Kind
-    written: ColumnMapping | None = None
+from worker.settings.product_schema import ENDS, SCHEMA
+from worker.signals.constructs import Column, MomentLiteral
+from worker.signals.reading.texts import INFINITE, NO_TEXT, IsJson, TrimmedText, says_something, written_text
+from worker.signals.table_columns import NEVER, TYPED, TableColumns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MappedTable:
-    """One table of ours as it exists in the source. Every column method answers SQL of one kind.
-
-    A cell that cannot be read as its column's kind is NULL, and so is one that cannot be believed: a time before 1990
-    or after ``read_at`` and a day, a number of seats below zero. ``sound`` columns are known to hold no such cell.
-    Sound ids and names have no blanks around them either, so that they are taken as they are.
-    """
-
-    name: str
-    rows: sa.FromClause
-    columns: Mapping[str, SourceColumn]
-    nothing: tuple[str, ...] = NOTHING
-    zone: str = "UTC"
-    """The zone of days, where their column names none."""
-    read_at: datetime = _LATEST
-    sound: frozenset[str] = frozenset()
-    no_text: frozenset[str] = frozenset()
-    """Ids and texts with cells whose bytes are no text."""
-    unique: bool = False
-    """Whether no row is known to repeat the key of another."""
-    compared: frozenset[str] = frozenset()
-    """Columns that ``rows`` has a flag for, whether the repeats of a row differ in it."""
-    read: frozenset[str] = frozenset()
-    """Times and numbers that ``rows`` has a second column for, with the cell as it was read."""
-    names_of_spellings: Mapping[str, str] = field(default_factory=dict)
-    """Of events: a name that is another spelling → the name it is read as."""
-
-    def has(self, column: str) -> bool:
-        """Whether ``column`` is mapped; ``props.x`` also when there is a JSON column to look into."""
-        return column in self.columns or (column.startswith("props.") and "props" in self.columns)
-
-    def cell(self, column: str) -> Column:
-        """The column as it is in the source."""
-        found: Column = self.rows.c[self.columns[column].name]
-        return found
-
-    def cells(self) -> list[Column]:
-        """The columns as they are in the source, each once: two of ours may be read from one of theirs."""
-        return list({column.name: self.cell(name) for name, column in self.columns.items()}.values())
-
-    def read_once(self) -> MappedTable:
-        """The same table, whose times and numbers that have to be read are read in one place.
-
-        To read a text as a time takes kilobytes of SQL, and a query names some times a hundred times.
-        """
-        names = [name for name in self.columns if self._needs_reading(name)]
-        if not names:
-            return self
-        times = [name for name in names if self._kind(name) == "time"]
-        numbers = [name for name in names if self._kind(name) == "number"]
-        cells = [self._trimmed(name).label(f"s_cell_{name}") for name in times]
-        first = sa.select(*self.rows.c, *cells).select_from(self.rows).subquery(f"s_{self.name}_cells")
-        read = [self._moment(name, first.c[f"s_cell_{name}"]).label(f"s_read_{name}") for name in times]
-        read += [replace(self, rows=first).read_number(name).label(f"s_read_{name}") for name in numbers]
-        rows = sa.select(*(first.c[column.name] for column in self.rows.c), *read).subquery(f"s_{self.name}_read")
-        return replace(self, rows=rows, read=self.read.union(times, numbers))
-
-    def _needs_reading(self, column: str) -> bool:
-        kind = self._kind(column)
-        if kind not in {"time", "number"} or column in self.read:
-            return False
-        return column not in self.sound or self.columns[column].kind not in _TYPED[kind]
-
-    def raw(self, column: str) -> Column:
-        """The column for grouping: as it is where its cells are sound, else as text."""
-        kind = self.columns[column].kind
-        return self.id(column) if kind in {"text", "any"} else self.cell(column)
-
-    def kind(self, column: str) -> Kind:
-        """The kind of ``column`` by the engine."""
-        return self.columns[column].kind
-
-    def id(self, column: str) -> Column:
-        """An id as text."""
-        kind = self.columns[column].kind
-        return self._cleaned(column, IdText(self.cell(column), kind))
-
-    def time(self, column: str) -> Column:
-        """A moment that can be compared, or NULL."""
-        moment = self.read_time(column)
-        if column in self.sound:
-            return moment
-        ahead = column in SCHEMA[self.name].ahead
-        latest = _NEVER - _CLOCKS_DIFFER if ahead else self.latest
-        return sa.case((sa.and_(moment >= MomentLiteral(EARLIEST), moment <= MomentLiteral(latest)), moment))
-
-    def read_time(self, column: str) -> Column:
-        """A moment, believable or not."""
-        if column in self.read:
-            return self._read(column)
-        return self._moment(column, self._trimmed(column))
-
-    def _moment(self, column: str, cell: Column) -> Column:
-        _, kind, written = self.columns[column]
-        if written is None:
-            return TimeOf(cell, kind, TimeFormat(day_zone=self.zone))
-        zone = written.zone or "UTC"
-        return TimeOf(cell, kind, TimeFormat(written.format, zone, written.epoch, written.zone or self.zone))
-
-    def _read(self, column: str) -> Column:
-        found: Column = self.rows.c[f"s_read_{column}"]
-        return found
-
-    def _trimmed(self, column: str) -> Column:
-        """The cell without blanks around it where it is text, sound or not; numbers and times as they are."""
-        text = self.columns[column].kind == "text"
-        return TrimmedText(self.cell(column)) if text else self.cell(column)
-
-    def number(self, column: str) -> Column:
-        """A finite number, or NULL; a number that means "no limit" is NULL too."""
-        number = self.read_number(column)
-        if column in self.sound:
-            return number
-        floor = SCHEMA[self.name].least.get(column)
-        parts: list[Column] = [] if floor is None else [number >= _double(floor)]
-        unlimited = self.unlimited(column)
-        parts += [] if unlimited is None else [sa.not_(unlimited)]
-        if (self.name, column) == ("surveys", "score") and self.has("kind"):
-            kind = sa.func.coalesce(folded(self.text("kind")), "")
-            for name, (least, most) in SCORES.items():
-                parts.append(sa.or_(kind != name, number.between(_double(least), _double(most))))
-        return sa.case((sa.and_(*parts), number)) if parts else number
-
-    def read_number(self, column: str) -> Column:
-        """A finite number, believable or not."""
-        if column in self.read:
-            return self._read(column)
-        if column not in self.columns:
-            return NumberOf(self.text(column), "text")
-        _, kind, written = self.columns[column]
-        if written is None:
-            return NumberOf(self.cell(column), kind)
-        return NumberOf(self.cell(column), kind, NumberFormat(written.decimal, written.thousands, written.strip))
-
-    def unlimited(self, column: str) -> Column | None:
-        """Whether the number of a row means that there is no limit; None for columns that are no limit."""
-        default = SCHEMA[self.name].unlimited.get(column)
-        if default is None:
-            return None
-        written = self.columns[column].written
-        number = self.read_number(column)
-        if written is not None and written.unlimited is not None:
-            return number.in_([_double(value) for value in written.unlimited])
-        words = number == _double(-1)
-        return words if default == math.inf else sa.or_(words, number >= _double(default))
-
-    def text(self, column: str) -> Column:
-        """Text without blanks around it; NULL where it only says that there is nothing."""
-        if column not in self.columns:
-            return JsonText(self.cell("props"), column.removeprefix("props."), self.columns["props"].kind)
-        kind = self.columns[column].kind
-        cell = self.cell(column)
-        text = self._cleaned(column, IdText(cell, kind) if kind == "any" else sa.cast(cell, sa.Text()))
-        if column != "name" or not self.names_of_spellings:
-            return text
-        return sa.case(*((text == spelling, name) for spelling, name in self.names_of_spellings.items()), else_=text)
-
-    def _cleaned(self, column: str, text: Column) -> Column:
-        """``text`` cleaned, unless its cells are known to need it not: a sound flag may still have blanks around it."""
-        known = column in self.sound and self._kind(column) in {"id", "text"}
-        return text if known or self.columns[column].kind not in {"text", "any"} else clean_text(text, self.nothing)
-
-    def flag(self, column: str) -> Column:
-        """True, false or NULL, also from 1/0 and yes/no."""
-        if column in self.columns and self.columns[column].kind == "flag":
-            return self.cell(column)
-        text = folded(self.text(column))
-        return sa.case((text.in_(_TRUE), sa.true()), (text.in_(_FALSE), sa.false()))
-
-    def value(self, column: str) -> Column:
-        """The column as our schema means it."""
-        by_kind = {"id": self.id, "time": self.time, "number": self.number, "flag": self.flag}
-        return by_kind.get(self._kind(column), self.text)(column)
-
-    def theirs(self, name: str) -> Column:
-        """A column of theirs that our schema does not know, as it is: text as in `text`, times that Python can hold."""
-        column = f"extra.{name}"
-        cell, kind = self.cell(column), self.columns[column].kind
-        if kind in {"time", "naive", "date"}:
-            cell = self._moment(column, cell) if kind == "time" else cell  # days stay days
-            return sa.case((sa.and_(cell >= MomentLiteral(_FIRST), cell <= MomentLiteral(_LATEST)), cell))
-        if kind == "any":
-            return sa.case((sa.func.typeof(cell).in_(("text", "blob")), self.text(column)), else_=cell)
-        if kind in {"json", "struct"}:
-            return sa.cast(JsonOf(cell, kind), sa.Text())
-        return self.text(column) if kind == "text" else cell
+class MappedTable(TableColumns):
+    """One table of ours as it exists in the source. Every method answers a test of a cell, true, false or NULL."""
 
     def given(self, column: str) -> Column:
         """Whether the cell says anything at all."""
@@ -262,14 +34,14 @@ class MappedTable:
         # Infinity of the engine's own time can be compared, but not read.
         own = self.columns[column].kind in {"time", "naive", "date"}
         moment = self.cell(column) if own else self.read_time(column)
-        return moment >= MomentLiteral(_NEVER)
+        return moment >= MomentLiteral(NEVER)
 
     def unreadable(self, column: str) -> Column | None:
         """Whether the cell says something that is not of the column's kind; None where that cannot be."""
-        kind = self._kind(column)
+        kind = self.kind_of(column)
         if kind in {"id", "text"}:
             return self._no_text(column)
-        if self.columns[column].kind in _TYPED.get(kind, ()):
+        if self.columns[column].kind in TYPED.get(kind, ()):
             return None
         if kind == "json":
             return sa.and_(self.given(column), sa.not_(IsJson(self.cell(column), self.columns[column].kind)))
@@ -296,16 +68,11 @@ class MappedTable:
 
     def disbelieved(self, column: str) -> Column | None:
         """Whether the cell was read and is not believed; None where every value is."""
-        if self._kind(column) not in {"time", "number"}:
+        if self.kind_of(column) not in {"time", "number"}:
             return None
         others = [test for test in (self.unreadable(column), self.unlimited(column)) if test is not None]
         unknown = sa.and_(self.given(column), self.value(column).is_(None))
         return sa.and_(unknown, *(sa.not_(sa.func.coalesce(test, sa.false())) for test in others))
-
-    @property
-    def latest(self) -> datetime:
-        """The latest time that is believed of a row that happened."""
-        return min(self.read_at, _LATEST - _CLOCKS_DIFFER) + _CLOCKS_DIFFER
 
     def differs(self, column: str) -> Column | None:
         """Whether the repeats of a row differ in ``column``; None where they were not compared."""
@@ -326,9 +93,9 @@ class MappedTable:
             return None
         if column in SCHEMA[self.name].required:
             return self.value(column).is_(None)
-        if self._kind(column) in {"id", "text"}:
+        if self.kind_of(column) in {"id", "text"}:
             return self._no_text(column) if column in self.no_text else None
-        if self._kind(column) == "json":
+        if self.kind_of(column) == "json":
             return self.unreadable(column)
         return sa.and_(self.given(column), self.value(column).is_(None))
 
@@ -342,15 +109,3 @@ class MappedTable:
     def no_number(self, column: str) -> Column:
         """Whether a property says something that is no number."""
         return sa.and_(self._says_something(self.text(column)), self.number(column).is_(None))
-
-    def _kind(self, column: str) -> str:
-        return kind_of(self.name, column)
-
-
-def _double(number: float) -> Column:
-    return sa.literal(float(number), sa.Double())
-
-
-def folded(text: Column) -> Column:
-    """Text for comparing: any case, no blanks around it."""
-    return LowerText(sa.func.trim(text))

@@ -22,10 +22,11 @@ from worker.signals.engines import Engine
 from worker.signals.errors import NoFile, SourceError
 from worker.signals.excluded import excluded_workspaces
 from worker.signals.files import Needed, files_relation
-from worker.signals.mapped_table import MappedTable, SourceColumn
+from worker.signals.mapped_table import MappedTable
 from worker.signals.property_numbers import NumberProperties
 from worker.signals.reading.texts import NOTHING
 from worker.signals.several import Several
+from worker.signals.table_columns import SourceColumn
 
 _FITTING: Mapping[ColumnKind, frozenset[Kind]] = {
     "id": frozenset({"text", "number", "float", "any"}),

@@ -7,9 +7,10 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from worker.signals.constructs import Column
-from worker.signals.mapped_table import MappedTable, SourceColumn
+from worker.signals.mapped_table import MappedTable
 from worker.signals.mapping import Catalogue
 from worker.signals.rows import same_person
+from worker.signals.table_columns import SourceColumn
 
 _UNSURE = "s_unsure"
 

@@ -8,11 +8,12 @@ import sqlalchemy as sa
 
 from worker.signals.aggregates import RowColumns
 from worker.signals.constructs import Column
-from worker.signals.mapped_table import MappedTable, folded
+from worker.signals.mapped_table import MappedTable
 from worker.signals.measurements import Measurement
 from worker.signals.reading.texts import IdText
 from worker.signals.rows import after, in_force
 from worker.signals.scan import QueryScope, Scan
+from worker.signals.table_columns import folded
 
 
 def role_rows(scope: QueryScope, measurement: Measurement) -> sa.Select[Any]:

@@ -12,8 +12,9 @@ from worker.settings.product_schema import OLD_STATES, SCHEMA
 from worker.settings.signals import Comparison, RowTest, Scalar
 from worker.signals.constructs import Column, MomentLiteral
 from worker.signals.invoice_status import is_settled
-from worker.signals.mapped_table import MappedTable, folded
+from worker.signals.mapped_table import MappedTable
 from worker.signals.mapping import Catalogue
+from worker.signals.table_columns import folded
 
 _HAPPENS_LATER = frozenset(
     {"accepted_at", "paid_at", "closed_at", "removed_at", "deleted_at", "cancelled_at", "ended_at"}

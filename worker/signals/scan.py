@@ -12,7 +12,7 @@ from worker.settings.product_schema import AMOUNTS
 from worker.settings.signals import OF_NUMBERS
 from worker.signals.aggregates import RowColumns
 from worker.signals.constructs import Column, DayOf, Kind
-from worker.signals.mapped_table import EARLIEST, MappedTable, SourceColumn
+from worker.signals.mapped_table import MappedTable
 from worker.signals.mapping import Catalogue
 from worker.signals.measurements import Measurement, Tests
 from worker.signals.members import counted_members
@@ -20,6 +20,7 @@ from worker.signals.money import amount, currency_of
 from worker.signals.repeats import once
 from worker.signals.rows import arrived, before, in_force, not_before, of_others, passes, started
 from worker.signals.subscriptions import subscriptions_at
+from worker.signals.table_columns import EARLIEST, SourceColumn
 from worker.signals.windows import offsets
 
 

@@ -35,12 +35,12 @@ from worker.signals.duck import (
 from worker.signals.engines import Engine, first_line, render
 from worker.signals.errors import SourceError
 from worker.signals.files import Readable, quoted, readable
-from worker.signals.mapped_table import SourceColumn
 from worker.signals.postgres import open_postgres
 from worker.signals.reading.texts import INFINITE, IdText, JsonOf, text_of_bytes
 from worker.signals.spill import SpillFolder
 from worker.signals.sql import SqlEngine
 from worker.signals.sqlite import open_sqlite
+from worker.signals.table_columns import SourceColumn
 
 _BATCH = 20_000
 

@@ -22,13 +22,13 @@ from worker.signals.data_report import DataReport
 from worker.signals.duck import open_duckdb_file, open_folder
 from worker.signals.engines import Engine
 from worker.signals.errors import SourceError
-from worker.signals.mapped_table import EARLIEST
 from worker.signals.mapping import Catalogue
 from worker.signals.postgres import open_postgres
 from worker.signals.property_numbers import NumberProperties
 from worker.signals.several import open_several
 from worker.signals.sqlite import open_sqlite
 from worker.signals.survey import survey
+from worker.signals.table_columns import EARLIEST
 from worker.signals.volume import Volume, measure_volume, usual_between
 
 

@@ -16,7 +16,7 @@ from worker.signals.engines import NOT_ONE_SELECT, first_line
 from worker.signals.errors import SourceError
 from worker.signals.reading.numbers import read_number
 from worker.signals.reading.texts import lower_text, text_of_bytes, trim_text
-from worker.signals.reading.times import sqlite_time
+from worker.signals.reading.written_times import sqlite_time
 from worker.signals.sql import SqlEngine, connect, star
 
 _READING = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE}

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from worker.signals.constructs import Column, DayOf, Kind
-from worker.signals.mapped_table import MappedTable, SourceColumn, folded
+from worker.signals.mapped_table import MappedTable
 from worker.signals.rows import after, by
 from worker.signals.subscription_state import (
     ACTIVE,
@@ -26,6 +26,7 @@ from worker.signals.subscription_state import (
     STOPPED,
     TRIAL,
 )
+from worker.signals.table_columns import SourceColumn, folded
 
 _PRICED = ("active", "past_due", "cancelled_at_term_end")
 _COMPUTED: Mapping[str, Kind] = {

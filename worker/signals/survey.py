@@ -18,7 +18,7 @@ from worker.signals.contradictions import count_contradictions, incomparable_amo
 from worker.signals.data_report import ColumnFindings, DataReport, JoinFindings, TableFindings, example_of, impersonal
 from worker.signals.decode import moment as as_moment
 from worker.signals.inexact_ids import check_exact
-from worker.signals.mapped_table import EARLIEST, MappedTable
+from worker.signals.mapped_table import MappedTable
 from worker.signals.mapping import Catalogue
 from worker.signals.occurrences import occurrences
 from worker.signals.property_numbers import unreadable_numbers
@@ -26,6 +26,7 @@ from worker.signals.reading.texts import IdText, clean_text
 from worker.signals.repeats import count_repeats
 from worker.signals.rows import before, not_before
 from worker.signals.stopped import stopped_events
+from worker.signals.table_columns import EARLIEST
 from worker.signals.windows import last_full_day
 
 RECENT = timedelta(days=28)

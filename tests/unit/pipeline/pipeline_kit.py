@@ -111,12 +111,12 @@ class Project:
                 self.crm.records.setdefault(f"R-{account_id}", {KEY: account_id})
         volume = Volume(100, START, 10, None, len(now))
         return Measured(
-            now,
-            {28: now},
-            volume,
-            DataReport(as_of=START, tables=(), stopped=self.stopped),
-            self.listed | now.keys(),
-            {account_id: self.parents.get(account_id) for account_id in self.listed | now.keys()},
+            now=now,
+            then={28: now},
+            volume=volume,
+            report=DataReport(as_of=START, tables=(), stopped=self.stopped),
+            listed=self.listed | now.keys(),
+            parents={account_id: self.parents.get(account_id) for account_id in self.listed | now.keys()},
         )
 
     def run(self, days: float = 0.0, **options: Any) -> RunReport:

@@ -58,7 +58,13 @@ def computed() -> Computed:
         enrollments={},
         views=[made],
         plan=plan,
-        source=Measured({}, {}, Volume(0, None, 0, None, 3), DataReport(as_of=as_of, tables=()), frozenset()),
+        source=Measured(
+            now={},
+            then={},
+            volume=Volume(0, None, 0, None, 3),
+            report=DataReport(as_of=as_of, tables=()),
+            listed=frozenset(),
+        ),
     )
 
 
