@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
@@ -28,10 +29,13 @@ FORMAT_PARTS = {
 """The parts a ``format`` may have, as in Python's strptime, each with one group."""
 
 
+_zone_names = cache(available_timezones)  # lists hundreds of files
+
+
 def zone_name(name: str) -> str:
     """``name`` if it is a time zone; raises ValueError with a suggestion."""
-    if name not in available_timezones():
-        raise ValueError(f'unknown time zone "{name}"{suggestion(name, available_timezones())}')
+    if name not in _zone_names():
+        raise ValueError(f'unknown time zone "{name}"{suggestion(name, _zone_names())}')
     return name
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ _MOST_BYTES = 1_000_000
 _DEEPEST = 40
 _LONGEST_MESSAGE = 600
 _BEYOND_NUMBERS = 2**63
+_REMEMBERED = 256
 _BEGINS_WRONG = re.compile("scanning an? (alias|anchor|tag|directive)")
 _LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as PyYAML counts lines
 _UTF8_MARK = b"\xef\xbb\xbf"
@@ -95,8 +97,12 @@ def load_document(path: Path, file: str | None = None) -> Document:
     return read_document(name, content)
 
 
+@lru_cache(_REMEMBERED)
 def read_document(file: str, content: bytes) -> Document:
-    """The bytes of a file as a document. Raises `ConfigError` when they are not one YAML block of settings."""
+    """The bytes of a file as a document. Raises `ConfigError` when they are not one YAML block of settings.
+
+    A process that reads the same bytes again gets the same document: readers do not change it.
+    """
     text = _decode(file, content)
     lines = tuple(_LINE_END.split(text))
     loader = _Loader(text)
