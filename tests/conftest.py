@@ -9,12 +9,14 @@ import tempfile
 import uuid
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+import typer.main
 from sqlalchemy import URL, Connection, Engine, create_engine, delete, event, make_url, text
 
 from worker.store.engine import connect_store, open_store
@@ -22,6 +24,7 @@ from worker.store.tables import metadata
 
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and commands wrap their text by it
 os.unsetenv("COLUMNS")  # and readline, which pytest imports, sets it behind os.environ
+typer.main.get_command = cache(typer.main.get_command)  # builds every command again for each of a thousand calls
 SHARED = Path(__file__).parents[2] / "shared"
 
 # A busy machine is no reason to fail.
