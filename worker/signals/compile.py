@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from worker.signals.accounts import account_columns, account_rows
 from worker.signals.aggregates import Finish, Partial, finish, partials
 from worker.signals.constructs import Column
+from worker.signals.deleted_people import remaining
 from worker.signals.doubt import doubt_members, doubt_rows
 from worker.signals.mapping import Catalogue
 from worker.signals.measurements import Measurement
@@ -137,11 +138,15 @@ def _counted(scope: QueryScope, measurements: Sequence[Measurement]) -> _Stage:
     for measurement in measurements:
         row = columns[measurement.name]
         if measurement.measure in _KEYED:
+            counts = row.counts
+            if measurement.measure == "user_days":
+                counts = sa.and_(counts, remaining(scope, table, rows))
             parts.append(
-                (measurement, [Partial(_distinct(row.counts, scan.keyed(measurement.measure, rows)), sa.func.sum)])
+                (measurement, [Partial(_distinct(counts, scan.keyed(measurement.measure, rows)), sa.func.sum)])
             )
         elif measurement.measure == "users" and not scope.catalogue.engine.member_first:
-            parts.append((measurement, [Partial(_distinct(row.counts, [rows.c.s_user]), sa.func.sum)]))
+            counts = sa.and_(row.counts, remaining(scope, table, rows))
+            parts.append((measurement, [Partial(_distinct(counts, [rows.c.s_user]), sa.func.sum)]))
         else:
             parts.append((measurement, partials(measurement.measure, row)))
     aggregates = [partial for _, some in parts for partial in some]
@@ -153,11 +158,18 @@ def _counted(scope: QueryScope, measurements: Sequence[Measurement]) -> _Stage:
         found = sa.select(IdText(rows.c.s_account, account_kind), *(partial.aggregate for partial in aggregates))
         return _Stage(found.group_by(rows.c.s_account), widths)
     members = (
-        sa.select(rows.c.s_account, *(part.aggregate.label(f"s_p{i}") for i, part in enumerate(aggregates)))
+        sa.select(
+            rows.c.s_account, rows.c.s_user, *(part.aggregate.label(f"s_p{i}") for i, part in enumerate(aggregates))
+        )
         .group_by(rows.c.s_account, rows.c.s_user)
         .subquery("s_members")
     )
-    combined = [part.combine(members.c[f"s_p{i}"]) for i, part in enumerate(aggregates)]
+    of_people = [measurement.measure == "users" for measurement, some in parts for _ in some]
+    counted = sa.case((remaining(scope, table, members), 1), else_=0)
+    combined = [
+        part.combine(members.c[f"s_p{i}"] * counted if of_people[i] else members.c[f"s_p{i}"])
+        for i, part in enumerate(aggregates)
+    ]
     found = sa.select(IdText(members.c.s_account, account_kind), *combined)
     return _Stage(found.group_by(members.c.s_account), widths)
 
@@ -182,11 +194,13 @@ def _keyed(scope: QueryScope, measurements: Sequence[Measurement]) -> _Stage:
         for measurement in measurements
     ]
     once = (
-        sa.select(rows.c.s_account, *(flag.label(f"s_k{index}") for index, flag in enumerate(flags)))
+        sa.select(rows.c.s_account, *keys, *(flag.label(f"s_k{index}") for index, flag in enumerate(flags)))
         .where(*known)
         .group_by(rows.c.s_account, *keys)
         .subquery("s_once")
     )
     sums = [sa.func.sum(once.c[f"s_k{index}"]) for index in range(len(measurements))]
     found = sa.select(IdText(once.c.s_account, table.kind("account_id")), *sums).group_by(once.c.s_account)
+    if measurements[0].measure == "user_days":
+        found = found.where(remaining(scope, table, once))
     return _Stage(found, [(measurement, 1) for measurement in measurements])

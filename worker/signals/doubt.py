@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from worker.settings.product_schema import COMPUTED, SCHEMA, kind_of
 from worker.settings.signals import OF_NUMBERS, needs_number
 from worker.signals.constructs import Column
+from worker.signals.deleted_people import may_be_deleted
 from worker.signals.mapped_table import MappedTable
 from worker.signals.measurements import OF_PEOPLE, Measurement
 from worker.signals.members import unsure
@@ -117,7 +118,7 @@ def _parts(scope: QueryScope, table: MappedTable, measurement: Measurement) -> I
     yield _Part(sa.true(), _doubt_of_value(table, measurement))
     yield _Part(sa.true(), unsure(table))
     if measurement.measure in OF_PEOPLE:
-        yield _Part(sa.true(), _doubt(table, ["user_id"]))
+        yield _Part(sa.true(), _either(_doubt(table, ["user_id"]), may_be_deleted(scope.catalogue, table)))
 
 
 def _in_force(scope: QueryScope, table: MappedTable) -> Iterator[_Part]:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from worker.signals.aggregates import RowColumns
 from worker.signals.constructs import Column
+from worker.signals.deleted_people import remaining
 from worker.signals.mapped_table import MappedTable
 from worker.signals.measurements import Measurement
 from worker.signals.reading.texts import IdText
@@ -79,7 +80,8 @@ def _active(scope: QueryScope, measurement: Measurement) -> sa.Subquery:
     )
     account = IdText(counted.c.s_account, table.kind("account_id")).label("s_account")
     user = IdText(counted.c.s_user, table.kind("user_id")).label("s_user")
-    return sa.select(account, user, counted.c.s_n).subquery("s_people")
+    found = sa.select(account, user, counted.c.s_n).where(remaining(scope, table, counted))
+    return found.subquery("s_people")
 
 
 def _may_be_written_to(users: MappedTable, scope: QueryScope) -> list[Column]:

@@ -62,6 +62,8 @@ def _signal(tables: Tables, signal: Mapping[str, Any], account: str, as_of: date
     if table == "subscriptions":
         rows = list(then(rows, as_of))
     rows = [row for row in rows if _counts(row, table, signal, as_of, zone)]
+    if table == "events" and signal["measure"] in {"users", "user_days", "roles", "top_user", "top_user_share"}:
+        rows = [row for row in rows if not _of_the_deleted(row, tables, as_of)]
     value = _measured(rows, tables, signal, account, as_of, zone)
     if "as" in signal:
         value = _days(value, signal["as"], as_of)
@@ -105,6 +107,11 @@ def _no_number(value: Any) -> bool:
 
 def _of_own_people(row: Row, tables: Tables) -> bool:
     return any(user["user_id"] == row["user_id"] and user["is_internal"] for user in tables["users"])
+
+
+def _of_the_deleted(row: Row, tables: Tables, as_of: datetime) -> bool:
+    ends = [user["deleted_at"] for user in tables["users"] if user["user_id"] == row["user_id"] is not None]
+    return any(end is not None and end <= as_of for end in ends)
 
 
 def _arrived(row: Row, tables: Tables, as_of: datetime) -> bool:

@@ -1,0 +1,51 @@
+"""People who are deleted are in no signal about people: neither active nor first among the active."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from worker.signals.constructs import Column
+from worker.signals.mapped_table import MappedTable
+from worker.signals.mapping import Catalogue
+from worker.signals.reading.texts import IdText
+from worker.signals.rows import by
+from worker.signals.scan import QueryScope
+
+_SAY_IT_THEMSELVES = frozenset({"memberships", "users"})
+
+
+def remaining(scope: QueryScope, table: MappedTable, rows: sa.FromClause) -> Column:
+    """Whether the person ``s_user`` of ``rows``, which are counted from ``table``, was not deleted by ``as_of``.
+
+    It is asked of people and not of their rows where rows are counted per person: those are few.
+    """
+    users = _users(scope.catalogue, table)
+    if users is None or not users.has("deleted_at"):
+        return sa.true()
+    ids = [IdText(rows.c[f"s_{name}"], table.kind(f"{name}_id")) for name in ("user", "account")]
+    return sa.not_(_is_one_of(users, by(users.time("deleted_at"), scope.as_of), ids))
+
+
+def may_be_deleted(catalogue: Catalogue, table: MappedTable) -> Column | None:
+    """Whether nobody can say if the person of a row was deleted; None where that is known of everybody."""
+    users = _users(catalogue, table)
+    doubt = None if users is None else users.doubtful("deleted_at")
+    if users is None or doubt is None or not table.has("user_id"):
+        return None
+    return _is_one_of(users, doubt, [table.id("user_id"), table.id("account_id")])
+
+
+def _users(catalogue: Catalogue, table: MappedTable) -> MappedTable | None:
+    return None if table.name in _SAY_IT_THEMSELVES else catalogue.table("users")
+
+
+def _is_one_of(users: MappedTable, who: Column, ids: Sequence[Column]) -> Column:
+    """Whether the ids of a person and an account are those of a user for whom ``who`` holds; never NULL."""
+    names = ["user_id", "account_id"] if users.has("account_id") else ["user_id"]
+    known = [users.id(name).label(f"s_{name}") for name in names]
+    found: sa.Select[Any] = sa.select(*known).select_from(users.rows).where(who, *(one.is_not(None) for one in known))
+    person = ids[0] if len(names) == 1 else sa.tuple_(*ids)
+    return sa.func.coalesce(person.in_(found), sa.false())
