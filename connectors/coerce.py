@@ -107,7 +107,7 @@ def _bool(spec: FieldSpec, value: Scalar | date | datetime) -> bool:
 
 
 def _day(spec: FieldSpec, value: Scalar | date | datetime) -> str:
-    moment = _moment(spec, value)
+    moment = day_or_moment(spec, value)
     if isinstance(moment, datetime):
         try:
             moment = moment.astimezone(ZoneInfo(spec.zone)).date()
@@ -117,7 +117,7 @@ def _day(spec: FieldSpec, value: Scalar | date | datetime) -> str:
 
 
 def _point(spec: FieldSpec, value: Scalar | date | datetime) -> str:
-    moment = _moment(spec, value)
+    moment = day_or_moment(spec, value)
     try:
         if not isinstance(moment, datetime):
             moment = datetime.combine(moment, time(), ZoneInfo(spec.zone))
@@ -126,8 +126,8 @@ def _point(spec: FieldSpec, value: Scalar | date | datetime) -> str:
         raise _no_moment(spec) from None
 
 
-def _moment(spec: FieldSpec, value: Scalar | date | datetime) -> date | datetime:
-    """A day, or a point in time with its zone."""
+def day_or_moment(spec: FieldSpec, value: Scalar | date | datetime) -> date | datetime:
+    """A day, or a point in time with its zone. Raises `Invalid`."""
     try:
         if isinstance(value, date):
             return _aware(value) if isinstance(value, datetime) else value

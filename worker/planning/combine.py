@@ -17,9 +17,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from connectors.coerce import Invalid
+from connectors.base import FieldSpec
+from connectors.coerce import Invalid, coerce, day_or_moment
 from worker.language.values import Value, as_utc, midnight
-from worker.settings.crm_fields import Combine
+from worker.settings.crm_fields import Combine, FieldKind
 from worker.settings.score_specs import score_fields, spec_of
 
 Known = tuple[str, Value]
@@ -49,8 +50,10 @@ def combine(how: Combine, values: Mapping[str, Value], top: str, main: Mapping[s
                 return Combined(values.get(top), (top,) if top in values else ())
             case "sum":
                 return _sum(values)
-            case "any" | "all" if any(isinstance(value, bool) for _, value in known):
-                return _flags(values, wanted=how == "any")
+            case "any" if any(isinstance(value, bool) for _, value in known):
+                return _flags(values, wanted=True)
+            case "all":
+                return _flags(values, wanted=False)
             case "lowest" | "highest":
                 return _extreme(known, _number, highest=how == "highest")
             case "earliest" | "latest":
@@ -59,6 +62,22 @@ def combine(how: Combine, values: Mapping[str, Value], top: str, main: Mapping[s
                 return _first(known)
     except Invalid as error:
         return Combined(None, tuple(values), str(error))
+
+
+def of_kind(kind: FieldKind, value: Value) -> Value:
+    """A value as the kind of its field, as its CRM would read it: a text of a playbook may be a number or a date.
+
+    An empty text is no value. A value that its field cannot hold stays what it is.
+    """
+    if isinstance(value, str) and not value.strip():
+        return None
+    spec = FieldSpec(name="", type=kind)
+    try:
+        if kind == "bool" or (kind == "number" and isinstance(value, str)):
+            return coerce(spec, value)
+        return day_or_moment(spec, value) if kind in {"date", "datetime"} and isinstance(value, str) else value
+    except Invalid:
+        return value
 
 
 def _first(known: Sequence[Known]) -> Combined:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from worker.language.values import Fields, Value
-from worker.planning.combine import Combined, combine
+from worker.planning.combine import Combined, combine, of_kind
 from worker.planning.companies import by_company
 from worker.planning.crm_view import CrmView
 from worker.rules.actions import MakeTask
@@ -79,7 +79,7 @@ def combined_values(settings: DestinationSettings, company: str, shares: Mapping
     for name, entry in settings.fields.items():
         spec = spec_of(entry.from_) if entry.from_ else None
         main = {a: one.fields.get(spec.rank_field) for a, one in counted.items()} if spec else {}
-        values = {a: _value(one, name, entry) for a, one in counted.items()}
+        values = {a: of_kind(entry.type, _value(one, name, entry)) for a, one in counted.items()}
         made[name] = combine(combine_of(entry) or "top", values, company, main, entry.from_ or "")
     return made
 

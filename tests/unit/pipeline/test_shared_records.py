@@ -162,6 +162,21 @@ def test_each_account_has_its_own_task_on_the_record_which_names_it(project: Pro
     assert (again.tasks, again.records) == ([], [])
 
 
+def test_texts_of_playbooks_combine_as_the_kind_of_their_field(project: Project) -> None:
+    fields = "flag: {field: flag, type: bool, combine: all}\n      day: {field: day, type: date, combine: latest}"
+    project.write("config/crm.yaml", SHARED.replace("      note:", f"      {fields}\n      note:"))
+    flag, day = FieldSpec(name="flag", type="bool"), FieldSpec(name="day", type="date")
+    project.crm.specs = MORE_SPECS | {"flag": flag, "day": day}
+    for name, words in zip(WORKSPACES, ("yes", "no", "", "yes"), strict=True):
+        project.facts[name] |= {"account.industry": words, "account.domain": f"2026-05-0{len(words) + 1}"}
+    project.playbook(
+        "repeat: {already_matching: include}\nwhen:\n  enters: seats_used < 100\ndo:\n"
+        '  - set_fields: {flag: "{{ account.industry }}", day: "{{ account.domain }}"}\n'
+    )
+    assert project.run().computed.plan.invalid == []
+    assert record(project) == {KEY: "top", "seats": 210, "health": 20, "flag": False, "day": "2026-05-04"}
+
+
 def test_what_is_stored_says_which_accounts_a_value_comes_from(project: Project) -> None:
     project.run()
     loaded = load_project(project.root)

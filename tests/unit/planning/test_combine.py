@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from worker.language.values import Value
-from worker.planning.combine import Combined, combine
-from worker.settings.crm_fields import Combine
+from worker.planning.combine import Combined, combine, of_kind
+from worker.settings.crm_fields import Combine, FieldKind
 
 DAY, LATER = date(2026, 3, 1), datetime(2026, 3, 1, 9, tzinfo=UTC)
 A, B, AB = ("a",), ("b",), ("a", "b")
@@ -53,12 +53,32 @@ def test_values_of_two_accounts(
 
 
 @pytest.mark.parametrize(
-    ("how", "value"), [("sum", True), ("sum", "7"), ("lowest", "7"), ("latest", "2026"), ("any", 7)]
+    ("how", "value"), [("sum", True), ("sum", "7"), ("lowest", "7"), ("latest", "2026"), ("any", 7), ("all", 7)]
 )
 def test_what_does_not_fit_is_a_problem_and_no_value(how: Combine, value: Value) -> None:
-    found = made(how, a=True if how == "any" else 1 if how != "latest" else DAY, b=value)
+    found = made(how, a=True if how in {"any", "all"} else 1 if how != "latest" else DAY, b=value)
     assert found.value is None
     assert found.problem
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "read"),
+    [
+        ("number", "12.5", 12.5),
+        ("number", True, True),
+        ("number", "many", "many"),
+        ("bool", "no", False),
+        ("bool", 1, True),
+        ("date", "2026-03-01", DAY),
+        ("datetime", "2026-03-01T09:00:00Z", LATER),
+        ("datetime", DAY, DAY),
+        ("string", "7", "7"),
+        ("string", " ", None),
+        ("number", None, None),
+    ],
+)
+def test_a_text_is_read_as_the_kind_of_its_field(kind: FieldKind, value: Value, read: Value) -> None:
+    assert of_kind(kind, value) == read
 
 
 SCORES: Mapping[str, Value] = {"a": 80, "b": 30, "c": None}
