@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
+from typing import TextIO
 from unittest.mock import patch
 
 import structlog
@@ -17,13 +18,25 @@ from worker.cli import main
 
 
 def plgsync(
-    *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    *arguments: str,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stderr: TextIO | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command as its script does, with this environment if given; what it printed and how it ended."""
+    """Run a command as its script does, with this environment if given; what it printed and how it ended.
+
+    With ``stderr`` its messages go there.
+    """
     command = ["plgsync", *arguments]
     out, err, logging = StringIO(), StringIO(), structlog.get_config()
     environment = patch.dict(os.environ, env or {}, clear=env is not None)
-    with environment, chdir(cwd or "."), patch.object(sys, "argv", command), redirect_stdout(out), redirect_stderr(err):
+    with (
+        environment,
+        chdir(cwd or "."),
+        patch.object(sys, "argv", command),
+        redirect_stdout(out),
+        redirect_stderr(stderr or err),
+    ):
         try:
             main()
             code = 0

@@ -45,6 +45,7 @@ from worker.settings.project import load_project
 from worker.store.lock import exclusive_run
 from worker.store.sightings import load_sightings
 from worker.store.state import last_as_of
+from worker.telemetry.steps import report_step
 
 Change = Literal["retry", "drop"]
 
@@ -158,6 +159,7 @@ def try_channel(project: Path | None, name: str) -> None:
         attempts=0,
         lease_token="",
     )
+    report_step(f"sending over {name}")
     try:
         send(channels[name], message, root, moment)
     except NotSent as error:
@@ -190,6 +192,7 @@ def change_matching(reader: Reader, selection: Selection, what: Change) -> int:
     with _known_selection(reader, selection) as connection:
         ids = selected_ids(connection, selection, _CHANGES[what].states)
         for start in range(0, len(ids), _IDS_AT_ONCE):
+            report_step("changing rows of the outbox", start, len(ids))
             done += _CHANGES[what].change(connection, ids[start : start + _IDS_AT_ONCE])
     return done
 
@@ -219,6 +222,7 @@ def set_up_crm(project: Path | None, name: str, *, dry_run: bool) -> Sequence[Se
     with open_jobs(project) as jobs:
         require_known("destination", name, jobs.connectors)
         needs = jobs.project.crm.destinations[name].needs()
+        report_step(f"looking at the fields of {name}" if dry_run else f"setting up the fields of {name}")
         return jobs.connectors[name].setup(needs, dry_run)
 
 

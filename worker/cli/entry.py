@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import wraps
+from inspect import unwrap
 from typing import Annotated, Any
 
 import typer
@@ -29,6 +30,8 @@ _SETTINGS: dict[str, Any] = {
 _USAGE = 2
 _INTERRUPTED = 130
 """The exit code of Typer on Ctrl-C, for which it prints nothing."""
+_FOR_MACHINES = {schema, exporter, sandbox, up, probe, worker}
+"""Commands without progress: they print JSON, serve until they are stopped, or answer a supervisor."""
 
 app = typer.Typer(**_SETTINGS, pretty_exceptions_enable=False)
 
@@ -53,7 +56,24 @@ def plgsync(
 def _add(command: Command, name: str | None = None, to: typer.Typer = app, **settings: Any) -> None:
     """Add a command; the list of commands shows its whole first line, which Typer cuts without a ``short_help``."""
     help_ = settings.get("help") or command.__doc__ or ""
-    to.command(name, short_help=help_.partition("\n")[0], **settings)(command)
+    shown = command if unwrap(command) in _FOR_MACHINES else _with_progress(command)
+    to.command(name, short_help=help_.partition("\n")[0], **settings)(shown)
+
+
+def _with_progress(command: Command) -> Command:
+    """The command, with its progress on stderr unless it prints or logs JSON."""
+
+    @wraps(command)
+    def shown(**options: Any) -> None:
+        if options.get("json_") or options.get("json_logs"):
+            command(**options)
+            return
+        from worker.rendering.progress import progress
+
+        with progress():
+            command(**options)
+
+    return shown
 
 
 def _add_group(name: str, help_: str) -> typer.Typer:

@@ -15,6 +15,13 @@ Kind = Literal["record_create", "task_create", "task_update", "task_close", "fie
 KINDS: tuple[Kind, ...] = ("record_create", "task_create", "task_update", "task_close", "fields")
 """In the order of delivery: records before the tasks that need them, and tasks before scores."""
 
+NAMES: Mapping[Kind, str] = {
+    "record_create": "new records",
+    "task_create": "new tasks",
+    "task_update": "changed tasks",
+    "task_close": "closed tasks",
+    "fields": "fields",
+}
 
 OPERATIONS: Mapping[str, type[Operation]] = {
     "record_create": CreateRecord,

@@ -19,9 +19,10 @@ from connectors.base import AccessDenied, CallFailed, Connector, Outcome, QuotaE
 from worker.delivery.budgets.purpose import spending_on
 from worker.delivery.lease_renewal import lease_renewal
 from worker.delivery.leases import Entry, claim, count_due, seconds_to_next
-from worker.delivery.payload import KINDS, OPERATIONS, Kind, to_operation
+from worker.delivery.payload import KINDS, NAMES, OPERATIONS, Kind, to_operation
 from worker.delivery.record_outcomes import defer, record_outcomes, release
 from worker.delivery.selection import ACCESS_DENIED, QUOTA
+from worker.telemetry.steps import report_step
 from worker.telemetry.tracing import span
 
 log = structlog.get_logger()
@@ -93,8 +94,12 @@ def _deliver_kind(
     may_continue: Callable[[], bool],
 ) -> bool:
     """Send all due operations of one kind; answers whether other kinds may be sent."""
+    sent = 0
     while may_continue():
-        limit = connector.batch_size(OPERATIONS[kind], count_due(engine, connector.name, kind))
+        due = count_due(engine, connector.name, kind)
+        if due or sent:
+            report_step(f"{NAMES[kind]} to {connector.name}", sent, sent + due, lane=connector.name)
+        limit = connector.batch_size(OPERATIONS[kind], due)
         entries = claim(engine, connector.name, kind, limit, owner=owner)
         if not entries:
             return True
@@ -110,6 +115,7 @@ def _deliver_kind(
             if halt.code == QUOTA:
                 defer(engine, connector.name, KINDS[KINDS.index(kind) :], halt.code, reason, halt.wait_s)
             return halt.others_go_on
+        sent += len(entries)
         noted = record_outcomes(engine, entries, outcomes)
         _add(delivery, kind, Counter(noted.values()))
         _log_batch(connector.name, kind, entries, noted)
@@ -198,6 +204,7 @@ def deliver_patiently(
         if waited + due_in > (_UNDERWAY_S if total.underway else patience_s) or not may_continue():
             return total
         pause = max(due_in, 0.05)
+        report_step(f"waiting for {connector.name}", lane=connector.name)
         wait(pause)
         waited += pause
 

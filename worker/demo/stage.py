@@ -16,6 +16,7 @@ from worker.demo.company import Company, build_company
 from worker.demo.crm_seed import crm_seed
 from worker.settings.problems import CommandError
 from worker.settings.shipped import write_project
+from worker.telemetry.steps import report_step
 
 SEED_FILE = "crm-seed.json"
 _MARK = ".plgsync-demo"
@@ -29,6 +30,7 @@ def build_stage(folder: Path, accounts: int, seed: int, as_of: datetime) -> Comp
     """
     make_room(folder)
     write_project(folder)
+    report_step("making up the company")
     company = build_company(folder / "data" / "product.duckdb", accounts, seed, as_of=as_of)
     (folder / SEED_FILE).write_text(json.dumps(crm_seed(company, seed)), encoding="utf-8")
     return company
@@ -48,6 +50,7 @@ def make_room(folder: Path) -> None:
 def sandboxes(seed_file: Path, ports: Mapping[str, int] | None = None) -> Iterator[dict[str, dict[str, str]]]:
     """Run both sandbox CRMs in a process of their own; at its end it writes their records to ``seed_file``."""
     chosen = [word for name, port in (ports or {}).items() for word in (f"--{name}-port", str(port))]
+    report_step("starting the sandbox CRMs")
     errors = seed_file.with_name("sandbox.log")
     with errors.open("w", encoding="utf-8") as log:
         process = subprocess.Popen(  # noqa: S603 - a module of this project, no shell

@@ -24,6 +24,7 @@ from worker.rendering.heading import heading
 from worker.rendering.summary import render_report
 from worker.rendering.tasks import TaskCard, render_task_card
 from worker.runtime.jobs import Jobs, open_jobs
+from worker.telemetry.steps import report_step
 
 AS_OF = datetime(2026, 6, 30, 6, tzinfo=UTC)
 _SHOWN_TASKS = 3
@@ -49,6 +50,7 @@ def _run_steps(console: Console, company: Company, jobs: Jobs, crms: Mapping[str
     _introduce(console, company, jobs)
     console.print(heading("2  the fields our results need"))
     for name, connector in jobs.connectors.items():
+        report_step(f"setting up the fields of {name}")
         steps = connector.setup(jobs.project.crm.destinations[name].needs(), False)
         made = sum(1 for step in steps if step.status == "created")
         console.print(

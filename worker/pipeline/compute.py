@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -30,6 +30,7 @@ from worker.settings.project import Project
 from worker.signals.trust import Usual
 from worker.store import state
 from worker.store.sightings import Sighting, load_sightings
+from worker.telemetry.steps import report_step
 from worker.telemetry.tracing import span
 
 
@@ -134,6 +135,7 @@ def _plan(
     resume: bool,
 ) -> Plan:
     """What the run would write, with everything that a person should know of it."""
+    report_step("planning the writes to the CRMs")
     with span("plan") as planning:
         plan = make_plan(views, desired, iso(as_of), project.config_version, resumed=resume)
         plan.missing, plan.reused = dict(presence.missing), dict(presence.reused)
@@ -154,6 +156,7 @@ def _step_changes(runs: Mapping[str, PlaybookRun]) -> Iterable[StepChange]:
 def _read_state(
     connection: Connection, project: Project, connectors: Mapping[str, Connector], as_of: datetime
 ) -> _State:
+    report_step("reading the state database")
     refuse_going_back(connection, as_of)
     return _State(
         volume=state.last_volume(connection),
@@ -197,9 +200,10 @@ def load_views(
     return [load_view(connection, name, project.crm, connectors[name], as_of) for name in project.crm.destinations]
 
 
-def read_crms(views: Iterable[CrmView], accounts: Mapping[str, Fields]) -> None:
+def read_crms(views: Sequence[CrmView], accounts: Mapping[str, Fields]) -> None:
     """Read from each CRM what changed since the last reading, and find the records of these accounts."""
-    for view in views:
+    for number, view in enumerate(views, 1):
+        report_step(f"reading from {view.name}", number, len(views))
         with bound_contextvars(destination=view.name):
             read_crm(view, accounts)
 

@@ -19,6 +19,7 @@ from worker.rules.enrollment import Enrollment
 from worker.rules.program import Program, compile_steps
 from worker.settings.playbook import Assignee
 from worker.settings.project import Project, read_playbooks
+from worker.telemetry.steps import report_step
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ def decide_all(
 
     ``resume`` lets a playbook continue in which far more accounts match than usual.
     """
+    report_step("deciding what playbooks do")
     open_tasks = _open_tasks(views)
     today = _tasks_today(views, ZoneInfo(project.schedule.calendar.zone), as_of)
 

@@ -29,6 +29,7 @@ from worker.signals.property_numbers import number_properties
 from worker.signals.source import Source, open_source
 from worker.signals.trust import Usual, check_trust
 from worker.signals.volume import Volume
+from worker.telemetry.steps import report_step
 
 TREND_DAYS = 28
 _NOTHING_USUAL = Usual()
@@ -70,21 +71,19 @@ def measure(
         report = source.report(as_of)
         volume = fresh_volume(project, source, as_of, previous_accounts)
         check_trust(report, project.product.trust, usual)
+        report_step("reading the accounts")
         listed = source.account_ids(as_of)
         undecided = source.undecided()
         parents = source.parents() if project.crm.shares_records else {}
+        lookbacks = _lookbacks(project, needs)
+        moments = 1 + len(lookbacks)
+        report_step("measuring signals, moment", 1, moments)
         now = compute_signals(source, project.product, project.signals, needs, as_of, accounts)
-        then = {
-            days: compute_signals(
-                source,
-                project.product,
-                _only(project.signals, looked_back_at),
-                looked_back_at,
-                as_of - timedelta(days=days),
-                accounts,
-            )
-            for days, looked_back_at in _lookbacks(project, needs).items()
-        }
+        then = {}
+        for number, (days, looked_back_at) in enumerate(lookbacks.items(), 2):
+            report_step("measuring signals, moment", number, moments)
+            signals, moment = _only(project.signals, looked_back_at), as_of - timedelta(days=days)
+            then[days] = compute_signals(source, project.product, signals, looked_back_at, moment, accounts)
     return Measured(
         now=now,
         then=then,
@@ -112,6 +111,7 @@ def _placed(project: Project) -> Iterator[None]:
 
 def fresh_volume(project: Project, source: Source, as_of: datetime, previous_accounts: int | None = None) -> Volume:
     """How much data there is. Raises `StaleData` when it is empty, too old or has shrunk, and `SourceError`."""
+    report_step("counting events and accounts")
     volume = source.volume(as_of)
     check_fresh(
         volume,
@@ -156,6 +156,7 @@ def score(
     as_of: datetime,
 ) -> dict[str, Scored]:
     """Score every account, and add the scores and then the changes to its fields."""
+    report_step("scoring accounts")
     changes = [need for need in needs_of(project) if need.kind == "change" and need.days]
     scored = {}
     for account_id, row in fields.items():

@@ -30,6 +30,7 @@ from worker.settings.project import Project
 from worker.store.engine import transact
 from worker.store.journal import StoreJournal
 from worker.store.lock import exclusive_run
+from worker.telemetry.steps import report_step
 from worker.telemetry.tracing import span
 
 log = structlog.get_logger()
@@ -150,6 +151,7 @@ def _compute_and_commit(
         refuse_going_back(connection, as_of)
         commit_run(connection, project, computed, report.run_id)
 
+    report_step("storing the results and the writes to send")
     with span("commit", records=len(computed.plan.records), tasks=len(computed.plan.tasks)):
         transact(engine, commit)
     _log(computed)

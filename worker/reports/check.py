@@ -30,6 +30,7 @@ from worker.signals.property_numbers import number_properties
 from worker.signals.source import Source, open_source
 from worker.signals.vocabulary import Vocabulary, words_of_conditions, words_of_signals
 from worker.store.engine import StoreError
+from worker.telemetry.steps import report_step
 
 _FITTING = {
     "string": {"string"},
@@ -66,6 +67,7 @@ class Check:
 
 def check_project(option: Path | None, *, offline: bool) -> Check:
     """Check a project's files, and unless ``offline`` its source and its CRMs; changes nothing anywhere."""
+    report_step("reading the files of the project")
     root = project_dir(option)
     check = Check()
     try:
@@ -92,7 +94,8 @@ def run_tests_of_playbooks(option: Path | None) -> list[TestResult]:
     if project.invalid:
         raise ConfigError(project.invalid)
     results = []
-    for playbook in project.playbooks:
+    for number, playbook in enumerate(project.playbooks, 1):
+        report_step(f"testing playbook {playbook.id}", number, len(project.playbooks))
         file = f"playbooks/{playbook.id}.test.yaml"
         if (project.root / file).is_file():
             results += run_playbook_tests(playbook, load_document(project.root / file, file))
@@ -136,6 +139,7 @@ def _data_findings(project: Project, source: Source, report: DataReport) -> Iter
     except StoreError as error:
         message = f"what is usual cannot be read from the state database: {error}"
         yield SourceFinding("product", ("tables",), message, "warning")
+    report_step("comparing the data with the earlier runs")
     for reason in refused_data(project, source, earlier, report.as_of):
         yield SourceFinding("product", ("tables",), f"a run would stop now: {reason}")
     for table, remark in report.remarks():
@@ -150,6 +154,7 @@ def _words_never_found(project: Project, source: Source, report: DataReport) -> 
     }
     for file, playbook in zip(project.playbook_texts, project.playbooks, strict=True):
         words[file] = words_of_conditions(playbook.conditions(), project.signals)
+    report_step("looking up the words of the settings in the data")
     vocabulary = Vocabulary(source.catalogue, report)
     for file, some in words.items():
         found = [
@@ -177,7 +182,8 @@ def _check_crms(check: Check, project: Project) -> None:
         check.problems.append(Problem("config/crm.yaml", 1, 1, str(error)))
         return
     document = load_document(project.root / "config" / "crm.yaml", "config/crm.yaml")
-    for name, connector in connectors.items():
+    for number, (name, connector) in enumerate(connectors.items(), 1):
+        report_step(f"checking {name}", number, len(connectors))
         try:
             findings = list(_crm_findings(check, name, project.crm.destinations[name], connector))
             check.problems += unknown_people(project, name, connector.owners())

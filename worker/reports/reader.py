@@ -15,6 +15,7 @@ from worker.settings.problems import ConfigError, Problem
 from worker.settings.project import Project, load_alerts, load_project
 from worker.store.engine import database_exists, open_store, read_store
 from worker.store.state import load_playbook_texts
+from worker.telemetry.steps import report_step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,7 @@ def open_reader(option: Path | None = None, *, to_change: bool = False) -> Itera
     loaded, url = _load(root), database_url(root)
     if isinstance(loaded, ConfigError) and not database_exists(url):
         raise loaded
+    report_step("reading the state database")
     engine = open_store(url) if to_change else read_store(url)
     try:
         yield _reader(root, engine, loaded)

@@ -34,6 +34,7 @@ from worker.store.lock import Busy, exclusive_run
 from worker.store.retention import prune
 from worker.store.schedules import DueJob, finish, is_over, release_slot, take_due
 from worker.store.state import load_playbook_texts
+from worker.telemetry.steps import report_step
 
 log = structlog.get_logger()
 
@@ -61,6 +62,7 @@ def open_jobs(
     with its slot, which is due again later. Raises `ConfigError`, `StoreError` and the errors of connectors.
     """
     root = project_dir(project)
+    report_step("opening the project")
     settings = _load_settings(root, due, notify_admins=notify_admins)
     with open_database(root) as engine:
         with _failing(engine, due):
@@ -245,6 +247,7 @@ class Jobs:
         """
         if self.stop.cancelled:
             return
+        report_step("updating the alerts")
         raise_alerts(self.engine, self.project.alerts, self.project.root, self.project)
 
     @contextmanager

@@ -24,6 +24,7 @@ from worker.signals.event_health import may_be_absent
 from worker.signals.measurements import MissingMapping, measurements_of, missing_mapping
 from worker.signals.occurrences import MOST_NAMES
 from worker.signals.source import Source
+from worker.telemetry.steps import report_step
 
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -106,6 +107,7 @@ def _excludes_nobody(source: Source, product: ProductSettings) -> Iterator[Sourc
 
 def _properties_never_seen(source: Source, signals: SignalsSettings) -> Iterator[SourceFinding]:
     """Every property of events that a signal reads and no event has: it was renamed, or lies elsewhere in ``props``."""
+    report_step("looking for the properties of events")
     absent = may_be_absent(signals)
     for name, signal in signals.signals.items():
         tests = [(block, column) for block in ("where", "that") for column in getattr(signal, block)]

@@ -27,6 +27,7 @@ from worker.signals.property_numbers import NumberProperties
 from worker.signals.reading.texts import NOTHING
 from worker.signals.several import Several
 from worker.signals.table_columns import SourceColumn
+from worker.telemetry.steps import report_step
 
 _FITTING: Mapping[ColumnKind, frozenset[Kind]] = {
     "id": frozenset({"text", "number", "float", "any"}),
@@ -113,6 +114,7 @@ class Catalogue:
 
     def _look(self, name: str, mapping: TableMapping) -> MappedTable:
         reader = self.engine if self.several is None else self.several.readers[mapping.source]
+        report_step(f"opening table {name}")
         with self.naming(name):
             try:
                 if mapping.query is not None:

@@ -12,6 +12,7 @@ from worker.signals.decode import moment as as_moment
 from worker.signals.mapping import Catalogue
 from worker.signals.rows import before, not_before
 from worker.signals.windows import last_full_day, midnight, offsets
+from worker.telemetry.steps import report_step
 
 _WEEKS = 5
 MOST_NAMES = 5000
@@ -20,6 +21,7 @@ MOST_NAMES = 5000
 
 def occurrences(catalogue: Catalogue, as_of: datetime) -> dict[str, EventFindings]:
     """The events before ``as_of`` by name, the most frequent ones where there are too many names."""
+    report_step("counting events by name and day")
     events, zone = catalogue.events.read_once(), catalogue.product.zone
     name, when = events.text("name"), events.time("occurred_at")
     known = (name.is_not(None), before(when, as_of))

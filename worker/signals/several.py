@@ -41,6 +41,7 @@ from worker.signals.spill import SpillFolder
 from worker.signals.sql import SqlEngine
 from worker.signals.sqlite import open_sqlite
 from worker.signals.table_columns import SourceColumn
+from worker.telemetry.steps import report_step
 
 _BATCH = 20_000
 
@@ -115,7 +116,10 @@ class Several:
             f"TRY_CAST(unnest(${place}::VARCHAR[]) AS {one.type})" for place, one in enumerate(copied.values(), 1)
         )
         cells = [one.cell.label(f"s_{place}") for place, one in enumerate(copied.values())]
+        copied_rows = 0
         for batch in reader.stream(sa.select(*cells).select_from(rows), _BATCH):
+            report_step(f"copying table {name}, rows", copied_rows)
+            copied_rows += len(batch)
             texts = [list(map(_text, column)) for column in zip(*batch, strict=True)]
             self.engine.connection.execute(f"INSERT INTO {here} SELECT {cast}", texts)
         return {ours: SourceColumn(there[ours], one.kind, columns[ours].written) for ours, one in copied.items()}

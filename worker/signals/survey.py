@@ -28,6 +28,7 @@ from worker.signals.rows import before, not_before
 from worker.signals.stopped import stopped_events
 from worker.signals.table_columns import EARLIEST
 from worker.signals.windows import last_full_day
+from worker.telemetry.steps import report_step
 
 RECENT = timedelta(days=28)
 _A_DAY = timedelta(days=1)
@@ -38,9 +39,11 @@ _KEY_OF = {"parent_id": "account_id"}
 def survey(catalogue: Catalogue, as_of: datetime) -> DataReport:
     """Look at every mapped table and remember which columns are sound. Raises SourceError."""
     found = []
-    for name in catalogue.product.mapped():
+    mapped = [name for name, one in catalogue.product.mapped().items() if not one.from_]
+    for number, name in enumerate(mapped, 1):
         table = catalogue.as_mapped(name)
         if table is not None:
+            report_step(f"checking table {name}", number, len(mapped))
             with catalogue.naming(name):
                 found.append(_Look(catalogue, table, as_of).findings())
     accounts = catalogue.as_mapped("accounts")

@@ -50,7 +50,7 @@ from worker.settings.score_specs import score_specs
 from worker.signals.data_report import DataReport, TableFindings
 from worker.store.sizes import Sizes
 
-NOT_RENDERERS = {"console", "remarks"}
+NOT_RENDERERS = {"progress", "console", "remarks"}
 AS_OF = datetime(2026, 7, 1, tzinfo=UTC)
 
 
