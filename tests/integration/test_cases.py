@@ -303,6 +303,6 @@ def staged(case: Case) -> Iterator[Stage]:
     seed = case.root / "seed.json"
     with sandboxes(seed) as crms:
         point_at(case.root, crms)
-        stage = Stage(case.root, None, crms)
+        stage = Stage(case.root, crms)
         stage.set_up()
         yield stage

@@ -9,7 +9,7 @@ import duckdb
 
 from tests.integration.conftest import AS_OF, Stage
 
-DAYS = [(AS_OF - timedelta(days=back)).isoformat() for back in (3, 2, 1, 0)]
+DAYS = [(AS_OF - timedelta(days=back)).isoformat() for back in (3, 2)]
 NEXT = (AS_OF + timedelta(days=1)).isoformat()
 SALESFORCE_ID, HUBSPOT_ID = "Plgsync_Account_Id__c", "plgsync_account_id"
 

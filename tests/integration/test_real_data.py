@@ -37,7 +37,7 @@ def real_stage(folder: Path, shared: Path, data: str, names: list[str]) -> Itera
     (folder / "seed.json").write_text(json.dumps(seed), encoding="utf-8")
     with sandboxes(folder / "seed.json") as crms:
         point_at(folder, crms)
-        stage = Stage(folder, None, crms)
+        stage = Stage(folder, crms)
         stage.set_up()
         yield stage
 

@@ -222,6 +222,6 @@ def test_sandboxes_in_the_tree_are_found_by_the_environment_alone_and_kept(tmp_p
         tree.process.send_signal(signal.SIGINT)
         assert tree.process.wait(60) == 0
     with sandboxes(folder / SEED_FILE) as crms:  # they go on from what was kept
-        results = Stage(folder, None, crms).results()
+        results = Stage(folder, crms).results()
     assert len(results["salesforce"]["fields"]) > 40
     assert len(results["hubspot"]["fields"]) > 40

@@ -32,7 +32,7 @@ def to_set_up(stage: Stage) -> dict[str, int]:
 
 @pytest.fixture(scope="module")
 def after_days(stage: Stage, to_set_up: dict[str, int]) -> Stage:
-    """A company after four daily runs; nothing here changes it."""
+    """A company after two daily runs; nothing here changes it."""
     assert all(to_set_up.values())
     for day in DAYS:
         done = stage.attempt("run", "--as-of", day, "--first-run", "--json-logs")
