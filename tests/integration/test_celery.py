@@ -32,7 +32,7 @@ schedules:
 
 @pytest.mark.timeout(400)
 def test_a_tick_computes_and_delivers_once_and_a_killed_worker_loses_nothing(
-    live_stage: Stage, broker: str, postgres_url: str, tmp_path: Path
+    broker: str, live_stage: Stage, postgres_url: str, tmp_path: Path
 ) -> None:
     environment = {
         **os.environ,
@@ -107,7 +107,7 @@ class Installation:
 
 
 @pytest.fixture
-def installation(live_stage: Stage, broker: str, postgres_url: str, tmp_path: Path) -> Iterator[Installation]:
+def installation(broker: str, live_stage: Stage, postgres_url: str, tmp_path: Path) -> Iterator[Installation]:
     """No worker yet. Nothing is due but a run, which nothing else gets into the way of."""
     (live_stage.folder / "config" / "schedule.yaml").write_text(NOTHING_BUT_THE_RUN, encoding="utf-8")
     environment = {

@@ -169,7 +169,7 @@ def test_without_the_extra_a_run_goes_on_and_says_once_that_nothing_is_traced(
 
 @pytest.mark.timeout(400)
 def test_workers_trace_in_their_pool_processes_and_send_what_is_left_when_they_end(
-    live_stage: Stage, collector: Collector, broker: str, postgres_url: str, tmp_path: Path
+    broker: str, live_stage: Stage, collector: Collector, postgres_url: str, tmp_path: Path
 ) -> None:
     log = tmp_path / "worker.log"
     environment = {
