@@ -28,20 +28,21 @@ KIND = "record_create"
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """The outbox row of an account's record: its state, and the values it would send."""
+    """The outbox row of an account's record: its state, the values it would send, and the record that it made."""
 
     state: str
     values: Mapping[str, Scalar]
+    record_id: str | None = None
 
 
 def load_creations(connection: Connection, destination: str) -> dict[str, Creation]:
     """Account id → the state and values of its outbox row."""
     rows = connection.execute(
-        select(outbox.c.account_id, outbox.c.state, outbox.c.payload).where(
+        select(outbox.c.account_id, outbox.c.state, outbox.c.payload, outbox.c.record_id).where(
             outbox.c.destination == destination, outbox.c.kind == KIND
         )
     )
-    return {account_id: Creation(state, dict(payload["values"])) for account_id, state, payload in rows}
+    return {row.account_id: Creation(row.state, dict(row.payload["values"]), row.record_id) for row in rows}
 
 
 def queue_records(

@@ -15,10 +15,9 @@ from worker.planning.desired import combined_values
 from worker.settings.combining import combine_of
 from worker.settings.crm_fields import Combine
 from worker.store.crm import CREATED, GONE, TaskRow
+from worker.store.ledger import OF_RECORDS
 from worker.store.shares import Share
 from worker.store.tables import ledger, outbox
-
-_OF_RECORDS = ("fields", "record_create")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +102,7 @@ def _shared_values(view: CrmView, company: str, shares: Mapping[str, Share]) -> 
 
 
 def _effects(connection: Connection, view: CrmView, account_id: str) -> list[QueuedEffect]:
-    of_record = (outbox.c.account_id == view.company_of(account_id)) & outbox.c.kind.in_(_OF_RECORDS)
+    of_record = (outbox.c.account_id == view.company_of(account_id)) & outbox.c.kind.in_(OF_RECORDS)
     concerns = (outbox.c.account_id == account_id) | of_record
     query = select(outbox).where(outbox.c.destination == view.name, concerns)
     rows = [dict(row) for row in connection.execute(query.order_by(outbox.c.id)).mappings()]

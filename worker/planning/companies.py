@@ -37,7 +37,7 @@ def _top(account_id: str, above: Mapping[str, str | None]) -> str:
 def place_accounts(views: Iterable[CrmView], parents: Mapping[str, str | None], frozen: Collection[str]) -> None:
     """Note in each view which accounts share a record in this run; nothing where each account has its own.
 
-    ``frozen`` accounts, which are missing or somebody else's, stay in the company of the run before.
+    ``frozen`` accounts, which are missing or somebody else's, stay in the company of the run before, if they had one.
     """
     for view in views:
         if view.settings.account.record == "parent":
@@ -47,7 +47,7 @@ def place_accounts(views: Iterable[CrmView], parents: Mapping[str, str | None], 
 def _place(view: CrmView, parents: Mapping[str, str | None], frozen: frozenset[str]) -> None:
     stored = {a: share.company for a, share in view.stored.shares.items() if a in frozen}
     alone = {a: a for a in frozen if a not in stored}
-    seen = {a: parent for a, parent in parents.items() if a not in frozen}
+    seen = {a: parent for a, parent in parents.items() if a not in stored}
     companies = companies_of(seen, {**alone, **stored})
     view.readings.companies, view.readings.frozen = companies, frozen
     view.readings.last_shares = {a: replace(view.stored.shares[a], company=companies[a]) for a in stored}
@@ -63,7 +63,7 @@ def _share_records(view: CrmView) -> None:
     records, found = view.readings.records, defaultdict[str, dict[str, Record]](dict)
     for account_id, record in list(records.items()):
         company = view.company_of(account_id)
-        if company != account_id:
+        if company != account_id and (record.record_id or record.candidates):
             records[account_id] = unmatched(account_id)
             if record.record_id:
                 found[company][record.record_id] = record

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from connectors.base.values import one_line
 from worker.language.values import Fields, Value
 from worker.planning.combine import Combined, combine, of_kind
 from worker.planning.companies import by_company
@@ -50,8 +52,8 @@ class DesiredRecord:
 def desired_records(view: CrmView, desired: Desired) -> Iterator[DesiredRecord]:
     """Every record that this CRM should have, by account id.
 
-    Where accounts share records, ``view.readings.shares`` becomes what each account wants of its record now. A company
-    is left out when all its accounts are frozen: nothing of it changes.
+    Where accounts share records, ``view.readings.shares`` becomes what each account wants of its record now. Nothing
+    changes of a company whose accounts are all frozen, or whose top account is frozen and has no last share.
     """
     if view.settings.account.record == "own":
         for account_id in sorted(desired.accounts):
@@ -62,7 +64,8 @@ def desired_records(view: CrmView, desired: Desired) -> Iterator[DesiredRecord]:
     companies = by_company(view, {account_id: _share(view, desired, account_id) for account_id in desired.accounts})
     view.readings.shares = {a: share for one in companies.values() if len(one) > 1 for a, share in one.items()}
     for company, shares in sorted(companies.items()):
-        if not desired.accounts.keys().isdisjoint(shares):
+        known = company in shares or company not in view.readings.frozen
+        if known and not desired.accounts.keys().isdisjoint(shares):
             values = combined_values(view.settings, company, shares)
             alone = len(shares) == 1
             plain = {name: replace(one, accounts=()) for name, one in values.items()} if alone else values
@@ -72,9 +75,11 @@ def desired_records(view: CrmView, desired: Desired) -> Iterator[DesiredRecord]:
 def combined_values(settings: DestinationSettings, company: str, shares: Mapping[str, Share]) -> dict[str, Combined]:
     """The value of every field of ours on the record of a company, by our name.
 
-    The accounts that do not count are left out; when none counts, all do, as one account alone does.
+    The accounts that do not count are left out; when none counts, those count of which something is known, as one
+    account alone does.
     """
-    counted = {a: one for a, one in shares.items() if one.counts} or dict(shares)
+    counted = {a: one for a, one in shares.items() if one.counts}
+    counted = counted or {a: one for a, one in shares.items() if one.fields or one.set_fields}
     made = {}
     for name, entry in settings.fields.items():
         spec = spec_of(entry.from_) if entry.from_ else None
@@ -110,10 +115,12 @@ def _sources(settings: DestinationSettings) -> Iterable[str]:
     return dict.fromkeys([*named, *ranks])
 
 
-def with_workspace(view: CrmView, task: MakeTask, fields: Fields) -> MakeTask:
-    """The task with a line that names its account, where it goes to a record of several accounts and names it not."""
-    name = str(fields.get("account.name") or task.account_id)
-    alone = task.account_id not in view.readings.shares
-    if alone or name in task.subject or name in task.body:
-        return task
-    return replace(task, body=f"Account: {name} ({task.account_id})\n\n{task.body}".strip())
+def with_workspaces(view: CrmView, tasks: Iterable[MakeTask], accounts: Mapping[str, Fields]) -> Iterator[MakeTask]:
+    """The tasks; one that goes to a record of several accounts and does not name its own gets a line that does."""
+    sizes = Counter(view.readings.companies.values())
+    for task in tasks:
+        name = one_line(str(accounts.get(task.account_id, {}).get("account.name") or task.account_id))
+        alone = sizes[view.company_of(task.account_id)] < 2
+        is_named = name in task.subject or name in task.body
+        body = f"Account: {name} ({task.account_id})\n\n{task.body}".strip()
+        yield task if alone or is_named else replace(task, body=body)

@@ -35,7 +35,7 @@ def plan_record(
     not_made = ""
     if view.settings.account.create_missing and record and record.status == "missing":
         start, not_made = _start(view, fields)
-        not_made = _never(view, record) or _not_a_customer(fields) or identity.not_made or not_made
+        not_made = _never(view, record, claims) or _not_a_customer(fields) or identity.not_made or not_made
         if not not_made:
             our_values, sources = ours()
             values = {**start, view.settings.account.match_field: account_id, **our_values}
@@ -70,9 +70,12 @@ def _new_record(view: CrmView, wanted: DesiredRecord, values: Mapping[str, Scala
     return replace(made, state="parked") if before and before.values == values else made
 
 
-def _never(view: CrmView, record: Record) -> str:
-    """Why the account never gets a record: we create one only once, and people or operators removed it."""
+def _never(view: CrmView, record: Record, claims: Mapping[str, Collection[str]]) -> str:
+    """Why the account never gets a record: we create one only once, and it was removed or is another account's."""
     before = view.stored.creations.get(record.account_id)
+    others = sorted(claims.get(before.record_id or "", ())) if before else []
+    if others:
+        return f"the record that was made for it is that of {others[0]}"
     if record.matched_by == GONE or (before and before.state == "done"):
         return "its record was deleted in the CRM"
     return "an operator dropped it" if before and before.state == "dropped" else ""

@@ -12,7 +12,7 @@ from worker.delivery.payload import to_payload
 from worker.delivery.task_context import TaskContext
 from worker.language.values import Fields
 from worker.planning.crm_view import CrmView
-from worker.planning.desired import with_workspace
+from worker.planning.desired import with_workspaces
 from worker.planning.plan import Plan, TaskChange
 from worker.planning.task_people import TaskPeople, find_people
 from worker.rules.actions import Contact, MakeTask
@@ -38,8 +38,7 @@ def plan_tasks(
         else [(row, record) for row in view.stored.waiting if (record := view.record_of(row.account_id))]
     )
     ordered = sorted(tasks, key=lambda task: (-task.rank, task.key))
-    named = [with_workspace(view, task, accounts.get(task.account_id, {})) for task in ordered]
-    new = [task for task in named if not _is_handled(plan, view, task)]
+    new = [task for task in with_workspaces(view, ordered, accounts) if not _is_handled(plan, view, task)]
     people = _people(view, [row for row, _ in ready], new)
     plan.tasks += [_with_record(view, row, record, accounts.get(row.account_id, {}), people) for row, record in ready]
     plan.tasks += [_new_task(plan, view, task, accounts[task.account_id], people) for task in new]

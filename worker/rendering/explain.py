@@ -13,7 +13,7 @@ from worker.language.values import Value, tidy
 from worker.planning.account_in_crm import AccountInCrm, QueuedEffect
 from worker.rendering.console import OneLine
 from worker.rendering.heading import heading
-from worker.rendering.remarks import RECORD_OF_SEVERAL
+from worker.rendering.remarks import RECORD_OF_SEVERAL, some
 from worker.reports.explain import Explanation
 from worker.reports.past import Past
 from worker.rules.explain import Explanation as PlaybookExplanation
@@ -132,11 +132,11 @@ def _account_in_crm(account: AccountInCrm) -> RenderableType:
     for link in account.links:
         tree.add(OneLine(link))
     if account.members:
-        tree.add(OneLine(f"record of {', '.join(account.members)}"))
+        tree.add(OneLine(f"record of {some(account.members)}"))
     for one in account.shared:
-        tree.add(OneLine(f"{one.field}: {one.combine}, from {', '.join(one.accounts) or 'no account'}"))
+        tree.add(OneLine(f"{one.field}: {one.combine}, from {some(one.accounts) or 'no account'}"))
     if account.rivals:
-        tree.add(OneLine(f"claimed by {', '.join(account.rivals)} too: {RECORD_OF_SEVERAL}", style="yellow"))
+        tree.add(OneLine(f"claimed by {some(account.rivals)} too: {RECORD_OF_SEVERAL}", style="yellow"))
     for effect in account.effects:
         tree.add(_effect(effect))
     return tree

@@ -13,7 +13,7 @@ from worker.language.plural import counted
 from worker.pipeline.compute import Computed
 from worker.planning.plan import Plan, RecordChange
 from worker.rendering.console import OneLine
-from worker.rendering.remarks import account_name, remarks
+from worker.rendering.remarks import account_name, remarks, some
 
 SHOWN = 20
 
@@ -125,7 +125,7 @@ def _field_rows(computed: Computed, record: RecordChange) -> Iterable[tuple[str,
 
 
 def _names(computed: Computed, accounts: Sequence[str]) -> str:
-    return ", ".join(account_name(computed, account_id) for account_id in accounts)
+    return some([account_name(computed, account_id) for account_id in accounts])
 
 
 def _shown(value: Scalar) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -86,6 +86,12 @@ def account_name(computed: Computed, account_id: str) -> str:
     return str(computed.accounts.get(account_id, {}).get("account.name") or account_id)
 
 
+def some(names: Sequence[str]) -> str:
+    """The first of the names, and how many more there are."""
+    more = f" … and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
 def _ambiguous(computed: Computed) -> Iterable[str]:
     unsure = [one for one in computed.plan.unmatched if one.status == "ambiguous"]
     for one in unsure[:SHOWN]:
@@ -128,10 +134,9 @@ def _without_zone(computed: Computed) -> list[str]:
 def _unknown_zones(computed: Computed) -> Iterable[str]:
     found = _without_zone(computed)
     if found:
-        names = ", ".join(account_name(computed, one) for one in found[:SHOWN])
-        more = f" … and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        names = some([account_name(computed, one) for one in found])
         have = counted(len(found), "account has", "accounts have")
-        yield f"{have} an account.tz that is no time zone; their days are those of the calendar: {names}{more}"
+        yield f"{have} an account.tz that is no time zone; their days are those of the calendar: {names}"
 
 
 def _step_changes(computed: Computed) -> Iterable[str]:
@@ -139,13 +144,12 @@ def _step_changes(computed: Computed) -> Iterable[str]:
     for one in computed.plan.steps:
         groups[one.playbook_id, one.key, one.at].append(account_name(computed, one.account_id))
     for (playbook_id, key, at), names in sorted(groups.items()):
-        some = ", ".join(names[:SHOWN]) + (f" … and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
         if at:
             go, was = counted(len(names), "account goes", "accounts go"), "" if at == key else f', which was "{key}"'
-            yield f'{playbook_id}: after the edit {go} on at "{at}"{was}: {some}'
+            yield f'{playbook_id}: after the edit {go} on at "{at}"{was}: {some(names)}'
         else:
             stop = counted(len(names), "account stops", "accounts stop")
-            yield f'{playbook_id}: after the edit {stop}, because the step "{key}" is gone: {some}'
+            yield f'{playbook_id}: after the edit {stop}, because the step "{key}" is gone: {some(names)}'
 
 
 def _shared(computed: Computed) -> Iterable[str]:
@@ -154,8 +158,7 @@ def _shared(computed: Computed) -> Iterable[str]:
         if one.shared:
             by_reason[one.destination, one.shared].append(account_name(computed, one.account_id))
     for (name, reason), accounts in sorted(by_reason.items()):
-        more = f" … and {len(accounts) - SHOWN} more" if len(accounts) > SHOWN else ""
-        yield f"{name}: {reason}: {', '.join(accounts[:SHOWN])}{more}"
+        yield f"{name}: {reason}: {some(accounts)}"
 
 
 def _human_owned(computed: Computed) -> Iterable[str]:

@@ -9,10 +9,12 @@ from sqlalchemy import Connection, func, insert, or_, select, union
 
 from worker.store.engine import database_time, db_now
 from worker.store.subjects import Subject
-from worker.store.tables import decisions, ledger, runs
+from worker.store.tables import decisions, ledger, record_shares, runs
 
 _ON_RECORDS = ("fields", "record_create", "task_create")
 """Kinds whose ``record_id`` is the account's record; that of the others is a task."""
+OF_RECORDS = ("fields", "record_create")
+"""Kinds that write the record itself, for every account that shares it."""
 _MAY_BE_LATE_S = 86_400.0
 _OF_TASKS = ("task_create", "task_update", "task_close")
 
@@ -79,7 +81,7 @@ def _concerned(subject: Subject) -> Any:
     """The effects that concern a subject; each part of the union is one index lookup.
 
     A record's effects are also those on its account in the same CRM, before records were merged or one was made;
-    a task's are its making, changes and closing.
+    a task's are its making, changes and closing. An account's are also those on the record that it shares.
     """
     ids = subject.ids
     on, other = ledger.alias("on_record"), ledger.alias("of_account")
@@ -88,6 +90,12 @@ def _concerned(subject: Subject) -> Any:
         .join(on, (on.c.destination == other.c.destination) & (on.c.account_id == other.c.account_id))
         .where(on.c.record_id.in_(ids), on.c.kind.in_(_ON_RECORDS))
     )
+    shared = (
+        select(ledger.c.id)
+        .join(record_shares, record_shares.c.destination == ledger.c.destination)
+        .where(record_shares.c.account_id.in_(ids), ledger.c.account_id == record_shares.c.company)
+        .where(ledger.c.kind.in_(OF_RECORDS))
+    )
     keys = [f"{kind}:{name}:{one}" for kind in _OF_TASKS for name in subject.destinations for one in ids]
     return union(
         select(ledger.c.id).where(ledger.c.account_id.in_(ids)),
@@ -95,4 +103,5 @@ def _concerned(subject: Subject) -> Any:
         select(ledger.c.id).where(ledger.c.crm_id.in_(ids)),
         select(ledger.c.id).where(ledger.c.idem_key.in_(keys)),
         same_account,
+        shared,
     )

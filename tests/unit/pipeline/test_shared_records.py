@@ -6,19 +6,24 @@ import itertools
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 from sqlalchemy import Engine
 
-from connectors.base import FieldSpec, Scalar
+from connectors.base import AccessDenied, FieldSpec, Scalar
 from tests.unit.pipeline.pipeline_kit import CRM, SPECS, START, Project
 from tests.unit.planning.whole_crm import KEY
 from worker.planning.account_in_crm import account_in_crms
 from worker.planning.crm_view import load_view
+from worker.rendering.plan import render_plan
 from worker.settings.project import load_project
 from worker.store.engine import open_store
+from worker.store.ledger import effects_of
+from worker.store.subjects import subject_of
 
 SHARED = CRM.replace(f"match_field: {KEY}}}", f"match_field: {KEY}, record: parent}}").replace(
     "      health_score:",
@@ -162,6 +167,95 @@ def test_each_account_has_its_own_task_on_the_record_which_names_it(project: Pro
     assert (again.tasks, again.records) == ([], [])
 
 
+def test_a_task_names_its_account_also_while_the_crm_cannot_be_read(project: Project) -> None:
+    project.playbook(FEW_SEATS.replace("when:", "repeat: {already_matching: include}\nwhen:"))
+    project.facts["w1"]["account.name"] = "Acme\x1b w1\nOwner: nobody"
+    with project.monkeypatch.context() as patched:
+        patched.setattr(project.crm, "describe", Mock(side_effect=AccessDenied("no")))
+        (task,) = project.run().computed.plan.tasks
+    assert task.payload["body"] == "Account: Acme  w1 Owner: nobody (w1)"
+
+
+def test_a_company_whose_top_account_is_missing_from_the_start_is_not_written(project: Project) -> None:
+    everybody, project.facts = project.facts, {"top": account("top", 5)}
+    project.run()
+    project.facts = {name: row for name, row in everybody.items() if name != "top"}
+    assert project.run(0.1).computed.plan.records == []
+    project.facts["top"] = account("top", 5)
+    project.run(0.2)
+    assert record(project) == {KEY: "top", "seats": 135, "health": 5}
+
+
+def test_deleted_accounts_count_without_the_excluded_one_where_no_other_is_left(project: Project) -> None:
+    project.run()
+    for name in WORKSPACES[1:]:
+        project.facts[name]["account.deleted_at"] = START
+    project.listed = frozenset({"top"})
+    del project.facts["top"]
+    project.run(1)
+    assert record(project) == {KEY: "top", "seats": 130, "health": 20}
+
+
+def creating(project: Project, text: str, **parents: str) -> None:
+    """Change to these settings with create_missing, and to these parents."""
+    made = "create_missing: true, create: {name: account.name}}"
+    project.write("config/crm.yaml", text.replace(f"match_field: {KEY}}}", f"match_field: {KEY}, {made}"))
+    if "record: parent" in text:
+        project.write("config/crm.yaml", text.replace("record: parent}", f"record: parent, {made}"))
+    project.crm.specs = MORE_SPECS | {"name": FieldSpec(name="name", type="string", length=80)}
+    project.parents = {**dict.fromkeys(WORKSPACES, "nobody"), **parents}
+
+
+def test_a_record_that_a_person_deleted_is_not_created_again_after_the_account_shared_one(project: Project) -> None:
+    project.crm.records["R-w1"] = {KEY: "w1"}
+    creating(project, CRM)
+    project.run()
+    project.crm.human_deletes("R-w1")
+    project.run(0.1)
+    creating(project, SHARED, w1="top", w2="w1", w3="top")
+    project.run(0.2)
+    creating(project, CRM)
+    plan = project.run(0.3).computed.plan
+    assert plan.new_records == []
+    assert [(one.account_id, one.not_made) for one in plan.unmatched] == [("w1", "its record was deleted in the CRM")]
+
+
+def test_an_account_that_left_its_own_record_to_the_company_says_whose_it_is(project: Project) -> None:
+    everybody, project.facts = project.facts, {"w1": project.facts["w1"]}
+    creating(project, CRM)
+    project.run()
+    project.facts = everybody
+    creating(project, SHARED, w1="top", w2="w1", w3="top")
+    project.run(0.1)
+    creating(project, SHARED, w2="w1", w3="top")
+    plan = project.run(0.2).computed.plan
+    assert plan.new_records == []
+    why = "the record that was made for it is that of top"
+    assert [(one.account_id, one.not_made) for one in plan.unmatched] == [("w1", why)]
+
+
+def test_the_history_of_an_account_has_the_writes_of_the_record_that_it_shares(project: Project) -> None:
+    project.playbook(FEW_SEATS.replace("when:", "repeat: {already_matching: include}\nwhen:"))
+    project.run()
+    with project.store.begin() as connection:
+        kinds = {
+            name: [row["kind"] for row in effects_of(connection, subject_of(name, ["crm"]), (), 10)]
+            for name in ("top", "w1", "w2")
+        }
+    assert kinds == {"top": ["fields"], "w1": ["fields", "task_create"], "w2": ["fields"]}
+
+
+def test_a_plan_names_some_of_many_accounts(project: Project) -> None:
+    project.facts = {name: account(name, 50) for name in ("top", *(f"x{n:04}" for n in range(1200)))}
+    project.parents = dict.fromkeys(project.facts, "top") | {"top": None}
+    console = Console(width=1000)
+    report = project.run()
+    with console.capture() as shown:
+        console.print(render_plan(report.computed, ()))
+    assert "x0003 … and 1,196 more" in shown.get()
+    assert "x0004" not in shown.get()
+
+
 def test_texts_of_playbooks_combine_as_the_kind_of_their_field(project: Project) -> None:
     fields = "flag: {field: flag, type: bool, combine: all}\n      day: {field: day, type: date, combine: latest}"
     project.write("config/crm.yaml", SHARED.replace("      note:", f"      {fields}\n      note:"))
@@ -218,3 +312,14 @@ def test_any_order_of_members_and_any_vanishing_give_the_same_record(
     assert (before or {}).get("seats") == total
     assert (before or {}).get("health") == (min(known) if known else None)
     store.dispose()
+
+
+def test_a_person_gives_the_record_of_a_top_account_that_is_gone_to_another(project: Project) -> None:
+    project.run()
+    del project.facts["top"]
+    for day in range(1, 5):
+        project.run(day)
+    assert record(project) == {KEY: "top", "seats": 210, "health": 20}
+    project.crm.human_sets("R-top", KEY, "w1")
+    project.run(5)
+    assert record(project) == {KEY: "w1", "seats": 70, "health": 20}
