@@ -83,3 +83,4 @@ def test_a_failure_leaves_its_message_only(stage: Stage, terminal: Terminal) -> 
     assert "measuring signals" in terminal.written()
     (message,) = terminal.screen()
     assert "no-such-account" in message
+    assert "measuring" not in message

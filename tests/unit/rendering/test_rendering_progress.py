@@ -80,7 +80,7 @@ def test_the_line_is_refreshed_beside_the_work(terminal: Terminal, clock: Clock)
         return clock.seconds
 
     with working(terminal, ticks):
-        assert drawn.wait(60)
+        assert drawn.wait(20)
 
 
 def test_destinations_side_by_side_are_shown_beside_each_other_until_the_next_step(
@@ -178,6 +178,7 @@ def test_a_pipe_gets_nothing_even_where_colours_are_forced(clock: Clock, monkeyp
     with redirect_stderr(io.StringIO()) as pipe, progress(clock):
         clock.seconds = 5
         report_step("planning")
+        assert sys.stderr is pipe
     assert pipe.getvalue() == ""
 
 
