@@ -33,9 +33,11 @@ test: lint
 	$(BIN)/coverage report --fail-under=100 --include='$(PURE)'
 	$(BIN)/coverage report --format=total --fail-under=92 --omit='$(PURE)'
 
-# The long form of tests/chaos: a thousand kill -9 (make chaos CHAOS_KILLS=200 for fewer), one test at a time, for hours.
+# Every property with all of its examples, and the long form of tests/chaos: a thousand kill -9 (make chaos
+# CHAOS_KILLS=200 for fewer), one test at a time, for hours.
 CHAOS_KILLS ?= 1000
 chaos: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest --hypothesis-profile=full tests/unit tests/integration/signals
 	CHAOS_KILLS=$(CHAOS_KILLS) $(BIN)/python -m pytest tests/chaos tests/integration/test_celery.py -m "" -s -p no:xdist
 
 # What things cost on this machine: every figure is a ratio measured within one run. No part of "make test".

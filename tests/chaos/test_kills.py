@@ -34,7 +34,7 @@ def slow_and_forgetful(ground: Ground) -> None:
             ground.control(crm, "faults", {"kind": kind, "match": match, "args": args})
 
 
-def kill(crew: Crew, chance: Random, kills: int, *, act_every: int = 4, writes: Writes = TASK_WRITES) -> Counter[str]:
+def kill(crew: Crew, chance: Random, kills: int, *, act_every: int = 3, writes: Writes = TASK_WRITES) -> Counter[str]:
     """kill -9 somebody at random, and every so often everybody in the act; the supervisor starts them again."""
     victims: Counter[str] = Counter()
     for number in range(kills):

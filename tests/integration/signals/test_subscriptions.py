@@ -10,6 +10,7 @@ import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import some_of
 from tests.integration.signals.signals_kit import TYPES, Database, at, product_of, signals_of
 from worker.language.values import Value
 from worker.settings.shipped import shipped_files
@@ -73,7 +74,7 @@ def answers(
 
 def test_random_subscriptions_are_what_the_definition_says_whatever_is_mapped(database: Database) -> None:
     @settings(
-        max_examples=5 if database.kind == "several" else 20,  # which copies everything first
+        max_examples=some_of(5 if database.kind == "several" else 20),  # which copies everything first
         deadline=None,
         derandomize=True,
         phases=[Phase.generate],

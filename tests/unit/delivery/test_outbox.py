@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, update
 
 from connectors.base import AccessDenied, CallFailed, Outcome, QuotaExhausted, Unavailable, Underway
+from tests.conftest import some_of
 from tests.unit.delivery.scripted import ScriptedConnector, always
 from worker.delivery.backlog import drop_rows, parked_fields, retry_rows, uncertain_fields
 from worker.delivery.leases import CRASHES_BEFORE_ALONE, CRASHES_BEFORE_DEAD, claim, reclaim_leases
@@ -543,7 +544,7 @@ EXAMPLES = {"sqlite": 40, "postgresql": 8}
 
 
 def test_any_schedule_of_values_and_faults_that_ends_quiet_leaves_the_newest_values(store: Engine) -> None:
-    @settings(max_examples=EXAMPLES[store.dialect.name], deadline=None)
+    @settings(max_examples=some_of(EXAMPLES[store.dialect.name]), deadline=None)
     @given(SCHEDULES)
     def holds(schedule: list[tuple[int, int, str, bool]]) -> None:
         leaves_the_newest_values(store, schedule)

@@ -15,6 +15,7 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from connectors.base import AccessDenied, FieldSpec, Scalar
+from tests.conftest import some_of
 from tests.unit.pipeline.pipeline_kit import CRM, SPECS, START, Project
 from tests.unit.planning.whole_crm import KEY
 from worker.planning.account_in_crm import account_in_crms
@@ -289,7 +290,7 @@ def test_what_is_stored_says_which_accounts_a_value_comes_from(project: Project)
 SEATS = st.one_of(st.none(), st.integers(0, 100))
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=some_of(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_order_of_members_and_any_vanishing_give_the_same_record(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, select, update
 
 from connectors.base import FieldSpec, Scalar
+from tests.conftest import some_of
 from tests.unit.planning.whole_crm import KEY, NoReasons, WholeCrm
 from worker.delivery.backlog import retry_rows, waiting_rows
 from worker.delivery.leases import reclaim_leases
@@ -225,7 +226,7 @@ class Witness:
 
 
 @settings(
-    max_examples=25,
+    max_examples=some_of(25),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import some_of
 from tests.unit.rules.playbook_stage import START, TASK, Stage, flags
 from worker.language.units import parse_duration
 from worker.language.values import Value
@@ -79,7 +80,7 @@ def local_workday(day: date, count: int) -> date:
     return day
 
 
-@settings(max_examples=200)
+@settings(max_examples=some_of(200))
 @given(st.sampled_from(ZONES), st.sampled_from(ZONES), st.integers(0, 24 * 365), st.integers(1, 9), st.booleans())
 def test_tasks_are_due_and_waits_end_on_the_days_of_the_account(
     account: str, calendar: str, hours: int, count: int, known: bool

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import some_of
 from tests.unit.rules.playbook_stage import START, TASK, Stage, flags, make_playbook
 from worker.rules.actions import MakeTask
 from worker.rules.context import PlaybookRun
@@ -272,7 +273,7 @@ truths = st.fixed_dictionaries({f"b{n}": st.sampled_from([True, True, False, Non
 KNOWN = {"b0": True, "b1": False, "b2": True}
 
 
-@settings(max_examples=300)
+@settings(max_examples=some_of(300))
 @given(st.data())
 def test_nobody_is_dropped_whose_step_is_there_and_no_task_is_made_twice(data: st.DataObject) -> None:
     do = data.draw(steps())
@@ -303,7 +304,7 @@ def test_nobody_is_dropped_whose_step_is_there_and_no_task_is_made_twice(data: s
     assert on.enrollments()["acme"].step == -1
 
 
-@settings(max_examples=100)
+@settings(max_examples=some_of(100))
 @given(st.data())
 def test_a_worker_of_0_1_0_beside_this_one_changes_no_step(data: st.DataObject) -> None:
     do, course = (

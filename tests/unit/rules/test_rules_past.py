@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import some_of
 from tests.unit.rules.playbook_stage import START, TASK, Stage, flags
 from worker.rules.enrollment import Enrollment
 from worker.rules.past import KnownPast, PastEvent, PastState, state_then
@@ -110,7 +111,7 @@ def test_an_entry_of_a_preview_ends_when_the_playbook_goes_live() -> None:
 truths = st.tuples(st.sampled_from([True, True, False, None]), st.booleans())
 
 
-@settings(max_examples=150)
+@settings(max_examples=some_of(150))
 @given(st.lists(truths, min_size=2, max_size=14), st.integers(0, 13), st.booleans(), st.booleans())
 def test_the_past_is_what_it_was_or_not_known(
     course: list[tuple[bool | None, bool]], cut: int, limited: bool, waits: bool
