@@ -21,6 +21,7 @@ from worker.telemetry.tracing import span
 
 _PATIENCE_S = 20.0
 _POLL_EVERY_S = 1.0
+_NOTICE_WITHIN_S = 0.1
 
 
 def deliver_all(
@@ -110,7 +111,8 @@ def _in_threads(
     deliveries: list[futures.Future[Delivery]] = []
     try:
         deliveries.extend(pool.submit(copy_context().run, deliver_one, connector) for connector in connectors)
-        futures.wait(deliveries)
+        while futures.wait(deliveries, _NOTICE_WITHIN_S).not_done:
+            pass  # a signal that another thread got wakes no wait without a limit
     except KeyboardInterrupt:
         stop.cancel()
         futures.wait(deliveries)

@@ -83,13 +83,21 @@ def test_one_that_breaks_is_no_reason_to_look_again_for_ever(store: Engine) -> N
     assert set(healthy.records) == {"501"}
 
 
-def test_ctrl_c_ends_with_the_batch_under_way(sqlite_store: Engine) -> None:
+SENT_TO = {
+    "the process": lambda number: os.kill(os.getpid(), number),
+    "another thread": lambda number: signal.pthread_kill(threading.get_ident(), number),
+}
+"""The operating system gives a signal of the process to any of its threads; Python handles it in the main thread."""
+
+
+@pytest.mark.parametrize("send", SENT_TO.values(), ids=SENT_TO)
+def test_ctrl_c_ends_with_the_batch_under_way(sqlite_store: Engine, send: Callable[[int], None]) -> None:
     crm, stop = ScriptedConnector("crm", batch=1), CancelToken()
     put(sqlite_store, "crm", "001A")
     put(sqlite_store, "crm", "001B")
 
     def answer(_operation: object) -> str:
-        os.kill(os.getpid(), signal.SIGINT)
+        send(signal.SIGINT)
         until(lambda: stop.cancelled)
         return "applied"
 
