@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import tempfile
 import uuid
@@ -24,6 +25,8 @@ from worker.store.tables import metadata
 
 os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and commands wrap their text by it
 os.unsetenv("COLUMNS")  # and readline, which pytest imports, sets it behind os.environ
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so does a shell with what it runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 typer.main.get_command = cache(typer.main.get_command)  # builds every command again for each of a thousand calls
 SHARED = Path(__file__).parents[2] / "shared"
 
