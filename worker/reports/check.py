@@ -10,7 +10,7 @@ from typing import Any
 from connectors.base import CallFailed, Connector, FieldNeed, FieldSpec
 from connectors.clock import now
 from worker.language.plural import counted
-from worker.pipeline.measure import fresh_volume, needs_of
+from worker.pipeline.measure import fresh_volume
 from worker.pipeline.run import connect_all
 from worker.reports.earlier_runs import EarlierRuns, load_earlier_runs, refused_data
 from worker.reports.people_check import unknown_people
@@ -21,9 +21,10 @@ from worker.settings.environment import project_dir
 from worker.settings.problems import ConfigError, Problem
 from worker.settings.project import CONFIG, Project, load_project
 from worker.settings.scores import conditions as score_conditions
+from worker.settings.scores import uses as uses_of_scores
 from worker.settings.validation import place_findings
 from worker.settings.yaml_document import load_document, read_document
-from worker.signals.check import SourceFinding, check_source
+from worker.signals.check import PRODUCT, SIGNALS, PlacedNeed, SourceFinding, check_source
 from worker.signals.data_report import DataReport
 from worker.signals.errors import SourceError, StaleData
 from worker.signals.property_numbers import number_properties
@@ -32,6 +33,7 @@ from worker.signals.vocabulary import Vocabulary, words_of_conditions, words_of_
 from worker.store.engine import StoreError
 from worker.telemetry.steps import report_step
 
+SCORES = "config/scores.yaml"
 _FITTING = {
     "string": {"string"},
     "number": {"number"},
@@ -106,8 +108,8 @@ def _check_source(check: Check, project: Project) -> None:
     try:
         spellings, numbers = project.signals.names_of_spellings, number_properties(project.signals)
         with open_source(project.product, project.root, None, spellings, numbers) as source:
-            findings = check_source(source, project.product, project.signals, needs_of(project))
-            findings += [SourceFinding("product", loc, text, "warning") for loc, text in source.warnings()]
+            findings = check_source(source, project.product, project.signals, list(_placed_needs(project)))
+            findings += [SourceFinding(PRODUCT, loc, text, "warning") for loc, text in source.warnings()]
             if project.crm.shares_records:
                 source.parents()
             tables = len(project.product.mapped())
@@ -118,14 +120,11 @@ def _check_source(check: Check, project: Project) -> None:
                 findings += _data_findings(project, source, check.data)
                 check.problems += _words_never_found(project, source, check.data)
     except SourceError as error:
-        document = load_document(project.root / "config" / "product.yaml", "config/product.yaml")
-        check.problems += place_findings(document, [Finding(error.loc, str(error))])
+        check.problems += _placed(project, PRODUCT, [Finding(error.loc, str(error))])
         return
-    for file in ("product", "signals"):
-        document = load_document(project.root / "config" / f"{file}.yaml", f"config/{file}.yaml")
-        placed = [Finding(f.loc, f.message, severity=f.severity) for f in findings if f.file == file]
-        check.problems += place_findings(document, placed)
-    check.problems += [Problem("playbooks", 1, 1, f.message, f.severity) for f in findings if f.file == "playbooks"]
+    for file in dict.fromkeys(one.file for one in findings):
+        found = [Finding(one.loc, one.message, one.column, one.severity) for one in findings if one.file == file]
+        check.problems += _placed(project, file, found)
     if stale is not None:
         check.problems.append(stale)
     check.passed.append(f"source: {counted(tables, 'table')} read")
@@ -138,19 +137,19 @@ def _data_findings(project: Project, source: Source, report: DataReport) -> Iter
         earlier = load_earlier_runs(project.root)
     except StoreError as error:
         message = f"what is usual cannot be read from the state database: {error}"
-        yield SourceFinding("product", ("tables",), message, "warning")
+        yield SourceFinding(PRODUCT, ("tables",), message, "warning")
     report_step("comparing the data with the earlier runs")
     for reason in refused_data(project, source, earlier, report.as_of):
-        yield SourceFinding("product", ("tables",), f"a run would stop now: {reason}")
+        yield SourceFinding(PRODUCT, ("tables",), f"a run would stop now: {reason}")
     for table, remark in report.remarks():
-        yield SourceFinding("product", ("tables", table), f"{table}: {remark}", "warning")
+        yield SourceFinding(PRODUCT, ("tables", table), f"{table}: {remark}", "warning")
 
 
 def _words_never_found(project: Project, source: Source, report: DataReport) -> Iterable[Problem]:
     """A warning at every text of the settings and playbooks that the data does not have."""
     words = {
-        "config/signals.yaml": words_of_signals(project.signals),
-        "config/scores.yaml": words_of_conditions(score_conditions(project.scores), project.signals),
+        SIGNALS: words_of_signals(project.signals),
+        SCORES: words_of_conditions(score_conditions(project.scores), project.signals),
     }
     for file, playbook in zip(project.playbook_texts, project.playbooks, strict=True):
         words[file] = words_of_conditions(playbook.conditions(), project.signals)
@@ -161,9 +160,20 @@ def _words_never_found(project: Project, source: Source, report: DataReport) -> 
             Finding(word.loc, message, word.offset, "warning") for word in some if (message := vocabulary.missing(word))
         ]
         if found:
-            text = project.playbook_texts.get(file)
-            document = load_document(project.root / file, file) if text is None else read_document(file, text.encode())
-            yield from place_findings(document, found)
+            yield from _placed(project, file, found)
+
+
+def _placed_needs(project: Project) -> Iterable[PlacedNeed]:
+    for loc, need, column in uses_of_scores(project.scores, ()):
+        yield PlacedNeed(need, SCORES, loc, column)
+    for file, playbook in zip(project.playbook_texts, project.playbooks, strict=True):
+        yield from (PlacedNeed(need, file, loc, column) for loc, need, column in playbook.uses())
+
+
+def _placed(project: Project, file: str, findings: Iterable[Finding]) -> list[Problem]:
+    text = project.playbook_texts.get(file)
+    document = load_document(project.root / file, file) if text is None else read_document(file, text.encode())
+    return place_findings(document, findings)
 
 
 def _stale(project: Project, source: Source) -> Problem | None:
@@ -171,7 +181,7 @@ def _stale(project: Project, source: Source) -> Problem | None:
     try:
         fresh_volume(project, source, now())
     except StaleData as error:
-        return Problem("config/product.yaml", 1, 1, f"a run would stop now: {error}", "warning")
+        return Problem(PRODUCT, 1, 1, f"a run would stop now: {error}", "warning")
     return None
 
 

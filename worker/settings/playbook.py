@@ -172,6 +172,13 @@ class Playbook(Strict):
                     if isinstance(value, Template):
                         yield (*loc, "set_fields", name), value
 
+    def uses(self) -> Iterator[tuple[Loc, Need, int]]:
+        """What its conditions and texts read, with the place it is named at and its column there."""
+        for loc, condition in self.conditions():
+            yield from (((*loc, *inner), mention.need, mention.column) for inner, mention in condition.mentions())
+        for loc, template in self.templates():
+            yield from ((loc, mention.need, mention.column) for mention in template.mentions)
+
     def tasks(self) -> Iterator[tuple[Loc, CreateTask]]:
         """Every CRM task it can make, with the place it stands at."""
         for loc, step in walk_steps(self.do):

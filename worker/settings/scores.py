@@ -34,17 +34,17 @@ class ScoresSettings(_Blocks):  # type: ignore[misc]  # its fields are the score
 
 def needs(settings: ScoresSettings) -> set[Need]:
     """Everything these scores read, so that signals can be asked for it. Includes functions such as counts."""
-    return {need for _, need, _ in _uses(settings, ())}
+    return {need for _, need, _ in uses(settings, ())}
 
 
 def needs_of_score(settings: ScoresSettings, name: str) -> set[Need]:
     """What one score reads."""
-    return {need for loc, need, _ in _uses(settings, ()) if loc[0] == name}
+    return {need for loc, need, _ in uses(settings, ()) if loc[0] == name}
 
 
 def check_scores(settings: ScoresSettings, known: Known) -> Iterable[Finding]:
     """Unknown names, scores that would read themselves, and weights that do not add up to 100."""
-    for loc, need, column in _uses(settings, ()):
+    for loc, need, column in uses(settings, ()):
         if need.kind not in {"field", "change"}:
             continue
         if need.name in SCORE_FIELDS or need.kind == "change":
@@ -86,7 +86,7 @@ def conditions(value: object, loc: Loc = ()) -> Iterator[tuple[Loc, Condition]]:
         yield from conditions(inner, place)
 
 
-def _uses(value: object, loc: Loc) -> Iterator[tuple[Loc, Need, int]]:
+def uses(value: object, loc: Loc) -> Iterator[tuple[Loc, Need, int]]:
     """Every need below ``value`` with the place it is written at and, where it is written out, its column there."""
     if isinstance(value, Condition):
         for inner, mention in value.mentions():
@@ -95,7 +95,7 @@ def _uses(value: object, loc: Loc) -> Iterator[tuple[Loc, Need, int]]:
         for mention in value.mentions:
             yield loc, mention.need, mention.column
     for below, place in _below(value, loc):
-        yield from _uses(below, place)
+        yield from uses(below, place)
     if isinstance(value, ScoreBlock):
         for inner, need in value.implied():
             yield (*loc, *inner), need, 0

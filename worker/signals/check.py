@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
 
 import sqlalchemy as sa
 
@@ -26,30 +25,41 @@ from worker.signals.occurrences import MOST_NAMES
 from worker.signals.source import Source
 from worker.telemetry.steps import report_step
 
+PRODUCT, SIGNALS = "config/product.yaml", "config/signals.yaml"
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFinding:
-    """One finding. ``file`` names the settings that ``loc`` points into; a function of a playbook has no location."""
+    """One finding. ``file`` is the one that ``loc`` points into, ``column`` the place in the text that stands there."""
 
-    file: Literal["product", "signals", "playbooks"]
+    file: str
     loc: Loc
     message: str
     severity: Severity = "error"
+    column: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedNeed:
+    """What a score or playbook reads, and where it says so."""
+
+    need: Need
+    file: str
+    loc: Loc = ()
+    column: int = 0
 
 
 def check_source(
-    source: Source, product: ProductSettings, signals: SignalsSettings, extra: Iterable[Need]
+    source: Source, product: ProductSettings, signals: SignalsSettings, needs: Sequence[PlacedNeed]
 ) -> list[SourceFinding]:
     """Every table or column that does not exist, every event that never occurs, and what stays unknown, each once.
 
     Looks at all tables, once per opened source. Errors come first.
     """
-    needs = list(extra)
     findings = list(_unreadable(source, product))
     if not findings:
-        findings += _unknown(source, product, signals, needs)
+        findings += _unknown(source, product, signals, {one.need for one in needs})
         findings += _never_seen(source, signals, needs)
         findings += _excludes_nobody(source, product)
         findings += _properties_never_seen(source, signals)
@@ -65,7 +75,7 @@ def _unreadable(source: Source, product: ProductSettings) -> Iterator[SourceFind
                     if not column.startswith("extra."):
                         table.value(column)
         except SourceError as error:
-            yield SourceFinding("product", error.loc or ("tables", name), str(error))
+            yield SourceFinding(PRODUCT, error.loc or ("tables", name), str(error))
 
 
 def _unknown(
@@ -81,7 +91,7 @@ def _unknown(
             f"table {mapping.table} is" if mapping.column is None else f"column {mapping.column} of {mapping.table} is"
         )
         yield SourceFinding(
-            "product", ("tables",), f"{what} not mapped, so these stay unknown: {', '.join(names)}", "warning"
+            PRODUCT, ("tables",), f"{what} not mapped, so these stay unknown: {', '.join(names)}", "warning"
         )
     accounts = source.catalogue.table("accounts")
     if not product.exclude.is_a_full_list and (accounts is None or not accounts.has("is_internal")):
@@ -89,7 +99,7 @@ def _unknown(
             "accounts have no is_internal, so account.is_internal stays unknown: map it, "
             "or list your own accounts under exclude: accounts: (an empty list will do)"
         )
-        yield SourceFinding("product", ("exclude",), message, "warning")
+        yield SourceFinding(PRODUCT, ("exclude",), message, "warning")
 
 
 def _excludes_nobody(source: Source, product: ProductSettings) -> Iterator[SourceFinding]:
@@ -102,7 +112,7 @@ def _excludes_nobody(source: Source, product: ProductSettings) -> Iterator[Sourc
     for index, one in enumerate(listed):
         if one not in found:
             message = f'no account has the id "{one}", so nothing is left out by it'
-            yield SourceFinding("product", ("exclude", "accounts", index), message, "warning")
+            yield SourceFinding(PRODUCT, ("exclude", "accounts", index), message, "warning")
 
 
 def _properties_never_seen(source: Source, signals: SignalsSettings) -> Iterator[SourceFinding]:
@@ -117,25 +127,25 @@ def _properties_never_seen(source: Source, signals: SignalsSettings) -> Iterator
             read = signal.from_ == "events" and column.startswith("props.") and source.catalogue.events.has(column)
             if read and column not in absent and not source.occurs(column):
                 message = f"no event has the property {column} so far, so this is unknown; or list it in may_be_absent"
-                yield SourceFinding("signals", ("signals", name, *loc), message, "warning")
+                yield SourceFinding(SIGNALS, ("signals", name, *loc), message, "warning")
 
 
-def _never_seen(source: Source, signals: SignalsSettings, needs: Iterable[Need]) -> Iterator[SourceFinding]:
+def _never_seen(source: Source, signals: SignalsSettings, needs: Sequence[PlacedNeed]) -> Iterator[SourceFinding]:
+    """Every event in use that never occurs, where it is named first in the signals and in each other file."""
     seen = {name: event.total for name, event in source.report(now()).events.items()}
     if len(seen) == MOST_NAMES:
         return
-    in_use = {event for _, event in _named(signals)} | {need.name for need in needs if not need.fields}
+    named = [(SIGNALS, loc, event, 0) for loc, event in _named(signals)]
+    first: dict[tuple[str, str], PlacedNeed] = {}
+    for one in needs:
+        if not one.need.fields:
+            first.setdefault((one.file, one.need.name), one)
+    named += [(one.file, one.loc, one.need.name, one.column) for one in first.values()]
     spellings = signals.names_of_spellings
-    twins = twins_of(seen, {spellings.get(event, event) for event in in_use})
-    for loc, event in _named(signals):
+    twins = twins_of(seen, {spellings.get(event, event) for _, _, event, _ in named})
+    for file, loc, event, column in named:
         for message in _of_event(spellings.get(event, event), seen, twins):
-            yield SourceFinding("signals", loc, message, "warning")
-    asked: dict[str, list[str]] = {}
-    for need in sorted({need for need in needs if not need.fields}, key=str):
-        asked.setdefault(need.name, []).append(need.key)
-    for event, functions in asked.items():
-        for message in _of_event(spellings.get(event, event), seen, twins):
-            yield SourceFinding("playbooks", (), f"{', '.join(functions)}: {message}", "warning")
+            yield SourceFinding(file, loc, message, "warning", column)
 
 
 def _of_event(event: str, seen: Mapping[str, int], twins: dict[str, list[str]]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from worker.language.need import Need
 from worker.settings.base import Loc
 from worker.settings.product import ProductSettings
 from worker.signals import SourceError, StaleData, check_fresh, check_source, compute, open_source
+from worker.signals.check import PlacedNeed, SourceFinding
 
 AS_OF = at("2026-03-10T06:00")
 SIGNALS = signals_of(
@@ -43,7 +44,8 @@ def filled(database: Database, **tables: Any) -> dict[str, Any]:
 
 def messages(database: Database, product: ProductSettings, needs: list[Need] | None = None) -> list[tuple[str, str]]:
     with open_source(product, database.folder) as source:
-        return [(finding.severity, finding.message) for finding in check_source(source, product, SIGNALS, needs or [])]
+        placed = [PlacedNeed(need, "playbooks/x.yaml") for need in needs or ()]
+        return [(finding.severity, finding.message) for finding in check_source(source, product, SIGNALS, placed)]
 
 
 def test_a_good_source_has_nothing_but_what_stays_unknown_said_once(database: Database) -> None:
@@ -62,10 +64,21 @@ def test_a_column_that_is_not_mapped_is_named_with_what_needs_it(database: Datab
     assert ("warning", "column closed_at of tickets is not mapped, so these stay unknown: urgent") in found
 
 
-def test_an_event_of_a_playbook_that_never_occurs_is_named(database: Database) -> None:
+def test_an_event_that_never_occurs_is_named_where_each_file_names_it_first(database: Database) -> None:
     product = product_of(database.source, filled(database))
-    found = messages(database, product, [Need("count", "Usd", 7), Need("field", "plan")])
-    assert ("warning", 'count(Usd, 7d): no event is called "Usd" so far. Did you mean "Used"?') in found
+    needs = [
+        PlacedNeed(Need("field", "plan"), "config/scores.yaml", ("pql", 0)),
+        PlacedNeed(Need("count", "Usd", 7), "config/scores.yaml", ("pql", 1), 5),
+        PlacedNeed(Need("users", "Usd", 7), "config/scores.yaml", ("pql", 2)),
+        PlacedNeed(Need("first", "Usd"), "playbooks/x.yaml", ("when", "enters"), 9),
+    ]
+    with open_source(product, database.folder) as source:
+        found = [one for one in check_source(source, product, SIGNALS, needs) if "Usd" in one.message]
+    message = 'no event is called "Usd" so far. Did you mean "Used"?'
+    assert found == [
+        SourceFinding("config/scores.yaml", ("pql", 1), message, "warning", 5),
+        SourceFinding("playbooks/x.yaml", ("when", "enters"), message, "warning", 9),
+    ]
 
 
 @pytest.mark.parametrize("props", [{"amount": 5, "plan": {"tier": "gold"}}, '"{\\"amount\\": 5}"'])
