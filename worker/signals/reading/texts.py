@@ -16,6 +16,8 @@ from worker.signals.constructs import Column, Kind, sql_of
 NOTHING = (
     *("", "null", "(null)", "<null>", "\\n", "none", "nil", "nan", "nat", "<na>", "n/a", "#n/a", "undefined"),
     *("[object object]", "(not set)", "-", "00000000-0000-0000-0000-000000000000"),
+    "0000-00-00",
+    "0000-00-00 00:00:00",
 )
 """What exporters write for a value that is not there, in small letters."""
 BLANKS = (
