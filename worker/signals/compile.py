@@ -15,6 +15,7 @@ from worker.signals.aggregates import Finish, Partial, finish, partials
 from worker.signals.constructs import Column
 from worker.signals.deleted_people import remaining
 from worker.signals.doubt import doubt_members, doubt_rows
+from worker.signals.mapped_table import MappedTable
 from worker.signals.mapping import Catalogue
 from worker.signals.measurements import Measurement
 from worker.signals.people import role_rows, share_rows, top_user_rows
@@ -149,29 +150,29 @@ def _counted(scope: QueryScope, measurements: Sequence[Measurement]) -> _Stage:
             parts.append((measurement, [Partial(_distinct(counts, [rows.c.s_user]), sa.func.sum)]))
         else:
             parts.append((measurement, partials(measurement.measure, row)))
-    aggregates = [partial for _, some in parts for partial in some]
-    account_kind = table.kind("account_id")
     widths = [(measurement, len(some)) for measurement, some in parts]
-    if not (
-        scope.catalogue.engine.member_first and any(measurement.measure == "users" for measurement in measurements)
-    ):
-        found = sa.select(IdText(rows.c.s_account, account_kind), *(partial.aggregate for partial in aggregates))
-        return _Stage(found.group_by(rows.c.s_account), widths)
-    members = (
-        sa.select(
-            rows.c.s_account, rows.c.s_user, *(part.aggregate.label(f"s_p{i}") for i, part in enumerate(aggregates))
-        )
-        .group_by(rows.c.s_account, rows.c.s_user)
-        .subquery("s_members")
-    )
-    of_people = [measurement.measure == "users" for measurement, some in parts for _ in some]
-    counted = sa.case((remaining(scope, table, members), 1), else_=0)
+    if scope.catalogue.engine.member_first and any(measurement.measure == "users" for measurement in measurements):
+        return _Stage(_by_member(scope, table, rows, parts), widths)
+    aggregates = (partial.aggregate for _, some in parts for partial in some)
+    found = sa.select(IdText(rows.c.s_account, table.kind("account_id")), *aggregates)
+    return _Stage(found.group_by(rows.c.s_account), widths)
+
+
+def _by_member(
+    scope: QueryScope, table: MappedTable, rows: sa.Subquery, parts: Sequence[tuple[Measurement, list[Partial]]]
+) -> sa.Select[Any]:
+    """Column stores: the rows of each person first, then the people of each account."""
+    partial = [(measurement.measure == "users", one) for measurement, some in parts for one in some]
+    labelled = [one.aggregate.label(f"s_p{index}") for index, (_, one) in enumerate(partial)]
+    person = (rows.c.s_account, rows.c.s_user)
+    members = sa.select(*person, *labelled).group_by(*person).subquery("s_members")
+    counts = sa.case((remaining(scope, table, members), 1), else_=0)
     combined = [
-        part.combine(members.c[f"s_p{i}"] * counted if of_people[i] else members.c[f"s_p{i}"])
-        for i, part in enumerate(aggregates)
+        one.combine(members.c[f"s_p{index}"] * counts if of_people else members.c[f"s_p{index}"])
+        for index, (of_people, one) in enumerate(partial)
     ]
-    found = sa.select(IdText(members.c.s_account, account_kind), *combined)
-    return _Stage(found.group_by(members.c.s_account), widths)
+    found = sa.select(IdText(members.c.s_account, table.kind("account_id")), *combined)
+    return found.group_by(members.c.s_account)
 
 
 def _distinct(counts: Column, keys: Sequence[Column]) -> Column:
