@@ -142,6 +142,25 @@ def test_an_unknown_name_is_found_at_its_place(project: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("table: accounts ", "from: events #", 'accounts "from: events" have no parents: map a table of accounts'),
+        (
+            "version: 1",
+            "version: 1\naccount: {level: parent}",
+            "account.level: parent in config/product.yaml makes one",
+        ),
+    ],
+)
+def test_accounts_without_parents_share_no_record(project: Path, old: str, new: str, said: str) -> None:
+    edit(project / "config" / "crm.yaml", "object: Account\n", "object: Account\n      record: parent\n")
+    edit(project / "config" / "product.yaml", old, new)
+    named = [problem.message for problem in refused(project) if "parent" in problem.message]
+    assert len(named) == 1
+    assert said in named[0]
+
+
 def test_a_bad_playbook_stops_no_other(project: Path) -> None:
     (project / "playbooks" / "bad.yaml").write_text("version: 1\n\tid: bad\n")
     loaded = load_project(project)
