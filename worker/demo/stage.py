@@ -66,7 +66,7 @@ def sandboxes(seed_file: Path, ports: Mapping[str, int] | None = None) -> Iterat
             yield json.loads(line)
         finally:
             process.terminate()
-            process.wait(_STOP_S)
+            process.communicate(timeout=_STOP_S)
 
 
 def point_at(folder: Path, crms: Mapping[str, Mapping[str, str]]) -> None:

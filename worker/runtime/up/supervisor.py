@@ -71,7 +71,10 @@ class Child:
 
     def note_exit(self) -> None:
         """Note that the process exited, and when it may start again."""
-        code = self.process.wait() if self.process else 0
+        code = 0
+        if self.process is not None:
+            with self.process as process:  # closes the pipe to it
+                code = process.wait()
         self.process = None
         lived = stopwatch() - self.started
         self.exits = 1 if lived > _STEADY_S else self.exits + 1
@@ -137,10 +140,10 @@ def _stopped(child: Child, until: float) -> bool:
     """Wait for a child that got SIGTERM, and kill it after ``until``; its leases end and others take its work."""
     if child.process is None:
         return True
-    try:
-        child.process.wait(max(0.0, until - stopwatch()))
-    except subprocess.TimeoutExpired:
-        child.process.kill()
-        child.process.wait()
-        return False
+    with child.process as process:  # closes the pipe to it, after it has exited
+        try:
+            process.wait(max(0.0, until - stopwatch()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            return False
     return True

@@ -143,7 +143,8 @@ def test_even_a_stopped_child_is_gone_with_its_parent(tmp_path: Path) -> None:
     parent = Child(name="p", command=[sys.executable, "-c", outer], environment=dict(os.environ))
     parent.start()
     assert parent.process
-    assert parent.process.wait(60) == -signal.SIGKILL
+    with parent.process as process:
+        assert process.wait(60) == -signal.SIGKILL
     status = Path(f"/proc/{number.read_text()}/status")
     deadline = stopwatch() + 30
     while status.exists() and "(zombie)" not in status.read_text():
