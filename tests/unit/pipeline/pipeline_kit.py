@@ -88,6 +88,8 @@ class Project:
     """The accounts above others; only accounts without one have a record from the start."""
     listed: frozenset[str] = frozenset()
     """Accounts of the data that do not count."""
+    undecided: frozenset[str] = frozenset()
+    """Accounts that may be deleted."""
 
     def __post_init__(self) -> None:
         write_project(self.root)
@@ -117,6 +119,7 @@ class Project:
             report=DataReport(as_of=START, tables=(), stopped=self.stopped),
             listed=self.listed | now.keys(),
             parents={account_id: self.parents.get(account_id) for account_id in self.listed | now.keys()},
+            undecided=self.undecided,
         )
 
     def run(self, days: float = 0.0, **options: Any) -> RunReport:

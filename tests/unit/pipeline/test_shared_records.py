@@ -113,6 +113,15 @@ def test_the_others_go_on_while_one_is_missing(project: Project) -> None:
     assert project.run(0.2).computed.plan.records == []
 
 
+def test_an_account_that_may_be_deleted_splits_no_company_before_it_ever_had_a_share(project: Project) -> None:
+    project.undecided = frozenset({"w1"})  # the parent of w2
+    project.run()
+    assert record(project) == {KEY: "top", "seats": 190, "health": 50}
+    project.undecided = frozenset()
+    project.run(0.1)
+    assert record(project) == {KEY: "top", "seats": 210, "health": 20}
+
+
 @pytest.mark.parametrize("why", [{"account.deleted_at": START - timedelta(days=1)}, {"account.is_internal": True}])
 @pytest.mark.parametrize("excluded", [False, True])
 def test_a_deleted_or_internal_account_does_not_count(project: Project, why: dict[str, Any], excluded: bool) -> None:
