@@ -8,7 +8,6 @@ from typing import TypeAlias
 
 from worker.language.errors import LanguageError
 from worker.language.expression import Expression, Mention, parse_expression
-from worker.language.need import Need
 from worker.language.values import Fields, Value, tidy
 
 ELLIPSIS = "…"
@@ -27,10 +26,6 @@ class Template:
     parts: tuple[_Part, ...]
     text: str = field(default="", compare=False)
     mentions: tuple[Mention, ...] = field(default=(), compare=False, repr=False)
-
-    def needs(self) -> frozenset[Need]:
-        """Everything filled in."""
-        return frozenset(mention.need for mention in self.mentions)
 
     def render(self, fields: Fields, cut: int | None = None) -> str:
         """The filled text; what is unknown reads "unknown". Longer than ``cut`` characters, it ends in "…"."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from connectors.base.values import one_line
@@ -55,13 +55,14 @@ def desired_records(view: CrmView, desired: Desired) -> Iterator[DesiredRecord]:
     Where accounts share records, ``view.readings.shares`` becomes what each account wants of its record now. Nothing
     changes of a company whose accounts are all frozen, or whose top account is frozen and has no last share.
     """
+    sources = _sources(view.settings)
     if view.settings.account.record == "own":
         for account_id in sorted(desired.accounts):
-            share = _share(view, desired, account_id)
+            share = _share(view, desired, account_id, sources)
             values = {name: Combined(_value(share, name, one)) for name, one in view.settings.fields.items()}
             yield DesiredRecord(account_id, desired.accounts[account_id], values)
         return
-    companies = by_company(view, {account_id: _share(view, desired, account_id) for account_id in desired.accounts})
+    companies = by_company(view, {a: _share(view, desired, a, sources) for a in desired.accounts})
     view.readings.shares = {a: share for one in companies.values() if len(one) > 1 for a, share in one.items()}
     for company, shares in sorted(companies.items()):
         known = company in shares or company not in view.readings.frozen
@@ -93,7 +94,7 @@ def _value(share: Share, name: str, entry: CrmField) -> Value:
     return share.fields.get(entry.from_) if entry.from_ else share.set_fields.get(name)
 
 
-def _share(view: CrmView, desired: Desired, account_id: str) -> Share:
+def _share(view: CrmView, desired: Desired, account_id: str, sources: Collection[str]) -> Share:
     """What an account wants of its record. A field that keeps its published value keeps it in the share too."""
     fields, stored = desired.accounts[account_id], view.stored.shares.get(account_id)
     kept = stored.fields if stored else {}
@@ -101,14 +102,13 @@ def _share(view: CrmView, desired: Desired, account_id: str) -> Share:
         company=view.company_of(account_id),
         counts=fields.get("account.deleted_at") is None and fields.get("account.is_internal") is not True,
         fields={
-            name: kept[name] if name in desired.unchanged and name in kept else fields.get(name)
-            for name in _sources(view.settings)
+            name: kept[name] if name in desired.unchanged and name in kept else fields.get(name) for name in sources
         },
         set_fields=desired.set_fields.get(account_id, {}),
     )
 
 
-def _sources(settings: DestinationSettings) -> Iterable[str]:
+def _sources(settings: DestinationSettings) -> Collection[str]:
     """The fields of an account from which values are made, the ranks of scores included."""
     named = [entry.from_ for entry in settings.fields.values() if entry.from_]
     ranks = [spec.rank_field for name in named if (spec := spec_of(name))]

@@ -202,7 +202,6 @@ class Playbook(Strict):
 
     def needs(self) -> frozenset[Need]:
         """Everything about an account that this playbook looks at."""
-        asked = {need for _, condition in self.conditions() for _, need in condition.needs()}
-        filled = {need for _, template in self.templates() for need in template.needs()}
+        read = {need for _, need, _ in self.uses()}
         people = {Need("field", task.contact) for _, task in self.tasks() if task.contact}
-        return frozenset(need for need in asked | filled | people if need.name not in TEMPLATE_FIELDS)
+        return frozenset(need for need in read | people if need.name not in TEMPLATE_FIELDS)

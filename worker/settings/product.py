@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
 
+from connectors.base.values import host_of
 from worker.language.suggest import suggestion
 from worker.language.units import Duration
 from worker.settings.base import DurationText, Finding, SecretRef, Strict
@@ -143,6 +145,16 @@ class Exclude(Strict):
     def is_a_full_list(self) -> bool:
         """Whether what is not named here can be taken for a customer."""
         return self.accounts is not None or self.domains is not None
+
+    @cached_property
+    def ids(self) -> frozenset[str]:
+        """The ids of ``accounts``, as text."""
+        return frozenset(map(str, self.accounts or ()))
+
+    @cached_property
+    def hosts(self) -> frozenset[str]:
+        """The hosts of ``domains``, as the domains of accounts are compared."""
+        return frozenset(map(host_of, self.domains or ())) - {""}
 
 
 class ProductSettings(Strict):

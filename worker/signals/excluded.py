@@ -16,9 +16,7 @@ from worker.signals.mapped_table import MappedTable
 
 def is_listed(exclude: Exclude, account_id: Value, domain: Value) -> bool:
     """Whether the settings name the account or its domain."""
-    ids = {str(account) for account in exclude.accounts or ()}
-    domains = {host_of(name) for name in exclude.domains or ()} - {""}
-    return account_id in ids or host_of(str(domain or "")) in domains
+    return account_id in exclude.ids or host_of(str(domain or "")) in exclude.hosts
 
 
 def is_excluded(exclude: Exclude, *, deleted: bool, internal: bool) -> bool:

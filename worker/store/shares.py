@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from worker.language.values import Value, value_from_json, value_to_json
 from worker.store.tables import record_shares
@@ -51,9 +51,10 @@ def save_shares(
     connection: Connection, destination: str, before: Mapping[str, Share], after: Mapping[str, Share]
 ) -> None:
     """Store the shares that changed, and forget those of accounts that have none any more."""
-    of_crm = record_shares.c.destination == destination
-    for account_id in sorted(before.keys() - after.keys()):
-        connection.execute(delete(record_shares).where(of_crm, record_shares.c.account_id == account_id))
+    gone = [{"gone": account_id} for account_id in sorted(before.keys() - after.keys())]
+    if gone:
+        of_crm = record_shares.c.destination == destination
+        connection.execute(delete(record_shares).where(of_crm, record_shares.c.account_id == bindparam("gone")), gone)
     rows = [
         {
             "destination": destination,

@@ -49,7 +49,7 @@ def test_a_template_cuts_with_an_ellipsis() -> None:
 
 def test_a_function_can_be_filled_in() -> None:
     template = parse_template("{{count(Signed In, 7d)}} sign-ins")
-    assert [need.key for need in template.needs()] == ["count(Signed In, 7d)"]
+    assert [mention.need.key for mention in template.mentions] == ["count(Signed In, 7d)"]
     assert template.render({"count(Signed In, 7d)": 3}) == "3 sign-ins"
 
 
