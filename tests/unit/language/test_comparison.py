@@ -150,6 +150,7 @@ def test_missing_divided_by_zero_and_another_kind_are_unknown(line: str) -> None
         ("a * " + "9" * 61 + " > 1", 4, "too many digits"),
         ("a > 1,000", 5, "thousands"),
         ("a > $5", 4, "currency"),
+        ("a > 5 7", 6, "neither a number nor a date"),
         ("a is 2026-13-01", 5, "not a date of the calendar"),
         ("a > 5bd", 4, "cannot be compared with"),
         ("5 < a", 0, "start with the field"),

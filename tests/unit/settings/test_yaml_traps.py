@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.settings.problems import Problem
+from worker.settings.problems import ConfigError, Problem
 from worker.settings.yaml_document import read_document
 
 
@@ -84,3 +84,21 @@ def test_all_traps_of_a_file_are_found_at_once() -> None:
 
 def test_the_first_of_two_equal_keys_stays() -> None:
     assert read_document("demo.yaml", b"a: 1\na: 2\n").data == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "says"),
+    [
+        ("a:\n  b: 1\n c: 2\n", 3, 2, "the indentation of this line does not fit"),
+        ("a: 1\n  b: 2\n", 2, 4, "check the indentation of this line"),
+        ("a: [1, 2\nb: 3\n", 2, 2, "is missing here"),
+        ('a: "b\n', 1, 4, "the closing quote"),
+        ("a: @b\n", 1, 4, 'a text cannot begin with "@"'),
+    ],
+)
+def test_a_file_that_is_no_yaml_is_refused_at_the_place(text: str, line: int, column: int, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_document("demo.yaml", text.encode())
+    (problem,) = caught.value.problems
+    assert says in problem.message
+    assert (problem.line, problem.column) == (line, column)
