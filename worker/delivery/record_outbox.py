@@ -16,7 +16,7 @@ from connectors.base import CreateRecord, Outcome, Scalar
 from worker.delivery.leases import Entry
 from worker.delivery.outbox import newest_wins
 from worker.delivery.payload import payload_hash, to_payload
-from worker.delivery.row_state import AT_REST, StoredState
+from worker.delivery.row_state import AT_REST, TO_SEND, UNSETTLED, StoredState
 from worker.delivery.task_context import REASONS
 from worker.store.crm import CREATED, confirm_written
 from worker.store.engine import database_time
@@ -28,21 +28,37 @@ KIND = "record_create"
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """The outbox row of an account's record: its state, the values it would send, and the record that it made."""
+    """The outbox row of an account's record: its state, the values it would send, and the record that it made.
+
+    ``attempted``: values were sent without an answer.
+    """
 
     state: str
     values: Mapping[str, Scalar]
     record_id: str | None = None
+    attempted: bool = False
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the record may exist, or come to exist, without our knowing its id."""
+        return self.state in TO_SEND or (self.attempted and self.state in UNSETTLED)
 
 
 def load_creations(connection: Connection, destination: str) -> dict[str, Creation]:
     """Account id → the state and values of its outbox row."""
-    rows = connection.execute(
-        select(outbox.c.account_id, outbox.c.state, outbox.c.payload, outbox.c.record_id).where(
-            outbox.c.destination == destination, outbox.c.kind == KIND
-        )
-    )
-    return {row.account_id: Creation(row.state, dict(row.payload["values"]), row.record_id) for row in rows}
+    columns = (outbox.c.account_id, outbox.c.state, outbox.c.payload, outbox.c.record_id, outbox.c.attempted)
+    rows = connection.execute(select(*columns).where(outbox.c.destination == destination, outbox.c.kind == KIND))
+    return {
+        row.account_id: Creation(row.state, dict(row.payload["values"]), row.record_id, row.attempted is not None)
+        for row in rows
+    }
+
+
+def forget_creations(connection: Connection, destination: str, accounts: Collection[str]) -> None:
+    """Forget that records were made for these accounts: their companies have them now, and they may get another."""
+    done = (outbox.c.destination == destination) & (outbox.c.kind == KIND) & (outbox.c.state == StoredState.DONE)
+    for account_id in sorted(accounts):
+        connection.execute(delete(outbox).where(done, outbox.c.account_id == account_id))
 
 
 def queue_records(

@@ -242,7 +242,15 @@ def _forget_record(connection: Connection, entry: Entry) -> None:
     connection.execute(
         update(crm_records)
         .where(crm_records.c.destination == entry.destination, crm_records.c.record_id == entry.record_id)
-        .values(status="missing", record_id=None, matched_by=GONE, candidates=[], owner_id=None, values={}, object="")
+        .values(
+            status="missing",
+            record_id=None,
+            matched_by=GONE,
+            candidates=[entry.record_id],
+            owner_id=None,
+            values={},
+            object="",
+        )
     )
     if entry.kind == "task_create":
         waits = {"state": StoredState.PARKED, "record_id": None, "last_code": NO_RECORD}

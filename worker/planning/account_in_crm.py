@@ -51,8 +51,8 @@ class AccountInCrm:
     """One account in one CRM. ``links`` are the URLs of its record, or of every record it might be.
 
     ``members`` are the accounts that share the record, the top one first; empty when it is the account's own.
-    ``shared`` says where the values of such a record come from. ``rivals`` are other accounts that claim a record it
-    might be.
+    ``shared`` says where the values of such a record come from; ``spare`` is the URL of a record of its own that the
+    account has beside it. ``rivals`` are other accounts that claim a record it might be.
     """
 
     destination: str
@@ -63,6 +63,7 @@ class AccountInCrm:
     effects: tuple[QueuedEffect, ...]
     members: tuple[str, ...] = ()
     shared: tuple[SharedValue, ...] = ()
+    spare: str = ""
     rivals: tuple[str, ...] = ()
 
 
@@ -81,7 +82,7 @@ def _account_in_crm(view: CrmView, account_id: str, effects: tuple[QueuedEffect,
     gone = record is not None and record.matched_by == GONE
     company = view.company_of(account_id)
     shares = {a: one for a, one in view.readings.shares.items() if one.company == company}
-    claims = view.claims()
+    claims, own = view.claims(), view.readings.records.get(account_id)
     return AccountInCrm(
         destination=view.name,
         status="not looked for yet" if record is None else "deleted" if gone else record.status,
@@ -91,7 +92,8 @@ def _account_in_crm(view: CrmView, account_id: str, effects: tuple[QueuedEffect,
         effects=effects,
         members=tuple(sorted(shares, key=lambda a: (a != company, a))),
         shared=tuple(_shared_values(view, company, shares)) if shares else (),
-        rivals=tuple(sorted({rival for one in ids if one for rival in claims[one]} - {company})),
+        spare=view.connector.record_url(own.record_id) if own and own.record_id and company != account_id else "",
+        rivals=tuple(sorted({rival for one in ids if one for rival in claims[one]} - {company, *shares})),
     )
 
 

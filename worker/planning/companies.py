@@ -9,7 +9,7 @@ from dataclasses import replace
 from worker.language.values import Fields
 from worker.planning.crm_view import CrmView
 from worker.signals.companies import MOST_LEVELS
-from worker.store.crm import Record, unmatched
+from worker.store.crm import GONE, Record, unmatched
 from worker.store.shares import Share
 
 
@@ -51,27 +51,62 @@ def _place(view: CrmView, parents: Mapping[str, str | None], frozen: frozenset[s
     companies = companies_of(seen, {**alone, **stored})
     view.readings.companies, view.readings.frozen = companies, frozen
     view.readings.last_shares = {a: replace(view.stored.shares[a], company=companies[a]) for a in stored}
-    _share_records(view)
+    _forget_searches(view)
+    adopt_records(view, of_gone=False)
 
 
-def _share_records(view: CrmView) -> None:
-    """Only the top account of a company has a record from here on.
+def _forget_searches(view: CrmView) -> None:
+    """An account that shares a record is not searched for: what it could be is no claim any more."""
+    for account_id, record in list(view.readings.records.items()):
+        if record.status == "ambiguous" and view.company_of(account_id) != account_id:
+            view.readings.records[account_id] = unmatched(account_id)
 
-    A company without one takes over the record of its members, if they have exactly one: so the record stays when a
-    company gets another top account, and when ``record: parent`` is switched on.
+
+def adopt_records(view: CrmView, *, of_gone: bool) -> None:
+    """A company without a record takes over that of its other accounts, if they have exactly one.
+
+    So the record stays when a company gets another top account, and when ``record: parent`` is switched on.
+    ``of_gone``: also a company whose record is gone, once the CRM was asked which record that was merged into.
     """
     records, found = view.readings.records, defaultdict[str, dict[str, Record]](dict)
-    for account_id, record in list(records.items()):
-        company = view.company_of(account_id)
-        if company != account_id and (record.record_id or record.candidates):
-            records[account_id] = unmatched(account_id)
-            if record.record_id:
-                found[company][record.record_id] = record
-    for company, of_members in found.items():
-        known = records.get(company)
-        if len(of_members) == 1 and not (known and known.record_id):
-            (record,) = of_members.values()
+    for record in spare_records(view):
+        found[view.company_of(record.account_id)][str(record.record_id)] = record
+    for company, spare in found.items():
+        known, creation = records.get(company), view.stored.creations.get(company)
+        has_one = known and (known.record_id or (known.matched_by == GONE and not of_gone))
+        if len(spare) == 1 and not has_one and not (creation and creation.in_doubt):
+            (record,) = spare.values()
             records[company] = replace(record, account_id=company)
+            for member in [a for a, one in records.items() if one.record_id == record.record_id and a != company]:
+                records[member] = unmatched(member)
+
+
+def spare_records(view: CrmView) -> list[Record]:
+    """The records that accounts have of their own, and that share another one."""
+    records = view.readings.records.items()
+    return [record for a, record in records if record.record_id and view.company_of(a) != a]
+
+
+def handed_over(view: CrmView) -> list[str]:
+    """The accounts that share a record and for which one was made that is theirs no more."""
+    kept = {record.account_id for record in spare_records(view)}
+    return [
+        account_id
+        for account_id, creation in view.stored.creations.items()
+        if creation.state == "done" and view.company_of(account_id) != account_id and account_id not in kept
+    ]
+
+
+def to_check(view: CrmView) -> dict[str, str | None]:
+    """The accounts whose records say whether a company has several; to each the id of the record, if it is known.
+
+    These are the accounts with spare records and the top accounts above them, and all accounts of a company that has
+    no record: it may be found by the id of any of them.
+    """
+    spare = {record.account_id: record.record_id for record in spare_records(view)}
+    tops = {company: record.record_id for a in spare if (record := view.record_of(company := view.company_of(a)))}
+    others = {a: None for a, company in view.readings.companies.items() if a != company and not view.record_of(company)}
+    return {**tops, **others, **spare}
 
 
 def to_match(view: CrmView, accounts: Mapping[str, Fields]) -> Mapping[str, Fields]:

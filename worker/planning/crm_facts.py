@@ -131,4 +131,4 @@ def _most_advanced(rows: Iterable[TaskRow]) -> str | None:
 
 def _is_ambiguous(view: CrmView, account_id: str) -> bool:
     record = view.searched(account_id)
-    return record is not None and bool(record.candidates)
+    return record is not None and record.status == "ambiguous"

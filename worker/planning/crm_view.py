@@ -122,7 +122,7 @@ class CrmView:
         claims: dict[str, set[str]] = defaultdict(set)
         for account_id, record in self.readings.records.items():
             for record_id in (record.record_id, *record.candidates):
-                if record_id:
+                if record_id and record.matched_by != store.GONE:
                     claims[record_id].add(account_id)
         return claims
 

@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from worker.delivery.backlog import unsettled_records
 from worker.delivery.outbox import NewFields, attach_record, queue_fields, queue_tasks
-from worker.delivery.record_outbox import queue_records
+from worker.delivery.record_outbox import forget_creations, queue_records
+from worker.planning.companies import handed_over
 from worker.planning.crm_view import CrmView
 from worker.planning.plan import NewRecord, Plan, RecordChange, TaskChange
 
@@ -57,6 +58,7 @@ def enqueue_plan(
             if one.destination == view.name
         ]
         queue_records(connection, view.name, records, run_id)
+        forget_creations(connection, view.name, handed_over(view))
         changes += [
             NewFields(view.name, "", record_id, view.settings.account.object, {})
             for record_id in unsettled_records(connection, view.name)

@@ -9,10 +9,11 @@ from functools import partial
 from connectors.base import FieldSpec, Scalar
 from connectors.coerce import Invalid, coerce
 from worker.planning.combine import Combined
+from worker.planning.companies import spare_records
 from worker.planning.crm_view import CrmView
 from worker.planning.desired import Desired, DesiredRecord, desired_records
 from worker.planning.new_records import Sources, plan_record
-from worker.planning.plan import FieldChange, HumanOwnedField, InvalidValue, Plan, RecordChange
+from worker.planning.plan import FieldChange, HumanOwnedField, InvalidValue, Plan, RecordChange, SpareRecord
 from worker.planning.tasks import plan_tasks
 from worker.planning.write_modes import KnownRecord, choose
 from worker.settings.crm_fields import WriteMode
@@ -28,11 +29,25 @@ def make_plan(
             plan.problems[view.name] = view.readings.problem
         else:
             _plan_fields(plan, view, desired)
+            plan.spare_records += _spare_records(view)
         records = {view.company_of(account_id) for account_id in desired.accounts}
         plan.known_records[view.name] = sum(1 for account_id in records if view.record_of(account_id))
         if view.settings.tasks and view.settings.tasks.enabled:
             plan_tasks(plan, view, desired.tasks, desired.accounts, desired.left)
     return plan
+
+
+def _spare_records(view: CrmView) -> Iterable[SpareRecord]:
+    url = view.connector.record_url
+    for record in sorted(spare_records(view), key=lambda record: record.account_id):
+        shared = view.record_of(record.account_id)
+        yield SpareRecord(
+            destination=view.name,
+            account_id=record.account_id,
+            company=view.company_of(record.account_id),
+            url=url(record.record_id or ""),
+            shared=url(shared.record_id) if shared and shared.record_id else "",
+        )
 
 
 def _plan_fields(plan: Plan, view: CrmView, desired: Desired) -> None:

@@ -35,7 +35,13 @@ def plan_record(
     not_made = ""
     if view.settings.account.create_missing and record and record.status == "missing":
         start, not_made = _start(view, fields)
-        not_made = _never(view, record, claims) or _not_a_customer(fields) or identity.not_made or not_made
+        not_made = (
+            _never(view, record, claims)
+            or _not_yet(view, wanted)
+            or _not_a_customer(fields)
+            or identity.not_made
+            or not_made
+        )
         if not not_made:
             our_values, sources = ours()
             values = {**start, view.settings.account.match_field: account_id, **our_values}
@@ -50,7 +56,9 @@ def plan_record(
             candidates=tuple(view.connector.record_url(candidate) for candidate in candidates),
             not_made=not_made,
             shared=identity.shared,
-            rivals=tuple(sorted({rival for one in candidates for rival in claims[one]} - {account_id})),
+            rivals=tuple(
+                sorted({rival for one in candidates for rival in claims[one]} - {account_id, *wanted.members})
+            ),
         )
     )
 
@@ -79,6 +87,16 @@ def _never(view: CrmView, record: Record, claims: Mapping[str, Collection[str]])
     if record.matched_by == GONE or (before and before.state == "done"):
         return "its record was deleted in the CRM"
     return "an operator dropped it" if before and before.state == "dropped" else ""
+
+
+def _not_yet(view: CrmView, wanted: DesiredRecord) -> str:
+    """Why a company gets no record for now: its accounts have some, or one is being created, which it takes over."""
+    records, creations = view.readings.records, view.stored.creations
+    others = [member for member in wanted.members if member != wanted.account_id]
+    if any((record := records.get(one)) and record.record_id for one in others):
+        return "its accounts have several records"
+    being_made = [one for one in others if (creation := creations.get(one)) and creation.in_doubt]
+    return f"the record of {being_made[0]} may have been created, and the answer is awaited" if being_made else ""
 
 
 def _not_a_customer(fields: Fields) -> str:

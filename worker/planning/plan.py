@@ -142,6 +142,21 @@ class Unmatched:
     rivals: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpareRecord:
+    """A record that an account has of its own beside ``shared``, the one of its company; both are links.
+
+    ``shared`` is empty where the company has none, because its accounts have several records. Nothing is written to a
+    spare record.
+    """
+
+    destination: str
+    account_id: str
+    company: str
+    url: str
+    shared: str
+
+
 @dataclass(frozen=True, slots=True)
 class InvalidValue:
     """A value that is not sent, because the CRM field cannot hold it or our user may not write it."""
@@ -187,6 +202,7 @@ class Plan:
     new_records: list[NewRecord] = field(default_factory=list)
     human_owned: list[HumanOwnedField] = field(default_factory=list)
     unmatched: list[Unmatched] = field(default_factory=list)
+    spare_records: list[SpareRecord] = field(default_factory=list)
     invalid: list[InvalidValue] = field(default_factory=list)
     missing_fields: dict[str, list[str]] = field(default_factory=dict)
     skipped_open: dict[str, int] = field(default_factory=dict)

@@ -24,7 +24,7 @@ from connectors.base import (
     TaskFact,
 )
 from worker.language.values import Fields
-from worker.planning.companies import to_match
+from worker.planning.companies import adopt_records, to_check, to_match
 from worker.planning.crm_view import CrmView, written_fields
 from worker.planning.identity import identities
 from worker.planning.owners import People
@@ -60,6 +60,9 @@ def _read_crm(view: CrmView, accounts: Mapping[str, Fields]) -> None:
         readings.people = People(view.connector.owners(), readings.people.queues, readings.people.load)
         _read_changes(view)
         _match_accounts(view, to_match(view, accounts))
+        if accounts and view.settings.account.record == "parent":
+            _check_spare_records(view)
+            adopt_records(view, of_gone=True)
     except CallFailed as error:
         readings.problem, readings.problem_kind = str(error), _kind_of(error)
         log.warning("crm not read", destination=view.name, reason=readings.problem)
@@ -99,7 +102,9 @@ def _apply_record_facts(view: CrmView, facts: Iterable[RecordFact]) -> None:
     account_of = {record.record_id: account_id for account_id, record in records.items() if record.record_id}
     for fact in facts:
         known, carried = account_of.get(fact.record_id), _carried_account(view, fact)
-        if known is not None:
+        if known is not None and fact.deleted and view.company_of(known) != known:
+            records[known] = store.unmatched(known)  # its company has a record, so nobody misses this one
+        elif known is not None:
             records[known] = store.apply_record_fact(records[known], fact)
             if not fact.deleted:
                 _update_snapshot(view, fact.record_id, fact.values)
@@ -140,6 +145,26 @@ def _match_accounts(view: CrmView, accounts: Mapping[str, Fields]) -> None:
         matched = {record.record_id: a for a, record in view.readings.records.items() if record.record_id}
         for match in _without_shared(view, matches, matched):
             _apply_match(view, match, _other_account(matched, match))
+
+
+def _check_spare_records(view: CrmView) -> None:
+    """Ask for the records that accounts have beside the one of their company.
+
+    Such a record is no more when it was deleted, when it was merged into that of the company, and when a person emptied
+    the account id on it.
+    """
+    known, fields = to_check(view), _requested_fields(view)
+    keys = [MatchKey(account_id, record_id, {"account_id": account_id}) for account_id, record_id in known.items()]
+    matches = view.connector.match(keys, fields) if keys else ()
+    for match in sorted(matches, key=lambda match: view.company_of(match.account_id) != match.account_id):
+        account_id, shared = match.account_id, view.record_of(match.account_id)
+        is_top, is_shared = view.company_of(account_id) == account_id, shared and shared.record_id == match.record_id
+        carries = match.values.get(view.settings.account.match_field) == account_id
+        if match.record_id and not is_shared and (is_top or carries):
+            view.readings.records[account_id] = store.record_of(match)
+            _update_snapshot(view, match.record_id, match.values)
+        elif known[account_id] and not is_top:
+            view.readings.records[account_id] = store.unmatched(account_id)
 
 
 def _apply_match(view: CrmView, match: Match, other: str | None) -> None:
@@ -184,9 +209,11 @@ def _confirm_written(view: CrmView, record_id: str) -> None:
 
 
 def _match_key(view: CrmView, account_id: str) -> MatchKey:
+    """A record that is gone may have been merged into another: the CRM finds that one by the id of the former."""
     known = view.readings.records.get(account_id)
     values = view.readings.identities[account_id].values
-    return MatchKey(account_id, known.record_id if known else None, {**values, "account_id": account_id})
+    was = known.candidates[0] if known and known.matched_by == store.GONE and known.candidates else None
+    return MatchKey(account_id, (known and known.record_id) or was, {**values, "account_id": account_id})
 
 
 def _without_shared(view: CrmView, matches: Sequence[Match], matched: Mapping[str, str]) -> list[Match]:
@@ -199,6 +226,7 @@ def _without_shared(view: CrmView, matches: Sequence[Match], matched: Mapping[st
     for match in matches:
         rivals = claims.get(match.record_id or "", [])
         other = _other_account(matched, match)
+        other = None if view.company_of(other or "") == match.account_id else other
         sure = match.by == view.settings.account.match_field
         others_sure = any(r is not match and r.by == view.settings.account.match_field for r in rivals)
         if match.record_id and not (sure and not others_sure) and (len(rivals) > 1 or other):

@@ -135,6 +135,8 @@ def _account_in_crm(account: AccountInCrm) -> RenderableType:
         tree.add(OneLine(f"record of {some(account.members)}"))
     for one in account.shared:
         tree.add(OneLine(f"{one.field}: {one.combine}, from {some(one.accounts) or 'no account'}"))
+    if account.spare:
+        tree.add(OneLine(f"its own record, which is not written any more: {account.spare}", style="yellow"))
     if account.rivals:
         tree.add(OneLine(f"claimed by {some(account.rivals)} too: {RECORD_OF_SEVERAL}", style="yellow"))
     for effect in account.effects:

@@ -25,6 +25,7 @@ def remarks(computed: Computed) -> Iterable[str]:
     yield from _step_changes(computed)
     yield from _unknown_zones(computed)
     yield from _ambiguous(computed)
+    yield from _spare_records(computed)
     yield from _shared(computed)
     yield from _human_owned(computed)
     plan = computed.plan
@@ -58,6 +59,7 @@ def remarks_json(computed: Computed) -> dict[str, Any]:
             for one in plan.unmatched
             if one.status == "ambiguous"
         ],
+        "spare_records": [asdict(one) for one in plan.spare_records],
         "shared": [
             {"destination": one.destination, "account_id": one.account_id, "reason": one.shared}
             for one in plan.unmatched
@@ -108,6 +110,25 @@ def _ambiguous(computed: Computed) -> Iterable[str]:
         yield f"… and {counted(len(unsure) - SHOWN, 'more account')} that could be several records; --json shows all"
     if any(one.rivals for one in unsure):
         yield f"several accounts claim one record: {RECORD_OF_SEVERAL}"
+
+
+def _spare_records(computed: Computed) -> Iterable[str]:
+    """By company, the records that its accounts have beside the one they share, and what a person does with them."""
+    companies: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for one in computed.plan.spare_records:
+        name = account_name(computed, one.account_id)
+        companies[one.destination, one.company, one.shared].append(f"{name} {one.url}")
+    for (destination, company, shared), links in sorted(companies.items())[:SHOWN]:
+        top, spare = account_name(computed, company), f"where nothing is written any more: {some(links)}"
+        if shared:
+            yield f"{destination}: accounts that share the record of {top} ({shared}) have others of their own, {spare}"
+            yield f"  merge each into that of {top} in the CRM, or empty the account id on it"
+        else:
+            yield f"{destination}: {top} has no record, and the accounts that would share it have several, {spare}"
+            yield f"  merge them into one in the CRM, or write the account id {company} on the one to share"
+    if len(companies) > SHOWN:
+        more = counted(len(companies) - SHOWN, "more company", "more companies")
+        yield f"… and {more} with such records; --json shows all"
 
 
 def _frozen(plan: Plan) -> Iterable[str]:

@@ -19,7 +19,7 @@ _CLOCKS_DIFFER_S = 300.0
 CREATED = "created"
 """``matched_by`` of a record that we created and have not read yet."""
 GONE = "gone"
-"""``matched_by`` of an account whose record a person deleted."""
+"""``matched_by`` of an account whose record a person deleted or merged; the only candidate is that record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,5 +249,5 @@ def unmatched(account_id: str) -> Record:
 def apply_record_fact(record: Record, fact: RecordFact) -> Record:
     """A matched record after a change in the CRM; the account of a deleted one has to be matched again."""
     if fact.deleted:
-        return replace(unmatched(record.account_id), matched_by=GONE)
+        return replace(unmatched(record.account_id), matched_by=GONE, candidates=(fact.record_id,))
     return replace(record, owner_id=fact.owner_id, values={**record.values, **fact.values})

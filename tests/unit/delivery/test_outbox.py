@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +22,7 @@ from worker.delivery.outbox import NO_RECORD, NewFields, NewTask, queue_fields, 
 from worker.delivery.record_outcomes import MOST_ATTEMPTS, record_outcomes
 from worker.delivery.send import Delivery, deliver, deliver_patiently
 from worker.delivery.task_context import TaskContext
-from worker.store.crm import load_snapshot, load_tasks, load_written
+from worker.store.crm import GONE, load_records, load_snapshot, load_tasks, load_written, save_records, unmatched
 from worker.store.tables import crm_tasks, ledger, outbox, snapshot
 
 
@@ -450,6 +451,18 @@ def test_a_record_that_comes_back_gets_the_same_fields_again(store: Engine, crm:
     put_fields(store, fields("001A", Health=40))
     deliver(store, crm, now=now)
     assert crm.records == {"001A": {"Health": 40}}
+
+
+def test_a_record_that_a_write_finds_gone_is_still_the_one_to_ask_for_its_survivor(store: Engine) -> None:
+    put_fields(store, fields("001A", Health=40))
+    known = replace(unmatched("a1"), status="matched", record_id="001A", matched_by="id", owner_id="7")
+    with store.begin() as connection:
+        save_records(connection, "crm", [known])
+    gone = Outcome(key="001A", status="rejected", code="GONE", stale_record=True)
+    record_outcomes(store, claim(store, "crm", "fields", 1), [gone])
+    with store.begin() as connection:
+        found = load_records(connection, "crm")["a1"]
+    assert found == replace(unmatched("a1"), matched_by=GONE, candidates=("001A",))
 
 
 def test_a_task_whose_record_is_gone_waits_for_the_account_to_be_matched(store: Engine, rows: Rows) -> None:

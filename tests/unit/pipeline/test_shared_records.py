@@ -16,9 +16,11 @@ from sqlalchemy import Engine
 
 from connectors.base import AccessDenied, FieldSpec, Scalar
 from tests.conftest import some_of
+from tests.unit.delivery.scripted import always
 from tests.unit.pipeline.pipeline_kit import CRM, SPECS, START, Project
 from tests.unit.planning.whole_crm import KEY
-from worker.planning.account_in_crm import account_in_crms
+from worker.pipeline.run import RunReport
+from worker.planning.account_in_crm import AccountInCrm, account_in_crms
 from worker.planning.crm_view import load_view
 from worker.rendering.plan import render_plan
 from worker.settings.project import load_project
@@ -230,18 +232,139 @@ def test_a_record_that_a_person_deleted_is_not_created_again_after_the_account_s
     assert [(one.account_id, one.not_made) for one in plan.unmatched] == [("w1", "its record was deleted in the CRM")]
 
 
-def test_an_account_that_left_its_own_record_to_the_company_says_whose_it_is(project: Project) -> None:
+def left_to_the_company(project: Project) -> None:
+    """A record is created for w1, which the company takes over."""
     everybody, project.facts = project.facts, {"w1": project.facts["w1"]}
     creating(project, CRM)
     project.run()
     project.facts = everybody
     creating(project, SHARED, w1="top", w2="w1", w3="top")
     project.run(0.1)
+    assert project.crm.records == {"N-w1": {"name": "Acme w1", KEY: "top", "seats": 210, "health": 20}}
+
+
+def test_an_account_that_left_its_own_record_to_the_company_gets_another_when_it_leaves_that(project: Project) -> None:
+    left_to_the_company(project)
     creating(project, SHARED, w2="w1", w3="top")
+    project.run(0.2)
+    project.run(0.3)
+    assert {one[KEY]: one["seats"] for one in project.crm.records.values()} == {"top": 140, "w1": 70}
+    assert project.run(0.4).computed.plan.new_records == []
+
+
+def test_an_account_that_leaves_the_company_is_matched_before_a_record_is_created(project: Project) -> None:
+    left_to_the_company(project)
+    project.crm.records["R-hand"] = {KEY: "w1"}
+    creating(project, SHARED, w3="top")
     plan = project.run(0.2).computed.plan
+    assert [one.account_id for one in plan.new_records] == ["w2"]
+    assert project.crm.records["R-hand"] == {KEY: "w1", "seats": 20, "health": 20}
+
+
+def with_own_records(project: Project, *accounts: str) -> None:
+    """These accounts have records of their own, and then all share one."""
+    project.write("config/crm.yaml", CRM)
+    everybody, project.facts = project.facts, {one: project.facts[one] for one in accounts}
+    project.parents = dict.fromkeys(accounts)
+    project.run()
+    project.facts = everybody
+    creating(project, SHARED, w1="top", w2="top", w3="top")
+
+
+def spare(report: RunReport) -> dict[str, str]:
+    """By account, which record is shared instead of its own."""
+    return {one.account_id: one.shared.rpartition("/")[2] for one in report.computed.plan.spare_records}
+
+
+def shown(project: Project, report: RunReport) -> str:
+    console = Console(width=1000)
+    with console.capture() as captured:
+        console.print(render_plan(report.computed, ()))
+    return captured.get()
+
+
+def test_records_beside_that_of_the_company_are_named_until_a_person_has_cleared_them_up(project: Project) -> None:
+    with_own_records(project, *WORKSPACES)
+    for day in (0.1, 0.2):
+        report = project.run(day)
+        assert spare(report) == dict.fromkeys(("w1", "w2", "w3"), "R-top")
+    assert project.crm.records["R-top"] == {KEY: "top", "seats": 210, "health": 20}
+    text = shown(project, report)
+    assert "share the record of Acme top (https://crm.example/R-top) have others of their own" in text
+    assert "Acme w1 https://crm.example/R-w1" in text
+    assert "merge each into that of Acme top in the CRM, or empty the account id on it" in text
+    assert stored(project, "w1").spare == "https://crm.example/R-w1"
+    project.crm.human_sets("R-w1", KEY, None)
+    project.crm.human_deletes("R-w2")
+    assert spare(project.run(0.3)) == {"w3": "R-top"}
+    project.crm.human_sets("R-w3", KEY, "somebody else")
+    assert spare(project.run(0.4)) == {}
+    assert stored(project, "w1").spare == ""
+
+
+def test_an_account_gets_its_own_record_back_when_it_leaves_the_company(project: Project) -> None:
+    with_own_records(project, *WORKSPACES)
+    project.run(0.1)
+    creating(project, SHARED, w2="top", w3="top")
+    report = project.run(0.2)
+    assert (report.computed.plan.new_records, spare(report)) == ([], dict.fromkeys(("w2", "w3"), "R-top"))
+    project.facts["w1"]["seats_used"] = 10
+    project.run(0.3)
+    assert project.crm.records["R-w1"] == {KEY: "w1", "seats": 10, "health": 10}
+
+
+def test_a_company_whose_accounts_have_several_records_gets_no_other_and_a_person_chooses(project: Project) -> None:
+    with_own_records(project, "w1", "w2")
+    report = project.run(0.1)
+    assert set(project.crm.records) == {"R-w1", "R-w2"}
+    assert spare(report) == {"w1": "", "w2": ""}
+    (unmatched,) = report.computed.plan.unmatched
+    assert (unmatched.account_id, unmatched.not_made) == ("top", "its accounts have several records")
+    text = shown(project, report)
+    assert "Acme top has no record, and the accounts that would share it have several" in text
+    assert "merge them into one in the CRM, or write the account id top on the one to share" in text
+    project.crm.human_sets("R-w2", KEY, "top")
+    assert spare(project.run(0.2)) == {"w1": "R-w2"}
+    assert project.crm.records["R-w2"] == {KEY: "top", "seats": 210, "health": 20}
+
+
+def test_the_record_that_is_left_of_several_is_that_of_the_company(project: Project) -> None:
+    with_own_records(project, "w1", "w2")
+    project.run(0.1)
+    project.crm.human_deletes("R-w1")
+    report = project.run(0.2)
+    assert (spare(report), report.computed.plan.new_records) == ({}, [])
+    assert project.crm.records == {"R-w2": {KEY: "top", "seats": 210, "health": 20}}
+
+
+def test_a_company_is_found_by_the_id_of_any_of_its_accounts(project: Project) -> None:
+    project.crm.records["R-old"] = {KEY: "w2"}
+    creating(project, SHARED, w1="top", w2="w1", w3="top")
+    project.run()
+    project.run(0.1)
+    assert project.crm.records == {"R-old": {KEY: "top", "seats": 210, "health": 20}}
+
+
+@pytest.mark.parametrize("before", ["own", "top"])
+def test_a_company_waits_for_a_record_that_may_have_been_created_for_one_of_its_accounts(
+    project: Project, before: str
+) -> None:
+    everybody = project.facts
+    project.facts = {"w1": everybody["w1"]}
+    creating(project, CRM if before == "own" else SHARED)
+    project.crm.script = always("unknown")  # the CRM has it, and applies it late
+    project.run()
+    assert project.crm.records == {}
+    project.crm.script = always("applied")
+    project.facts = everybody
+    creating(project, SHARED, w1="top", w2="w1", w3="top")
+    plan = project.run(0.1).computed.plan
     assert plan.new_records == []
-    why = "the record that was made for it is that of top"
-    assert [(one.account_id, one.not_made) for one in plan.unmatched] == [("w1", why)]
+    assert [one.not_made for one in plan.unmatched] == [
+        "the record of w1 may have been created, and the answer is awaited"
+    ]
+    project.run(0.2)
+    assert project.crm.records == {"N-w1": {"name": "Acme w1", KEY: "top", "seats": 210, "health": 20}}
 
 
 def test_the_history_of_an_account_has_the_writes_of_the_record_that_it_shares(project: Project) -> None:
@@ -258,12 +381,9 @@ def test_the_history_of_an_account_has_the_writes_of_the_record_that_it_shares(p
 def test_a_plan_names_some_of_many_accounts(project: Project) -> None:
     project.facts = {name: account(name, 50) for name in ("top", *(f"x{n:04}" for n in range(1200)))}
     project.parents = dict.fromkeys(project.facts, "top") | {"top": None}
-    console = Console(width=1000)
-    report = project.run()
-    with console.capture() as shown:
-        console.print(render_plan(report.computed, ()))
-    assert "x0003 … and 1,196 more" in shown.get()
-    assert "x0004" not in shown.get()
+    text = shown(project, project.run())
+    assert "x0003 … and 1,196 more" in text
+    assert "x0004" not in text
 
 
 def test_texts_of_playbooks_combine_as_the_kind_of_their_field(project: Project) -> None:
@@ -281,12 +401,17 @@ def test_texts_of_playbooks_combine_as_the_kind_of_their_field(project: Project)
     assert record(project) == {KEY: "top", "seats": 210, "health": 20, "flag": False, "day": "2026-05-04"}
 
 
-def test_what_is_stored_says_which_accounts_a_value_comes_from(project: Project) -> None:
-    project.run()
+def stored(project: Project, account_id: str) -> AccountInCrm:
     loaded = load_project(project.root)
     with project.store.begin() as connection:
         view = load_view(connection, "crm", loaded.crm, project.crm, START)
-    (found,) = account_in_crms(project.store, [view], "w2")
+    (found,) = account_in_crms(project.store, [view], account_id)
+    return found
+
+
+def test_what_is_stored_says_which_accounts_a_value_comes_from(project: Project) -> None:
+    project.run()
+    found = stored(project, "w2")
     assert (found.status, found.members) == ("matched", WORKSPACES)
     assert {one.name: (one.combine, one.accounts) for one in found.shared} == {
         "seats": ("sum", WORKSPACES),

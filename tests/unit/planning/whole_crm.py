@@ -108,7 +108,8 @@ class WholeCrm(ScriptedConnector):
 
     def record_id_of(self, operation: Operation) -> str:
         if isinstance(operation, CreateRecord):
-            return (self.of_account(str(operation.values[KEY])) or [f"N-{operation.key}"])[0]
+            new = f"N-{operation.key}"
+            return (self.of_account(str(operation.values[KEY])) or [f"{new}-again" if new in self.records else new])[0]
         return super().record_id_of(operation)
 
     def _apply(self, operation: Operation) -> None:

@@ -1,0 +1,150 @@
+"""A company of three workspaces in the product, and both CRMs over real HTTP."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.integration.conftest import AS_OF, Stage
+from worker.demo.stage import point_at, sandboxes
+from worker.settings.shipped import write_project
+
+OBJECTS = {"salesforce": "Account", "hubspot": "companies"}
+SEATS = {"salesforce": "Seats__c", "hubspot": "plgsync_seats"}
+IDS = {"salesforce": "Plgsync_Account_Id__c", "hubspot": "plgsync_account_id"}
+CREATE = {
+    "salesforce": {"Name": "account.name", "Website": "account.domain"},
+    "hubspot": {"name": "account.name", "domain": "account.domain"},
+}
+WORKSPACES = {"top": 50, "w1": 20, "w2": 30}
+"""Account id and its employees, which become seats."""
+
+
+@dataclass
+class Company:
+    """The project, its accounts and the CRMs; ``parents`` are those of the next run."""
+
+    stage: Stage
+    parents: dict[str, str] = field(default_factory=lambda: {"top": "", "w1": "top", "w2": "top"})
+    employees: dict[str, int] = field(default_factory=lambda: dict(WORKSPACES))
+    record: str = ""
+    day: int = 0
+
+    def write_data(self) -> None:
+        """The accounts as their files have them."""
+        accounts = [
+            [name, f"Acme {name}", f"{name}.acme.example", "2025-11-03 09:00:00", seats, self.parents[name]]
+            for name, seats in self.employees.items()
+        ]
+        events = [
+            [name, f"u-{name}-{day % 3}", "Report Created", f"{AS_OF - timedelta(days=day):%Y-%m-%d} 05:00:00"]
+            for name in WORKSPACES
+            for day in range(1, 60)
+        ]
+        header = ["account_id", "name", "domain", "created_at", "employees", "parent_id"]
+        _write(self.stage.folder / "data" / "accounts.csv", [header, *accounts])
+        _write(self.stage.folder / "data" / "events.csv", [["account_id", "user_id", "name", "occurred_at"], *events])
+
+    def settings(self, record: str, **more: Any) -> None:
+        """Let accounts have records of their own, or share one; with ``more`` settings of the seats."""
+        self.record, file = record, self.stage.folder / "config" / "crm.yaml"
+        crm = yaml.safe_load(file.read_text(encoding="utf-8"))
+        for name, destination in crm["destinations"].items():
+            destination["account"] |= {"record": record, "create_missing": True, "create": CREATE[name]}
+            destination["fields"] = {
+                "health_score": destination["fields"]["health_score"],
+                "seats": {"field": SEATS[name], "from": "account.employees", "type": "number", **more},
+            }
+            if record == "parent":
+                destination["fields"]["seats"].setdefault("combine", "sum")
+        crm["guard"] |= {"changed_share": "100%", "cleared_share": "100%"}
+        file.write_text(yaml.safe_dump(crm), encoding="utf-8")
+
+    @property
+    def as_of(self) -> str:
+        return (AS_OF + timedelta(minutes=self.day)).isoformat()
+
+    def run(self) -> dict[str, Any]:
+        """The next run, and what it reports."""
+        self.day += 1
+        self.write_data()
+        report: dict[str, Any] = self.stage.plgsync("run", "--as-of", self.as_of, "--first-run", "--json")
+        return report
+
+    def plan(self) -> dict[str, Any]:
+        """What a run would write now."""
+        plan: dict[str, Any] = self.stage.plgsync("plan", "--as-of", self.as_of, "--json")
+        return plan
+
+    def records(self, crm: str) -> dict[str, dict[str, Any]]:
+        """The living records of a CRM by id, as their fields."""
+        found = self.stage.objects(crm)[OBJECTS[crm]]
+        if crm == "salesforce":
+            return {one["Id"]: one for one in found if not one["IsDeleted"]}
+        return {one["id"]: one["properties"] for one in found if not one["archived"]}
+
+    def seats(self, crm: str) -> dict[str, float | None]:
+        """By the account id on them, the seats of all living records that have one."""
+        found = [one for one in self.records(crm).values() if one.get(IDS[crm])]
+        return {one[IDS[crm]]: float(one[SEATS[crm]]) if one.get(SEATS[crm]) else None for one in found}
+
+    def home(self, crm: str, account: str) -> str:
+        """The record with this account id."""
+        (found,) = [name for name, one in self.records(crm).items() if one.get(IDS[crm]) == account]
+        return found
+
+    def merge(self, crm: str, survivor: str, loser: str) -> None:
+        """A person merges a record into another."""
+        if crm == "salesforce":
+            body: Mapping[str, Any] = {"do": "merge", "survivor": survivor, "losers": [loser]}
+        else:
+            body = {"action": "merge", "type": "companies", "survivor": survivor, "loser": loser}
+        self.stage.control(crm, "mutate", body)
+
+    def delete(self, crm: str, record: str) -> None:
+        """A person deletes a record."""
+        if crm == "salesforce":
+            self.stage.control(crm, "mutate", {"do": "delete", "id": record})
+        else:
+            self.stage.control(crm, "mutate", {"action": "archive", "type": "companies", "id": record})
+
+    def explained(self, account: str) -> dict[str, dict[str, Any]]:
+        """By CRM, what `plgsync explain` says of the account there."""
+        return {one["destination"]: one for one in self.stage.plgsync("explain", account, "--json")["crms"]}
+
+
+@contextmanager
+def open_company(folder: Path, record: str = "parent", others: int = 0) -> Iterator[Company]:
+    """The company, and CRMs with so many records that are of no account."""
+    write_project(folder)
+    for playbook in (folder / "playbooks").iterdir():
+        playbook.unlink()
+    product = {"version": 1, "source": {"folder": "data"}, "exclude": {"accounts": []}}
+    tables = {"accounts": {"table": "accounts"}, "events": {"table": "events"}}
+    (folder / "config" / "product.yaml").write_text(yaml.safe_dump({**product, "tables": tables}), encoding="utf-8")
+    seed = folder / "seed.json"
+    names = [f"Other {number}" for number in range(others)]
+    accounts, companies = [{"Name": one} for one in names], [{"properties": {"name": one}} for one in names]
+    records = {"salesforce": {"records": {"Account": accounts}}, "hubspot": {"records": {"companies": companies}}}
+    seed.write_text(json.dumps(records), encoding="utf-8")
+    (folder / "data").mkdir()
+    with sandboxes(seed) as crms:
+        point_at(folder, crms)
+        company = Company(Stage(folder, crms))
+        company.settings(record)
+        company.write_data()
+        company.stage.set_up()
+        yield company
+
+
+def _write(file: Path, rows: list[list[Any]]) -> None:
+    with file.open("w", encoding="utf-8", newline="") as opened:
+        csv.writer(opened).writerows(rows)
