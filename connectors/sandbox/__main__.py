@@ -12,11 +12,13 @@ import json
 import sys
 from pathlib import Path
 
+from connectors.garbage import collect_seldom
 from connectors.sandbox.serve import Addresses, serve
 
 
 def main() -> None:
     """Parse the command line and serve."""
+    collect_seldom()
     parser = argparse.ArgumentParser(prog="python -m connectors.sandbox", description=__doc__)
     parser.add_argument("--salesforce-port", type=int, default=0, help="0 picks a free port")
     parser.add_argument("--hubspot-port", type=int, default=0, help="0 picks a free port")

@@ -20,7 +20,8 @@ import yaml
 from tests.bench.parts.product import AS_OF, make_product, product_settings
 from worker.settings.shipped import shipped_files
 from worker.settings.signals import SignalsSettings
-from worker.signals import compute, open_source
+from worker.signals.compute import compute
+from worker.signals.source import open_source
 
 
 def main(events: int, accounts: int, rounds: int) -> None:

@@ -20,8 +20,9 @@ from worker.reports.check import check_project
 from worker.settings.product import ProductSettings
 from worker.settings.shipped import write_project
 from worker.settings.signals import SignalsSettings
-from worker.signals import compute, open_source
+from worker.signals.compute import compute
 from worker.signals.data_report import DataReport
+from worker.signals.source import open_source
 from worker.signals.trust import distrust
 
 AS_OF = datetime(2026, 6, 30, 6, tzinfo=UTC)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from connectors.garbage import collect_seldom
 from worker.cli.accounts import accounts_keep, accounts_renew
 from worker.cli.crm import crm_setup, sandbox
 from worker.cli.history import explain, history
@@ -133,6 +134,7 @@ for _name, _one in (("why", history), ("metrics", exporter), ("health", probe)):
 
 def main() -> None:
     """The ``plgsync`` command."""
+    collect_seldom()
     if not {"--help", "-h", "--version"} & set(sys.argv):
         from worker.telemetry.logs import log_for_people
 

@@ -29,6 +29,10 @@ class DuckDialect(PGDialect):
         super().__init__(paramstyle="qmark")  # type: ignore[no-untyped-call]
 
 
+DUCK = DuckDialect()
+"""One for all statements: it remembers what it works out for each type."""
+
+
 @dataclass(slots=True)
 class DuckEngine:
     """DuckDB: its own connection, locked down to reading the database and the Parquet and CSV files of ``folder``."""
@@ -42,7 +46,7 @@ class DuckEngine:
     member_first: bool = True
 
     def run(self, statement: sa.Select[Any]) -> Rows:
-        sql, parameters = render(statement, DuckDialect())
+        sql, parameters = render(statement, DUCK)
         try:
             rows: Rows = self.connection.execute(sql, parameters).fetchall()
         except duckdb.Error as error:
@@ -50,7 +54,7 @@ class DuckEngine:
         return rows
 
     def probe(self, rows: sa.FromClause | sa.TextClause) -> dict[str, Kind]:
-        sql, _ = render(sa.select(sa.text("*")).select_from(rows).limit(sa.literal_column("0")), DuckDialect())
+        sql, _ = render(sa.select(sa.text("*")).select_from(rows).limit(sa.literal_column("0")), DUCK)
         try:
             cursor = self.connection.execute(sql)
         except duckdb.Error as error:

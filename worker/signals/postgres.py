@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-import psycopg
 import sqlalchemy as sa
-from psycopg.pq import ExecStatus
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.pool import StaticPool
 
@@ -18,6 +16,9 @@ from worker.signals.constructs import Kind
 from worker.signals.engines import NOT_ONE_SELECT
 from worker.signals.errors import SourceError
 from worker.signals.sql import SqlEngine, connect, star
+
+if TYPE_CHECKING:
+    import psycopg
 
 _OPTIONS = {
     "timezone": "UTC",
@@ -89,10 +90,13 @@ class PostgresEngine(SqlEngine):
 
     def _prepare(self, sql: str) -> int:
         """Let the server parse ``sql``, which must be one statement; nothing runs. The number of its parameters."""
+        from psycopg import Error  # here, because its import takes a tenth of a second
+        from psycopg.pq import ExecStatus
+
         server, encoding = self._server.pgconn, self._server.info.encoding
         try:
             parsed = server.prepare(b"", sql.encode(encoding))
-        except (psycopg.Error, UnicodeEncodeError) as error:
+        except (Error, UnicodeEncodeError) as error:
             raise SourceError(_words(str(error))) from error
         if parsed.status != ExecStatus.COMMAND_OK:
             self.connection.rollback()
@@ -104,9 +108,7 @@ class PostgresEngine(SqlEngine):
 
     @property
     def _server(self) -> psycopg.Connection[Any]:
-        connection = self.connection.connection.driver_connection
-        assert isinstance(connection, psycopg.Connection)  # noqa: S101 - the driver of this engine
-        return connection
+        return cast("psycopg.Connection[Any]", self.connection.connection.driver_connection)
 
     def _kind(self, type_id: int) -> Kind:
         """Also of enums, arrays and rows, and of types made by the database's owner that are text."""

@@ -23,7 +23,7 @@ from worker.settings.product import ProductSettings, SourceSettings, TableMappin
 from worker.settings.product_schema import kind_of
 from worker.signals.constructs import Column, Kind
 from worker.signals.duck import (
-    DuckDialect,
+    DUCK,
     DuckEngine,
     add_views,
     check_file,
@@ -96,7 +96,7 @@ class Several:
                 quoted(part) for part in (self.names.of(mapping.source), str(rows.schema or "main"), rows.name)
             )
         else:
-            text, _ = render(sa.select(sa.text("*")).select_from(rows), DuckDialect())
+            text, _ = render(sa.select(sa.text("*")).select_from(rows), DUCK)
             text = f"({text}) s_rows"
         # A view would look for the tables of a query in this database and not in that of the source.
         what = "VIEW" if mapping.query is None else "TABLE"

@@ -18,8 +18,9 @@ from worker.settings.product_schema import SCHEMA
 from worker.settings.scores import ScoresSettings
 from worker.settings.shipped import shipped_files
 from worker.settings.signals import SignalsSettings
-from worker.signals import compute, open_source
+from worker.signals.compute import compute
 from worker.signals.data_report import DataReport
+from worker.signals.source import open_source
 from worker.signals.trust import distrust
 
 _CONFIG = shipped_files() / "config"

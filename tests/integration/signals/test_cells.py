@@ -16,7 +16,8 @@ import pytest
 
 from tests.integration.signals.signals_kit import SPREAD, at, product_of, signals_of
 from worker.language.values import Value
-from worker.signals import compute, open_source
+from worker.signals.compute import compute
+from worker.signals.source import open_source
 
 AS_OF = at("2026-03-10T06:00")
 NOON = at("2026-01-02T12:00")

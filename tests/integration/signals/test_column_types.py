@@ -13,7 +13,9 @@ import pytest
 
 from tests.integration.signals.signals_kit import at, product_of, signals_of
 from worker.language.values import Value
-from worker.signals import SourceError, compute, open_source
+from worker.signals.compute import compute
+from worker.signals.errors import SourceError
+from worker.signals.source import open_source
 
 AS_OF = at("2026-03-10T06:00")
 UUIDS = ("0b6f6c2e-6f7e-4a39-9f3e-0c5f7b2f1a01", "0b6f6c2e-6f7e-4a39-9f3e-0c5f7b2f1a02")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.integration.signals.damage_kit import ACCOUNTS, TYPES, Tables, company, written
 from tests.integration.signals.damage_trial import SIGNALS, Trial, examples, measure, trial_in
 from tests.integration.signals.signals_kit import Database
-from worker.signals import SourceError
+from worker.signals.errors import SourceError
 
 SOURCE = {"folder": "."}
 NAMES = ["key_events_28d", "active_users_28d", "days_since_key_event", "plan", "mrr", "seat_limit", "seats_used"]

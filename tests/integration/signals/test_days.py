@@ -11,7 +11,8 @@ import pytest
 
 from tests.integration.signals.signals_kit import at, product_of, signals_of
 from tests.integration.signals.test_cells import ENGINES, write
-from worker.signals import compute, open_source
+from worker.signals.compute import compute
+from worker.signals.source import open_source
 
 AS_OF = at("2026-03-10T12:00")
 NEW_YORK = at("2025-03-11T04:00")

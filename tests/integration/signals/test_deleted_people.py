@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.integration.signals.signals_kit import TYPES, Database, at, product_of, signals_of
-from worker.signals import compute, open_source
+from worker.signals.compute import compute
+from worker.signals.source import open_source
 
 AS_OF = at("2026-03-10T06:00")
 ACTIVE = at("2026-03-05T12:00")

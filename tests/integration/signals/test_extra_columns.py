@@ -11,7 +11,9 @@ import pytest
 
 from tests.integration.signals.signals_kit import at, signals_of
 from worker.settings.product import ProductSettings
-from worker.signals import SourceError, compute, open_source
+from worker.signals.compute import compute
+from worker.signals.errors import SourceError
+from worker.signals.source import open_source
 
 AS_OF = at("2026-03-10T06:00")
 EVENTS = ("CREATE TABLE events (account_id VARCHAR, name VARCHAR, occurred_at TIMESTAMP)",)

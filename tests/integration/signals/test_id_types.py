@@ -10,7 +10,9 @@ import psycopg
 import pytest
 
 from tests.integration.signals.signals_kit import at, product_of, signals_of
-from worker.signals import SourceError, compute, open_source
+from worker.signals.compute import compute
+from worker.signals.errors import SourceError
+from worker.signals.source import open_source
 
 AS_OF = at("2026-03-10T06:00")
 SIGNALS = signals_of("""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tests.integration.signals.signals_kit import Database, at, product_of, signals_of
-from worker.signals import compute, open_source
+from worker.signals.compute import compute
 from worker.signals.property_numbers import number_properties
+from worker.signals.source import open_source
 
 AS_OF = at("2026-03-10T06:00")
 SIGNALS = signals_of("""

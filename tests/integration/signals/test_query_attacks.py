@@ -19,8 +19,9 @@ from worker.pipeline.measure import measure
 from worker.reports.check import check_project
 from worker.settings.project import load_project
 from worker.settings.shipped import write_project
-from worker.signals import SourceError, open_source
+from worker.signals.errors import SourceError
 from worker.signals.postgres import open_postgres
+from worker.signals.source import open_source
 
 AS_OF = at("2026-03-10T06:00")
 ROWS: Tables = {

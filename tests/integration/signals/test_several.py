@@ -21,7 +21,9 @@ from tests.integration.signals.signals_kit import TYPES, Database, Tables, at, p
 from worker.reports.check import check_project
 from worker.settings.product import ProductSettings
 from worker.settings.shipped import write_project
-from worker.signals import SourceError, compute, open_source
+from worker.signals.compute import compute
+from worker.signals.errors import SourceError
+from worker.signals.source import open_source
 from worker.signals.spill import SpillFolder
 
 AS_OF = at("2026-03-10T06:00")

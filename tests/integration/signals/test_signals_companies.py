@@ -11,7 +11,9 @@ from tests.integration.signals.signals_kit import Database, at, product_of, sign
 from worker.language.need import Decay, Need
 from worker.language.values import Value
 from worker.planning.companies import companies_of
-from worker.signals import SourceError, compute, open_source
+from worker.signals.compute import compute
+from worker.signals.errors import SourceError
+from worker.signals.source import open_source
 
 AS_OF = at("2026-03-10T06:00")
 COMPANY = {"level": "parent"}

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.integration.signals.signals_kit import Database, at, product_of, signals_of
-from worker.signals import compute, open_source
+from worker.signals.compute import compute
+from worker.signals.source import open_source
 from worker.signals.trust import distrust
 
 AS_OF = at("2026-03-10T06:00")

@@ -16,7 +16,9 @@ from worker.language.need import Need
 from worker.language.values import Value
 from worker.settings.product import ProductSettings
 from worker.settings.signals import SignalsSettings
-from worker.signals import check_source, compute, open_source
+from worker.signals.check import check_source
+from worker.signals.compute import compute
+from worker.signals.source import open_source
 
 MAPPINGS = Path(__file__).parents[2] / "mappings"
 

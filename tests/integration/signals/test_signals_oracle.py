@@ -16,7 +16,8 @@ from tests.conftest import some_of
 from tests.integration.signals.signals_kit import Database, product_of, signals_of
 from tests.integration.signals.signals_oracle import expected
 from worker.language.need import Decay, Need
-from worker.signals import compute, open_source
+from worker.signals.compute import compute
+from worker.signals.source import open_source
 
 SIGNALS = """
 signals:

@@ -16,8 +16,11 @@ from tests.integration.signals.signals_kit import Database, at, product_of, sign
 from worker.language.need import Need
 from worker.settings.base import Loc
 from worker.settings.product import ProductSettings
-from worker.signals import SourceError, StaleData, check_fresh, check_source, compute, open_source
-from worker.signals.check import PlacedNeed, SourceFinding
+from worker.signals.check import PlacedNeed, SourceFinding, check_source
+from worker.signals.compute import compute
+from worker.signals.errors import SourceError, StaleData
+from worker.signals.freshness import check_fresh
+from worker.signals.source import open_source
 
 AS_OF = at("2026-03-10T06:00")
 SIGNALS = signals_of(

@@ -12,7 +12,9 @@ import pytest
 
 from tests.integration.signals.signals_kit import Database, at, product_of
 from worker.settings.schedule import ScheduleSettings
-from worker.signals import StaleData, check_fresh, open_source
+from worker.signals.errors import StaleData
+from worker.signals.freshness import check_fresh
+from worker.signals.source import open_source
 
 MONDAY = at("2026-03-09T05:00")
 TUESDAY = at("2026-03-10T05:00")

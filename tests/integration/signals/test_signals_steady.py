@@ -15,7 +15,8 @@ import pytest
 
 from tests.integration.signals.signals_kit import Database, product_of, signals_of
 from worker.language.need import Decay, Need
-from worker.signals import compute, open_source
+from worker.signals.compute import compute
+from worker.signals.source import open_source
 from worker.signals.windows import last_days, previous_days
 
 CLOCKS_CHANGE = {

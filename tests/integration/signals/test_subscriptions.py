@@ -14,7 +14,8 @@ from tests.conftest import some_of
 from tests.integration.signals.signals_kit import TYPES, Database, at, product_of, signals_of
 from worker.language.values import Value
 from worker.settings.shipped import shipped_files
-from worker.signals import compute, open_source
+from worker.signals.compute import compute
+from worker.signals.source import open_source
 from worker.signals.subscription_state import DATES, KNOWN_WORDS, account_state
 from worker.signals.subscriptions import contradictions
 

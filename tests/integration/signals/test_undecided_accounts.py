@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.signals.signals_kit import at, product_of
 from tests.integration.signals.test_cells import ENGINES, write
-from worker.signals import open_source
+from worker.signals.source import open_source
 
 AS_OF = at("2026-03-10T06:00")
 DELETED = {"yesterday": True, "1970-01-01": True, "2026-03-01": False, "9999-12-31": False, "": False, "NULL": False}

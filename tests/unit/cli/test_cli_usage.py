@@ -45,6 +45,32 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def ended(watch: str, *arguments: str) -> str:
+    """Run a command in a process of its own; what ``watch``, an expression on ``sys`` and ``gc``, is at its end."""
+    code = f"import atexit, gc, sys; atexit.register(lambda: print({watch})); from worker.cli import main; main()"
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=60)
+    assert "Traceback" not in done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+def test_status_imports_nothing_that_reads_product_data_or_calls_a_crm(tmp_path: Path) -> None:
+    assert plgsync("init", str(tmp_path)).returncode == 0
+    heavy = {"celery", "duckdb", "hubspot", "opentelemetry", "psycopg", "requests", "simple_salesforce"}
+    assert ended(f"sorted({heavy} & set(sys.modules))", "status", "--project", str(tmp_path)) == "[]"
+
+
+def test_a_command_looks_for_garbage_seldom_and_for_none_at_its_end(tmp_path: Path) -> None:
+    assert plgsync("init", str(tmp_path)).returncode == 0
+    found = "sum(one['collections'] for one in gc.get_stats()) < 100, gc.get_freeze_count() > 0"
+    assert ended(found, "status", "--project", str(tmp_path)) == "True True"
+
+
+def test_what_duckdb_made_is_collected_or_it_would_be_reported_as_leaked() -> None:
+    code = "from connectors.garbage import collect_seldom; collect_seldom(); import duckdb"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("arguments", [["no-such-command"], ["run", "--no-such-option"], ["plan", "--as-of", "soon"]])
 def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
     done = plgsync(*arguments)

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy import Engine
 
 from connectors.clock import stopwatch
+from connectors.garbage import collect_seldom
 from worker.delivery.leases import reclaim_leases
 from worker.delivery.stop import CancelToken
 from worker.runtime.database import make_ready
@@ -155,6 +156,7 @@ def main() -> None:
     parser.add_argument("--wakeup", type=int, nargs=2, required=True)
     chosen = parser.parse_args()
     die_with_parent(chosen.parent)
+    collect_seldom()
     log_for_machines()
     stop = CancelToken()
     _install_signal_handlers(chosen.role, stop)
