@@ -8,6 +8,8 @@ from typing import Literal
 Status = Literal["applied", "rejected", "retry", "unknown"]
 
 
+ALREADY_THERE = "ALREADY_THERE"
+"""The ``code`` of an applied creation of what was there already, by our key."""
 LEFT_ALONE = "left_alone"
 """The ``code`` of an applied change or close of a task that a person has touched: the task stays as it is."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from connectors.base import CreateRecord, Destination, Outcome, UpdateFields
+from connectors.base import ALREADY_THERE, CreateRecord, Destination, Outcome, UpdateFields
 from connectors.hubspot.batch import Input, property_text, write_batch
 from connectors.hubspot.client import Client
 from connectors.hubspot.describe import NEVER_UNIQUE, Schema
@@ -47,7 +47,8 @@ def create_records(
     for one in operations:
         values = {name: property_text(value) for name, value in one.values.items() if value is not None}
         if wanted[one.key] in existing:
-            outcomes[one.key] = Outcome(key=one.key, status="applied", record_id=existing[wanted[one.key]].id)
+            found = existing[wanted[one.key]].id
+            outcomes[one.key] = Outcome(key=one.key, status="applied", record_id=found, code=ALREADY_THERE)
         elif missing := _missing(destination, values):
             outcomes[one.key] = Outcome(key=one.key, status="rejected", code="REQUIRED_FIELD_MISSING", reason=missing)
         else:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import structlog
 
-from connectors.base import AccessDenied, CallFailed, Outcome, QuotaExhausted, Unavailable
+from connectors.base import ALREADY_THERE, AccessDenied, CallFailed, Outcome, QuotaExhausted, Unavailable
 from connectors.clock import now
 
 log = structlog.get_logger(__name__)
@@ -168,7 +168,7 @@ def outcome(key: str, result: Any, sent: Mapping[str, Any]) -> tuple[Outcome, Co
     """
     success = result.get("success") if isinstance(result, dict) else None
     if success is True:
-        code = "" if result.get("created", True) else "ALREADY_THERE"
+        code = "" if result.get("created", True) else ALREADY_THERE
         return Outcome(key=key, status="applied", record_id=result.get("id") or sent.get("Id"), code=code), None
     if success is not False:
         return Outcome(

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from connectors.base import CallFailed, CreateRecord, Outcome
+from connectors.base import ALREADY_THERE, CallFailed, CreateRecord, Outcome
 from connectors.salesforce.client import Client
 from connectors.salesforce.soql import in_chunks, select
 from connectors.salesforce.write import UPDATE, Entry, postponed_by, send
@@ -78,7 +78,7 @@ class RecordMaker:
     def _taken(self, op: CreateRecord, existing: tuple[str, str]) -> Outcome:
         record_id, holder = existing
         if holder == self._id(op):
-            return Outcome(key=op.key, status="applied", record_id=record_id, code="ALREADY_THERE")
+            return Outcome(key=op.key, status="applied", record_id=record_id, code=ALREADY_THERE)
         reason = (
             f"{self.match_field} of this record holds another account's id that differs only in upper and lower case"
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from connectors.base import LEFT_ALONE, CallFailed, CloseTask, CreateTask, Outcome, UpdateTask
+from connectors.base import ALREADY_THERE, LEFT_ALONE, CallFailed, CloseTask, CreateTask, Outcome, UpdateTask
 from connectors.salesforce.client import Client, Row
 from connectors.salesforce.describe import Schema
 from connectors.salesforce.soql import in_chunks, select
@@ -147,7 +147,7 @@ class TaskWriter:
 
 
 def _already(op: CreateTask, task_id: str) -> Outcome:
-    return Outcome(key=op.key, status="applied", record_id=task_id, code="ALREADY_THERE")
+    return Outcome(key=op.key, status="applied", record_id=task_id, code=ALREADY_THERE)
 
 
 def _relations(op: CreateTask) -> Row:

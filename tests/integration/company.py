@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ class Company:
     parents: dict[str, str] = field(default_factory=lambda: {"top": "", "w1": "top", "w2": "top"})
     employees: dict[str, int] = field(default_factory=lambda: dict(WORKSPACES))
     record: str = ""
-    day: int = 0
+    minutes: int = 0
 
     def write_data(self) -> None:
         """The accounts as their files have them."""
@@ -69,13 +69,21 @@ class Company:
         file.write_text(yaml.safe_dump(crm), encoding="utf-8")
 
     @property
+    def moment(self) -> datetime:
+        return AS_OF + timedelta(minutes=self.minutes)
+
+    @property
     def as_of(self) -> str:
-        return (AS_OF + timedelta(minutes=self.day)).isoformat()
+        return self.moment.isoformat()
+
+    def next_minute(self) -> None:
+        """Write the data of the next run."""
+        self.minutes += 1
+        self.write_data()
 
     def run(self) -> dict[str, Any]:
         """The next run, and what it reports."""
-        self.day += 1
-        self.write_data()
+        self.next_minute()
         report: dict[str, Any] = self.stage.plgsync("run", "--as-of", self.as_of, "--first-run", "--json")
         return report
 
@@ -119,6 +127,18 @@ class Company:
     def explained(self, account: str) -> dict[str, dict[str, Any]]:
         """By CRM, what `plgsync explain` says of the account there."""
         return {one["destination"]: one for one in self.stage.plgsync("explain", account, "--json")["crms"]}
+
+
+def one_shared(company: Company, seats: float = 100) -> None:
+    """Every account is on the one record, which has the values of all of them, and nothing is left to do."""
+    plan = company.plan()
+    assert (plan["records"], plan["new_records"], plan["unmatched"], plan["spare_records"]) == ([], [], [], [])
+    for crm in OBJECTS:
+        assert company.seats(crm) == {"top": seats}
+    explained = [company.explained(account) for account in WORKSPACES]
+    for crm in OBJECTS:
+        (links,) = {tuple(one[crm]["links"]) for one in explained}
+        assert [link.rpartition("/")[2] for link in links] == [company.home(crm, "top")]
 
 
 @contextmanager

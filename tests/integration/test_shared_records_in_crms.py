@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.company import IDS, OBJECTS, WORKSPACES, Company, open_company
+from tests.integration.company import IDS, OBJECTS, WORKSPACES, Company, one_shared, open_company
 
 ALL = float(sum(WORKSPACES.values()))
 
@@ -19,18 +19,6 @@ def company(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Company]
         made.run()
         made.run()
         yield made
-
-
-def one_shared(company: Company) -> None:
-    """Every account is on the one record, which has the values of all of them, and nothing is left to do."""
-    plan = company.plan()
-    assert (plan["records"], plan["new_records"], plan["unmatched"], plan["spare_records"]) == ([], [], [], [])
-    for crm in OBJECTS:
-        assert company.seats(crm) == {"top": ALL}
-    explained = [company.explained(account) for account in WORKSPACES]
-    for crm in OBJECTS:
-        (links,) = {tuple(one[crm]["links"]) for one in explained}
-        assert [link.rpartition("/")[2] for link in links] == [company.home(crm, "top")]
 
 
 def without_id(company: Company, crm: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, case, delete, func, select, update
 
-from connectors.base import LEFT_ALONE, Outcome
+from connectors.base import ALREADY_THERE, LEFT_ALONE, Outcome
 from worker.delivery.leases import Entry, effect_of
 from worker.delivery.outbox import NO_RECORD
 from worker.delivery.payload import payload_hash
@@ -45,6 +45,9 @@ def record_outcomes(engine: Engine, entries: Sequence[Entry], outcomes: Sequence
                 noted[entry.key] = "fenced"
                 if entry.kind == "fields" and (outcome.status in {"applied", "unknown"} or outcome.rejected_fields):
                     _send_newest_again(connection, entry)
+                elif entry.kind == "record_create" and outcome.status == "applied" and outcome.code != ALREADY_THERE:
+                    # It overwrote the record that another worker created: the next run compares with its values.
+                    confirm_written(connection, entry.destination, outcome.record_id or "", entry.payload["values"])
                 continue
             noted[entry.key] = outcome.status
             effects.append(effect_of(entry, outcome.status, outcome.code, outcome.reason, outcome.record_id))
