@@ -20,7 +20,7 @@ from worker.settings.signals import SignalsSettings
 from worker.settings.validation import place_findings
 from worker.settings.yaml_document import load_document
 from worker.signals.compute import compute as compute_signals
-from worker.signals.data_report import DataReport
+from worker.signals.data_report import DataReport, Volume
 from worker.signals.errors import SourceError
 from worker.signals.event_health import stopped
 from worker.signals.freshness import check_fresh
@@ -28,7 +28,6 @@ from worker.signals.measurements import measurements_of
 from worker.signals.property_numbers import number_properties
 from worker.signals.source import Source, open_source
 from worker.signals.trust import Usual, check_trust
-from worker.signals.volume import Volume
 from worker.telemetry.steps import report_step
 
 TREND_DAYS = 28

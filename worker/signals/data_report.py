@@ -81,6 +81,22 @@ class TableFindings:
         return asdict(self) | {"newest": None if self.newest is None else self.newest.isoformat()}
 
 
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """The amount of data at one moment.
+
+    ``usual_same_weekday`` is the median number of events of the four same weekdays before the last full day; None
+    when the events do not go back that far. Events of the product's own people are among them: they show as well as
+    others that data arrives. ``accounts`` are those that count.
+    """
+
+    events: int = 0
+    latest: datetime | None = None
+    last_day_events: int = 0
+    usual_same_weekday: float | None = None
+    accounts: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventFindings:
     """How often one event occurred, and on which of the last five weeks' days."""
@@ -98,6 +114,7 @@ class DataReport:
 
     as_of: datetime
     tables: tuple[TableFindings, ...]
+    volume: Volume = Volume()
     events: Mapping[str, EventFindings] = field(default_factory=dict)
     accounts: int = 0
     accounts_twice: int = 0

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from worker.language.plural import counted
+from worker.signals.data_report import Volume
 from worker.signals.errors import StaleData
-from worker.signals.volume import Volume
 
 _LEAST_SHARE = 0.5
 _ENOUGH_TO_COMPARE = 20

@@ -24,6 +24,11 @@ class MappedTable(TableColumns):
         never = self.never(column)
         return given if never is None else sa.and_(given, sa.not_(sa.func.coalesce(never, sa.false())))
 
+    def _given_where(self, column: str, unknown: Column) -> Column:
+        """`given` of a cell that is ``unknown``, false of others; few are unknown, and a text is dear to clean."""
+        cell = self.cell(column)
+        return sa.case((cell.is_(None), sa.false()), (unknown, self.given(column)), else_=sa.false())
+
     def _says_something(self, text: Column) -> Column:
         return sa.func.coalesce(says_something(text, self.nothing), sa.false())
 
@@ -44,11 +49,12 @@ class MappedTable(TableColumns):
         if self.columns[column].kind in TYPED.get(kind, ()):
             return None
         if kind == "json":
-            return sa.and_(self.given(column), sa.not_(IsJson(self.cell(column), self.columns[column].kind)))
+            no_json = IsJson(self.cell(column), self.columns[column].kind).is_(sa.false())
+            return self._given_where(column, no_json)
         read = {"time": self.read_time, "number": self.read_number, "flag": self.flag}.get(kind)
         if read is None:
             return None
-        unread = sa.and_(self.given(column), read(column).is_(None))
+        unread = self._given_where(column, read(column).is_(None))
         if kind == "number":
             return sa.and_(unread, sa.not_(self._infinite(column)))
         return unread
@@ -71,7 +77,7 @@ class MappedTable(TableColumns):
         if self.kind_of(column) not in {"time", "number"}:
             return None
         others = [test for test in (self.unreadable(column), self.unlimited(column)) if test is not None]
-        unknown = sa.and_(self.given(column), self.value(column).is_(None))
+        unknown = self._given_where(column, self.value(column).is_(None))
         return sa.and_(unknown, *(sa.not_(sa.func.coalesce(test, sa.false())) for test in others))
 
     def differs(self, column: str) -> Column | None:
@@ -97,7 +103,7 @@ class MappedTable(TableColumns):
             return self._no_text(column) if column in self.no_text else None
         if self.kind_of(column) == "json":
             return self.unreadable(column)
-        return sa.and_(self.given(column), self.value(column).is_(None))
+        return self._given_where(column, self.value(column).is_(None))
 
     def number_doubtful(self, column: str) -> Column | None:
         """`doubtful` where a number is needed: text that is none leaves it unknown too."""

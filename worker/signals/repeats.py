@@ -13,7 +13,7 @@ from worker.settings.product_schema import SCHEMA, kind_of
 from worker.signals.constructs import Column
 from worker.signals.engines import Engine
 from worker.signals.mapped_table import MappedTable
-from worker.signals.reading.texts import IdText, TrimmedText, clean_text, written_text
+from worker.signals.reading.texts import IdText, TrimmedText, clean_text
 from worker.signals.rows import by
 
 
@@ -32,9 +32,7 @@ def once(table: MappedTable, as_of: datetime) -> MappedTable:
     if table.unique or not keyed(table):
         return table
     if table.name == "events":
-        rows = _placed(table, as_of, sa.func.row_number()).subquery("s_events_placed")
-        found = sa.select(*(rows.c[column.name] for column in table.cells())).where(_is_first(rows))
-        return replace(table, rows=found.subquery("s_events"), read=frozenset())
+        return replace(table, rows=_events_once(table, as_of).subquery("s_events"), read=frozenset())
     table = table.read_once()
     columns = frozenset(table.columns) - {*_ordered(table), *SCHEMA[table.name].key}
     found = _compared(table, sorted(columns), as_of)
@@ -54,9 +52,25 @@ def _ordered(table: MappedTable) -> list[str]:
     return [name for name in (schema.latest, schema.at) if name and table.has(name)]
 
 
-def _placed(table: MappedTable, as_of: datetime, place: sa.Function[int], *more: Column) -> sa.Select[Any]:
+def _events_once(table: MappedTable, as_of: datetime) -> sa.CompoundSelect[Any]:
+    """The events whose key no other has as they are, and one of those of each other key: few have to be sorted."""
+    key = _written_key(table, "event_id") if table.keys_as_written else table.value("event_id")
+    keys = sa.select(key.label("s_key")).select_from(table.rows).where(key.is_not(None)).subquery("s_event_keys")
+    grouped = sa.select(keys.c.s_key).group_by(keys.c.s_key).having(sa.func.count() > 1).subquery("s_event_groups")
+    says_something = clean_text(IdText(grouped.c.s_key, table.kind("event_id")), table.nothing).is_not(None)
+    repeated = sa.select(grouped.c.s_key).where(says_something).cte("s_repeated").prefix_with("MATERIALIZED")
+    joined = table.rows.outerjoin(repeated, repeated.c.s_key == key)
+    alone = sa.select(*table.cells()).select_from(joined).where(repeated.c.s_key.is_(None))
+    rows = _placed(table, [key], as_of, sa.func.row_number()).join(repeated, repeated.c.s_key == key)
+    placed = rows.subquery("s_events_placed")
+    first = sa.select(*(placed.c[column.name] for column in table.cells())).where(_is_first(placed))
+    return sa.union_all(alone, first)
+
+
+def _placed(
+    table: MappedTable, keys: Sequence[Column], as_of: datetime, place: sa.Function[int], *more: Column
+) -> sa.Select[Any]:
     """The rows that had arrived, with the key and the place among those of this key."""
-    keys = keyed(table)
     order = [table.read_time(name).desc().nulls_last() for name in _ordered(table)]
     placed = place.over(partition_by=keys, order_by=order or [keys[0]]).label("s_place")
     labelled = [key.label(f"s_key_{index}") for index, key in enumerate(keys)]
@@ -75,7 +89,7 @@ def _compared(table: MappedTable, columns: Sequence[str], as_of: datetime) -> sa
     """One of the latest rows of each key, the same whatever their order, and per column whether they differ in it."""
     read = [table.rows.c[f"s_read_{name}"] for name in sorted(table.read)]
     values = [sa.cast(table.value(name), sa.Text()).label(f"s_text_{name}") for name in columns]
-    ranked = _placed(table, as_of, sa.func.rank(), *read, *values).subquery(f"s_{table.name}_ranked")
+    ranked = _placed(table, keyed(table), as_of, sa.func.rank(), *read, *values).subquery(f"s_{table.name}_ranked")
     latest = sa.select(*(column for column in ranked.c if column.name != "s_place")).where(_is_first(ranked))
     rows = latest.subquery(f"s_{table.name}_latest")
     key = [column for column in rows.c if column.name.startswith("s_key_")]
@@ -95,17 +109,21 @@ def _differ(text: Column, key: Sequence[Column]) -> Column:
     return sa.case((key[0].is_(None), 0), (differ, 1), else_=0)
 
 
-def count_repeats(engine: Engine, table: MappedTable) -> int:
-    """How many rows of ``table`` repeat the key of another. Raises SourceError."""
+def count_repeats(engine: Engine, table: MappedTable) -> tuple[int, bool]:
+    """How many rows of ``table`` repeat the key of another, and whether keys differ only where their cells do.
+
+    Raises SourceError.
+    """
     keys = keyed(table)
     if not keys:
-        return 0
+        return 0, False
     names = [name for name in SCHEMA[table.name].key if table.has(name)]
-    cells = [table.cell(name) for name in names]
-    if _are_keys(engine, table, names, cells):
+    cells = [_written_key(table, name) for name in names]
+    as_written = _are_keys(engine, table, names, cells)
+    if as_written:
         # By the cells as they are: only the few that repeat are read as keys.
         if engine.name == "duckdb" and not _any_repeats(engine, table, cells):
-            return 0
+            return 0, True
         keys = cells
     many = sa.func.count()
     labelled = [key.label(f"s_{place}") for place, key in enumerate(keys)]
@@ -114,7 +132,13 @@ def count_repeats(engine: Engine, table: MappedTable) -> int:
     same = grouped.cte("s_same").prefix_with("MATERIALIZED")
     key = clean_text(IdText(same.c.s_0, table.kind(names[0])), table.nothing)
     row = engine.run(sa.select(sa.func.sum(same.c.n - 1)).select_from(same).where(key.is_not(None)))[0]
-    return int(row[0] or 0)
+    return int(row[0] or 0), as_written
+
+
+def _written_key(table: MappedTable, name: str) -> Column:
+    """A cell of the key as it is; in a column without type 7 and '7' are the same id."""
+    cell = table.cell(name)
+    return IdText(cell, "any") if table.kind(name) == "any" else cell
 
 
 def _are_keys(engine: Engine, table: MappedTable, names: Sequence[str], cells: Sequence[Column]) -> bool:
@@ -123,15 +147,8 @@ def _are_keys(engine: Engine, table: MappedTable, names: Sequence[str], cells: S
     if any(kind_of(table.name, name) != "id" for name in texts):
         return False
     keys = [sa.cast(cell, sa.Text()) for name, cell in zip(names, cells, strict=True) if name in texts]
-    unclean = [sa.func.sum(sa.case((_needs_cleaning(engine, key), 1), else_=0)) for key in keys]
+    unclean = [sa.func.sum(sa.case((key != TrimmedText(key), 1), else_=0)) for key in keys]
     return not unclean or not any(engine.run(sa.select(*unclean).select_from(table.rows))[0])
-
-
-def _needs_cleaning(engine: Engine, text: Column) -> Column:
-    """Whether ``text`` may not be as `clean_text` leaves it; on DuckDB the test takes a tenth of the cleaning."""
-    if engine.name == "duckdb":
-        return sa.not_(sa.func.regexp_full_match(text, written_text("[!-~]*")))
-    return text != TrimmedText(text)
 
 
 def _any_repeats(engine: Engine, table: MappedTable, cells: Sequence[Column]) -> bool:

@@ -114,18 +114,26 @@ def in_force(table: MappedTable, as_of: datetime) -> Column:
     return sa.and_(*parts)
 
 
+def delivered(events: MappedTable, as_of: datetime) -> list[Column]:
+    """Events that had happened and arrived by ``as_of``, whoever did them."""
+    return [before(events.time("occurred_at"), as_of), *_received(events, as_of)]
+
+
 def arrived(events: MappedTable, catalogue: Catalogue, as_of: datetime) -> list[Column]:
     """Events that had happened and arrived by ``as_of``, without those of the product's own people (rule R4)."""
-    return [before(events.time("occurred_at"), as_of), *known_by(events, catalogue, as_of)]
+    return [*delivered(events, as_of), *of_others(events, catalogue)]
 
 
 def known_by(events: MappedTable, catalogue: Catalogue, as_of: datetime) -> list[Column]:
     """Events that had arrived by ``as_of``, whenever they happened, without those of the product's own people."""
-    parts: list[Column] = []
-    if events.has("received_at"):
-        received = events.time("received_at")
-        parts.append(sa.or_(received.is_(None), by(received, as_of)))
-    return [*parts, *of_others(events, catalogue)]
+    return [*_received(events, as_of), *of_others(events, catalogue)]
+
+
+def _received(events: MappedTable, as_of: datetime) -> list[Column]:
+    if not events.has("received_at"):
+        return []
+    received = events.time("received_at")
+    return [sa.or_(received.is_(None), by(received, as_of))]
 
 
 def of_others(table: MappedTable, catalogue: Catalogue) -> list[Column]:

@@ -39,17 +39,18 @@ class QueryScope:
 
         Subscriptions are as they were at ``as_of``; memberships are those of people who count.
         """
+        if name not in self._worked_out:
+            self._worked_out[name] = self._work_out(name).read_once()
+        return self._worked_out[name]
+
+    def _work_out(self, name: str) -> MappedTable:
         found = self.catalogue.table(name)
         found = from_events(self) if found is None else once(found, self.as_of)
-        if name not in {"subscriptions", "memberships"}:
-            return found.read_once()
-        if name not in self._worked_out:
-            if name == "memberships":
-                then = counted_members(found, self.catalogue)
-            else:
-                then = subscriptions_at(found, self.as_of, self.catalogue.product.grace)
-            self._worked_out[name] = then.read_once()
-        return self._worked_out[name]
+        if name == "memberships":
+            return counted_members(found, self.catalogue)
+        if name == "subscriptions":
+            return subscriptions_at(found, self.as_of, self.catalogue.product.grace)
+        return found
 
 
 def from_events(scope: QueryScope) -> MappedTable:

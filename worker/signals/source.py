@@ -18,7 +18,7 @@ from worker.settings.product import ProductSettings, SourceSettings
 from worker.signals.accounts import account_ids, undecided_accounts
 from worker.signals.companies import parents_of
 from worker.signals.constructs import Kind
-from worker.signals.data_report import DataReport
+from worker.signals.data_report import DataReport, Volume
 from worker.signals.duck import open_duckdb_file, open_folder
 from worker.signals.engines import Engine
 from worker.signals.errors import SourceError
@@ -29,7 +29,7 @@ from worker.signals.several import open_several
 from worker.signals.sqlite import open_sqlite
 from worker.signals.survey import survey
 from worker.signals.table_columns import EARLIEST
-from worker.signals.volume import Volume, measure_volume, usual_between
+from worker.signals.volume import usual_between
 
 
 @dataclass(slots=True)
@@ -77,8 +77,8 @@ class Source:
         return {} if mapped is None else {ours: column.kind for ours, column in mapped.columns.items()}
 
     def volume(self, as_of: datetime) -> Volume:
-        """How much data there was at ``as_of``, for `check_fresh`."""
-        return measure_volume(self.catalogue, as_of)
+        """How much data there is, for `check_fresh`."""
+        return self.report(as_of).volume
 
     def account_ids(self, as_of: datetime) -> frozenset[str]:
         """The id of every account that existed before ``as_of``, also of those that do not count."""

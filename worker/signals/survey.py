@@ -27,6 +27,7 @@ from worker.signals.repeats import count_repeats
 from worker.signals.rows import before, not_before
 from worker.signals.stopped import stopped_events
 from worker.signals.table_columns import EARLIEST
+from worker.signals.volume import volume_of
 from worker.signals.windows import last_full_day
 from worker.telemetry.steps import report_step
 
@@ -52,11 +53,12 @@ def survey(catalogue: Catalogue, as_of: datetime) -> DataReport:
     return DataReport(
         as_of=as_of,
         tables=tuple(found),
-        events=events,
+        volume=volume_of(catalogue, events, as_of),
+        events=events.by_name,
         accounts=total,
         accounts_twice=twice,
         account_twice=one_twice,
-        stopped=stopped_events(events, last_full_day(as_of, catalogue.product.zone)),
+        stopped=stopped_events(events.by_name, last_full_day(as_of, catalogue.product.zone)),
     )
 
 
@@ -86,11 +88,10 @@ class _Look:
         self.table = table.read_once()
         rows, newest, missing, columns = self._cells()
         joins, blank = self._joins()
-        repeats = count_repeats(self.catalogue.engine, self.table)
-        self.table = replace(self.table, unique=repeats == 0)
-        self.catalogue.remember(
-            replace(table, sound=frozenset(self.sound), no_text=frozenset(self.no_text), unique=repeats == 0)
-        )
+        repeats, as_written = count_repeats(self.catalogue.engine, self.table)
+        self.table = replace(self.table, unique=repeats == 0, keys_as_written=as_written)
+        looked = replace(table, unique=repeats == 0, keys_as_written=as_written)
+        self.catalogue.remember(replace(looked, sound=frozenset(self.sound), no_text=frozenset(self.no_text)))
         return TableFindings(
             name=self.table.name,
             rows=rows,

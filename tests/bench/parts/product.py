@@ -56,6 +56,12 @@ def make_product(folder: Path, accounts: int, events: int, seed: int = 1) -> Non
             database.execute(statement.format(**values, names=list(_NAMES), seconds=365 * 86_400 - 120))
 
 
+def repeat_events(folder: Path, events: int) -> None:
+    """Deliver the first ``events`` once more."""
+    with duckdb.connect(str(folder / "product.duckdb")) as database:
+        database.execute(f"INSERT INTO events SELECT * FROM events ORDER BY event_id LIMIT {int(events)}")
+
+
 def product_settings(*, with_event_id: bool) -> ProductSettings:
     """The mapping of that database; without its ids, events are not looked at for repeats."""
     columns = "*" if with_event_id else "* EXCLUDE (event_id)"

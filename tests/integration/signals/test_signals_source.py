@@ -165,15 +165,25 @@ def test_nothing_is_ever_written(database: Database, query: str) -> None:
 def test_volume_counts_what_there_was_then(database: Database) -> None:
     a_day = {"2026-02-09": 16, "2026-02-16": 10, "2026-02-23": 6, "2026-03-02": 20, "2026-03-09": 9, "2026-03-11": 3}
     events = [
-        {"account_id": "a", "user_id": "u", "name": "Used", "occurred_at": at(f"{day}T{hour:02}:00")}
+        {
+            "account_id": "a",
+            "user_id": "own",
+            "name": None if hour % 2 else "Used",
+            "occurred_at": at(f"{day}T{hour:02}:00"),
+        }
         for day, n in a_day.items()
         for hour in range(n)
     ]
-    events.append({"account_id": "a", "user_id": "u", "name": "Used", "occurred_at": AS_OF})
+    events.append({"account_id": "a", "user_id": "own", "name": "Used", "occurred_at": AS_OF})
+    late = {"occurred_at": at("2026-03-09T09:00"), "received_at": AS_OF + timedelta(hours=1)}
+    events.append({"account_id": "a", "user_id": "own", "name": "Used", **late})
     accounts = [{"account_id": "a"}, {"account_id": "b", "created_at": at("2026-03-12")}]
-    product = product_of(database.source, filled(database, events=events, accounts=accounts))
+    users = [{"user_id": "own", "is_internal": True}]
+    product = product_of(database.source, filled(database, events=events, accounts=accounts, users=users))
     with open_source(product, database.folder) as source:
-        tuesday, monday = source.volume(AS_OF), source.volume(AS_OF - timedelta(days=1))
+        tuesday = source.volume(AS_OF)
+    with open_source(product, database.folder) as source:
+        monday = source.volume(AS_OF - timedelta(days=1))
     assert (tuesday.events, tuesday.latest, tuesday.accounts) == (61, at("2026-03-09T08:00"), 1)
     assert (tuesday.last_day_events, tuesday.usual_same_weekday) == (9, 13)
     assert (monday.last_day_events, monday.usual_same_weekday) == (0, None)  # no event is four Sundays old

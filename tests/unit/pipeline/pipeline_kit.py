@@ -19,8 +19,7 @@ from worker.pipeline.measure import Measured
 from worker.pipeline.run import RunReport, compute_and_commit, new_run_id
 from worker.settings.project import load_project
 from worker.settings.shipped import write_project
-from worker.signals.data_report import DataReport
-from worker.signals.volume import Volume
+from worker.signals.data_report import DataReport, Volume
 from worker.store.tables import outbox
 
 START = datetime(2026, 3, 2, 5, tzinfo=UTC)

@@ -23,8 +23,7 @@ from worker.rendering.outbox import render_outbox
 from worker.rendering.plan import render_plan
 from worker.rendering.remarks import remarks, remarks_json
 from worker.rules.actions import Contact
-from worker.signals.data_report import DataReport
-from worker.signals.volume import Volume
+from worker.signals.data_report import DataReport, Volume
 
 
 def shown(renderable: Any) -> str:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from worker.signals.data_report import Volume
 from worker.signals.errors import StaleData
 from worker.signals.freshness import check_fresh
-from worker.signals.volume import Volume
 
 AS_OF = datetime(2026, 3, 10, 6, tzinfo=UTC)
 GOOD = Volume(50_000, AS_OF - timedelta(hours=1), last_day_events=900, usual_same_weekday=1000.0, accounts=300)
