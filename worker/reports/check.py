@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -113,9 +113,8 @@ def _check_source(check: Check, project: Project) -> None:
             if project.crm.shares_records:
                 source.parents()
             tables = len(project.product.mapped())
-            sound = all(f.severity != "error" for f in findings)
-            stale = _stale(project, source) if sound else None
-            if sound:
+            if all(one.severity != "error" for one in findings):
+                findings += _stale(project, source)
                 check.data = source.report(now())
                 findings += _data_findings(project, source, check.data)
                 check.problems += _words_never_found(project, source, check.data)
@@ -125,8 +124,6 @@ def _check_source(check: Check, project: Project) -> None:
     for file in dict.fromkeys(one.file for one in findings):
         found = [Finding(one.loc, one.message, one.column, one.severity) for one in findings if one.file == file]
         check.problems += _placed(project, file, found)
-    if stale is not None:
-        check.problems.append(stale)
     check.passed.append(f"source: {counted(tables, 'table')} read")
 
 
@@ -176,13 +173,12 @@ def _placed(project: Project, file: str, findings: Iterable[Finding]) -> list[Pr
     return place_findings(document, findings)
 
 
-def _stale(project: Project, source: Source) -> Problem | None:
-    """A run at this moment would reject the data: a warning, because no file is wrong."""
+def _stale(project: Project, source: Source) -> Iterator[SourceFinding]:
+    """Why a run at this moment would reject the data."""
     try:
         fresh_volume(project, source, now())
     except StaleData as error:
-        return Problem(PRODUCT, 1, 1, f"a run would stop now: {error}", "warning")
-    return None
+        yield SourceFinding(PRODUCT, ("tables", "events"), f"a run would stop now: {error}")
 
 
 def _check_crms(check: Check, project: Project) -> None:
