@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -28,6 +27,8 @@ from worker.demo.stage import SEED_FILE, build_stage, point_at, sandboxes
 from worker.service import set_up_crm
 
 AS_OF = datetime(2026, 6, 30, 6, tzinfo=UTC)
+RUN_DAYS = tuple(AS_OF.replace(day=day).isoformat() for day in (27, 28))
+"""Two days: playbooks that ask for 24 hours or two runs act on the second."""
 PLGSYNC = [sys.executable, "-c", "from worker.cli import main; main()"]
 WRITES = {
     "salesforce": lambda call: call["method"] in {"POST", "PATCH", "DELETE"} and "/composite/sobjects" in call["path"],
@@ -161,23 +162,52 @@ class Stage:
         }
 
 
-@cache
-def built_stage(as_of: datetime) -> TemporaryDirectory[str]:
-    """The project of a demo company of 60 accounts, to be copied."""
-    folder = TemporaryDirectory(prefix="plgsync-stage-")
-    build_stage(Path(folder.name), 60, 7, as_of)
-    return folder
+@pytest.fixture(scope="session")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the stages to be copied, one for all processes of a test run."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+def prepare_stage(stages: Path, as_of: datetime, days: Sequence[str]) -> Path:
+    """A stage after runs as of ``days``, to be copied. The first process that needs it makes it, the others wait."""
+    before = prepare_stage(stages, as_of, days[:-1]) if days else None
+    ready = stages / f"stage-{as_of:%Y%m%dT%H}-{len(days)}"
+    with (stages / "stages.lock").open("w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not ready.exists():
+            draft = ready.with_suffix(".draft")
+            if before:
+                shutil.copytree(before, draft)
+            else:
+                build_stage(draft, 60, 7, as_of)
+            with _connected(draft) as stage:
+                if days:
+                    stage.plgsync("run", "--as-of", days[-1], "--first-run")
+                else:
+                    stage.set_up()
+            draft.rename(ready)
+    return ready
 
 
 @contextmanager
-def open_stage(folder: Path, as_of: datetime = AS_OF) -> Iterator[Stage]:
-    """A demo company of 60 accounts and two CRMs with our fields in them; nothing has run yet."""
-    shutil.copytree(built_stage(as_of).name, folder)
+def _connected(folder: Path) -> Iterator[Stage]:
+    """The CRMs of a stage, and a project that has their addresses as long as they run."""
+    files = [file for part in ("config", "playbooks") for file in (folder / part).iterdir()]
+    written = {file: file.read_text(encoding="utf-8") for file in files}
     with sandboxes(folder / SEED_FILE) as crms:
         point_at(folder, crms)
-        made = Stage(folder, crms)
-        made.set_up()
-        yield made
+        yield Stage(folder, crms)
+    for file, text in written.items():
+        file.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def open_stage(folder: Path, stages: Path, as_of: datetime = AS_OF, days: Sequence[str] = ()) -> Iterator[Stage]:
+    """A demo company of 60 accounts and two CRMs with our fields in them, after runs as of ``days``."""
+    shutil.copytree(prepare_stage(stages, as_of, days), folder)
+    with _connected(folder) as stage:
+        yield stage
 
 
 @pytest.fixture(params=["valkey", "rabbitmq"])
@@ -200,17 +230,24 @@ def broker(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    """A stage of its own for one test."""
-    with open_stage(tmp_path / "project") as made:
+def stage(tmp_path: Path, stages: Path) -> Iterator[Stage]:
+    """A stage of its own for one test; nothing has run yet."""
+    with open_stage(tmp_path / "project", stages) as made:
         yield made
 
 
 @pytest.fixture
-def live_stage(tmp_path: Path) -> Iterator[Stage]:
+def stage_after_runs(tmp_path: Path, stages: Path) -> Iterator[Stage]:
+    """A stage of its own for one test, after the runs of two days."""
+    with open_stage(tmp_path / "project", stages, days=RUN_DAYS) as made:
+        yield made
+
+
+@pytest.fixture
+def live_stage(tmp_path: Path, stages: Path) -> Iterator[Stage]:
     """A company whose data is fresh this very hour, since a worker reads the clock."""
     this_hour = now().replace(minute=0, second=0, microsecond=0)
-    with open_stage(tmp_path / "project", as_of=this_hour - timedelta(days=LAST_DAY)) as stage:
+    with open_stage(tmp_path / "project", stages, this_hour - timedelta(days=LAST_DAY)) as stage:
         crm = stage.folder / "config" / "crm.yaml"
         crm.write_text(crm.read_text(encoding="utf-8").replace("changed_share: 30%", "changed_share: 100%"))
         yield stage

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
 
-from tests.integration.conftest import AS_OF, Stage
+from tests.integration.conftest import RUN_DAYS, Stage
 
-DAYS = [(AS_OF + timedelta(days=day)).isoformat() for day in range(2)]
+LAST = datetime.fromisoformat(RUN_DAYS[-1])
+DAYS = [(LAST + timedelta(days=day)).isoformat() for day in range(2)]
 
 
 def product(stage: Stage, *statements: str) -> list[Any]:
@@ -31,8 +32,8 @@ def crm_state(stage: Stage) -> tuple[Any, set[tuple[str, str]]]:
     return stage.results(), tasks
 
 
-def test_what_is_missing_for_a_run_is_as_before_and_a_third_at_once_stops_the_run(stage: Stage) -> None:
-    stage.plgsync("run", "--as-of", DAYS[0], "--first-run")
+def test_what_is_missing_for_a_run_is_as_before_and_a_third_at_once_stops_the_run(stage_after_runs: Stage) -> None:
+    stage = stage_after_runs
     tasks = stage.objects("salesforce")["Task"]
     home = next(task["WhatId"] for task in tasks if task.get("Plgsync_Key__c"))
     account = next(a["Plgsync_Account_Id__c"] for a in stage.objects("salesforce")["Account"] if a["Id"] == home)
@@ -60,11 +61,11 @@ def test_what_is_missing_for_a_run_is_as_before_and_a_third_at_once_stops_the_ru
     assert crm_state(stage) == before
 
 
-def test_a_person_decides_on_a_reused_id_by_a_command(stage: Stage) -> None:
-    stage.plgsync("run", "--as-of", DAYS[0], "--first-run")
+def test_a_person_decides_on_a_reused_id_by_a_command(stage_after_runs: Stage) -> None:
+    stage = stage_after_runs
     account, created = product(stage, "select account_id, created_at from accounts order by account_id")[0]
-    assert created < AS_OF.replace(tzinfo=None)
-    later = (AS_OF + timedelta(hours=3)).replace(tzinfo=None).isoformat()
+    assert created < LAST.replace(tzinfo=None)
+    later = (LAST + timedelta(hours=3)).replace(tzinfo=None).isoformat()
     change = f"update accounts set name = 'Nova', created_at = '{later}' where account_id = '{account}'"
     product(stage, change)
     assert list(stage.plgsync("run", "--as-of", DAYS[1], "--first-run", "--json")["reused"]) == [account]
@@ -73,8 +74,8 @@ def test_a_person_decides_on_a_reused_id_by_a_command(stage: Stage) -> None:
     assert stage.plgsync("run", "--as-of", DAYS[1], "--first-run", "--json")["reused"] == {}
 
 
-def test_an_account_that_may_be_deleted_stays_as_it_is_and_is_named(stage: Stage) -> None:
-    stage.plgsync("run", "--as-of", DAYS[0], "--first-run")
+def test_an_account_that_may_be_deleted_stays_as_it_is_and_is_named(stage_after_runs: Stage) -> None:
+    stage = stage_after_runs
     tasks = stage.objects("salesforce")["Task"]
     home = next(task["WhatId"] for task in tasks if task.get("Plgsync_Key__c"))
     account = next(a["Plgsync_Account_Id__c"] for a in stage.objects("salesforce")["Account"] if a["Id"] == home)

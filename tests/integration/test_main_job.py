@@ -5,14 +5,9 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-from tests.integration.conftest import AS_OF, Stage
+from tests.integration.conftest import AS_OF, RUN_DAYS, Stage
 
 DAYS = [(AS_OF - timedelta(days=back)).isoformat() for back in (1, 0)]
-
-
-def run_days(stage: Stage) -> None:
-    for day in DAYS:
-        stage.plgsync("run", "--as-of", day, "--first-run")
 
 
 def test_every_matched_account_gets_its_scores_and_a_second_run_writes_nothing(stage: Stage) -> None:
@@ -47,8 +42,8 @@ def test_a_company_is_never_created_and_no_foreign_field_is_touched(stage: Stage
         assert {name for name in changed if not name.endswith("__c")} <= derived
 
 
-def test_tasks_reach_both_crms_once_and_say_why(stage: Stage) -> None:
-    run_days(stage)
+def test_tasks_reach_both_crms_once_and_say_why(stage_after_runs: Stage) -> None:
+    stage = stage_after_runs
     results = stage.results()
     made = results["salesforce"]["tasks"]
     assert made, "two days of playbooks make tasks"
@@ -56,14 +51,13 @@ def test_tasks_reach_both_crms_once_and_say_why(stage: Stage) -> None:
     pql = [task for task in made.values() if task["Subject"].startswith("PQL ")]
     assert pql
     assert all("Why now:" in task["Description"] for task in pql)
-    run_days_again = stage.plgsync("run", "--as-of", DAYS[-1], "--json")
-    assert all(d["applied"] == {} for d in run_days_again["destinations"].values())
+    again = stage.plgsync("run", "--as-of", RUN_DAYS[-1], "--json")
+    assert all(d["applied"] == {} for d in again["destinations"].values())
 
 
-def test_one_day_later_only_what_changed_is_sent(stage: Stage) -> None:
-    run_days(stage)
+def test_one_day_later_only_what_changed_is_sent(stage_after_runs: Stage) -> None:
+    stage, later = stage_after_runs, DAYS[0]
     before = stage.results()
-    later = (AS_OF + timedelta(days=1)).isoformat()
     plan = stage.plgsync("plan", "--as-of", later, "--json")
     assert stage.results() == before, "a plan writes nothing"
     report = stage.plgsync("run", "--as-of", later, "--first-run", "--json")
@@ -100,8 +94,7 @@ def test_a_plan_is_applied_only_while_it_holds(stage: Stage) -> None:
     assert len(stage.results()["salesforce"]["fields"]) > 40
 
 
-def test_a_run_cannot_go_back_in_time(stage: Stage) -> None:
-    stage.plgsync("run", "--as-of", DAYS[1], "--first-run")
-    back = stage.attempt("run", "--as-of", DAYS[0], "--first-run")
+def test_a_run_cannot_go_back_in_time(stage_after_runs: Stage) -> None:
+    back = stage_after_runs.attempt("run", "--as-of", RUN_DAYS[0], "--first-run")
     assert back.returncode == 1
     assert "cannot go back" in back.stderr

@@ -7,16 +7,10 @@ from typing import Any
 
 import duckdb
 
-from tests.integration.conftest import AS_OF, Stage
+from tests.integration.conftest import AS_OF, RUN_DAYS, Stage
 
-DAYS = [(AS_OF - timedelta(days=back)).isoformat() for back in (3, 2)]
 NEXT = (AS_OF + timedelta(days=1)).isoformat()
 SALESFORCE_ID, HUBSPOT_ID = "Plgsync_Account_Id__c", "plgsync_account_id"
-
-
-def run_days(stage: Stage) -> None:
-    for day in DAYS:
-        stage.plgsync("run", "--as-of", day, "--first-run")
 
 
 def homes(stage: Stage) -> dict[str, dict[str, str]]:
@@ -38,8 +32,8 @@ def set_id(stage: Stage, crm: str, record: str, account: str) -> None:
         stage.control(crm, "mutate", edit)
 
 
-def test_an_account_id_that_an_admin_moves_takes_the_account_along(stage: Stage) -> None:
-    stage.plgsync("run", "--as-of", DAYS[0], "--first-run")
+def test_an_account_id_that_an_admin_moves_takes_the_account_along(stage_after_runs: Stage) -> None:
+    stage = stage_after_runs
     before = homes(stage)
     moved: dict[str, tuple[str, str, str, str]] = {}
     for crm in stage.crms:
@@ -48,7 +42,7 @@ def test_an_account_id_that_an_admin_moves_takes_the_account_along(stage: Stage)
         set_id(stage, crm, target, winner)
         moved[crm] = loser, winner, target, left
 
-    stage.plgsync("run", "--as-of", DAYS[1], "--first-run")
+    stage.plgsync("run", "--as-of", RUN_DAYS[-1], "--first-run")
     after = homes(stage)
     for crm, (loser, winner, target, _left) in moved.items():
         assert after[crm][winner] == target
@@ -57,7 +51,7 @@ def test_an_account_id_that_an_admin_moves_takes_the_account_along(stage: Stage)
     scores = stage.plgsync("explain", moved["salesforce"][1], "--json")["fields"]
     written = stage.results()["salesforce"]["fields"][moved["salesforce"][1]]
     assert written["Health_Score__c"] == scores["health.score"], "the record shows the account it says it is"
-    again = stage.plgsync("run", "--as-of", DAYS[1], "--json")
+    again = stage.plgsync("run", "--as-of", RUN_DAYS[-1], "--json")
     assert all(crm["applied"] == {} and crm["write_calls"] == 0 for crm in again["destinations"].values())
 
 
@@ -67,8 +61,8 @@ def open_tasks(stage: Stage) -> dict[str, dict[str, Any]]:
     return {task["Plgsync_Key__c"]: task for task in tasks if task.get("Plgsync_Key__c") and not task["IsClosed"]}
 
 
-def test_the_untouched_task_of_an_account_that_is_deleted_in_the_product_is_closed(stage: Stage) -> None:
-    run_days(stage)
+def test_the_untouched_task_of_an_account_that_is_deleted_in_the_product_is_closed(stage_after_runs: Stage) -> None:
+    stage = stage_after_runs
     account_of = {record: account for account, record in homes(stage)["salesforce"].items()}
     before = open_tasks(stage)
     key = next(key for key, task in sorted(before.items()) if task["Subject"].startswith("PQL "))
@@ -82,8 +76,10 @@ def test_the_untouched_task_of_an_account_that_is_deleted_in_the_product_is_clos
     assert before.keys() & after.keys(), "and the others stay open"
 
 
-def test_a_playbook_that_is_switched_off_delivers_nothing_late_and_a_broken_one_keeps_its_tasks(stage: Stage) -> None:
-    run_days(stage)
+def test_a_playbook_that_is_switched_off_delivers_nothing_late_and_a_broken_one_keeps_its_tasks(
+    stage_after_runs: Stage,
+) -> None:
+    stage = stage_after_runs
 
     def waiting() -> set[str]:
         return {row["playbook_id"] for row in stage.plgsync("outbox", "list", "--json")}

@@ -7,23 +7,20 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import AS_OF, WRITES, Stage, open_stage
+from tests.integration.conftest import RUN_DAYS, WRITES, Stage, open_stage
 
-DAYS = [(AS_OF.replace(day=day)).isoformat() for day in (27, 28)]
-"""Two days: playbooks that ask for 24 hours or two runs act on the second."""
 KILLS = 6
 _POLL_S = 0.03
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, object]]:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, stages: Path) -> Iterator[Mapping[str, object]]:
     """What both CRMs hold after the runs that nobody disturbed."""
-    with open_stage(tmp_path_factory.mktemp("undisturbed") / "project") as stage:
-        for day in DAYS:
-            stage.plgsync("run", "--as-of", day, "--first-run")
+    with open_stage(tmp_path_factory.mktemp("undisturbed") / "project", stages, days=RUN_DAYS) as stage:
         yield stage.results()
 
 
@@ -43,8 +40,8 @@ def kill_after(stage: Stage, process: subprocess.Popen[str], calls: int, writes:
 def test_killed_at_any_moment_the_next_run_makes_it_right(stage: Stage, undisturbed: Mapping[str, object]) -> None:
     chance = random.Random(20260630)
     killed = 0
-    for day in DAYS:
-        for _ in range(KILLS // len(DAYS)):
+    for day in RUN_DAYS:
+        for _ in range(KILLS // len(RUN_DAYS)):
             stage.forget_calls()
             process = stage.start("run", "--as-of", day, "--first-run")
             killed += kill_after(stage, process, chance.randint(0, 12), chance.choice([0, 0, 1, 2, 3]))
@@ -58,7 +55,7 @@ def test_killed_at_any_moment_the_next_run_makes_it_right(stage: Stage, undistur
 def test_answers_that_get_lost_change_nothing_in_the_end(
     stage: Stage, undisturbed: Mapping[str, object], fault: str
 ) -> None:
-    for day in DAYS:
+    for day in RUN_DAYS:
         arm(stage, fault)
         stage.attempt("run", "--as-of", day, "--first-run")
         for crm in stage.crms:
@@ -87,11 +84,11 @@ def wait_until_sent(stage: Stage, day: str) -> None:
 
 def test_two_runs_at_once_are_one_run_and_one_refusal(stage: Stage) -> None:
     stage.hold_tasks()
-    first = stage.start("run", "--as-of", DAYS[0], "--first-run")
+    first = stage.start("run", "--as-of", RUN_DAYS[0], "--first-run")
     while not stage.holds():
         assert first.poll() is None
         time.sleep(_POLL_S)
-    second = stage.attempt("run", "--as-of", DAYS[0], "--first-run")
+    second = stage.attempt("run", "--as-of", RUN_DAYS[0], "--first-run")
     stage.let_go()
     assert second.returncode == 1
     assert "another plgsync run is in progress" in second.stderr
@@ -102,13 +99,13 @@ def test_ctrl_c_ends_with_the_batch_under_way_and_loses_nothing(
     stage: Stage, undisturbed: Mapping[str, object]
 ) -> None:
     stage.hold_tasks()
-    process = stage.start("run", "--as-of", DAYS[0], "--first-run")
+    process = stage.start("run", "--as-of", RUN_DAYS[0], "--first-run")
     while not stage.holds():
         assert process.poll() is None
         time.sleep(_POLL_S)
     before = stage.write_calls("salesforce")
     process.send_signal(signal.SIGINT)
-    refused = stage.attempt("run", "--as-of", DAYS[0], "--first-run", env={})
+    refused = stage.attempt("run", "--as-of", RUN_DAYS[0], "--first-run", env={})
     assert "another plgsync run is in progress" in refused.stderr, "what it has begun is its own until it is done"
     stage.let_go()
     _, said = process.communicate(timeout=60)
@@ -116,7 +113,7 @@ def test_ctrl_c_ends_with_the_batch_under_way_and_loses_nothing(
     assert said.startswith("interrupted")
     assert "Traceback" not in said
     assert stage.write_calls("salesforce") == before + 1, "what was under way was ended, and nothing else begun"
-    for day in DAYS:
+    for day in RUN_DAYS:
         stage.plgsync("run", "--as-of", day, "--first-run")
     assert stage.results() == undisturbed
 
@@ -126,7 +123,7 @@ def test_a_crm_that_is_away_catches_up_and_the_other_is_not_held_up(
 ) -> None:
     away = {"match": {"path_regex": "/crm/"}, "times": None, "kind": "status", "args": {"status": 503}}
     stage.control("hubspot", "faults", away)
-    for day in DAYS:
+    for day in RUN_DAYS:
         done = stage.plgsync("run", "--as-of", day, "--first-run", "--json", code=1)
         assert done["destinations"]["salesforce"]["stopped"] == ""
         assert "hubspot" in done["problems"]
@@ -134,7 +131,7 @@ def test_a_crm_that_is_away_catches_up_and_the_other_is_not_held_up(
     made = set(stage.results()["salesforce"]["tasks"])
     assert made
     stage.control("hubspot", "faults", {"clear": True})
-    stage.plgsync("run", "--as-of", DAYS[-1], "--first-run")
+    stage.plgsync("run", "--as-of", RUN_DAYS[-1], "--first-run")
 
     results = stage.results()["hubspot"]
     assert scores_of(results["fields"]) == scores_of(undisturbed["hubspot"]["fields"])

@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +20,8 @@ LOGS = "run.log"
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with open_stage(tmp_path_factory.mktemp("watching") / "project") as made:
+def stage(tmp_path_factory: pytest.TempPathFactory, stages: Path) -> Iterator[Stage]:
+    with open_stage(tmp_path_factory.mktemp("watching") / "project", stages) as made:
         yield made
 
 
