@@ -11,9 +11,7 @@ import pytest
 from tests.integration.signals.signals_kit import Database, at, product_of, signals_of
 from worker.language.need import Need
 from worker.reports.check import check_project
-from worker.settings.known import Known
 from worker.settings.shipped import write_project
-from worker.settings.signals_check import check_signals
 from worker.signals.check import PlacedNeed, check_source, twins_of
 from worker.signals.compute import compute
 from worker.signals.source import open_source
@@ -67,15 +65,6 @@ def test_twins_differ_by_case_blanks_underscores_and_hyphens_only() -> None:
         "Report Created": ["Report  Created", "ReportCreated", "report-created"]
     }
     assert twins_of(["report created"], ["Report Created"]) == {}
-
-
-def test_a_spelling_belongs_to_one_event() -> None:
-    settings = signals_of("same_event: {A: [a, B], B: [a]}\nsignals: {}")
-    found = [(finding.loc[1:], finding.message) for finding in check_signals(settings, Known())]
-    assert found == [
-        (("A", 1), '"B" has other spellings itself: put all of them under one name'),
-        (("B", 0), '"a" is a spelling of "A" already'),
-    ]
 
 
 @pytest.mark.skipif(not CASE.is_dir(), reason="the cases are kept outside of the repository")

@@ -247,6 +247,15 @@ def test_an_empty_event_list_is_refused() -> None:
     )
 
 
+def test_a_spelling_belongs_to_one_event() -> None:
+    same = {"A": ["a", "B"], "B": ["a"]}
+    settings = SignalsSettings.model_validate({"version": 1, "same_event": same, "signals": {}})
+    assert [(finding.loc[1:], finding.message) for finding in check_signals(settings, Known())] == [
+        (("A", 1), '"B" has other spellings itself: put all of them under one name'),
+        (("B", 0), '"a" is a spelling of "A" already'),
+    ]
+
+
 def test_a_name_without_a_label_is_shown_in_words() -> None:
     settings = SignalsSettings.model_validate(
         {"version": 1, "signals": {"seats": {"label": "Seats in use", "from": "events", "measure": "users"}}}
