@@ -97,6 +97,7 @@ def test_a_crm_with_a_wrong_token_or_none_is_named_and_the_other_goes_on(stage: 
 
 
 def test_check_says_what_a_crm_lacks_before_a_run_finds_out(stage: Stage) -> None:
+    edit(stage, "config/schedule.yaml", "version: 1\n", "version: 1\nstale_after: 9000d  # the company is of July\n")
     assert stage.attempt("check").returncode == 0
     edit(stage, "config/crm.yaml", "Health_Score__c", "Healthy_Score__c")
     edit(stage, "config/crm.yaml", "field: Health_Reasons__c", "field: Name")
