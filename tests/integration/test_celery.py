@@ -234,22 +234,11 @@ def test_on_rabbitmq_every_queue_is_a_quorum_queue_and_nothing_is_declared_that_
     }
 
 
-@pytest.mark.parametrize(
-    ("url", "said"),
-    [
-        ("localhost:6379", "PLGSYNC_BROKER_URL is not an address such as redis://HOST:6379/0"),
-        ("redis://", "PLGSYNC_BROKER_URL is not an address such as redis://HOST:6379/0"),
-        ("memory://", "PLGSYNC_BROKER_URL begins with memory://; only Redis"),
-        ("sqs://secret@host", "PLGSYNC_BROKER_URL begins with sqs://; only Redis"),
-        ("redis://:secret@host:port/0", "PLGSYNC_BROKER_URL names no host, or a port that is no number"),
-    ],
-)
-def test_a_broker_that_cannot_be_is_refused_in_one_line_that_holds_no_password(url: str, said: str) -> None:
-    done = subprocess.run(
-        [*PLGSYNC, "worker"], env={**os.environ, "PLGSYNC_BROKER_URL": url}, capture_output=True, text=True, timeout=60
-    )
+def test_a_broker_that_cannot_be_is_refused_in_one_line_that_holds_no_password() -> None:
+    environment = {**os.environ, "PLGSYNC_BROKER_URL": "redis://:secret@host:port/0"}
+    done = subprocess.run([*PLGSYNC, "worker"], env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
-    assert done.stderr.startswith(said)
+    assert done.stderr.startswith("PLGSYNC_BROKER_URL names no host, or a port that is no number")
     assert done.stderr.count("\n") == 1
     assert "secret" not in done.stderr
 
