@@ -15,8 +15,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import duckdb
-
 from worker.language.plural import counted
 from worker.language.suggest import suggestion
 from worker.signals.errors import NoFile, SourceError
@@ -75,6 +73,8 @@ def files_relation(folder: Path, table: str, needed: Needed = Needed(), encoding
 
 
 def _parquet(paths: Sequence[Path]) -> Iterator[_File]:
+    import duckdb  # here, because commands that read no product data import this module too
+
     with duckdb.connect(":memory:") as connection:
         for path in paths:
             try:

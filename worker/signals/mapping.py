@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import quoted_name
@@ -25,9 +25,11 @@ from worker.signals.files import Needed, files_relation
 from worker.signals.mapped_table import MappedTable
 from worker.signals.property_numbers import NumberProperties
 from worker.signals.reading.texts import NOTHING
-from worker.signals.several import Several
 from worker.signals.table_columns import SourceColumn
 from worker.telemetry.steps import report_step
+
+if TYPE_CHECKING:
+    from worker.signals.several import Several
 
 _FITTING: Mapping[ColumnKind, frozenset[Kind]] = {
     "id": frozenset({"text", "number", "float", "any"}),

@@ -19,13 +19,11 @@ from worker.signals.accounts import account_ids, undecided_accounts
 from worker.signals.companies import parents_of
 from worker.signals.constructs import Kind
 from worker.signals.data_report import DataReport, Volume
-from worker.signals.duck import open_duckdb_file, open_folder
 from worker.signals.engines import Engine
 from worker.signals.errors import SourceError
 from worker.signals.mapping import Catalogue
 from worker.signals.postgres import open_postgres
 from worker.signals.property_numbers import NumberProperties
-from worker.signals.several import open_several
 from worker.signals.sqlite import open_sqlite
 from worker.signals.survey import survey
 from worker.signals.table_columns import EARLIEST
@@ -141,6 +139,8 @@ def open_source(
     """
     several = None
     if product.source is None:
+        from worker.signals.several import open_several  # loads DuckDB, as `worker.signals.duck` does
+
         urls = {name: _url(one.postgres, root, name) for name, one in product.sources.items() if one.postgres}
         several = open_several(product, root, urls)
         engine: Engine = several.engine
@@ -159,11 +159,17 @@ def open_source(
 
 
 def _open(settings: SourceSettings, product: ProductSettings, root: Path) -> Engine:
-    if settings.duckdb:
-        return open_duckdb_file(root / settings.duckdb, settings.memory)
-    if settings.folder:
-        queries = [mapping.query for mapping in product.mapped().values() if mapping.query]
-        return open_folder(root / settings.folder, settings.memory, queries)
+    if settings.duckdb or settings.folder:
+        return _open_duck(settings, product, root)
     if settings.sqlite:
         return open_sqlite(root / settings.sqlite)
     return open_postgres(_url(str(settings.postgres), root))
+
+
+def _open_duck(settings: SourceSettings, product: ProductSettings, root: Path) -> Engine:
+    from worker.signals.duck import open_duckdb_file, open_folder
+
+    if settings.duckdb:
+        return open_duckdb_file(root / settings.duckdb, settings.memory)
+    queries = [mapping.query for mapping in product.mapped().values() if mapping.query]
+    return open_folder(root / str(settings.folder), settings.memory, queries)
