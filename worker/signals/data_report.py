@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
@@ -12,6 +13,7 @@ from worker.signals.reading.texts import NO_TEXT
 
 _LONGEST_EXAMPLE = 24
 _MOST_LETTERS = 12
+_PERSONAL_DIGITS = re.compile(r"^\s*(?:\+|00|\()\d|\b19[0-8]\d\b|(?:\d[ -]?){12}|\b\d{3}[ .-]\d{3,4}[ .-]\d{4}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +175,15 @@ def impersonal(value: object) -> str | None:
 
 
 def example_of(value: object) -> str | None:
-    """An unreadable cell as an example; None for one that may be about a person, and for bytes."""
+    """An unreadable cell as an example; None for one that may be about a person, and for bytes.
+
+    What looks like a telephone number, a birth date or the number of a card shows its form: ``#`` for each digit.
+    """
     text = impersonal(value)
     if text is None or text == NO_TEXT or sum(map(str.isalpha, text)) > _MOST_LETTERS:
         return None
-    return f'"{text[:_LONGEST_EXAMPLE]}"'
+    shown = re.sub(r"\d", "#", text) if _PERSONAL_DIGITS.search(text) else text
+    return f'"{shown[:_LONGEST_EXAMPLE]}"'
 
 
 def _of_table(table: TableFindings) -> Iterator[str]:
