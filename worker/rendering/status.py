@@ -8,9 +8,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from worker.delivery.row_state import RowState
+from worker.language.plural import counted
 from worker.rendering.console import OneLine
 from worker.rendering.data_report import data_remarks
-from worker.reports.status import Ran, Status, Waiting
+from worker.reports.status import Ran, SharedRecords, Status, Waiting
 
 _LARGEST = 5
 
@@ -21,6 +22,7 @@ def render_status(status: Status) -> RenderableType:
     parts.append(_outbox(status) if status.outbox else OneLine("the outbox is empty: everything is delivered"))
     parts += [_calls(status)] if status.calls else []
     parts += [_spent(status)] if status.spent else []
+    parts += [OneLine(_shared(one)) for one in status.shared_records]
     parts.append(_database(status))
     parts += [OneLine(line, style="yellow") for line in data_remarks(status.data_remarks)]
     open_ = [f"alert since {_time(one['since'])}: {one['text']}" for one in status.alerts]
@@ -82,6 +84,12 @@ def _spent(status: Status) -> Table:
         counts: Iterable[float] = (one.applied, one.rejected, one.unsettled, one.calls)
         table.add_row(one.destination, one.playbook, *(f"{count:g}" for count in counts))
     return table
+
+
+def _shared(one: SharedRecords) -> str:
+    companies = counted(one.companies, "company", "companies")
+    shared = f"{one.accounts:,} accounts of {companies} share the record of their company"
+    return f"{one.destination}: {shared} (record: parent)"
 
 
 def _database(status: Status) -> OneLine:

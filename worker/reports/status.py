@@ -18,6 +18,7 @@ from worker.settings.project import Project
 from worker.store.calls import DAY_S, READ, CallsSpent, calls_spent
 from worker.store.engine import database_time
 from worker.store.job_results import load_job_results
+from worker.store.shares import count_shares
 from worker.store.sizes import Sizes, sizes
 from worker.store.state import last_report
 from worker.store.tables import ledger, runs
@@ -79,6 +80,15 @@ class Calls:
     seen_at: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SharedRecords:
+    """How many companies have one record for all of their accounts in a CRM, and how many accounts these have."""
+
+    destination: str
+    companies: int
+    accounts: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """The status at one moment. ``needs_person`` lists, as text, the problems that a person has to solve."""
@@ -94,6 +104,8 @@ class Status:
     database: Sizes
     data_remarks: Sequence[tuple[str, str]] = ()
     """Table and sentence, from the data report of the last run."""
+    shared_records: Sequence[SharedRecords] = ()
+    """Of each CRM with ``record: parent``, as of the last run."""
 
     def to_json(self) -> dict[str, Any]:
         """The status as JSON."""
@@ -133,7 +145,14 @@ def _status(connection: Connection, reader: Reader) -> Status:
         needs_person=list(needs_person(connection, reader)),
         database=sizes(connection),
         data_remarks=[(one["table"], one["message"]) for one in (last_report(connection) or {}).get("remarks", ())],
+        shared_records=[SharedRecords(*row) for row in count_shares(connection) if _shares_records(project, row[0])],
     )
+
+
+def _shares_records(project: Project | None, name: str) -> bool:
+    """Whether the accounts of a company share a record in this CRM, as far as the settings are known."""
+    settings = project.crm.destinations.get(name) if project else None
+    return project is None or (settings is not None and settings.account.record == "parent")
 
 
 def _iso(at: float | None) -> str | None:

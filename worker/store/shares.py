@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from worker.language.values import Value, value_from_json, value_to_json
 from worker.store.tables import record_shares
@@ -45,6 +45,13 @@ def load_shares(connection: Connection, destination: str) -> dict[str, Share]:
         )
         for row in connection.execute(query).mappings()
     }
+
+
+def count_shares(connection: Connection) -> list[tuple[str, int, int]]:
+    """By CRM, how many companies have a record that accounts share, and how many accounts share them."""
+    companies = func.count(record_shares.c.company.distinct())
+    counted = select(record_shares.c.destination, companies, func.count()).group_by(record_shares.c.destination)
+    return [(row[0], row[1], row[2]) for row in connection.execute(counted.order_by(record_shares.c.destination))]
 
 
 def save_shares(
