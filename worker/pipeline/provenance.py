@@ -14,6 +14,8 @@ from worker.settings.project import Project
 from worker.settings.score_specs import spec_of
 
 MATCH_FIELD = "account id"
+_NAMED = 5
+"""A reason names so many of the accounts that a value comes from; a company may have thousands."""
 
 
 class Provenance:
@@ -33,13 +35,14 @@ class Provenance:
     def of_record(self, change: RecordChange) -> dict[str, Any]:
         """By CRM field: our name of it, what writes it, its old value, and the reason of the new one."""
         return {
+            **_members(change),
             "fields": {
                 one.field: {
                     **self._of_accounts(change.destination, change.account_id, one.name, one.accounts),
                     "old": one.old,
                 }
                 for one in change.changes
-            }
+            },
         }
 
     def of_new_record(self, record: NewRecord) -> dict[str, Any]:
@@ -47,6 +50,7 @@ class Provenance:
         ours = {entry.field: name for name, entry in self._fields[record.destination].items()}
         match_field = self._match_fields[record.destination]
         return {
+            **_members(record),
             "because": "the account has no record in this CRM, and create_missing is on",
             "fields": {
                 field: self._of_accounts(
@@ -67,10 +71,11 @@ class Provenance:
         return {"because": because}
 
     def _of_accounts(self, destination: str, record: str, name: str, accounts: Sequence[str]) -> dict[str, Any]:
-        """The reason of a value; of one that comes from several accounts, that of the first, and which they are."""
+        """The reason of a value; of one that comes from several accounts, that of the first, how many and which."""
         if not accounts:
             return self._of_field(destination, record, name)
-        return {**self._of_field(destination, accounts[0], name), "accounts": list(accounts)}
+        sources = {"account_count": len(accounts), "accounts": list(accounts[:_NAMED])}
+        return {**self._of_field(destination, accounts[0], name), **sources}
 
     def _of_field(self, destination: str, account_id: str, name: str) -> dict[str, Any]:
         entry = self._fields[destination].get(name)
@@ -83,6 +88,11 @@ class Provenance:
             return {"name": name, "by": entry.from_, "because": because}
         playbook_id, matched = self._setters.get((account_id, name), ("", "no playbook sets it any more"))
         return {"name": name, "by": playbook_id and f"playbook {playbook_id}", "because": matched}
+
+
+def _members(written: RecordChange | NewRecord) -> dict[str, int]:
+    """How many accounts share the record; nothing where it is of one."""
+    return {"members": len(written.members)} if written.members else {}
 
 
 def _setters(computed: Computed) -> Mapping[tuple[str, str], tuple[str, str]]:

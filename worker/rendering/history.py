@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from rich.console import Group, RenderableType
 
 from worker.rendering.console import OneLine
+from worker.rendering.remarks import some
 from worker.reports.history import Effect, Written
 
 _STYLES = {"applied": "green", "rejected": "yellow", "unknown": "yellow", "retry": "yellow"}
@@ -35,7 +36,8 @@ def _lines(effect: Effect) -> Sequence[OneLine]:
     head.append(answer, _STYLES[effect.status])
     of_run = f"as of {effect.as_of}, settings {effect.config_version}" if effect.as_of else "no longer in the store"
     run = f"run {effect.run_id}, {of_run}" if effect.run_id else "an unknown run"
-    lines = [head, OneLine(f"    {run}, account {effect.account_id}", style="dim")]
+    shared = f", record of {effect.members:,} accounts" if effect.members else ""
+    lines = [head, OneLine(f"    {run}, account {effect.account_id}{shared}", style="dim")]
     if effect.task:
         lines.append(OneLine(f"    by playbook {effect.playbook_id or '–'}: {effect.task}"))
     if effect.because:
@@ -47,7 +49,8 @@ def _field(written: Written) -> OneLine:
     old = "?" if not written.old_known else _shown(written.old)
     who = f"  by {written.by}" if written.by else ""
     why = f"  because {written.because}" if written.because else ""
-    return OneLine(f"    {written.field}: {old} → {_shown(written.new)}{who}{why}")
+    of = f"  from {some(written.accounts, written.account_count)}" if written.accounts else ""
+    return OneLine(f"    {written.field}: {old} → {_shown(written.new)}{who}{why}{of}")
 
 
 def _shown(value: object) -> str:

@@ -88,9 +88,10 @@ def account_name(computed: Computed, account_id: str) -> str:
     return str(computed.accounts.get(account_id, {}).get("account.name") or account_id)
 
 
-def some(names: Sequence[str]) -> str:
-    """The first of the names, and how many more there are."""
-    more = f" … and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+def some(names: Sequence[str], count: int = 0) -> str:
+    """The first of the names, and how many more there are; of ``count`` in all, where that is more than the names."""
+    count = max(count, len(names))
+    more = f" … and {count - SHOWN:,} more" if count > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
 
 

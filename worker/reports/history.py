@@ -33,7 +33,10 @@ from worker.store.tables import ledger
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """One CRM field of an effect. ``name`` is ours, ``by`` the score, measurement or playbook that wrote it."""
+    """One CRM field of an effect. ``name`` is ours, ``by`` the score, measurement or playbook that wrote it.
+
+    ``accounts`` are some of the ``account_count`` accounts that the value comes from, where several share the record.
+    """
 
     field: str
     name: str
@@ -42,11 +45,16 @@ class Written:
     new: Any
     by: str
     because: str
+    accounts: tuple[str, ...] = ()
+    account_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """One intended write and its answer; ``as_of`` and ``config_version`` are those of its run."""
+    """One intended write and its answer; ``as_of`` and ``config_version`` are those of its run.
+
+    ``members``: how many accounts shared the record; 0 where it was of one.
+    """
 
     at: float
     destination: str
@@ -66,6 +74,7 @@ class Effect:
     status: str
     code: str
     reason: str
+    members: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The effect as JSON."""
@@ -155,6 +164,7 @@ def _effect(row: Mapping[str, Any], names: Sequence[str]) -> Effect:
         status=row["status"],
         code=row["code"],
         reason=row["reason"],
+        members=reasons.get("members", 0),
     )
 
 
@@ -180,6 +190,8 @@ def _written(
                 new=value,
                 by=why.get("by", ""),
                 because=why.get("because", ""),
+                accounts=tuple(why.get("accounts", ())),
+                account_count=why.get("account_count", 0),
             )
         )
     return [one for one in found if not names or one.field in names]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from unittest.mock import Mock
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from rich.console import Console
-from sqlalchemy import Engine
+from rich.console import Console, RenderableType
+from sqlalchemy import Engine, select
 
 from connectors.base import AccessDenied, FieldSpec, Scalar
 from tests.conftest import some_of
@@ -22,11 +23,18 @@ from tests.unit.planning.whole_crm import KEY
 from worker.pipeline.run import RunReport
 from worker.planning.account_in_crm import AccountInCrm, account_in_crms
 from worker.planning.crm_view import load_view
+from worker.rendering.history import render_effects
 from worker.rendering.plan import render_plan
+from worker.rendering.status import render_status
+from worker.reports.history import read_history
+from worker.reports.reader import Reader
+from worker.reports.status import read_status
+from worker.settings.alerts import NO_ALERTS
 from worker.settings.project import load_project
 from worker.store.engine import open_store
 from worker.store.ledger import effects_of
 from worker.store.subjects import subject_of
+from worker.store.tables import ledger, outbox
 
 SHARED = CRM.replace(f"match_field: {KEY}}}", f"match_field: {KEY}, record: parent}}").replace(
     "      health_score:",
@@ -276,11 +284,15 @@ def spare(report: RunReport) -> dict[str, str]:
     return {one.account_id: one.shared.rpartition("/")[2] for one in report.computed.plan.spare_records}
 
 
-def shown(project: Project, report: RunReport) -> str:
+def printed(what: RenderableType) -> str:
     console = Console(width=1000)
     with console.capture() as captured:
-        console.print(render_plan(report.computed, ()))
+        console.print(what)
     return captured.get()
+
+
+def shown(report: RunReport) -> str:
+    return printed(render_plan(report.computed, ()))
 
 
 def test_records_beside_that_of_the_company_are_named_until_a_person_has_cleared_them_up(project: Project) -> None:
@@ -289,7 +301,7 @@ def test_records_beside_that_of_the_company_are_named_until_a_person_has_cleared
         report = project.run(day)
         assert spare(report) == dict.fromkeys(("w1", "w2", "w3"), "R-top")
     assert project.crm.records["R-top"] == {KEY: "top", "seats": 210, "health": 20}
-    text = shown(project, report)
+    text = shown(report)
     assert "share the record of Acme top (https://crm.example/R-top) have others of their own" in text
     assert "Acme w1 https://crm.example/R-w1" in text
     assert "merge each into that of Acme top in the CRM, or empty the account id on it" in text
@@ -320,7 +332,7 @@ def test_a_company_whose_accounts_have_several_records_gets_no_other_and_a_perso
     assert spare(report) == {"w1": "", "w2": ""}
     (unmatched,) = report.computed.plan.unmatched
     assert (unmatched.account_id, unmatched.not_made) == ("top", "its accounts have several records")
-    text = shown(project, report)
+    text = shown(report)
     assert "Acme top has no record, and the accounts that would share it have several" in text
     assert "merge them into one in the CRM, or write the account id top on the one to share" in text
     project.crm.human_sets("R-w2", KEY, "top")
@@ -367,6 +379,41 @@ def test_a_company_waits_for_a_record_that_may_have_been_created_for_one_of_its_
     assert project.crm.records == {"N-w1": {"name": "Acme w1", KEY: "top", "seats": 210, "health": 20}}
 
 
+def test_a_shared_field_is_filled_once_while_it_is_empty(project: Project) -> None:
+    project.write("config/crm.yaml", SHARED.replace("combine: sum}", "combine: sum, write: if_empty}"))
+    project.facts["w3"]["seats_used"] = None
+
+    def seats_after(day: float, **changed: int | None) -> Scalar:
+        for name, seats in changed.items():
+            project.facts[name]["seats_used"] = seats
+        project.run(day)
+        return record(project).get("seats")
+
+    assert seats_after(0) is None, "the sum has an unknown part"
+    assert seats_after(1, w3=60) == 210
+    assert seats_after(2, w3=70) == 210
+    assert seats_after(3, w3=None) == 210
+    project.crm.human_sets("R-top", "seats", 7)
+    assert seats_after(4, w3=60) == 7
+    project.crm.human_sets("R-top", "seats", None)
+    w3 = project.facts.pop("w3")
+    assert seats_after(4.1) == 210, "with the last value of the missing one"
+    project.facts["w3"] = w3
+    assert seats_after(4.2, w3=80) == 210
+
+
+def test_a_shared_field_that_is_filled_while_empty_keeps_what_the_record_of_one_account_had(project: Project) -> None:
+    if_empty = SHARED.replace("combine: sum}", "combine: sum, write: if_empty}")
+    everybody, project.facts = project.facts, {"w1": project.facts["w1"]}
+    project.parents = {"w1": None}
+    project.write("config/crm.yaml", if_empty)
+    project.run()
+    assert record(project) == {KEY: "w1", "seats": 20, "health": 20}
+    project.facts, project.parents = everybody, {"top": "nobody", "w1": "top", "w2": "top", "w3": "top"}
+    project.run(1)
+    assert record(project) == {KEY: "top", "seats": 20, "health": 20}
+
+
 def test_the_history_of_an_account_has_the_writes_of_the_record_that_it_shares(project: Project) -> None:
     project.playbook(FEW_SEATS.replace("when:", "repeat: {already_matching: include}\nwhen:"))
     project.run()
@@ -378,10 +425,50 @@ def test_the_history_of_an_account_has_the_writes_of_the_record_that_it_shares(p
     assert kinds == {"top": ["fields"], "w1": ["fields", "task_create"], "w2": ["fields"]}
 
 
+def reader(project: Project) -> Reader:
+    return Reader(root=project.root, engine=project.store, project=load_project(project.root), alerts=NO_ALERTS)
+
+
+def test_the_status_counts_the_companies_and_the_accounts_that_share_their_records(project: Project) -> None:
+    project.facts["alone"] = account("alone", 40)
+    project.facts |= {name: account(name, 40) for name in ("b", "b1")}
+    project.parents |= {"alone": None, "b": None, "b1": "b"}
+    assert "share" not in printed(render_status(read_status(reader(project))))
+    project.run()
+    status = read_status(reader(project))
+    assert status.to_json()["shared_records"] == [{"destination": "crm", "companies": 2, "accounts": 6}]
+    assert "crm: 6 accounts of 2 companies share the record of their company (record: parent)" in printed(
+        render_status(status)
+    )
+    project.write("config/crm.yaml", CRM)
+    assert read_status(reader(project)).shared_records == []
+
+
+def test_the_ledger_has_how_many_accounts_a_value_comes_from_and_names_some(project: Project) -> None:
+    project.facts = {name: account(name, 50) for name in ("top", *(f"x{n:04}" for n in range(2000)))}
+    project.facts["x1234"]["seats_used"] = 3
+    project.parents = dict.fromkeys(project.facts, "top") | {"top": None}
+    project.run()
+    (effect,) = read_history(reader(project), "x0777", field=None, limit=9)
+    assert effect.members == 2001
+    assert {one.name: (one.account_count, one.accounts) for one in effect.fields} == {
+        "seats": (2001, ("top", "x0000", "x0001", "x0002", "x0003")),
+        "health_score": (1, ("x1234",)),
+    }
+    assert "record of 2,001 accounts" in printed(render_effects("x0777", [effect]))
+    assert "from top, x0000, x0001, x0002, x0003 … and 1,996 more" in printed(render_effects("x0777", [effect]))
+    with project.store.begin() as connection:
+        kept = [
+            *connection.execute(select(ledger.c.reasons)).scalars(),
+            *connection.execute(select(outbox.c.context)).scalars(),
+        ]
+    assert max(len(json.dumps(one)) for one in kept) < 1000
+
+
 def test_a_plan_names_some_of_many_accounts(project: Project) -> None:
     project.facts = {name: account(name, 50) for name in ("top", *(f"x{n:04}" for n in range(1200)))}
     project.parents = dict.fromkeys(project.facts, "top") | {"top": None}
-    text = shown(project, project.run())
+    text = shown(project.run())
     assert "x0003 … and 1,196 more" in text
     assert "x0004" not in text
 
@@ -421,31 +508,36 @@ def test_what_is_stored_says_which_accounts_a_value_comes_from(project: Project)
     assert [effect.kind for effect in found.effects] == ["fields"]
 
 
-SEATS = st.one_of(st.none(), st.integers(0, 100))
+SEATS = st.lists(st.one_of(st.none(), st.integers(0, 100)), min_size=len(WORKSPACES), max_size=len(WORKSPACES))
+ORDERS = st.lists(st.permutations(WORKSPACES), min_size=4, max_size=4)
+MISSING = st.lists(st.sets(st.sampled_from(WORKSPACES), min_size=1), min_size=3, max_size=3)
 
 
 @settings(max_examples=some_of(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
+@given(seats=SEATS, orders=ORDERS, missing=MISSING)
 def test_any_order_of_members_and_any_vanishing_give_the_same_record(
-    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    seats: list[int | None],
+    orders: list[list[str]],
+    missing: list[set[str]],
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     folder = tmp_path_factory.mktemp("company")
     store = open_store(f"sqlite:///{folder / 'state.db'}")
     project = of_company(folder / "project", store, monkeypatch)
-    seats = {name: data.draw(SEATS, name) for name in WORKSPACES}
-    before = None
-    for hour in range(4):
-        order = data.draw(st.permutations(WORKSPACES))
-        present = order if hour == 0 else [name for name in order if data.draw(st.booleans())]
-        project.facts = {name: account(name, seats[name]) for name in present}
+    everybody = {name: account(name, one) for name, one in zip(WORKSPACES, seats, strict=True)}
+    seen = []
+    for hour, (order, without) in enumerate(zip(orders, [set(), *missing], strict=True)):
+        project.facts = {name: dict(everybody[name]) for name in order if name not in without}
         project.run(hour / 100)
-        writes = record(project)
-        assert before in (None, writes), "somebody was missing or stood elsewhere, and the record changed"
-        before = writes
-    known = [one for one in seats.values() if one is not None]
-    total = sum(known) if len(known) == len(seats) else None
-    assert (before or {}).get("seats") == total
-    assert (before or {}).get("health") == (min(known) if known else None)
+        seen.append(record(project))
+    known = [one for one in seats if one is not None]
+    expected = {
+        KEY: "top",
+        "seats": sum(known) if len(known) == len(seats) else None,
+        "health": min(known, default=None),
+    }
+    assert [{KEY: one[KEY], "seats": one.get("seats"), "health": one.get("health")} for one in seen] == [expected] * 4
     store.dispose()
 
 
