@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import cast
@@ -107,6 +107,14 @@ def with_list(comparison: Comparison, lists: Mapping[str, Sequence[Value]]) -> C
     kind = _one_kind(literals)
     _check(comparison.expression, comparison.op, literals, kind)
     return replace(comparison, values=tuple(values), kind=kind, columns=(column,) * len(literals))
+
+
+def check_values(comparison: Comparison, lists: Collection[str]) -> None:
+    """Raise LanguageError where a bare text is the name of a list: ``plan is paying_plans`` never holds."""
+    for value, column in zip(comparison.values, comparison.columns, strict=True):
+        if isinstance(value, str) and value in lists and comparison.text.startswith(value, column):
+            instead = f"{comparison.expression} {_OF_SEVERAL.get(comparison.op, comparison.op)} {value}"
+            raise LanguageError(f'"{value}" is a list: write "{instead}", or put quotes around the text', column)
 
 
 def parse_comparison(text: str) -> Comparison:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from worker.language.comparison import with_list
+from worker.language.comparison import check_values, with_list
 from worker.language.condition import Condition, Test
 from worker.language.errors import LanguageError
 from worker.language.values import Value
@@ -27,9 +27,11 @@ def with_lists(condition: Condition, lists: Mapping[str, Sequence[Value]]) -> Co
     """The same condition with the values of the lists that it names. Raises LanguageError as the parser does."""
     if not isinstance(condition, Test):
         return replace(condition, children=tuple(with_lists(child, lists) for child in condition.children))
-    if not condition.comparison.listed:
-        return condition
+    comparison = condition.comparison
     try:
-        return replace(condition, comparison=with_list(condition.comparison, lists))
+        if not comparison.listed:
+            check_values(comparison, lists)
+            return condition
+        return replace(condition, comparison=with_list(comparison, lists))
     except LanguageError as problem:
         raise problem.at(condition.loc) from None

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from worker.language.condition import parse_condition
+from worker.language.errors import LanguageError
+from worker.language.stand_ins import with_lists
 from worker.rules.breaker import version_of
 from worker.settings.problems import ConfigError
 from worker.settings.project import load_project
@@ -93,6 +95,26 @@ def test_an_edit_of_a_list_is_an_edit_of_the_conditions(root: Path) -> None:
 def test_a_list_that_cannot_be_used_is_named_where_it_stands(root: Path, lists: str, says: str) -> None:
     name_lists(root, lists)
     assert any(says in problem for problem in problems(root)), problems(root)
+
+
+@pytest.mark.parametrize(
+    ("line", "instead"),
+    [
+        ("plan is paying_plans", "plan in paying_plans"),
+        ("plan is not paying_plans", "plan not in paying_plans"),
+        ("plan in [free, paying_plans]", "plan in paying_plans"),
+    ],
+)
+def test_a_list_is_no_text_to_compare_with(line: str, instead: str) -> None:
+    with pytest.raises(LanguageError) as caught:
+        with_lists(parse_condition({"any": ["seats > 3", line]}), {"paying_plans": ["team"]})
+    assert f'write "{instead}", or put quotes around the text' in caught.value.message
+    assert (caught.value.loc, caught.value.column) == (("any", 1), line.index("paying"))
+
+
+def test_a_text_in_quotes_may_be_called_like_a_list() -> None:
+    condition = parse_condition('plan is "paying_plans"')
+    assert with_lists(condition, {"paying_plans": ["team"]}) == condition
 
 
 @pytest.mark.parametrize("values", ["[team, 7]", "[null]", "[]", "[2026-01-01]", "team", "[[team]]", "[.nan]"])
