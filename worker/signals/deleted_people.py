@@ -31,8 +31,18 @@ def remaining(scope: QueryScope, table: MappedTable, rows: sa.FromClause) -> Col
 
 def may_be_deleted(catalogue: Catalogue, table: MappedTable) -> Column | None:
     """Whether nobody can say if the person of a row was deleted; None where that is known of everybody."""
-    users = _users(catalogue, table)
-    doubt = None if users is None else users.doubtful("deleted_at")
+    return _of_somebody(_users(catalogue, table), "deleted_at", table)
+
+
+def may_be_internal(catalogue: Catalogue, table: MappedTable) -> Column | None:
+    """Whether nobody can say if the person of a row is the product's own; None where that is known or is not asked."""
+    asked = catalogue.product.exclude.internal and table.name != "memberships"
+    return _of_somebody(catalogue.table("users") if asked else None, "is_internal", table)
+
+
+def _of_somebody(users: MappedTable | None, column: str, table: MappedTable) -> Column | None:
+    """Whether the person of a row is one whose ``column`` is in doubt; None where nobody's is."""
+    doubt = None if users is None else users.doubtful(column)
     if users is None or doubt is None or not table.has("user_id"):
         return None
     return _is_one_of(users, doubt, [table.id("user_id"), table.id("account_id")])

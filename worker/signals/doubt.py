@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from worker.settings.product_schema import COMPUTED, SCHEMA, kind_of
 from worker.settings.signals import OF_NUMBERS, needs_number
 from worker.signals.constructs import Column
-from worker.signals.deleted_people import may_be_deleted
+from worker.signals.deleted_people import may_be_deleted, may_be_internal
 from worker.signals.mapped_table import MappedTable
 from worker.signals.measurements import OF_PEOPLE, Measurement
 from worker.signals.members import unsure
@@ -116,7 +116,7 @@ def _parts(scope: QueryScope, table: MappedTable, measurement: Measurement) -> I
     elif not measurement.by_time:
         yield _Part(started(table, scope.as_of), _doubt(table, SCHEMA[table.name].since))
     yield _Part(sa.true(), _doubt_of_value(table, measurement))
-    yield _Part(sa.true(), unsure(table))
+    yield _Part(sa.true(), _either(unsure(table), may_be_internal(scope.catalogue, table)))
     if measurement.measure in OF_PEOPLE:
         yield _Part(sa.true(), _either(_doubt(table, ["user_id"]), may_be_deleted(scope.catalogue, table)))
 

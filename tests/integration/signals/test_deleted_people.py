@@ -77,3 +77,15 @@ def test_nobody_knows_how_many_are_active_when_a_deletion_cannot_be_read(databas
     unknown = ["seats", "active", "ever_active", "days", "top", "share", "roles", "asked"]
     assert found == found | dict.fromkeys(unknown)
     assert found == found | {"answered": 3, "used": 6, "kinds": 1}
+
+
+def test_nothing_is_known_of_rows_by_somebody_who_may_be_internal(database: Database) -> None:
+    tables = _tables()
+    for one in tables["users"]:
+        one |= {"deleted_at": None, "is_internal": "perhaps" if one["user_id"] == "here" else "no"}
+    types = {**TYPED, "users": {**TYPED["users"], "is_internal": "text"}}
+    assert {*_found(database, tables, types).values()} & {0, 1, 2, 3, 6} == set()
+
+    tables["events"] = [one for one in tables["events"] if one["user_id"] != "here"]
+    found = _found(database, tables, types)
+    assert found == found | {"used": 5, "kinds": 1, "ever_active": 2, "seats": None, "answered": None}
