@@ -36,7 +36,6 @@ from worker.reports.names import (
     require_account,
     require_known,
 )
-from worker.reports.prometheus import serve_metrics
 from worker.reports.reader import Reader, open_reader
 from worker.runtime.jobs import Jobs, open_jobs
 from worker.settings.environment import project_dir
@@ -127,6 +126,8 @@ def explain_account(project: Path | None, account: str, as_of: datetime | None) 
 
 def serve_metrics_here(reader: Reader, host: str, port: int, announce: Callable[[str], None]) -> None:
     """Serve the metrics until SIGTERM or Ctrl-C; ``announce`` gets their address."""
+    from worker.reports.prometheus import serve_metrics
+
     bound = serve_metrics(reader, host, port)
     announce(f"http://{host}:{bound}/metrics")
     until_stopped()

@@ -14,8 +14,6 @@ from email.utils import format_datetime, make_msgid
 from pathlib import Path
 from typing import Any
 
-import requests
-
 from connectors.base import AccessDenied
 from worker.alerts.alert_store import Message
 from worker.alerts.conditions import KINDS
@@ -83,6 +81,8 @@ def _post_signed(channel: WebhookChannel, message: Message, root: Path, now: dat
 
 
 def _post(url: str, body: object, headers: Mapping[str, str] | None = None) -> None:
+    import requests  # here, because every command that can alert imports this module
+
     sent = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
     try:
         answer = requests.post(

@@ -56,7 +56,7 @@ def ended(watch: str, *arguments: str) -> str:
 @pytest.mark.parametrize("command", ["status", "outbox list", "check --offline", "exporter --once", "probe --live"])
 def test_a_report_imports_nothing_that_reads_product_data_or_calls_a_crm(tmp_path: Path, command: str) -> None:
     assert plgsync("init", str(tmp_path)).returncode == 0
-    heavy = {"celery", "duckdb", "hubspot", "opentelemetry", "psycopg", "simple_salesforce"}
+    heavy = {"celery", "duckdb", "hubspot", "opentelemetry", "psycopg", "requests", "simple_salesforce"}
     assert ended(f"sorted({heavy} & set(sys.modules))", *command.split(), "--project", str(tmp_path)) == "[]"
 
 
