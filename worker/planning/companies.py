@@ -68,17 +68,16 @@ def adopt_records(view: CrmView, *, of_gone: bool) -> None:
     So the record stays when a company gets another top account, and when ``record: parent`` is switched on.
     ``of_gone``: also a company whose record is gone, once the CRM was asked which record that was merged into.
     """
-    records, found = view.readings.records, defaultdict[str, dict[str, Record]](dict)
+    records, found = view.readings.records, defaultdict[str, list[Record]](list)
     for record in spare_records(view):
-        found[view.company_of(record.account_id)][str(record.record_id)] = record
+        found[view.company_of(record.account_id)].append(record)
     for company, spare in found.items():
         known, creation = records.get(company), view.stored.creations.get(company)
         has_one = known and (known.record_id or (known.matched_by == GONE and not of_gone))
-        if len(spare) == 1 and not has_one and not (creation and creation.in_doubt):
-            (record,) = spare.values()
-            records[company] = replace(record, account_id=company)
-            for member in [a for a, one in records.items() if one.record_id == record.record_id and a != company]:
-                records[member] = unmatched(member)
+        is_one = len({record.record_id for record in spare}) == 1
+        if is_one and not has_one and not (creation and creation.in_doubt):
+            records[company] = replace(spare[0], account_id=company)
+            records.update({record.account_id: unmatched(record.account_id) for record in spare})
 
 
 def spare_records(view: CrmView) -> list[Record]:
