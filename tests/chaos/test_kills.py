@@ -17,6 +17,7 @@ from tests.chaos.ground import Ground, open_ground
 
 _IN_THE_MIDST = 0.8
 """The share of kills that wait until the CRMs are being written to; the others hit whatever goes on, a start too."""
+_ACT_EVERY = 3
 _LONGEST_S = 10 * KILLS + 600
 
 Writes = Mapping[str, tuple[str, str]]
@@ -34,12 +35,12 @@ def slow_and_forgetful(ground: Ground) -> None:
             ground.control(crm, "faults", {"kind": kind, "match": match, "args": args})
 
 
-def kill(crew: Crew, chance: Random, kills: int, *, act_every: int = 3, writes: Writes = TASK_WRITES) -> Counter[str]:
+def kill(crew: Crew, chance: Random, kills: int) -> Counter[str]:
     """kill -9 somebody at random, and every so often everybody in the act; the supervisor starts them again."""
     victims: Counter[str] = Counter()
     for number in range(kills):
-        if number % act_every == act_every - 1:
-            kill_in_the_act(crew, *ACTS[number // act_every % len(ACTS)], writes)
+        if number % _ACT_EVERY == _ACT_EVERY - 1:
+            kill_in_the_act(crew, *ACTS[number // _ACT_EVERY % len(ACTS)])
             victims["in the act"] += 1
         else:
             victims[kill_at_random(crew, chance)] += 1
@@ -56,7 +57,7 @@ def kill_at_random(crew: Crew, chance: Random) -> str:
     return crew.kill_one(chance)
 
 
-def kill_in_the_act(crew: Crew, crm: str, kind: str, writes: Writes) -> None:
+def kill_in_the_act(crew: Crew, crm: str, kind: str, writes: Writes = TASK_WRITES) -> None:
     """kill -9 everybody while a CRM has a batch of tasks and has not answered: not yet applied, or applied."""
     ground = crew.ground
     ground.disarm()

@@ -261,6 +261,7 @@ def test_workspaces_of_one_company_roll_up_into_one_record(case: Case) -> None:
     (case.root / "config" / "crm.yaml").write_text(yaml.safe_dump(crm), encoding="utf-8")
     files = {name: case.root / "data" / f"{name}.csv" for name in ("accounts", "events")}
     lines = {name: file.read_text(encoding="utf-8").splitlines() for name, file in files.items()}
+    lines["events"] = [one for n, one in enumerate(lines["events"]) if n % 20 == 0 or not one.startswith("w2,")]
     parents = ["parent_id", "", "w1", "w1", "w1"]
     lines["accounts"] = [f"{line},{parent}" for line, parent in zip(lines["accounts"], parents, strict=True)]
 
@@ -303,7 +304,7 @@ def health_scores(case: Case) -> list[float]:
     with engine.begin() as connection:
         found = connection.execute(health.where(score_values.c.number.is_not(None))).scalars().all()
     engine.dispose()
-    assert len(found) > 1
+    assert len(set(found)) > 1
     return list(found)
 
 
