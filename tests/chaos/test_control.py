@@ -32,7 +32,7 @@ def killed(folder: Path, module: str, *, keyless: bool = False) -> Verdict:
     ):
         slow_and_forgetful(ground)
         crew.add_inline("inline0", module)
-        crew.add_producers("control")
+        crew.add_producers("control", 1)
         for crm, kind in _APPLIED if keyless else _NOT_APPLIED:
             kill_in_the_act(crew, crm, kind, _PLAINLY if keyless else TASK_WRITES)
             crew.keep_running()

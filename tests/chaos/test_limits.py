@@ -57,7 +57,7 @@ def test_a_limit_in_the_middle(happens: Callable[[Crew, Ground], None], tmp_path
         open_crew(ground, place(tmp_path)) as crew,
     ):
         crew.add_inline("inline0")
-        crew.add_producers("limits")
+        crew.add_producers("limits", 1)
         crew.until_written()
         happens(crew, ground)
         ground.disarm()
@@ -77,7 +77,7 @@ def test_one_crm_is_down_and_the_other_goes_on(down: str, tmp_path: Path, figure
     ):
         ground.arm(down, "status", "/services/|/crm/", times=None, status=503)
         crew.add_inline("inline0")
-        crew.add_producers("down")
+        crew.add_producers("down", 1)
         crew.until_written(3)
         crew.enough()
         crew.until(lambda: crew.produced and not waiting(ground.engine, up), f"{up} is held up")

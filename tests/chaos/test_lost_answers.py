@@ -58,7 +58,7 @@ def test_answers_that_are_lost_in_every_way(
         crew.add_scheduler()
         crew.add_worker("worker0")
         crew.add_worker("worker1")
-        crew.add_producers("lost")
+        crew.add_producers("lost", 1)
         lost = lose_answers(crew, ground)
         recovery = crew.until_quiet()
         verdict = crew.verdict()
@@ -73,7 +73,7 @@ def test_the_crms_are_killed_while_they_are_written_to(tmp_path: Path, figures: 
         open_crew(ground, place(tmp_path)) as crew,
     ):
         crew.add_inline("inline0")
-        crew.add_producers("crm")
+        crew.add_producers("crm", 1)
         for _ in range(3):
             crew.until_written(2)
             ground.kill_crms()

@@ -37,7 +37,7 @@ def test_a_row_that_kills_its_worker_is_dead_after_the_cap_and_its_neighbours_ar
             queue_tasks(connection, [new_task("salesforce", ground.records["salesforce"][0], POISON)], "poison")
         crew.add_scheduler()
         crew.add_worker("worker0", "tests.chaos.poisoned", CHAOS_POISON=POISON, PLGSYNC_LEASE_S="3")
-        crew.add_producers("poison")
+        crew.add_producers("poison", 1)
         crew.until(lambda: "dead CRASHED" in unsettled(ground.engine), "the poison is still sent")
         recovery = crew.until_quiet(but_for=lambda state: state == "dead CRASHED")
         verdict = crew.verdict()
