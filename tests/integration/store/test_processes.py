@@ -108,10 +108,10 @@ def write_hard(url: str, name: str, times: int) -> None:
 
 def test_many_processes_that_write_hard_all_finish(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'state.db'}"
-    together(write_hard, *((url, f"w{n}", 80) for n in range(4)))
+    together(write_hard, *((url, f"w{n}", 120) for n in range(6)))
     engine = connect_store(url)
     with engine.begin() as connection:
-        assert connection.execute(select(func.count()).select_from(runs)).scalar_one() == 4 * 80
+        assert connection.execute(select(func.count()).select_from(runs)).scalar_one() == 6 * 120
     engine.dispose()
 
 
