@@ -14,7 +14,7 @@ from worker.signals.constructs import Column
 from worker.signals.engines import Engine
 from worker.signals.mapped_table import MappedTable
 from worker.signals.reading.texts import IdText, TrimmedText, clean_text
-from worker.signals.rows import by
+from worker.signals.rows import received
 
 
 def keyed(table: MappedTable) -> list[Column]:
@@ -35,7 +35,7 @@ def once(table: MappedTable, as_of: datetime) -> MappedTable:
         return replace(table, rows=_events_once(table, as_of).subquery("s_events"), read=frozenset())
     table = table.read_once()
     columns = frozenset(table.columns) - {*_ordered(table), *SCHEMA[table.name].key}
-    found = _compared(table, sorted(columns), as_of)
+    found = _compared(table, sorted(columns))
     return replace(table, rows=found.subquery(f"s_{table.name}_once"), compared=columns)
 
 
@@ -61,35 +61,29 @@ def _events_once(table: MappedTable, as_of: datetime) -> sa.CompoundSelect[Any]:
     repeated = sa.select(grouped.c.s_key).where(says_something).cte("s_repeated").prefix_with("MATERIALIZED")
     joined = table.rows.outerjoin(repeated, repeated.c.s_key == key)
     alone = sa.select(*table.cells()).select_from(joined).where(repeated.c.s_key.is_(None))
-    rows = _placed(table, [key], as_of, sa.func.row_number()).join(repeated, repeated.c.s_key == key)
-    placed = rows.subquery("s_events_placed")
+    rows = _placed(table, [key], sa.func.row_number()).join(repeated, repeated.c.s_key == key)
+    placed = rows.where(*received(table, as_of)).subquery("s_events_placed")
     first = sa.select(*(placed.c[column.name] for column in table.cells())).where(_is_first(placed))
     return sa.union_all(alone, first)
 
 
-def _placed(
-    table: MappedTable, keys: Sequence[Column], as_of: datetime, place: sa.Function[int], *more: Column
-) -> sa.Select[Any]:
-    """The rows that had arrived, with the key and the place among those of this key."""
+def _placed(table: MappedTable, keys: Sequence[Column], place: sa.Function[int], *more: Column) -> sa.Select[Any]:
+    """The rows, with the key and the place among those of this key."""
     order = [table.read_time(name).desc().nulls_last() for name in _ordered(table)]
     placed = place.over(partition_by=keys, order_by=order or [keys[0]]).label("s_place")
     labelled = [key.label(f"s_key_{index}") for index, key in enumerate(keys)]
-    found = sa.select(*table.cells(), *more, *labelled, placed).select_from(table.rows)
-    if table.name == "events" and table.has("received_at"):
-        received = table.time("received_at")
-        found = found.where(sa.or_(received.is_(None), by(received, as_of)))
-    return found
+    return sa.select(*table.cells(), *more, *labelled, placed).select_from(table.rows)
 
 
 def _is_first(rows: sa.Subquery) -> Column:
     return sa.or_(rows.c.s_key_0.is_(None), rows.c.s_place == sa.literal_column("1"))
 
 
-def _compared(table: MappedTable, columns: Sequence[str], as_of: datetime) -> sa.Select[Any]:
+def _compared(table: MappedTable, columns: Sequence[str]) -> sa.Select[Any]:
     """One of the latest rows of each key, the same whatever their order, and per column whether they differ in it."""
     read = [table.rows.c[f"s_read_{name}"] for name in sorted(table.read)]
     values = [sa.cast(table.value(name), sa.Text()).label(f"s_text_{name}") for name in columns]
-    ranked = _placed(table, keyed(table), as_of, sa.func.rank(), *read, *values).subquery(f"s_{table.name}_ranked")
+    ranked = _placed(table, keyed(table), sa.func.rank(), *read, *values).subquery(f"s_{table.name}_ranked")
     latest = sa.select(*(column for column in ranked.c if column.name != "s_place")).where(_is_first(ranked))
     rows = latest.subquery(f"s_{table.name}_latest")
     key = [column for column in rows.c if column.name.startswith("s_key_")]

@@ -116,7 +116,7 @@ def in_force(table: MappedTable, as_of: datetime) -> Column:
 
 def delivered(events: MappedTable, as_of: datetime) -> list[Column]:
     """Events that had happened and arrived by ``as_of``, whoever did them."""
-    return [before(events.time("occurred_at"), as_of), *_received(events, as_of)]
+    return [before(events.time("occurred_at"), as_of), *received(events, as_of)]
 
 
 def arrived(events: MappedTable, catalogue: Catalogue, as_of: datetime) -> list[Column]:
@@ -126,14 +126,15 @@ def arrived(events: MappedTable, catalogue: Catalogue, as_of: datetime) -> list[
 
 def known_by(events: MappedTable, catalogue: Catalogue, as_of: datetime) -> list[Column]:
     """Events that had arrived by ``as_of``, whenever they happened, without those of the product's own people."""
-    return [*_received(events, as_of), *of_others(events, catalogue)]
+    return [*received(events, as_of), *of_others(events, catalogue)]
 
 
-def _received(events: MappedTable, as_of: datetime) -> list[Column]:
+def received(events: MappedTable, as_of: datetime) -> list[Column]:
+    """Events that had arrived by ``as_of``, or of which nobody says when."""
     if not events.has("received_at"):
         return []
-    received = events.time("received_at")
-    return [sa.or_(received.is_(None), by(received, as_of))]
+    at = events.time("received_at")
+    return [sa.or_(at.is_(None), by(at, as_of))]
 
 
 def of_others(table: MappedTable, catalogue: Catalogue) -> list[Column]:
