@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.integration.conftest import PLGSYNC
+from worker.app import app
 
 _POLL_S = 0.2
+RING_EVERY_S = 1.0
 _PATIENCE_S = 120.0
 
 
@@ -41,18 +43,26 @@ def workers(environment: Mapping[str, str], log: Path) -> Iterator[list[subproce
 
 
 def ring(environment: Mapping[str, str], task: str = "plgsync.tick") -> bool:
-    """Send one wake-up message, as beat does every thirty seconds. Answers that nothing is known yet."""
-    code = f"from worker.app import app; app.send_task({task!r})"
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
+    """Send one wake-up message, as beat does every thirty seconds. Answers that nothing is known yet.
+
+    It takes a process for RabbitMQ, whose queues the app of this one would declare as queues of Redis.
+    """
+    url = environment["PLGSYNC_BROKER_URL"]
+    if url.startswith("amqp"):
+        code = f"from worker.app import app; app.send_task({task!r})"
+        subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
+        return False
+    with app.connection_for_write(url) as connection:
+        app.send_task(task, connection=connection)
     return False
 
 
-def until(true: Callable[[], bool], log: Path) -> None:
+def until(true: Callable[[], bool], log: Path, every_s: float = _POLL_S) -> None:
     """Look again and again, for two minutes at most."""
     deadline = time.monotonic() + _PATIENCE_S
     while not true():
         assert time.monotonic() < deadline, log.read_text(errors="replace")[-4000:]
-        time.sleep(_POLL_S)
+        time.sleep(every_s)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import ColumnElement, Engine, create_engine, func, make_url, select, text, update
 
 from tests.conftest import free_port
-from tests.integration.celery_workers import one_worker, ring, until, workers
+from tests.integration.celery_workers import RING_EVERY_S, one_worker, ring, until, workers
 from tests.integration.conftest import PLGSYNC, Stage
 from worker.settings.shipped import write_project
 from worker.store.engine import open_store, transact
@@ -59,10 +59,12 @@ def test_a_tick_computes_and_delivers_once_and_a_killed_worker_loses_nothing(
     with workers(environment, log) as started:
         ring(environment)
         ring(environment)
-        until(lambda: writing() or ring(environment), log)  # a run that met a read-back waits for the next tick
+        until(
+            lambda: writing() or ring(environment), log, RING_EVERY_S
+        )  # a run that met a read-back waits for the next tick
         os.killpg(started[0].pid, signal.SIGKILL)
         end_leases()
-        until(lambda: delivered() or ring(environment, "plgsync.deliver"), log)
+        until(lambda: delivered() or ring(environment, "plgsync.deliver"), log, RING_EVERY_S)
 
     with engine.begin() as connection:
         computed = connection.execute(select(runs.c.id)).scalars().all()
@@ -100,7 +102,7 @@ class Installation:
         """A new worker goes on until nothing waits; every account and every task is there then, once."""
         waiting = outbox.c.state.in_(["pending", "leased"])
         with one_worker(self.environment, self.log):
-            until(lambda: self.rows(waiting) == 0 or ring(self.environment, "plgsync.deliver"), self.log)
+            until(lambda: self.rows(waiting) == 0 or ring(self.environment, "plgsync.deliver"), self.log, RING_EVERY_S)
         results = self.stage.results()
         assert len(results["salesforce"]["fields"]) > 40
         assert len(results["hubspot"]["fields"]) > 40
