@@ -20,7 +20,7 @@ from worker.signals.mapped_table import MappedTable
 from worker.signals.measurements import OF_PEOPLE, Measurement
 from worker.signals.members import unsure
 from worker.signals.reading.texts import IdText
-from worker.signals.rows import after, before, in_force, known_by, not_before, passes, started
+from worker.signals.rows import before, in_force, known_by, not_before, not_over, owes_something, passes, started
 from worker.signals.scan import QueryScope
 
 _OF_MEMBERS = frozenset({"roles", "top_user"})
@@ -124,12 +124,13 @@ def _parts(scope: QueryScope, table: MappedTable, measurement: Measurement) -> I
 def _in_force(scope: QueryScope, table: MappedTable) -> Iterator[_Part]:
     """The start and the end of a row each by itself: one that is over is over, whenever it started."""
     until = SCHEMA[table.name].until
+    if table.name == "invoices" and table.has("amount"):
+        yield _Part(owes_something(table), _doubt(table, ["amount"]))
     if table.name == "subscriptions" or len(until) != 1 or not table.has(until[0]):
         yield _Part(in_force(table, scope.as_of), _doubt(table, _made_of(table)))
     else:
-        end = table.time(until[0])
         yield _Part(started(table, scope.as_of), _doubt(table, SCHEMA[table.name].since))
-        yield _Part(sa.or_(end.is_(None), after(end, scope.as_of)), _doubt(table, [*until, "status"]))
+        yield _Part(not_over(table, scope.as_of), _doubt(table, [*until, "status"]))
 
 
 def _doubt_of_value(table: MappedTable, measurement: Measurement) -> Column | None:

@@ -104,14 +104,24 @@ def in_force(table: MappedTable, as_of: datetime) -> Column:
     """Rows that had started and were not over at ``as_of``: never NULL. A subscription of unknown state counts."""
     if table.name == "subscriptions":
         return sa.func.coalesce(table.text("state") != "ended", sa.true())
+    return sa.and_(started(table, as_of), not_over(table, as_of), owes_something(table))
+
+
+def not_over(table: MappedTable, as_of: datetime) -> Column:
+    """Rows that no known end, and no status of an invoice, says to be over at ``as_of``."""
     until = _first_known([table.time(column) for column in SCHEMA[table.name].until if table.has(column)])
-    parts: list[Column] = [started(table, as_of)]
-    if until is not None:
-        parts.append(sa.or_(until.is_(None), after(until, as_of)))
+    parts: list[Column] = [] if until is None else [sa.or_(until.is_(None), after(until, as_of))]
     if table.name == "invoices" and table.has("status"):
         over = is_settled(table)
         parts.append(sa.not_(over if until is None else sa.and_(until.is_(None), over)))
-    return sa.and_(*parts)
+    return sa.and_(sa.true(), *parts)
+
+
+def owes_something(table: MappedTable) -> Column:
+    """All rows but invoices of nothing and credit notes: nobody has to pay these."""
+    if table.name != "invoices" or not table.has("amount"):
+        return sa.true()
+    return sa.func.coalesce(table.number("amount") > 0, sa.true())
 
 
 def delivered(events: MappedTable, as_of: datetime) -> list[Column]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.integration.signals.signals_kit import Database, at, product_of, signals_of
+from tests.integration.signals.signals_kit import TYPES, Database, at, product_of, signals_of
 from worker.signals.compute import compute
 from worker.signals.source import open_source
 
@@ -26,6 +26,48 @@ def test_a_status_of_an_invoice_is_known_for_settled_or_due_or_counted(database:
         found = compute(source, product, signals, [], AS_OF)
     assert found["a"]["due"] == 1 + 10 + 10**7 + 10**8
     assert said == ["1 of 9 rows (11 %) contradict themselves: status not understood, taken for due"]
+
+
+def test_an_invoice_of_nothing_and_a_credit_note_are_never_overdue(database: Database) -> None:
+    amounts: dict[str, list[int | None]] = {"nothing": [0], "credit": [-50, 20], "owes": [20, 0], "unpriced": [None]}
+    invoices = [
+        {"account_id": account, "due_at": at(f"2026-03-0{9 - place}"), "amount": amount, "status": "open"}
+        for account, own in amounts.items()
+        for place, amount in enumerate(own)
+    ]
+    tables: dict[str, Any] = {"accounts": [{"account_id": one} for one in amounts], "events": [], "invoices": invoices}
+    signals = signals_of("""
+    signals:
+      days: {label: x, from: invoices, measure: first, current: true, as: days_since, when_none: 0}
+      amount: {label: x, from: invoices, measure: sum, column: amount, current: true}
+      sent: {label: x, from: invoices, measure: count}
+    """)
+    database.fill(tables)
+    product = product_of(database.source, tables)
+    with open_source(product, database.folder, AS_OF) as source:
+        source.report(AS_OF)
+        found = compute(source, product, signals, [], AS_OF)
+    values = {account: [found[account][name] for name in ("days", "amount", "sent")] for account in amounts}
+    assert values == {"nothing": [0, 0, 1], "credit": [2, 20, 2], "owes": [1, 20, 2], "unpriced": [1, None, 1]}
+
+
+def test_nobody_knows_whether_an_invoice_is_overdue_whose_amount_cannot_be_read(database: Database) -> None:
+    invoices = [
+        {"account_id": "a", "due_at": at("2026-03-01"), "amount": "twenty", "status": "open"},
+        {"account_id": "paid", "due_at": at("2026-03-01"), "amount": "twenty", "status": "paid"},
+    ]
+    tables: dict[str, Any] = {
+        "accounts": [{"account_id": "a"}, {"account_id": "paid"}],
+        "events": [],
+        "invoices": invoices,
+    }
+    database.fill(tables, {**TYPES, "invoices": {**TYPES["invoices"], "amount": "text"}})
+    product = product_of(database.source, tables)
+    signals = signals_of("signals: {due: {label: x, from: invoices, measure: count, current: true}}")
+    with open_source(product, database.folder, AS_OF) as source:
+        source.report(AS_OF)
+        found = compute(source, product, signals, [], AS_OF)
+    assert {account: values["due"] for account, values in found.items()} == {"a": None, "paid": 0}
 
 
 def test_an_nps_score_lies_between_0_and_10(database: Database) -> None:
