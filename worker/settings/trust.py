@@ -29,6 +29,8 @@ class TrustSettings(Strict):
     """The same for single tables: ``{tickets: 50%}``."""
     repeated_accounts: Share = 0.01
     """The share of accounts that may stand in the accounts table more than once; five always may."""
+    shared_keys: Share = 0.05
+    """The share of a table's rows that may have the id of a row of another account; five always may."""
     vanished: Share = 0.05
     """The share of accounts that may be missing at once; four always may."""
     gone_after: Annotated[int, Field(ge=1)] = 3

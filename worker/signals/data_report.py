@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 from worker.language.plural import counted
+from worker.settings.product_schema import SCHEMA
 from worker.signals.reading.texts import NO_TEXT
 
 _LONGEST_EXAMPLE = 24
@@ -74,9 +75,16 @@ class TableFindings:
     missing: Mapping[str, int] = field(default_factory=dict)
     """Required columns, and how many rows have no value there that can be used."""
     repeats: int = 0
+    shared_keys: int = 0
+    """Rows with the id of a row that is about something else: another account, or an event with another name."""
     columns: tuple[ColumnFindings, ...] = ()
     joins: tuple[JoinFindings, ...] = ()
     contradictions: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def id_column(self) -> str:
+        """The first column of the key, which tells what a row is about."""
+        return SCHEMA[self.name].key[0]
 
     def to_json(self) -> dict[str, Any]:
         """The findings as JSON."""
@@ -192,6 +200,8 @@ def _of_table(table: TableFindings) -> Iterator[str]:
             yield f"{_share(missing, table.rows)} have no {column}"
     if table.repeats:
         yield f"{_share(table.repeats, table.rows)} repeat another and count once"
+    if table.shared_keys:
+        yield f"{_share(table.shared_keys, table.rows)} have the {table.id_column} of a row about something else"
     for cells in table.columns:
         yield from _of_column(cells, table.rows)
     for join in table.joins:

@@ -54,17 +54,22 @@ def _ordered(table: MappedTable) -> list[str]:
 
 def _events_once(table: MappedTable, as_of: datetime) -> sa.CompoundSelect[Any]:
     """The events whose key no other has as they are, and one of those of each other key: few have to be sorted."""
-    key = _written_key(table, "event_id") if table.keys_as_written else table.value("event_id")
-    keys = sa.select(key.label("s_key")).select_from(table.rows).where(key.is_not(None)).subquery("s_event_keys")
-    grouped = sa.select(keys.c.s_key).group_by(keys.c.s_key).having(sa.func.count() > 1).subquery("s_event_groups")
-    says_something = clean_text(IdText(grouped.c.s_key, table.kind("event_id")), table.nothing).is_not(None)
-    repeated = sa.select(grouped.c.s_key).where(says_something).cte("s_repeated").prefix_with("MATERIALIZED")
+    key = written_key(table, "event_id") if table.keys_as_written else table.value("event_id")
+    repeated = repeated_ids(table, "event_id", key)
     joined = table.rows.outerjoin(repeated, repeated.c.s_key == key)
     alone = sa.select(*table.cells()).select_from(joined).where(repeated.c.s_key.is_(None))
     rows = _placed(table, [key], sa.func.row_number()).join(repeated, repeated.c.s_key == key)
     placed = rows.where(*received(table, as_of)).subquery("s_events_placed")
     first = sa.select(*(placed.c[column.name] for column in table.cells())).where(_is_first(placed))
     return sa.union_all(alone, first)
+
+
+def repeated_ids(table: MappedTable, name: str, key: Column) -> sa.CTE:
+    """The values of ``key``, which is made of the column ``name``, that more than one row has, as ``s_key``."""
+    keys = sa.select(key.label("s_key")).select_from(table.rows).where(key.is_not(None)).subquery("s_key_cells")
+    grouped = sa.select(keys.c.s_key).group_by(keys.c.s_key).having(sa.func.count() > 1).subquery("s_key_groups")
+    says_something = clean_text(IdText(grouped.c.s_key, table.kind(name)), table.nothing).is_not(None)
+    return sa.select(grouped.c.s_key).where(says_something).cte("s_repeated").prefix_with("MATERIALIZED")
 
 
 def _placed(table: MappedTable, keys: Sequence[Column], place: sa.Function[int], *more: Column) -> sa.Select[Any]:
@@ -112,7 +117,7 @@ def count_repeats(engine: Engine, table: MappedTable) -> tuple[int, bool]:
     if not keys:
         return 0, False
     names = [name for name in SCHEMA[table.name].key if table.has(name)]
-    cells = [_written_key(table, name) for name in names]
+    cells = [written_key(table, name) for name in names]
     as_written = _are_keys(engine, table, names, cells)
     if as_written:
         # By the cells as they are: only the few that repeat are read as keys.
@@ -129,7 +134,7 @@ def count_repeats(engine: Engine, table: MappedTable) -> tuple[int, bool]:
     return int(row[0] or 0), as_written
 
 
-def _written_key(table: MappedTable, name: str) -> Column:
+def written_key(table: MappedTable, name: str) -> Column:
     """A cell of the key as it is; in a column without type 7 and '7' are the same id."""
     cell = table.cell(name)
     return IdText(cell, "any") if table.kind(name) == "any" else cell

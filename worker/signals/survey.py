@@ -25,6 +25,7 @@ from worker.signals.property_numbers import unreadable_numbers
 from worker.signals.reading.texts import IdText, clean_text
 from worker.signals.repeats import count_repeats
 from worker.signals.rows import before, not_before
+from worker.signals.shared_keys import count_shared
 from worker.signals.stopped import stopped_events
 from worker.signals.table_columns import EARLIEST
 from worker.signals.volume import volume_of
@@ -90,6 +91,7 @@ class _Look:
         joins, blank = self._joins()
         repeats, as_written = count_repeats(self.catalogue.engine, self.table)
         self.table = replace(self.table, unique=repeats == 0, keys_as_written=as_written)
+        more_than_an_id = len(SCHEMA[table.name].key) > 1
         looked = replace(table, unique=repeats == 0, keys_as_written=as_written)
         self.catalogue.remember(replace(looked, sound=frozenset(self.sound), no_text=frozenset(self.no_text)))
         return TableFindings(
@@ -98,6 +100,7 @@ class _Look:
             newest=newest,
             missing={**missing, **blank},
             repeats=repeats,
+            shared_keys=count_shared(self.catalogue.engine, self.table) if repeats or more_than_an_id else 0,
             columns=(*columns, *self._of_several_columns()),
             joins=tuple(joins),
             contradictions=count_contradictions(self.catalogue, self.table, self.as_of),

@@ -11,6 +11,7 @@ from worker.signals.data_report import DataReport, JoinFindings
 from worker.signals.errors import DistrustedData
 
 _FEW_ACCOUNTS = 5
+_FEW_ROWS = 5
 _HALF = 0.5
 
 
@@ -40,9 +41,18 @@ def distrust(report: DataReport, trust: TrustSettings, usual: Usual = _NOTHING_U
     for table, join in report.joins_to_accounts():
         yield from _joins(table, join, trust, usual.joined.get(table))
         yield from _anonymous(table, join, usual.named.get(table))
+    yield from _shared_keys(report, trust)
     if report.accounts_twice > max(_FEW_ACCOUNTS, trust.repeated_accounts * report.accounts):
         accounts = counted(report.accounts, "account")
         yield f"{report.accounts_twice:,} of {accounts} stand more than once in the accounts table"
+
+
+def _shared_keys(report: DataReport, trust: TrustSettings) -> Iterator[str]:
+    for table in report.tables:
+        if table.shared_keys > max(_FEW_ROWS, trust.shared_keys * table.rows):
+            many = f"{table.shared_keys:,} of {counted(table.rows, 'row')} of {table.name}"
+            shared = f"{many} have the {table.id_column} of a row about something else"
+            yield f"{shared}: map a column that no two rows share"
 
 
 def _joins(table: str, join: JoinFindings, trust: TrustSettings, usual: float | None) -> Iterator[str]:
