@@ -31,7 +31,7 @@ class TableSchema:
     latest: str = "updated_at"
     """Of rows with one key, the one with the latest such time counts."""
     ahead: tuple[str, ...] = ()
-    """Times that may lie after the moment of reading."""
+    """Times that may lie after the moment of reading: systems write an end ahead that is announced."""
     least: Mapping[str, float] = field(default_factory=dict)
     """The least a number can be."""
     unlimited: Mapping[str, float] = field(default_factory=dict)
@@ -58,6 +58,7 @@ SCHEMA: Mapping[str, TableSchema] = {
         },
         required=("account_id",),
         at="created_at",
+        ahead=("deleted_at",),
         least={"employees": 0},
     ),
     "users": TableSchema(
@@ -76,6 +77,7 @@ SCHEMA: Mapping[str, TableSchema] = {
         at="created_at",
         since=("created_at",),
         until=("deleted_at",),
+        ahead=("deleted_at",),
     ),
     "memberships": TableSchema(
         columns={"account_id": "id", "user_id": "id", "role": "text", "added_at": "time", "removed_at": "time"},
@@ -84,6 +86,7 @@ SCHEMA: Mapping[str, TableSchema] = {
         since=("added_at",),
         until=("removed_at",),
         current=True,
+        ahead=("removed_at",),
     ),
     "events": TableSchema(
         columns={
@@ -132,7 +135,7 @@ SCHEMA: Mapping[str, TableSchema] = {
         until=("ended_at", "term_end"),
         current=True,
         key=("sub_id", "term_start", "trial_start"),
-        ahead=("term_start", "term_end", "trial_end"),
+        ahead=("term_start", "term_end", "trial_end", "cancelled_at", "ended_at"),
         least={"seats": 0, "mrr": 0},
         unlimited={"seats": 99_999},
     ),

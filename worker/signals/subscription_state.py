@@ -62,17 +62,18 @@ NO_SUBSCRIPTION = SubscriptionState(
 
 
 def subscription_state(
-    row: Mapping[str, Any], at: datetime, grace: timedelta = DUNNING_GRACE
+    row: Mapping[str, Any], at: datetime, grace: timedelta = DUNNING_GRACE, read_at: datetime | None = None
 ) -> SubscriptionState | None:
     """The state of the subscription ``row`` (our column names) at ``at``; None before it starts.
 
-    A table that has neither a status nor dates (no such keys) lists what is in force.
+    A table that has neither a status nor dates (no such keys) lists what is in force. After ``read_at``, the moment of
+    reading, a date is an announced end.
     """
     word = status_word(row.get("status"))
     since = _since(row)
     if word in NOT_STARTED or (since is not None and since > at):
         return None
-    status = _status(row, word, at, grace)
+    status = _status(row, word, at, grace, read_at)
     mrr = row.get("mrr")
     pays = status not in {"trialing", "ended"}
     renews = None if status is None else status in {"active", "past_due"}
@@ -89,7 +90,10 @@ def subscription_state(
 
 
 def account_state(
-    rows: Iterable[Mapping[str, Any]], at: datetime, grace: timedelta = DUNNING_GRACE
+    rows: Iterable[Mapping[str, Any]],
+    at: datetime,
+    grace: timedelta = DUNNING_GRACE,
+    read_at: datetime | None = None,
 ) -> SubscriptionState:
     """The state of an account with the subscriptions ``rows``.
 
@@ -100,7 +104,7 @@ def account_state(
     last replaces the others. A cancelled one whose product has another that renews and started on the day (UTC) of
     cancelling or later is replaced too (an upgrade in mid-term). What is replaced has ended.
     """
-    found = [(row, state) for row in rows if (state := subscription_state(row, at, grace)) is not None]
+    found = [(row, state) for row in rows if (state := subscription_state(row, at, grace, read_at)) is not None]
     found = [(row, _unless_replaced(row, state, found)) for row, state in found]
     if not found:
         return NO_SUBSCRIPTION
@@ -139,11 +143,13 @@ def _since(row: Mapping[str, Any]) -> datetime | None:
     return term if trial_end is None or (term is not None and term < trial_end) else None
 
 
-def _status(row: Mapping[str, Any], word: str | None, at: datetime, grace: timedelta) -> Status | None:
+def _status(
+    row: Mapping[str, Any], word: str | None, at: datetime, grace: timedelta, read_at: datetime | None
+) -> Status | None:
     says = [name for name in ("status", *DATES) if name in row]
     if says and word is None and all(row.get(name) is None for name in DATES):
         return None
-    asked = _asked(row, word, at)
+    asked = _asked(row, word, at, read_at)
     term_start, trial_end = _date(row, "term_start"), _date(row, "trial_end")
     between = trial_end is not None and trial_end <= at and term_start is not None and term_start > at
     if word in STOPPED or between or _over(row, word, at, grace, asked=asked):
@@ -155,12 +161,19 @@ def _status(row: Mapping[str, Any], word: str | None, at: datetime, grace: timed
     return "past_due" if word in PAST_DUE else "active"
 
 
-def _asked(row: Mapping[str, Any], word: str | None, at: datetime) -> bool:
-    """Whether cancelling had been asked for. Without a date, the status says so; ``cancelled`` may mean a known end."""
-    asked = _date(row, "cancelled_at")
+def _asked(row: Mapping[str, Any], word: str | None, at: datetime, read_at: datetime | None) -> bool:
+    """Whether cancelling had been asked for. Without a date, the status says so; ``cancelled`` may mean a known end.
+
+    An end that lay ahead at the moment of reading is announced, and says nothing of when cancelling was asked for.
+    """
+    asked, ended = (_unless_announced(_date(row, name), read_at) for name in ("cancelled_at", "ended_at"))
     if asked is not None:
         return asked <= at
-    return word in NON_RENEWING or (word in CANCELLED and row.get("ended_at") is None)
+    return word in NON_RENEWING or (word in CANCELLED and ended is None)
+
+
+def _unless_announced(end: datetime | None, read_at: datetime | None) -> datetime | None:
+    return None if end is None or (read_at is not None and end > read_at) else end
 
 
 def _over(row: Mapping[str, Any], word: str | None, at: datetime, grace: timedelta, *, asked: bool) -> bool:

@@ -49,6 +49,7 @@ class _Row:
     word: Column | None
     at: datetime
     grace: timedelta
+    read_at: datetime
 
     def reached(self, name: str, at: datetime | None = None) -> Column:
         """Known, and at that moment or before it."""
@@ -83,10 +84,10 @@ class _Row:
 
     @property
     def asked(self) -> Column:
-        """Whether cancelling had been asked for."""
-        cancelled = sa.and_(self.says(*CANCELLED), sa.not_(self.known("ended_at")))
-        by_status = sa.or_(self.says(*NON_RENEWING), cancelled)
-        return sa.or_(self.reached("cancelled_at"), sa.and_(by_status, sa.not_(self.known("cancelled_at"))))
+        """Whether cancelling had been asked for; an end that lay ahead at the moment of reading does not say when."""
+        asked, ended = (self.reached(name, self.read_at) for name in ("cancelled_at", "ended_at"))
+        by_status = sa.or_(self.says(*NON_RENEWING), sa.and_(self.says(*CANCELLED), sa.not_(ended)))
+        return sa.or_(self.reached("cancelled_at"), sa.and_(by_status, sa.not_(asked)))
 
     @property
     def over(self) -> Column:
@@ -144,7 +145,7 @@ def _text(word: str) -> Column:
 
 def _row(table: MappedTable, at: datetime, grace: timedelta) -> _Row:
     dates = {name: table.time(name) for name in DATES if table.has(name)}
-    return _Row(dates, _word(table) if table.has("status") else None, at, grace)
+    return _Row(dates, _word(table) if table.has("status") else None, at, grace, table.read_at)
 
 
 def _word(table: MappedTable) -> Column:
@@ -166,7 +167,9 @@ def subscriptions_at(table: MappedTable, at: datetime, grace: timedelta = DUNNIN
         *(table.rows.c[theirs] for theirs in mapped), *word, *mrr, *(time.label(f"s_{n}") for n, time in dates.items())
     )
     first = read.select_from(table.rows).subquery("s_read")
-    row = _Row({name: first.c[f"s_{name}"] for name in dates}, first.c.s_word if word else None, at, grace)
+    row = _Row(
+        {name: first.c[f"s_{name}"] for name in dates}, first.c.s_word if word else None, at, grace, table.read_at
+    )
     since = [] if row.since is None else [row.since.label("s_since")]
     started = sa.true() if row.since is None else sa.or_(row.since.is_(None), by(row.since, at))
     second = (

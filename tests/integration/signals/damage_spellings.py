@@ -51,7 +51,12 @@ TIMES = [
     ("invites", "sent_at"),
     ("invites", "accepted_at"),
 ]
-MAY_LIE_AHEAD = {("subscriptions", "term_start"), ("subscriptions", "term_end"), ("invoices", "due_at")}
+MAY_LIE_AHEAD = {
+    ("subscriptions", "term_start"),
+    ("subscriptions", "term_end"),
+    ("invoices", "due_at"),
+    ("memberships", "removed_at"),
+}
 NUMBERS = [
     ("accounts", "employees"),
     ("subscriptions", "seats"),
