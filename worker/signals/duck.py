@@ -13,10 +13,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from worker.signals.constructs import Kind
+from worker.signals.csv_files import csv_problem
+from worker.signals.duck_kinds import duck_kind
 from worker.signals.engines import NOT_ONE_SELECT, Rows, first_line, render
 from worker.signals.errors import SourceError
-from worker.signals.files import Readable, csv_problem, files_relation, readable, reader_of, text_list
+from worker.signals.files import Needed, Readable, files_relation, readable, text_list
 from worker.signals.spill import SpillFolder
+from worker.signals.table_files import reader_of
 
 
 class DuckDialect(PGDialect):
@@ -59,7 +62,7 @@ class DuckEngine:
             cursor = self.connection.execute(sql)
         except duckdb.Error as error:
             raise self._problem(error) from error
-        return {column[0]: _duck_kind(str(column[1])) for column in cursor.description or ()}
+        return {column[0]: duck_kind(str(column[1])) for column in cursor.description or ()}
 
     def check_query(self, query: str) -> None:
         try:
@@ -132,17 +135,21 @@ def add_views(connection: duckdb.DuckDBPyConnection, folder: Path, queries: Sequ
     """Make a view of each file that ``queries`` may name as a table. All files and folders of ``folder``."""
     inside = (path for path in folder.iterdir() if path.resolve().is_relative_to(folder))
     names = sorted(path.name for path in inside if reader_of(path.name) or path.is_dir())
-    words = {word for query in queries for word in re.findall(r"\w+", query)}
+    words = {word for query in queries for word in re.findall(r"\w+", _PATH.sub("", query))}
     for name in {name.partition(".")[0]: name for name in names}:
         if name in words:
-            _view(connection, folder, name)
+            _view(connection, folder, name, tuple(sorted(words)))
     return tuple(names)
 
 
-def _view(connection: duckdb.DuckDBPyConnection, folder: Path, name: str) -> None:
+_PATH = re.compile(r"'[^'\n]*\.(?:csv|parquet)[^'\n]*'", re.IGNORECASE)
+"""A file or pattern in a query: the folder in it is no table."""
+
+
+def _view(connection: duckdb.DuckDBPyConnection, folder: Path, name: str, columns: tuple[str, ...]) -> None:
     quoted = name.replace('"', '""')
     try:
-        connection.execute(f'CREATE VIEW "{quoted}" AS {files_relation(folder, name)}')
+        connection.execute(f'CREATE VIEW "{quoted}" AS {files_relation(folder, name, Needed(compared=columns))}')
     except duckdb.Error as error:
         raise SourceError(f"cannot read {name} in {folder}: {first_line(error)}") from error
 
@@ -179,17 +186,3 @@ def lock_down(connection: duckdb.DuckDBPyConnection, *allowed: Readable) -> None
         "SET lock_configuration = true",
     ):
         connection.execute(statement)
-
-
-def _duck_kind(name: str) -> Kind:
-    if name.endswith("]") or name.startswith(("STRUCT", "MAP", "UNION", "VARIANT")):
-        return "struct"
-    if name.startswith("TIMESTAMP"):
-        return "time" if "TIME ZONE" in name else "naive"
-    if name in {"DOUBLE", "FLOAT"}:
-        return "float"
-    if name.endswith("INT") or name in {"INTEGER", "UINTEGER", "BIGNUM"} or name.startswith("DECIMAL"):
-        return "number"
-    named: dict[str, Kind] = {"VARCHAR": "text", "UUID": "text", "BOOLEAN": "flag", "JSON": "json"}
-    named |= {"DATE": "date", "BLOB": "bytes"}
-    return "text" if name.startswith("ENUM") or name == '"NULL"' else named.get(name, "other")

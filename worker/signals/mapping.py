@@ -188,11 +188,14 @@ class Catalogue:
 
     @staticmethod
     def _needed(name: str, mapping: TableMapping) -> Needed:
-        """Their names of our columns, and of those without which the table says nothing."""
+        """Their names of our columns, of those without which the table says nothing, and of all that are mapped."""
         theirs = {
             ours: mapping.columns[ours].name if ours in mapping.columns else ours for ours in sorted(mappable(name))
         }
-        return Needed(tuple(theirs.values()), tuple(theirs[ours] for ours in SCHEMA[name].required))
+        extra = mapping.extra.values() if name == "accounts" else ()
+        others = (column.name for ours, column in mapping.columns.items() if ours not in theirs)
+        required = tuple(theirs[ours] for ours in SCHEMA[name].required)
+        return Needed(tuple(theirs.values()), required, (*theirs.values(), *others, *extra))
 
     def _explained(self, mapping: TableMapping, reader: Engine, error: SourceError) -> str:
         if mapping.table is None:
