@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -58,6 +59,20 @@ def test_what_is_missing_for_a_run_is_as_before_and_a_third_at_once_stops_the_ru
     assert crm_state(stage) == before
     find_again(stage)
     assert stage.plgsync("run", "--as-of", DAYS[0], "--first-run", "--json")["missing"] == {}
+    assert crm_state(stage) == before
+
+
+def test_a_table_that_was_cut_off_stops_the_run_until_it_is_whole_again(stage_after_runs: Stage) -> None:
+    stage = stage_after_runs
+    before = crm_state(stage)
+    product(stage, "create table whole as from memberships", "delete from memberships where rowid % 3 > 0")
+    stopped = stage.plgsync("run", "--as-of", DAYS[0], "--first-run", code=1)
+    assert re.search(r"memberships has \d+ rows, [\d,]+ are usual", stopped.stderr)
+    found = [one["message"] for one in stage.plgsync("check", "--json", code=1)["problems"]]
+    assert any("a run would stop now: memberships has" in one for one in found)
+    assert crm_state(stage) == before
+    product(stage, "delete from memberships", "insert into memberships from whole")
+    stage.plgsync("run", "--as-of", DAYS[0], "--first-run")
     assert crm_state(stage) == before
 
 

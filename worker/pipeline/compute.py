@@ -174,9 +174,12 @@ def _read_state(
 
 
 def load_usual(connection: Connection) -> Usual:
-    """The shares of rows that joined, and that named an account, in the last runs."""
-    joined, named = (state.usual_shares(connection, "join_shares"), state.usual_shares(connection, "named_shares"))
-    return Usual(joined, named)
+    """What the last runs found in each table."""
+    return Usual(
+        joined=state.usual_of_tables(connection, "join_shares"),
+        named=state.usual_of_tables(connection, "named_shares"),
+        rows=state.usual_of_tables(connection, "rows"),
+    )
 
 
 def _measure(project: Project, before: _State, as_of: datetime, accounts: Collection[str] | None) -> Measured:

@@ -31,6 +31,8 @@ class TrustSettings(Strict):
     """The share of accounts that may stand in the accounts table more than once; five always may."""
     shared_keys: Share = 0.05
     """The share of a table's rows that may have the id of a row of another account; five always may."""
+    shrunk: Share = 0.5
+    """The share of a table's usual rows that may be missing at once; of twenty rows all may."""
     vanished: Share = 0.05
     """The share of accounts that may be missing at once; four always may."""
     gone_after: Annotated[int, Field(ge=1)] = 3

@@ -141,6 +141,10 @@ class DataReport:
         """By table, the share of the recent rows that belong to an account, of those that name one."""
         return {name: join.share for name, join in self.joins_to_accounts() if join.share is not None}
 
+    def rows(self) -> dict[str, int]:
+        """By table, how many rows it has."""
+        return {table.name: table.rows for table in self.tables}
+
     def named_shares(self) -> dict[str, float]:
         """By table, the share of the recent rows that name an account."""
         return {name: join.named for name, join in self.joins_to_accounts() if join.named is not None}
@@ -159,6 +163,7 @@ class DataReport:
             "tables": [table.to_json() for table in self.tables],
             "join_shares": self.join_shares(),
             "named_shares": self.named_shares(),
+            "rows": self.rows(),
             "remarks": [{"table": table, "message": message} for table, message in self.remarks()],
             "stopped_events": dict(self.stopped),
         }

@@ -12,15 +12,17 @@ from worker.signals.errors import DistrustedData
 
 _FEW_ACCOUNTS = 5
 _FEW_ROWS = 5
+_ENOUGH_ROWS = 20
 _HALF = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """By table, the shares of earlier runs: of rows that joined, and of rows that named an account."""
+    """By table, what earlier runs found: the shares of rows that joined and that named an account, and the rows."""
 
     joined: Mapping[str, float] = field(default_factory=dict)
     named: Mapping[str, float] = field(default_factory=dict)
+    rows: Mapping[str, float] = field(default_factory=dict)
 
 
 _NOTHING_USUAL = Usual()
@@ -42,6 +44,7 @@ def distrust(report: DataReport, trust: TrustSettings, usual: Usual = _NOTHING_U
         yield from _joins(table, join, trust, usual.joined.get(table))
         yield from _anonymous(table, join, usual.named.get(table))
     yield from _shared_keys(report, trust)
+    yield from _shrunk(report, trust, usual)
     if report.accounts_twice > max(_FEW_ACCOUNTS, trust.repeated_accounts * report.accounts):
         accounts = counted(report.accounts, "account")
         yield f"{report.accounts_twice:,} of {accounts} stand more than once in the accounts table"
@@ -53,6 +56,17 @@ def _shared_keys(report: DataReport, trust: TrustSettings) -> Iterator[str]:
             many = f"{table.shared_keys:,} of {counted(table.rows, 'row')} of {table.name}"
             shared = f"{many} have the {table.id_column} of a row about something else"
             yield f"{shared}: map a column that no two rows share"
+
+
+def _shrunk(report: DataReport, trust: TrustSettings, usual: Usual) -> Iterator[str]:
+    """Tables that lost rows; accounts that vanish are looked at one by one."""
+    for table in report.tables:
+        before = usual.rows.get(table.name, 0)
+        if table.name != "accounts" and before > _ENOUGH_ROWS and table.rows < (1 - trust.shrunk) * before:
+            yield (
+                f"{table.name} has {counted(table.rows, 'row')}, {before:,.0f} are usual; "
+                "if that is right, raise trust.shrunk in config/product.yaml for one run"
+            )
 
 
 def _joins(table: str, join: JoinFindings, trust: TrustSettings, usual: float | None) -> Iterator[str]:

@@ -158,14 +158,14 @@ def last_reports(connection: Connection, most: int) -> list[Json]:
     return [report for report in connection.execute(newest).scalars() if report]
 
 
-def usual_shares(connection: Connection, of: Literal["join_shares", "named_shares"]) -> dict[str, float]:
-    """By table, the median share of rows that belonged to an account, or named one, in the last runs."""
+def usual_of_tables(connection: Connection, of: Literal["join_shares", "named_shares", "rows"]) -> dict[str, float]:
+    """By table, the median of the last runs: the share of rows that joined, or named an account; or the rows."""
     reports = select(source_volumes.c.report).order_by(source_volumes.c.as_of.desc()).limit(_USUAL_RUNS)
-    shares: dict[str, list[float]] = {}
+    found: dict[str, list[float]] = {}
     for (report,) in connection.execute(reports):
-        for table, share in (report or {}).get(of, {}).items():
-            shares.setdefault(table, []).append(share)
-    return {table: median(some) for table, some in shares.items()}
+        for table, value in (report or {}).get(of, {}).items():
+            found.setdefault(table, []).append(value)
+    return {table: median(some) for table, some in found.items()}
 
 
 def save_volume(connection: Connection, as_of: str, accounts: int, events: int, report: Json) -> None:

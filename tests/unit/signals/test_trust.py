@@ -42,6 +42,11 @@ def report(joined: int = 100, given: int = 100, blank: int = 0) -> DataReport:
             "900 of 1,000 events (90%) name no account; 10% are usual",
         ),
         (report(given=0, joined=0), Usual(named={"events": 0.9}), None),
+        (report(joined=50, given=50), Usual(rows={"events": 100}), None),
+        (report(joined=49, given=49), Usual(rows={"events": 100}), "events has 49 rows, 100 are usual"),
+        (report(joined=0, given=0), Usual(rows={"events": 21}), "events has 0 rows, 21 are usual"),
+        (report(joined=0, given=0), Usual(rows={"events": 20}), None),
+        (report(joined=0, given=0), Usual(rows={"tickets": 100}), None),
         (report(given=0, joined=0, blank=5), Usual(named={"events": 0.9}), "5 of 5 events (100%) name no account"),
     ],
 )
