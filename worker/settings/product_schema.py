@@ -25,6 +25,8 @@ class TableSchema:
     since: tuple[str, ...] = ()
     until: tuple[str, ...] = ()
     needs_until: bool = False
+    in_order: bool = False
+    """A row that is over before it starts contradicts itself."""
     current: bool = False
     key: tuple[str, ...] = ()
     """Rows with the same values here, the first of them known, are one row that was delivered again."""
@@ -77,6 +79,7 @@ SCHEMA: Mapping[str, TableSchema] = {
         at="created_at",
         since=("created_at",),
         until=("deleted_at",),
+        in_order=True,
         ahead=("deleted_at",),
     ),
     "memberships": TableSchema(
@@ -85,6 +88,7 @@ SCHEMA: Mapping[str, TableSchema] = {
         at="added_at",
         since=("added_at",),
         until=("removed_at",),
+        in_order=True,
         current=True,
         ahead=("removed_at",),
     ),
@@ -201,6 +205,7 @@ SCHEMA: Mapping[str, TableSchema] = {
         since=("sent_at",),
         until=("accepted_at",),
         needs_until=True,
+        in_order=True,
     ),
     "tickets": TableSchema(
         columns={
@@ -217,6 +222,7 @@ SCHEMA: Mapping[str, TableSchema] = {
         since=("opened_at",),
         until=("closed_at",),
         needs_until=True,
+        in_order=True,
     ),
     "usage_limits": TableSchema(
         columns={"account_id": "id", "metric": "text", "used": "number", "limit": "number"},

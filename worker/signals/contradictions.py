@@ -7,7 +7,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from worker.settings.product_schema import AMOUNTS
+from worker.settings.product_schema import AMOUNTS, SCHEMA
 from worker.signals.constructs import Column
 from worker.signals.data_report import ColumnFindings
 from worker.signals.invoice_status import not_understood
@@ -26,7 +26,16 @@ def count_contradictions(catalogue: Catalogue, table: MappedTable, as_of: dateti
     elif table.name == "invoices" and table.has("status"):
         kinds = {"status not understood, taken for due": not_understood(table)}
     each = once(table, as_of)
+    reversed_rows = table.over_before_it_starts()
+    if reversed_rows is not None:
+        kinds = {out_of_order(table): reversed_rows}
     return _rows_that(catalogue, table, kinds) | _rows_that(catalogue, each, differing_repeats(each))
+
+
+def out_of_order(table: MappedTable) -> str:
+    """What a row of ``table`` is called that is over before it starts."""
+    schema = SCHEMA[table.name]
+    return " before ".join((*schema.until[:1], *schema.since[:1]))
 
 
 def _rows_that(catalogue: Catalogue, table: MappedTable, kinds: Mapping[str, Column]) -> dict[str, int]:

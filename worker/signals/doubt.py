@@ -74,7 +74,8 @@ def _as_mapped(scope: QueryScope, name: str) -> MappedTable:
     table, mapped = scope.table(name), scope.catalogue.table(name)
     if mapped is None:
         return table
-    return replace(table, columns={**table.columns, **mapped.columns}, sound=mapped.sound)
+    read = table.read - {column for column, theirs in mapped.columns.items() if table.columns[column] != theirs}
+    return replace(table, columns={**table.columns, **mapped.columns}, sound=mapped.sound, read=read)
 
 
 def _either(*doubts: Column | None) -> Column | None:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from worker.settings.product_schema import ENDS, SCHEMA
-from worker.signals.constructs import Column, MomentLiteral
+from worker.signals.constructs import Column, MomentLiteral, SecondsUntil
 from worker.signals.reading.texts import INFINITE, NO_TEXT, IsJson, TrimmedText, says_something, written_text
-from worker.signals.table_columns import NEVER, TYPED, TableColumns
+from worker.signals.table_columns import EARLIEST, NEVER, TYPED, TableColumns
+
+_LONGEST_DAY = 25 * 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +86,36 @@ class MappedTable(TableColumns):
         """Whether the repeats of a row differ in ``column``; None where they were not compared."""
         return self.rows.c[f"s_differs_{column}"] == 1 if column in self.compared else None
 
-    def doubtful(self, column: str) -> Column | None:
-        """Whether the cell says something unknown: unreadable, not believed, no limit, or contradicted by a repeat.
+    def over_before_it_starts(self) -> Column | None:
+        """Whether a row is over before it starts, never NULL; None where that is no contradiction or cannot be.
 
-        None where that cannot be.
+        An end at midnight may stand for a day: it contradicts a start on the next day, or later.
         """
-        doubts = [doubt for doubt in (self._doubtful_cell(column), self.differs(column)) if doubt is not None]
+        schema = SCHEMA[self.name]
+        if not schema.in_order or not (self.has(schema.since[0]) and self.has(schema.until[0])):
+            return None
+        since, until = self.time(schema.since[0]), self.time(schema.until[0])
+        after_1990 = -SecondsUntil(until, EARLIEST)
+        written = self.columns[schema.until[0]].written
+        zone = (written and written.zone) or self.zone
+        # Midnight of any zone is at a quarter of an hour in UTC.
+        midnight = sa.cast(after_1990, sa.BigInteger()) % (86_400 if zone == "UTC" else 900) == 0
+        next_day = -SecondsUntil(since, EARLIEST) - after_1990 >= _LONGEST_DAY
+        return sa.func.coalesce(sa.and_(until < since, sa.or_(sa.not_(midnight), next_day)), sa.false())
+
+    def _out_of_order(self, column: str) -> Column | None:
+        schema = SCHEMA[self.name]
+        if self.in_order or column not in (*schema.since, *schema.until):
+            return None
+        return self.over_before_it_starts()
+
+    def doubtful(self, column: str) -> Column | None:
+        """Whether the cell says something unknown: unreadable, not believed, no limit, or contradicted.
+
+        A repeat or the other end of the same row may contradict it. None where that cannot be.
+        """
+        found = (self._doubtful_cell(column), self.differs(column), self._out_of_order(column))
+        doubts = [doubt for doubt in found if doubt is not None]
         return sa.or_(*doubts) if doubts else None
 
     def _doubtful_cell(self, column: str) -> Column | None:

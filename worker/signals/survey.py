@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from worker.settings.product_schema import SCHEMA, kind_of
 from worker.signals.constructs import Column, MomentLiteral
-from worker.signals.contradictions import count_contradictions, incomparable_amounts
+from worker.signals.contradictions import count_contradictions, incomparable_amounts, out_of_order
 from worker.signals.data_report import ColumnFindings, DataReport, JoinFindings, TableFindings, example_of, impersonal
 from worker.signals.decode import moment as as_moment
 from worker.signals.inexact_ids import check_exact
@@ -92,7 +92,9 @@ class _Look:
         repeats, as_written = count_repeats(self.catalogue.engine, self.table)
         self.table = replace(self.table, unique=repeats == 0, keys_as_written=as_written)
         more_than_an_id = len(SCHEMA[table.name].key) > 1
-        looked = replace(table, unique=repeats == 0, keys_as_written=as_written)
+        contradictions = count_contradictions(self.catalogue, self.table, self.as_of)
+        in_order = out_of_order(table) not in contradictions
+        looked = replace(table, unique=repeats == 0, keys_as_written=as_written, in_order=in_order)
         self.catalogue.remember(replace(looked, sound=frozenset(self.sound), no_text=frozenset(self.no_text)))
         return TableFindings(
             name=self.table.name,
@@ -103,7 +105,7 @@ class _Look:
             shared_keys=count_shared(self.catalogue.engine, self.table) if repeats or more_than_an_id else 0,
             columns=(*columns, *self._of_several_columns()),
             joins=tuple(joins),
-            contradictions=count_contradictions(self.catalogue, self.table, self.as_of),
+            contradictions=contradictions,
         )
 
     def _of_several_columns(self) -> Iterator[ColumnFindings]:

@@ -73,6 +73,8 @@ class TableColumns:
     """Ids and texts with cells whose bytes are no text."""
     unique: bool = False
     """Whether no row is known to repeat the key of another."""
+    in_order: bool = False
+    """Whether no row is known to be over before it starts."""
     keys_as_written: bool = False
     """Whether keys are known to differ only where their cells do."""
     compared: frozenset[str] = frozenset()

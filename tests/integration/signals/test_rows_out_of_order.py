@@ -1,0 +1,100 @@
+"""A row that is over before it starts says nothing about its account, in every kind of database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.integration.signals.signals_kit import TYPES, Database, Tables, at, product_of, signals_of
+from worker.language.values import Value
+from worker.signals.compute import compute
+from worker.signals.source import open_source
+
+AS_OF = at("2026-03-10T06:00")
+BOUNDS = {
+    "memberships": ("added_at", "removed_at"),
+    "tickets": ("opened_at", "closed_at"),
+    "invites": ("sent_at", "accepted_at"),
+    "invoices": ("due_at", "paid_at"),
+}
+SIGNALS = signals_of("""
+signals:
+  memberships: {label: x, from: memberships, measure: users}
+  tickets: {label: x, from: tickets, measure: count, current: true}
+  invites: {label: x, from: invites, measure: count, current: true}
+  invoices: {label: x, from: invoices, measure: count, current: true}
+  roles: {label: x, from: events, measure: roles, window: 28d}
+""")
+ROWS = {
+    "again": (at("2026-03-01T10:00"), at("2026-03-01T09:59")),
+    "over": (at("2026-03-01T10:00"), at("2026-03-02T09:59")),
+    "same": (at("2026-03-01T10:00"), at("2026-03-01T10:00")),
+    "day": (at("2026-03-01T10:00"), at("2026-03-01")),
+    "days": (at("2026-03-03T10:00"), at("2026-03-01")),
+    "open": (at("2026-03-01T10:00"), None),
+}
+
+
+def _found(
+    database: Database, tables: Tables, **more: Any
+) -> tuple[dict[str, dict[str, Value]], list[tuple[str, str]]]:
+    database.fill(tables, {**TYPES, "events": {**TYPES["events"], "user_id": "text"}})
+    product = product_of(database.source, tables, **more)
+    with open_source(product, database.folder, AS_OF) as source:
+        remarks = list(source.report(AS_OF).remarks())
+        return compute(source, product, SIGNALS, [], AS_OF), remarks
+
+
+def _tables() -> dict[str, Any]:
+    found: dict[str, Any] = {
+        table: [
+            {
+                "account_id": account,
+                "user_id": "u",
+                "role": "admin",
+                "severity": "low",
+                since: bounds[0],
+                until: bounds[1],
+            }
+            for account, bounds in ROWS.items()
+        ]
+        for table, (since, until) in BOUNDS.items()
+    }
+    found["memberships"] += [{"account_id": account, "user_id": "v", "role": "owner"} for account in ROWS]
+    event = {"user_id": "v", "name": "Used", "occurred_at": at("2026-03-08")}
+    return {
+        "accounts": [{"account_id": account} for account in ROWS],
+        "events": [{"account_id": account, **event} for account in ROWS],
+        **found,
+    }
+
+
+def test_a_row_that_is_over_before_it_starts_is_counted_and_leaves_its_account_unknown(database: Database) -> None:
+    found, said = _found(database, _tables())
+    right = {"again": None, "over": 0, "same": 0, "day": 0, "days": None, "open": 1}
+    right_people = {account: None if number is None else number + 1 for account, number in right.items()}
+    assert {account: found[account]["memberships"] for account in ROWS} == right_people
+    assert {account: found[account]["roles"] for account in ROWS} == dict.fromkeys(ROWS, 1) | {
+        "again": None,
+        "days": None,
+    }
+    for table in ("tickets", "invites"):
+        assert {account: found[account][table] for account in ROWS} == right, table
+    assert {account: found[account]["invoices"] for account in ROWS} == right | {"again": 0, "days": 0}
+    contradict = "2 of 6 rows (33 %) contradict themselves"
+    assert said == [
+        ("memberships", "2 of 12 rows (17 %) contradict themselves: removed_at before added_at"),
+        ("invites", f"{contradict}: accepted_at before sent_at"),
+        ("tickets", f"{contradict}: closed_at before opened_at"),
+    ]
+
+
+def test_a_day_in_another_zone_contradicts_only_the_days_after_it(database: Database) -> None:
+    tables = _tables()
+    for row in tables["tickets"]:
+        row["closed_at"] = row["closed_at"] and at("2026-02-28T23:00")
+    found, said = _found(
+        database, {name: tables[name] for name in ("accounts", "events", "tickets")}, time_zone="Europe/Berlin"
+    )
+    right = {"again": 0, "over": 0, "same": 0, "day": 0, "days": None, "open": 1}
+    assert {account: found[account]["tickets"] for account in ROWS} == right
+    assert said == [("tickets", "1 of 6 rows (17 %) contradict themselves: closed_at before opened_at")]
