@@ -44,6 +44,8 @@ from worker.signals.table_columns import SourceColumn
 from worker.telemetry.steps import report_step
 
 _BATCH = 20_000
+_EXPONENT = 1e16
+"""From here on Python writes a number with an exponent, as no time is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +208,8 @@ def _text(cell: object) -> str | None:
         return text_of_bytes(cell)
     if isinstance(cell, float) and math.isinf(cell):
         return INFINITE
+    if isinstance(cell, float) and _EXPONENT <= abs(cell) < 1e20:
+        return f"{cell:.0f}"
     return None if cell is None else str(cell)
 
 

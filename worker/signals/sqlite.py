@@ -109,7 +109,7 @@ def open_sqlite(path: Path, *, snapshot: bool = False) -> SqliteEngine:
         # Not every SQLite is built with the functions of mathematics.
         file.create_function("power", 2, math.pow, deterministic=True)
         file.create_function("plgsync_trim", 1, trim_text, deterministic=True)
-        file.create_function("plgsync_time", 5, sqlite_time, deterministic=True)
+        file.create_function("plgsync_time", 6, sqlite_time, deterministic=True)
         file.create_function("plgsync_number", 4, read_number, deterministic=True)
         return file
 

@@ -24,7 +24,7 @@ from worker.signals.reading.texts import (
     clean_text,
 )
 from worker.signals.reading.times import TimeOf
-from worker.signals.reading.written_times import TimeFormat
+from worker.signals.reading.written_times import GUESSED_AHEAD, TimeFormat
 
 _TRUE = ("true", "t", "yes", "y", "1", "1.0")
 _FALSE = ("false", "f", "no", "n", "0", "0.0")
@@ -57,7 +57,7 @@ class TableColumns:
     """One table of ours as it exists in the source. Every column method answers SQL of one kind.
 
     A cell that cannot be read as its column's kind is NULL, and so is one that cannot be believed: a time before 1990
-    or after ``read_at`` and a day, a number of seats below zero. ``sound`` columns are known to hold no such cell.
+    or after ``read_at`` and a day, a number whose unit as a time is guessed and not plausible, seats below zero. ``sound`` columns are known to hold no such cell.
     Sound ids and names have no blanks around them either, so that they are taken as they are.
     """
 
@@ -151,10 +151,11 @@ class TableColumns:
 
     def _moment(self, column: str, cell: Column) -> Column:
         _, kind, written = self.columns[column]
+        until = self._guess_until if column in SCHEMA[self.name].ahead else None
         if written is None:
-            return TimeOf(cell, kind, TimeFormat(day_zone=self.zone))
+            return TimeOf(cell, kind, TimeFormat(day_zone=self.zone, guess_until=until))
         zone = written.zone or "UTC"
-        return TimeOf(cell, kind, TimeFormat(written.format, zone, written.epoch, written.zone or self.zone))
+        return TimeOf(cell, kind, TimeFormat(written.format, zone, written.epoch, written.zone or self.zone, until))
 
     def _read(self, column: str) -> Column:
         found: Column = self.rows.c[f"s_read_{column}"]
@@ -248,6 +249,11 @@ class TableColumns:
     def latest(self) -> datetime:
         """The latest time that is believed of a row that happened."""
         return min(self.read_at, _LATEST - _CLOCKS_DIFFER) + _CLOCKS_DIFFER
+
+    @property
+    def _guess_until(self) -> int:
+        """The last second since 1970 that is believed of a time that may lie ahead and whose unit is guessed."""
+        return int((min(self.read_at, _LATEST - GUESSED_AHEAD) + GUESSED_AHEAD).timestamp())
 
     def kind_of(self, column: str) -> str:
         """The kind of ``column`` by our schema."""

@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 from tests.integration.signals.damage_kit import ACCOUNTS, Damage
 
 UNREADABLE_TIMES = ["03/11/2025", "31.12.2025", "yesterday", "2026-02-30", "infinity", "12", "0"]
-DEVICE_CLOCKS = ["1970-01-01T00:00:00Z", "1899-12-30", datetime(1970, 1, 1, tzinfo=UTC)]
+DEVICE_CLOCKS = [
+    *("1970-01-01T00:00:00Z", "1899-12-30", "802000000", "639086000000000000"),
+    datetime(1970, 1, 1, tzinfo=UTC),
+]
 AHEAD = [*DEVICE_CLOCKS, "2099-12-31 00:00:00", "4070908800000", datetime(2099, 1, 1, tzinfo=UTC)]
 SAME_TIMES: list[Callable[[datetime], str]] = [
     lambda time: str(int(time.timestamp())),

@@ -44,6 +44,8 @@ TIMES: dict[str, datetime | None] = {
     "0000-00-00 00:00:00": None,
     "infinity": None,
     "yesterday": None,
+    "639086000000000000": None,
+    "802000000": None,
     "12": None,
     "NULL": None,
 }

@@ -2,7 +2,8 @@
 
 Everything else is NULL and counts as unreadable. SQLite reads by `read_time`, DuckDB and PostgreSQL by SQL of the same
 rules. Numbers are seconds, milliseconds, microseconds or nanoseconds by their magnitude (the ranges do not overlap
-between 1973 and 2286), or a day as eight digits.
+between 1973 and 2286), or a day as eight digits. A number whose unit is guessed so is believed from 2005 on, and not
+far ahead.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from sqlalchemy.sql.elements import ColumnElement
 from worker.signals.constructs import Column, Kind, sql_of
 from worker.signals.reading.texts import bytes_of
 from worker.signals.reading.written_times import (
+    CALENDAR_HOUR,
     DIGITS,
     EXTEND,
+    FIRST_GUESSED,
     ISO,
     LEAP_DAY,
     LEAP_YEAR,
@@ -27,8 +30,10 @@ from worker.signals.reading.written_times import (
     MAGNITUDES,
     MONTHS,
     NO_DAY,
+    NOT_BELIEVED,
     OF_TIME,
     OWN_OFFSET,
+    PER_SECOND,
     PLAIN,
     TIDY,
     TimeFormat,
@@ -51,7 +56,7 @@ def _time_sqlite(element: TimeOf, compiler: SQLCompiler, **kw: Any) -> str:
     x = sql_of(compiler, element.column, **kw)
     written = element.written
     parts = (written.format, written.zone, written.epoch, written.day_zone)
-    literals = (sa.literal(text, sa.Text()) for text in parts)
+    literals = (*(sa.literal(text, sa.Text()) for text in parts), sa.literal(written.guess_until, sa.BigInteger()))
     cell = f"CASE WHEN typeof({x}) = 'text' THEN {bytes_of(x)} ELSE {x} END"
     return f"plgsync_time({', '.join([cell, *(sql_of(compiler, one, **kw) for one in literals)])})"
 
@@ -131,12 +136,24 @@ class _Sql:
         if self.written.epoch is not None:
             return f"CASE WHEN abs({real}) < 1e20 THEN {self._since_1970(real, self.written.epoch)} END"
         cases = "".join(
-            f" WHEN {real} >= 1e{low} AND {real} < 1e{high} THEN {self._since_1970(real, unit)}"
+            f" WHEN {real} >= 1e{low} AND {real} < 1e{high} THEN {self._guessed(real, unit)}"
             for unit, low, high in MAGNITUDES
         )
         day = f"CAST(CAST({real} AS BIGINT) AS {self._text})"
         is_day = f"{real} >= 19000101 AND {real} <= 99991231 AND {real} = floor({real})"
         return f"CASE WHEN {is_day} THEN {_Sql(self.duck, self.written.of_days).loose_iso(day)}{cases} END"
+
+    def _guessed(self, real: str, unit: str) -> str:
+        """A number of the magnitude of ``unit``; a time that nobody believes where that is not plausible."""
+        per_second, until = PER_SECOND[unit], self.written.guess_until
+        doubts = [f"{real} < {FIRST_GUESSED * per_second:.0f}"]
+        if until is not None:
+            doubts.append(f"{real} > {until * per_second:.0f}")
+            if unit == "s":
+                digits = f"CAST(CAST(floor({real}) AS BIGINT) AS {self._text})"
+                doubts.append(self._matches(digits, CALENDAR_HOUR))
+        nobody = self._since_1970(f"{NOT_BELIEVED}.0", "s")
+        return f"CASE WHEN {' OR '.join(doubts)} THEN {nobody} ELSE {self._since_1970(real, unit)} END"
 
     def _since_1970(self, real: str, unit: str) -> str:
         micros = {"s": f"({real} * 1e6)", "ms": f"({real} * 1e3)", "us": real, "ns": f"({real} / 1e3)"}[unit]

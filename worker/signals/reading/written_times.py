@@ -14,6 +14,16 @@ from worker.signals.reading.texts import trim_text
 
 MAGNITUDES = (("s", 8, 10), ("ms", 11, 13), ("us", 14, 16), ("ns", 17, 19))
 """From 10**a to 10**b a number of that unit."""
+PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+FIRST_GUESSED = 1_104_537_600
+"""2005-01-01 in seconds since 1970: no product of today has older rows, but .NET ticks (18 digits) read as nanoseconds
+of 1990 and seconds since 2001 (Cocoa) as seconds of 1995. A number whose unit is guessed is believed from here on."""
+GUESSED_AHEAD = timedelta(days=3653)
+"""How far after the moment of reading a number is believed whose unit is guessed."""
+CALENDAR_HOUR = r"^20(0[5-9]|[12][0-9]|3[0-5])(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])([01][0-9]|2[0-3])$"
+"""2026053123 is an hour of the calendar and, read as seconds, a time in 2034."""
+NOT_BELIEVED = 0
+"""Seconds since 1970 that stand for a number whose guessed unit is not believed: so early that no column believes it."""
 MONTHS = "janfebmaraprmayjunjulaugsepoctnovdec"
 
 _HOURS = r"([01][0-9]|2[0-3])"
@@ -56,6 +66,8 @@ class TimeFormat:
     epoch: str | None = None
     day_zone: str = "UTC"
     """In which zone a day without a time begins."""
+    guess_until: int | None = None
+    """Of a column whose times may lie ahead, up to which second since 1970 a number is believed whose unit is guessed."""
 
     @property
     def of_days(self) -> TimeFormat:
@@ -84,11 +96,23 @@ def _from_number(number: float, written: TimeFormat) -> datetime | None:
     if unit is None:
         return None
     real = float(number)
+    if written.epoch is None and not _plausible(real, unit, written):
+        real = NOT_BELIEVED
     try:
         micros = round({"s": real * 1e6, "ms": real * 1e3, "us": real, "ns": real / 1e3}[unit])
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=micros)
     except (OverflowError, ValueError):
         return None
+
+
+def _plausible(number: float, unit: str, written: TimeFormat) -> bool:
+    """Whether ``unit`` is believed, which only the magnitude of ``number`` speaks for."""
+    if number < FIRST_GUESSED * PER_SECOND[unit]:
+        return False
+    if written.guess_until is None:
+        return True
+    is_hour = unit == "s" and re.match(CALENDAR_HOUR, str(int(number)), re.ASCII)
+    return number <= written.guess_until * PER_SECOND[unit] and not is_hour
 
 
 def _from_iso(text: str, written: TimeFormat) -> datetime | None:
@@ -148,9 +172,10 @@ def _zone(name: str) -> ZoneInfo:
 
 
 @lru_cache(maxsize=65536)
-def sqlite_time(value: object, pattern: str | None, zone: str, epoch: str | None, day_zone: str) -> str | None:
+def sqlite_time(
+    value: object, pattern: str | None, zone: str, epoch: str | None, day_zone: str, guess_until: int | None
+) -> str | None:
     """`read_time` for SQLite: a moment as the text that sorts in time order."""
-    found = read_time(
-        trim_text(value) if isinstance(value, bytes) else value, TimeFormat(pattern, zone, epoch, day_zone)
-    )
+    written = TimeFormat(pattern, zone, epoch, day_zone, guess_until)
+    found = read_time(trim_text(value) if isinstance(value, bytes) else value, written)
     return None if found is None else sqlite_moment(found)
