@@ -15,7 +15,21 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 
-Kind = Literal["time", "naive", "date", "text", "number", "float", "flag", "json", "struct", "bytes", "any", "other"]
+Kind = Literal[
+    "time",
+    "naive",
+    "date",
+    "text",
+    "number",
+    "float",
+    "flag",
+    "json",
+    "struct",
+    "list",
+    "bytes",
+    "any",
+    "other",
+]
 """The kind of a column by its engine.
 
 ``naive`` is a time without zone, ``date`` a day, ``any`` a column of no kind (SQLite).

@@ -7,7 +7,9 @@ from worker.signals.constructs import Kind
 
 def duck_kind(name: str) -> Kind:
     """The kind of a column of the type that DuckDB calls ``name``."""
-    if name.endswith("]") or name.startswith(("STRUCT", "MAP", "UNION", "VARIANT")):
+    if name.endswith("]"):
+        return "list"
+    if name.startswith(("STRUCT", "MAP", "UNION", "VARIANT")):
         return "struct"
     if name.startswith("TIMESTAMP"):
         return "time" if "TIME ZONE" in name else "naive"

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from worker.settings.product_schema import ENDS, SCHEMA
 from worker.signals.constructs import Column, MomentLiteral, SecondsUntil
-from worker.signals.reading.texts import INFINITE, NO_TEXT, IsJson, TrimmedText, says_something, written_text
+from worker.signals.reading.texts import INFINITE, NO_TEXT, IsObject, TrimmedText, says_something, written_text
 from worker.signals.table_columns import EARLIEST, NEVER, TYPED, TableColumns
 
 _LONGEST_DAY = 25 * 3600
@@ -21,7 +21,7 @@ class MappedTable(TableColumns):
     def given(self, column: str) -> Column:
         """Whether the cell says anything at all."""
         cell = self.cell(column)
-        typed = self.columns[column].kind not in {"text", "any"}
+        typed = self.columns[column].kind not in {"text", "any", "json"}
         given = cell.is_not(None) if typed else self._says_something(sa.cast(cell, sa.Text()))
         never = self.never(column)
         return given if never is None else sa.and_(given, sa.not_(sa.func.coalesce(never, sa.false())))
@@ -51,8 +51,8 @@ class MappedTable(TableColumns):
         if self.columns[column].kind in TYPED.get(kind, ()):
             return None
         if kind == "json":
-            no_json = IsJson(self.cell(column), self.columns[column].kind).is_(sa.false())
-            return self._given_where(column, no_json)
+            no_object = IsObject(self.cell(column), self.columns[column].kind).is_(sa.false())
+            return self._given_where(column, no_object)
         read = {"time": self.read_time, "number": self.read_number, "flag": self.flag}.get(kind)
         if read is None:
             return None

@@ -115,7 +115,7 @@ class PostgresEngine(SqlEngine):
         if type_id in _KINDS:
             return _KINDS[type_id]
         found = self.connection.execute(sa.text("SELECT typcategory FROM pg_type WHERE oid = :oid"), {"oid": type_id})
-        kinds: Mapping[str, Kind] = {"S": "text", "E": "text", "A": "struct", "C": "struct"}
+        kinds: Mapping[str, Kind] = {"S": "text", "E": "text", "A": "list", "C": "struct"}
         return kinds.get(str(found.scalar()), "other")
 
     def tables(self) -> list[str]:

@@ -241,7 +241,7 @@ def _copied(table: str, ours: str, column: SourceColumn, reader: SqlEngine, rows
         return _Copied(sa.cast(sa.case((cell < first, first), else_=cell), sa.Text()), column.kind, made)
     if column.kind == "flag" and wanted in {None, "flag"}:
         return _Copied(text, "flag", "BOOLEAN")
-    if column.kind in {"json", "struct"} and wanted in {None, "json"}:
+    if column.kind in {"json", "struct", "list"} and wanted in {None, "json"}:
         return _Copied(sa.cast(JsonOf(cell, column.kind), sa.Text()), "json", "JSON")
     if column.kind in {"number", "float"} and wanted in {None, "number"}:
         return _Copied(text, "float", "DOUBLE")

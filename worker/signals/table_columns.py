@@ -39,7 +39,7 @@ TYPED = {
     "time": ("time", "naive", "date"),
     "number": ("number", "float"),
     "flag": ("flag",),
-    "json": ("json", "struct"),
+    "json": ("struct",),
 }
 """Kinds of the engine of which every cell can be read."""
 
@@ -57,8 +57,9 @@ class TableColumns:
     """One table of ours as it exists in the source. Every column method answers SQL of one kind.
 
     A cell that cannot be read as its column's kind is NULL, and so is one that cannot be believed: a time before 1990
-    or after ``read_at`` and a day, a number whose unit as a time is guessed and not plausible, seats below zero. ``sound`` columns are known to hold no such cell.
-    Sound ids and names have no blanks around them either, so that they are taken as they are.
+    or after ``read_at`` and a day, a number whose unit as a time is guessed and not plausible, seats below zero.
+    ``sound`` columns are known to hold no such cell. Sound ids and names have no blanks around them either, so that
+    they are taken as they are.
     """
 
     name: str
@@ -241,7 +242,7 @@ class TableColumns:
             return sa.case((sa.and_(cell >= MomentLiteral(_FIRST), cell <= MomentLiteral(_LATEST)), cell))
         if kind == "any":
             return sa.case((sa.func.typeof(cell).in_(("text", "blob")), self.text(column)), else_=cell)
-        if kind in {"json", "struct"}:
+        if kind in {"json", "struct", "list"}:
             return sa.cast(JsonOf(cell, kind), sa.Text())
         return self.text(column) if kind == "text" else cell
 

@@ -23,7 +23,7 @@ GUESSED_AHEAD = timedelta(days=3653)
 CALENDAR_HOUR = r"^20(0[5-9]|[12][0-9]|3[0-5])(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])([01][0-9]|2[0-3])$"
 """2026053123 is an hour of the calendar and, read as seconds, a time in 2034."""
 NOT_BELIEVED = 0
-"""Seconds since 1970 that stand for a number whose guessed unit is not believed: so early that no column believes it."""
+"""Seconds since 1970 that stand for a number whose guessed unit is not believed: no column believes such a time."""
 MONTHS = "janfebmaraprmayjunjulaugsepoctnovdec"
 
 _HOURS = r"([01][0-9]|2[0-3])"
@@ -67,7 +67,7 @@ class TimeFormat:
     day_zone: str = "UTC"
     """In which zone a day without a time begins."""
     guess_until: int | None = None
-    """Of a column whose times may lie ahead, up to which second since 1970 a number is believed whose unit is guessed."""
+    """Of a column whose times may lie ahead: the last second since 1970 that a number of a guessed unit may mean."""
 
     @property
     def of_days(self) -> TimeFormat:
