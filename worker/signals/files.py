@@ -51,8 +51,7 @@ def files_relation(folder: Path, table: str, needed: Needed = Needed(), encoding
     if not files:
         columns = ", ".join(f"NULL::VARCHAR AS {quoted(column)}" for column in needed.wanted) or "NULL AS nothing"
         return f"SELECT {columns} WHERE false"
-    # A mapped column is read by our schema, so it stays text; a query compares `day` with dates.
-    hive = f"hive_partitioning = {bool(partitioned)}, hive_types_autocast = {not needed.wanted}"
+    hive = f"hive_partitioning = {bool(partitioned)}"
     if is_parquet:
         return f"SELECT * FROM read_parquet({_list(files)}, union_by_name = true, {hive})"  # noqa: S608 - quotes are doubled
     return _csv_union(files, encoding, hive)

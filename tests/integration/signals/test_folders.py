@@ -98,7 +98,20 @@ def test_a_column_renamed_in_the_newest_file_is_named(folder: Path, names: str, 
         found(folder, events)
 
 
-def test_a_mapped_or_extra_column_that_goes_is_named(folder: Path) -> None:
+def test_an_extra_column_that_goes_is_named(folder: Path) -> None:
+    (folder / "accounts").mkdir()
+    (folder / "accounts.csv").rename(folder / "accounts" / "2.csv")
+    (folder / "accounts" / "1.csv").write_text("account_id,name,area\nb,Bob,north\n")
+    tables = {"accounts": {"table": "accounts", "extra": {"region": "area"}}, "events": {"table": "events"}}
+    product = product_of({"folder": "."}, [], mapping=tables)
+    with (
+        pytest.raises(SourceError, match=r'table accounts: accounts/2\.csv has no column "area"'),
+        open_source(product, folder, AS_OF) as source,
+    ):
+        source.report(AS_OF)
+
+
+def test_a_mapped_column_that_goes_is_named(folder: Path) -> None:
     (folder / "events" / "2026-05.csv").write_text(f"{NAMES.replace('user_id', 'uid')},total\n{MAY.strip()},1\n")
     (folder / "events" / "2026-06.csv").write_text(f"{NAMES.replace('user_id', 'uid')}\n{JUNE}")
     with pytest.raises(SourceError, match=r'2026-06\.csv has no column "total"'):
@@ -153,14 +166,13 @@ def test_the_column_of_a_file_counts_more_than_the_name_of_its_folder(folder: Pa
     assert found(folder, "events/**/*.parquet") == {**BOTH, "amount": None, "today": 2}
 
 
-def test_the_name_of_a_folder_is_a_column_that_no_file_has_and_stays_text(folder: Path) -> None:
-    (folder / "accounts.csv").write_text("account_id,name\n007,Ada\na,Bob\n")
-    for day in (29, 30):
-        path = folder / "events" / f"occurred_at=2026-06-{day}" / "user_id=007" / "1.csv"
+def test_the_name_of_a_folder_is_a_column_that_no_file_has(folder: Path) -> None:
+    for day, user in ((29, "007"), (30, "7")):
+        path = folder / "events" / f"occurred_at=2026-06-{day}" / f"user_id={user}" / "1.csv"
         path.parent.mkdir(parents=True)
         path.write_text("account_id,name\na,Used\n")
     (folder / "events" / "2026-05.csv").unlink()
-    assert found(folder, "events/**/*.csv", "America/New_York") == {**BOTH, "users": 1, "amount": None, "today": 1}
+    assert found(folder, "events/**/*.csv", "America/New_York") == {**BOTH, "users": 2, "amount": None, "today": 1}
 
 
 def test_a_query_compares_the_day_of_a_folder_with_days(folder: Path) -> None:

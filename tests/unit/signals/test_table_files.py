@@ -66,3 +66,15 @@ def test_all_data_files_of_a_table_are_read(tmp_path: Path, table: str, names: l
 def test_a_file_that_would_be_left_out_is_named(tmp_path: Path, table: str, names: list[str], message: str) -> None:
     with pytest.raises(SourceError, match=message):
         chosen(tmp_path, table, *names)
+
+
+def test_a_link_in_a_folder_of_files_leads_nowhere_else(tmp_path: Path) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "s.csv").touch()
+    for name in ("files", "folders"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+    (tmp_path / "data" / "files" / "s.csv").symlink_to(tmp_path / "secret" / "s.csv")
+    (tmp_path / "data" / "folders" / "s").symlink_to(tmp_path / "secret")
+    for table in ("files", "folders", "files/*.csv", "folders/*", "folders/s/*.csv"):
+        with pytest.raises(SourceError, match="is a link that leads out of"):
+            table_files(tmp_path / "data", table)
