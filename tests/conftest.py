@@ -65,7 +65,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 _QUERIES = (
     "cells",
-    "property_numbers",
+    "property_kinds",
     "several",
     "signals_companies",
     "signals_engines",

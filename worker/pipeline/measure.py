@@ -25,7 +25,7 @@ from worker.signals.errors import SourceError
 from worker.signals.event_health import stopped
 from worker.signals.freshness import check_fresh
 from worker.signals.measurements import measurements_of
-from worker.signals.property_numbers import number_properties
+from worker.signals.property_kinds import typed_properties
 from worker.signals.source import Source, open_source
 from worker.signals.trust import Usual, check_trust
 from worker.telemetry.steps import report_step
@@ -65,7 +65,7 @@ def measure(
     Raises `SourceError`, `StaleData` or `DistrustedData`.
     """
     needs = needs_of(project)
-    spellings, numbers = project.signals.names_of_spellings, number_properties(project.signals)
+    spellings, numbers = project.signals.names_of_spellings, typed_properties(project.signals)
     with _placed(project), open_source(project.product, project.root, as_of, spellings, numbers) as source:
         report = source.report(as_of)
         volume = fresh_volume(project, source, as_of, previous_accounts)

@@ -27,7 +27,7 @@ from worker.settings.yaml_document import load_document, read_document
 from worker.signals.check import PRODUCT, SIGNALS, PlacedNeed, SourceFinding, check_source
 from worker.signals.data_report import DataReport
 from worker.signals.errors import SourceError, StaleData
-from worker.signals.property_numbers import number_properties
+from worker.signals.property_kinds import typed_properties
 from worker.signals.source import Source, open_source
 from worker.signals.vocabulary import Vocabulary, words_of_conditions, words_of_signals
 from worker.store.engine import StoreError
@@ -106,7 +106,7 @@ def run_tests_of_playbooks(option: Path | None) -> list[TestResult]:
 
 def _check_source(check: Check, project: Project) -> None:
     try:
-        spellings, numbers = project.signals.names_of_spellings, number_properties(project.signals)
+        spellings, numbers = project.signals.names_of_spellings, typed_properties(project.signals)
         with open_source(project.product, project.root, None, spellings, numbers) as source:
             findings = check_source(source, project.product, project.signals, list(_placed_needs(project)))
             findings += [SourceFinding(PRODUCT, loc, text, "warning") for loc, text in source.warnings()]

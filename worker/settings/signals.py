@@ -44,6 +44,8 @@ TableName = Literal[
 ]
 Unit = Literal["count", "days", "percent", "money", "text", "flag", "date", "score"]
 Scalar = str | int | float | bool
+PropertyKind = Literal["number", "flag"]
+"""What a signal may need a property of events to be, besides text."""
 
 NEEDS_COLUMN = frozenset({"sum", "average", "lowest", "highest", "latest", "top", "top_user"})
 OF_NUMBERS = frozenset({"sum", "average", "lowest", "highest"})
@@ -129,11 +131,14 @@ class Signal(Strict):
         return None if self.window is None else int(self.window.n)
 
 
-def needs_number(test: RowTest) -> bool:
-    """Whether ``test`` compares by size."""
+def needed_kind(test: RowTest) -> PropertyKind | None:
+    """What a property has to be for ``test`` to be answered; None: any text will do."""
     if isinstance(test, Comparison):
-        return any(bound is not None for bound in (test.at_least, test.at_most, test.above, test.below))
-    return False
+        if any(bound is not None for bound in (test.at_least, test.at_most, test.above, test.below)):
+            return "number"
+        return None if test.is_not is None else needed_kind(test.is_not)
+    values = test if isinstance(test, list) else [test]
+    return "flag" if values and all(isinstance(value, bool) for value in values) else None
 
 
 class SignalsSettings(Strict):

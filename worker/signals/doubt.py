@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.settings.product_schema import COMPUTED, SCHEMA, kind_of
-from worker.settings.signals import OF_NUMBERS, needs_number
+from worker.settings.signals import OF_NUMBERS, PropertyKind, needed_kind
 from worker.signals.constructs import Column
 from worker.signals.deleted_people import may_be_deleted, may_be_internal
 from worker.signals.mapped_table import MappedTable
@@ -108,7 +108,7 @@ def _parts(scope: QueryScope, table: MappedTable, measurement: Measurement) -> I
     for column, test in (*measurement.where, *measurement.that):
         holds = passes(table, column, test, scope.as_of)
         # "that" divides the rows: those for which it does not hold count too.
-        doubt = table.number_doubtful(column) if needs_number(test) else _doubt(table, [column])
+        doubt = _doubt_of_kind(table, column, needed_kind(test))
         yield _Part(holds if (column, test) in measurement.where else sa.true(), doubt)
     if measurement.at is not None and table.has(measurement.at) and measurement.by_time:
         yield _Part(_in_window(table, measurement), _doubt(table, [measurement.at]))
@@ -138,8 +138,14 @@ def _doubt_of_value(table: MappedTable, measurement: Measurement) -> Column | No
     if measurement.column is None or measurement.measure == "top_user":
         return None
     if measurement.measure in OF_NUMBERS:
-        return table.number_doubtful(measurement.column)
+        return _doubt_of_kind(table, measurement.column, "number")
     return _doubt(table, [measurement.column, *(_ORDER_OF_TOP if measurement.measure == "top" else ())])
+
+
+def _doubt_of_kind(table: MappedTable, column: str, kind: PropertyKind | None) -> Column | None:
+    """A property that has to be of ``kind`` is in doubt too where it says something else."""
+    doubt = _doubt(table, [column])
+    return doubt if kind is None or not column.startswith("props.") else _either(doubt, table.is_no(kind, column))
 
 
 def _in_window(table: MappedTable, measurement: Measurement) -> Column:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from worker.settings.product_schema import ENDS, SCHEMA
+from worker.settings.signals import PropertyKind
 from worker.signals.constructs import Column, MomentLiteral, SecondsUntil
 from worker.signals.reading.texts import INFINITE, NO_TEXT, IsObject, TrimmedText, says_something, written_text
 from worker.signals.table_columns import EARLIEST, NEVER, TYPED, TableColumns
@@ -131,13 +132,7 @@ class MappedTable(TableColumns):
             return self.unreadable(column)
         return self._given_where(column, self.value(column).is_(None))
 
-    def number_doubtful(self, column: str) -> Column | None:
-        """`doubtful` where a number is needed: text that is none leaves it unknown too."""
-        if not column.startswith("props."):
-            return self.doubtful(column)
-        doubt, no_number = self.doubtful(column), self.no_number(column)
-        return no_number if doubt is None else sa.or_(doubt, no_number)
-
-    def no_number(self, column: str) -> Column:
-        """Whether a property says something that is no number."""
-        return sa.and_(self._says_something(self.text(column)), self.number(column).is_(None))
+    def is_no(self, kind: PropertyKind, column: str) -> Column:
+        """Whether a property says something that is not of ``kind``."""
+        read = self.number(column) if kind == "number" else self.flag(column)
+        return sa.and_(self._says_something(self.text(column)), read.is_(None))

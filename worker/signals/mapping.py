@@ -23,7 +23,7 @@ from worker.signals.errors import NoFile, SourceError
 from worker.signals.excluded import excluded_workspaces
 from worker.signals.files import Needed, files_relation
 from worker.signals.mapped_table import MappedTable
-from worker.signals.property_numbers import NumberProperties
+from worker.signals.property_kinds import TypedProperties
 from worker.signals.reading.texts import NOTHING
 from worker.signals.table_columns import SourceColumn
 from worker.telemetry.steps import report_step
@@ -53,7 +53,7 @@ class Catalogue:
     """The moment of reading; a time more than a day later is not believed."""
     names_of_spellings: Mapping[str, str] = field(default_factory=dict)
     """Other spelling of an event → the name under which it counts."""
-    number_properties: NumberProperties = field(default_factory=dict)
+    typed_properties: TypedProperties = field(default_factory=dict)
     several: Several | None = None
     """What brings the tables of several sources into ``engine``."""
     _seen: dict[str, MappedTable] = field(default_factory=dict)

@@ -23,7 +23,7 @@ from worker.signals.engines import Engine
 from worker.signals.errors import SourceError
 from worker.signals.mapping import Catalogue
 from worker.signals.postgres import open_postgres
-from worker.signals.property_numbers import NumberProperties
+from worker.signals.property_kinds import TypedProperties
 from worker.signals.sqlite import open_sqlite
 from worker.signals.survey import survey
 from worker.signals.table_columns import EARLIEST
@@ -121,7 +121,7 @@ def _url(ref: str, root: Path, name: str | None = None) -> str:
         raise SourceError(f"the URL of the product database is missing: {missing}") from missing
 
 
-_NONE: Mapping[str, Any] = {}
+_NONE: Mapping[Any, Any] = {}
 
 
 def open_source(
@@ -129,13 +129,13 @@ def open_source(
     root: Path,
     as_of: datetime | None = None,
     names_of_spellings: Mapping[str, str] = _NONE,
-    number_properties: NumberProperties = _NONE,
+    typed_properties: TypedProperties = _NONE,
 ) -> Source:
     """Open the data ``product`` points at; paths count from ``root``. Raises SourceError when that cannot be done.
 
     Times more than a day after the present, or after ``as_of`` where that is later, are not believed.
     ``names_of_spellings`` maps other spellings of events to the names under which they count;
-    ``number_properties`` are those the data report tests for numbers.
+    ``typed_properties`` are those that the data report tests for numbers and flags.
     """
     several = None
     if product.source is None:
@@ -152,7 +152,7 @@ def open_source(
         root=root,
         read_at=max(now(), as_of or EARLIEST),
         names_of_spellings=names_of_spellings,
-        number_properties=number_properties,
+        typed_properties=typed_properties,
         several=several,
     )
     return Source(engine, catalogue)

@@ -21,7 +21,7 @@ from worker.signals.inexact_ids import check_exact
 from worker.signals.mapped_table import MappedTable
 from worker.signals.mapping import Catalogue
 from worker.signals.occurrences import occurrences
-from worker.signals.property_numbers import unreadable_numbers
+from worker.signals.property_kinds import unreadable_properties
 from worker.signals.reading.texts import IdText, clean_text
 from worker.signals.repeats import count_repeats
 from worker.signals.rows import before, not_before
@@ -111,7 +111,7 @@ class _Look:
     def _of_several_columns(self) -> Iterator[ColumnFindings]:
         yield from incomparable_amounts(self.catalogue, self.table, self.as_of)
         if self.table.name == "events":
-            yield from unreadable_numbers(self.catalogue.engine, self.table, self.catalogue.number_properties)
+            yield from unreadable_properties(self.catalogue.engine, self.table, self.catalogue.typed_properties)
 
     @property
     def _required(self) -> tuple[str, ...]:

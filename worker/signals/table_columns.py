@@ -26,8 +26,8 @@ from worker.signals.reading.texts import (
 from worker.signals.reading.times import TimeOf
 from worker.signals.reading.written_times import GUESSED_AHEAD, TimeFormat
 
-_TRUE = ("true", "t", "yes", "y", "1", "1.0")
-_FALSE = ("false", "f", "no", "n", "0", "0.0")
+_TRUE = ("true", "t", "yes", "y", "on", "enabled", "1", "1.0")
+_FALSE = ("false", "f", "no", "n", "off", "disabled", "0", "0.0")
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 """Before this a clock was not set."""
 _FIRST = datetime(1, 1, 2, tzinfo=UTC)
@@ -222,7 +222,7 @@ class TableColumns:
         return text if known or self.columns[column].kind not in {"text", "any"} else clean_text(text, self.nothing)
 
     def flag(self, column: str) -> Column:
-        """True, false or NULL, also from 1/0 and yes/no."""
+        """True, false or NULL, also from 1/0, yes/no, on/off and enabled/disabled."""
         if column in self.columns and self.columns[column].kind == "flag":
             return self.cell(column)
         text = folded(self.text(column))

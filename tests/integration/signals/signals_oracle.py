@@ -89,7 +89,9 @@ def _might_count(
             mended[column] = _window(signal, as_of, zone)[1] - timedelta(microseconds=1)
     tests = dict(signal.get("where", {}))
     for name, test in signal.get("where", {}).items():
-        if isinstance(test, Mapping) and not {"known", "is_not"} & test.keys() and _no_number(_value(row, name)):
+        by_size = isinstance(test, Mapping) and not {"known", "is_not"} & test.keys()
+        value = _value(row, name)
+        if (by_size and _no_number(value)) or (isinstance(test, bool) and _no_flag(value)):
             unsure = True
             del tests[name]
     if signal["measure"] in {"sum", "average", "lowest", "highest"}:
@@ -101,8 +103,16 @@ def _might_count(
 
 def _no_number(value: Any) -> bool:
     """Whether a property says something that is no number."""
-    said = value is not None and _text(value).strip().lower() not in _NOTHING
-    return said and _number(value) is None
+    return _says_something(value) and _number(value) is None
+
+
+def _no_flag(value: Any) -> bool:
+    """Whether a property says something that is no flag."""
+    return _says_something(value) and _flag(value) is None
+
+
+def _says_something(value: Any) -> bool:
+    return value is not None and _text(value).strip().lower() not in _NOTHING
 
 
 def _of_own_people(row: Row, tables: Tables) -> bool:
