@@ -90,8 +90,8 @@ def _might_count(
     tests = dict(signal.get("where", {}))
     for name, test in signal.get("where", {}).items():
         by_size = isinstance(test, Mapping) and not {"known", "is_not"} & test.keys()
-        value = _value(row, name)
-        if (by_size and _no_number(value)) or (isinstance(test, bool) and _no_flag(value)):
+        flag = isinstance(test, bool) and name.startswith("props.")
+        if (by_size and _no_number(_value(row, name))) or (flag and _no_flag(_value(row, name))):
             unsure = True
             del tests[name]
     if signal["measure"] in {"sum", "average", "lowest", "highest"}:
