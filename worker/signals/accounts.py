@@ -28,7 +28,7 @@ def account_columns(catalogue: Catalogue) -> tuple[tuple[str, str], ...]:
         return (("id", "id"), ("created_at", "time"))
     own = [name for name in SCHEMA["accounts"].columns if name != "account_id" and accounts.has(name)]
     named = [(name, str(kind_of("accounts", name))) for name in own]
-    nested = {name for name, column in accounts.columns.items() if column.kind in {"json", "struct"}}
+    nested = {name for name, column in accounts.columns.items() if column.kind in {"json", "struct", "list"}}
     names = catalogue.product.tables.accounts.extra
     extra = [(name, "nested" if f"extra.{name}" in nested else "extra") for name in names]
     return (("id", "id"), *named, *extra)
