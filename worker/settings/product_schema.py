@@ -74,6 +74,7 @@ SCHEMA: Mapping[str, TableSchema] = {
             "referred_by_user_id": "id",
             "is_internal": "flag",
             "opted_out": "flag",
+            "updated_at": "time",
         },
         required=("user_id",),
         at="created_at",

@@ -13,6 +13,7 @@ from worker.signals.mapping import Catalogue
 from worker.signals.reading.texts import IdText
 from worker.signals.rows import by
 from worker.signals.scan import QueryScope
+from worker.signals.user_rows import key_names, people
 
 _SAY_IT_THEMSELVES = frozenset({"memberships", "users"})
 
@@ -26,12 +27,19 @@ def remaining(scope: QueryScope, table: MappedTable, rows: sa.FromClause) -> Col
     if users is None or not users.has("deleted_at"):
         return sa.true()
     ids = [IdText(rows.c[f"s_{name}"], table.kind(f"{name}_id")) for name in ("user", "account")]
-    return sa.not_(_is_one_of(users, by(users.time("deleted_at"), scope.as_of), ids))
+    if users.unique:
+        return sa.not_(_is_one_of(users, by(users.time("deleted_at"), scope.as_of), ids))
+    known = people(users, ["deleted_at"], scope.as_of)
+    return sa.not_(_is_in(known, known.c.s_deleted.is_not(None), ids))
 
 
-def may_be_deleted(catalogue: Catalogue, table: MappedTable) -> Column | None:
+def may_be_deleted(scope: QueryScope, table: MappedTable) -> Column | None:
     """Whether nobody can say if the person of a row was deleted; None where that is known of everybody."""
-    return _of_somebody(_users(catalogue, table), "deleted_at", table)
+    users = _users(scope.catalogue, table)
+    if users is None or users.unique or not (users.has("deleted_at") and table.has("user_id")):
+        return _of_somebody(users, "deleted_at", table)
+    known = people(users, ["deleted_at"], scope.as_of)
+    return _is_in(known, known.c.s_unsure == 1, [table.id("user_id"), table.id("account_id")])
 
 
 def may_be_internal(catalogue: Catalogue, table: MappedTable) -> Column | None:
@@ -54,8 +62,13 @@ def _users(catalogue: Catalogue, table: MappedTable) -> MappedTable | None:
 
 def _is_one_of(users: MappedTable, who: Column, ids: Sequence[Column]) -> Column:
     """Whether the ids of a person and an account are those of a user for whom ``who`` holds; never NULL."""
-    names = ["user_id", "account_id"] if users.has("account_id") else ["user_id"]
-    known = [users.id(name).label(f"s_{name}") for name in names]
-    found: sa.Select[Any] = sa.select(*known).select_from(users.rows).where(who, *(one.is_not(None) for one in known))
-    person = ids[0] if len(names) == 1 else sa.tuple_(*ids)
+    keys = [users.id(name).label(f"s_{name}") for name in key_names(users)]
+    rows = sa.select(*keys).select_from(users.rows).where(who).subquery("s_users_who")
+    return _is_in(rows, sa.true(), ids)
+
+
+def _is_in(rows: sa.Subquery, who: Column, ids: Sequence[Column]) -> Column:
+    keys = [rows.c[name] for name in ("s_user_id", "s_account_id") if name in rows.c]
+    found: sa.Select[Any] = sa.select(*keys).where(who, *(key.is_not(None) for key in keys))
+    person = ids[0] if len(keys) == 1 else sa.tuple_(*ids)
     return sa.func.coalesce(person.in_(found), sa.false())

@@ -111,7 +111,8 @@ def _parts(scope: QueryScope, table: MappedTable, measurement: Measurement) -> I
         doubt = _doubt_of_kind(table, column, needed_kind(test))
         yield _Part(holds if (column, test) in measurement.where else sa.true(), doubt)
     if measurement.at is not None and table.has(measurement.at) and measurement.by_time:
-        yield _Part(_in_window(table, measurement), _doubt(table, [measurement.at]))
+        whose = unsure(table) if measurement.at in SCHEMA[table.name].until else None
+        yield _Part(_in_window(table, measurement), _either(_doubt(table, [measurement.at]), whose))
     if measurement.current:
         yield from _in_force(scope, table)
     elif not measurement.by_time:
@@ -119,7 +120,7 @@ def _parts(scope: QueryScope, table: MappedTable, measurement: Measurement) -> I
     yield _Part(sa.true(), _doubt_of_value(table, measurement))
     yield _Part(sa.true(), _either(unsure(table), may_be_internal(scope.catalogue, table)))
     if measurement.measure in OF_PEOPLE:
-        yield _Part(sa.true(), _either(_doubt(table, ["user_id"]), may_be_deleted(scope.catalogue, table)))
+        yield _Part(sa.true(), _either(_doubt(table, ["user_id"]), may_be_deleted(scope, table)))
 
 
 def _in_force(scope: QueryScope, table: MappedTable) -> Iterator[_Part]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -11,11 +12,12 @@ from worker.signals.mapped_table import MappedTable
 from worker.signals.mapping import Catalogue
 from worker.signals.rows import same_person
 from worker.signals.table_columns import SourceColumn
+from worker.signals.user_rows import key_names, people
 
 _UNSURE = "s_unsure"
 
 
-def counted_members(memberships: MappedTable, catalogue: Catalogue) -> MappedTable:
+def counted_members(memberships: MappedTable, catalogue: Catalogue, as_of: datetime) -> MappedTable:
     """The memberships without those of internal people; a membership ends when its person is deleted."""
     users = catalogue.table("users")
     if users is None or not memberships.has("user_id"):
@@ -23,17 +25,19 @@ def counted_members(memberships: MappedTable, catalogue: Catalogue) -> MappedTab
     asked = [name for name in ("deleted_at", "is_internal") if users.has(name) and _counts(name, catalogue)]
     if not asked:
         return memberships
-    people = _people(users.read_once(), asked)
-    known = replace(users, rows=people, columns=_keys(users), sound=frozenset(_keys(users)))
+    one_each = people(users, asked, as_of)
+    keys = {name: SourceColumn(f"s_{name}", "text") for name in key_names(users)}
+    known = replace(users, rows=one_each, columns=keys, sound=frozenset(keys))
     columns = dict(memberships.columns)
-    found: list[Column] = [*memberships.cells(), *([people.c[_UNSURE]] if _UNSURE in people.c else [])]
+    may_doubt = not users.unique or any(users.doubtful(name) is not None for name in asked)
+    found: list[Column] = [*memberships.cells(), *([one_each.c[_UNSURE]] if may_doubt else [])]
     if "deleted_at" in asked:
-        found.append(_left(memberships, people.c.s_deleted).label("s_left"))
+        found.append(_left(memberships, one_each.c.s_deleted).label("s_left"))
         lite = catalogue.engine.name == "sqlite"
         columns["removed_at"] = SourceColumn("s_left", "any" if lite else "time")
-    rows = sa.select(*found).select_from(memberships.rows.outerjoin(people, same_person(known, memberships)))
+    rows = sa.select(*found).select_from(memberships.rows.outerjoin(one_each, same_person(known, memberships)))
     if "is_internal" in asked:
-        rows = rows.where(sa.func.coalesce(people.c.s_internal, 0) == 0)
+        rows = rows.where(sa.func.coalesce(one_each.c.s_internal, 0) == 0)
     return replace(
         memberships,
         rows=rows.cte("s_members"),
@@ -49,27 +53,6 @@ def unsure(memberships: MappedTable) -> Column | None:
 
 def _counts(name: str, catalogue: Catalogue) -> bool:
     return name != "is_internal" or catalogue.product.exclude.internal
-
-
-def _keys(users: MappedTable) -> dict[str, SourceColumn]:
-    names = ("user_id", "account_id") if users.has("account_id") else ("user_id",)
-    return {name: SourceColumn(f"s_{name}", "text") for name in names}
-
-
-def _people(users: MappedTable, asked: list[str]) -> sa.Subquery:
-    """One row per person, however often the table of users has the person."""
-    keys = [users.id(name).label(column.name) for name, column in _keys(users).items()]
-    doubts = [doubt for name in asked if (doubt := users.doubtful(name)) is not None]
-    found: list[Column] = [*keys, *([_any(sa.or_(*doubts)).label(_UNSURE)] if doubts else [])]
-    if "deleted_at" in asked:
-        found.append(sa.func.max(users.time("deleted_at")).label("s_deleted"))
-    if "is_internal" in asked:
-        found.append(_any(sa.func.coalesce(users.flag("is_internal"), sa.false())).label("s_internal"))
-    return sa.select(*found).select_from(users.rows).group_by(*keys).subquery("s_people_known")
-
-
-def _any(test: Column) -> Column:
-    return sa.func.max(sa.case((test, 1), else_=0))
 
 
 def _left(memberships: MappedTable, deleted: Column) -> Column:

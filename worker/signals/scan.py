@@ -47,7 +47,7 @@ class QueryScope:
         found = self.catalogue.table(name)
         found = from_events(self) if found is None else once(found, self.as_of)
         if name == "memberships":
-            return counted_members(found, self.catalogue)
+            return counted_members(found, self.catalogue, self.as_of)
         if name == "subscriptions":
             return subscriptions_at(found, self.as_of, self.catalogue.product.grace)
         return found

@@ -28,6 +28,7 @@ from worker.signals.rows import before, not_before
 from worker.signals.shared_keys import count_shared
 from worker.signals.stopped import stopped_events
 from worker.signals.table_columns import EARLIEST
+from worker.signals.user_rows import LATEST, count_undecided
 from worker.signals.volume import volume_of
 from worker.signals.windows import last_full_day
 from worker.telemetry.steps import report_step
@@ -94,7 +95,9 @@ class _Look:
         more_than_an_id = len(SCHEMA[table.name].key) > 1
         contradictions = count_contradictions(self.catalogue, self.table, self.as_of)
         in_order = out_of_order(table) not in contradictions
-        looked = replace(table, unique=repeats == 0, keys_as_written=as_written, in_order=in_order)
+        undecided, deleted_twice = self._deleted_people()
+        unique = repeats == 0 and not deleted_twice
+        looked = replace(table, unique=unique, keys_as_written=as_written, in_order=in_order)
         self.catalogue.remember(replace(looked, sound=frozenset(self.sound), no_text=frozenset(self.no_text)))
         return TableFindings(
             name=self.table.name,
@@ -105,8 +108,16 @@ class _Look:
             shared_keys=count_shared(self.catalogue.engine, self.table) if repeats or more_than_an_id else 0,
             columns=(*columns, *self._of_several_columns()),
             joins=tuple(joins),
-            contradictions=contradictions,
+            contradictions={**contradictions, **undecided},
         )
+
+    def _deleted_people(self) -> tuple[dict[str, int], bool]:
+        """The rows of users that leave undecided whether a person is deleted; whether any deleted one has several."""
+        if self.table.name != "users":
+            return {}, False
+        rows, several = count_undecided(self.catalogue.engine, self.table, self.as_of)
+        known = "none is the latest" if self.table.has(LATEST) else f"map {LATEST}, then the latest counts"
+        return {f"deleted in one row of a person and not in another ({known})": rows}, several
 
     def _of_several_columns(self) -> Iterator[ColumnFindings]:
         yield from incomparable_amounts(self.catalogue, self.table, self.as_of)

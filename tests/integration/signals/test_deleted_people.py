@@ -69,6 +69,58 @@ def test_a_deleted_person_is_not_active_and_the_work_stays(database: Database, *
     assert found == found | {"answered": 3, "used": 6, "kinds": 1}
 
 
+LEFT = signals_of(
+    "signals: {left: {label: x, from: memberships, measure: count, at: removed_at, window: 28d, current: false}}"
+)
+BORN, GONE, BORN_AGAIN = at("2026-01-01"), at("2026-02-01"), at("2026-02-20")
+AGAIN: dict[str, tuple[list[dict[str, Any]], int | None]] = {
+    "created again": ([{"created_at": BORN, "deleted_at": GONE}, {"created_at": BORN_AGAIN}], 1),
+    "of one age": ([{"created_at": BORN, "deleted_at": GONE}, {"created_at": BORN}], None),
+    "of no age": ([{"deleted_at": GONE}, {}], None),
+    "a newer one deleted": ([{"created_at": BORN}, {"created_at": at("2026-01-20"), "deleted_at": GONE}], None),
+    "all deleted": ([{"created_at": BORN, "deleted_at": GONE}, {"deleted_at": at("2026-03-01")}], 0),
+    "to be created again": ([{"created_at": BORN, "deleted_at": GONE}, {"created_at": at("2026-03-15")}], 0),
+    "to be deleted": ([{"created_at": BORN, "deleted_at": at("2026-03-15")}, {"created_at": BORN}], 1),
+    "over before": ([{"created_at": BORN_AGAIN, "deleted_at": GONE}], None),
+}
+LATEST: dict[str, tuple[list[dict[str, Any]], int | None]] = {
+    "latest is there": ([{"deleted_at": GONE, "updated_at": GONE}, {"updated_at": BORN_AGAIN}], 1),
+    "latest is deleted": ([{"updated_at": BORN}, {"deleted_at": GONE, "updated_at": GONE}], 0),
+    "two are the latest": ([{"deleted_at": GONE, "updated_at": GONE}, {"updated_at": GONE}], None),
+}
+
+
+@pytest.mark.parametrize(("situations", "latest"), [(AGAIN, False), (LATEST, True)], ids=["by age", "by updated_at"])
+def test_a_person_is_deleted_only_where_no_row_says_otherwise(
+    database: Database, situations: dict[str, tuple[list[dict[str, Any]], int | None]], *, latest: bool
+) -> None:
+    users = [{"user_id": one, "email": f"{one}@a.com", **row} for one, (rows, _) in situations.items() for row in rows]
+    tables: dict[str, Any] = {
+        "accounts": [{"account_id": one} for one in situations],
+        "users": users,
+        "memberships": [{"account_id": one, "user_id": one} for one in situations],
+        "events": [{"account_id": one, "user_id": one, "name": "Used", "occurred_at": ACTIVE} for one in situations],
+    }
+    times = {"created_at": "time", **({"updated_at": "time"} if latest else {})}
+    database.fill(tables, {**TYPED, "users": {**TYPED["users"], **times}})
+    product = product_of(database.source, tables)
+    with open_source(product, database.folder, AS_OF) as source:
+        said = [sentence for table, sentence in source.report(AS_OF).remarks() if table == "users"]
+        found = compute(source, product, SIGNALS, [], AS_OF)
+        left = compute(source, product, LEFT, [], AS_OF)
+    right = {one: number for one, (_, number) in situations.items()}
+    for signal in ("seats", "active", "days"):
+        assert {one: found[one][signal] for one in situations} == right, signal
+    assert {one: found[one]["used"] for one in situations} == dict.fromkeys(situations, 1)
+    assert {one for one in situations if left[one]["left"] is None} == {one for one in right if right[one] is None}
+    undecided = "deleted in one row of a person and not in another"
+    assert [sentence for sentence in said if undecided in sentence] == [
+        f"2 of 6 rows (33 %) contradict themselves: {undecided} (none is the latest)"
+        if latest
+        else f"6 of 15 rows (40 %) contradict themselves: {undecided} (map updated_at, then the latest counts)"
+    ]
+
+
 def test_nobody_knows_how_many_are_active_when_a_deletion_cannot_be_read(database: Database) -> None:
     tables = _tables()
     for one in tables["users"]:

@@ -295,7 +295,7 @@ def test_seats_are_held_by_neither_our_own_nor_deleted_people(database: Database
     users = [
         {"user_id": "ours", "is_internal": True},
         {"user_id": "deleted", "deleted_at": at("2026-03-09")},
-        {"user_id": "deleted", "deleted_at": None},
+        {"user_id": "deleted", "deleted_at": at("2026-03-08")},
         {"user_id": "deleted later", "deleted_at": at("2026-03-11")},
         {"user_id": "here"},
     ]
