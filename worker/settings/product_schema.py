@@ -32,6 +32,8 @@ class TableSchema:
     """Rows with the same values here, the first of them known, are one row that was delivered again."""
     latest: str = "updated_at"
     """Of rows with one key, the one with the latest such time counts."""
+    single: tuple[str, ...] = ()
+    """Texts that are one word: a cell with a list of words cannot be read."""
     ahead: tuple[str, ...] = ()
     """Times that may lie after the moment of reading: systems write an end ahead that is announced."""
     least: Mapping[str, float] = field(default_factory=dict)
@@ -91,6 +93,7 @@ SCHEMA: Mapping[str, TableSchema] = {
         until=("removed_at",),
         in_order=True,
         current=True,
+        single=("role",),
         ahead=("removed_at",),
     ),
     "events": TableSchema(

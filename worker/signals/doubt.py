@@ -66,7 +66,12 @@ def doubt_members(
     table = _as_mapped(scope, "memberships")
     cells = _doubt(table, [name for name in ("user_id", "added_at", "removed_at") if table.has(name)])
     doubt = _either(cells, unsure(table))
-    return None if doubt is None else (_flags(scope, table, [doubt] * len(asked)), asked)
+    role = _doubt(table, ["role"])
+    doubts = [(one, _either(doubt, role if one.measure == "roles" else None)) for one in asked]
+    found = [(one, doubt) for one, doubt in doubts if doubt is not None]
+    if not found:
+        return None
+    return _flags(scope, table, [doubt for _, doubt in found]), [one for one, _ in found]
 
 
 def _as_mapped(scope: QueryScope, name: str) -> MappedTable:

@@ -15,6 +15,10 @@ from worker.signals.table_columns import EARLIEST, NEVER, TYPED, TableColumns
 _LONGEST_DAY = 25 * 3600
 
 
+_LISTS = ("%,%", "%;%", "%|%", "[%]", "{%}")
+"""How a cell is written that holds several words."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappedTable(TableColumns):
     """One table of ours as it exists in the source. Every method answers a test of a cell, true, false or NULL."""
@@ -69,11 +73,18 @@ class MappedTable(TableColumns):
         return self.cell(column) == written_text(INFINITE)
 
     def _no_text(self, column: str) -> Column | None:
-        """Whether the bytes of the cell are no text; where the source holds text as such, its stand-in says so."""
+        """Whether the bytes of the cell are no text, or it is a list where one word is needed.
+
+        Where the source holds text as such, a stand-in says that the bytes are none.
+        """
         kind, cell = self.columns[column].kind, self.cell(column)
         if kind not in {"any", "text"}:
             return None
-        return sa.func.coalesce((TrimmedText(cell) if kind == "any" else cell) == written_text(NO_TEXT), sa.false())
+        no_text = (TrimmedText(cell) if kind == "any" else cell) == written_text(NO_TEXT)
+        if column in SCHEMA[self.name].single:
+            text = self.text(column)
+            no_text = sa.or_(no_text, *(text.like(written_text(pattern)) for pattern in _LISTS))
+        return sa.func.coalesce(no_text, sa.false())
 
     def disbelieved(self, column: str) -> Column | None:
         """Whether the cell was read and is not believed; None where every value is."""

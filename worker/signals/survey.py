@@ -175,6 +175,8 @@ class _Look:
 
     def _is_read(self, name: str) -> bool:
         """Whether cells of a column may be unreadable; text is text but in SQLite, and what is copied from there."""
+        if name in SCHEMA[self.table.name].single:
+            return True
         if kind_of(self.table.name, name) in {"id", "text"}:
             lite = self.catalogue.several is not None or self.catalogue.engine.name == "sqlite"
             return lite and self.table.kind(name) in {"any", "text"}
