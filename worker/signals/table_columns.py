@@ -24,7 +24,7 @@ from worker.signals.reading.texts import (
     clean_text,
 )
 from worker.signals.reading.times import TimeOf
-from worker.signals.reading.written_times import GUESSED_AHEAD, TimeFormat
+from worker.signals.reading.written_times import GUESSED_AHEAD_YEARS, TimeFormat
 
 _TRUE = ("true", "t", "yes", "y", "on", "enabled", "1", "1.0")
 _FALSE = ("false", "f", "no", "n", "off", "disabled", "0", "0.0")
@@ -254,7 +254,8 @@ class TableColumns:
     @property
     def _guess_until(self) -> int:
         """The last second since 1970 that is believed of a time that may lie ahead and whose unit is guessed."""
-        return int((min(self.read_at, _LATEST - GUESSED_AHEAD) + GUESSED_AHEAD).timestamp())
+        last = min(self.read_at.year + GUESSED_AHEAD_YEARS, _LATEST.year - 1)
+        return int(datetime(last + 1, 1, 1, tzinfo=UTC).timestamp())  # of a year: the statement stays the same
 
     def kind_of(self, column: str) -> str:
         """The kind of ``column`` by our schema."""

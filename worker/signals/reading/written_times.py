@@ -18,8 +18,8 @@ PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 FIRST_GUESSED = 1_104_537_600
 """2005-01-01 in seconds since 1970: no product of today has older rows, but .NET ticks (18 digits) read as nanoseconds
 of 1990 and seconds since 2001 (Cocoa) as seconds of 1995. A number whose unit is guessed is believed from here on."""
-GUESSED_AHEAD = timedelta(days=3653)
-"""How far after the moment of reading a number is believed whose unit is guessed."""
+GUESSED_AHEAD_YEARS = 10
+"""Up to the end of which year after that of the reading a number is believed whose unit is guessed."""
 CALENDAR_HOUR = r"^20(0[5-9]|[12][0-9]|3[0-5])(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])([01][0-9]|2[0-3])$"
 """2026053123 is an hour of the calendar and, read as seconds, a time in 2034."""
 NOT_BELIEVED = 0
