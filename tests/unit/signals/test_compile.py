@@ -96,7 +96,7 @@ def test_it_is_one_select_its_own_dialect_can_read(sql: str, engine: str) -> Non
 def test_every_value_is_a_parameter(sql: str) -> None:
     assert NASTY not in sql
     assert "DROP" not in sql
-    assert "2026" not in sql
+    assert "2026" not in re.sub(r"param_[0-9]+", "", sql)
     assert "Limit Reached" not in sql
 
 
