@@ -24,6 +24,7 @@ from worker.signals.rows import before, in_force, known_by, not_before, not_over
 from worker.signals.scan import QueryScope
 
 _OF_MEMBERS = frozenset({"roles", "top_user"})
+_INTERNAL, _DELETED = "s_may_be_internal", "s_may_be_deleted"
 _ORDER_OF_TOP = ("tier_rank", "mrr")
 
 
@@ -42,7 +43,7 @@ def doubt_rows(
 
     None when every column they read is sound.
     """
-    table = _as_mapped(scope, measurements[0].table)
+    table = _with_people(scope, _as_mapped(scope, measurements[0].table))
     asked = [(measurement, _in_doubt(scope, table, measurement)) for measurement in measurements]
     columns = [(measurement, doubt) for measurement, doubt in asked if doubt is not None]
     if not columns:
@@ -81,6 +82,19 @@ def _as_mapped(scope: QueryScope, name: str) -> MappedTable:
         return table
     read = table.read - {column for column, theirs in mapped.columns.items() if table.columns[column] != theirs}
     return replace(table, columns={**table.columns, **mapped.columns}, sound=mapped.sound, read=read)
+
+
+def _with_people(scope: QueryScope, table: MappedTable) -> MappedTable:
+    """The table with a column for each doubt about the person of a row: asked once, not by every measurement."""
+    doubts = {_INTERNAL: may_be_internal(scope.catalogue, table), _DELETED: may_be_deleted(scope, table)}
+    columns = [doubt.label(name) for name, doubt in doubts.items() if doubt is not None]
+    if not columns:
+        return table
+    return replace(table, rows=sa.select(*table.rows.c, *columns).select_from(table.rows).subquery("s_of_people"))
+
+
+def _asked(table: MappedTable, doubt: str) -> Column | None:
+    return table.rows.c.get(doubt)
 
 
 def _either(*doubts: Column | None) -> Column | None:
@@ -123,9 +137,9 @@ def _parts(scope: QueryScope, table: MappedTable, measurement: Measurement) -> I
     elif not measurement.by_time:
         yield _Part(started(table, scope.as_of), _doubt(table, SCHEMA[table.name].since))
     yield _Part(sa.true(), _doubt_of_value(table, measurement))
-    yield _Part(sa.true(), _either(unsure(table), may_be_internal(scope.catalogue, table)))
+    yield _Part(sa.true(), _either(unsure(table), _asked(table, _INTERNAL)))
     if measurement.measure in OF_PEOPLE:
-        yield _Part(sa.true(), _either(_doubt(table, ["user_id"]), may_be_deleted(scope, table)))
+        yield _Part(sa.true(), _either(_doubt(table, ["user_id"]), _asked(table, _DELETED)))
 
 
 def _in_force(scope: QueryScope, table: MappedTable) -> Iterator[_Part]:
