@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from rich.console import Group, RenderableType
 
+from worker.language.plural import counted
 from worker.rendering.console import OneLine
 from worker.rendering.remarks import some
 from worker.reports.history import Effect, Written
@@ -36,7 +37,7 @@ def _lines(effect: Effect) -> Sequence[OneLine]:
     head.append(answer, _STYLES[effect.status])
     of_run = f"as of {effect.as_of}, settings {effect.config_version}" if effect.as_of else "no longer in the store"
     run = f"run {effect.run_id}, {of_run}" if effect.run_id else "an unknown run"
-    shared = f", record of {effect.members:,} accounts" if effect.members else ""
+    shared = f", record of {counted(effect.members, 'account')}" if effect.members else ""
     lines = [head, OneLine(f"    {run}, account {effect.account_id}{shared}", style="dim")]
     if effect.task:
         lines.append(OneLine(f"    by playbook {effect.playbook_id or '–'}: {effect.task}"))

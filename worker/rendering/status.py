@@ -88,7 +88,7 @@ def _spent(status: Status) -> Table:
 
 def _shared(one: SharedRecords) -> str:
     companies = counted(one.companies, "company", "companies")
-    shared = f"{one.accounts:,} accounts of {companies} share the record of their company"
+    shared = f"{counted(one.accounts, 'account')} of {companies} share the record of their company"
     return f"{one.destination}: {shared} (record: parent)"
 
 
