@@ -65,6 +65,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 _QUERIES = (
     "cells",
+    "days",
+    "folders",
     "property_kinds",
     "several",
     "signals_companies",
