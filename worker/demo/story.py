@@ -140,7 +140,7 @@ def _print_next_steps(console: Console, folder: Path, company: Company, crms: Ma
             f"{plgsync} sandbox --seed {folder / SEED_FILE} --keep {ports}",
         ),
         ("what the next day would write", f"{plgsync} plan {project} {day}"),
-        (f"edit {folder}/playbooks/pql-to-task.yaml, and see what that breaks", f"{plgsync} check {project}"),
+        (f"edit {folder}/playbooks/pql-to-task.yaml, and see what that breaks", f"{plgsync} check --offline {project}"),
         ("do it", f"{plgsync} run {project} {day}"),
     ):
         console.print(f"  {meaning}:", style="dim")
