@@ -65,8 +65,8 @@ def measure(
     Raises `SourceError`, `StaleData` or `DistrustedData`.
     """
     needs = needs_of(project)
-    spellings, numbers = project.signals.names_of_spellings, typed_properties(project.signals)
-    with _placed(project), open_source(project.product, project.root, as_of, spellings, numbers) as source:
+    spellings, kinds = project.signals.names_of_spellings, typed_properties(project.signals)
+    with _placed(project), open_source(project.product, project.root, as_of, spellings, kinds) as source:
         report = source.report(as_of)
         volume = fresh_volume(project, source, as_of, previous_accounts)
         check_trust(report, project.product.trust, usual)

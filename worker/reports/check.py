@@ -106,8 +106,8 @@ def run_tests_of_playbooks(option: Path | None) -> list[TestResult]:
 
 def _check_source(check: Check, project: Project) -> None:
     try:
-        spellings, numbers = project.signals.names_of_spellings, typed_properties(project.signals)
-        with open_source(project.product, project.root, None, spellings, numbers) as source:
+        spellings, kinds = project.signals.names_of_spellings, typed_properties(project.signals)
+        with open_source(project.product, project.root, None, spellings, kinds) as source:
             findings = check_source(source, project.product, project.signals, list(_placed_needs(project)))
             findings += [SourceFinding(PRODUCT, loc, text, "warning") for loc, text in source.warnings()]
             if project.crm.shares_records:

@@ -93,10 +93,6 @@ def _with_people(scope: QueryScope, table: MappedTable) -> MappedTable:
     return replace(table, rows=sa.select(*table.rows.c, *columns).select_from(table.rows).subquery("s_of_people"))
 
 
-def _asked(table: MappedTable, doubt: str) -> Column | None:
-    return table.rows.c.get(doubt)
-
-
 def _either(*doubts: Column | None) -> Column | None:
     known = [doubt for doubt in doubts if doubt is not None]
     return sa.or_(*known) if known else None
@@ -137,9 +133,9 @@ def _parts(scope: QueryScope, table: MappedTable, measurement: Measurement) -> I
     elif not measurement.by_time:
         yield _Part(started(table, scope.as_of), _doubt(table, SCHEMA[table.name].since))
     yield _Part(sa.true(), _doubt_of_value(table, measurement))
-    yield _Part(sa.true(), _either(unsure(table), _asked(table, _INTERNAL)))
+    yield _Part(sa.true(), _either(unsure(table), table.rows.c.get(_INTERNAL)))
     if measurement.measure in OF_PEOPLE:
-        yield _Part(sa.true(), _either(_doubt(table, ["user_id"]), _asked(table, _DELETED)))
+        yield _Part(sa.true(), _either(_doubt(table, ["user_id"]), table.rows.c.get(_DELETED)))
 
 
 def _in_force(scope: QueryScope, table: MappedTable) -> Iterator[_Part]:
