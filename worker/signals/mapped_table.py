@@ -16,7 +16,7 @@ _LONGEST_DAY = 25 * 3600
 
 
 _LISTS = ("%,%", "%;%", "%|%", "[%]", "{%}")
-"""How a cell is written that holds several words."""
+"""How a cell is written that holds several words, but for commas before a blank: "Director, Sales" is one title."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class MappedTable(TableColumns):
             return None
         no_text = (TrimmedText(cell) if kind == "any" else cell) == written_text(NO_TEXT)
         if column in SCHEMA[self.name].single:
-            text = self.text(column)
+            text = sa.func.replace(self.text(column), written_text(", "), written_text(" "))
             no_text = sa.or_(no_text, *(text.like(written_text(pattern)) for pattern in _LISTS))
         return sa.func.coalesce(no_text, sa.false())
 
