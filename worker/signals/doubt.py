@@ -22,6 +22,7 @@ from worker.signals.members import unsure
 from worker.signals.reading.texts import IdText
 from worker.signals.rows import before, in_force, known_by, not_before, not_over, owes_something, passes, started
 from worker.signals.scan import QueryScope
+from worker.signals.windows import Window
 
 _OF_MEMBERS = frozenset({"roles", "top_user"})
 _INTERNAL, _DELETED = "s_may_be_internal", "s_may_be_deleted"
@@ -127,11 +128,12 @@ def _parts(scope: QueryScope, table: MappedTable, measurement: Measurement) -> I
         yield _Part(holds if (column, test) in measurement.where else sa.true(), doubt)
     if measurement.at is not None and table.has(measurement.at) and measurement.by_time:
         whose = unsure(table) if measurement.at in SCHEMA[table.name].until else None
-        yield _Part(_in_window(table, measurement), _either(_doubt(table, [measurement.at]), whose))
+        doubt = _doubt(table, [measurement.at], measurement.window)
+        yield _Part(_in_window(table, measurement), _either(doubt, whose))
     if measurement.current:
         yield from _in_force(scope, table)
     elif not measurement.by_time:
-        yield _Part(started(table, scope.as_of), _doubt(table, SCHEMA[table.name].since))
+        yield _Part(started(table, scope.as_of), _doubt_of_start(scope, table))
     yield _Part(sa.true(), _doubt_of_value(table, measurement))
     yield _Part(sa.true(), _either(unsure(table), table.rows.c.get(_INTERNAL)))
     if measurement.measure in OF_PEOPLE:
@@ -146,8 +148,13 @@ def _in_force(scope: QueryScope, table: MappedTable) -> Iterator[_Part]:
     if table.name == "subscriptions" or len(until) != 1 or not table.has(until[0]):
         yield _Part(in_force(table, scope.as_of), _doubt(table, _made_of(table)))
     else:
-        yield _Part(started(table, scope.as_of), _doubt(table, SCHEMA[table.name].since))
+        yield _Part(started(table, scope.as_of), _doubt_of_start(scope, table))
         yield _Part(not_over(table, scope.as_of), _doubt(table, [*until, "status"]))
+
+
+def _doubt_of_start(scope: QueryScope, table: MappedTable) -> Column | None:
+    """Whether a row that may have started by the moment of the query may also have started after it."""
+    return _doubt(table, SCHEMA[table.name].since, Window(scope.as_of, scope.as_of))
 
 
 def _doubt_of_value(table: MappedTable, measurement: Measurement) -> Column | None:
@@ -179,8 +186,11 @@ def _made_of(table: MappedTable) -> list[str]:
     return [*(name for name in times if name not in computed), "status"]
 
 
-def _doubt(table: MappedTable, columns: Sequence[str]) -> Column | None:
-    """Whether any of ``columns`` is in doubt; a column that is worked out is in doubt with what it is made of."""
+def _doubt(table: MappedTable, columns: Sequence[str], window: Window | None = None) -> Column | None:
+    """Whether any of ``columns`` is in doubt; a column that is worked out is in doubt with what it is made of.
+
+    ``window`` is the one in which their times have to lie.
+    """
     worked_out = [name for name in columns if name in COMPUTED.get(table.name, ())]
     names = [*(name for name in columns if name not in worked_out), *(_made_of(table) if worked_out else ())]
-    return _either(*map(table.doubtful, names))
+    return _either(*(table.doubtful(name, window) for name in names))

@@ -11,6 +11,7 @@ from worker.settings.signals import PropertyKind
 from worker.signals.constructs import Column, MomentLiteral, SecondsUntil
 from worker.signals.reading.texts import INFINITE, NO_TEXT, IsObject, TrimmedText, says_something, written_text
 from worker.signals.table_columns import EARLIEST, NEVER, TYPED, TableColumns
+from worker.signals.windows import Window
 
 _LONGEST_DAY = 25 * 3600
 
@@ -115,18 +116,30 @@ class MappedTable(TableColumns):
         next_day = -SecondsUntil(since, EARLIEST) - after_1990 >= _LONGEST_DAY
         return sa.func.coalesce(sa.and_(until < since, sa.or_(sa.not_(midnight), next_day)), sa.false())
 
-    def _out_of_order(self, column: str) -> Column | None:
-        schema = SCHEMA[self.name]
-        if self.in_order or column not in (*schema.since, *schema.until):
-            return None
-        return self.over_before_it_starts()
+    def _out_of_order(self, column: str, window: Window | None) -> Column | None:
+        """Whether a row that is over before it starts may have its time ``column`` in ``window``.
 
-    def doubtful(self, column: str) -> Column | None:
+        A start is written again (a member is added again, a ticket reopened or imported), so that the row started at
+        the date it has or before its end, never after both. An end lies between both dates, or there is none.
+        """
+        schema = SCHEMA[self.name]
+        over = self.over_before_it_starts()
+        if self.in_order or over is None or column not in (*schema.since, *schema.until):
+            return None
+        parts = [over]
+        if window is not None and window.start is not None:
+            parts.append(self.time(schema.since[0]) >= MomentLiteral(window.start))
+        if window is not None and column in schema.until:
+            parts.append(self.time(schema.until[0]) < MomentLiteral(window.end))
+        return sa.and_(*parts)
+
+    def doubtful(self, column: str, window: Window | None = None) -> Column | None:
         """Whether the cell says something unknown: unreadable, not believed, no limit, or contradicted.
 
-        A repeat or the other end of the same row may contradict it. None where that cannot be.
+        A repeat or the other end of the same row may contradict it; of these ends only what may lie in ``window``
+        counts. None where that cannot be.
         """
-        found = (self._doubtful_cell(column), self.differs(column), self._out_of_order(column))
+        found = (self._doubtful_cell(column), self.differs(column), self._out_of_order(column, window))
         doubts = [doubt for doubt in found if doubt is not None]
         return sa.or_(*doubts) if doubts else None
 

@@ -98,3 +98,50 @@ def test_a_day_in_another_zone_contradicts_only_the_days_after_it(database: Data
     right = {"again": 0, "over": 0, "same": 0, "day": 0, "days": None, "open": 1}
     assert {account: found[account]["tickets"] for account in ROWS} == right
     assert said == [("tickets", "1 of 6 rows (17 %) contradict themselves: closed_at before opened_at")]
+
+
+WINDOWS = signals_of("""
+signals:
+  opened: {label: x, from: tickets, measure: count, window: 28d}
+  before: {label: x, from: tickets, measure: count, window: 28d, previous: true}
+  closed: {label: x, from: tickets, measure: count, at: closed_at, window: 28d}
+  closed_before: {label: x, from: tickets, measure: count, at: closed_at, window: 28d, previous: true}
+  last: {label: x, from: tickets, measure: last}
+  all: {label: x, from: tickets, measure: count}
+  open: {label: x, from: tickets, measure: count, current: true}
+  added: {label: x, from: memberships, measure: count, window: 28d}
+  added_ever: {label: x, from: memberships, measure: count, current: false}
+""")
+"""28 days are those from 2026-02-10, and those before them from 2026-01-13."""
+LATER_AND_EARLIER = {
+    "long ago": (at("2024-03-02"), at("2024-02-01T10:00")),
+    "across": (at("2026-02-20"), at("2024-03-01T10:00")),
+    "lately": (at("2026-02-20"), at("2026-02-18T10:00")),
+}
+"""When a row starts, and when it was over before."""
+
+
+def test_a_row_out_of_order_is_in_no_window_after_both_its_dates(database: Database) -> None:
+    tables: Tables = {
+        "accounts": [{"account_id": account} for account in LATER_AND_EARLIER],
+        "events": [],
+        "tickets": [
+            {"account_id": account, "opened_at": since, "closed_at": until}
+            for account, (since, until) in LATER_AND_EARLIER.items()
+        ],
+        "memberships": [
+            {"account_id": account, "user_id": "u", "added_at": since, "removed_at": until}
+            for account, (since, until) in LATER_AND_EARLIER.items()
+        ],
+    }
+    database.fill(tables)
+    with open_source(product_of(database.source, tables), database.folder, AS_OF) as source:
+        source.report(AS_OF)
+        found = compute(source, source.catalogue.product, WINDOWS, [], AS_OF)
+    unknown = dict.fromkeys(("opened", "before", "closed", "closed_before", "last", "open", "added"))
+    always = {"all": 1, "added_ever": 1, "last": None, "open": None}
+    assert found["long ago"] == found["long ago"] | unknown | always | dict.fromkeys(
+        ("opened", "before", "closed", "closed_before", "added"), 0
+    )
+    assert found["across"] == found["across"] | unknown | always
+    assert found["lately"] == found["lately"] | unknown | always | {"closed_before": 0}
