@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from worker.language.values import Fields
 from worker.planning.crm_view import CrmView
+from worker.planning.spare_records import adopt_records, spare_records_of
 from worker.signals.companies import MOST_LEVELS
-from worker.store.crm import GONE, Record, unmatched
+from worker.store.crm import unmatched
 from worker.store.shares import Share
 
 
@@ -62,50 +63,14 @@ def _forget_searches(view: CrmView) -> None:
             view.readings.records[account_id] = unmatched(account_id)
 
 
-def adopt_records(view: CrmView, *, of_gone: bool) -> None:
-    """A company without a record takes over that of its other accounts, if they have exactly one.
-
-    So the record stays when a company gets another top account, and when ``record: parent`` is switched on.
-    ``of_gone``: also a company whose record is gone, once the CRM was asked which record that was merged into.
-    """
-    records, found = view.readings.records, defaultdict[str, list[Record]](list)
-    for record in spare_records(view):
-        found[view.company_of(record.account_id)].append(record)
-    for company, spare in found.items():
-        known, creation = records.get(company), view.stored.creations.get(company)
-        has_one = known and (known.record_id or (known.matched_by == GONE and not of_gone))
-        is_one = len({record.record_id for record in spare}) == 1
-        if is_one and not has_one and not (creation and creation.in_doubt):
-            records[company] = replace(spare[0], account_id=company)
-            records.update({record.account_id: unmatched(record.account_id) for record in spare})
-
-
-def spare_records(view: CrmView) -> list[Record]:
-    """The records that accounts have of their own, and that share another one."""
-    records = view.readings.records.items()
-    return [record for a, record in records if record.record_id and view.company_of(a) != a]
-
-
 def handed_over(view: CrmView) -> list[str]:
     """The accounts that share a record and for which one was made that is theirs no more."""
-    kept = {record.account_id for record in spare_records(view)}
+    kept = {record.account_id for record in spare_records_of(view)}
     return [
         account_id
         for account_id, creation in view.stored.creations.items()
         if creation.state == "done" and view.company_of(account_id) != account_id and account_id not in kept
     ]
-
-
-def to_check(view: CrmView) -> dict[str, str | None]:
-    """The accounts whose records say whether a company has several; to each the id of the record, if it is known.
-
-    These are the accounts with spare records and the top accounts above them, and all accounts of a company that has
-    no record: it may be found by the id of any of them.
-    """
-    spare = {record.account_id: record.record_id for record in spare_records(view)}
-    tops = {company: record.record_id for a in spare if (record := view.record_of(company := view.company_of(a)))}
-    others = {a: None for a, company in view.readings.companies.items() if a != company and not view.record_of(company)}
-    return {**tops, **others, **spare}
 
 
 def to_match(view: CrmView, accounts: Mapping[str, Fields]) -> Mapping[str, Fields]:

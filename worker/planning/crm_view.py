@@ -117,6 +117,17 @@ class CrmView:
         """The account whose record this account has: its own, or that of the top account of its company."""
         return self.readings.companies.get(account_id, account_id)
 
+    def requested_fields(self) -> list[str]:
+        """The CRM fields to read: those we write, our match field included, and those that playbooks read."""
+        wanted = [*_written_fields(self.settings), *self.settings.read.values()]
+        return [name for name in dict.fromkeys(wanted) if name in self.readings.specs]
+
+    def update_snapshot(self, record_id: str, values: Mapping[str, Scalar]) -> None:
+        """Note the values of our fields that the CRM shows now; the next plan compares with them."""
+        ours = set(_written_fields(self.settings))
+        shown = {name: value for name, value in values.items() if name in ours}
+        self.readings.snapshot[record_id] = {**self.readings.snapshot.get(record_id, {}), **shown}
+
     def claims(self) -> dict[str, set[str]]:
         """Record id → the accounts that have it or could have it."""
         claims: dict[str, set[str]] = defaultdict(set)
@@ -155,8 +166,7 @@ def crm_view(
     return CrmView(name, settings, connector, stored, readings, shared_domains)
 
 
-def written_fields(settings: DestinationSettings) -> tuple[str, ...]:
-    """The CRM fields we may write, our match field included."""
+def _written_fields(settings: DestinationSettings) -> tuple[str, ...]:
     return (settings.account.match_field, *(entry.field for entry in settings.fields.values()))
 
 

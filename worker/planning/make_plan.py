@@ -9,11 +9,11 @@ from functools import partial
 from connectors.base import FieldSpec, Scalar
 from connectors.coerce import Invalid, coerce
 from worker.planning.combine import Combined
-from worker.planning.companies import spare_records
 from worker.planning.crm_view import CrmView
 from worker.planning.desired import Desired, DesiredRecord, desired_records
 from worker.planning.new_records import Sources, plan_record
 from worker.planning.plan import FieldChange, HumanOwnedField, InvalidValue, Plan, RecordChange, SpareRecord
+from worker.planning.spare_records import spare_records_of
 from worker.planning.tasks import plan_tasks
 from worker.planning.write_modes import KnownRecord, choose
 from worker.settings.crm_fields import WriteMode
@@ -39,7 +39,7 @@ def make_plan(
 
 def _spare_records(view: CrmView) -> Iterable[SpareRecord]:
     url = view.connector.record_url
-    for record in sorted(spare_records(view), key=lambda record: record.account_id):
+    for record in spare_records_of(view):
         shared = view.record_of(record.account_id)
         yield SpareRecord(
             destination=view.name,

@@ -20,14 +20,14 @@ from connectors.base import (
     MatchKey,
     QuotaExhausted,
     RecordFact,
-    Scalar,
     TaskFact,
 )
 from worker.language.values import Fields
-from worker.planning.companies import adopt_records, to_check, to_match
-from worker.planning.crm_view import CrmView, written_fields
+from worker.planning.companies import to_match
+from worker.planning.crm_view import CrmView
 from worker.planning.identity import identities
 from worker.planning.owners import People
+from worker.planning.spare_records import adopt_records, check_spare_records
 from worker.store import crm as store
 from worker.store.crm import Record
 from worker.telemetry.tracing import span
@@ -61,7 +61,7 @@ def _read_crm(view: CrmView, accounts: Mapping[str, Fields]) -> None:
         _read_changes(view)
         _match_accounts(view, to_match(view, accounts))
         if accounts and view.settings.account.record == "parent":
-            _check_spare_records(view)
+            check_spare_records(view)
             adopt_records(view, of_gone=True)
     except CallFailed as error:
         readings.problem, readings.problem_kind = str(error), _kind_of(error)
@@ -73,15 +73,10 @@ def _kind_of(error: CallFailed) -> str:
     return next((kind.__name__ for kind in (AccessDenied, QuotaExhausted) if isinstance(error, kind)), "Unavailable")
 
 
-def _requested_fields(view: CrmView) -> list[str]:
-    wanted = [*written_fields(view.settings), *view.settings.read.values()]
-    return [name for name in dict.fromkeys(wanted) if name in view.readings.specs]
-
-
 def _read_changes(view: CrmView) -> None:
     readings = view.readings
     open_tasks = {row.key: row.task_id for row in readings.tasks.values() if row.is_open}
-    read = view.connector.read_back(readings.cursor, _requested_fields(view), open_tasks)
+    read = view.connector.read_back(readings.cursor, view.requested_fields(), open_tasks)
     readings.cursor = read.cursor
     readings.task_facts = [fact for fact in read.facts if isinstance(fact, TaskFact)]
     readings.deal_facts = [fact for fact in read.facts if isinstance(fact, DealFact)]
@@ -107,7 +102,7 @@ def _apply_record_facts(view: CrmView, facts: Iterable[RecordFact]) -> None:
         elif known is not None:
             records[known] = store.apply_record_fact(records[known], fact)
             if not fact.deleted:
-                _update_snapshot(view, fact.record_id, fact.values)
+                view.update_snapshot(fact.record_id, fact.values)
         if carried is not None and carried != known:
             _match_again(view, *(account_id for account_id in (known, carried) if account_id in records))
 
@@ -128,43 +123,16 @@ def _match_again(view: CrmView, *accounts: str) -> None:
         view.readings.records[account_id] = store.unmatched(account_id)
 
 
-def _update_snapshot(view: CrmView, record_id: str, values: Mapping[str, Scalar]) -> None:
-    """The CRM shows these values now; the next plan compares with them."""
-    ours = set(written_fields(view.settings))
-    shown = {name: value for name, value in values.items() if name in ours}
-    view.readings.snapshot[record_id] = {**view.readings.snapshot.get(record_id, {}), **shown}
-
-
 def _match_accounts(view: CrmView, accounts: Mapping[str, Fields]) -> None:
     view.readings.identities = identities(view.settings.account, view.shared_domains, accounts)
     tried: set[str] = set()
     while unmatched := [a for a in accounts if a not in tried and _is_to_match(view, a)]:
         tried.update(unmatched)
         keys = [_match_key(view, account_id) for account_id in unmatched]
-        matches = view.connector.match(keys, _requested_fields(view))
+        matches = view.connector.match(keys, view.requested_fields())
         matched = {record.record_id: a for a, record in view.readings.records.items() if record.record_id}
         for match in _without_shared(view, matches, matched):
             _apply_match(view, match, _other_account(matched, match))
-
-
-def _check_spare_records(view: CrmView) -> None:
-    """Ask for the records that accounts have beside the one of their company.
-
-    Such a record is no more when it was deleted, when it was merged into that of the company, and when a person emptied
-    the account id on it.
-    """
-    known, fields = to_check(view), _requested_fields(view)
-    keys = [MatchKey(account_id, record_id, {"account_id": account_id}) for account_id, record_id in known.items()]
-    matches = view.connector.match(keys, fields) if keys else ()
-    for match in sorted(matches, key=lambda match: view.company_of(match.account_id) != match.account_id):
-        account_id, shared = match.account_id, view.record_of(match.account_id)
-        is_top, is_shared = view.company_of(account_id) == account_id, shared and shared.record_id == match.record_id
-        carries = match.values.get(view.settings.account.match_field) == account_id
-        if match.record_id and not is_shared and (is_top or carries):
-            view.readings.records[account_id] = store.record_of(match)
-            _update_snapshot(view, match.record_id, match.values)
-        elif known[account_id] and not is_top:
-            view.readings.records[account_id] = store.unmatched(account_id)
 
 
 def _apply_match(view: CrmView, match: Match, other: str | None) -> None:
@@ -175,7 +143,7 @@ def _apply_match(view: CrmView, match: Match, other: str | None) -> None:
         return
     if other is not None:
         _match_again(view, other)
-    _update_snapshot(view, match.record_id, {name: match.values.get(name) for name in _requested_fields(view)})
+    view.update_snapshot(match.record_id, {name: match.values.get(name) for name in view.requested_fields()})
     if known and _is_new(known):
         _confirm_written(view, match.record_id)
 
