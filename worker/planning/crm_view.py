@@ -44,7 +44,7 @@ class StoredCrm:
     ``snapshot`` are the values that the CRM confirmed or showed last, ``written`` those that we wrote last.
     ``uncertain`` are the values that still wait for an answer. ``unanswered`` are those of the last day that never got
     one: the CRM may have applied them after newer ones. ``decided`` are the tasks of the last two days. ``shares`` are
-    empty where each account has its own record.
+    those of the last run, also where each account has its own record now.
     """
 
     records: Mapping[str, Record] = field(default_factory=dict)
@@ -152,6 +152,7 @@ def crm_view(
     shared_domains: SharedDomains = ONLY_LISTS,
 ) -> CrmView:
     """The view of a CRM from which nothing has been read."""
+    shares = stored.shares if settings.account.record == "parent" else {}
     readings = CrmReadings(
         records=dict(stored.records),
         snapshot=dict(stored.snapshot),
@@ -160,8 +161,8 @@ def crm_view(
         tasks=dict(stored.tasks),
         cursor=stored.cursor,
         people=people,
-        companies={account_id: share.company for account_id, share in stored.shares.items()},
-        shares=stored.shares,
+        companies={account_id: share.company for account_id, share in shares.items()},
+        shares=shares,
     )
     return CrmView(name, settings, connector, stored, readings, shared_domains)
 
@@ -188,7 +189,7 @@ def load_view(connection: Connection, name: str, crm: CrmSettings, connector: Co
         parked=parked_fields(connection, name),
         closing=closing_keys(connection, name),
         creations=load_creations(connection, name),
-        shares=load_shares(connection, name) if crm.destinations[name].account.record == "parent" else {},
+        shares=load_shares(connection, name),
     )
     shared = SharedDomains(frozenset(crm.shared_domains), frozenset(crm.company_domains))
     return crm_view(name, crm.destinations[name], connector, stored, People((), crm.queues, load), shared)

@@ -425,6 +425,16 @@ def test_the_history_of_an_account_has_the_writes_of_the_record_that_it_shares(p
     assert kinds == {"top": ["fields"], "w1": ["fields", "task_create"], "w2": ["fields"]}
 
 
+def test_the_history_has_the_writes_of_the_company_only_while_its_accounts_share_a_record(project: Project) -> None:
+    project.run()
+    project.write("config/crm.yaml", CRM)
+    project.run(1)
+    project.facts["top"]["seats_used"] = 5
+    project.run(2)
+    effects = read_history(reader(project), "w1", field=None, limit=9)
+    assert {effect.account_id for effect in effects} <= {"w1"}
+
+
 def reader(project: Project) -> Reader:
     return Reader(root=project.root, engine=project.store, project=load_project(project.root), alerts=NO_ALERTS)
 
