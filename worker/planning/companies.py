@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from worker.language.values import Fields
 from worker.planning.crm_view import CrmView
-from worker.planning.spare_records import adopt_records, spare_records_of
+from worker.planning.spare_records import adopt_records, spare_records
 from worker.signals.companies import MOST_LEVELS
 from worker.store.crm import unmatched
 from worker.store.shares import Share
@@ -65,7 +65,7 @@ def _forget_searches(view: CrmView) -> None:
 
 def handed_over(view: CrmView) -> list[str]:
     """The accounts that share a record and for which one was made that is theirs no more."""
-    kept = {record.account_id for record in spare_records_of(view)}
+    kept = {record.account_id for record in spare_records(view)}
     return [
         account_id
         for account_id, creation in view.stored.creations.items()

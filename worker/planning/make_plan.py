@@ -13,7 +13,7 @@ from worker.planning.crm_view import CrmView
 from worker.planning.desired import Desired, DesiredRecord, desired_records
 from worker.planning.new_records import Sources, plan_record
 from worker.planning.plan import FieldChange, HumanOwnedField, InvalidValue, Plan, RecordChange, SpareRecord
-from worker.planning.spare_records import spare_records_of
+from worker.planning.spare_records import spare_records
 from worker.planning.tasks import plan_tasks
 from worker.planning.write_modes import KnownRecord, choose
 from worker.settings.crm_fields import WriteMode
@@ -39,7 +39,7 @@ def make_plan(
 
 def _spare_records(view: CrmView) -> Iterable[SpareRecord]:
     url = view.connector.record_url
-    for record in spare_records_of(view):
+    for record in spare_records(view):
         shared = view.record_of(record.account_id)
         yield SpareRecord(
             destination=view.name,

@@ -12,19 +12,27 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
+from sqlalchemy import Connection
+
 from connectors.base import Match, MatchKey
 from worker.planning.crm_view import CrmView
-from worker.store.crm import GONE, Record, record_of, unmatched
+from worker.store.crm import GONE, Record, load_records, record_of, unmatched
+from worker.store.shares import load_shares
 
 
-def spare_records(records: Mapping[str, Record], companies: Mapping[str, str]) -> list[Record]:
-    """The spare records, by account id; ``companies`` names the company of each account that shares a record."""
+def spare_records(view: CrmView) -> list[Record]:
+    """The spare records of a CRM as this run knows them, by account id."""
+    return _spare(view.readings.records, view.readings.companies)
+
+
+def stored_spare_records(connection: Connection, destination: str) -> list[Record]:
+    """The spare records of a CRM as the last run left them, by account id."""
+    companies = {account_id: share.company for account_id, share in load_shares(connection, destination).items()}
+    return _spare(load_records(connection, destination), companies)
+
+
+def _spare(records: Mapping[str, Record], companies: Mapping[str, str]) -> list[Record]:
     return [record for a, record in sorted(records.items()) if record.record_id and companies.get(a, a) != a]
-
-
-def spare_records_of(view: CrmView) -> list[Record]:
-    """The spare records of a CRM, as this run knows them."""
-    return spare_records(view.readings.records, view.readings.companies)
 
 
 def check_spare_records(view: CrmView) -> None:
@@ -35,7 +43,7 @@ def check_spare_records(view: CrmView) -> None:
     records per call, because HubSpot reports no deleted and no merged record among the changed ones. It ends when a
     person has cleared the spare records up.
     """
-    spares = {record.account_id: record.record_id for record in spare_records_of(view)}
+    spares = {record.account_id: record.record_id for record in spare_records(view)}
     companies = {view.company_of(account_id) for account_id in spares}
     tops = {company: record.record_id for company in sorted(companies) if (record := view.record_of(company))}
     homeless = [a for a, company in view.readings.companies.items() if a != company and not view.record_of(company)]
@@ -74,7 +82,7 @@ def adopt_records(view: CrmView, *, of_gone: bool) -> None:
     ``of_gone``: also a company whose record is gone, once the CRM was asked which record that was merged into.
     """
     records, found = view.readings.records, defaultdict[str, list[Record]](list)
-    for record in spare_records_of(view):
+    for record in spare_records(view):
         found[view.company_of(record.account_id)].append(record)
     for company, spares in found.items():
         if len({record.record_id for record in spares}) == 1 and _has_none(view, company, of_gone=of_gone):

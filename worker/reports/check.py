@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,12 @@ from worker.signals.errors import SourceError, StaleData
 from worker.signals.property_kinds import typed_properties
 from worker.signals.source import Source, open_source
 from worker.signals.vocabulary import Vocabulary, words_of_conditions, words_of_signals
+from worker.store.crm import Record
 from worker.store.engine import StoreError
 from worker.telemetry.steps import report_step
 
 SCORES = "config/scores.yaml"
+_SHOWN = 5
 _FITTING = {
     "string": {"string"},
     "number": {"number"},
@@ -81,8 +83,9 @@ def check_project(option: Path | None, *, offline: bool) -> Check:
     playbooks = counted(len(project.playbooks), "playbook")
     check.passed.append(f"files: {_config_files(project.root)} in config/, {playbooks}")
     if not offline:
-        _check_source(check, project)
-        _check_crms(check, project)
+        earlier = _earlier_runs(check, project)
+        _check_source(check, project, earlier)
+        _check_crms(check, project, earlier)
     return check
 
 
@@ -104,7 +107,16 @@ def run_tests_of_playbooks(option: Path | None) -> list[TestResult]:
     return results
 
 
-def _check_source(check: Check, project: Project) -> None:
+def _earlier_runs(check: Check, project: Project) -> EarlierRuns:
+    try:
+        return load_earlier_runs(project)
+    except StoreError as error:
+        message = f"what is usual cannot be read from the state database: {error}"
+        check.problems += _placed(project, PRODUCT, [Finding(("tables",), message, severity="warning")])
+        return EarlierRuns()
+
+
+def _check_source(check: Check, project: Project, earlier: EarlierRuns) -> None:
     try:
         spellings, kinds = project.signals.names_of_spellings, typed_properties(project.signals)
         with open_source(project.product, project.root, None, spellings, kinds) as source:
@@ -116,7 +128,7 @@ def _check_source(check: Check, project: Project) -> None:
             if all(one.severity != "error" for one in findings):
                 findings += _stale(project, source)
                 check.data = source.report(now())
-                findings += _data_findings(project, source, check.data)
+                findings += _data_findings(project, source, earlier, check.data)
                 check.problems += _words_never_found(project, source, check.data)
     except SourceError as error:
         check.problems += _placed(project, PRODUCT, [Finding(error.loc, str(error))])
@@ -127,14 +139,10 @@ def _check_source(check: Check, project: Project) -> None:
     check.passed.append(f"source: {counted(tables, 'table')} read")
 
 
-def _data_findings(project: Project, source: Source, report: DataReport) -> Iterable[SourceFinding]:
+def _data_findings(
+    project: Project, source: Source, earlier: EarlierRuns, report: DataReport
+) -> Iterable[SourceFinding]:
     """What a run would refuse, as errors, and what else an admin should know of the data."""
-    earlier = EarlierRuns()
-    try:
-        earlier = load_earlier_runs(project.root)
-    except StoreError as error:
-        message = f"what is usual cannot be read from the state database: {error}"
-        yield SourceFinding(PRODUCT, ("tables",), message, "warning")
     report_step("comparing the data with the earlier runs")
     for reason in refused_data(project, source, earlier, report.as_of):
         yield SourceFinding(PRODUCT, ("tables",), f"a run would stop now: {reason}")
@@ -181,7 +189,7 @@ def _stale(project: Project, source: Source) -> Iterator[SourceFinding]:
         yield SourceFinding(PRODUCT, ("tables", "events"), f"a run would stop now: {error}")
 
 
-def _check_crms(check: Check, project: Project) -> None:
+def _check_crms(check: Check, project: Project, earlier: EarlierRuns) -> None:
     try:
         connectors = connect_all(project)
     except CallFailed as error:
@@ -192,6 +200,7 @@ def _check_crms(check: Check, project: Project) -> None:
         report_step(f"checking {name}", number, len(connectors))
         try:
             findings = list(_crm_findings(check, name, project.crm.destinations[name], connector))
+            findings += _spare_records(name, earlier.spare_records.get(name, ()), connector)
             check.problems += unknown_people(project, name, connector.owners())
         except CallFailed as error:
             findings = [Finding(("destinations", name), f"{name}: {error}")]
@@ -213,6 +222,18 @@ def _crm_findings(check: Check, name: str, settings: DestinationSettings, connec
         specs: Mapping[str, FieldSpec] = fields if need.object == "account" else tasks
         for complaint in _field_complaints(name, need, specs.get(need.name)):
             yield Finding(_loc_of(name, settings, need), complaint)
+
+
+def _spare_records(name: str, spares: Sequence[Record], connector: Connector) -> Iterable[Finding]:
+    if spares:
+        some = ", ".join(f"{one.account_id} {connector.record_url(one.record_id or '')}" for one in spares[:_SHOWN])
+        more = f" … and {len(spares) - _SHOWN:,} more" if len(spares) > _SHOWN else ""
+        have = counted(len(spares), "account has a record", "accounts have records")
+        message = (
+            f"{name}: {have} beside that of the company, where nothing is written any more: {some}{more}; "
+            "merge each into that of the company, or empty the account id on it"
+        )
+        yield Finding(("destinations", name, "account", "record"), message, severity="warning")
 
 
 def _field_complaints(name: str, need: FieldNeed, spec: FieldSpec | None) -> Iterable[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
 from worker.pipeline.compute import load_usual
 from worker.pipeline.presence import presence_of
+from worker.planning.spare_records import stored_spare_records
 from worker.settings.environment import database_url
 from worker.settings.project import Project
 from worker.settings.signals import SignalsSettings
@@ -17,6 +17,7 @@ from worker.signals.errors import DistrustedData
 from worker.signals.source import Source
 from worker.signals.trust import Usual, distrust
 from worker.store import state
+from worker.store.crm import Record
 from worker.store.engine import database_exists, read_store
 from worker.store.sightings import Sighting, load_sightings
 
@@ -25,16 +26,17 @@ _NO_SIGNALS = SignalsSettings(version=1, signals={})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierRuns:
-    """The usual shares of rows that join, the usual numbers of accounts, and every account seen."""
+    """The usual shares of rows that join and numbers of accounts, every account seen, and by CRM the spare records."""
 
     usual: Usual = field(default_factory=Usual)
     sizes: Sequence[int] = ()
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
+    spare_records: Mapping[str, Sequence[Record]] = field(default_factory=dict)
 
 
-def load_earlier_runs(root: Path) -> EarlierRuns:
+def load_earlier_runs(project: Project) -> EarlierRuns:
     """What the state database of a project holds; nothing where there is none yet. Raises `StoreError`."""
-    url = database_url(root)
+    url = database_url(project.root)
     if not database_exists(url):
         return EarlierRuns()
     engine = read_store(url)
@@ -44,6 +46,11 @@ def load_earlier_runs(root: Path) -> EarlierRuns:
                 usual=load_usual(connection),
                 sizes=state.recent_sizes(connection),
                 sightings=load_sightings(connection),
+                spare_records={
+                    name: stored_spare_records(connection, name)
+                    for name, one in project.crm.destinations.items()
+                    if one.account.record == "parent"
+                },
             )
     finally:
         engine.dispose()
