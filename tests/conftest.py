@@ -20,6 +20,7 @@ import pytest
 import typer.main
 from sqlalchemy import URL, Connection, Engine, create_engine, delete, event, make_url, text
 
+from connectors.garbage import collect_seldom
 from worker.store.engine import connect_store, open_store
 from worker.store.tables import metadata
 
@@ -27,6 +28,7 @@ os.environ.pop("COLUMNS", None)  # pytest-xdist sets it, and commands wrap their
 os.unsetenv("COLUMNS")  # and readline, which pytest imports, sets it behind os.environ
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so does a shell with what it runs in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
+collect_seldom()  # a worker of the tests keeps many objects, and to look through them again and again takes its time
 typer.main.get_command = cache(typer.main.get_command)  # builds every command again for each of a thousand calls
 SHARED = Path(__file__).parents[2] / "shared"
 

@@ -49,8 +49,8 @@ class Engine(Protocol):
 def render(statement: sa.Select[Any], dialect: Dialect) -> tuple[str, list[Any]]:
     """``statement`` as text with its parameters in order."""
     compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-    names = getattr(compiled, "positiontup", None) or ()
-    return str(compiled), [compiled.params[name] for name in names]
+    parameters = compiled.params  # a new dictionary every time it is asked for
+    return str(compiled), [parameters[name] for name in getattr(compiled, "positiontup", None) or ()]
 
 
 NOT_ONE_SELECT = "a query must be one SELECT"
