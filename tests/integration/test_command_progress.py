@@ -45,7 +45,6 @@ def test_a_run_names_every_stage_and_counts_what_can_be_counted(stage: Stage, te
             "checking table accounts (1 of ",
             "checking table events (",
             "counting events by name and day",
-            "counting events and accounts",
             "reading the accounts",
             "measuring signals, moment (1 of ",
             "measuring signals, moment (2 of ",

@@ -25,8 +25,8 @@ def commit_run(connection: Connection, project: Project, computed: Computed, run
     as_of = iso(computed.as_of)
     state.start_run(connection, run_id, as_of, project.config_version)
     state.save_playbook_texts(connection, project.playbook_texts, keep_others=project.left_out)
-    source = computed.source
-    state.save_volume(connection, as_of, source.volume.accounts, source.volume.events, source.report.to_json())
+    report = computed.source.report
+    state.save_volume(connection, as_of, report.volume.accounts, report.volume.events, report.to_json())
     save_sightings(connection, computed.presence.changed)
     state.save_memories(connection, {a: s.memory.to_json() for a, s in computed.scored.items()})
     state.save_history(connection, as_of[:10], _history(computed.written), project.config_version)

@@ -58,7 +58,7 @@ class Computed:
     views: list[CrmView]
     plan: Plan
     source: Measured
-    """What was read of the product's data; its volume and report are stored with the run."""
+    """What was read of the product's data; its report is stored with the run."""
     presence: Presence = field(default_factory=Presence)
     invalid: tuple[Problem, ...] = ()
     last_good_files: tuple[str, ...] = ()
@@ -185,13 +185,13 @@ def load_usual(connection: Connection) -> Usual:
 def _measure(project: Project, before: _State, as_of: datetime, accounts: Collection[str] | None) -> Measured:
     with span("read product data", calls_out=True) as reading:
         measured = measure(project, as_of, before.volume[0] if before.volume else None, accounts, before.usual)
-        reading.set_attributes(accounts=len(measured.now), events=measured.volume.events)
+        reading.set_attributes(accounts=len(measured.now), events=measured.report.volume.events)
     return measured
 
 
 def _presence(project: Project, before: _State, measured: Measured, as_of: datetime) -> Presence:
     """Which accounts are missing or somebody else's. Raises `DistrustedData` when those are too many."""
-    present, sizes = measured.listed | measured.now.keys(), [*before.sizes, measured.volume.accounts]
+    present, sizes = measured.listed | measured.now.keys(), [*before.sizes, measured.report.volume.accounts]
     found = presence_of(before.sightings, present, measured.now, sizes, as_of, project.product.trust)
     return replace(found, undecided=measured.undecided)
 

@@ -20,7 +20,7 @@ from worker.settings.signals import SignalsSettings
 from worker.settings.validation import place_findings
 from worker.settings.yaml_document import load_document
 from worker.signals.compute import compute as compute_signals
-from worker.signals.data_report import DataReport, Volume
+from worker.signals.data_report import DataReport
 from worker.signals.errors import SourceError
 from worker.signals.event_health import stopped
 from worker.signals.freshness import check_fresh
@@ -37,7 +37,7 @@ _TRENDS = {field.change_of: field.name for field in score_fields().values() if f
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """Fields by account id: as of now, and as of so many days earlier. The volume is of now.
+    """Fields by account id: as of now, and as of so many days earlier. The report is of now.
 
     ``listed`` are all ids of the accounts table, also of accounts that do not count; ``parents`` those above them,
     where the accounts of a company share a record.
@@ -45,7 +45,6 @@ class Measured:
 
     now: dict[str, dict[str, Value]]
     then: Mapping[int, Mapping[str, Fields]]
-    volume: Volume
     report: DataReport
     listed: frozenset[str]
     parents: Mapping[str, str | None] = field(default_factory=dict)
@@ -68,7 +67,7 @@ def measure(
     spellings, kinds = project.signals.names_of_spellings, typed_properties(project.signals)
     with _placed(project), open_source(project.product, project.root, as_of, spellings, kinds) as source:
         report = source.report(as_of)
-        volume = fresh_volume(project, source, as_of, previous_accounts)
+        check_fresh_report(project, source, report, previous_accounts)
         check_trust(report, project.product.trust, usual)
         report_step("reading the accounts")
         listed = source.account_ids(as_of)
@@ -86,7 +85,6 @@ def measure(
     return Measured(
         now=now,
         then=then,
-        volume=volume,
         report=report,
         listed=listed,
         parents=parents,
@@ -108,18 +106,17 @@ def _placed(project: Project) -> Iterator[None]:
         raise SourceError(f"{place}  {error}", error.loc) from error
 
 
-def fresh_volume(project: Project, source: Source, as_of: datetime, previous_accounts: int | None = None) -> Volume:
-    """How much data there is. Raises `StaleData` when it is empty, too old or has shrunk, and `SourceError`."""
-    report_step("counting events and accounts")
-    volume = source.volume(as_of)
+def check_fresh_report(
+    project: Project, source: Source, report: DataReport, previous_accounts: int | None = None
+) -> None:
+    """Raise `StaleData` when the data is empty, too old or has shrunk. Raises `SourceError` too."""
     check_fresh(
-        volume,
-        as_of,
-        project.schedule.max_age(as_of),
+        report.volume,
+        report.as_of,
+        project.schedule.max_age(report.as_of),
         previous_accounts,
-        lambda latest: source.usual_since(latest, as_of),
+        lambda latest: source.usual_since(latest, report.as_of),
     )
-    return volume
 
 
 def _lookbacks(project: Project, needs: Iterable[Need]) -> dict[int, frozenset[Need]]:

@@ -10,7 +10,7 @@ from typing import Any
 from connectors.base import CallFailed, Connector, FieldNeed, FieldSpec
 from connectors.clock import now
 from worker.language.plural import counted
-from worker.pipeline.measure import fresh_volume
+from worker.pipeline.measure import check_fresh_report
 from worker.pipeline.run import connect_all
 from worker.reports.earlier_runs import EarlierRuns, load_earlier_runs, refused_data
 from worker.reports.people_check import unknown_people
@@ -126,8 +126,8 @@ def _check_source(check: Check, project: Project, earlier: EarlierRuns) -> None:
                 source.parents()
             tables = len(project.product.mapped())
             if all(one.severity != "error" for one in findings):
-                findings += _stale(project, source)
                 check.data = source.report(now())
+                findings += _stale(project, source, check.data)
                 findings += _data_findings(project, source, earlier, check.data)
                 check.problems += _words_never_found(project, source, check.data)
     except SourceError as error:
@@ -144,7 +144,7 @@ def _data_findings(
 ) -> Iterable[SourceFinding]:
     """What a run would refuse, as errors, and what else an admin should know of the data."""
     report_step("comparing the data with the earlier runs")
-    for reason in refused_data(project, source, earlier, report.as_of):
+    for reason in refused_data(project, source, earlier, report):
         yield SourceFinding(PRODUCT, ("tables",), f"a run would stop now: {reason}")
     for table, remark in report.remarks():
         yield SourceFinding(PRODUCT, ("tables", table), f"{table}: {remark}", "warning")
@@ -181,10 +181,10 @@ def _placed(project: Project, file: str, findings: Iterable[Finding]) -> list[Pr
     return place_findings(document, findings)
 
 
-def _stale(project: Project, source: Source) -> Iterator[SourceFinding]:
+def _stale(project: Project, source: Source, report: DataReport) -> Iterator[SourceFinding]:
     """Why a run at this moment would reject the data."""
     try:
-        fresh_volume(project, source, now())
+        check_fresh_report(project, source, report)
     except StaleData as error:
         yield SourceFinding(PRODUCT, ("tables", "events"), f"a run would stop now: {error}")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from worker.pipeline.compute import load_usual
 from worker.pipeline.presence import presence_of
@@ -13,6 +12,7 @@ from worker.settings.environment import database_url
 from worker.settings.project import Project
 from worker.settings.signals import SignalsSettings
 from worker.signals.compute import compute
+from worker.signals.data_report import DataReport
 from worker.signals.errors import DistrustedData
 from worker.signals.source import Source
 from worker.signals.trust import Usual, distrust
@@ -56,14 +56,14 @@ def load_earlier_runs(project: Project) -> EarlierRuns:
         engine.dispose()
 
 
-def refused_data(project: Project, source: Source, earlier: EarlierRuns, as_of: datetime) -> Iterator[str]:
-    """Why a run at ``as_of`` would reject the data, without writing what it found."""
-    trust = project.product.trust
-    yield from distrust(source.report(as_of), trust, earlier.usual)
+def refused_data(project: Project, source: Source, earlier: EarlierRuns, report: DataReport) -> Iterator[str]:
+    """Why a run would reject the data of a report, without writing what it found."""
+    trust, as_of = project.product.trust, report.as_of
+    yield from distrust(report, trust, earlier.usual)
     if earlier.sightings:
         accounts = compute(source, project.product, _NO_SIGNALS, (), as_of)
         present = source.account_ids(as_of) | accounts.keys()
-        sizes = [*earlier.sizes, source.volume(as_of).accounts]
+        sizes = [*earlier.sizes, report.volume.accounts]
         try:
             presence_of(earlier.sightings, present, accounts, sizes, as_of, trust)
         except DistrustedData as error:

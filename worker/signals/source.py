@@ -18,7 +18,7 @@ from worker.settings.product import ProductSettings, SourceSettings
 from worker.signals.accounts import account_ids, undecided_accounts
 from worker.signals.companies import parents_of
 from worker.signals.constructs import Kind
-from worker.signals.data_report import DataReport, Volume
+from worker.signals.data_report import DataReport
 from worker.signals.engines import Engine
 from worker.signals.errors import SourceError
 from worker.signals.mapping import Catalogue
@@ -73,10 +73,6 @@ class Source:
         """Our columns of ``table`` that exist in the source, and their kinds. Empty when it is not mapped."""
         mapped = self.catalogue.table(table)
         return {} if mapped is None else {ours: column.kind for ours, column in mapped.columns.items()}
-
-    def volume(self, as_of: datetime) -> Volume:
-        """How much data there is, for `check_fresh`."""
-        return self.report(as_of).volume
 
     def account_ids(self, as_of: datetime) -> frozenset[str]:
         """The id of every account that existed before ``as_of``, also of those that do not count."""

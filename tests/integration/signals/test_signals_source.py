@@ -159,7 +159,7 @@ def test_nothing_is_ever_written(database: Database, query: str) -> None:
         return
     assert any(severity == "error" for severity, _ in messages(database, product))
     with open_source(product_of(database.source, data), database.folder) as source:
-        assert source.volume(AS_OF).events == 2
+        assert source.report(AS_OF).volume.events == 2
 
 
 def test_volume_counts_what_there_was_then(database: Database) -> None:
@@ -181,9 +181,9 @@ def test_volume_counts_what_there_was_then(database: Database) -> None:
     users = [{"user_id": "own", "is_internal": True}]
     product = product_of(database.source, filled(database, events=events, accounts=accounts, users=users))
     with open_source(product, database.folder) as source:
-        tuesday = source.volume(AS_OF)
+        tuesday = source.report(AS_OF).volume
     with open_source(product, database.folder) as source:
-        monday = source.volume(AS_OF - timedelta(days=1))
+        monday = source.report(AS_OF - timedelta(days=1)).volume
     assert (tuesday.events, tuesday.latest, tuesday.accounts) == (61, at("2026-03-09T08:00"), 1)
     assert (tuesday.last_day_events, tuesday.usual_same_weekday) == (9, 13)
     assert (monday.last_day_events, monday.usual_same_weekday) == (0, None)  # no event is four Sundays old
@@ -192,7 +192,7 @@ def test_volume_counts_what_there_was_then(database: Database) -> None:
 def test_an_empty_source_is_stale(database: Database) -> None:
     product = product_of(database.source, filled(database, events=[], accounts=[]))
     with open_source(product, database.folder) as source, pytest.raises(StaleData, match=r"no events.*no accounts"):
-        check_fresh(source.volume(AS_OF), AS_OF, timedelta(days=1))
+        check_fresh(source.report(AS_OF).volume, AS_OF, timedelta(days=1))
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def stale(
     data: dict[str, list[dict[str, Any]]] = {"accounts": [{"account_id": "a"}], "events": rows}
     database.fill(data)
     with open_source(product_of(database.source, data, time_zone=zone), database.folder) as source:
-        volume = source.volume(as_of)
+        volume = source.report(as_of).volume
         try:
             check_fresh(volume, as_of, schedule.max_age(as_of), None, lambda latest: source.usual_since(latest, as_of))
         except StaleData as error:

@@ -114,8 +114,7 @@ class Project:
         return Measured(
             now=now,
             then={28: now},
-            volume=volume,
-            report=DataReport(as_of=START, tables=(), stopped=self.stopped),
+            report=DataReport(as_of=START, tables=(), volume=volume, stopped=self.stopped),
             listed=self.listed | now.keys(),
             parents={account_id: self.parents.get(account_id) for account_id in self.listed | now.keys()},
             undecided=self.undecided,

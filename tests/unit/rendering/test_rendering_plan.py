@@ -23,7 +23,7 @@ from worker.rendering.outbox import render_outbox
 from worker.rendering.plan import render_plan
 from worker.rendering.remarks import remarks, remarks_json
 from worker.rules.actions import Contact
-from worker.signals.data_report import DataReport, Volume
+from worker.signals.data_report import DataReport
 
 
 def shown(renderable: Any) -> str:
@@ -60,7 +60,6 @@ def computed() -> Computed:
         source=Measured(
             now={},
             then={},
-            volume=Volume(0, None, 0, None, 3),
             report=DataReport(as_of=as_of, tables=()),
             listed=frozenset(),
         ),
