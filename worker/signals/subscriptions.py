@@ -1,4 +1,14 @@
-"""The subscriptions as of a moment, in SQL: what `worker.signals.subscription_state` defines, for every row at once."""
+"""The state of each subscription as of a moment, in SQL.
+
+Dates decide, because they know the past as well; a status column knows only today and stands in for dates that are
+missing. Service ends at ``ended_at``, else at ``term_end``. ``cancelled_at`` is the moment cancelling was asked for
+(Stripe: ``canceled_at``), so it ends nothing by itself: only where neither end is known and the status says that the
+subscription is over, it was over then. A status that no billing system uses counts as no status.
+
+A subscription is in one state at a time: of its rows (one ``sub_id`` and product) the one that started last replaces
+the others. A cancelled one whose product has another that renews and started on the day (UTC) of cancelling or later is
+replaced too (an upgrade in mid-term). What is replaced has ended.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +21,7 @@ import sqlalchemy as sa
 from worker.signals.constructs import Column, DayOf, Kind
 from worker.signals.mapped_table import MappedTable
 from worker.signals.rows import after, by
-from worker.signals.subscription_state import (
+from worker.signals.subscription_words import (
     ACTIVE,
     CANCELLED,
     DATES,
@@ -232,7 +242,11 @@ def _computed(rows: sa.Subquery, dates: Mapping[str, Column], at: datetime) -> S
 
 
 def order_of(table: MappedTable) -> list[Column]:
-    """What ranks the subscriptions of one account, each from high to low: see `subscription_state.account_state`."""
+    """What ranks the subscriptions of one account, each from high to low: the first one speaks for the account.
+
+    One that is paid for comes before one that is not; then active before past due, cancelled at term end, trialing,
+    ended; then the higher tier, the higher MRR, the later start.
+    """
     paying, state = table.flag("paying"), table.text("state")
     places = [(state == word, place) for place, word in enumerate(ORDER) if word is not None]
     order: list[Column] = [sa.case((paying.is_(None), 1), (paying, 2), else_=0)]

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from tests.integration.signals.signals_kit import TYPES, Database, Row, at, product_of, signals_of
+from tests.integration.signals.subscriptions_oracle import account_state
 from worker.language.values import Value
 from worker.signals.compute import compute
 from worker.signals.source import open_source
-from worker.signals.subscription_state import account_state
 
 AS_OF = at("2026-03-10T06:00")
 AHEAD = at("2099-07-01")

@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from tests.integration.signals.signals_kit import Database, product_of, signals_of
+from tests.integration.signals.subscriptions_oracle import account_state
 from worker.language.values import Value
 from worker.settings.shipped import shipped_files
 from worker.signals.compute import compute
 from worker.signals.source import open_source
-from worker.signals.subscription_state import account_state
 
 DAYS = [datetime.fromisoformat(f"2026-{day}T00:00+00:00") for day in ("01-15", "02-15", "03-15", "04-15", "06-15")]
 SITUATIONS = yaml.safe_load((Path(__file__).parent / "subscription_situations.yaml").read_text())

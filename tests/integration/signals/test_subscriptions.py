@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from tests.conftest import some_of
 from tests.integration.signals.signals_kit import TYPES, Database, at, product_of, signals_of
+from tests.integration.signals.subscriptions_oracle import account_state
 from worker.language.values import Value
 from worker.settings.shipped import shipped_files
 from worker.signals.compute import compute
 from worker.signals.source import open_source
-from worker.signals.subscription_state import DATES, KNOWN_WORDS, account_state
+from worker.signals.subscription_words import DATES, KNOWN_WORDS
 from worker.signals.subscriptions import contradictions
 
 AS_OF = at("2026-03-15T06:00")

@@ -1,11 +1,6 @@
-"""What a subscription is at a moment: the definition, for one row and for the rows of one account.
+"""What a subscription is at a moment, row by row in plain Python: what `worker.signals.subscriptions` must answer.
 
-`worker.signals.subscriptions` says the same in SQL; a property test holds the two equal. Every time is aware.
-
-Dates decide, because they know the past as well; a status column knows only today and stands in for dates that are
-missing. Service ends at ``ended_at``, else at ``term_end``. ``cancelled_at`` is the moment cancelling was asked for
-(Stripe: ``canceled_at``), so it ends nothing by itself: only where neither end is known and the status says that the
-subscription is over, it was over then. A status that no billing system uses counts as no status.
+Every time is aware.
 """
 
 from __future__ import annotations
@@ -14,28 +9,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from math import inf
-from typing import Any, Literal
+from typing import Any
 
-Status = Literal["active", "past_due", "cancelled_at_term_end", "trialing", "ended"]
-
-DUNNING_GRACE = timedelta(days=30)
-"""How long a past-due subscription stays in force after its term, unless settings say otherwise."""
-
-TRIAL = ("trial", "trialing", "trialling", "in_trial", "on_trial")
-ACTIVE = ("active", "live", "paid", "current", "running")
-PAST_DUE = ("past_due", "pastdue", "overdue", "dunning", "in_dunning", "delinquent", "payment_failed")
-NON_RENEWING = ("non_renewing", "cancel_at_period_end", "cancelled_at_term_end", "cancelling", "pending_cancellation")
-CANCELLED = ("cancelled", "canceled")
-ENDED = ("ended", "expired", "churned", "deleted", "inactive", "terminated", "incomplete_expired")
-STOPPED = ("paused", "on_hold", "suspended", "unpaid")
-"""No service and no bill for now, whatever the term is: counts as ended until the billing system says otherwise."""
-NOT_STARTED = ("incomplete", "pending", "future", "scheduled", "not_started")
-PAYS = (*ACTIVE, *PAST_DUE)
-KNOWN_WORDS = (*TRIAL, *PAYS, *NON_RENEWING, *CANCELLED, *ENDED, *STOPPED, *NOT_STARTED)
-DATES = ("trial_start", "trial_end", "term_start", "term_end", "cancelled_at", "ended_at")
-
-ORDER: tuple[Status | None, ...] = ("ended", None, "trialing", "cancelled_at_term_end", "past_due", "active")
-"""The states of the subscriptions of one account, the one that speaks for the account last."""
+from worker.signals.subscription_words import (
+    CANCELLED,
+    DATES,
+    DUNNING_GRACE,
+    ENDED,
+    KNOWN_WORDS,
+    NON_RENEWING,
+    NOT_STARTED,
+    ORDER,
+    PAST_DUE,
+    PAYS,
+    STOPPED,
+    TRIAL,
+    Status,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,14 +85,10 @@ def account_state(
     grace: timedelta = DUNNING_GRACE,
     read_at: datetime | None = None,
 ) -> SubscriptionState:
-    """The state of an account with the subscriptions ``rows``.
+    """The state of an account with the subscriptions ``rows``: `order_of` says which of them speaks for it.
 
-    One subscription speaks for the account: one that is paid for before one that is not; then active before past due,
-    cancelled at term end, trialing, ended; then the higher tier, the higher MRR, the later start. MRR and seats are
-    those of all subscriptions in force; MRR in several currencies, or beside a subscription of unknown state or price,
-    is unknown. A subscription is in one state at a time: of its rows (one ``sub_id`` and product) the one that started
-    last replaces the others. A cancelled one whose product has another that renews and started on the day (UTC) of
-    cancelling or later is replaced too (an upgrade in mid-term). What is replaced has ended.
+    MRR and seats are those of all subscriptions in force; MRR in several currencies, or beside a subscription of
+    unknown state or price, is unknown.
     """
     found = [(row, state) for row in rows if (state := subscription_state(row, at, grace, read_at)) is not None]
     found = [(row, _unless_replaced(row, state, found)) for row, state in found]
@@ -125,7 +111,7 @@ def account_state(
 
 
 def status_word(status: object) -> str | None:
-    """A status as this module spells it: lower case, with underscores; None where it is none of its words."""
+    """A status as the words are spelled: lower case, with underscores; None where it is none of its words."""
     word = str(status or "").strip().lower().replace(" ", "_").replace("-", "_")
     return word if word in KNOWN_WORDS else None
 
