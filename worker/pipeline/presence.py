@@ -15,6 +15,7 @@ from typing import TypeVar
 from worker.language.plural import counted
 from worker.language.values import Fields
 from worker.settings.trust import TrustSettings
+from worker.signals.data_report import impersonal
 from worker.signals.errors import DistrustedData
 from worker.store.sightings import Sighting, hash_of
 
@@ -81,9 +82,10 @@ def presence_of(
 def _refuse_vanished(known: Mapping[str, Sighting], lost: Sequence[Sighting], allowed: float) -> None:
     before = sum(1 for one in known.values() if one.missing_since is None and not one.gone)
     if len(lost) >= _VANISHED_LEAST and len(lost) > allowed * before:
+        one = impersonal(min(one.account_id for one in lost))
         raise DistrustedData(
             f"the product data cannot be trusted: {len(lost)} of {counted(before, 'account')} of the last run are "
-            f"missing, such as {min(one.account_id for one in lost)}; {allowed:.0%} may be missing at once. "
+            f"missing{f', such as {one}' if one else ''}; {allowed:.0%} may be missing at once. "
             "Were they deleted for good? Then allow it for one run: trust.vanished in config/product.yaml"
         )
 
@@ -125,10 +127,11 @@ def _why_reused(one: Sighting, fields: Fields) -> str:
 def _refuse_reused(reused: Mapping[str, str], accounts: int, allowed: float) -> None:
     if len(reused) >= _REUSED_LEAST and len(reused) > allowed * accounts:
         account_id = min(reused)
+        one = f"{impersonal(account_id) or 'one'} ({reused[account_id]})"
         raise DistrustedData(
             f"the product data cannot be trusted: {len(reused)} of {counted(accounts, 'account id')} belong to other "
-            f"accounts than before, such as {account_id} ({reused[account_id]}); was account_id mapped to another "
-            "column, or was a database restored?"
+            f"accounts than before, such as {one}; was account_id mapped to another column, or was a database "
+            "restored? If the ids are right, allow it for one run: trust.reused in config/product.yaml"
         )
 
 

@@ -175,7 +175,8 @@ class DataReport:
                 yield table.name, sentence
         if self.accounts_twice:
             many = f"{self.accounts_twice:,} of {counted(self.accounts, 'account')}"
-            example = f', such as "{self.account_twice}"' if self.account_twice else ""
+            one = impersonal(self.account_twice)
+            example = f', such as "{one}"' if one else ""
             yield "accounts", f"{many} stand there more than once{example}"
         for event, successor in self.stopped.items():
             began = f'; "{successor}" began' if successor else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -12,6 +13,9 @@ from worker.settings.problems import excerpt_of
 from worker.signals.constructs import Kind
 
 Rows = Sequence[Sequence[Any]]
+
+_ADDRESS = re.compile(r"(?<![/\w.+-])[\w.+-]+@[\w-]+\.[\w.-]+")
+"""An e-mail address, but not the user and the host in the address of a server."""
 
 
 class Engine(Protocol):
@@ -57,7 +61,7 @@ NOT_ONE_SELECT = "a query must be one SELECT"
 
 
 def first_line(error: Exception) -> str:
-    """The error message of a database, short and without secrets."""
+    """The error message of a database, short, without secrets and without e-mail addresses, which a cell may hold."""
     cause = getattr(error, "orig", None) or error
     text = str(cause).strip() or type(cause).__name__
-    return excerpt_of(text.splitlines()[0])
+    return _ADDRESS.sub("…", excerpt_of(text.splitlines()[0]))

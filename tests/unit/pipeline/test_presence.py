@@ -119,6 +119,16 @@ def test_a_rename_alone_and_a_later_creation_alone_stay_the_same_account(now: Ma
     assert reused(now).reused == {}
 
 
+def test_ids_that_are_addresses_are_not_repeated() -> None:
+    ids = [f"{name}@example.com" for name in many(10)]
+    with pytest.raises(DistrustedData, match="5 of 10 accounts of the last run are missing; 5% may be missing"):
+        observe(seen(*ids), ids[5:])
+    known = {a: Sighting(account_id=a, first_seen="2026-06-29T06:00:00Z", name_hash="x") for a in ids}
+    rows: dict[str, dict[str, Any]] = {a: {**CREATED, "account.name": "Nova"} for a in ids}
+    with pytest.raises(DistrustedData, match=r"10 of 10 account ids belong to other accounts.*such as one \(created"):
+        presence_of(known, ids, rows, (10, 10), DAY, TRUST)
+
+
 def test_three_reused_ids_of_more_than_a_hundredth_are_a_changed_mapping() -> None:
     known = {a: Sighting(account_id=a, first_seen="2026-06-29T06:00:00Z", name_hash="x") for a in many(3)}
     rows: dict[str, dict[str, Any]] = {a: {**CREATED, "account.name": "Nova"} for a in many(3)}
