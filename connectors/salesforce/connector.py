@@ -192,7 +192,7 @@ class SalesforceConnector:
         for owner, name in needed:
             spec = self._schema.fields(owner).get(name)
             if spec is None:
-                yield f"{owner}.{name} is missing or hidden from this user; run the setup command"
+                yield f"{owner}.{name} is missing or hidden from this user; run: plgsync crm setup {self.name}"
             elif not spec.unique or name not in self._schema.external_ids(owner):
                 yield f"{owner}.{name} must be both External ID and Unique"
             elif not spec.writable:

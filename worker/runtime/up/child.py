@@ -100,10 +100,7 @@ class Worker:
     def _do(self, due: DueJob) -> None:
         self._job_must_end = stopwatch() + LEASE_S[due.job] - _KILLED_BY_THEN_S
         log.info("job started", role=self.role, schedule=due.schedule, slot=due.slot)
-        with (
-            suppress(ConfigError),
-            open_jobs(self.project, stop=self.stop, owner=self.owner, notify_admins=True, due=due) as jobs,
-        ):
+        with open_jobs(self.project, stop=self.stop, owner=self.owner, notify_admins=True, due=due) as jobs:
             jobs.start(due)
         log.info("job finished", role=self.role, schedule=due.schedule, slot=due.slot)
 
