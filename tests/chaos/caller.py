@@ -1,6 +1,6 @@
 """A process that calls HubSpot as fast as its budget lets it, from "go" on stdin for so many seconds.
 
-python caller.py '{"url", "token", "database", "redis", "seconds"}'
+python -m tests.chaos.caller '{"url", "token", "database", "redis", "seconds"}'
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from tests import forked
 from tests.chaos.ground import Ground
 from tests.chaos.producer import ENOUGH_FILE
 from tests.chaos.wanted import Verdict, judge, unsettled
@@ -24,21 +25,24 @@ _CELERY = [sys.executable, "-m", "celery", "-A"]
 
 @dataclass
 class Member:
-    """One process tree: how it is started, and the process that runs now; ``ends`` when its work is done."""
+    """One process tree: how it is started, and the process that runs now; ``ends`` when its work is done.
+
+    It is ``forked`` from a process that has imported the product, or starts with nothing imported.
+    """
 
     name: str
     command: list[str]
     environment: dict[str, str]
     log: Path
     ends: bool = False
+    forked: bool = True
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, in a process group of its own."""
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                self.command, env=self.environment, stdout=log, stderr=log, start_new_session=True
-            )
+            start: type[subprocess.Popen[bytes]] = forked.Popen if self.forked else subprocess.Popen
+            self.process = start(self.command, env=self.environment, stdout=log, stderr=log, start_new_session=True)
 
     @property
     def done(self) -> bool:
@@ -86,20 +90,24 @@ class Crew:
     broker: str = ""
     members: dict[str, Member] = field(default_factory=dict)
 
-    def add(self, name: str, command: list[str], *, ends: bool = False, **environment: str) -> Member:
+    def add(
+        self, name: str, command: list[str], *, ends: bool = False, forked: bool = True, **environment: str
+    ) -> Member:
         """Start another member."""
         broker = {"PLGSYNC_BROKER_URL": self.broker} if self.broker else {}
         surroundings = {**self.ground.environment, **broker, **environment}
-        member = Member(name, command, surroundings, self.folder / f"{name}.log", ends)
+        member = Member(name, command, surroundings, self.folder / f"{name}.log", ends, forked)
         self.members[name] = member
         member.start()
         return member
 
-    def add_worker(self, name: str, app: str = "worker.app", *, children: int = 2, **environment: str) -> Member:
+    def add_worker(
+        self, name: str, app: str = "worker.app", *, children: int = 2, forked: bool = True, **environment: str
+    ) -> Member:
         """A Celery worker with its children."""
         options = ["--without-mingle", "--without-gossip", "--concurrency", str(children)]
         queues = ["--queues", "compute,deliver,default", "--hostname", f"{name}@localhost"]
-        return self.add(name, [*_CELERY, app, "worker", *options, *queues], ends=False, **environment)
+        return self.add(name, [*_CELERY, app, "worker", *options, *queues], ends=False, forked=forked, **environment)
 
     def add_scheduler(self) -> Member:
         """Celery beat, which only rings the bell."""

@@ -16,6 +16,7 @@ from typing import Any
 import requests
 from sqlalchemy import Engine, delete, update
 
+from tests import forked
 from tests.chaos.producer import OBJECTS, RECORDS_FILE, TEXT_FIELDS
 from tests.chaos.wanted import Held, tables
 from worker.demo.stage import point_at
@@ -156,7 +157,7 @@ def start_crms(folder: Path, ports: Mapping[str, str]) -> tuple[subprocess.Popen
     chosen = [word for name, port in ports.items() for word in (f"--{name}-port", port)]
     files = ["--seed", str(folder / "seed.json"), "--state", str(folder / "crms.db")]
     with (folder / "sandbox.log").open("a", encoding="utf-8") as log:
-        process = subprocess.Popen(
+        process = forked.Popen[str](
             [sys.executable, "-m", "connectors.sandbox", *files, *chosen],
             stdout=subprocess.PIPE,
             stderr=log,

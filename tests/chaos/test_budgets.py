@@ -26,6 +26,7 @@ import requests
 from sqlalchemy import create_engine, make_url
 
 from connectors.sandbox.serve import running
+from tests import forked
 from tests.conftest import free_port
 from worker.store.calls import calls_spent
 
@@ -34,7 +35,6 @@ WINDOW_S = 10.0
 PROCESSES = 4
 LONG = "CHAOS_BUDGET_S" in os.environ
 SECONDS = float(os.environ.get("CHAOS_BUDGET_S") or 15)
-CALLER = Path(__file__).with_name("caller.py")
 
 
 @dataclass(frozen=True)
@@ -87,17 +87,16 @@ def redis_url() -> Iterator[str]:
 
 
 @contextmanager
-def callers(portal: Portal, database: str, redis: str | None, seconds: float) -> Iterator[list[subprocess.Popen[str]]]:
+def callers(portal: Portal, database: str, redis: str | None, seconds: float) -> Iterator[list[forked.Popen[str]]]:
     """Processes that are ready to call, and are told to go."""
     order = {"url": portal.url, "token": portal.token, "database": database, "redis": redis, "seconds": seconds}
     started = [
-        subprocess.Popen(
-            [sys.executable, str(CALLER), json.dumps(order)],
+        forked.Popen[str](
+            [sys.executable, "-m", "tests.chaos.caller", json.dumps(order)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": str(CALLER.parents[2])},
         )
         for _ in range(PROCESSES)
     ]

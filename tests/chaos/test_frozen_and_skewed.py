@@ -73,8 +73,8 @@ def test_clocks_hours_apart(
         open_crew(ground, place(tmp_path), broker.connection_url) as crew,
     ):
         crew.add_scheduler()
-        crew.add_worker("worker0", "tests.chaos.skewed", children=1, CHAOS_SKEW_H="7.5")
-        crew.add_worker("worker1", "tests.chaos.skewed", children=1, CHAOS_SKEW_H="-30")
+        crew.add_worker("worker0", "tests.chaos.skewed", children=1, forked=False, CHAOS_SKEW_H="7.5")
+        crew.add_worker("worker1", "tests.chaos.skewed", children=1, forked=False, CHAOS_SKEW_H="-30")
         crew.add_producers("clocks")
         for name in ("worker0", "worker1", "worker0"):
             crew.until_written(chance.randint(2, 5))

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests import forked
 from tests.integration.conftest import PLGSYNC
 from worker.app import app
 
@@ -21,18 +22,18 @@ _PATIENCE_S = 120.0
 
 @contextmanager
 def workers(environment: Mapping[str, str], log: Path) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Two Celery workers in processes of their own."""
+    """Two Celery workers in processes of their own; the second in an interpreter of its own."""
     command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "--concurrency", "1", "--without-mingle"]
     with log.open("ab") as stderr:
         started = [
-            subprocess.Popen(
+            start(
                 [*command, "--queues", "compute,deliver,default", "--hostname", f"w{n}@localhost"],
                 env=environment,
                 stdout=stderr,
                 stderr=stderr,
                 start_new_session=True,
             )
-            for n in range(2)
+            for n, start in enumerate((forked.Popen[bytes], subprocess.Popen[bytes]))
         ]
         try:
             yield started
@@ -50,7 +51,7 @@ def ring(environment: Mapping[str, str], task: str = "plgsync.tick") -> bool:
     url = environment["PLGSYNC_BROKER_URL"]
     if url.startswith("amqp"):
         code = f"from worker.app import app; app.send_task({task!r})"
-        subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=60)
+        forked.run([sys.executable, "-c", code], env=environment).check_returncode()
         return False
     with app.connection_for_write(url) as connection:
         app.send_task(task, connection=connection)
@@ -66,11 +67,13 @@ def until(true: Callable[[], bool], log: Path, every_s: float = _POLL_S) -> None
 
 
 @contextmanager
-def one_worker(environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def one_worker(
+    environment: Mapping[str, str], log: Path, start: type[subprocess.Popen[bytes]] = forked.Popen
+) -> Iterator[subprocess.Popen[bytes]]:
     """One Celery worker as ``plgsync worker`` starts it."""
     command = [*PLGSYNC, "worker", "--queues", "compute,deliver,default", "--concurrency", "2", "--without-mingle"]
     with log.open("ab") as stderr:
-        process = subprocess.Popen(command, env=environment, stdout=stderr, stderr=stderr, start_new_session=True)
+        process = start(command, env=environment, stdout=stderr, stderr=stderr, start_new_session=True)
         try:
             yield process
         finally:

@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from tests.integration.conftest import AS_OF, Stage
-from worker.demo.stage import point_at, sandboxes
+from tests.integration.conftest import AS_OF, Stage, sandboxes
+from worker.demo.stage import point_at
 from worker.settings.shipped import write_project
 
 OBJECTS = {"salesforce": "Account", "hubspot": "companies"}

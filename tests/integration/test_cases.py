@@ -14,8 +14,8 @@ import pytest
 import yaml
 from sqlalchemy import select
 
-from tests.integration.conftest import Stage
-from worker.demo.stage import point_at, sandboxes
+from tests.integration.conftest import Stage, sandboxes
+from worker.demo.stage import point_at
 from worker.language.values import Value
 from worker.reports.check import check_project
 from worker.settings.product import ProductSettings

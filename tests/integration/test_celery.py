@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import ColumnElement, Engine, create_engine, func, make_url, select, text, update
 
+from tests import forked
 from tests.conftest import free_port
 from tests.integration.celery_workers import RING_EVERY_S, one_worker, ring, until, workers
 from tests.integration.conftest import PLGSYNC, Stage
@@ -177,18 +178,18 @@ def test_a_broker_that_is_away_is_no_reason_to_restart_a_worker(postgres_url: st
     server = ValkeyServer(port=free_port())
     server.start()
     environment["PLGSYNC_BROKER_URL"] = server.connection_url
-    with one_worker(environment, log) as process:
+    with one_worker(environment, log, subprocess.Popen) as process:
         until(heartbeat.exists, log)
         server.stop()
         until(lambda: b"Cannot connect" in log.read_bytes(), log)
         heartbeat.unlink()
         until(heartbeat.exists, log)
         assert process.poll() is None
-        assert subprocess.run([*PLGSYNC, "probe", "--live"], env=environment, timeout=60).returncode == 0
-        unready = subprocess.run([*PLGSYNC, "probe", "--ready"], env=environment, timeout=60, capture_output=True)
+        assert forked.run([*PLGSYNC, "probe", "--live"], env=environment).returncode == 0
+        unready = forked.run([*PLGSYNC, "probe", "--ready"], env=environment)
         assert unready.returncode == 1
-        assert b"BAD broker" in unready.stdout
-        assert b"ok  database" in unready.stdout
+        assert "BAD broker" in unready.stdout
+        assert "ok  database" in unready.stdout
 
 
 def test_no_worker_starts_on_a_newer_schema(postgres_url: str, tmp_path: Path) -> None:
@@ -204,7 +205,7 @@ def test_no_worker_starts_on_a_newer_schema(postgres_url: str, tmp_path: Path) -
         "PLGSYNC_BROKER_URL": "redis://127.0.0.1:9/0",
     }
     for command in (["worker"], ["up"], ["tick"]):
-        done = subprocess.run([*PLGSYNC, *command], env=environment, capture_output=True, text=True, timeout=90)
+        done = forked.run([*PLGSYNC, *command], env=environment, timeout=90)
         assert done.returncode == 1
         assert done.stderr.splitlines()[-1].startswith("the state database was written by a newer plgsync")
         assert "Traceback" not in done.stderr
@@ -214,7 +215,7 @@ def in_force(broker_url: str, expression: str) -> Any:
     """A value of the Celery app as a process with this broker has it."""
     code = f"import json; from worker.app import app; print(json.dumps({expression}))"
     environment = {**os.environ, "PLGSYNC_BROKER_URL": broker_url}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    done = forked.run([sys.executable, "-c", code], env=environment)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.conftest import Stage
-from worker.demo.stage import point_at, sandboxes
+from tests.integration.conftest import Stage, sandboxes
+from worker.demo.stage import point_at
 from worker.settings.shipped import write_project
 
 MAPPINGS = Path(__file__).parents[1] / "mappings"
