@@ -20,16 +20,17 @@ from worker.signals.subscriptions import contradictions, subscriptions_at
 
 def count_contradictions(catalogue: Catalogue, table: MappedTable, as_of: datetime) -> Mapping[str, int]:
     """Per kind of contradiction that ``table`` has, the number of its rows."""
+    rows = table.rows
     kinds: Mapping[str, Column] = {}
     if table.name == "subscriptions":
-        kinds = contradictions(table, as_of, catalogue.product.grace)
+        rows, kinds = contradictions(table, as_of, catalogue.product.grace)
     elif table.name == "invoices" and table.has("status"):
         kinds = {"status not understood, taken for due": not_understood(table)}
     each = once(table, as_of)
     reversed_rows = table.over_before_it_starts()
     if reversed_rows is not None:
         kinds = {out_of_order(table): reversed_rows}
-    return _rows_that(catalogue, table, kinds) | _rows_that(catalogue, each, differing_repeats(each))
+    return _rows_that(catalogue, rows, kinds) | _rows_that(catalogue, each.rows, differing_repeats(each))
 
 
 def out_of_order(table: MappedTable) -> str:
@@ -38,11 +39,11 @@ def out_of_order(table: MappedTable) -> str:
     return " before ".join((*schema.until[:1], *schema.since[:1]))
 
 
-def _rows_that(catalogue: Catalogue, table: MappedTable, kinds: Mapping[str, Column]) -> dict[str, int]:
+def _rows_that(catalogue: Catalogue, rows: sa.FromClause, kinds: Mapping[str, Column]) -> dict[str, int]:
     if not kinds:
         return {}
     counts = [sa.func.sum(sa.case((test, 1), else_=0)) for test in kinds.values()]
-    row = catalogue.engine.run(sa.select(*counts).select_from(table.rows))[0]
+    row = catalogue.engine.run(sa.select(*counts).select_from(rows))[0]
     return {kind: int(rows) for kind, rows in zip(kinds, row, strict=True) if rows}
 
 

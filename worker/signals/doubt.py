@@ -33,7 +33,8 @@ _ORDER_OF_TOP = ("tier_rank", "mrr")
 class _Part:
     """One condition of a row, and whether the cells it reads are in doubt."""
 
-    holds: Column
+    holds: Column | None
+    """None: for every row."""
     doubt: Column | None
 
 
@@ -81,8 +82,7 @@ def _as_mapped(scope: QueryScope, name: str) -> MappedTable:
     table, mapped = scope.table(name), scope.catalogue.table(name)
     if mapped is None:
         return table
-    read = table.read - {column for column, theirs in mapped.columns.items() if table.columns[column] != theirs}
-    return replace(table, columns={**table.columns, **mapped.columns}, sound=mapped.sound, read=read)
+    return replace(table, columns={**table.columns, **mapped.columns}, sound=mapped.sound)
 
 
 def _with_people(scope: QueryScope, table: MappedTable) -> MappedTable:
@@ -114,8 +114,8 @@ def _in_doubt(scope: QueryScope, table: MappedTable, measurement: Measurement) -
     doubts = [part.doubt for part in parts if part.doubt is not None]
     if not doubts:
         return None
-    might = [part.holds if part.doubt is None else sa.or_(part.holds, part.doubt) for part in parts]
-    return sa.and_(*(sa.func.coalesce(one, sa.false()) for one in might), sa.func.coalesce(sa.or_(*doubts), sa.false()))
+    might = [_either(part.holds, part.doubt) for part in parts if part.holds is not None]
+    return sa.and_(*(sa.func.coalesce(one, sa.false()) for one in (*might, sa.or_(*doubts))))
 
 
 def _parts(scope: QueryScope, table: MappedTable, measurement: Measurement) -> Iterator[_Part]:
@@ -125,7 +125,7 @@ def _parts(scope: QueryScope, table: MappedTable, measurement: Measurement) -> I
         holds = passes(table, column, test, scope.as_of)
         # "that" divides the rows: those for which it does not hold count too.
         doubt = _doubt_of_kind(table, column, needed_kind(test))
-        yield _Part(holds if (column, test) in measurement.where else sa.true(), doubt)
+        yield _Part(holds if (column, test) in measurement.where else None, doubt)
     if measurement.at is not None and table.has(measurement.at) and measurement.by_time:
         whose = unsure(table) if measurement.at in SCHEMA[table.name].until else None
         doubt = _doubt(table, [measurement.at], measurement.window)
@@ -134,10 +134,10 @@ def _parts(scope: QueryScope, table: MappedTable, measurement: Measurement) -> I
         yield from _in_force(scope, table)
     elif not measurement.by_time:
         yield _Part(started(table, scope.as_of), _doubt_of_start(scope, table))
-    yield _Part(sa.true(), _doubt_of_value(table, measurement))
-    yield _Part(sa.true(), _either(unsure(table), table.rows.c.get(_INTERNAL)))
+    yield _Part(None, _doubt_of_value(table, measurement))
+    yield _Part(None, _either(unsure(table), table.rows.c.get(_INTERNAL)))
     if measurement.measure in OF_PEOPLE:
-        yield _Part(sa.true(), _either(_doubt(table, ["user_id"]), table.rows.c.get(_DELETED)))
+        yield _Part(None, _either(_doubt(table, ["user_id"]), table.rows.c.get(_DELETED)))
 
 
 def _in_force(scope: QueryScope, table: MappedTable) -> Iterator[_Part]:

@@ -57,7 +57,7 @@ class Catalogue:
     several: Several | None = None
     """What brings the tables of several sources into ``engine``."""
     _seen: dict[str, MappedTable] = field(default_factory=dict)
-    _rolled_up: dict[str, MappedTable] = field(default_factory=dict)
+    _read: dict[str, MappedTable] = field(default_factory=dict)
     _companies: sa.CTE | None = None
 
     def table(self, name: str) -> MappedTable | None:
@@ -67,11 +67,12 @@ class Catalogue:
         read.
         """
         found = self.as_mapped(name)
-        if found is None or self.product.account.level != "parent" or not found.has("account_id"):
-            return found
-        if name not in self._rolled_up:
-            self._rolled_up[name] = self._roll_up(found)
-        return self._rolled_up[name]
+        if found is None:
+            return None
+        if name not in self._read:
+            of_companies = self.product.account.level == "parent" and found.has("account_id")
+            self._read[name] = (self._roll_up(found) if of_companies else found).read_once()
+        return self._read[name]
 
     def _roll_up(self, table: MappedTable) -> MappedTable:
         if self._companies is None:
@@ -94,7 +95,7 @@ class Catalogue:
     def remember(self, table: MappedTable) -> None:
         """Use ``table``, of which more is known now, from here on."""
         self._seen[table.name] = table
-        self._rolled_up.clear()
+        self._read.clear()
         self._companies = None
 
     @property

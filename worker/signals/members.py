@@ -26,15 +26,14 @@ def counted_members(memberships: MappedTable, catalogue: Catalogue, as_of: datet
     if not asked:
         return memberships
     one_each = people(users, asked, as_of)
-    keys = {name: SourceColumn(f"s_{name}", "text") for name in key_names(users)}
+    keys = {name: SourceColumn(f"s_{name}", "text", ready=True) for name in key_names(users)}
     known = replace(users, rows=one_each, columns=keys, sound=frozenset(keys))
     columns = dict(memberships.columns)
     may_doubt = not users.unique or any(users.doubtful(name) is not None for name in asked)
-    found: list[Column] = [*memberships.cells(), *([one_each.c[_UNSURE]] if may_doubt else [])]
+    found: list[Column] = [*memberships.carried(), *([one_each.c[_UNSURE]] if may_doubt else [])]
     if "deleted_at" in asked:
         found.append(_left(memberships, one_each.c.s_deleted).label("s_left"))
-        lite = catalogue.engine.name == "sqlite"
-        columns["removed_at"] = SourceColumn("s_left", "any" if lite else "time")
+        columns["removed_at"] = SourceColumn("s_left", "time", ready=True)
     rows = sa.select(*found).select_from(memberships.rows.outerjoin(one_each, same_person(known, memberships)))
     if "is_internal" in asked:
         rows = rows.where(sa.func.coalesce(one_each.c.s_internal, 0) == 0)

@@ -37,7 +37,7 @@ class Occurrences:
 def occurrences(catalogue: Catalogue, as_of: datetime) -> Occurrences:
     """The events that had happened and arrived by ``as_of``. Raises SourceError."""
     report_step("counting events by name and day")
-    events = catalogue.events.read_once()
+    events = catalogue.events
     totals = catalogue.engine.run(_totals(events, as_of))
     by_name, by_day = _days(catalogue, events, as_of)
     found = {

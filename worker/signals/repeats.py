@@ -32,8 +32,7 @@ def once(table: MappedTable, as_of: datetime) -> MappedTable:
     if table.unique or not keyed(table):
         return table
     if table.name == "events":
-        return replace(table, rows=_events_once(table, as_of).subquery("s_events"), read=frozenset())
-    table = table.read_once()
+        return replace(table, rows=_events_once(table, as_of).subquery("s_events"))
     columns = frozenset(table.columns) - {*_ordered(table), *SCHEMA[table.name].key}
     found = _compared(table, sorted(columns))
     return replace(table, rows=found.subquery(f"s_{table.name}_once"), compared=columns)
@@ -57,10 +56,10 @@ def _events_once(table: MappedTable, as_of: datetime) -> sa.CompoundSelect[Any]:
     key = written_key(table, "event_id") if table.keys_as_written else table.value("event_id")
     repeated = repeated_ids(table, "event_id", key)
     joined = table.rows.outerjoin(repeated, repeated.c.s_key == key)
-    alone = sa.select(*table.cells()).select_from(joined).where(repeated.c.s_key.is_(None))
+    alone = sa.select(*table.carried()).select_from(joined).where(repeated.c.s_key.is_(None))
     rows = _placed(table, [key], sa.func.row_number()).join(repeated, repeated.c.s_key == key)
     placed = rows.where(*received(table, as_of)).subquery("s_events_placed")
-    first = sa.select(*(placed.c[column.name] for column in table.cells())).where(_is_first(placed))
+    first = sa.select(*(placed.c[column.name] for column in table.carried())).where(_is_first(placed))
     return sa.union_all(alone, first)
 
 
@@ -77,7 +76,7 @@ def _placed(table: MappedTable, keys: Sequence[Column], place: sa.Function[int],
     order = [table.read_time(name).desc().nulls_last() for name in _ordered(table)]
     placed = place.over(partition_by=keys, order_by=order or [keys[0]]).label("s_place")
     labelled = [key.label(f"s_key_{index}") for index, key in enumerate(keys)]
-    return sa.select(*table.cells(), *more, *labelled, placed).select_from(table.rows)
+    return sa.select(*table.carried(), *more, *labelled, placed).select_from(table.rows)
 
 
 def _is_first(rows: sa.Subquery) -> Column:
@@ -86,16 +85,15 @@ def _is_first(rows: sa.Subquery) -> Column:
 
 def _compared(table: MappedTable, columns: Sequence[str]) -> sa.Select[Any]:
     """One of the latest rows of each key, the same whatever their order, and per column whether they differ in it."""
-    read = [table.rows.c[f"s_read_{name}"] for name in sorted(table.read)]
     values = [sa.cast(table.value(name), sa.Text()).label(f"s_text_{name}") for name in columns]
-    ranked = _placed(table, keyed(table), sa.func.rank(), *read, *values).subquery(f"s_{table.name}_ranked")
+    ranked = _placed(table, keyed(table), sa.func.rank(), *values).subquery(f"s_{table.name}_ranked")
     latest = sa.select(*(column for column in ranked.c if column.name != "s_place")).where(_is_first(ranked))
     rows = latest.subquery(f"s_{table.name}_latest")
     key = [column for column in rows.c if column.name.startswith("s_key_")]
     texts = [rows.c[f"s_text_{name}"] for name in columns]
     flags = [_differ(text, key).label(f"s_differs_{name}") for name, text in zip(columns, texts, strict=True)]
     place = sa.func.row_number().over(partition_by=key, order_by=[*(text.nulls_last() for text in texts), *key])
-    kept = [rows.c[column.name] for column in (*table.cells(), *read)]
+    kept = [rows.c[column.name] for column in table.carried()]
     placed = sa.select(*kept, *flags, key[0], place.label("s_place")).subquery(f"s_{table.name}_placed")
     return sa.select(*(placed.c[column.name] for column in (*kept, *flags))).where(_is_first(placed))
 

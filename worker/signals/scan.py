@@ -40,7 +40,7 @@ class QueryScope:
         Subscriptions are as they were at ``as_of``; memberships are those of people who count.
         """
         if name not in self._worked_out:
-            self._worked_out[name] = self._work_out(name).read_once()
+            self._worked_out[name] = self._work_out(name)
         return self._worked_out[name]
 
     def _work_out(self, name: str) -> MappedTable:
@@ -63,11 +63,8 @@ def from_events(scope: QueryScope) -> MappedTable:
     seen = seen.group_by(*grouped).where(
         *arrived(events, scope.catalogue, scope.as_of), *(column.is_not(None) for column in grouped)
     )
-    kinds: dict[str, Kind] = {"sqlite": "any", "duckdb": "naive"}
-    kind = kinds.get(scope.catalogue.engine.name, "time")
-    columns = {"account_id": SourceColumn("account_id", "text"), "added_at": SourceColumn("added_at", kind)}
-    if user:
-        columns["user_id"] = SourceColumn("user_id", "text")
+    kinds: dict[str, Kind] = {"account_id": "text", "added_at": "time", "user_id": "text"}
+    columns = {name: SourceColumn(name, kinds[name], ready=True) for name in kinds if name != "user_id" or user}
     return MappedTable(
         name="memberships", rows=seen.subquery("s_memberships"), columns=columns, sound=frozenset(columns)
     )

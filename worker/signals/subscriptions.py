@@ -153,9 +153,18 @@ def _text(word: str) -> Column:
     return sa.literal(word, sa.Text())
 
 
-def _row(table: MappedTable, at: datetime, grace: timedelta) -> _Row:
-    dates = {name: table.time(name) for name in DATES if table.has(name)}
-    return _Row(dates, _word(table) if table.has("status") else None, at, grace, table.read_at)
+def _cells(table: MappedTable) -> sa.Subquery:
+    """The rows with their dates, status and price, each worked out once: states are made of them many times."""
+    made = [table.time(name).label(f"s_{name}") for name in DATES if table.has(name)]
+    made += [_word(table).label("s_word")] if table.has("status") else []
+    if table.has("mrr"):
+        made += [table.number("mrr").label("s_price"), table.given("mrr").label("s_is_priced")]
+    return sa.select(*table.rows.c, *made).select_from(table.rows).subquery("s_dated")
+
+
+def _row(table: MappedTable, cells: sa.Subquery, at: datetime, grace: timedelta) -> _Row:
+    dates = {name: cells.c[f"s_{name}"] for name in DATES if table.has(name)}
+    return _Row(dates, cells.c.get("s_word"), at, grace, table.read_at)
 
 
 def _word(table: MappedTable) -> Column:
@@ -168,18 +177,10 @@ def subscriptions_at(table: MappedTable, at: datetime, grace: timedelta = DUNNIN
 
     ``mrr`` becomes what is paid at ``at``: 0 on a trial and after the end. The rows are a common table expression.
     """
-    mapped = sorted({column.name for column in table.columns.values()})
+    mapped = [column.name for column in table.carried()]
     mapped += [f"s_differs_{name}" for name in sorted(table.compared)]
-    dates = {name: table.time(name) for name in DATES if table.has(name)}
-    word = [_word(table).label("s_word")] if table.has("status") else []
-    mrr = [table.number("mrr").label("s_price")] if table.has("mrr") else []
-    read = sa.select(
-        *(table.rows.c[theirs] for theirs in mapped), *word, *mrr, *(time.label(f"s_{n}") for n, time in dates.items())
-    )
-    first = read.select_from(table.rows).subquery("s_read")
-    row = _Row(
-        {name: first.c[f"s_{name}"] for name in dates}, first.c.s_word if word else None, at, grace, table.read_at
-    )
+    first = _cells(table)
+    row = _row(table, first, at, grace)
     since = [] if row.since is None else [row.since.label("s_since")]
     started = sa.true() if row.since is None else sa.or_(row.since.is_(None), by(row.since, at))
     second = (
@@ -189,15 +190,11 @@ def subscriptions_at(table: MappedTable, at: datetime, grace: timedelta = DUNNIN
     )
     state = _unless_replaced(table, second)
     third = sa.select(*second.c, state.label("s_state")).subquery("s_states")
-    found = sa.select(*(third.c[theirs] for theirs in mapped), *_computed(third, dates, at)).cte("s_subscriptions_then")
+    worked_out = _computed(third, row.dates, at)
+    found = sa.select(*(third.c[theirs] for theirs in mapped), *worked_out).cte("s_subscriptions_then")
     kinds = {name: kind for name, kind in _COMPUTED.items() if f"s_{name}" in found.c}
-    lite = any(column.kind == "any" for column in table.columns.values())
-    computed = {
-        name: SourceColumn(f"s_{name}", "any" if lite and kind == "time" else kind) for name, kind in kinds.items()
-    }
-    return replace(
-        table, rows=found, columns={**table.columns, **computed}, sound=table.sound | computed.keys(), read=frozenset()
-    )
+    computed = {name: SourceColumn(f"s_{name}", kind, ready=True) for name, kind in kinds.items()}
+    return replace(table, rows=found, columns={**table.columns, **computed}, sound=table.sound | computed.keys())
 
 
 def _unless_replaced(table: MappedTable, rows: sa.Subquery) -> Column:
@@ -256,16 +253,18 @@ def order_of(table: MappedTable) -> list[Column]:
     return order + [table.text(name) for name in ("plan", "product", "sub_id") if table.has(name)]
 
 
-def contradictions(table: MappedTable, as_of: datetime, grace: timedelta = DUNNING_GRACE) -> dict[str, Column]:
-    """Per kind of contradiction, the rows of ``table`` (as mapped) that have it: true or false, never NULL."""
-    row = _row(table, as_of, grace)
-    priced = sa.func.coalesce(table.number("mrr") > 0, sa.false()) if table.has("mrr") else sa.false()
-    unpriced: Column = sa.false()
-    if table.has("mrr"):
-        unpriced = sa.and_(row.state.in_(_PRICED), sa.not_(table.given("mrr")))
+def contradictions(
+    table: MappedTable, as_of: datetime, grace: timedelta = DUNNING_GRACE
+) -> tuple[sa.FromClause, dict[str, Column]]:
+    """The rows of ``table`` (as mapped), and per kind of contradiction which of them have it: never NULL."""
+    cells = _cells(table)
+    rows = sa.select(*cells.c, _row(table, cells, as_of, grace).state.label("s_stated")).subquery("s_contradictory")
+    row, state = _row(table, rows, as_of, grace), rows.c.s_stated
+    priced = sa.func.coalesce(rows.c.s_price > 0, sa.false()) if table.has("mrr") else sa.false()
+    unpriced = sa.and_(state.in_(_PRICED), sa.not_(rows.c.s_is_priced)) if table.has("mrr") else sa.false()
     stated = sa.false() if row.word is None else sa.func.coalesce(row.word != "", sa.false())
     no_end = sa.not_(row.known("ended_at", "term_end"))
-    return {
+    return rows, {
         "running but ended_at is past": sa.and_(row.says(*PAYS, *TRIAL), row.reached("ended_at")),
         "active after term_end": sa.and_(row.says(*ACTIVE), sa.not_(row.known("ended_at")), row.reached("term_end")),
         "cancelled without ended_at in mid-term": sa.and_(
@@ -281,9 +280,9 @@ def contradictions(table: MappedTable, as_of: datetime, grace: timedelta = DUNNI
         "ended_at before term_start": row.earlier("ended_at", "term_start"),
         "term_end before term_start": row.earlier("term_end", "term_start"),
         "in force without mrr": unpriced,
-        "mrr on a trial": sa.and_(priced, sa.func.coalesce(row.state == "trialing", sa.false())),
+        "mrr on a trial": sa.and_(priced, sa.func.coalesce(state == "trialing", sa.false())),
         "active on a trial": sa.and_(row.says(*PAYS), row.on_trial),
         "trialing after trial_end": sa.and_(row.says(*TRIAL), row.reached("trial_end")),
         "status not understood": sa.and_(stated, sa.not_(row.says(*KNOWN_WORDS))),
-        "nothing says its state": sa.func.coalesce(row.state, "") == "",
+        "nothing says its state": sa.func.coalesce(state, "") == "",
     }

@@ -42,6 +42,8 @@ TYPED = {
     "json": ("struct",),
 }
 """Kinds of the engine of which every cell can be read."""
+_READ, _VALUE = "s_read_", "s_value_"
+"""How the columns that `TableColumns.read_once` adds begin."""
 
 
 class SourceColumn(NamedTuple):
@@ -50,6 +52,8 @@ class SourceColumn(NamedTuple):
     name: str
     kind: Kind
     written: ColumnMapping | None = None
+    ready: bool = False
+    """Whether the cells are what our schema means: a column that was worked out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +77,13 @@ class TableColumns:
     no_text: frozenset[str] = frozenset()
     """Ids and texts with cells whose bytes are no text."""
     unique: bool = False
-    """Whether no row is known to repeat the key of another."""
+    """Whether no row repeats the key of another: the look found none, or the database lets none in."""
     in_order: bool = False
     """Whether no row is known to be over before it starts."""
     keys_as_written: bool = False
     """Whether keys are known to differ only where their cells do."""
     compared: frozenset[str] = frozenset()
     """Columns that ``rows`` has a flag for, whether the repeats of a row differ in it."""
-    read: frozenset[str] = frozenset()
-    """Times and numbers that ``rows`` has a second column for, with the cell as it was read."""
     names_of_spellings: Mapping[str, str] = field(default_factory=dict)
     """Of events: a name that is another spelling → the name it is read as."""
 
@@ -98,10 +100,16 @@ class TableColumns:
         """The columns as they are in the source, each once: two of ours may be read from one of theirs."""
         return list({column.name: self.cell(name) for name, column in self.columns.items()}.values())
 
-    def read_once(self) -> Self:
-        """The same table, whose times and numbers that have to be read are read in one place.
+    def carried(self) -> list[Column]:
+        """`cells`, and what `read_once` made of them: what a selection of the rows has to have."""
+        made = [column for column in self.rows.c if column.name.startswith((_READ, _VALUE))]
+        return [*self.cells(), *made]
 
-        To read a text as a time takes kilobytes of SQL, and a query names some times a hundred times.
+    def read_once(self) -> Self:
+        """The same table, whose cells that have to be read are read in one place of a statement.
+
+        To read a text as a time takes kilobytes of SQL, and a query names some times a hundred times. ``rows`` get a
+        column for each time and number as it was read, and one for each value that is believed.
         """
         names = [name for name in self.columns if self._needs_reading(name)]
         if not names:
@@ -109,17 +117,27 @@ class TableColumns:
         times = [name for name in names if self.kind_of(name) == "time"]
         numbers = [name for name in names if self.kind_of(name) == "number"]
         cells = [self._trimmed(name).label(f"s_cell_{name}") for name in times]
-        first = sa.select(*self.rows.c, *cells).select_from(self.rows).subquery(f"s_{self.name}_cells")
-        read = [self._moment(name, first.c[f"s_cell_{name}"]).label(f"s_read_{name}") for name in times]
-        read += [replace(self, rows=first).read_number(name).label(f"s_read_{name}") for name in numbers]
-        rows = sa.select(*(first.c[column.name] for column in self.rows.c), *read).subquery(f"s_{self.name}_read")
-        return replace(self, rows=rows, read=self.read.union(times, numbers))
+        first = sa.select(*self.rows.c, *cells).select_from(self.rows).subquery("s_cells")
+        read = [self._moment(name, first.c[f"s_cell_{name}"]).label(_READ + name) for name in times]
+        read += [replace(self, rows=first).read_number(name).label(_READ + name) for name in numbers]
+        second = sa.select(*(first.c[column.name] for column in self.rows.c), *read).subquery("s_read")
+        values = [replace(self, rows=second).value(name).label(_VALUE + name) for name in names]
+        # The engine reads the columns that a place of the statement needs, and of the rows that it needs.
+        rows = sa.select(*second.c, *values).cte(f"s_{self.name}_read").prefix_with("NOT MATERIALIZED")
+        return replace(self, rows=rows)
 
     def _needs_reading(self, column: str) -> bool:
-        kind = self.kind_of(column)
-        if kind not in {"time", "number"} or column in self.read:
+        kind, theirs = self.kind_of(column), self.columns[column]
+        if theirs.ready or _VALUE + column in self.rows.c:
             return False
-        return column not in self.sound or self.columns[column].kind not in TYPED[kind]
+        return kind in {"time", "number"} and (column not in self.sound or theirs.kind not in TYPED[kind])
+
+    def _ready(self, column: str, *kinds: str) -> Column | None:
+        """The column of one of ``kinds`` as our schema means it, where it was worked out or read before."""
+        theirs = self.columns.get(column)
+        if theirs is None or self.kind_of(column) not in kinds:
+            return None
+        return self.cell(column) if theirs.ready else self.rows.c.get(_VALUE + column)
 
     def raw(self, column: str) -> Column:
         """The column for grouping: as it is where its cells are sound, else as text."""
@@ -132,11 +150,17 @@ class TableColumns:
 
     def id(self, column: str) -> Column:
         """An id as text."""
+        ready = self._ready(column, "id", "text")
+        if ready is not None:
+            return ready
         kind = self.columns[column].kind
         return self._cleaned(column, IdText(self.cell(column), kind))
 
     def time(self, column: str) -> Column:
         """A moment that can be compared, or NULL."""
+        ready = self._ready(column, "time")
+        if ready is not None:
+            return ready
         moment = self.read_time(column)
         if column in self.sound:
             return moment
@@ -146,21 +170,23 @@ class TableColumns:
 
     def read_time(self, column: str) -> Column:
         """A moment, believable or not."""
-        if column in self.read:
-            return self._read(column)
-        return self._moment(column, self._trimmed(column))
+        read = self._read(column, "time")
+        return self._moment(column, self._trimmed(column)) if read is None else read
 
     def _moment(self, column: str, cell: Column) -> Column:
-        _, kind, written = self.columns[column]
+        _, kind, written, _ = self.columns[column]
         until = self._guess_until if column in SCHEMA[self.name].ahead else None
         if written is None:
             return TimeOf(cell, kind, TimeFormat(day_zone=self.zone, guess_until=until))
         zone = written.zone or "UTC"
         return TimeOf(cell, kind, TimeFormat(written.format, zone, written.epoch, written.zone or self.zone, until))
 
-    def _read(self, column: str) -> Column:
-        found: Column = self.rows.c[f"s_read_{column}"]
-        return found
+    def _read(self, column: str, kind: str) -> Column | None:
+        """The column of ``kind`` as `read_once` read it, where it did."""
+        theirs = self.columns.get(column)
+        if theirs is None or self.kind_of(column) != kind:
+            return None
+        return self.cell(column) if theirs.ready else self.rows.c.get(_READ + column)
 
     def _trimmed(self, column: str) -> Column:
         """The cell without blanks around it where it is text, sound or not; numbers and times as they are."""
@@ -169,6 +195,9 @@ class TableColumns:
 
     def number(self, column: str) -> Column:
         """A finite number, or NULL; a number that means "no limit" is NULL too."""
+        ready = self._ready(column, "number")
+        if ready is not None:
+            return ready
         number = self.read_number(column)
         if column in self.sound:
             return number
@@ -184,11 +213,12 @@ class TableColumns:
 
     def read_number(self, column: str) -> Column:
         """A finite number, believable or not."""
-        if column in self.read:
-            return self._read(column)
+        read = self._read(column, "number")
+        if read is not None:
+            return read
         if column not in self.columns:
             return NumberOf(self.text(column), "text")
-        _, kind, written = self.columns[column]
+        _, kind, written, _ = self.columns[column]
         if written is None:
             return NumberOf(self.cell(column), kind)
         return NumberOf(self.cell(column), kind, NumberFormat(written.decimal, written.thousands, written.strip))
@@ -209,6 +239,9 @@ class TableColumns:
         """Text without blanks around it; NULL where it only says that there is nothing."""
         if column not in self.columns:
             return JsonText(self.cell("props"), column.removeprefix("props."), self.columns["props"].kind)
+        ready = self._ready(column, "id", "text")
+        if ready is not None:
+            return ready
         kind = self.columns[column].kind
         cell = self.cell(column)
         text = self._cleaned(column, IdText(cell, kind) if kind == "any" else sa.cast(cell, sa.Text()))
@@ -223,6 +256,9 @@ class TableColumns:
 
     def flag(self, column: str) -> Column:
         """True, false or NULL, also from 1/0, yes/no, on/off and enabled/disabled."""
+        ready = self._ready(column, "flag")
+        if ready is not None:
+            return ready
         if column in self.columns and self.columns[column].kind == "flag":
             return self.cell(column)
         text = folded(self.text(column))

@@ -29,7 +29,6 @@ def people(users: MappedTable, asked: Collection[str], as_of: datetime) -> sa.Su
     no row says otherwise: the latest by ``updated_at``, else one that began after the deletion. A row that neither of
     these tells to be newer leaves it undecided.
     """
-    users = users.read_once()
     rows = _rows(users, asked, as_of)
     keys = [rows.c[f"s_{name}"] for name in key_names(users)]
     unsure = sa.func.max(rows.c.s_doubt) == 1
