@@ -1,8 +1,9 @@
 """What the look at the data costs beside the signal query: CPU of both, and of the look's counting of events.
 
-Prints ratios of medians, measured in turns in one run on one generated product: without the events' ids, with them,
-and with some events delivered twice. The look counts the events by name and day, which a run needs to see whether data
-arrives; without it, the query would clean every text and sort every event by its id. CPU counts all threads of DuckDB.
+Prints ratios of medians, measured in turns in one run on one generated product: without the events' ids, with them as a
+primary key, with them as they come, and with some events delivered twice. The look counts the events by name and day,
+which a run needs to see whether data arrives; without it, the query would clean every text and sort every event by its
+id. CPU counts all threads of DuckDB.
 
     python tests/bench/signal_query.py [events] [accounts] [rounds]
 """
@@ -12,19 +13,27 @@ from __future__ import annotations
 import statistics
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from time import process_time
 
 import yaml
 
-from tests.bench.parts.product import AS_OF, make_product, product_settings, repeat_events
+from tests.bench.parts.product import AS_OF, drop_key, make_key, make_product, product_settings, repeat_events
 from worker.settings.product import ProductSettings
 from worker.settings.shipped import shipped_files
 from worker.settings.signals import SignalsSettings
 from worker.signals.compute import compute
 from worker.signals.occurrences import occurrences
 from worker.signals.source import open_source
+
+_CASES: Mapping[str, Callable[[Path, int], object]] = {
+    "without event_id": lambda _folder, _events: None,
+    "with event_id as the primary key": lambda folder, _events: make_key(folder),
+    "with event_id": lambda folder, _events: drop_key(folder),
+    "with event_id, 1 event of 1,000 twice": lambda folder, events: repeat_events(folder, events // 1_000),
+}
 
 
 def main(events: int, accounts: int, rounds: int) -> None:
@@ -33,9 +42,8 @@ def main(events: int, accounts: int, rounds: int) -> None:
     signals = SignalsSettings.model_validate(yaml.safe_load(text))
     with tempfile.TemporaryDirectory() as folder:
         make_product(Path(folder), accounts, events)
-        for case in ("without event_id", "with event_id", "with event_id, 1 event of 1,000 twice"):
-            if case.endswith("twice"):
-                repeat_events(Path(folder), events // 1_000)
+        for case, change in _CASES.items():
+            change(Path(folder), events)
             product = product_settings(with_event_id=case.startswith("with "))
             spent = [once(Path(folder), product, signals) for _ in range(rounds)]
             counting, look, query = (statistics.median(column) for column in zip(*spent, strict=True))

@@ -21,6 +21,12 @@ from worker.signals.files import Needed, Readable, files_relation, readable, tex
 from worker.signals.spill import SpillFolder
 from worker.signals.table_files import reader_of
 
+_UNIQUE = """
+    SELECT constraint_column_names FROM duckdb_constraints()
+    WHERE constraint_type IN ('PRIMARY KEY', 'UNIQUE') AND database_name = current_database()
+        AND lower(schema_name) = lower(?) AND lower(table_name) = lower(?)
+"""
+
 
 class DuckDialect(PGDialect):
     """SQL as DuckDB reads it; DuckDB's own connection runs it."""
@@ -74,6 +80,13 @@ class DuckEngine:
             raise SourceError(f"{NOT_ONE_SELECT}; this is {', '.join(kinds) or 'nothing'}")
         if statements[0].named_parameters:
             raise SourceError("a query has no parameters")
+
+    def unique_columns(self, table: str) -> list[frozenset[str]]:
+        if self.files is not None:
+            return []
+        schema, _, name = table.rpartition(".")
+        found = self.connection.execute(_UNIQUE, [schema or "main", name]).fetchall()
+        return [frozenset(columns) for (columns,) in found]
 
     def warnings(self) -> list[str]:
         return []

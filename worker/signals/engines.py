@@ -37,6 +37,10 @@ class Engine(Protocol):
         """Raises SourceError unless the database's own parser takes ``query`` for one statement that only reads."""
         ...
 
+    def unique_columns(self, table: str) -> list[frozenset[str]]:
+        """The columns of each unique index or primary key of ``table``: the database has no two rows with the same."""
+        ...
+
     def warnings(self) -> list[str]:
         """What an operator should change about our access to the database."""
         ...

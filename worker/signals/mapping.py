@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -133,6 +133,7 @@ class Catalogue:
                     f"table {name} has no column {ours}: name yours under tables: {name}: columns: "
                     f"(found: {', '.join(list(theirs)[:20])})"
                 )
+        unique = query is None and self._is_unique(name, columns, reader.unique_columns(str(mapping.table)))
         rows = self._rows(mapping, query, tuple(theirs))
         if self.several is not None:
             with self.naming(name):
@@ -144,6 +145,7 @@ class Catalogue:
             nothing=(*NOTHING, *(word.strip().lower() for word in self.product.nothing)),
             read_at=self.read_at,
             zone=self.product.time_zone,
+            unique=unique,
             names_of_spellings=self.names_of_spellings if name == "events" else {},
         )
 
@@ -175,6 +177,13 @@ class Catalogue:
         if mapping.query is not None or not folder:
             return mapping.query
         return files_relation(self.root / folder, str(mapping.table), self._needed(name, mapping), mapping.encoding)
+
+    @staticmethod
+    def _is_unique(name: str, columns: Mapping[str, SourceColumn], indexes: Iterable[frozenset[str]]) -> bool:
+        """Whether the database itself lets no row repeat the key of another."""
+        key = SCHEMA[name].key
+        theirs = {columns[ours].name for ours in key if ours in columns}
+        return bool(key) and key[0] in columns and any(index <= theirs for index in indexes)
 
     @staticmethod
     def _rows(mapping: TableMapping, query: str | None, columns: tuple[str, ...]) -> sa.FromClause:

@@ -52,6 +52,18 @@ _WRITABLE = """
 """
 
 
+_UNIQUE = """
+    SELECT array_agg(a.attname::text) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_index i ON i.indrelid = c.oid
+    CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, place)
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum
+    WHERE c.oid = to_regclass(concat_ws('.', quote_ident(:schema), quote_ident(:name)))
+        AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts
+        AND (c.relkind = 'p' OR NOT EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhparent = c.oid))
+    GROUP BY i.indexrelid
+"""
+"""An index of a table with inheritors says nothing of their rows, which a SELECT reads too."""
+
+
 @dataclass(slots=True, kw_only=True)
 class PostgresEngine(SqlEngine):
     """PostgreSQL, in one connection."""
@@ -67,6 +79,11 @@ class PostgresEngine(SqlEngine):
         found = self.connection.execute(sa.text(_SIDE_EFFECTS), {"words": words}).scalars().all()
         if found:
             raise SourceError(f"{NOT_ONE_SELECT}; it may not use {', '.join(found)}, which does more than to read")
+
+    def unique_columns(self, table: str) -> list[frozenset[str]]:
+        schema, _, name = table.rpartition(".")
+        found = self.connection.execute(sa.text(_UNIQUE), {"schema": schema or None, "name": name}).scalars()
+        return [frozenset(columns) for columns in found]
 
     def warnings(self) -> list[str]:
         """One, where our role could write: what a role may not do is refused whatever a query says."""

@@ -112,7 +112,7 @@ def count_repeats(engine: Engine, table: MappedTable) -> tuple[int, bool]:
     Raises SourceError.
     """
     keys = keyed(table)
-    if not keys:
+    if not keys or table.unique:
         return 0, False
     names = [name for name in SCHEMA[table.name].key if table.has(name)]
     cells = [written_key(table, name) for name in names]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import sqlite3
 from collections.abc import Mapping
@@ -23,6 +24,22 @@ _READING = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_RECURSIVE}
 _REFUSED_FUNCTIONS = {"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"}
 _NAMED = ("DELETE", "INSERT", "UPDATE", "PRAGMA", "ATTACH", "DETACH", "TRANSACTION", "SAVEPOINT", "FUNCTION", "READ")
 _ACTIONS: Mapping[int, str] = {getattr(sqlite3, f"SQLITE_{action}"): action for action in _NAMED}
+
+
+_UNIQUE = """
+    WITH typed AS (
+        SELECT name, pk, upper(type) = 'INTEGER' AS row_id FROM pragma_table_info(:name, :schema)
+        WHERE type <> '' AND upper(type) NOT LIKE '%BLOB%'
+    )
+    SELECT json_group_array(c.name) FROM pragma_index_list(:name, :schema) AS i, pragma_index_info(i.name, :schema) AS c
+    LEFT JOIN typed ON typed.name = c.name
+    WHERE i."unique" AND NOT i.partial
+    GROUP BY i.name HAVING count(typed.name) = count(*)
+    UNION ALL
+    SELECT json_array(name) FROM typed WHERE pk = 1 AND row_id
+        AND (SELECT max(pk) FROM pragma_table_info(:name, :schema)) = 1
+"""
+"""The key of a table whose rows it numbers has no index."""
 
 
 @dataclass(slots=True)
@@ -79,6 +96,16 @@ class SqliteEngine(SqlEngine):
         connection = self.connection.connection.driver_connection
         assert isinstance(connection, sqlite3.Connection)  # noqa: S101 - the driver of this engine
         return connection
+
+    def unique_columns(self, table: str) -> list[frozenset[str]]:
+        """But of columns that keep 7 and '7' apart, which are the same id."""
+        schema, _, name = table.rpartition(".")
+        self.file.set_authorizer(None)  # the pragmas that a query may not use
+        try:
+            found = self.file.execute(_UNIQUE, {"schema": schema or "main", "name": name}).fetchall()
+        finally:
+            self.file.set_authorizer(self.only_reads)
+        return [frozenset(json.loads(columns)) for (columns,) in found]
 
     def warnings(self) -> list[str]:
         return []

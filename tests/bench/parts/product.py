@@ -62,15 +62,29 @@ def repeat_events(folder: Path, events: int) -> None:
         database.execute(f"INSERT INTO events SELECT * FROM events ORDER BY event_id LIMIT {int(events)}")
 
 
+def make_key(folder: Path) -> None:
+    """Let the database keep the events' ids unique."""
+    with duckdb.connect(str(folder / "product.duckdb")) as database:
+        database.execute("ALTER TABLE events ADD PRIMARY KEY (event_id)")
+
+
+def drop_key(folder: Path) -> None:
+    """Let the events' ids be what they are again."""
+    with duckdb.connect(str(folder / "product.duckdb")) as database:
+        database.execute("CREATE TABLE others AS SELECT * FROM events")
+        database.execute("DROP TABLE events")
+        database.execute("ALTER TABLE others RENAME TO events")
+
+
 def product_settings(*, with_event_id: bool) -> ProductSettings:
     """The mapping of that database; without its ids, events are not looked at for repeats."""
-    columns = "*" if with_event_id else "* EXCLUDE (event_id)"
-    tables = {name: {"table": name} for name in ("accounts", "users", "memberships")}
+    without: dict[str, dict[str, str]] = {"events": {"query": "SELECT * EXCLUDE (event_id) FROM events"}}
+    tables = {name: {"table": name} for name in ("accounts", "users", "memberships", "events")}
     return ProductSettings.model_validate(
         {
             "version": 1,
             "source": {"duckdb": "product.duckdb"},
             "exclude": {"accounts": []},
-            "tables": {**tables, "events": {"query": f"SELECT {columns} FROM events"}},
+            "tables": tables if with_event_id else tables | without,
         }
     )

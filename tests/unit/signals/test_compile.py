@@ -54,6 +54,9 @@ class PaperEngine:
 
     def check_query(self, query: str) -> None: ...
 
+    def unique_columns(self, table: str) -> list[frozenset[str]]:
+        return []
+
     def warnings(self) -> list[str]:
         return []
 
