@@ -30,6 +30,8 @@ class TableSchema:
     current: bool = False
     key: tuple[str, ...] = ()
     """Rows with the same values here, the first of them known, are one row that was delivered again."""
+    repeatable: bool = False
+    """Without a key, two rows that are the same are one that was delivered twice: they are of one moment."""
     latest: str = "updated_at"
     """Of rows with one key, the one with the latest such time counts."""
     single: tuple[str, ...] = ()
@@ -109,6 +111,7 @@ SCHEMA: Mapping[str, TableSchema] = {
         required=("account_id", "name", "occurred_at"),
         at="occurred_at",
         key=("event_id",),
+        repeatable=True,
         latest="received_at",
     ),
     "subscriptions": TableSchema(
@@ -177,6 +180,7 @@ SCHEMA: Mapping[str, TableSchema] = {
         until=("paid_at",),
         needs_until=True,
         key=("invoice_id",),
+        repeatable=True,
         ahead=("due_at",),
     ),
     "surveys": TableSchema(
@@ -192,6 +196,7 @@ SCHEMA: Mapping[str, TableSchema] = {
         required=("account_id", "responded_at"),
         at="responded_at",
         key=("response_id",),
+        repeatable=True,
     ),
     "invites": TableSchema(
         columns={
@@ -206,6 +211,7 @@ SCHEMA: Mapping[str, TableSchema] = {
         required=("account_id", "sent_at"),
         at="sent_at",
         key=("invite_id",),
+        repeatable=True,
         since=("sent_at",),
         until=("accepted_at",),
         needs_until=True,
@@ -223,6 +229,7 @@ SCHEMA: Mapping[str, TableSchema] = {
         required=("account_id", "opened_at"),
         at="opened_at",
         key=("ticket_id",),
+        repeatable=True,
         since=("opened_at",),
         until=("closed_at",),
         needs_until=True,

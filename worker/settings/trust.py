@@ -31,6 +31,8 @@ class TrustSettings(Strict):
     """The share of accounts that may stand in the accounts table more than once; five always may."""
     shared_keys: Share = 0.05
     """The share of a table's rows that may have the id of a row of another account; five always may."""
+    repeated_rows: Share = 0.2
+    """The share of a table's rows without an id that may repeat another in every column; five always may."""
     shrunk: Share = 0.5
     """The share of a table's usual rows that may be missing at once; of twenty rows all may."""
     vanished: Share = 0.05

@@ -66,6 +66,29 @@ class JoinFindings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RepeatedRows:
+    """The rows that repeat another in every column, in a table without a key: they all count.
+
+    ``certain`` are those that no chance explains: their time has a fraction of a second, or every row is there twice.
+    ``recent``: only rows of 28 days were looked at; ``accounts``: only those of some ``of_accounts``.
+    """
+
+    rows: int
+    repeats: int
+    certain: int
+    recent: bool = False
+    accounts: int | None = None
+    of_accounts: int | None = None
+
+    @property
+    def sentence(self) -> str:
+        """How many of how many repeat another."""
+        days = " of 28 days" if self.recent else ""
+        some = f" of {self.accounts:,} of {self.of_accounts:,} accounts" if self.accounts is not None else ""
+        return f"{_share(self.repeats, self.rows)}{days}{some} repeat another in every column and all count"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TableFindings:
     """One table of ours in the source. ``newest`` is the latest believed time of a row."""
 
@@ -75,6 +98,8 @@ class TableFindings:
     missing: Mapping[str, int] = field(default_factory=dict)
     """Required columns, and how many rows have no value there that can be used."""
     repeats: int = 0
+    repeated: RepeatedRows | None = None
+    """Of a table without a key."""
     shared_keys: int = 0
     """Rows with the id of a row that is about something else: another account, or an event with another name."""
     columns: tuple[ColumnFindings, ...] = ()
@@ -206,6 +231,9 @@ def _of_table(table: TableFindings) -> Iterator[str]:
             yield f"{_share(missing, table.rows)} have no {column}"
     if table.repeats:
         yield f"{_share(table.repeats, table.rows)} repeat another and count once"
+    if table.repeated is not None and table.repeated.repeats:
+        chance = "" if table.repeated.certain else "; in the same second some may be real"
+        yield f"{table.repeated.sentence}: map {table.id_column}{chance}"
     if table.shared_keys:
         yield f"{_share(table.shared_keys, table.rows)} have the {table.id_column} of a row about something else"
     for cells in table.columns:

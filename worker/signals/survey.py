@@ -15,7 +15,15 @@ import sqlalchemy as sa
 from worker.settings.product_schema import SCHEMA, kind_of
 from worker.signals.constructs import Column, MomentLiteral
 from worker.signals.contradictions import count_contradictions, incomparable_amounts, out_of_order
-from worker.signals.data_report import ColumnFindings, DataReport, JoinFindings, TableFindings, example_of, impersonal
+from worker.signals.data_report import (
+    ColumnFindings,
+    DataReport,
+    JoinFindings,
+    RepeatedRows,
+    TableFindings,
+    example_of,
+    impersonal,
+)
 from worker.signals.decode import moment as as_moment
 from worker.signals.inexact_ids import check_exact
 from worker.signals.mapped_table import MappedTable
@@ -23,6 +31,7 @@ from worker.signals.mapping import Catalogue
 from worker.signals.occurrences import occurrences
 from worker.signals.property_kinds import unreadable_properties
 from worker.signals.reading.texts import IdText, clean_text
+from worker.signals.repeated_rows import RECENT, repeated_rows
 from worker.signals.repeats import count_repeats
 from worker.signals.rows import before, not_before
 from worker.signals.shared_keys import count_shared
@@ -33,7 +42,6 @@ from worker.signals.volume import volume_of
 from worker.signals.windows import last_full_day
 from worker.telemetry.steps import report_step
 
-RECENT = timedelta(days=28)
 _A_DAY = timedelta(days=1)
 _KEY_OF = {"parent_id": "account_id"}
 """A column with ids → the column of the other table with the same ids, where it has another name."""
@@ -91,6 +99,7 @@ class _Look:
         rows, newest, missing, columns = self._cells()
         joins, blank = self._joins()
         repeats, as_written = count_repeats(self.catalogue.engine, self.table)
+        repeated = self._repeated(rows, joins)
         self.table = replace(self.table, unique=repeats == 0, keys_as_written=as_written)
         more_than_an_id = len(SCHEMA[table.name].key) > 1
         contradictions = count_contradictions(self.catalogue, self.table, self.as_of)
@@ -105,11 +114,17 @@ class _Look:
             newest=newest,
             missing={**missing, **blank},
             repeats=repeats,
+            repeated=repeated,
             shared_keys=count_shared(self.catalogue.engine, self.table) if repeats or more_than_an_id else 0,
             columns=(*columns, *self._of_several_columns()),
             joins=tuple(joins),
             contradictions={**contradictions, **undecided},
         )
+
+    def _repeated(self, rows: int, joins: list[JoinFindings]) -> RepeatedRows | None:
+        recent = max((join.recent_given + join.recent_blank for join in joins if join.other == "accounts"), default=0)
+        table = replace(self.table, sound=frozenset(self.sound))
+        return repeated_rows(self.catalogue, table, self.as_of, rows, recent)
 
     def _deleted_people(self) -> tuple[dict[str, int], bool]:
         """The rows of users that leave undecided whether a person is deleted; whether any deleted one has several."""

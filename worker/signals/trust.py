@@ -44,6 +44,7 @@ def distrust(report: DataReport, trust: TrustSettings, usual: Usual = _NOTHING_U
         yield from _joins(table, join, trust, usual.joined.get(table))
         yield from _anonymous(table, join, usual.named.get(table))
     yield from _shared_keys(report, trust)
+    yield from _repeated_rows(report, trust)
     yield from _shrunk(report, trust, usual)
     if report.accounts_twice > max(_FEW_ACCOUNTS, trust.repeated_accounts * report.accounts):
         accounts = counted(report.accounts, "account")
@@ -56,6 +57,16 @@ def _shared_keys(report: DataReport, trust: TrustSettings) -> Iterator[str]:
             many = f"{table.shared_keys:,} of {counted(table.rows, 'row')} of {table.name}"
             shared = f"{many} have the {table.id_column} of a row about something else"
             yield f"{shared}: map a column that no two rows share"
+
+
+def _repeated_rows(report: DataReport, trust: TrustSettings) -> Iterator[str]:
+    for table in report.tables:
+        found = table.repeated
+        if found is not None and found.certain > max(_FEW_ROWS, trust.repeated_rows * found.rows):
+            yield (
+                f"{table.name}: {found.sentence}: map {table.id_column}, or let a query read each row once; "
+                "if they are real, raise trust.repeated_rows in config/product.yaml"
+            )
 
 
 def _shrunk(report: DataReport, trust: TrustSettings, usual: Usual) -> Iterator[str]:

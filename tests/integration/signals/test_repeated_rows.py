@@ -1,0 +1,89 @@
+"""Rows without an id that are there twice are counted in the report; a run refuses a table that was loaded twice."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.integration.signals.signals_kit import TYPES, Database, at, product_of
+from worker.settings.trust import TrustSettings
+from worker.signals import repeated_rows
+from worker.signals.data_report import DataReport
+from worker.signals.source import open_source
+from worker.signals.trust import distrust
+
+AS_OF = at("2026-03-10T06:00")
+FIRST = at("2026-03-01T10:00")
+IDS = {"events": "event_id", "tickets": "ticket_id", "surveys": "response_id", "invites": "invite_id"}
+TIMES = {"events": "occurred_at", "tickets": "opened_at", "surveys": "responded_at", "invites": "sent_at"}
+ACCOUNTS = [f"a{number}" for number in range(100)]
+
+
+def rows_of(table: str, number: int, step: timedelta, account: str = "a1") -> list[dict[str, Any]]:
+    """Rows at different times. The arrival of an event says nothing: each delivery has its own."""
+    same: dict[str, Any] = {"account_id": account, "user_id": "u", "name": "Used", "kind": "nps"}
+    places = range(number)
+    return [
+        {**same, TIMES[table]: FIRST + place * step, "received_at": AS_OF - place * step, "props": {"n": [place % 2]}}
+        for place in places
+    ]
+
+
+def report_of(database: Database, table: str, rows: list[dict[str, Any]], types: Any = TYPES) -> DataReport:
+    tables: dict[str, list[dict[str, Any]]] = {"accounts": [{"account_id": one} for one in ACCOUNTS], "events": []}
+    tables[table] = rows
+    database.fill(tables, types)
+    with open_source(product_of(database.source, tables), database.folder, AS_OF) as source:
+        return source.report(AS_OF)
+
+
+def said_of(report: DataReport, table: str) -> list[str]:
+    return [sentence for name, sentence in report.remarks() if name == table and "repeat" in sentence]
+
+
+@pytest.mark.parametrize("table", IDS)
+def test_a_table_that_was_loaded_twice_stops_the_run(database: Database, table: str) -> None:
+    rows = rows_of(table, 30, timedelta(hours=1))
+    report = report_of(database, table, [*rows, *rows[::-1]])
+    what = "30 of 60 rows (50 %) repeat another in every column and all count"
+    assert said_of(report, table) == [f"{what}: map {IDS[table]}"]
+    (reason,) = distrust(report, TrustSettings())
+    assert reason.startswith(f"{table}: {what}: map {IDS[table]}, or ")
+    assert list(distrust(report, TrustSettings(repeated_rows=0.5))) == []
+
+
+def test_repeats_to_the_fraction_of_a_second_stop_the_run_where_they_are_many(database: Database) -> None:
+    rows = rows_of("events", 30, timedelta(seconds=1, microseconds=1))
+    many, few = (report_of(database, "events", rows + rows[:repeats]) for repeats in (9, 7))
+    assert len(list(distrust(many, TrustSettings()))) == 1
+    assert list(distrust(few, TrustSettings())) == []
+    assert said_of(few, "events") == ["7 of 37 rows (19 %) repeat another in every column and all count: map event_id"]
+
+
+def test_repeats_within_a_second_may_be_real(database: Database) -> None:
+    rows = rows_of("events", 30, timedelta(seconds=1))
+    written = [{**row, "occurred_at": row["occurred_at"].strftime("%Y-%m-%dT%H:%M:%S.000Z")} for row in rows]
+    types = {**TYPES, "events": {**TYPES["events"], "occurred_at": "text"}}
+    report = report_of(database, "events", written + written[:20], types)
+    assert list(distrust(report, TrustSettings())) == []
+    what = "20 of 50 rows (40 %) repeat another in every column and all count"
+    assert said_of(report, "events") == [f"{what}: map event_id; in the same second some may be real"]
+
+
+def test_rows_that_differ_in_any_column_repeat_nothing(database: Database) -> None:
+    rows = rows_of("events", 10, timedelta(hours=1))
+    others = [{**row, "props": {"n": [2]}} for row in rows] + [{**row, "user_id": None} for row in rows]
+    assert said_of(report_of(database, "events", rows + others), "events") == []
+
+
+def test_of_many_rows_the_recent_ones_of_some_accounts_give_an_estimate(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repeated_rows, "_MOST_ROWS", 400)
+    rows = [row for account in ACCOUNTS for row in rows_of("events", 10, timedelta(hours=1), account)]
+    old = [{**row, "occurred_at": at("2025-03-01")} for row in rows]
+    report = report_of(database, "events", [*rows, *rows, *old])
+    (said,) = said_of(report, "events")
+    assert said.startswith("200 of 400 rows (50 %) of 28 days of 20 of 100 accounts repeat another in every column")

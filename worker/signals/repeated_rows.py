@@ -1,0 +1,92 @@
+"""Rows that stand there more than once, in a table whose rows have no id that would tell a repeat from another row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from math import ceil
+from zlib import crc32
+
+import sqlalchemy as sa
+
+from worker.settings.product_schema import SCHEMA
+from worker.signals.constructs import Column
+from worker.signals.data_report import RepeatedRows
+from worker.signals.mapped_table import MappedTable
+from worker.signals.mapping import Catalogue
+from worker.signals.reading.texts import JsonOf, written_text
+from worker.signals.rows import before, not_before
+
+RECENT = timedelta(days=28)
+_MOST_ROWS = 50_000
+"""With more, only recent rows of some accounts are compared: of ten million this takes a tenth of the look."""
+_FEWEST_ACCOUNTS = 20
+_ENOUGH = 20
+"""So many different rows, nearly all of them there two or four times, are no chance: a file was loaded twice."""
+_ODD = 0.05
+
+
+def repeated_rows(
+    catalogue: Catalogue, table: MappedTable, as_of: datetime, rows: int, recent: int
+) -> RepeatedRows | None:
+    """How many rows repeat another in every column; None where a key tells, or no row has a time.
+
+    ``rows`` are those of the table, ``recent`` those of `RECENT`. Raises SourceError.
+    """
+    schema = SCHEMA[table.name]
+    if not schema.repeatable or schema.at is None or not table.has(schema.at) or table.has(schema.key[0]):
+        return None
+    at = table.time(schema.at)
+    found = sa.select(*_cells(table), at.label("s_at")).select_from(table.rows).where(before(at, as_of))
+    some, of = None, None
+    if rows > _MOST_ROWS:
+        found = found.where(not_before(at, as_of - RECENT))
+        if recent > _MOST_ROWS:
+            some, of = _some_accounts(catalogue, _MOST_ROWS / recent)
+            found = found.where(table.id("account_id").in_(some))
+    cells = found.subquery("s_rows_of_table")
+    many = sa.func.count()
+    each = sa.select(cells.c.s_at, many.label("n")).group_by(*cells.c).subquery("s_each_row")
+    asked = [
+        sa.func.sum(each.c.n),
+        sa.func.sum(each.c.n - 1),
+        sa.func.sum(sa.case((_has_fraction(each.c.s_at), each.c.n - 1), else_=0)),
+        sa.func.sum(sa.case((each.c.n % 2 == 1, each.c.n), else_=0)),
+        many,
+    ]
+    counts = [int(count or 0) for count in catalogue.engine.run(sa.select(*asked))[0]]
+    looked_at, repeats, exact, odd, different = counts
+    all_twice = different >= _ENOUGH and odd <= _ODD * looked_at
+    return RepeatedRows(
+        rows=looked_at,
+        repeats=repeats,
+        certain=repeats if all_twice else exact,
+        recent=rows > _MOST_ROWS,
+        accounts=None if some is None else len(some),
+        of_accounts=of,
+    )
+
+
+def _cells(table: MappedTable) -> Iterator[Column]:
+    """The cells in which two deliveries of a row are the same."""
+    schema = SCHEMA[table.name]
+    for name in sorted(table.columns.keys() - {schema.at, schema.latest}):
+        cell, kind = table.cell(name), table.kind(name)
+        of_json = kind in {"json", "struct", "list"}
+        yield (sa.cast(JsonOf(cell, kind), sa.Text()) if of_json else cell).label(f"s_cell_{name}")
+
+
+def _has_fraction(moment: Column) -> Column:
+    """Whether a moment is more exact than its second: people and machines do the same thing twice in a second."""
+    return sa.cast(moment, sa.Text()).like(written_text("%.%"))
+
+
+def _some_accounts(catalogue: Catalogue, share: float) -> tuple[list[str], int]:
+    """The ids of a share of the accounts, always the same ones, and how many accounts there are."""
+    accounts = catalogue.as_mapped("accounts")
+    if accounts is None:
+        return [], 0
+    id_ = accounts.id("account_id")
+    rows = catalogue.engine.run(sa.select(id_).select_from(accounts.rows).where(id_.is_not(None)).distinct())
+    ids = sorted((str(row[0]) for row in rows), key=lambda one: (crc32(one.encode()), one))
+    return ids[: max(ceil(share * len(ids)), _FEWEST_ACCOUNTS)], len(ids)
