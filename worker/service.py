@@ -43,7 +43,7 @@ from worker.settings.problems import CommandError
 from worker.settings.project import load_project
 from worker.store.lock import exclusive_run
 from worker.store.sightings import load_sightings
-from worker.store.state import last_as_of
+from worker.store.state import forget_usual, last_as_of
 from worker.telemetry.steps import report_step
 
 Change = Literal["retry", "drop"]
@@ -203,6 +203,12 @@ def settle_account(project: Path | None, account: str, how: Literal["keep", "ren
     with open_reader(project, to_change=True) as reader, exclusive_run(reader.engine), reader.engine.begin() as state:
         require_account(account, load_sightings(state))
         (keep_account if how == "keep" else renew_account)(state, account)
+
+
+def accept_data(project: Path | None) -> None:
+    """Let the data of the next run become what is usual of its tables."""
+    with open_reader(project, to_change=True) as reader, exclusive_run(reader.engine), reader.engine.begin() as state:
+        forget_usual(state)
 
 
 @contextmanager

@@ -62,6 +62,22 @@ def test_what_is_missing_for_a_run_is_as_before_and_a_third_at_once_stops_the_ru
     assert crm_state(stage) == before
 
 
+def test_an_admin_lets_most_accounts_vanish_for_one_run(stage_after_runs: Stage) -> None:
+    stage = stage_after_runs
+    ids = [one for (one,) in product(stage, "select account_id from accounts order by account_id")]
+    lose(stage, [one for place, one in enumerate(ids) if place % 3])
+    checked = [one["message"] for one in stage.plgsync("check", "--json", code=1)["problems"]]
+    assert any("a run would stop now" in one and "the last run saw" in one for one in checked)
+    settings = stage.folder / "config" / "product.yaml"
+    before = settings.read_text(encoding="utf-8")
+    settings.write_text(f"{before}\ntrust: {{vanished: 100%, unjoined: 100%}}\n", encoding="utf-8")
+    stage.plgsync("data", "accept")
+    assert len(stage.plgsync("run", "--as-of", DAYS[0], "--first-run", "--json")["missing"]) > len(ids) / 2
+    find_again(stage)
+    settings.write_text(before, encoding="utf-8")
+    stage.plgsync("run", "--as-of", DAYS[0], "--first-run")
+
+
 def test_a_table_that_was_cut_off_stops_the_run_until_it_is_whole_again(stage_after_runs: Stage) -> None:
     stage = stage_after_runs
     before = crm_state(stage)
@@ -74,6 +90,18 @@ def test_a_table_that_was_cut_off_stops_the_run_until_it_is_whole_again(stage_af
     product(stage, "delete from memberships", "insert into memberships from whole")
     stage.plgsync("run", "--as-of", DAYS[0], "--first-run")
     assert crm_state(stage) == before
+
+
+def test_a_person_accepts_what_differs_from_what_was_usual(stage_after_runs: Stage) -> None:
+    stage = stage_after_runs
+    product(stage, "delete from memberships where rowid % 3 > 0")
+    stopped = stage.plgsync("run", "--as-of", DAYS[0], "--first-run", code=1)
+    assert "run: plgsync data accept" in stopped.stderr
+    stage.plgsync("data", "accept")
+    for day in DAYS[:2]:
+        stage.plgsync("run", "--as-of", day, "--first-run")
+    product(stage, "delete from memberships where rowid % 9 > 0")
+    assert "are usual" in stage.plgsync("run", "--as-of", DAYS[1], "--first-run", code=1).stderr
 
 
 def test_a_person_decides_on_a_reused_id_by_a_command(stage_after_runs: Stage) -> None:

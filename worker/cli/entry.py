@@ -13,6 +13,7 @@ import typer
 from connectors.garbage import collect_seldom
 from worker.cli.accounts import accounts_keep, accounts_renew
 from worker.cli.crm import crm_setup, sandbox
+from worker.cli.data import data_accept
 from worker.cli.history import explain, history
 from worker.cli.outbox import outbox_change, outbox_list
 from worker.cli.printing import announce, fail
@@ -124,6 +125,7 @@ for _name, _help in (
 _accounts = _add_group("accounts", "Account ids that belong to somebody else now.")
 _add(accounts_keep, "keep", _accounts)
 _add(accounts_renew, "renew", _accounts)
+_add(data_accept, "accept", _add_group("data", "The product data."))
 _add(alerts_test, "test", _add_group("alerts", "Messages about problems."))
 _add(crm_setup, "setup", _add_group("crm", "The CRMs themselves."))
 _add(playbooks_test, "test", _add_group("playbooks", "The tests of the playbooks."))

@@ -66,9 +66,8 @@ class Computed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _State:
-    """What the earlier runs left: volume of the source, memories, enrollments, and what playbooks left."""
+    """What the earlier runs left: sizes of the source, memories, enrollments, and what playbooks left."""
 
-    volume: tuple[int, int] | None
     usual: Usual
     sizes: list[int]
     sightings: Mapping[str, Sighting]
@@ -159,7 +158,6 @@ def _read_state(
     report_step("reading the state database")
     refuse_going_back(connection, as_of)
     return _State(
-        volume=state.last_volume(connection),
         usual=load_usual(connection),
         sizes=state.recent_sizes(connection),
         sightings=load_sightings(connection),
@@ -184,7 +182,7 @@ def load_usual(connection: Connection) -> Usual:
 
 def _measure(project: Project, before: _State, as_of: datetime, accounts: Collection[str] | None) -> Measured:
     with span("read product data", calls_out=True) as reading:
-        measured = measure(project, as_of, before.volume[0] if before.volume else None, accounts, before.usual)
+        measured = measure(project, as_of, next(iter(before.sizes), None), accounts, before.usual)
         reading.set_attributes(accounts=len(measured.now), events=measured.report.volume.events)
     return measured
 

@@ -116,6 +116,7 @@ def check_fresh_report(
         project.schedule.max_age(report.as_of),
         previous_accounts,
         lambda latest: source.usual_since(latest, report.as_of),
+        project.product.trust.vanished,
     )
 
 

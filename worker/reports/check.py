@@ -127,7 +127,7 @@ def _check_source(check: Check, project: Project, earlier: EarlierRuns) -> None:
             tables = len(project.product.mapped())
             if all(one.severity != "error" for one in findings):
                 check.data = source.report(now())
-                findings += _stale(project, source, check.data)
+                findings += _stale(project, source, earlier, check.data)
                 findings += _data_findings(project, source, earlier, check.data)
                 check.problems += _words_never_found(project, source, check.data)
     except SourceError as error:
@@ -181,10 +181,10 @@ def _placed(project: Project, file: str, findings: Iterable[Finding]) -> list[Pr
     return place_findings(document, findings)
 
 
-def _stale(project: Project, source: Source, report: DataReport) -> Iterator[SourceFinding]:
+def _stale(project: Project, source: Source, earlier: EarlierRuns, report: DataReport) -> Iterator[SourceFinding]:
     """Why a run at this moment would reject the data."""
     try:
-        check_fresh_report(project, source, report)
+        check_fresh_report(project, source, report, next(iter(earlier.sizes), None))
     except StaleData as error:
         yield SourceFinding(PRODUCT, ("tables", "events"), f"a run would stop now: {error}")
 

@@ -35,7 +35,7 @@ def explain_failure(error: BaseException) -> str | None:
         case DistrustedData():
             return f"data that cannot be trusted: {error}\nNothing was scored. Run plgsync check for the data report."
         case StaleData():
-            return f"stale data: {error}\nNothing was scored, and the CRMs keep their values. Renew the data."
+            return f"stale data: {error}\nNothing was scored; the CRMs keep their values until the data is up to date."
         case SourceError():
             return f"product data: {error}"
         case CallFailed() | AsOfTooOld() | StalePlan() | Busy() | StoreError() | CommandError() | InvalidEnvironment():

@@ -23,12 +23,14 @@ def check_fresh(
     max_age: timedelta,
     previous_accounts: int | None = None,
     usual_since: Callable[[datetime], float | None] = lambda _: None,
+    vanished: float = 0.0,
 ) -> None:
     """Raise StaleData, with every reason, when ``volume`` at ``as_of`` cannot be trusted.
 
     ``max_age`` is how old the latest event may be (twice the schedule). An older one is accepted when
     ``usual_since``, the usual number of events since then, is small: a weekend is no broken pipeline.
-    ``previous_accounts`` is how many accounts the last run saw.
+    ``previous_accounts`` is how many accounts the last run saw: at most half of them, or the share ``vanished`` where
+    that is more, may be missing.
     The last full day must have at least half of the events usual for its weekday, where twenty or more are usual.
     """
     reasons = []
@@ -51,8 +53,11 @@ def check_fresh(
         reasons.append(
             f"the last full day has {counted(volume.last_day_events, 'event')}, usual for that weekday are {usual:.0f}"
         )
-    if previous_accounts and volume.accounts < _LEAST_SHARE * previous_accounts:
-        reasons.append(f"the source has {counted(volume.accounts, 'account')}, the last run saw {previous_accounts}")
+    if previous_accounts and volume.accounts < min(_LEAST_SHARE, 1 - vanished) * previous_accounts:
+        reasons.append(
+            f"the source has {counted(volume.accounts, 'account')}, the last run saw {previous_accounts:,}; "
+            "if that is right, raise trust.vanished in config/product.yaml for one run"
+        )
     if reasons:
         raise StaleData("the product data cannot be trusted: " + "; ".join(reasons))
 

@@ -14,6 +14,7 @@ _FEW_ACCOUNTS = 5
 _FEW_ROWS = 5
 _ENOUGH_ROWS = 20
 _HALF = 0.5
+_IF_RIGHT = "if that is right from now on, run: plgsync data accept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,7 @@ def _shrunk(report: DataReport, trust: TrustSettings, usual: Usual) -> Iterator[
     for table in report.tables:
         before = usual.rows.get(table.name, 0)
         if table.name != "accounts" and before > _ENOUGH_ROWS and table.rows < (1 - trust.shrunk) * before:
-            yield (
-                f"{table.name} has {counted(table.rows, 'row')}, {before:,.0f} are usual; "
-                "if that is right, raise trust.shrunk in config/product.yaml for one run"
-            )
+            yield f"{table.name} has {counted(table.rows, 'row')}, {before:,.0f} are usual; {_IF_RIGHT}"
 
 
 def _joins(table: str, join: JoinFindings, trust: TrustSettings, usual: float | None) -> Iterator[str]:
@@ -90,7 +88,7 @@ def _joins(table: str, join: JoinFindings, trust: TrustSettings, usual: float | 
     if 1 - share > allowed:
         yield f"{what}; {allowed:.0%} are allowed"
     elif usual is not None and share < _HALF * usual:
-        yield f"{what}; {1 - usual:.0%} are usual"
+        yield f"{what}; {1 - usual:.0%} are usual; {_IF_RIGHT}"
 
 
 def _anonymous(table: str, join: JoinFindings, usual: float | None) -> Iterator[str]:
@@ -98,4 +96,4 @@ def _anonymous(table: str, join: JoinFindings, usual: float | None) -> Iterator[
     if usual is not None and join.named is not None and join.named < _HALF * usual:
         rows = join.recent_given + join.recent_blank
         lost = f"{join.recent_blank:,} of {rows:,} {table} ({1 - join.named:.0%}) name no account"
-        yield f"{lost}; {1 - usual:.0%} are usual"
+        yield f"{lost}; {1 - usual:.0%} are usual; {_IF_RIGHT}"

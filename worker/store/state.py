@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from sqlalchemy import Connection, Double, delete, func, insert, literal, select
+from sqlalchemy import Connection, Double, delete, func, insert, literal, select, update
 
 from worker.rules.enrollment import Enrollment
 from worker.store.engine import db_now
@@ -24,6 +24,7 @@ from worker.store.tables import (
 from worker.store.upsert import insert_into, upsert
 
 Json = Mapping[str, Any]
+UsualPart = Literal["join_shares", "named_shares", "rows"]
 _USUAL_RUNS = 28
 
 
@@ -132,14 +133,6 @@ def save_decisions(connection: Connection, run_id: str, rows: Sequence[Json]) ->
         connection.execute(insert(decisions), [{"run_id": run_id, **row} for row in rows])
 
 
-def last_volume(connection: Connection) -> tuple[int, int] | None:
-    """Accounts and events of the last run's source, or None before the first."""
-    row = connection.execute(
-        select(source_volumes.c.accounts, source_volumes.c.events).order_by(source_volumes.c.as_of.desc()).limit(1)
-    ).first()
-    return (row[0], row[1]) if row else None
-
-
 def recent_sizes(connection: Connection, runs: int = 28) -> list[int]:
     """How many accounts the source had in each of the last runs, the newest first."""
     newest_first = select(source_volumes.c.accounts).order_by(source_volumes.c.as_of.desc()).limit(runs)
@@ -158,7 +151,7 @@ def last_reports(connection: Connection, most: int) -> list[Json]:
     return [report for report in connection.execute(newest).scalars() if report]
 
 
-def usual_of_tables(connection: Connection, of: Literal["join_shares", "named_shares", "rows"]) -> dict[str, float]:
+def usual_of_tables(connection: Connection, of: UsualPart) -> dict[str, float]:
     """By table, the median of the last runs: the share of rows that joined, or named an account; or the rows."""
     reports = select(source_volumes.c.report).order_by(source_volumes.c.as_of.desc()).limit(_USUAL_RUNS)
     found: dict[str, list[float]] = {}
@@ -166,6 +159,13 @@ def usual_of_tables(connection: Connection, of: Literal["join_shares", "named_sh
         for table, value in (report or {}).get(of, {}).items():
             found.setdefault(table, []).append(value)
     return {table: median(some) for table, some in found.items()}
+
+
+def forget_usual(connection: Connection) -> None:
+    """Take what `usual_of_tables` reads out of the reports of all runs; what else they found stays."""
+    for as_of, report in connection.execute(select(source_volumes.c.as_of, source_volumes.c.report)).all():
+        rest = {name: value for name, value in (report or {}).items() if name not in get_args(UsualPart)}
+        connection.execute(update(source_volumes).where(source_volumes.c.as_of == as_of).values(report=rest))
 
 
 def save_volume(connection: Connection, as_of: str, accounts: int, events: int, report: Json) -> None:

@@ -54,5 +54,13 @@ def test_exactly_at_the_limit_or_nothing_to_compare_with_is_enough(volume: Volum
     check_fresh(volume, AS_OF, DAY, previous_accounts=300)
 
 
+def test_as_many_accounts_may_vanish_as_the_settings_allow() -> None:
+    few = replace(GOOD, accounts=60)
+    check_fresh(few, AS_OF, DAY, previous_accounts=300, vanished=0.8)
+    for vanished in (0.05, 0.79):
+        with pytest.raises(StaleData, match=r"if that is right, raise trust\.vanished"):
+            check_fresh(few, AS_OF, DAY, previous_accounts=300, vanished=vanished)
+
+
 def test_a_first_run_has_no_accounts_to_compare_with() -> None:
     check_fresh(replace(GOOD, accounts=1), AS_OF, DAY)

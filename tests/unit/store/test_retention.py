@@ -15,7 +15,7 @@ from worker.settings.schedule import Retention
 from worker.store import retention as module
 from worker.store.engine import database_moment, database_time
 from worker.store.retention import PLAYBOOK_RUNS_KEPT, ROWS_AT_ONCE, prune
-from worker.store.state import last_as_of, last_volume, load_playbook_counts
+from worker.store.state import last_as_of, load_playbook_counts, recent_sizes
 from worker.store.tables import (
     alert_messages,
     alerts,
@@ -132,7 +132,7 @@ def test_the_next_run_finds_everything_that_it_reads_however_old(store: Engine) 
             add(connection, playbook_runs, playbook_id="p", as_of=f"2020-01-01T{number:02}", counts={"n": number})
     prune(store, Retention())
     with store.begin() as connection:
-        assert (last_as_of(connection), last_volume(connection)) == ("2020-01-01T00:00:00Z", (7, 9))
+        assert (last_as_of(connection), recent_sizes(connection)) == ("2020-01-01T00:00:00Z", [7])
         counts = load_playbook_counts(connection, "p", "2026")
         assert [one["n"] for one in counts] == list(range(5, PLAYBOOK_RUNS_KEPT + 5))
     assert len(left(store, playbook_runs.c.as_of)) == PLAYBOOK_RUNS_KEPT
