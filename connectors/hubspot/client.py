@@ -15,6 +15,7 @@ import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 
 from connectors.base import AccessDenied, Bucket, Budget, Destination, QuotaExhausted, Unavailable, Usage
+from connectors.base.values import finite_number
 from connectors.clock import now, stopwatch
 from connectors.hubspot import errors
 from connectors.hubspot.auth import credential
@@ -275,7 +276,8 @@ def _retry_after(headers: Mapping[str, str], default_s: float, longest_s: float)
     """HubSpot's ``Retry-After``. Its pages give seconds in one place and milliseconds in another."""
     seconds = default_s
     with suppress(ValueError):
-        seconds = float(headers.get("Retry-After", default_s))
+        given = float(headers.get("Retry-After", default_s))
+        seconds = given if finite_number(given) else default_s
     if longest_s <= 60 and seconds > 300:
         seconds /= 1000
     return min(max(seconds, 1.0), longest_s)

@@ -104,7 +104,9 @@ def test_a_used_up_day_is_asked_about_again_within_the_hour_where_its_end_is_not
     assert caught.value.until <= datetime.now(UTC) + ASK_AGAIN
 
 
-@pytest.mark.parametrize(("header", "seconds"), [("", 1.0), ("3", 3.0), ("2500", 2.5), ("junk", 1.0), ("0", 1.0)])
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("", 1.0), ("3", 3.0), ("2500", 2.5), ("junk", 1.0), ("nan", 1.0), ("0", 1.0)]
+)
 def test_too_fast_waits_as_long_as_hubspot_says_and_goes_on(header: str, seconds: float) -> None:
     clock = Clock()
     slow = answer(429, BURST, **({"Retry_After": header} if header else {}))
