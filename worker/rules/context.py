@@ -38,14 +38,13 @@ class RunContext:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One event of one account, and why. ``withheld`` are the actions that a preview does not take."""
+    """One event of one account, why, and what the playbook does about it."""
 
     playbook_id: str
     account_id: str
     event: Event
     because: str
     actions: tuple[Action, ...] = ()
-    withheld: tuple[Action, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,13 +31,12 @@ class DecisionLog:
         self._placements: list[Placement] = []
 
     def record(self, account_id: str, event: Event, because: str, actions: tuple[Action, ...] = ()) -> None:
-        """Record an event of an account; in a preview the actions are withheld."""
+        """Record an event of an account. A preview takes no actions: it counts the tasks among them."""
         self.count_event(account_id, event)
-        if self._live:
-            self._decisions.append(Decision(self._playbook_id, account_id, event, because, actions))
-        else:
+        if not self._live:
             self._counts["preview"] += sum(1 for action in actions if isinstance(action, MakeTask))
-            self._decisions.append(Decision(self._playbook_id, account_id, event, because, withheld=actions))
+        taken = actions if self._live else ()
+        self._decisions.append(Decision(self._playbook_id, account_id, event, because, taken))
 
     def count_event(self, account_id: str, event: Event) -> None:
         """Count an event that is not a decision of its own."""
