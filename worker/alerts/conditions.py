@@ -1,7 +1,7 @@
 """Which conditions raise an alert. Pure: facts from the state database in, conditions out.
 
-The text of a condition holds counts and names from the settings (destinations, schedules, playbooks), never a value of
-the data.
+The text of a condition holds counts and names from the settings (destinations, schedules, playbooks). Of the data it
+has one account id as an example at the most, never an address.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ KINDS: Mapping[str, str] = {
 _OF_ERROR = {"StaleData": STALE, "DistrustedData": STALE, "UnsafePlan": GUARD, "AccessDenied": DENIED}
 _NOTABLE = 0.01
 """A smaller share of unreadable cells raises no alert."""
+_NO_MESSAGE = {"SourceError": "the product data cannot be read; plgsync check says why"}
+"""What is said of an error whose own message may hold values of the data."""
 _RETRIED_LATER = frozenset({"Busy", "QuotaExhausted", "Unavailable"})
 """Errors after which the next job tries again; they need no person."""
 
@@ -113,7 +115,8 @@ def _of_job_results(facts: Facts) -> Iterator[Condition]:
             continue
         kind = _OF_ERROR.get(last.kind, DENIED if last.job == "crm" else FAILED)
         what = f"{last.name} could not be read" if last.job == "crm" else f"{last.name} ended early"
-        yield Condition(kind, last.name, f"{what}: {last.problem or last.kind}")
+        why = last.problem or _NO_MESSAGE.get(last.kind) or f"{last.kind}; the log of the worker says where"
+        yield Condition(kind, last.name, f"{what}: {why}")
 
 
 def _of_rows(facts: Facts, thresholds: Thresholds) -> Iterator[Condition]:
@@ -122,7 +125,8 @@ def _of_rows(facts: Facts, thresholds: Thresholds) -> Iterator[Condition]:
             text = f"{destination}: {count} dead in the outbox; look at them with plgsync outbox list --state dead"
             yield Condition(DEAD, destination, text)
         elif state == "denied":
-            yield Condition(DENIED, destination, f"{destination} denies access; {_waiting(count)} for an admin")
+            text = f"{destination} denies access; {_waiting(count)} until an admin allows what plgsync check names"
+            yield Condition(DENIED, destination, text)
         elif state == "quota":
             text = f"{destination}: our share of the day's calls is spent; {_waiting(count)}"
             yield Condition(QUOTA, destination, text)
@@ -136,7 +140,8 @@ def _of_answers(facts: Facts, thresholds: Thresholds) -> Iterator[Condition]:
     for destination, answers in sorted(facts.answers.items()):
         total = answers.applied + answers.rejected
         if total >= thresholds.rejected_of_at_least and answers.rejected > thresholds.rejected_share * total:
-            text = f"{destination} rejected {answers.rejected} of {counted(total, 'write')} within a day"
+            rejected = f"{destination} rejected {answers.rejected} of {counted(total, 'write')} within a day"
+            text = f"{rejected}; plgsync outbox list --state parked shows why"
             yield Condition(REJECTED, destination, text)
 
 

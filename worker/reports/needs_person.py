@@ -31,11 +31,11 @@ def needs_person(connection: Connection, reader: Reader) -> Iterator[str]:
             rejected = counted(row["rows"], "write")
             yield f"{row['destination']} rejected {rejected}: see plgsync outbox list --state parked"
         elif row["row_state"] == RowState.NO_OWNER:
-            on_hold = f"{row['rows']} task{'s' * (row['rows'] != 1)}"
+            on_hold = counted(row["rows"], "task")
             yield f"{row['destination']} has nobody for {on_hold}, held: see plgsync outbox list --state no_owner"
     for destination, tasks in ownerless_tasks(connection).items():
-        made = f"{tasks} open task{'s' * (tasks != 1)}"
-        yield f"{destination}: {made} of ours were created for nobody: see plgsync check"
+        made = counted(tasks, "open task of ours was", "open tasks of ours were")
+        yield f"{destination}: {made} created for nobody: see plgsync check"
     if reader.project:
         yield from _invalid_playbooks(reader.project)
         yield from _missing_secrets(reader.project)

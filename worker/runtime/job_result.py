@@ -21,7 +21,7 @@ from worker.store.schedules import DueJob, fail
 log = structlog.get_logger()
 
 _SAFE_MESSAGE = (UnsafePlan, StaleData, AsOfTooOld, StalePlan, Busy, AccessDenied, QuotaExhausted, Unavailable)
-"""Errors whose message holds counts and the names of fields and CRMs, never a value of the data."""
+"""Errors whose message holds counts and the names of fields and CRMs; of the data one account id at the most."""
 
 
 @dataclass(slots=True)

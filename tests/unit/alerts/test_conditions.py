@@ -48,6 +48,19 @@ def test_the_kind_of_a_failed_run_follows_from_its_error(error: str, kind: str) 
     ]
 
 
+@pytest.mark.parametrize(
+    ("error", "problem", "text"),
+    [
+        ("StaleData", "too old", "daily ended early: too old"),
+        ("SourceError", "", "daily ended early: the product data cannot be read; plgsync check says why"),
+        ("KeyError", "", "daily ended early: KeyError; the log of the worker says where"),
+    ],
+)
+def test_an_alert_on_a_failed_run_says_why_or_where_to_look(error: str, problem: str, text: str) -> None:
+    (found,) = find_conditions(Facts(job_results=(LastResult("daily", "run", 1.0, error, problem),)), Thresholds())
+    assert found.text == text
+
+
 @pytest.mark.parametrize("error", ["Busy", "Unavailable", "QuotaExhausted"])
 def test_an_error_that_the_next_job_retries_is_no_condition(error: str) -> None:
     assert (
