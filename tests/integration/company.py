@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import json
+import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,19 @@ CREATE = {
     "salesforce": {"Name": "account.name", "Website": "account.domain"},
     "hubspot": {"name": "account.name", "domain": "account.domain"},
 }
+SIGNALS = """\
+version: 1
+event_lists: {use: [Report Created]}
+signals: {active_users: {label: active users, from: events, measure: users, events: use, window: 28d}}
+"""
+SCORES = """\
+version: 1
+health:
+  bands: {red: 0, yellow: 40, green: 70}
+  profiles: [{name: all, parts: [{name: Active people, weight: 1, metric: active_users, bad: 0, good: 6}]}]
+"""
+PRODUCT = "product.sqlite"
+"""One signal, one score and the quickest kind of source: what is measured does not matter, and is most of a run."""
 WORKSPACES = {"top": 50, "w1": 20, "w2": 30}
 """Account id and its employees, which become seats."""
 
@@ -39,7 +52,7 @@ class Company:
     minutes: int = 0
 
     def write_data(self) -> None:
-        """The accounts as their files have them."""
+        """The accounts and their events as the product's database has them."""
         accounts = [
             [name, f"Acme {name}", f"{name}.acme.example", "2025-11-03 09:00:00", seats, self.parents[name]]
             for name, seats in self.employees.items()
@@ -50,8 +63,9 @@ class Company:
             for day in range(1, 60)
         ]
         header = ["account_id", "name", "domain", "created_at", "employees", "parent_id"]
-        _write(self.stage.folder / "data" / "accounts.csv", [header, *accounts])
-        _write(self.stage.folder / "data" / "events.csv", [["account_id", "user_id", "name", "occurred_at"], *events])
+        with closing(sqlite3.connect(self.stage.folder / PRODUCT)) as file, file:
+            _write(file, "accounts", [header, *accounts])
+            _write(file, "events", [["account_id", "user_id", "name", "occurred_at"], *events])
 
     def settings(self, record: str, **more: Any) -> None:
         """Let accounts have records of their own, or share one; with ``more`` settings of the seats."""
@@ -147,15 +161,16 @@ def open_company(folder: Path, record: str = "parent", others: int = 0) -> Itera
     write_project(folder)
     for playbook in (folder / "playbooks").iterdir():
         playbook.unlink()
-    product = {"version": 1, "source": {"folder": "data"}, "exclude": {"accounts": []}}
+    product = {"version": 1, "source": {"sqlite": PRODUCT}, "exclude": {"accounts": []}}
     tables = {"accounts": {"table": "accounts"}, "events": {"table": "events"}}
     (folder / "config" / "product.yaml").write_text(yaml.safe_dump({**product, "tables": tables}), encoding="utf-8")
+    (folder / "config" / "signals.yaml").write_text(SIGNALS, encoding="utf-8")
+    (folder / "config" / "scores.yaml").write_text(SCORES, encoding="utf-8")
     seed = folder / "seed.json"
     names = [f"Other {number}" for number in range(others)]
     accounts, companies = [{"Name": one} for one in names], [{"properties": {"name": one}} for one in names]
     records = {"salesforce": {"records": {"Account": accounts}}, "hubspot": {"records": {"companies": companies}}}
     seed.write_text(json.dumps(records), encoding="utf-8")
-    (folder / "data").mkdir()
     with sandboxes(seed) as crms:
         point_at(folder, crms)
         company = Company(Stage(folder, crms))
@@ -165,6 +180,7 @@ def open_company(folder: Path, record: str = "parent", others: int = 0) -> Itera
         yield company
 
 
-def _write(file: Path, rows: list[list[Any]]) -> None:
-    with file.open("w", encoding="utf-8", newline="") as opened:
-        csv.writer(opened).writerows(rows)
+def _write(file: sqlite3.Connection, table: str, rows: list[list[Any]]) -> None:
+    file.execute(f"DROP TABLE IF EXISTS {table}")
+    file.execute(f"CREATE TABLE {table} ({', '.join(rows[0])})")
+    file.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows[1:])
