@@ -25,8 +25,8 @@ class TableSchema:
     since: tuple[str, ...] = ()
     until: tuple[str, ...] = ()
     needs_until: bool = False
-    in_order: bool = False
-    """A row that is over before it starts contradicts itself."""
+    in_order: tuple[tuple[str, str], ...] = ()
+    """Each start and its end: a row that is over before it starts contradicts itself."""
     current: bool = False
     key: tuple[str, ...] = ()
     """Rows with the same values here, the first of them known, are one row that was delivered again."""
@@ -84,7 +84,7 @@ SCHEMA: Mapping[str, TableSchema] = {
         at="created_at",
         since=("created_at",),
         until=("deleted_at",),
-        in_order=True,
+        in_order=(("created_at", "deleted_at"),),
         ahead=("deleted_at",),
     ),
     "memberships": TableSchema(
@@ -93,7 +93,7 @@ SCHEMA: Mapping[str, TableSchema] = {
         at="added_at",
         since=("added_at",),
         until=("removed_at",),
-        in_order=True,
+        in_order=(("added_at", "removed_at"),),
         current=True,
         single=("role",),
         ahead=("removed_at",),
@@ -144,6 +144,7 @@ SCHEMA: Mapping[str, TableSchema] = {
         at="term_start",
         since=("trial_start", "term_start"),
         until=("ended_at", "term_end"),
+        in_order=(("term_start", "term_end"), ("trial_start", "trial_end")),
         current=True,
         key=("sub_id", "term_start", "trial_start"),
         ahead=("term_start", "term_end", "trial_end", "cancelled_at", "ended_at"),
@@ -215,7 +216,7 @@ SCHEMA: Mapping[str, TableSchema] = {
         since=("sent_at",),
         until=("accepted_at",),
         needs_until=True,
-        in_order=True,
+        in_order=(("sent_at", "accepted_at"),),
     ),
     "tickets": TableSchema(
         columns={
@@ -233,7 +234,7 @@ SCHEMA: Mapping[str, TableSchema] = {
         since=("opened_at",),
         until=("closed_at",),
         needs_until=True,
-        in_order=True,
+        in_order=(("opened_at", "closed_at"),),
     ),
     "usage_limits": TableSchema(
         columns={"account_id": "id", "metric": "text", "used": "number", "limit": "number"},

@@ -33,6 +33,8 @@ class TrustSettings(Strict):
     """The share of a table's rows that may have the id of a row of another account; five always may."""
     repeated_rows: Share = 0.2
     """The share of a table's rows without an id that may repeat another in every column; five always may."""
+    reversed_dates: Share = 0.5
+    """The share of a table's rows with a start and an end that may end before they start; five always may."""
     shrunk: Share = 0.5
     """The share of a table's usual rows that may be missing at once; of twenty rows all may."""
     vanished: Share = 0.05

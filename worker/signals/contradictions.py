@@ -7,9 +7,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from worker.settings.product_schema import AMOUNTS, SCHEMA
+from worker.settings.product_schema import AMOUNTS
 from worker.signals.constructs import Column
-from worker.signals.data_report import ColumnFindings
+from worker.signals.data_report import ColumnFindings, ReversedDates
 from worker.signals.invoice_status import not_understood
 from worker.signals.mapped_table import MappedTable
 from worker.signals.mapping import Catalogue
@@ -27,16 +27,22 @@ def count_contradictions(catalogue: Catalogue, table: MappedTable, as_of: dateti
     elif table.name == "invoices" and table.has("status"):
         kinds = {"status not understood, taken for due": not_understood(table)}
     each = once(table, as_of)
-    reversed_rows = table.over_before_it_starts()
-    if reversed_rows is not None:
-        kinds = {out_of_order(table): reversed_rows}
     return _rows_that(catalogue, rows, kinds) | _rows_that(catalogue, each.rows, differing_repeats(each))
 
 
-def out_of_order(table: MappedTable) -> str:
-    """What a row of ``table`` is called that is over before it starts."""
-    schema = SCHEMA[table.name]
-    return " before ".join((*schema.until[:1], *schema.since[:1]))
+def reversed_dates(catalogue: Catalogue, table: MappedTable) -> tuple[ReversedDates, ...]:
+    """The pairs of dates of ``table`` of which rows have the end before the start."""
+    asked: list[Column] = []
+    pairs = table.pairs()
+    for start, end in pairs:
+        both = sa.and_(table.time(start).is_not(None), table.time(end).is_not(None))
+        asked += [sa.func.sum(sa.case((test, 1), else_=0)) for test in (table.is_reversed(start, end), both)]
+    counts = catalogue.engine.run(sa.select(*asked).select_from(table.rows))[0] if asked else ()
+    found = [
+        ReversedDates(start=start, end=end, rows=int(counts[2 * place] or 0), of=int(counts[2 * place + 1] or 0))
+        for place, (start, end) in enumerate(pairs)
+    ]
+    return tuple(one for one in found if one.rows)
 
 
 def _rows_that(catalogue: Catalogue, rows: sa.FromClause, kinds: Mapping[str, Column]) -> dict[str, int]:

@@ -89,6 +89,16 @@ class RepeatedRows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReversedDates:
+    """How many rows are over before they start, ``of`` those that have both dates."""
+
+    start: str
+    end: str
+    rows: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TableFindings:
     """One table of ours in the source. ``newest`` is the latest believed time of a row."""
 
@@ -104,6 +114,7 @@ class TableFindings:
     """Rows with the id of a row that is about something else: another account, or an event with another name."""
     columns: tuple[ColumnFindings, ...] = ()
     joins: tuple[JoinFindings, ...] = ()
+    reversed: tuple[ReversedDates, ...] = ()
     contradictions: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -231,9 +242,8 @@ def _of_table(table: TableFindings) -> Iterator[str]:
             yield f"{_share(missing, table.rows)} have no {column}"
     if table.repeats:
         yield f"{_share(table.repeats, table.rows)} repeat another and count once"
-    if table.repeated is not None and table.repeated.repeats:
-        chance = "" if table.repeated.certain else "; in the same second some may be real"
-        yield f"{table.repeated.sentence}: map {table.id_column}{chance}"
+    if table.repeated is not None:
+        yield from _of_repeated_rows(table.repeated, table.id_column)
     if table.shared_keys:
         yield f"{_share(table.shared_keys, table.rows)} have the {table.id_column} of a row about something else"
     for cells in table.columns:
@@ -244,9 +254,16 @@ def _of_table(table: TableFindings) -> Iterator[str]:
             yield f"{_share(lost, join.given)} belong to none of the {join.other}{join.examples}"
         if join.blank and join.other == "accounts" and join.column not in table.missing:
             yield f"{_share(join.blank, table.rows)} name no account"
-    for kind, rows in table.contradictions.items():
+    reversed_dates = {f"{dates.end} before {dates.start}": dates.rows for dates in table.reversed}
+    for kind, rows in (reversed_dates | dict(table.contradictions)).items():
         if rows:
             yield f"{_share(rows, table.rows)} contradict themselves: {kind}"
+
+
+def _of_repeated_rows(found: RepeatedRows, id_column: str) -> Iterator[str]:
+    if found.repeats:
+        chance = "" if found.certain else "; in the same second some may be real"
+        yield f"{found.sentence}: map {id_column}{chance}"
 
 
 def _of_column(cells: ColumnFindings, rows: int) -> Iterator[str]:

@@ -10,7 +10,8 @@ from worker.settings.product_schema import ENDS, SCHEMA
 from worker.settings.signals import PropertyKind
 from worker.signals.constructs import Column, MomentLiteral, SecondsUntil
 from worker.signals.reading.texts import INFINITE, NO_TEXT, IsObject, TrimmedText, says_something, written_text
-from worker.signals.table_columns import EARLIEST, NEVER, TYPED, TableColumns
+from worker.signals.subscription_words import CANCELLED, ENDED
+from worker.signals.table_columns import EARLIEST, NEVER, TYPED, TableColumns, folded
 from worker.signals.windows import Window
 
 _LONGEST_DAY = 25 * 3600
@@ -99,39 +100,53 @@ class MappedTable(TableColumns):
         """Whether the repeats of a row differ in ``column``; None where they were not compared."""
         return self.rows.c[f"s_differs_{column}"] == 1 if column in self.compared else None
 
-    def over_before_it_starts(self) -> Column | None:
-        """Whether a row is over before it starts, never NULL; None where that is no contradiction or cannot be.
+    def pairs(self) -> list[tuple[str, str]]:
+        """The starts and ends of a row that are mapped, and of which the end may not come first."""
+        return [pair for pair in SCHEMA[self.name].in_order if all(map(self.has, pair))]
+
+    def is_reversed(self, start: str, end: str) -> Column:
+        """Whether a row is over before it starts, never NULL.
 
         An end at midnight may stand for a day: it contradicts a start on the next day, or later.
         """
-        schema = SCHEMA[self.name]
-        if not schema.in_order or not (self.has(schema.since[0]) and self.has(schema.until[0])):
-            return None
-        since, until = self.time(schema.since[0]), self.time(schema.until[0])
+        since, until = self.time(start), self.time(end)
         after_1990 = -SecondsUntil(until, EARLIEST)
-        written = self.columns[schema.until[0]].written
+        written = self.columns[end].written
         zone = (written and written.zone) or self.zone
         # Midnight of any zone is at a quarter of an hour in UTC.
         midnight = sa.cast(after_1990, sa.BigInteger()) % (86_400 if zone == "UTC" else 900) == 0
         next_day = -SecondsUntil(since, EARLIEST) - after_1990 >= _LONGEST_DAY
         return sa.func.coalesce(sa.and_(until < since, sa.or_(sa.not_(midnight), next_day)), sa.false())
 
-    def _out_of_order(self, column: str, window: Window | None) -> Column | None:
+    def out_of_order(self, column: str, window: Window | None = None) -> Column | None:
         """Whether a row that is over before it starts may have its time ``column`` in ``window``.
 
         A start is written again (a member is added again, a ticket reopened or imported), so that the row started at
         the date it has or before its end, never after both. An end lies between both dates, or there is none.
         """
-        schema = SCHEMA[self.name]
-        over = self.over_before_it_starts()
-        if self.in_order or over is None or column not in (*schema.since, *schema.until):
+        pair = next((pair for pair in self.pairs() if column in pair), None)
+        if self.in_order or pair is None:
             return None
-        parts = [over]
+        since, until = map(self.time, pair)
+        parts = [self.is_reversed(*pair), *self._matters(pair[0])]
         if window is not None and window.start is not None:
-            parts.append(self.time(schema.since[0]) >= MomentLiteral(window.start))
-        if window is not None and column in schema.until:
-            parts.append(self.time(schema.until[0]) < MomentLiteral(window.end))
+            parts.append(since >= MomentLiteral(window.start))
+        if window is not None and column == pair[1]:
+            parts.append(until < MomentLiteral(window.end))
         return sa.and_(*parts)
+
+    def _matters(self, start: str) -> list[Column]:
+        """Of subscriptions: no trial matters once a term has started, and no term that something else says is over."""
+        if start not in {"trial_start", "term_start"} or not self.has("term_start"):
+            return []
+        started = sa.func.coalesce(self.time("term_start") < MomentLiteral(self.read_at), sa.false())
+        if start == "trial_start":
+            return [sa.not_(started)]
+        over: list[Column] = [self.time("ended_at").is_not(None)] if self.has("ended_at") else []
+        if self.has("status"):
+            says_over = sa.func.coalesce(folded(self.text("status")).in_([*CANCELLED, *ENDED]), sa.false())
+            over.append(sa.and_(says_over, started))
+        return [sa.not_(one) for one in over]
 
     def doubtful(self, column: str, window: Window | None = None) -> Column | None:
         """Whether the cell says something unknown: unreadable, not believed, no limit, or contradicted.
@@ -139,7 +154,7 @@ class MappedTable(TableColumns):
         A repeat or the other end of the same row may contradict it; of these ends only what may lie in ``window``
         counts. None where that cannot be.
         """
-        found = (self._doubtful_cell(column), self.differs(column), self._out_of_order(column, window))
+        found = (self._doubtful_cell(column), self.differs(column), self.out_of_order(column, window))
         doubts = [doubt for doubt in found if doubt is not None]
         return sa.or_(*doubts) if doubts else None
 

@@ -182,7 +182,9 @@ def subscriptions_at(table: MappedTable, at: datetime, grace: timedelta = DUNNIN
     first = _cells(table)
     row = _row(table, first, at, grace)
     since = [] if row.since is None else [row.since.label("s_since")]
-    started = sa.true() if row.since is None else sa.or_(row.since.is_(None), by(row.since, at))
+    started = (
+        sa.true() if row.since is None else sa.or_(row.since.is_(None), by(row.since, at), _may_start(table, first))
+    )
     second = (
         sa.select(*first.c, row.state.label("s_stated"), *since)
         .where(started, sa.not_(row.says(*NOT_STARTED)))
@@ -195,6 +197,13 @@ def subscriptions_at(table: MappedTable, at: datetime, grace: timedelta = DUNNIN
     kinds = {name: kind for name, kind in _COMPUTED.items() if f"s_{name}" in found.c}
     computed = {name: SourceColumn(f"s_{name}", kind, ready=True) for name, kind in kinds.items()}
     return replace(table, rows=found, columns={**table.columns, **computed}, sound=table.sound | computed.keys())
+
+
+def _may_start(table: MappedTable, rows: sa.Subquery) -> Column:
+    """Whether a row may have started although its start lies ahead: its dates may be swapped."""
+    read = replace(table, rows=rows)
+    doubts = [read.out_of_order(start) for start, _ in table.pairs()]
+    return sa.or_(sa.false(), *(doubt for doubt in doubts if doubt is not None))
 
 
 def _unless_replaced(table: MappedTable, rows: sa.Subquery) -> Column:
@@ -278,7 +287,6 @@ def contradictions(
         ),
         "cancelled_at before term_start": row.earlier("cancelled_at", "term_start"),
         "ended_at before term_start": row.earlier("ended_at", "term_start"),
-        "term_end before term_start": row.earlier("term_end", "term_start"),
         "in force without mrr": unpriced,
         "mrr on a trial": sa.and_(priced, sa.func.coalesce(state == "trialing", sa.false())),
         "active on a trial": sa.and_(row.says(*PAYS), row.on_trial),

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from worker.settings.product_schema import SCHEMA, kind_of
 from worker.signals.constructs import Column, MomentLiteral
-from worker.signals.contradictions import count_contradictions, incomparable_amounts, out_of_order
+from worker.signals.contradictions import count_contradictions, incomparable_amounts, reversed_dates
 from worker.signals.data_report import (
     ColumnFindings,
     DataReport,
@@ -103,10 +103,10 @@ class _Look:
         self.table = replace(self.table, unique=repeats == 0, keys_as_written=as_written)
         more_than_an_id = len(SCHEMA[table.name].key) > 1
         contradictions = count_contradictions(self.catalogue, self.table, self.as_of)
-        in_order = out_of_order(table) not in contradictions
+        out_of_order = reversed_dates(self.catalogue, self.table)
         undecided, deleted_twice = self._deleted_people()
         unique = repeats == 0 and not deleted_twice
-        looked = replace(table, unique=unique, keys_as_written=as_written, in_order=in_order)
+        looked = replace(table, unique=unique, keys_as_written=as_written, in_order=not out_of_order)
         self.catalogue.remember(replace(looked, sound=frozenset(self.sound), no_text=frozenset(self.no_text)))
         return TableFindings(
             name=self.table.name,
@@ -118,6 +118,7 @@ class _Look:
             shared_keys=count_shared(self.catalogue.engine, self.table) if repeats or more_than_an_id else 0,
             columns=(*columns, *self._of_several_columns()),
             joins=tuple(joins),
+            reversed=out_of_order,
             contradictions={**contradictions, **undecided},
         )
 

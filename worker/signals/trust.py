@@ -46,6 +46,7 @@ def distrust(report: DataReport, trust: TrustSettings, usual: Usual = _NOTHING_U
         yield from _anonymous(table, join, usual.named.get(table))
     yield from _shared_keys(report, trust)
     yield from _repeated_rows(report, trust)
+    yield from _reversed_dates(report, trust)
     yield from _shrunk(report, trust, usual)
     if report.accounts_twice > max(_FEW_ACCOUNTS, trust.repeated_accounts * report.accounts):
         accounts = counted(report.accounts, "account")
@@ -68,6 +69,15 @@ def _repeated_rows(report: DataReport, trust: TrustSettings) -> Iterator[str]:
                 f"{table.name}: {found.sentence}: map {table.id_column}, or let a query read each row once; "
                 "if they are real, raise trust.repeated_rows in config/product.yaml"
             )
+
+
+def _reversed_dates(report: DataReport, trust: TrustSettings) -> Iterator[str]:
+    for table in report.tables:
+        for dates in table.reversed:
+            if dates.rows > max(_FEW_ROWS, trust.reversed_dates * dates.of):
+                many = f"{dates.rows:,} of {counted(dates.of, 'row')} of {table.name} with both dates"
+                order = f"have {dates.end} before {dates.start}"
+                yield f"{many} {order}: the two seem to be swapped under tables: {table.name}: columns"
 
 
 def _shrunk(report: DataReport, trust: TrustSettings, usual: Usual) -> Iterator[str]:

@@ -6,7 +6,7 @@ import csv
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -116,6 +116,16 @@ def _place(name: str, mapping: Mapping[str, Any]) -> str:
     """The source with the table that a mapping reads."""
     words = re.findall(r"\w+", str(mapping.get("table") or mapping.get("query")))
     return next((SPREAD[word] for word in words if word in SPREAD), SPREAD[name])
+
+
+def in_order(since: str, until: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Puts two times of a row in order: one that is over before it starts contradicts itself."""
+
+    def ordered(row: dict[str, Any]) -> dict[str, Any]:
+        first, last = row[since], row[until]
+        return {**row, since: last, until: first} if first and last and last < first else row
+
+    return ordered
 
 
 def signals_of(text: str) -> SignalsSettings:

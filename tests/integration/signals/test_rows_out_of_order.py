@@ -6,8 +6,10 @@ from typing import Any
 
 from tests.integration.signals.signals_kit import TYPES, Database, Tables, at, product_of, signals_of
 from worker.language.values import Value
+from worker.settings.trust import TrustSettings
 from worker.signals.compute import compute
 from worker.signals.source import open_source
+from worker.signals.trust import distrust
 
 AS_OF = at("2026-03-10T06:00")
 BOUNDS = {
@@ -145,3 +147,61 @@ def test_a_row_out_of_order_is_in_no_window_after_both_its_dates(database: Datab
     )
     assert found["across"] == found["across"] | unknown | always
     assert found["lately"] == found["lately"] | unknown | always | {"closed_before": 0}
+
+
+MRR = signals_of("""
+signals:
+  mrr: {label: x, from: subscriptions, measure: sum, column: mrr}
+  plan: {label: x, unit: text, from: subscriptions, measure: top, column: plan}
+""")
+TERM, TRIAL = (at("2026-01-01"), at("2026-12-31")), (at("2026-01-01"), at("2026-02-01"))
+SUBSCRIPTIONS: dict[str, tuple[dict[str, Any], int | None]] = {
+    "right": ({"term_start": TERM[0], "term_end": TERM[1]}, 9),
+    "swapped": ({"term_start": TERM[1], "term_end": TERM[0]}, None),
+    "long ago": ({"term_start": at("2024-06-01"), "term_end": at("2024-01-01"), "status": "active"}, None),
+    "ended": ({"term_start": at("2024-06-01"), "term_end": at("2024-01-01"), "ended_at": at("2024-07-01")}, 0),
+    "said to be over": ({"term_start": at("2024-06-01"), "term_end": at("2024-01-01"), "status": "expired"}, 0),
+    "trial": ({"trial_start": TRIAL[1], "trial_end": TRIAL[0]}, None),
+    "after a trial": ({"trial_start": TRIAL[1], "trial_end": TRIAL[0], "term_start": TERM[0], "term_end": TERM[1]}, 9),
+    "one day": ({"term_start": at("2026-03-09T10:00"), "term_end": at("2026-03-09")}, 0),
+}
+"""Per account, its row and the MRR that is known of it."""
+
+
+def test_a_subscription_that_is_over_before_it_starts_says_nothing_unless_something_else_does(
+    database: Database,
+) -> None:
+    tables: Tables = {
+        "accounts": [{"account_id": account} for account in SUBSCRIPTIONS],
+        "events": [],
+        "subscriptions": [
+            {"account_id": account, "plan": "pro", "mrr": 9, **row} for account, (row, _) in SUBSCRIPTIONS.items()
+        ],
+    }
+    database.fill(tables)
+    with open_source(product_of(database.source, tables), database.folder, AS_OF) as source:
+        said = [sentence for _, sentence in source.report(AS_OF).remarks() if "contradict" in sentence]
+        found = compute(source, source.catalogue.product, MRR, [], AS_OF)
+    assert {account: row["mrr"] for account, row in found.items()} == {
+        account: mrr for account, (_, mrr) in SUBSCRIPTIONS.items()
+    }
+    for account in ("swapped", "long ago", "trial"):
+        assert found[account]["plan"] is None
+    assert "4 of 8 rows (50 %) contradict themselves: term_end before term_start" in said
+    assert "2 of 8 rows (25 %) contradict themselves: trial_end before trial_start" in said
+
+
+def test_dates_that_are_swapped_in_most_rows_stop_the_run(database: Database) -> None:
+    swapped = [
+        {"account_id": "a", "plan": f"p{place}", "term_start": TERM[1], "term_end": TERM[0]} for place in range(6)
+    ]
+    right = [{**row, "term_start": TERM[0], "term_end": TERM[1]} for row in swapped]
+    open_ended = [{**row, "term_end": None} for row in swapped]
+    for rows, stops in ((swapped + right[:5] + open_ended, True), (swapped + right, False)):
+        tables: Tables = {"accounts": [{"account_id": "a"}], "events": [], "subscriptions": rows}
+        database.fill(tables)
+        with open_source(product_of(database.source, tables), database.folder, AS_OF) as source:
+            reasons = list(distrust(source.report(AS_OF), TrustSettings()))
+        what = "6 of 11 rows of subscriptions with both dates have term_end before term_start"
+        swap = "the two seem to be swapped under tables: subscriptions: columns"
+        assert reasons == ([f"{what}: {swap}"] if stops else [])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import string
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import some_of
-from tests.integration.signals.signals_kit import Database, product_of, signals_of
+from tests.integration.signals.signals_kit import Database, in_order, product_of, signals_of
 from tests.integration.signals.signals_oracle import expected
 from worker.language.need import Decay, Need
 from worker.signals.compute import compute
@@ -169,7 +168,7 @@ def tables(as_of: datetime) -> st.SearchStrategy[dict[str, Any]]:
                         "added_at": maybe,
                         "removed_at": maybe,
                     }
-                ).map(_in_order("added_at", "removed_at")),
+                ).map(in_order("added_at", "removed_at")),
                 min_size=5,
                 max_size=25,
             ).map(lambda rows: [row if row["account_id"] in DAMAGED else _of_somebody(row) for row in rows]),
@@ -191,7 +190,9 @@ def tables(as_of: datetime) -> st.SearchStrategy[dict[str, Any]]:
                         "cancelled_at": maybe,
                         "ended_at": st.one_of(st.none(), maybe),
                     }
-                ),
+                )
+                .map(in_order("term_start", "term_end"))
+                .map(in_order("trial_start", "trial_end")),
                 min_size=5,
                 max_size=25,
             ),
@@ -215,7 +216,7 @@ def tables(as_of: datetime) -> st.SearchStrategy[dict[str, Any]]:
                         "opened_at": maybe,
                         "closed_at": maybe,
                     }
-                ).map(_in_order("opened_at", "closed_at")),
+                ).map(in_order("opened_at", "closed_at")),
                 min_size=5,
                 max_size=25,
             ),
@@ -227,16 +228,6 @@ def _possible_score(survey: dict[str, Any]) -> dict[str, Any]:
     """An NPS score lies between 0 and 10; others are not believed."""
     is_nps = survey["score"] is not None and (survey["kind"] or "").lower() == "nps"
     return {**survey, "score": min(max(survey["score"], 0), 10)} if is_nps else survey
-
-
-def _in_order(since: str, until: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """A row that is over before it starts contradicts itself."""
-
-    def ordered(row: dict[str, Any]) -> dict[str, Any]:
-        first, last = row[since], row[until]
-        return {**row, since: last, until: first} if first and last and last < first else row
-
-    return ordered
 
 
 def _readable(row: dict[str, Any], as_of: datetime) -> dict[str, Any]:
