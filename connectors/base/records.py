@@ -63,7 +63,7 @@ class Person:
 class Owner:
     """A person who can own CRM tasks. ``id`` is what the CRM wants in its owner field.
 
-    ``zone`` is the name of the person's time zone, as the CRM writes it; empty where it tells none.
+    ``zone`` is the name of the person's time zone, as the CRM writes it; empty where it has none.
     """
 
     id: str

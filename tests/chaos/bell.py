@@ -1,4 +1,4 @@
-"""A beat that rings for a delivery every half a second, or CHAOS_BELL_S, instead of a tick every thirty."""
+"""A beat that starts a delivery every half a second, or every CHAOS_BELL_S, instead of a tick every thirty seconds."""
 
 import os
 

@@ -110,7 +110,7 @@ class Crew:
         return self.add(name, [*_CELERY, app, "worker", *options, *queues], ends=False, forked=forked, **environment)
 
     def add_scheduler(self) -> Member:
-        """Celery beat, which only rings the bell."""
+        """Celery beat, which only starts deliveries."""
         place = str(self.folder / "beat")
         return self.add("scheduler", [*_CELERY, "tests.chaos.bell", "beat", "-s", place, "--pidfile", ""])
 

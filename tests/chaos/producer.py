@@ -1,4 +1,4 @@
-"""``python -m tests.chaos.producer NAME SEED``: queues fields and tasks as runs do until it is told that it is enough.
+"""``python -m tests.chaos.producer NAME SEED``: queues fields and tasks as runs do, until it is stopped.
 
 Every producer of one seed queues the same task keys, and fields of the same records.
 """

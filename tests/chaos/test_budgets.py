@@ -88,7 +88,7 @@ def redis_url() -> Iterator[str]:
 
 @contextmanager
 def callers(portal: Portal, database: str, redis: str | None, seconds: float) -> Iterator[list[forked.Popen[str]]]:
-    """Processes that are ready to call, and are told to go."""
+    """Processes that are ready to call and wait for the start."""
     order = {"url": portal.url, "token": portal.token, "database": database, "redis": redis, "seconds": seconds}
     started = [
         forked.Popen[str](

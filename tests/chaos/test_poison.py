@@ -1,4 +1,4 @@
-"""A row that kills whoever sends it, and a deploy in the middle of everything."""
+"""A row that kills every worker that sends it, and a deploy in the middle of everything."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ class Stage:
         return any(fault["waiting"] for fault in answer.json()["faults"])
 
     def let_go(self) -> None:
-        """Salesforce answers what it kept waiting, if whoever asked is still there."""
+        """Salesforce answers the requests that it kept waiting, where the client still waits."""
         self.control("salesforce", "faults", {"clear": True})
 
     def set_up(self) -> None:

@@ -1,4 +1,4 @@
-"""The demo tells its whole story, and its folder can be gone on with as it says."""
+"""The demo prints its whole story, and the commands that it names at the end work in its folder."""
 
 from __future__ import annotations
 

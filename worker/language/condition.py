@@ -23,7 +23,7 @@ _MOST_TESTS = 500
 class Trace:
     """How one part of a condition was answered: its text, the answer, and the values ``seen``.
 
-    ``note`` tells why a known value cannot be compared.
+    ``note`` says why a known value cannot be compared.
     """
 
     text: str

@@ -100,7 +100,7 @@ def _open_tasks(views: Sequence[CrmView]) -> dict[str, set[str]]:
 def _tasks_today(views: Sequence[CrmView], usual: ZoneInfo, as_of: datetime) -> dict[str, Counter[str]]:
     """Playbook id → e-mail address → tasks decided on that person's day, each counted once however many CRMs got it.
 
-    The day is that of the person's time zone in the first CRM that tells one, else of the ``usual`` zone.
+    The day is that of the person's time zone in the first CRM that has one, else of the ``usual`` zone.
     """
     today: dict[str, dict[str, str]] = defaultdict(dict)
     crms = [view.readings.people for view in views]

@@ -58,6 +58,6 @@ class People:
 
 
 def zone_of_person(crms: Iterable[People], email: str) -> ZoneInfo | None:
-    """The time zone of a person in the first CRM that tells one."""
+    """The time zone of a person in the first CRM that has one."""
     found = (person for people in crms if (person := people.by_email(email)))
     return next((zone for person in found if (zone := zone_named(person.zone))), None)

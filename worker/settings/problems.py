@@ -47,7 +47,7 @@ class ConfigError(Exception):
 
 
 class CommandError(Exception):
-    """A command cannot do what it was asked for; the message tells why and what exists."""
+    """A command cannot do what it was asked for; the message says why, and what exists."""
 
 
 def names_a_secret(key: str) -> bool:

@@ -17,7 +17,7 @@ class SourceError(Exception):
 
 
 class StaleData(Exception):
-    """The source is empty, old or shrank: nothing may be scored and nothing counts as unchanged."""
+    """The source is empty, old or shrank: nothing may be scored, and no field counts as unchanged."""
 
 
 class DistrustedData(StaleData):

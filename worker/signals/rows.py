@@ -125,7 +125,7 @@ def owes_something(table: MappedTable) -> Column:
 
 
 def delivered(events: MappedTable, as_of: datetime) -> list[Column]:
-    """Events that had happened and arrived by ``as_of``, whoever did them."""
+    """Events of all people that had happened and arrived by ``as_of``."""
     return [before(events.time("occurred_at"), as_of), *received(events, as_of)]
 
 

@@ -1,4 +1,4 @@
-"""A variable that means nothing is one line, before anything is begun."""
+"""A variable with an invalid value gives one line of text, before the command does anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A batch stays with whoever sends it, however many calls it takes."""
+"""A batch stays leased by the worker that sends it, however many calls it takes."""
 
 from __future__ import annotations
 

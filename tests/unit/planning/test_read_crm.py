@@ -15,7 +15,7 @@ ACCOUNTS: Mapping[str, Mapping[str, Any]] = {"a": {}, "b": {}}
 
 
 class MovedConnector(QuietConnector):
-    """Tells these facts once, and finds each account where ``homes`` says, by the match field."""
+    """Returns these facts once, and finds each account where ``homes`` says, by the match field."""
 
     def __init__(self, facts: Sequence[RecordFact], homes: Mapping[str, str]) -> None:
         super().__init__()

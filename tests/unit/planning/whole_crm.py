@@ -1,4 +1,4 @@
-"""A scripted CRM that can also be read: humans edit it, and it tells what they changed since a cursor."""
+"""A scripted CRM that can also be read: people edit it, and it reports what they changed since a cursor."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KEY = "account_key"
 
 @dataclass(frozen=True)
 class Written:
-    """One field that one of our writes set: what was there before, and whether we were told."""
+    """One field that one of our writes set: the values before and after."""
 
     record_id: str
     field: str
@@ -38,7 +38,7 @@ class Written:
 
 @dataclass
 class WholeCrm(ScriptedConnector):
-    """Records by id; a record is found by its `KEY`. Like the real ones it does not tell us of our own writes."""
+    """Records by id; a record is found by its `KEY`. Like the real ones it does not report our own writes."""
 
     specs: dict[str, FieldSpec] = field(default_factory=dict)
     people_known: list[Person] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Whoever waits in a playbook goes on at the same step after an edit, and no step is taken twice."""
+"""An account that waits in a playbook goes on at the same step after an edit, and no step is taken twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tests beside playbooks: the shipped ones hold, and a wrong expectation or file is told."""
+"""The tests beside playbooks: the shipped ones pass, and a wrong expectation or file is reported."""
 
 from __future__ import annotations
 

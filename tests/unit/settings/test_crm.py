@@ -1,4 +1,4 @@
-"""config/crm.yaml: what is ours in each CRM, and what cannot be told apart or is not there yet."""
+"""config/crm.yaml: what is ours in each CRM, and names that clash or do not exist."""
 
 from __future__ import annotations
 

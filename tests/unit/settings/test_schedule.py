@@ -1,4 +1,4 @@
-"""Schedules: cron text is checked when it is read, and a slot is the same moment whoever asks."""
+"""Schedules: cron text is checked when it is read, and a slot is the same moment for every worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever ticks and however often: a slot is one job, a missed slot one catch-up, a dead worker's job done again."""
+"""Whichever worker ticks, and however often: a slot is one job, missed slots are one, a dead worker's job is redone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Children are started again when they die or hang, less and less often, and all end when told to."""
+"""Children are started again when they die or hang, less and less often, and a signal ends all of them."""
 
 from __future__ import annotations
 
