@@ -19,6 +19,7 @@ from worker.alerts.alert_store import Message
 from worker.alerts.conditions import KINDS
 from worker.settings.alerts import Channel, EmailChannel, SlackChannel, WebhookChannel
 from worker.settings.environment import secret
+from worker.store.moments import iso
 
 TIMEOUT_S = 10.0
 TIMESTAMP_HEADER = "Plgsync-Timestamp"
@@ -70,7 +71,7 @@ def sign(key: str, timestamp: str, body: bytes) -> str:
 
 
 def _time(moment: float | None) -> str:
-    return datetime.fromtimestamp(moment or 0.0, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return iso(datetime.fromtimestamp(moment or 0.0, UTC))
 
 
 def _post_signed(channel: WebhookChannel, message: Message, root: Path, now: datetime) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select, update
@@ -15,6 +15,7 @@ from worker.delivery.row_state import AT_REST, StoredState
 from worker.delivery.selection import EVERYTHING, Selection, row_state
 from worker.delivery.task_context import TaskContext
 from worker.store.engine import db_now
+from worker.store.moments import iso
 from worker.store.tables import outbox, runs
 
 
@@ -49,7 +50,7 @@ def tasks_decided_since(connection: Connection, destination: str, since: datetim
         .where(
             outbox.c.destination == destination,
             outbox.c.kind == "task_create",
-            runs.c.as_of >= since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            runs.c.as_of >= iso(since),
         )
     )
     return [

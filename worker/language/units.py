@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Literal
 
@@ -30,6 +31,13 @@ class Duration:
 
     kind: DurationKind
     n: int
+
+    @property
+    def span(self) -> timedelta:
+        """The length of hours or days. Raises ValueError for business days and runs, whose length is not fixed."""
+        if self.kind not in {"hours", "days"}:
+            raise ValueError(f"{self} has no fixed length")
+        return timedelta(**{self.kind: self.n})
 
     def __str__(self) -> str:
         return f"{self.n} run{'' if self.n == 1 else 's'}" if self.kind == "runs" else f"{self.n}{_SHORT[self.kind]}"

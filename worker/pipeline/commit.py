@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from worker.delivery.outbox import withdraw_tasks
 from worker.language.values import Fields, Value
-from worker.pipeline.compute import Computed, iso
+from worker.pipeline.compute import Computed
 from worker.pipeline.provenance import Provenance
 from worker.planning.crm_view import save_view
 from worker.planning.enqueue import enqueue_plan
@@ -17,6 +17,7 @@ from worker.rules.context import PlaybookRun
 from worker.settings.project import Project
 from worker.settings.score_specs import score_fields
 from worker.store import state
+from worker.store.moments import iso
 from worker.store.sightings import save_sightings
 
 

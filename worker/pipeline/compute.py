@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 from structlog.contextvars import bound_contextvars
@@ -29,6 +29,7 @@ from worker.settings.problems import Problem
 from worker.settings.project import Project
 from worker.signals.trust import Usual
 from worker.store import state
+from worker.store.moments import iso
 from worker.store.sightings import Sighting, load_sightings
 from worker.telemetry.steps import report_step
 from worker.telemetry.tracing import span
@@ -247,8 +248,3 @@ def refuse_going_back(connection: Connection, as_of: datetime) -> None:
             f"the last run was as of {newest}; a run or plan cannot go back to {iso(as_of)} "
             "(plgsync explain ACCOUNT --as-of can)"
         )
-
-
-def iso(moment: datetime) -> str:
-    """The moment as the state database stores it: ISO text in UTC, whole seconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from statistics import median
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from worker.language.values import Fields
 from worker.settings.trust import TrustSettings
 from worker.signals.data_report import impersonal
 from worker.signals.errors import DistrustedData
+from worker.store.moments import iso
 from worker.store.sightings import Sighting, hash_of
 
 T = TypeVar("T")
@@ -98,7 +99,7 @@ def _is_usual(sizes: Sequence[int], allowed: float) -> bool:
 
 def _missed(one: Sighting, as_of: datetime, gone_after: int, *, usual: bool) -> Sighting:
     days = tuple(sorted({*one.missing_days, as_of.date().isoformat()})) if usual else one.missing_days
-    since = one.missing_since or as_of.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    since = one.missing_since or iso(as_of)
     return replace(one, missing_since=since, missing_days=days, gone=len(days) >= gone_after)
 
 
@@ -137,7 +138,7 @@ def _refuse_reused(reused: Mapping[str, str], accounts: int, allowed: float) -> 
 
 def _identified(one: Sighting | None, account_id: str, fields: Fields, as_of: datetime) -> Sighting:
     """The account with its present name and domain; what is not known now stays as it was."""
-    first = as_of.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    first = iso(as_of)
     one = one or Sighting(account_id=account_id, first_seen=first)
     name, domain = _hashes(account_id, fields)
     return replace(one, name_hash=name or one.name_hash, domain_hash=domain or one.domain_hash)

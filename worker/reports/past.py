@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -15,6 +15,7 @@ from worker.rules.past import KnownPast, PastEvent, PastState, state_then
 from worker.settings.schedule import Retention
 from worker.store import past as store
 from worker.store.engine import database_moment
+from worker.store.moments import iso
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,7 @@ def read_past(
     as_of: datetime,
 ) -> Past:
     """The past of an account. ``enrollments`` are those of the last run, by playbook."""
-    moment = as_of.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    moment = iso(as_of)
     run, first = store.run_at(connection, moment), store.first_run(connection)
     day = run.as_of[:10] if run else moment[:10]
     began = first is not None and first <= moment
@@ -103,7 +104,7 @@ def _states(
     decided: dict[str, list[PastEvent]] = defaultdict(list)
     for playbook_id, moment, event, because in store.decisions_on(connection, account_id):
         decided[playbook_id].append(PastEvent(datetime.fromisoformat(moment), event, because))
-    kept = timedelta(**{retention.decisions.kind: retention.decisions.n})
+    kept = retention.decisions.span
     since = store.decisions_known_since(connection, (database_moment(connection) - kept).timestamp())
     states = {}
     for playbook_id in sorted(decided.keys() | enrollments.keys()):

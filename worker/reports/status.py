@@ -18,6 +18,7 @@ from worker.settings.project import Project
 from worker.store.calls import DAY_S, READ, CallsSpent, calls_spent
 from worker.store.engine import database_time
 from worker.store.job_results import load_job_results
+from worker.store.moments import iso
 from worker.store.shares import count_shares
 from worker.store.sizes import Sizes, sizes
 from worker.store.state import last_report
@@ -156,7 +157,7 @@ def _shares_records(project: Project | None, name: str) -> bool:
 
 
 def _iso(at: float | None) -> str | None:
-    return None if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if at is None else iso(datetime.fromtimestamp(at, UTC))
 
 
 def _last_run(connection: Connection) -> Mapping[str, Any] | None:

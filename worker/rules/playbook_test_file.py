@@ -11,7 +11,6 @@ from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, mode
 from worker.language.errors import LanguageError
 from worker.language.expression import parse_expression
 from worker.language.suggest import suggestion
-from worker.language.units import Duration
 from worker.language.values import Value, as_utc
 from worker.rules.enrollment import Phase
 from worker.settings.base import DurationText, Finding, Loc, Strict
@@ -133,7 +132,7 @@ class TestedRun(Strict):
     @property
     def after(self) -> timedelta:
         """The time from the start to this run."""
-        return _span(self.at)
+        return self.at.span
 
 
 class PlaybookTest(Strict):
@@ -191,7 +190,3 @@ def check_playbook_tests(tests: PlaybookTests, playbook: Playbook) -> Iterator[F
 def _unused(loc: Loc, known: Mapping[str, Value], facts: set[str]) -> Iterator[Finding]:
     for name in known.keys() - facts:
         yield Finding((*loc, name), f'the playbook never looks at "{name}"{suggestion(name, facts)}', of_key=True)
-
-
-def _span(duration: Duration) -> timedelta:
-    return timedelta(hours=duration.n) if duration.kind == "hours" else timedelta(days=duration.n)

@@ -110,7 +110,7 @@ def may_enter_again(enrollment: Enrollment, repeat: Repeat, as_of: datetime) -> 
         return True
     if repeat.once:
         return False
-    if repeat.wait is not None and as_of - enrollment.entries[-1] < _span(repeat.wait):
+    if repeat.wait is not None and as_of - enrollment.entries[-1] < repeat.wait.span:
         return False
     if repeat.at_most is None:
         return True
@@ -193,13 +193,9 @@ def _without_clocks(enrollment: Enrollment) -> Enrollment:
     )
 
 
-def _span(duration: Duration) -> timedelta:
-    return timedelta(hours=duration.n) if duration.kind == "hours" else timedelta(days=duration.n)
-
-
 def goal_reached(enrollment: Enrollment, playbook: Playbook, fields: Fields, as_of: datetime) -> bool:
     """Whether the goal is met now, for the first time, and soon enough after the last entry."""
     if playbook.goal is None or enrollment.entered_at is None or enrollment.goal_at is not None:
         return False
-    in_time = enrollment.entered_at < as_of <= enrollment.entered_at + _span(playbook.goal.within)
+    in_time = enrollment.entered_at < as_of <= enrollment.entered_at + playbook.goal.within.span
     return in_time and playbook.goal.when.run(fields) is True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from worker.scores.memory import Band, BandMemory
 from worker.settings.scores_health import BandSettings
@@ -61,4 +61,4 @@ def _held(settings: BandSettings, streak: BandMemory, as_of: datetime) -> bool:
     if hold.kind == "runs":
         return streak.runs >= hold.n
     waited = as_of - (streak.since or as_of)
-    return waited >= timedelta(**{hold.kind: hold.n})
+    return waited >= hold.span

@@ -51,7 +51,7 @@ _LEAST_KEPT = timedelta(days=7)
 
 
 def _kept(duration: Duration) -> Duration:
-    if duration.kind not in {"hours", "days"} or timedelta(**{duration.kind: duration.n}) < _LEAST_KEPT:
+    if duration.kind not in {"hours", "days"} or duration.span < _LEAST_KEPT:
         raise ValueError("what is kept counts days or weeks and is at least 7d: answers may come late")
     return duration
 
@@ -153,7 +153,7 @@ class ScheduleSettings(Strict):
     def max_age(self, as_of: datetime) -> timedelta:
         """How old the newest event may be at ``as_of``."""
         if self.stale_after is not None:
-            return timedelta(**{self.stale_after.kind: self.stale_after.n})
+            return self.stale_after.span
         runs = [one for one in self.schedules.values() if one.enabled and one.job == "run"]
         between = [interval for one in runs if (interval := one.interval(as_of)) is not None]
         return max(2 * min(between, default=_DAY), _DAY)

@@ -31,7 +31,7 @@ def _span(value: Any) -> timedelta:
     duration = parse_duration(value)
     if duration.kind not in {"hours", "days"}:
         raise ValueError("expected hours, days or weeks here, such as 24h, 7d or 2w")
-    return timedelta(**{duration.kind: duration.n})
+    return duration.span
 
 
 Span = Annotated[

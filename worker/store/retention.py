@@ -115,7 +115,7 @@ def _old_rows(connection: Connection, retention: Retention, now: datetime) -> tu
     """In this order: a decision is as old as its run, which stays while they do; a message is as old as its alert."""
 
     def first(kept: Duration) -> datetime:
-        return now - timedelta(**{kept.kind: kept.n})
+        return now - kept.span
 
     def since(kept: Duration) -> float:
         return first(kept).timestamp()

@@ -10,12 +10,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection, select, update
 
 from worker.settings.schedule import Job, Schedule
 from worker.store.engine import db_now
+from worker.store.moments import iso
 from worker.store.tables import schedule_slots
 from worker.store.upsert import insert_missing
 
@@ -44,7 +45,7 @@ def take_due(
         latest = schedule.latest_slot(now) if schedule.enabled else None
         if latest is None:
             continue
-        slot = latest.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        slot = iso(latest)
         token = f"{owner}{secrets.token_hex(8)}"
         taken = connection.execute(
             update(schedule_slots)
