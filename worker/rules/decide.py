@@ -35,7 +35,7 @@ def decide(
     """Run one playbook as of one moment. It changes none of its arguments, so it serves previews as well.
 
     After its result is applied, a second call as of the same moment does nothing. Raises ValueError when an
-    enrollment has been decided on as of a later moment. ``accounts`` are all there are: an account that has a
+    enrollment has been decided on as of a later moment. ``accounts`` are all there are: an account that has an
     enrollment and is not among them no longer exists, and leaves.
     """
     if playbook.mode == "off":

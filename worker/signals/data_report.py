@@ -84,7 +84,9 @@ class RepeatedRows:
     def sentence(self) -> str:
         """How many of how many repeat another."""
         days = " of 28 days" if self.recent else ""
-        some = f" of {self.accounts:,} of {self.of_accounts:,} accounts" if self.accounts is not None else ""
+        some = (
+            f" of {self.accounts:,} of {counted(self.of_accounts or 0, 'account')}" if self.accounts is not None else ""
+        )
         return f"{_share(self.repeats, self.rows)}{days}{some} repeat another in every column and all count"
 
 
