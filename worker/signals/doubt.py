@@ -135,7 +135,7 @@ def _parts(scope: QueryScope, table: MappedTable, measurement: Measurement) -> I
     elif not measurement.by_time:
         yield _Part(started(table, scope.as_of), _doubt_of_start(scope, table))
     yield _Part(None, _doubt_of_value(table, measurement))
-    yield _Part(None, _either(unsure(table), table.rows.c.get(_INTERNAL)))
+    yield _Part(None, _either(unsure(table), table.rows.c.get(_INTERNAL), table.differs("account_id")))
     if measurement.measure in OF_PEOPLE:
         yield _Part(None, _either(_doubt(table, ["user_id"]), table.rows.c.get(_DELETED)))
 

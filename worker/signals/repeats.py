@@ -84,7 +84,10 @@ def _is_first(rows: sa.Subquery) -> Column:
 
 
 def _compared(table: MappedTable, columns: Sequence[str]) -> sa.Select[Any]:
-    """One of the latest rows of each key, the same whatever their order, and per column whether they differ in it."""
+    """One of the latest rows of each key, the same whatever their order, and per column whether they differ in it.
+
+    Where they differ in their account, one of each account: of none of them it is known whether the row is theirs.
+    """
     values = [sa.cast(table.value(name), sa.Text()).label(f"s_text_{name}") for name in columns]
     ranked = _placed(table, keyed(table), sa.func.rank(), *values).subquery(f"s_{table.name}_ranked")
     latest = sa.select(*(column for column in ranked.c if column.name != "s_place")).where(_is_first(ranked))
@@ -92,7 +95,10 @@ def _compared(table: MappedTable, columns: Sequence[str]) -> sa.Select[Any]:
     key = [column for column in rows.c if column.name.startswith("s_key_")]
     texts = [rows.c[f"s_text_{name}"] for name in columns]
     flags = [_differ(text, key).label(f"s_differs_{name}") for name, text in zip(columns, texts, strict=True)]
-    place = sa.func.row_number().over(partition_by=key, order_by=[*(text.nulls_last() for text in texts), *key])
+    account = [rows.c.s_text_account_id] if "account_id" in columns else []
+    place = sa.func.row_number().over(
+        partition_by=[*key, *account], order_by=[*(text.nulls_last() for text in texts), *key]
+    )
     kept = [rows.c[column.name] for column in table.carried()]
     placed = sa.select(*kept, *flags, key[0], place.label("s_place")).subquery(f"s_{table.name}_placed")
     return sa.select(*(placed.c[column.name] for column in (*kept, *flags))).where(_is_first(placed))

@@ -339,6 +339,33 @@ def test_what_the_repeats_of_a_row_differ_in_is_unknown_unless_one_is_the_latest
     assert (found["same"]["overdue"], found["seats"]["overdue"]) == (0, None)
 
 
+def test_nothing_is_known_of_accounts_that_claim_one_row_unless_one_is_the_latest(database: Database) -> None:
+    day = {"opened_at": at("2026-03-01")}
+    tables: dict[str, Any] = {
+        "accounts": [{"account_id": name} for name in "abcd"],
+        "events": [],
+        "subscriptions": [subscription(name, sub_id=sub_id) for name, sub_id in (("a", "s"), ("b", "s"), ("c", "t"))],
+        "tickets": [{"account_id": name, "ticket_id": "t", **day} for name in "abd"],
+        "invoices": [
+            {"account_id": name, "invoice_id": "i", "amount": 9, "due_at": at("2026-03-01"), "updated_at": at(latest)}
+            for name, latest in (("a", "2026-03-02"), ("b", "2026-03-03"))
+        ],
+    }
+    signals = subscriptions_only() | {
+        "overdue": SHIPPED["amount_overdue"],
+        "tickets_ever": {"label": "x", "from": "tickets", "measure": "count"},
+    }
+    database.fill(tables, WITH_KEYS)
+    found = answers(database, tables, signals)
+    asked = ("tickets_ever", "overdue", "mrr", "paying")
+    assert {name: tuple(found[name][signal] for signal in asked) for name in found} == {
+        "a": (None, 0, None, None),
+        "b": (None, 9, None, None),
+        "c": (0, 0, 100, True),
+        "d": (None, 0, 0, False),
+    }
+
+
 def test_the_report_counts_repeats_that_differ_by_what_they_differ_in(database: Database) -> None:
     tables: dict[str, Any] = {
         "accounts": [{"account_id": name} for name in "abc"],
