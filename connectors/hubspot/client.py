@@ -121,13 +121,15 @@ class Client:
 
     def pages(self, path: str, query: Mapping[str, str]) -> Iterator[HttpResponse]:
         """The answers to a list, page by page; a rejection is the last one."""
-        after = ""
-        while True:
+        after, read = "", set[str]()
+        while after not in read:
+            read.add(after)
             answer = self.read("GET", path, None, {**query, "after": after} if after else query)
             yield answer
             after = next_page(answer.body) if answer.ok else ""
             if not after:
                 return
+        raise Unavailable("HubSpot's answers repeat a page", RETRY_AFTER_S)
 
     def write(self, method: str, path: str, body: object) -> HttpResponse:
         """The answer to a call that may change records; sent again only if HubSpot certainly applied nothing.

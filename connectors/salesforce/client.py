@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any, cast
@@ -124,7 +124,7 @@ class Client:
             some = queries[start : start + COMPOSITE_QUERIES]
             for status, body in self._pages(resource, some):
                 failed = status >= 300 or not isinstance(body, dict)
-                answers.append(_as_read(failure(status, body)) if failed else list(self._all_pages(body)))
+                answers.append(_as_read(failure(status, body)) if failed else self._all_pages(body))
         return answers
 
     def _pages(self, resource: str, queries: Sequence[str]) -> list[tuple[int, Any]]:
@@ -147,11 +147,20 @@ class Client:
         except (LookupError, TypeError):
             raise Unavailable("Salesforce's answer does not name every query", BLIP_SECONDS) from None
 
-    def _all_pages(self, page: Row) -> Iterator[Row]:
-        yield from page["records"]
-        while not page["done"]:
-            page = self.read("GET", page["nextRecordsUrl"])
-            yield from page["records"]
+    def _all_pages(self, page: Row) -> list[Row]:
+        """The rows of a page and of all after it. Raises `Unavailable` for what is no page, and for one read before."""
+        try:
+            rows, read = list(page["records"]), set[str]()
+            while not page["done"]:
+                path = page["nextRecordsUrl"]
+                if path in read:
+                    raise Unavailable("Salesforce's answers repeat a page", BLIP_SECONDS)
+                read.add(path)
+                page = self.read("GET", path)
+                rows += page["records"]
+        except (LookupError, TypeError):
+            raise Unavailable("Salesforce's answer is no page of records", BLIP_SECONDS) from None
+        return rows
 
     # ------------------------------------------------------------------ the org
 

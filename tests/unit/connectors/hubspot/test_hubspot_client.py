@@ -126,6 +126,13 @@ def test_too_fast_for_long_is_unavailable_and_not_waited_for() -> None:
     assert clock.slept == []
 
 
+def test_a_page_that_names_itself_as_the_next_one_is_not_read_for_ever() -> None:
+    hubspot, wire = client(*[answer(200, {"paging": {"next": {"after": "7"}}})] * 9)
+    with pytest.raises(Unavailable, match="repeat a page"):
+        list(hubspot.pages("/x", {}))
+    assert len(wire.sent) == 2
+
+
 def test_a_read_bridges_a_blip() -> None:
     hubspot, wire = client(answer(502), NoAnswer("reset"), answer(200, {}))
     assert hubspot.read("POST", "/x", {}).ok

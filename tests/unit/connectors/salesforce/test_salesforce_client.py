@@ -218,6 +218,23 @@ def test_every_page_of_a_query_is_read(web: responses.RequestsMock) -> None:
     assert Client(ORG).rows("SELECT Id FROM Account") == [{"Id": "1"}, {"Id": "2"}]
 
 
+@pytest.mark.parametrize("page", [{}, {"done": False, "records": []}, {"done": True, "records": None}])
+def test_an_answer_that_is_no_page_is_no_answer(web: responses.RequestsMock, page: Any) -> None:
+    login(web, "one")
+    web.get(re.compile(rf"{DATA}query\?q=.*"), json=page)
+    with pytest.raises(Unavailable, match="no page of records"):
+        Client(ORG).rows("SELECT Id FROM Account")
+
+
+def test_a_page_that_names_itself_as_the_next_one_is_not_read_for_ever(web: responses.RequestsMock) -> None:
+    login(web, "one")
+    more = "/services/data/v67.0/query/01g-2000"
+    web.get(re.compile(rf"{DATA}query\?q=.*"), json={"done": False, "nextRecordsUrl": more, "records": []})
+    web.get(f"{BASE}{more}", json={"done": False, "nextRecordsUrl": more, "records": []})
+    with pytest.raises(Unavailable, match="repeat a page"):
+        Client(ORG).rows("SELECT Id FROM Account")
+
+
 # ------------------------------------------------------------------ logins
 
 
