@@ -112,6 +112,8 @@ class TableFindings:
     repeats: int = 0
     repeated: RepeatedRows | None = None
     """Of a table without a key."""
+    snapshots: int = 0
+    """Subscriptions without an id that may be one, day by day."""
     shared_keys: int = 0
     """Rows with the id of a row that is about something else: another account, or an event with another name."""
     columns: tuple[ColumnFindings, ...] = ()
@@ -244,8 +246,7 @@ def _of_table(table: TableFindings) -> Iterator[str]:
             yield f"{_share(missing, table.rows)} have no {column}"
     if table.repeats:
         yield f"{_share(table.repeats, table.rows)} repeat another and count once"
-    if table.repeated is not None:
-        yield from _of_repeated_rows(table.repeated, table.id_column)
+    yield from _without_ids(table)
     if table.shared_keys:
         yield f"{_share(table.shared_keys, table.rows)} have the {table.id_column} of a row about something else"
     for cells in table.columns:
@@ -262,10 +263,14 @@ def _of_table(table: TableFindings) -> Iterator[str]:
             yield f"{_share(rows, table.rows)} contradict themselves: {kind}"
 
 
-def _of_repeated_rows(found: RepeatedRows, id_column: str) -> Iterator[str]:
-    if found.repeats:
+def _without_ids(table: TableFindings) -> Iterator[str]:
+    found = table.repeated
+    if found is not None and found.repeats:
         chance = "" if found.certain else "; in the same second some may be real"
-        yield f"{found.sentence}: map {id_column}{chance}"
+        yield f"{found.sentence}: map {table.id_column}{chance}"
+    if table.snapshots:
+        again = f"{_share(table.snapshots, table.rows)} are a subscription that is there again, such as for each day"
+        yield f"{again}: what they add up to is unknown; map {table.id_column}, or a query with the newest row of each"
 
 
 def _of_column(cells: ColumnFindings, rows: int) -> Iterator[str]:

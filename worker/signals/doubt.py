@@ -22,10 +22,12 @@ from worker.signals.members import unsure
 from worker.signals.reading.texts import IdText
 from worker.signals.rows import before, in_force, known_by, not_before, not_over, owes_something, passes, started
 from worker.signals.scan import QueryScope
+from worker.signals.snapshots import AGAIN, with_again
 from worker.signals.windows import Window
 
 _OF_MEMBERS = frozenset({"roles", "top_user"})
 _INTERNAL, _DELETED = "s_may_be_internal", "s_may_be_deleted"
+_ADDED_UP = frozenset({"count", "sum", "average", "share"})
 _ORDER_OF_TOP = ("tier_rank", "mrr")
 
 
@@ -45,7 +47,7 @@ def doubt_rows(
 
     None when every column they read is sound.
     """
-    table = _with_people(scope, _as_mapped(scope, measurements[0].table))
+    table = with_again(_with_people(scope, _as_mapped(scope, measurements[0].table)))
     asked = [(measurement, _in_doubt(scope, table, measurement)) for measurement in measurements]
     columns = [(measurement, doubt) for measurement, doubt in asked if doubt is not None]
     if not columns:
@@ -135,6 +137,8 @@ def _parts(scope: QueryScope, table: MappedTable, measurement: Measurement) -> I
     elif not measurement.by_time:
         yield _Part(started(table, scope.as_of), _doubt_of_start(scope, table))
     yield _Part(None, _doubt_of_value(table, measurement))
+    if measurement.measure in _ADDED_UP and AGAIN in table.rows.c:
+        yield _Part(None, table.rows.c[AGAIN] == 1)
     yield _Part(None, _either(unsure(table), table.rows.c.get(_INTERNAL), table.differs("account_id")))
     if measurement.measure in OF_PEOPLE:
         yield _Part(None, _either(_doubt(table, ["user_id"]), table.rows.c.get(_DELETED)))

@@ -35,6 +35,7 @@ from worker.signals.repeated_rows import RECENT, repeated_rows
 from worker.signals.repeats import count_repeats
 from worker.signals.rows import before, not_before
 from worker.signals.shared_keys import count_shared
+from worker.signals.snapshots import count_snapshots
 from worker.signals.stopped import stopped_events
 from worker.signals.table_columns import EARLIEST
 from worker.signals.user_rows import LATEST, count_undecided
@@ -104,8 +105,9 @@ class _Look:
         more_than_an_id = len(SCHEMA[table.name].key) > 1
         contradictions = count_contradictions(self.catalogue, self.table, self.as_of)
         out_of_order = reversed_dates(self.catalogue, self.table)
+        snapshots = count_snapshots(self.catalogue, replace(self.table, unique=False))
         undecided, deleted_twice = self._deleted_people()
-        unique = repeats == 0 and not deleted_twice
+        unique = repeats == 0 and not deleted_twice and not snapshots
         looked = replace(table, unique=unique, keys_as_written=as_written, in_order=not out_of_order)
         self.catalogue.remember(replace(looked, sound=frozenset(self.sound), no_text=frozenset(self.no_text)))
         return TableFindings(
@@ -115,6 +117,7 @@ class _Look:
             missing={**missing, **blank},
             repeats=repeats,
             repeated=repeated,
+            snapshots=snapshots,
             shared_keys=count_shared(self.catalogue.engine, self.table) if repeats or more_than_an_id else 0,
             columns=(*columns, *self._of_several_columns()),
             joins=tuple(joins),

@@ -195,6 +195,7 @@ def tables(as_of: datetime) -> st.SearchStrategy[dict[str, Any]]:
                 .map(in_order("trial_start", "trial_end")),
                 min_size=5,
                 max_size=25,
+                unique_by=_subscription,
             ),
             "surveys": st.lists(
                 row(
@@ -222,6 +223,11 @@ def tables(as_of: datetime) -> st.SearchStrategy[dict[str, Any]]:
             ),
         }
     )
+
+
+def _subscription(row: dict[str, Any]) -> tuple[Any, ...]:
+    """Without an id, rows that are alike may be days of one subscription."""
+    return tuple(row[name] for name in ("account_id", "plan", "term_end", "trial_end", "cancelled_at", "ended_at"))
 
 
 def _possible_score(survey: dict[str, Any]) -> dict[str, Any]:
