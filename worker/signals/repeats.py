@@ -26,8 +26,8 @@ def keyed(table: MappedTable) -> list[Column]:
 def once(table: MappedTable, as_of: datetime) -> MappedTable:
     """``table`` with every row once. Of repeated rows the latest that had arrived by ``as_of`` counts.
 
-    Where several are the latest, what they differ in is in doubt; of events any of them counts. A row without a key is
-    a row of its own.
+    Where several are the latest, what they differ in is in doubt; of events one of each account and name counts. A row
+    without a key is a row of its own.
     """
     if table.unique or not keyed(table):
         return table
@@ -52,15 +52,23 @@ def _ordered(table: MappedTable) -> list[str]:
 
 
 def _events_once(table: MappedTable, as_of: datetime) -> sa.CompoundSelect[Any]:
-    """The events whose key no other has as they are, and one of those of each other key: few have to be sorted."""
+    """The events whose key no other has as they are, and one of those of each other key: few have to be sorted.
+
+    Where several arrived last, one of each account and name: two of these are no deliveries of one event.
+    """
     key = written_key(table, "event_id") if table.keys_as_written else table.value("event_id")
     repeated = repeated_ids(table, "event_id", key)
     joined = table.rows.outerjoin(repeated, repeated.c.s_key == key)
     alone = sa.select(*table.carried()).select_from(joined).where(repeated.c.s_key.is_(None))
-    rows = _placed(table, [key], sa.func.row_number()).join(repeated, repeated.c.s_key == key)
-    placed = rows.where(*received(table, as_of)).subquery("s_events_placed")
-    first = sa.select(*(placed.c[column.name] for column in table.carried())).where(_is_first(placed))
-    return sa.union_all(alone, first)
+    arrival = [table.read_time("received_at").desc().nulls_last()] if table.has("received_at") else [key]
+    place = sa.func.rank().over(partition_by=key, order_by=arrival).label("s_place")
+    rows = sa.select(*table.carried(), key.label("s_key_0"), place).join(repeated, repeated.c.s_key == key)
+    placed = replace(table, rows=rows.where(*received(table, as_of)).subquery("s_events_placed"))
+    one = [placed.rows.c.s_key_0, placed.id("account_id"), placed.text("name")]
+    order = placed.read_time("occurred_at").desc().nulls_last()
+    each = sa.func.row_number().over(partition_by=one, order_by=order).label("s_each")
+    last = sa.select(*placed.carried(), each).where(_is_first(placed.rows)).subquery("s_events_last")
+    return sa.union_all(alone, sa.select(*replace(table, rows=last).carried()).where(last.c.s_each == 1))
 
 
 def repeated_ids(table: MappedTable, name: str, key: Column) -> sa.CTE:
@@ -71,15 +79,15 @@ def repeated_ids(table: MappedTable, name: str, key: Column) -> sa.CTE:
     return sa.select(grouped.c.s_key).where(says_something).cte("s_repeated").prefix_with("MATERIALIZED")
 
 
-def _placed(table: MappedTable, keys: Sequence[Column], place: sa.Function[int], *more: Column) -> sa.Select[Any]:
-    """The rows, with the key and the place among those of this key."""
+def _placed(table: MappedTable, keys: Sequence[Column], more: Sequence[Column]) -> sa.Select[Any]:
+    """The rows with ``more``, the key and the place among those of this key; the latest are all in the first."""
     order = [table.read_time(name).desc().nulls_last() for name in _ordered(table)]
-    placed = place.over(partition_by=keys, order_by=order or [keys[0]]).label("s_place")
+    placed = sa.func.rank().over(partition_by=keys, order_by=order or [keys[0]]).label("s_place")
     labelled = [key.label(f"s_key_{index}") for index, key in enumerate(keys)]
     return sa.select(*table.carried(), *more, *labelled, placed).select_from(table.rows)
 
 
-def _is_first(rows: sa.Subquery) -> Column:
+def _is_first(rows: sa.FromClause) -> Column:
     return sa.or_(rows.c.s_key_0.is_(None), rows.c.s_place == sa.literal_column("1"))
 
 
@@ -89,7 +97,7 @@ def _compared(table: MappedTable, columns: Sequence[str]) -> sa.Select[Any]:
     Where they differ in their account, one of each account: of none of them it is known whether the row is theirs.
     """
     values = [sa.cast(table.value(name), sa.Text()).label(f"s_text_{name}") for name in columns]
-    ranked = _placed(table, keyed(table), sa.func.rank(), *values).subquery(f"s_{table.name}_ranked")
+    ranked = _placed(table, keyed(table), values).subquery(f"s_{table.name}_ranked")
     latest = sa.select(*(column for column in ranked.c if column.name != "s_place")).where(_is_first(ranked))
     rows = latest.subquery(f"s_{table.name}_latest")
     key = [column for column in rows.c if column.name.startswith("s_key_")]

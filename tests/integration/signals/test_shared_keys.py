@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from tests.integration.signals.signals_kit import TYPES, Database, at, product_of
+from worker.settings.signals import SignalsSettings
 from worker.settings.trust import TrustSettings
+from worker.signals.compute import compute
 from worker.signals.data_report import DataReport
 from worker.signals.source import open_source
 from worker.signals.trust import distrust
@@ -56,6 +58,28 @@ def test_the_id_of_a_batch_stops_the_run(database: Database) -> None:
     assert shared(report, "events") == 6
     (reason,) = distrust(report, TrustSettings())
     assert reason.startswith("6 of 6 rows of events have the event_id of a row about something else")
+
+
+def test_events_that_share_an_id_count_for_each_of_their_accounts_unless_one_arrived_later(database: Database) -> None:
+    used = {"name": "Used", "occurred_at": at("2026-03-01T10:00")}
+    rows: list[dict[str, Any]] = [
+        {"account_id": "a", "event_id": "1", **used},
+        {"account_id": "a", "event_id": "1", **used},
+        {"account_id": "b", "event_id": "1", **used, "occurred_at": at("2026-03-02T10:00")},
+        {"account_id": "b", "event_id": "1", **used, "name": "Left"},
+        {"account_id": "a", "event_id": "2", **used, "received_at": at("2026-03-02")},
+        {"account_id": "b", "event_id": "2", **used, "received_at": at("2026-03-03")},
+    ]
+    tables = {"accounts": [{"account_id": one} for one in "ab"], "events": rows}
+    database.fill(tables, TYPED)
+    one = {"label": "x", "from": "events", "measure": "count", "window": "28d"}
+    signals = SignalsSettings.model_validate(
+        {"version": 1, "signals": {name.lower(): {**one, "events": [name]} for name in ("Used", "Left")}}
+    )
+    product = product_of(database.source, tables)
+    with open_source(product, database.folder, AS_OF) as source:
+        found = compute(source, product, signals, [], AS_OF)
+    assert {name: (found[name]["used"], found[name]["left"]) for name in "ab"} == {"a": (1, 0), "b": (2, 1)}
 
 
 @pytest.mark.parametrize("written", ["1", "NULL", None])
