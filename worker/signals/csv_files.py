@@ -10,7 +10,7 @@ import csv
 import gzip
 import re
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,7 +61,11 @@ def csv_header(path: Path, name: str, encoding: str, wanted: Collection[str] = (
     if not any(names):
         raise SourceError(f"{where} names no column: the first line that is not blank names the columns")
     lowered = [one.lower() for one in names]
-    if any(map(_VALUE.fullmatch, filter(None, names))) and not {one.lower() for one in wanted} & {*lowered}:
+    following = next((row for row in lines[skipped + 1 :] if row.strip(BLANKS)), "")
+    row = next(csv.reader([following], delimiter=delimiter), [])
+    if (any(map(_VALUE.fullmatch, filter(None, names))) or _are_alike(names, row)) and not {
+        one.lower() for one in wanted
+    } & {*lowered}:
         raise SourceError(f"{where} seems to hold data instead of the names of the columns: put the names before it")
     twice = [one for place, one in enumerate(names) if one and one.lower() in lowered[:place]]
     if twice:
@@ -69,6 +73,16 @@ def csv_header(path: Path, name: str, encoding: str, wanted: Collection[str] = (
     columns = tuple(one or f"column {place}" for place, one in enumerate(names, 1))
     has_rows = path.stat().st_size >= _HEAD or any(row.strip(BLANKS) for row in lines[skipped + 1 :])
     return Header(columns, delimiter, skipped, has_rows)
+
+
+def _are_alike(names: Sequence[str], row: Sequence[str]) -> bool:
+    """Whether a name has digits where the cell below it has digits, such as ``acc_1`` above ``acc_27``."""
+    pairs = zip(names, row, strict=False)
+    return any(re.search(r"\d", name) and _form(name) == _form(cell.strip(BLANKS)) for name, cell in pairs)
+
+
+def _form(text: str) -> str:
+    return re.sub(r"\d+", "9", text)
 
 
 def _head(path: Path, name: str, encoding: str) -> str:

@@ -12,6 +12,7 @@ from worker.language.plural import counted
 from worker.settings.product_schema import SCHEMA
 from worker.signals.reading.texts import NO_TEXT
 
+_POINT_ZERO = re.compile(r"^-?\d+\.0+$")
 _LONGEST_EXAMPLE = 24
 _MOST_LETTERS = 12
 _PERSONAL_DIGITS = re.compile(r"^\s*(?:\+|00|\()\d|\b19[0-8]\d\b|(?:\d[ -]?){12}|\b\d{3}[ .-]\d{3,4}[ .-]\d{4}\b")
@@ -45,12 +46,19 @@ class JoinFindings:
     recent_blank: int = 0
     example: str | None = None
     other_example: str | None = None
+    in_another_case: int = 0
+    """Different ids that belong to none, but would in another case."""
 
     @property
     def examples(self) -> str:
         """How a sentence about the rows that do not join ends: one of them, and what the others look like."""
         one = f", such as {self.example}" if self.example else ""
-        return f"{one}; {self.other} look like {self.other_example}" if self.other_example else one
+        found = f"{one}; {self.other} look like {self.other_example}" if self.other_example else one
+        if self.in_another_case:
+            return f"{found}; {self.in_another_case:,} differ only in capital letters"
+        points = [bool(_POINT_ZERO.search(each or "")) for each in (self.example, self.other_example)]
+        only_one = points[0] != points[1] and self.other_example
+        return f"{found}; only one side is written with .0: write ids as whole numbers" if only_one else found
 
     @property
     def share(self) -> float | None:

@@ -37,7 +37,7 @@ from worker.signals.rows import before, not_before
 from worker.signals.shared_keys import count_shared
 from worker.signals.snapshots import count_snapshots
 from worker.signals.stopped import stopped_events
-from worker.signals.table_columns import EARLIEST
+from worker.signals.table_columns import EARLIEST, folded
 from worker.signals.user_rows import LATEST, count_undecided
 from worker.signals.volume import volume_of
 from worker.signals.windows import last_full_day
@@ -236,6 +236,7 @@ class _Look:
                         recent_blank=recent_blank,
                         example=impersonal(row[7]),
                         other_example=self._like(others, column) if joined < given else None,
+                        in_another_case=self._in_another_case(others, column) if joined < given else 0,
                     )
                 )
         return found, without
@@ -291,6 +292,18 @@ class _Look:
             return sa.false()
         time = self.table.time(at)
         return sa.and_(not_before(time, self.as_of - RECENT), before(time, self.as_of))
+
+    def _in_another_case(self, others: MappedTable, column: str) -> int:
+        """How many ids belong to none of ``others``, but would if capital letters did not matter."""
+        key = IdText(self.table.cell(column), self.table.kind(column)).label("k")
+        keys = sa.select(key).select_from(self.table.rows).distinct().subquery("s_keys")
+        clean = clean_text(keys.c.k, self.table.nothing).label("c")
+        own = sa.select(clean).select_from(keys).distinct().subquery("s_own")
+        id_ = others.id(_KEY_OF.get(column, column))
+        theirs = sa.select(id_.label("i")).select_from(others.rows).distinct().subquery("s_theirs")
+        lowered = sa.select(folded(theirs.c.i).label("l")).select_from(theirs).distinct().subquery("s_lowered")
+        alike = own.outerjoin(theirs, theirs.c.i == own.c.c).join(lowered, lowered.c.l == folded(own.c.c))
+        return int(self._run(sa.select(sa.func.count()).select_from(alike).where(theirs.c.i.is_(None)))[0][0])
 
     def _like(self, others: MappedTable, column: str) -> str | None:
         row = self._run(sa.select(sa.func.min(others.id(_KEY_OF.get(column, column)))).select_from(others.rows))[0]

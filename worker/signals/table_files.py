@@ -7,6 +7,8 @@ from pathlib import Path
 
 from worker.signals.errors import SourceError
 
+_LOGS = {"_delta_log": "Delta Lake", ".hoodie": "Hudi", "metadata/*.metadata.json": "Iceberg"}
+"""The log of a table format in its folder."""
 _ENDINGS = (".parquet", ".csv", ".csv.gz")
 
 
@@ -34,6 +36,7 @@ def table_files(folder: Path, table: str) -> list[Path]:
         raise SourceError(f'"{table}" is both {file} and {other}: map {file} or {_pattern(other)}, or move one of them')
     files = sorted({file for form in forms for file in _data(form, folder, table)})
     _check_together(files, folder)
+    _check_versions(files, folder)
     return files
 
 
@@ -106,6 +109,19 @@ def _check_together(files: list[Path], folder: Path) -> None:
             f"{first} and {second} cannot be read as one table: map the files that count, such as"
             f" {Path(second).parent / '*.csv'}, or move the others"
         )
+
+
+def _check_versions(files: list[Path], folder: Path) -> None:
+    """No files of a table format that keeps old versions: only its log says which files count."""
+    inside = {place for file in files for place in file.parents if place.is_relative_to(folder)}
+    for place in sorted(inside):
+        for log, kind in _LOGS.items():
+            if any(place.glob(log)):
+                name = "the folder" if place == folder else _name(place, folder)
+                raise SourceError(
+                    f"{name} is a table of {kind}: its files also hold rows that were deleted or replaced, and only "
+                    "its log tells them apart. Export the rows of today to files of their own"
+                )
 
 
 def _deep(folder: Path) -> Iterator[Path]:

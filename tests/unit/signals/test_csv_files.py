@@ -68,6 +68,15 @@ def test_a_file_without_names_is_refused_without_a_cell_of_it(tmp_path: Path, va
     assert not [cell for cell in ("Ada", value) if cell in str(refused.value)]
 
 
+@pytest.mark.parametrize(("first", "second"), [("a1", "a2"), ("acc_1", "acc_207"), ("EU-7-x", "EU-12-x")])
+def test_a_first_line_that_looks_like_the_second_is_data(tmp_path: Path, first: str, second: str) -> None:
+    text = "{},Ada\n{},Bob\n".format
+    with pytest.raises(SourceError, match=r"users\.csv:1 seems to hold data"):
+        csv_header(written(tmp_path, text(first, second)), "users.csv", "utf-8", ("user_id",))
+    assert csv_header(written(tmp_path, text(first, f"x{second}")), "users.csv", "utf-8", ("user_id",)) is not None
+    assert csv_header(written(tmp_path, text(first, second)), "users.csv", "utf-8", (first,)) is not None
+
+
 @pytest.mark.parametrize("names", ["USER_ID,2024,e@mail", "Nutzer,Straße 2", "имя,#", "a1,T2,id", ",user"])
 def test_names_that_only_look_unusual_are_names(tmp_path: Path, names: str) -> None:
     assert csv_header(written(tmp_path, f"{names}\n"), "users.csv", "utf-8", ("user_id",)) is not None

@@ -49,6 +49,16 @@ def test_all_data_files_of_a_table_are_read(tmp_path: Path, table: str, names: l
 @pytest.mark.parametrize(
     ("table", "names", "message"),
     [
+        (
+            "events",
+            ["events/n.parquet", "events/_delta_log/0.json"],
+            "events/ is a table of Delta Lake: its files also",
+        ),
+        ("e/*.parquet", ["e/n.parquet", "e/_delta_log/0.json"], "e/ is a table of Delta Lake"),
+        ("e/day=1/*.parquet", ["e/day=1/n.parquet", "e/_delta_log/0.json"], "e/ is a table of Delta Lake"),
+        ("events", ["events.parquet", "_delta_log/0.json"], "the folder is a table of Delta Lake"),
+        ("events", ["events/n.parquet", "events/.hoodie/hoodie.properties"], "events/ is a table of Hudi"),
+        ("e/data", ["e/data/n.parquet", "e/metadata/v1.metadata.json"], "e/ is a table of Iceberg"),
         ("events", ["events/n.csv", "events/o.jsonl"], "events/o.jsonl is neither Parquet nor CSV"),
         ("events", ["events/n.csv", "events/o.tsv"], r"events/o.tsv .* such as events/\*\.csv"),
         ("events", ["events/o.jsonl"], "events/o.jsonl is neither"),
