@@ -116,7 +116,7 @@ def unsettled_records(connection: Connection, destination: str) -> frozenset[str
     return frozenset(record_id for (record_id,) in rows)
 
 
-def uncertain_fields(connection: Connection, destination: str) -> dict[str, dict[str, list[Any]]]:
+def attempted_fields(connection: Connection, destination: str) -> dict[str, dict[str, list[Any]]]:
     """Record id → the values that were sent without an answer: the CRM may hold any of them."""
     rows = connection.execute(
         select(outbox.c.record_id, outbox.c.attempted).where(

@@ -179,7 +179,7 @@ def _unanswered(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _by_attempt(entries: Iterable[Entry]) -> tuple[list[int], list[Entry]]:
-    """Ids of the rows without uncertain values, and the rows of which something was sent without an answer."""
+    """Ids of the rows without attempted values, and the rows of which something was sent without an answer."""
     first, again = [], []
     for entry in entries:
         if entry.attempted is None:
@@ -190,7 +190,7 @@ def _by_attempt(entries: Iterable[Entry]) -> tuple[list[int], list[Entry]]:
 
 
 def _all_attempted(entry: Entry) -> dict[str, Any]:
-    """The uncertain values once this row is sent too: for fields, all values of all payloads since the last answer."""
+    """The attempted values once this row is sent too: for fields, all values of all payloads since the last answer."""
     if entry.kind != "fields" or entry.attempted is None:
         return dict(entry.payload)
     values: dict[str, Any] = dict(entry.attempted["values"])

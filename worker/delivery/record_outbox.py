@@ -39,7 +39,7 @@ class Creation:
     attempted: bool = False
 
     @property
-    def in_doubt(self) -> bool:
+    def may_exist(self) -> bool:
         """Whether the record may exist, or come to exist, without our knowing its id."""
         return self.state in TO_SEND or (self.attempted and self.state in UNSETTLED)
 

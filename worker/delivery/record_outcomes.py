@@ -133,13 +133,13 @@ def _write_state(connection: Connection, entry: Entry, outcome: Outcome, *, may_
     newer_waits = outbox.c.version != entry.version
     match outcome.status:
         case "applied":
-            values |= {"attempted": _still_in_doubt(entry), "attempts": 0, "due_at": db_now()}
+            values |= {"attempted": _still_attempted(entry), "attempts": 0, "due_at": db_now()}
             values["state"] = case((newer_waits, StoredState.PENDING), else_=StoredState.DONE)
             if outcome.record_id and entry.record_id is None:
                 values["record_id"] = outcome.record_id
         case "rejected":
-            in_doubt = _still_in_doubt(entry, outcome.rejected_fields) if outcome.rejected_fields else entry.attempted
-            values |= {"attempted": in_doubt, "due_at": db_now()}
+            attempted = _still_attempted(entry, outcome.rejected_fields) if outcome.rejected_fields else entry.attempted
+            values |= {"attempted": attempted, "due_at": db_now()}
             values["state"] = case((newer_waits, StoredState.PENDING), else_=StoredState.PARKED)
         case _:
             attempts = entry.attempts + 1
@@ -168,7 +168,7 @@ def _send_newest_again(connection: Connection, entry: Entry) -> None:
     )
 
 
-def _still_in_doubt(entry: Entry, refused: Collection[str] = ()) -> dict[str, Any] | None:
+def _still_attempted(entry: Entry, refused: Collection[str] = ()) -> dict[str, Any] | None:
     """The values of earlier payloads without an answer that this payload did not overwrite."""
     if entry.kind != "fields" or entry.attempted is None:
         return None

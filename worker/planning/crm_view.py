@@ -13,10 +13,10 @@ from connectors.base import Connector, Cursor, DealFact, FieldSpec, Scalar, Task
 from worker.delivery.backlog import (
     DecidedTask,
     WaitingTask,
+    attempted_fields,
     closing_keys,
     parked_fields,
     tasks_decided_since,
-    uncertain_fields,
     waiting_tasks,
 )
 from worker.delivery.record_outbox import Creation, load_creations
@@ -42,7 +42,7 @@ class StoredCrm:
     """What the state database holds of one CRM when a run starts. Nothing changes it during the run.
 
     ``snapshot`` are the values that the CRM confirmed or showed last, ``written`` those that we wrote last.
-    ``uncertain`` are the values that still wait for an answer. ``unanswered`` are those of the last day that never got
+    ``attempted`` are the values that still wait for an answer. ``unanswered`` are those of the last day that never got
     one: the CRM may have applied them after newer ones. ``decided`` are the tasks of the last two days. ``shares`` are
     those of the last run, also where each account has its own record now.
     """
@@ -50,7 +50,7 @@ class StoredCrm:
     records: Mapping[str, Record] = field(default_factory=dict)
     snapshot: Values = field(default_factory=dict)
     written: Values = field(default_factory=dict)
-    uncertain: Candidates = field(default_factory=dict)
+    attempted: Candidates = field(default_factory=dict)
     unanswered: Candidates = field(default_factory=dict)
     deals: Mapping[str, DealFact] = field(default_factory=dict)
     tasks: Mapping[str, TaskRow] = field(default_factory=dict)
@@ -179,7 +179,7 @@ def load_view(connection: Connection, name: str, crm: CrmSettings, connector: Co
         records=store.load_records(connection, name),
         snapshot=store.load_snapshot(connection, name),
         written=store.load_written(connection, name),
-        uncertain=uncertain_fields(connection, name),
+        attempted=attempted_fields(connection, name),
         unanswered=unanswered_values(connection, name),
         deals={deal.id: deal for deal in store.load_deals(connection, name)},
         tasks=tasks,

@@ -82,7 +82,7 @@ def _field_changes(
     known = KnownRecord(
         view.readings.snapshot.get(record_id, {}),
         view.readings.written.get(record_id, {}),
-        view.stored.uncertain.get(record_id, {}),
+        view.stored.attempted.get(record_id, {}),
         view.stored.unanswered.get(record_id, {}),
     )
     for desired_value in _desired_values(plan, view, wanted, unchanged):

@@ -95,7 +95,7 @@ def _not_yet(view: CrmView, wanted: DesiredRecord) -> str:
     others = [member for member in wanted.members if member != wanted.account_id]
     if any((record := records.get(one)) and record.record_id for one in others):
         return "its accounts have several records"
-    being_made = [one for one in others if (creation := creations.get(one)) and creation.in_doubt]
+    being_made = [one for one in others if (creation := creations.get(one)) and creation.may_exist]
     return f"the record of {being_made[0]} may have been created, and the answer is awaited" if being_made else ""
 
 

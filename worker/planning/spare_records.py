@@ -94,4 +94,4 @@ def _has_none(view: CrmView, company: str, *, of_gone: bool) -> bool:
     """Whether a company has no record, and none that may have been created or merged into another."""
     known, creation = view.readings.records.get(company), view.stored.creations.get(company)
     has_one = known and (known.record_id or (known.matched_by == GONE and not of_gone))
-    return not has_one and not (creation and creation.in_doubt)
+    return not has_one and not (creation and creation.may_exist)

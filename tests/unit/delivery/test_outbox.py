@@ -16,7 +16,7 @@ from sqlalchemy import Engine, delete, update
 from connectors.base import AccessDenied, CallFailed, Outcome, QuotaExhausted, Unavailable, Underway
 from tests.conftest import some_of
 from tests.unit.delivery.scripted import ScriptedConnector, always
-from worker.delivery.backlog import drop_rows, parked_fields, retry_rows, uncertain_fields
+from worker.delivery.backlog import attempted_fields, drop_rows, parked_fields, retry_rows
 from worker.delivery.leases import CRASHES_BEFORE_ALONE, CRASHES_BEFORE_DEAD, claim, reclaim_leases
 from worker.delivery.outbox import NO_RECORD, NewFields, NewTask, queue_fields, queue_tasks, withdraw_tasks
 from worker.delivery.record_outcomes import MOST_ATTEMPTS, record_outcomes
@@ -225,7 +225,7 @@ def test_of_a_record_whose_field_is_refused_the_written_ones_are_ours_and_only_t
     record_outcomes(store, claim(store, "crm", "fields", 1), [STEP_BACK])
     with store.begin() as connection:
         assert load_written(connection, "crm") == {"001A": {"score": 75}}
-        assert uncertain_fields(connection, "crm") == {"001A": {"stage": ["lead"]}}
+        assert attempted_fields(connection, "crm") == {"001A": {"stage": ["lead"]}}
         assert parked_fields(connection, "crm") == {"001A": {"stage": "subscriber"}}
 
     put_fields(store, fields("001A", stage="subscriber"))
@@ -255,20 +255,20 @@ def test_values_that_a_late_worker_wrote_beside_a_refused_one_are_replaced_too(s
     assert rows()["fields:crm:001A"]["state"] == "pending"
 
 
-def test_fields_sent_without_an_answer_are_uncertain_until_answered(store: Engine, crm: ScriptedConnector) -> None:
+def test_fields_sent_without_an_answer_are_attempted_until_answered(store: Engine, crm: ScriptedConnector) -> None:
     crm.script = lambda _operation: "applied_unheard"
     put_fields(store, fields("001A", Health=40, Band="red"))
     entries = claim(store, "crm", "fields", 1)
     record_outcomes(store, entries, [Outcome(key="001A", status="unknown")])
     with store.begin() as connection:
-        assert uncertain_fields(connection, "crm") == {"001A": {"Health": [40], "Band": ["red"]}}
+        assert attempted_fields(connection, "crm") == {"001A": {"Health": [40], "Band": ["red"]}}
         assert load_snapshot(connection, "crm") == {}
 
     crm.script = lambda _operation: "applied"
     make_due(store)
     deliver(store, crm, now=now)
     with store.begin() as connection:
-        assert uncertain_fields(connection, "crm") == {}
+        assert attempted_fields(connection, "crm") == {}
 
 
 @pytest.mark.parametrize(
@@ -401,9 +401,9 @@ def withdraw(engine: Engine) -> None:
         withdraw_tasks(connection, lambda *_: "the account left")
 
 
-def in_doubt(engine: Engine) -> dict[str, set[str]]:
+def attempted(engine: Engine) -> dict[str, set[str]]:
     with engine.begin() as connection:
-        return {record: set(names) for record, names in uncertain_fields(connection, "crm").items()}
+        return {record: set(names) for record, names in attempted_fields(connection, "crm").items()}
 
 
 @pytest.mark.parametrize("answer", ["retry", "rejected", Unavailable("maintenance", 30)])
@@ -417,27 +417,27 @@ def test_fields_in_doubt_stay_in_doubt_whatever_happens_to_a_newer_payload(
     crm.script = lambda _operation: answer
     make_due(store)
     deliver(store, crm, now=now)
-    assert in_doubt(store) == {"001A": {"Health", "Band"}}
+    assert attempted(store) == {"001A": {"Health", "Band"}}
 
     put_fields(store, fields("001A", Health=42))
     crm.script = lambda _operation: "unknown"
     make_due(store)
     deliver(store, crm, now=now)
     with store.begin() as connection:
-        assert uncertain_fields(connection, "crm") == {"001A": {"Health": [40, 42], "Band": ["red"]}}
+        assert attempted_fields(connection, "crm") == {"001A": {"Health": [40, 42], "Band": ["red"]}}
 
     crm.script = lambda _operation: "applied"
     make_due(store)
     deliver(store, crm, now=now)
-    assert in_doubt(store) == {"001A": {"Band"}}, "the answer for Health says nothing of Band"
+    assert attempted(store) == {"001A": {"Band"}}, "the answer for Health says nothing of Band"
 
 
-def test_fields_withdrawn_while_in_doubt_are_still_in_doubt(store: Engine, crm: ScriptedConnector) -> None:
+def test_fields_withdrawn_without_an_answer_are_still_attempted(store: Engine, crm: ScriptedConnector) -> None:
     put_fields(store, fields("001A", Health=40))
     crm.script = lambda _operation: "applied_unheard"
     deliver(store, crm, now=now)
     put_fields(store, NewFields("crm", "", "001A", "Account", {}))
-    assert in_doubt(store) == {"001A": {"Health"}}
+    assert attempted(store) == {"001A": {"Health"}}
 
 
 def test_a_record_that_comes_back_gets_the_same_fields_again(store: Engine, crm: ScriptedConnector, rows: Rows) -> None:
@@ -601,7 +601,7 @@ def test_what_the_crm_is_at_work_on_is_in_doubt_and_asked_for_again_later(
     assert (delivery.stopped, delivery.applied) == ("under way: job 750x", {"task_create": 1})
     waiting = rows()["fields:crm:001A"]
     assert (waiting["state"], waiting["attempts"], waiting["last_code"]) == ("pending", 0, "UNDERWAY")
-    assert in_doubt(store) == {"001A": {"Health"}}
+    assert attempted(store) == {"001A": {"Health"}}
 
 
 def test_a_bulk_job_is_waited_for_much_longer_than_a_crm_that_is_away(store: Engine, crm: ScriptedConnector) -> None:

@@ -205,7 +205,7 @@ def test_a_value_the_field_cannot_hold_is_refused_and_its_neighbours_go() -> Non
 
 
 def test_a_value_sent_without_an_answer_is_sent_again_even_if_it_seems_right() -> None:
-    made = view(record("a"), shown={"a": {"health": 70}}, uncertain={"Ra": {"health": 70}})
+    made = view(record("a"), shown={"a": {"health": 70}}, attempted={"Ra": {"health": 70}})
     assert changes(plan_of(made, wanted({"a": {"health.score": 70}}))) == {"a": {"health": (70, 70)}}
 
 
