@@ -132,12 +132,12 @@ class TableColumns:
             return False
         return kind in {"time", "number"} and (column not in self.sound or theirs.kind not in TYPED[kind])
 
-    def _ready(self, column: str, *kinds: str) -> Column | None:
-        """The column of one of ``kinds`` as our schema means it, where it was worked out or read before."""
+    def _made(self, which: str, column: str, *kinds: str) -> Column | None:
+        """The column of one of ``kinds`` as it was worked out or, by `read_once`, read; None where it was not."""
         theirs = self.columns.get(column)
         if theirs is None or self.kind_of(column) not in kinds:
             return None
-        return self.cell(column) if theirs.ready else self.rows.c.get(_VALUE + column)
+        return self.cell(column) if theirs.ready else self.rows.c.get(which + column)
 
     def raw(self, column: str) -> Column:
         """The column for grouping: as it is where its cells are sound, else as text."""
@@ -150,7 +150,7 @@ class TableColumns:
 
     def id(self, column: str) -> Column:
         """An id as text."""
-        ready = self._ready(column, "id", "text")
+        ready = self._made(_VALUE, column, "id", "text")
         if ready is not None:
             return ready
         kind = self.columns[column].kind
@@ -158,7 +158,7 @@ class TableColumns:
 
     def time(self, column: str) -> Column:
         """A moment that can be compared, or NULL."""
-        ready = self._ready(column, "time")
+        ready = self._made(_VALUE, column, "time")
         if ready is not None:
             return ready
         moment = self.read_time(column)
@@ -170,7 +170,7 @@ class TableColumns:
 
     def read_time(self, column: str) -> Column:
         """A moment, believable or not."""
-        read = self._read(column, "time")
+        read = self._made(_READ, column, "time")
         return self._moment(column, self._trimmed(column)) if read is None else read
 
     def _moment(self, column: str, cell: Column) -> Column:
@@ -181,13 +181,6 @@ class TableColumns:
         zone = written.zone or "UTC"
         return TimeOf(cell, kind, TimeFormat(written.format, zone, written.epoch, written.zone or self.zone, until))
 
-    def _read(self, column: str, kind: str) -> Column | None:
-        """The column of ``kind`` as `read_once` read it, where it did."""
-        theirs = self.columns.get(column)
-        if theirs is None or self.kind_of(column) != kind:
-            return None
-        return self.cell(column) if theirs.ready else self.rows.c.get(_READ + column)
-
     def _trimmed(self, column: str) -> Column:
         """The cell without blanks around it where it is text, sound or not; numbers and times as they are."""
         text = self.columns[column].kind == "text"
@@ -195,7 +188,7 @@ class TableColumns:
 
     def number(self, column: str) -> Column:
         """A finite number, or NULL; a number that means "no limit" is NULL too."""
-        ready = self._ready(column, "number")
+        ready = self._made(_VALUE, column, "number")
         if ready is not None:
             return ready
         number = self.read_number(column)
@@ -213,7 +206,7 @@ class TableColumns:
 
     def read_number(self, column: str) -> Column:
         """A finite number, believable or not."""
-        read = self._read(column, "number")
+        read = self._made(_READ, column, "number")
         if read is not None:
             return read
         if column not in self.columns:
@@ -239,7 +232,7 @@ class TableColumns:
         """Text without blanks around it; NULL where it only says that there is nothing."""
         if column not in self.columns:
             return JsonText(self.cell("props"), column.removeprefix("props."), self.columns["props"].kind)
-        ready = self._ready(column, "id", "text")
+        ready = self._made(_VALUE, column, "id", "text")
         if ready is not None:
             return ready
         kind = self.columns[column].kind
@@ -256,7 +249,7 @@ class TableColumns:
 
     def flag(self, column: str) -> Column:
         """True, false or NULL, also from 1/0, yes/no, on/off and enabled/disabled."""
-        ready = self._ready(column, "flag")
+        ready = self._made(_VALUE, column, "flag")
         if ready is not None:
             return ready
         if column in self.columns and self.columns[column].kind == "flag":
