@@ -22,7 +22,7 @@ from worker.settings.yaml_document import load_document
 from worker.signals.compute import compute as compute_signals
 from worker.signals.data_report import DataReport
 from worker.signals.errors import SourceError
-from worker.signals.event_health import stopped
+from worker.signals.event_health import is_missing
 from worker.signals.freshness import check_fresh
 from worker.signals.measurements import measurements_of
 from worker.signals.property_kinds import typed_properties
@@ -190,9 +190,9 @@ def _existing(fields: Fields | None, moment: datetime) -> Fields | None:
 
 
 def unchanged_fields(project: Project, report: DataReport) -> frozenset[str]:
-    """The fields of every score that reads an event which stopped: their last published values stay."""
+    """The fields of every score that reads an event which stopped or is missing: their last published values stay."""
     measurements = measurements_of(project.signals, needs_of(project), report.as_of, project.product.zone)
-    unknown = {one.name for one in measurements if stopped(one, report)}
+    unknown = {one.name for one in measurements if is_missing(one, report)}
     made_of = {
         name
         for name, signal in project.signals.signals.items()

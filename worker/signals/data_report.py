@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from worker.language.plural import counted
@@ -13,6 +13,8 @@ from worker.settings.product_schema import SCHEMA
 from worker.signals.reading.texts import NO_TEXT
 
 _POINT_ZERO = re.compile(r"^-?\d+\.0+$")
+MOST_LOST = 0.2
+"""The share of a window's events that may be missing; of other rows as many may be lost (`TrustSettings.unjoined`)."""
 _LONGEST_EXAMPLE = 24
 _MOST_LETTERS = 12
 _PERSONAL_DIGITS = re.compile(r"^\s*(?:\+|00|\()\d|\b19[0-8]\d\b|(?:\d[ -]?){12}|\b\d{3}[ .-]\d{3,4}[ .-]\d{4}\b")
@@ -167,6 +169,24 @@ class EventFindings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SilentDays:
+    """Days on which the events of all accounts are missing.
+
+    ``usual``: per such day, by its first moment, how many events are usual; ``a_day`` are those of a day on average.
+    """
+
+    usual: Mapping[datetime, float] = field(default_factory=dict)
+    days: tuple[date, ...] = ()
+    a_day: float = 0.0
+
+    def lost(self, start: datetime, end: datetime) -> float:
+        """The share of the events of a window that is missing."""
+        all_events = self.a_day * ((end - start) / timedelta(days=1))
+        missing = sum(usual for moment, usual in self.usual.items() if start <= moment < end)
+        return missing / all_events if all_events else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataReport:
     """Everything one look at the data found, as of one moment."""
 
@@ -180,6 +200,7 @@ class DataReport:
     """One account that stands in the accounts table more than once."""
     stopped: Mapping[str, str | None] = field(default_factory=dict)
     """Events that occurred until lately and then no more, and the event that seems to have taken their place."""
+    silent: SilentDays = SilentDays()
 
     def table(self, name: str) -> TableFindings | None:
         """The findings of one table."""
@@ -214,6 +235,7 @@ class DataReport:
             "rows": self.rows(),
             "remarks": [{"table": table, "message": message} for table, message in self.remarks()],
             "stopped_events": dict(self.stopped),
+            "silent_days": [day.isoformat() for day in self.silent.days],
         }
 
     def remarks(self) -> Iterator[tuple[str, str]]:
@@ -226,9 +248,17 @@ class DataReport:
             one = impersonal(self.account_twice)
             example = f', such as "{one}"' if one else ""
             yield "accounts", f"{many} stand there more than once{example}"
+        if self.silent.days:
+            yield "events", _of_silent_days(self.silent)
         for event, successor in self.stopped.items():
             began = f'; "{successor}" began' if successor else ""
             yield "events", f'"{event}" stopped for all accounts while other events go on{began}'
+
+
+def _of_silent_days(silent: SilentDays) -> str:
+    days = ", ".join(day.isoformat() for day in silent.days)
+    usual = f"{min(silent.usual.values()):,.0f} or more are usual"
+    return f"no events on {days}, {usual}: load them again; windows that lost more than {MOST_LOST:.0%} are unknown"
 
 
 def impersonal(value: object) -> str | None:

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from worker.settings.signals import SignalsSettings
-from worker.signals.data_report import DataReport
+from worker.signals.data_report import MOST_LOST, DataReport
 from worker.signals.measurements import Measurement
+
+_FEWER_WITH_FEWER = frozenset({"count", "users", "days", "user_days", "kinds", "sum", "roles", "decayed"})
+"""Measures that are lower where events are missing."""
 
 
 def is_unknown(measurement: Measurement, report: DataReport, absent: frozenset[str]) -> bool:
-    """Whether one of its events stopped, or none of them ever occurred and they are not among ``absent``."""
+    """Whether its events are missing, or none of them ever occurred and they are not among ``absent``."""
+    if is_missing(measurement, report):
+        return True
     if measurement.events is None or not report.events:
         return False
-    return stopped(measurement, report) or not (report.events.keys() | absent) & set(measurement.events)
+    return not (report.events.keys() | absent) & set(measurement.events)
 
 
-def stopped(measurement: Measurement, report: DataReport) -> bool:
-    """Whether one of the events of ``measurement`` stopped."""
-    return bool(report.stopped.keys() & set(measurement.events or ()))
+def is_missing(measurement: Measurement, report: DataReport) -> bool:
+    """Whether one of the events of ``measurement`` stopped, or its window lost too many of all events."""
+    return bool(report.stopped.keys() & set(measurement.events or ())) or _lost(measurement, report)
+
+
+def _lost(measurement: Measurement, report: DataReport) -> bool:
+    start, end = measurement.window.start, measurement.window.end
+    if measurement.table != "events" or measurement.measure not in _FEWER_WITH_FEWER or start is None:
+        return False
+    return report.silent.lost(start, end) > MOST_LOST
 
 
 def may_be_absent(signals: SignalsSettings) -> frozenset[str]:

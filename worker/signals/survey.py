@@ -35,6 +35,7 @@ from worker.signals.repeated_rows import RECENT, repeated_rows
 from worker.signals.repeats import count_repeats
 from worker.signals.rows import before, not_before
 from worker.signals.shared_keys import count_shared
+from worker.signals.silent_days import silent_days
 from worker.signals.snapshots import count_snapshots
 from worker.signals.stopped import stopped_events
 from worker.signals.table_columns import EARLIEST, folded
@@ -61,6 +62,8 @@ def survey(catalogue: Catalogue, as_of: datetime) -> DataReport:
     accounts = catalogue.as_mapped("accounts")
     total, twice, one_twice = (0, 0, None) if accounts is None else _accounts(catalogue, accounts)
     events = occurrences(catalogue, as_of)
+    zone = catalogue.product.zone
+    last_day = last_full_day(as_of, zone)
     return DataReport(
         as_of=as_of,
         tables=tuple(found),
@@ -69,7 +72,8 @@ def survey(catalogue: Catalogue, as_of: datetime) -> DataReport:
         accounts=total,
         accounts_twice=twice,
         account_twice=one_twice,
-        stopped=stopped_events(events.by_name, last_full_day(as_of, catalogue.product.zone)),
+        stopped=stopped_events(events.by_name, last_day),
+        silent=silent_days(events.days, last_day, zone),
     )
 
 
