@@ -15,8 +15,8 @@ from typing import TypeVar
 from worker.language.plural import counted
 from worker.language.values import Fields
 from worker.settings.trust import TrustSettings
-from worker.signals.data_report import impersonal
 from worker.signals.errors import DistrustedData
+from worker.signals.table_findings import impersonal
 from worker.store.moments import iso
 from worker.store.sightings import Sighting, hash_of
 

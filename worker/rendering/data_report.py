@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from worker.language.plural import counted
-from worker.signals.data_report import DataReport, TableFindings
+from worker.signals.data_report import DataReport
+from worker.signals.table_findings import TableFindings
 
 _SHOWN = 8
 

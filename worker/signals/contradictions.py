@@ -9,13 +9,13 @@ import sqlalchemy as sa
 
 from worker.settings.product_schema import AMOUNTS
 from worker.signals.constructs import Column
-from worker.signals.data_report import ColumnFindings, ReversedDates
 from worker.signals.invoice_status import not_understood
 from worker.signals.mapped_table import MappedTable
 from worker.signals.mapping import Catalogue
 from worker.signals.money import incomparable_rows
 from worker.signals.repeats import differing_repeats, once
 from worker.signals.subscriptions import contradictions, subscriptions_at
+from worker.signals.table_findings import ColumnFindings, ReversedDates
 
 
 def count_contradictions(catalogue: Catalogue, table: MappedTable, as_of: datetime) -> Mapping[str, int]:

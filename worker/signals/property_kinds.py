@@ -9,9 +9,9 @@ import sqlalchemy as sa
 
 from worker.settings.signals import OF_NUMBERS, PropertyKind, SignalsSettings, needed_kind
 from worker.signals.constructs import Column
-from worker.signals.data_report import ColumnFindings, example_of
 from worker.signals.engines import Engine
 from worker.signals.mapped_table import MappedTable
+from worker.signals.table_findings import ColumnFindings, example_of
 
 TypedProperties = Mapping[tuple[str, PropertyKind], frozenset[str]]
 """``props.x`` and what it has to be → the events of which it has to; no names: of all events."""

@@ -11,11 +11,11 @@ import sqlalchemy as sa
 
 from worker.settings.product_schema import SCHEMA
 from worker.signals.constructs import Column
-from worker.signals.data_report import RepeatedRows
 from worker.signals.mapped_table import MappedTable
 from worker.signals.mapping import Catalogue
 from worker.signals.reading.texts import JsonOf, written_text
 from worker.signals.rows import before, not_before
+from worker.signals.table_findings import RepeatedRows
 
 RECENT = timedelta(days=28)
 _MOST_ROWS = 50_000

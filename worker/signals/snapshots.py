@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from worker.settings.product_schema import mappable
 from worker.signals.constructs import Column
+from worker.signals.engines import Engine
 from worker.signals.mapped_table import MappedTable
-from worker.signals.mapping import Catalogue
 
 AGAIN = "s_there_again"
 _TOLD_BY = ("account_id", "product", "plan", "currency", "mrr", "term_end", "trial_end", "ended_at", "cancelled_at")
@@ -34,9 +34,9 @@ def _rows_with_the_same(table: MappedTable, names: list[str]) -> Column:
     return sa.func.count().over(partition_by=[table.value(name) for name in names])
 
 
-def count_snapshots(catalogue: Catalogue, table: MappedTable) -> int:
+def count_snapshots(engine: Engine, table: MappedTable) -> int:
     """How many subscriptions may be snapshots of one another. Raises SourceError."""
-    found = with_again(table).rows
+    found = with_again(replace(table, unique=False)).rows
     if AGAIN not in found.c:
         return 0
-    return int(catalogue.engine.run(sa.select(sa.func.sum(found.c[AGAIN])).select_from(found))[0][0] or 0)
+    return int(engine.run(sa.select(sa.func.sum(found.c[AGAIN])).select_from(found))[0][0] or 0)

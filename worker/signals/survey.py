@@ -15,16 +15,9 @@ import sqlalchemy as sa
 from worker.settings.product_schema import SCHEMA, kind_of
 from worker.signals.constructs import Column, MomentLiteral
 from worker.signals.contradictions import count_contradictions, incomparable_amounts, reversed_dates
-from worker.signals.data_report import (
-    ColumnFindings,
-    DataReport,
-    JoinFindings,
-    RepeatedRows,
-    TableFindings,
-    example_of,
-    impersonal,
-)
+from worker.signals.data_report import DataReport
 from worker.signals.decode import moment as as_moment
+from worker.signals.ids import count_accounts, in_another_case
 from worker.signals.inexact_ids import check_exact
 from worker.signals.mapped_table import MappedTable
 from worker.signals.mapping import Catalogue
@@ -38,7 +31,15 @@ from worker.signals.shared_keys import count_shared
 from worker.signals.silent_days import silent_days
 from worker.signals.snapshots import count_snapshots
 from worker.signals.stopped import stopped_events
-from worker.signals.table_columns import EARLIEST, folded
+from worker.signals.table_columns import EARLIEST
+from worker.signals.table_findings import (
+    ColumnFindings,
+    JoinFindings,
+    RepeatedRows,
+    TableFindings,
+    example_of,
+    impersonal,
+)
 from worker.signals.user_rows import LATEST, count_undecided
 from worker.signals.volume import volume_of
 from worker.signals.windows import last_full_day
@@ -60,7 +61,7 @@ def survey(catalogue: Catalogue, as_of: datetime) -> DataReport:
             with catalogue.naming(name):
                 found.append(_Look(catalogue, table, as_of).findings())
     accounts = catalogue.as_mapped("accounts")
-    total, twice, one_twice = (0, 0, None) if accounts is None else _accounts(catalogue, accounts)
+    total, twice, one_twice = (0, 0, None) if accounts is None else count_accounts(catalogue.engine, accounts)
     events = occurrences(catalogue, as_of)
     zone = catalogue.product.zone
     last_day = last_full_day(as_of, zone)
@@ -75,17 +76,6 @@ def survey(catalogue: Catalogue, as_of: datetime) -> DataReport:
         stopped=stopped_events(events.by_name, last_day),
         silent=silent_days(events.days, last_day, zone),
     )
-
-
-def _accounts(catalogue: Catalogue, accounts: MappedTable) -> tuple[int, int, str | None]:
-    """How many accounts there are, how many stand there more than once, and one of these."""
-    ids = accounts.id("account_id")
-    once = sa.select(ids.label("a"), sa.func.count().label("n")).select_from(accounts.rows)
-    grouped = once.where(ids.is_not(None)).group_by(ids).subquery("s_once")
-    twice = grouped.c.n > 1
-    columns: list[Column] = [sa.func.count(), _many(twice), sa.func.min(sa.case((twice, grouped.c.a)))]
-    row = catalogue.engine.run(sa.select(*columns).select_from(grouped))[0]
-    return int(row[0]), int(row[1] or 0), impersonal(row[2])
 
 
 class _Look:
@@ -109,7 +99,7 @@ class _Look:
         more_than_an_id = len(SCHEMA[table.name].key) > 1
         contradictions = count_contradictions(self.catalogue, self.table, self.as_of)
         out_of_order = reversed_dates(self.catalogue, self.table)
-        snapshots = count_snapshots(self.catalogue, replace(self.table, unique=False))
+        snapshots = count_snapshots(self.catalogue.engine, self.table)
         undecided, deleted_twice = self._deleted_people()
         unique = repeats == 0 and not deleted_twice and not snapshots
         looked = replace(table, unique=unique, keys_as_written=as_written, in_order=not out_of_order)
@@ -218,8 +208,8 @@ class _Look:
     def _joins(self) -> tuple[list[JoinFindings], dict[str, int]]:
         """How the table joins to others, and per required column of ids or names the rows that have none."""
         found, without = [], {}
-        for column, other, theirs in self._joinable():
-            others = None if theirs is None else self.catalogue.as_mapped(theirs)
+        for column, other, table in self._joinable():
+            others = None if table is None else self.catalogue.as_mapped(table)
             row = self._run(self._join(column, others))[0]
             counts = (int(value or 0) for value in row[:7])
             given, joined, recent_given, recent_joined, blank, recent_blank, unclean = counts
@@ -228,6 +218,7 @@ class _Look:
             if not unclean and not without.get(column):
                 self.sound.add(column)
             if others is not None:
+                own, theirs = (self.table, column), (others, _KEY_OF.get(column, column))
                 found.append(
                     JoinFindings(
                         column=column,
@@ -240,7 +231,7 @@ class _Look:
                         recent_blank=recent_blank,
                         example=impersonal(row[7]),
                         other_example=self._like(others, column) if joined < given else None,
-                        in_another_case=self._in_another_case(others, column) if joined < given else 0,
+                        in_another_case=in_another_case(self.catalogue.engine, own, theirs) if joined < given else 0,
                     )
                 )
         return found, without
@@ -296,18 +287,6 @@ class _Look:
             return sa.false()
         time = self.table.time(at)
         return sa.and_(not_before(time, self.as_of - RECENT), before(time, self.as_of))
-
-    def _in_another_case(self, others: MappedTable, column: str) -> int:
-        """How many ids belong to none of ``others``, but would if capital letters did not matter."""
-        key = IdText(self.table.cell(column), self.table.kind(column)).label("k")
-        keys = sa.select(key).select_from(self.table.rows).distinct().subquery("s_keys")
-        clean = clean_text(keys.c.k, self.table.nothing).label("c")
-        own = sa.select(clean).select_from(keys).distinct().subquery("s_own")
-        id_ = others.id(_KEY_OF.get(column, column))
-        theirs = sa.select(id_.label("i")).select_from(others.rows).distinct().subquery("s_theirs")
-        lowered = sa.select(folded(theirs.c.i).label("l")).select_from(theirs).distinct().subquery("s_lowered")
-        alike = own.outerjoin(theirs, theirs.c.i == own.c.c).join(lowered, lowered.c.l == folded(own.c.c))
-        return int(self._run(sa.select(sa.func.count()).select_from(alike).where(theirs.c.i.is_(None)))[0][0])
 
     def _like(self, others: MappedTable, column: str) -> str | None:
         row = self._run(sa.select(sa.func.min(others.id(_KEY_OF.get(column, column)))).select_from(others.rows))[0]

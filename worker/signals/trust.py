@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from worker.language.plural import counted
 from worker.settings.trust import TrustSettings
-from worker.signals.data_report import DataReport, JoinFindings
+from worker.signals.data_report import DataReport
 from worker.signals.errors import DistrustedData
+from worker.signals.table_findings import JoinFindings
 
 _FEW_ACCOUNTS = 5
 _FEW_ROWS = 5

@@ -47,7 +47,8 @@ from worker.scores import Scored, ScoreMemory
 from worker.scores.result import Grid, Note
 from worker.settings.problems import Problem
 from worker.settings.score_specs import score_specs
-from worker.signals.data_report import DataReport, TableFindings
+from worker.signals.data_report import DataReport
+from worker.signals.table_findings import TableFindings
 from worker.store.sizes import Sizes
 
 NOT_RENDERERS = {"progress", "console", "remarks"}

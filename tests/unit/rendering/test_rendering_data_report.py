@@ -11,7 +11,8 @@ from worker.rendering.console import PlainConsole
 from worker.rendering.data_report import data_remarks
 from worker.rendering.problems import render_check
 from worker.reports.check import Check
-from worker.signals.data_report import ColumnFindings, DataReport, JoinFindings, TableFindings
+from worker.signals.data_report import DataReport
+from worker.signals.table_findings import ColumnFindings, JoinFindings, TableFindings
 
 AT = datetime(2026, 6, 30, 6, tzinfo=UTC)
 JOIN = JoinFindings(

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import pytest
 
 from worker.settings.trust import TrustSettings
-from worker.signals.data_report import DataReport, JoinFindings, TableFindings
+from worker.signals.data_report import DataReport
 from worker.signals.errors import DistrustedData
+from worker.signals.table_findings import JoinFindings, TableFindings
 from worker.signals.trust import Usual, check_trust, distrust
 
 TRUST = TrustSettings()

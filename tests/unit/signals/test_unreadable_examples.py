@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.signals.data_report import example_of
+from worker.signals.table_findings import example_of
 
 
 @pytest.mark.parametrize(
