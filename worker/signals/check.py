@@ -22,6 +22,7 @@ from worker.signals.errors import SourceError
 from worker.signals.event_health import may_be_absent
 from worker.signals.measurements import MissingMapping, measurements_of, missing_mapping
 from worker.signals.occurrences import MOST_NAMES
+from worker.signals.property_names import Spellings, property_names, spelled_twice
 from worker.signals.source import Source
 from worker.telemetry.steps import report_step
 
@@ -116,18 +117,38 @@ def _excludes_nobody(source: Source, product: ProductSettings) -> Iterator[Sourc
 
 
 def _properties_never_seen(source: Source, signals: SignalsSettings) -> Iterator[SourceFinding]:
-    """Every property of events that a signal reads and no event has: it was renamed, or lies elsewhere in ``props``."""
+    """Every property of events that a signal reads and no event has, or that some events spell in another way."""
     report_step("looking for the properties of events")
     absent = may_be_absent(signals)
+    spelled: Spellings | None = None
     for name, signal in signals.signals.items():
         tests = [(block, column) for block in ("where", "that") for column in getattr(signal, block)]
         asked: list[tuple[Loc, str]] = [((block, column), column) for block, column in tests]
         asked += [(("column",), signal.column)] if signal.column else []
         for loc, column in asked:
             read = signal.from_ == "events" and column.startswith("props.") and source.catalogue.events.has(column)
-            if read and column not in absent and not source.occurs(column):
-                message = f"no event has the property {column} so far, so this is unknown; or list it in may_be_absent"
+            if not read or column in absent:
+                continue
+            if spelled is None:
+                spelled = property_names(source.engine, source.catalogue.events)
+            message = _of_property(source, spelled, signals.event_names(signal) or tuple(spelled), column)
+            if message:
                 yield SourceFinding(SIGNALS, ("signals", name, *loc), message, "warning")
+
+
+def _of_property(source: Source, spelled: Spellings, events: Iterable[str | None], column: str) -> str | None:
+    if not source.occurs(column):
+        known = {one for name in events for one in spelled.get(name, ())}
+        hint = suggestion(column, known)
+        return f"no event has the property {column} so far, so this is unknown; or list it in may_be_absent{hint}"
+    twin = spelled_twice(spelled, events, column)
+    if twin is None:
+        return None
+    other, many, own = twin
+    return (
+        f"{many / (many + own):.0%} of the newest events have {other} instead of {column}, and only {column} is read: "
+        "map a query that makes them one"
+    )
 
 
 def _never_seen(source: Source, signals: SignalsSettings, needs: Sequence[PlacedNeed]) -> Iterator[SourceFinding]:
