@@ -109,7 +109,8 @@ class TableColumns:
         """The same table, whose cells that have to be read are read in one place of a statement.
 
         To read a text as a time takes kilobytes of SQL, and a query names some times a hundred times. ``rows`` get a
-        column for each time and number as it was read, and one for each value that is believed.
+        column for each time and number as it was read, and one for each value that is believed. Engines keep the rows
+        of a common table expression that several places of the statement read; one place reads what it needs.
         """
         names = [name for name in self.columns if self._needs_reading(name)]
         if not names:
@@ -122,9 +123,7 @@ class TableColumns:
         read += [replace(self, rows=first).read_number(name).label(_READ + name) for name in numbers]
         second = sa.select(*(first.c[column.name] for column in self.rows.c), *read).subquery("s_read")
         values = [replace(self, rows=second).value(name).label(_VALUE + name) for name in names]
-        # The engine reads the columns that a place of the statement needs, and of the rows that it needs.
-        rows = sa.select(*second.c, *values).cte(f"s_{self.name}_read").prefix_with("NOT MATERIALIZED")
-        return replace(self, rows=rows)
+        return replace(self, rows=sa.select(*second.c, *values).cte(f"s_{self.name}_read"))
 
     def _needs_reading(self, column: str) -> bool:
         kind, theirs = self.kind_of(column), self.columns[column]
