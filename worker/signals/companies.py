@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from worker.signals.constructs import Column
 from worker.signals.mapped_table import MappedTable
-from worker.signals.table_columns import SourceColumn
+from worker.signals.source_columns import SourceColumn
 
 MOST_LEVELS = 20
 """More levels than this are a circle."""

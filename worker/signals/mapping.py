@@ -25,7 +25,8 @@ from worker.signals.files import Needed, files_relation
 from worker.signals.mapped_table import MappedTable
 from worker.signals.property_kinds import TypedProperties
 from worker.signals.reading.texts import NOTHING
-from worker.signals.table_columns import SourceColumn
+from worker.signals.row_marks import marks_among
+from worker.signals.source_columns import SourceColumn
 from worker.telemetry.steps import report_step
 
 if TYPE_CHECKING:
@@ -135,9 +136,11 @@ class Catalogue:
                 )
         unique = query is None and self._is_unique(name, columns, reader.unique_columns(str(mapping.table)))
         rows = self._rows(mapping, query, tuple(theirs))
+        marks = marks_among(name, columns, theirs)
         if self.several is not None:
             with self.naming(name):
-                rows, columns = self.several.take(name, mapping, rows, columns)
+                rows, taken = self.several.take(name, mapping, rows, {**columns, **marks})
+            columns, marks = ({ours: taken[ours] for ours in some} for some in (columns, marks))
         return MappedTable(
             name=name,
             rows=rows.alias(f"s_{name}"),
@@ -146,6 +149,7 @@ class Catalogue:
             read_at=self.read_at,
             zone=self.product.time_zone,
             unique=unique,
+            marks=marks,
             names_of_spellings=self.names_of_spellings if name == "events" else {},
         )
 

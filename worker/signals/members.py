@@ -11,7 +11,7 @@ from worker.signals.constructs import Column
 from worker.signals.mapped_table import MappedTable
 from worker.signals.mapping import Catalogue
 from worker.signals.rows import same_person
-from worker.signals.table_columns import SourceColumn
+from worker.signals.source_columns import SourceColumn
 from worker.signals.user_rows import key_names, people
 
 _UNSURE = "s_unsure"

@@ -19,8 +19,9 @@ from worker.signals.members import counted_members
 from worker.signals.money import amount, currency_of
 from worker.signals.repeats import once
 from worker.signals.rows import arrived, before, in_force, not_before, of_others, passes, started
+from worker.signals.source_columns import SourceColumn
 from worker.signals.subscriptions import subscriptions_at
-from worker.signals.table_columns import EARLIEST, SourceColumn
+from worker.signals.table_columns import EARLIEST
 from worker.signals.windows import offsets
 
 

@@ -37,10 +37,10 @@ from worker.signals.errors import SourceError
 from worker.signals.files import Readable, quoted, readable
 from worker.signals.postgres import open_postgres
 from worker.signals.reading.texts import INFINITE, IdText, JsonOf, text_of_bytes
+from worker.signals.source_columns import MARK, SourceColumn
 from worker.signals.spill import SpillFolder
 from worker.signals.sql import SqlEngine
 from worker.signals.sqlite import open_sqlite
-from worker.signals.table_columns import SourceColumn
 from worker.telemetry.steps import report_step
 
 _BATCH = 20_000
@@ -124,7 +124,10 @@ class Several:
             copied_rows += len(batch)
             texts = [list(map(_text, column)) for column in zip(*batch, strict=True)]
             self.engine.connection.execute(f"INSERT INTO {here} SELECT {cast}", texts)
-        return {ours: SourceColumn(there[ours], one.kind, columns[ours].written) for ours, one in copied.items()}
+        return {
+            ours: SourceColumn(there[ours], one.kind, columns[ours].written, copied_from=columns[ours].name)
+            for ours, one in copied.items()
+        }
 
     def _taken(self, name: str, source: str | None) -> None:
         reader = self.readers[source]
@@ -228,7 +231,7 @@ def _copied(table: str, ours: str, column: SourceColumn, reader: SqlEngine, rows
     """
     cell: Column = sa.column(quoted_name(column.name, quote=True))
     text = sa.cast(cell, sa.Text())
-    wanted = None if ours.startswith("extra.") else kind_of(table, ours)
+    wanted = None if ours.startswith(("extra.", MARK)) else kind_of(table, ours)
     if wanted == "id" or (column.kind == "any" and wanted in {"text", "flag"}):
         return _Copied(IdText(cell, column.kind))
     if column.kind == "any":  # SQLite's own text of a number has 15 digits, Python's has all

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from worker.signals.constructs import Column, DayOf, Kind
 from worker.signals.mapped_table import MappedTable
 from worker.signals.rows import after, by
+from worker.signals.source_columns import SourceColumn
 from worker.signals.subscription_words import (
     ACTIVE,
     CANCELLED,
@@ -36,7 +37,7 @@ from worker.signals.subscription_words import (
     STOPPED,
     TRIAL,
 )
-from worker.signals.table_columns import SourceColumn, folded
+from worker.signals.table_columns import folded
 
 _PRICED = ("active", "past_due", "cancelled_at_term_end")
 _COMPUTED: Mapping[str, Kind] = {

@@ -21,6 +21,7 @@ from worker.signals.ids import count_accounts, in_another_case
 from worker.signals.inexact_ids import check_exact
 from worker.signals.mapped_table import MappedTable
 from worker.signals.mapping import Catalogue
+from worker.signals.marked_rows import amount_in_hundredths, marked_rows
 from worker.signals.occurrences import occurrences
 from worker.signals.property_kinds import unreadable_properties
 from worker.signals.reading.texts import IdText, clean_text
@@ -96,7 +97,6 @@ class _Look:
         repeats, as_written = count_repeats(self.catalogue.engine, self.table)
         repeated = self._repeated(rows, joins)
         self.table = replace(self.table, unique=repeats == 0, keys_as_written=as_written)
-        more_than_an_id = len(SCHEMA[table.name].key) > 1
         contradictions = count_contradictions(self.catalogue, self.table, self.as_of)
         out_of_order = reversed_dates(self.catalogue, self.table)
         snapshots = count_snapshots(self.catalogue.engine, self.table)
@@ -112,11 +112,15 @@ class _Look:
             repeats=repeats,
             repeated=repeated,
             snapshots=snapshots,
-            shared_keys=count_shared(self.catalogue.engine, self.table) if repeats or more_than_an_id else 0,
+            shared_keys=count_shared(self.catalogue.engine, self.table)
+            if repeats or len(SCHEMA[table.name].key) > 1
+            else 0,
             columns=(*columns, *self._of_several_columns()),
             joins=tuple(joins),
             reversed=out_of_order,
             contradictions={**contradictions, **undecided},
+            marked=tuple(marked_rows(self.catalogue.engine, self.table, self.as_of)),
+            in_hundredths=amount_in_hundredths(self.table),
         )
 
     def _repeated(self, rows: int, joins: list[JoinFindings]) -> RepeatedRows | None:
@@ -136,10 +140,6 @@ class _Look:
         yield from incomparable_amounts(self.catalogue, self.table, self.as_of)
         if self.table.name == "events":
             yield from unreadable_properties(self.catalogue.engine, self.table, self.catalogue.typed_properties)
-
-    @property
-    def _required(self) -> tuple[str, ...]:
-        return SCHEMA[self.table.name].required
 
     def _run(self, statement: sa.Select[Any]) -> Any:
         return self.catalogue.engine.run(statement)
@@ -163,7 +163,7 @@ class _Look:
         table, at = self.table, SCHEMA[self.table.name].at
         names = [name for name in table.columns if name not in table.sound and self._is_read(name)]
         joined = {name for name, _, _ in self._joinable()}
-        required = [name for name in self._required if name not in joined]
+        required = [name for name in SCHEMA[self.table.name].required if name not in joined]
         asked: list[Column] = [sa.func.count(), sa.func.max(table.time(at)) if at and table.has(at) else sa.null()]
         asked += [_many(table.value(name).is_(None)) for name in required]
         for name in names:
@@ -213,7 +213,7 @@ class _Look:
             row = self._run(self._join(column, others))[0]
             counts = (int(value or 0) for value in row[:7])
             given, joined, recent_given, recent_joined, blank, recent_blank, unclean = counts
-            if column in self._required:
+            if column in SCHEMA[self.table.name].required:
                 without[column] = blank
             if not unclean and not without.get(column):
                 self.sound.add(column)

@@ -6,11 +6,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, Self
+from typing import Self
 
 import sqlalchemy as sa
 
-from worker.settings.product_columns import ColumnMapping
 from worker.settings.product_schema import SCHEMA, SCORES, kind_of
 from worker.signals.constructs import Column, Kind, MomentLiteral
 from worker.signals.reading.numbers import NumberFormat, NumberOf
@@ -25,6 +24,7 @@ from worker.signals.reading.texts import (
 )
 from worker.signals.reading.times import TimeOf
 from worker.signals.reading.written_times import GUESSED_AHEAD_YEARS, TimeFormat
+from worker.signals.source_columns import SourceColumn
 
 _TRUE = ("true", "t", "yes", "y", "on", "enabled", "1", "1.0")
 _FALSE = ("false", "f", "no", "n", "off", "disabled", "0", "0.0")
@@ -44,16 +44,6 @@ TYPED = {
 """Kinds of the engine of which every cell can be read."""
 _READ, _VALUE = "s_read_", "s_value_"
 """How the columns that `TableColumns.read_once` adds begin."""
-
-
-class SourceColumn(NamedTuple):
-    """A column as it is in the source, and how its cells are written."""
-
-    name: str
-    kind: Kind
-    written: ColumnMapping | None = None
-    ready: bool = False
-    """Whether the cells are what our schema means: a column that was worked out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +74,8 @@ class TableColumns:
     """Whether keys are known to differ only where their cells do."""
     compared: frozenset[str] = frozenset()
     """Columns that ``rows`` has a flag for, whether the repeats of a row differ in it."""
+    marks: Mapping[str, SourceColumn] = field(default_factory=dict)
+    """Columns of theirs that nothing maps and that say something of a row, by `MARK` and their name."""
     names_of_spellings: Mapping[str, str] = field(default_factory=dict)
     """Of events: a name that is another spelling → the name it is read as."""
 
@@ -173,7 +165,7 @@ class TableColumns:
         return self._moment(column, self._trimmed(column)) if read is None else read
 
     def _moment(self, column: str, cell: Column) -> Column:
-        _, kind, written, _ = self.columns[column]
+        _, kind, written, *_ = self.columns[column]
         until = self._guess_until if column in SCHEMA[self.name].ahead else None
         if written is None:
             return TimeOf(cell, kind, TimeFormat(day_zone=self.zone, guess_until=until))
@@ -210,7 +202,7 @@ class TableColumns:
             return read
         if column not in self.columns:
             return NumberOf(self.text(column), "text")
-        _, kind, written, _ = self.columns[column]
+        _, kind, written, *_ = self.columns[column]
         if written is None:
             return NumberOf(self.cell(column), kind)
         return NumberOf(self.cell(column), kind, NumberFormat(written.decimal, written.thousands, written.strip))

@@ -11,6 +11,7 @@ from typing import Any
 from worker.language.plural import counted
 from worker.settings.product_schema import SCHEMA
 from worker.signals.reading.texts import NO_TEXT
+from worker.signals.row_marks import MarkedRows
 
 _POINT_ZERO = re.compile(r"^-?\d+\.0+$")
 _LONGEST_EXAMPLE = 24
@@ -128,6 +129,9 @@ class TableFindings:
     joins: tuple[JoinFindings, ...] = ()
     reversed: tuple[ReversedDates, ...] = ()
     contradictions: Mapping[str, int] = field(default_factory=dict)
+    marked: tuple[MarkedRows, ...] = ()
+    in_hundredths: str | None = None
+    """The column of theirs with the amounts, where its name says that they are in hundredths."""
 
     @property
     def id_column(self) -> str:
@@ -177,6 +181,14 @@ def table_remarks(table: TableFindings) -> Iterator[str]:
     for kind, rows in (reversed_dates | dict(table.contradictions)).items():
         if rows:
             yield f"{_share(rows, table.rows)} contradict themselves: {kind}"
+    yield from _marked(table)
+
+
+def _marked(table: TableFindings) -> Iterator[str]:
+    for marked in table.marked:
+        yield f"{_share(marked.rows, table.rows)} {marked.sentence}"
+    if table.in_hundredths:
+        yield f'"{table.in_hundredths}" sounds like amounts in hundredths: map a query that divides it by 100'
 
 
 def _without_ids(table: TableFindings) -> Iterator[str]:
