@@ -50,7 +50,7 @@ def parents_of(accounts: MappedTable) -> sa.Select[Any]:
 def only_companies(accounts: MappedTable, companies: sa.CTE) -> MappedTable:
     """The accounts table without the accounts that belong to another."""
     there = accounts.rows.join(companies, companies.c.a == accounts.id("account_id"))
-    found = sa.select(*accounts.cells()).select_from(there).where(companies.c.company == companies.c.a)
+    found = sa.select(*accounts.carried()).select_from(there).where(companies.c.company == companies.c.a)
     return replace(accounts, rows=found.subquery("s_accounts_on_top"))
 
 
@@ -59,6 +59,8 @@ def of_companies(table: MappedTable, companies: sa.CTE) -> MappedTable:
     account = table.id("account_id")
     company: Column = sa.func.coalesce(companies.c.company, account)
     there = table.rows.outerjoin(companies, companies.c.a == account)
-    found = sa.select(*table.cells(), company.label(_COMPANY)).select_from(there)
+    found = sa.select(*table.carried(), company.label(_COMPANY)).select_from(there)
     rows = found.subquery(f"s_{table.name}_of_companies")
-    return replace(table, rows=rows, columns={**table.columns, "account_id": SourceColumn(_COMPANY, "text")})
+    return replace(
+        table, rows=rows, columns={**table.columns, "account_id": SourceColumn(_COMPANY, "text", ready=True)}
+    )

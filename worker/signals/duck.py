@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.sql.elements import quoted_name
 
 from worker.signals.constructs import Kind
 from worker.signals.csv_files import csv_problem
@@ -80,6 +81,17 @@ class DuckEngine:
             raise SourceError(f"{NOT_ONE_SELECT}; this is {', '.join(kinds) or 'nothing'}")
         if statements[0].named_parameters:
             raise SourceError("a query has no parameters")
+
+    def keep(self, name: str, rows: sa.Select[Any]) -> sa.TableClause:
+        sql, parameters = render(rows, DUCK)
+        try:
+            self.connection.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {sql}', parameters)
+        except duckdb.Error as error:
+            raise self._problem(error) from error
+        columns: list[sa.ColumnClause[Any]] = [
+            sa.column(quoted_name(column.name, quote=True), column.type) for column in rows.selected_columns
+        ]
+        return sa.table(name, *columns, schema="temp")
 
     def unique_columns(self, table: str) -> list[frozenset[str]]:
         if self.files is not None:

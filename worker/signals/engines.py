@@ -37,6 +37,10 @@ class Engine(Protocol):
         """Raises SourceError unless the database's own parser takes ``query`` for one statement that only reads."""
         ...
 
+    def keep(self, name: str, rows: sa.Select[Any]) -> sa.TableClause | None:
+        """``rows`` as a table of this connection's own; None where the database has to be written to for that."""
+        ...
+
     def unique_columns(self, table: str) -> list[frozenset[str]]:
         """The columns of each unique index or primary key of ``table``: the database has no two rows with the same."""
         ...

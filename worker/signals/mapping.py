@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,6 +92,13 @@ class Catalogue:
         if name not in self._seen:
             self._seen[name] = self._look(name, mapping)
         return self._seen[name]
+
+    def kept(self, table: MappedTable) -> MappedTable:
+        """``table`` with what is read of its text as a table of the engine's own, where the engine can keep one."""
+        if not table.reads_text:
+            return table
+        rows = self.engine.keep(f"s_{table.name}_kept", sa.select(table.read_once(texts=True).rows))
+        return table if rows is None else replace(table, rows=rows)
 
     def remember(self, table: MappedTable) -> None:
         """Use ``table``, of which more is known now, from here on."""

@@ -36,6 +36,9 @@ class SqlEngine:
             self.connection.rollback()
             raise SourceError(first_line(error)) from error
 
+    def keep(self, name: str, rows: sa.Select[Any]) -> None:  # noqa: ARG002 - both would have to write
+        return None
+
     def release(self) -> None:
         """End the transaction, so that the database keeps no snapshot for us."""
         self.connection.rollback()

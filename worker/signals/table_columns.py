@@ -97,14 +97,23 @@ class TableColumns:
         made = [column for column in self.rows.c if column.name.startswith((_READ, _VALUE))]
         return [*self.cells(), *made]
 
-    def read_once(self) -> Self:
+    @property
+    def reads_text(self) -> bool:
+        """Whether any time or number is text, which is dear to read."""
+        return any(
+            self.kind_of(name) in {"time", "number"} and one.kind == "text" and not one.ready
+            for name, one in self.columns.items()
+        )
+
+    def read_once(self, *, texts: bool = False) -> Self:
         """The same table, whose cells that have to be read are read in one place of a statement.
 
         To read a text as a time takes kilobytes of SQL, and a query names some times a hundred times. ``rows`` get a
         column for each time and number as it was read, and one for each value that is believed. Engines keep the rows
         of a common table expression that several places of the statement read; one place reads what it needs.
+        With ``texts`` ids, texts and flags are cleaned there too.
         """
-        names = [name for name in self.columns if self._needs_reading(name)]
+        names = [name for name in self.columns if self._needs_reading(name, texts=texts)]
         if not names:
             return self
         times = [name for name in names if self.kind_of(name) == "time"]
@@ -117,10 +126,12 @@ class TableColumns:
         values = [replace(self, rows=second).value(name).label(_VALUE + name) for name in names]
         return replace(self, rows=sa.select(*second.c, *values).cte(f"s_{self.name}_read"))
 
-    def _needs_reading(self, column: str) -> bool:
+    def _needs_reading(self, column: str, *, texts: bool) -> bool:
         kind, theirs = self.kind_of(column), self.columns[column]
         if theirs.ready or _VALUE + column in self.rows.c:
             return False
+        if kind in {"id", "text", "flag"}:
+            return texts and theirs.kind == "text"
         return kind in {"time", "number"} and (column not in self.sound or theirs.kind not in TYPED[kind])
 
     def _made(self, which: str, column: str, *kinds: str) -> Column | None:

@@ -54,6 +54,8 @@ class PaperEngine:
 
     def check_query(self, query: str) -> None: ...
 
+    def keep(self, name: str, rows: sa.Select[Any]) -> None: ...
+
     def unique_columns(self, table: str) -> list[frozenset[str]]:
         return []
 
