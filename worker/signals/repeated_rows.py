@@ -72,8 +72,14 @@ def _cells(table: MappedTable) -> Iterator[Column]:
     schema = SCHEMA[table.name]
     for name in sorted(table.columns.keys() - {schema.at, schema.latest}):
         cell, kind = table.cell(name), table.kind(name)
-        of_json = kind in {"json", "struct", "list"}
-        yield (sa.cast(JsonOf(cell, kind), sa.Text()) if of_json else cell).label(f"s_cell_{name}")
+        if kind in {
+            "text",
+            "json",
+            "struct",
+            "list",
+        }:  # json of PostgreSQL, a kind of text, cannot be compared as it is
+            cell = sa.cast(cell if kind == "text" else JsonOf(cell, kind), sa.Text())
+        yield cell.label(f"s_cell_{name}")
 
 
 def _has_fraction(moment: Column) -> Column:
