@@ -100,10 +100,8 @@ class TableColumns:
     @property
     def reads_text(self) -> bool:
         """Whether any time or number is text, which is dear to read."""
-        return any(
-            self.kind_of(name) in {"time", "number"} and one.kind == "text" and not one.ready
-            for name, one in self.columns.items()
-        )
+        texts = (name for name, one in self.columns.items() if one.kind == "text" and not one.ready)
+        return any(self.kind_of(name) in {"time", "number"} for name in texts)
 
     def read_once(self, *, texts: bool = False) -> Self:
         """The same table, whose cells that have to be read are read in one place of a statement.
