@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from sqlalchemy import MetaData, Table, func, insert, select, update
 
+from tests import forked
 from tests.unit.store.test_upgrades import revisions
 from worker.settings.schedule import Schedule
 from worker.store.engine import StoreError, connect_store, database_time, open_store, transact, upgrade
@@ -30,6 +31,10 @@ SCHEDULES = {
     "nightly": Schedule.model_validate({"job": "run", "cron": "30 2 * * *", "zone": "Europe/Berlin"}),
 }
 TICKS = 60
+_FORKS = get_context("forkserver")
+_FORKS.set_forkserver_preload(
+    ["alembic.command", "sqlalchemy.dialects.postgresql.psycopg", "tests.integration.store.test_processes"]
+)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -40,7 +45,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def together(work: Callable[..., None], *arguments: tuple[Any, ...]) -> None:
     """Do the work in processes of their own, all at once; every one must come to its end."""
-    processes = [get_context("spawn").Process(target=work, args=one) for one in arguments]
+    processes = [_FORKS.Process(target=work, args=one) for one in arguments]
     for process in processes:
         process.start()
     for process in processes:
@@ -165,7 +170,7 @@ def test_workers_of_the_version_before_go_on_while_the_schema_is_upgraded(url: s
             connection.execute(
                 insert(tables.tables["outbox"]).values(**row, payload={}, context={}, due_at=0.0, created_at=0.0)
             )
-    processes = [get_context("spawn").Process(target=deliver_as_before, args=(url, stop)) for _ in range(2)]
+    processes = [_FORKS.Process(target=deliver_as_before, args=(url, stop)) for _ in range(2)]
     for process in processes:
         process.start()
     together(migrate, (url, stop))
@@ -202,7 +207,7 @@ def hold_the_upgrade(url: str, held: str, end: str) -> None:
 def holder(url: str, tmp_path: Path) -> Iterator[Path]:
     """A database that a process is upgrading; it ends when the file is made whose path this is."""
     held, end = tmp_path / "held", tmp_path / "end"
-    process = get_context("spawn").Process(target=hold_the_upgrade, args=(url, str(held), str(end)))
+    process = _FORKS.Process(target=hold_the_upgrade, args=(url, str(held), str(end)))
     process.start()
     while not held.exists():
         assert process.is_alive()
@@ -225,7 +230,7 @@ open_store(sys.argv[1]).dispose()
 @pytest.mark.parametrize("log", ["log_for_people", "log_for_machines"])
 def test_a_second_process_waits_for_an_upgrade_and_says_so(url: str, holder: Path, log: str) -> None:
     command = [sys.executable, "-c", OPEN.format(log=log), url]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as second:
+    with forked.Popen(command, stderr=subprocess.PIPE, text=True) as second:
         assert second.stderr is not None
         said = second.stderr.readline()
         assert second.poll() is None, "it goes on waiting"
