@@ -70,10 +70,15 @@ def of_company(tmp_path: Path, store: Engine, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
-def project(tmp_path: Path, store: Engine, monkeypatch: pytest.MonkeyPatch) -> Project:
+def project(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    store: Engine = request.getfixturevalue(f"{getattr(request, 'param', 'sqlite')}_store")
     made = of_company(tmp_path, store, monkeypatch)
     made.facts = {name: account(name, seats) for name, seats in zip(WORKSPACES, (80, 20, 50, 60), strict=True)}
     return made
+
+
+on_both = pytest.mark.parametrize("project", ["sqlite", "postgres"], indirect=True)
+"""For what reads or writes the state of shared records otherwise than every run does."""
 
 
 def record(project: Project) -> dict[str, Scalar]:
@@ -81,6 +86,7 @@ def record(project: Project) -> dict[str, Scalar]:
     return dict(found)
 
 
+@on_both
 def test_one_record_has_the_worst_score_and_the_sum_and_is_written_once(project: Project) -> None:
     report = project.run()
     assert record(project) == {KEY: "top", "seats": 210, "health": 20}
@@ -144,6 +150,7 @@ def test_a_deleted_or_internal_account_does_not_count(project: Project, why: dic
     assert record(project) == {KEY: "top", "seats": 190, "health": 50}
 
 
+@on_both
 def test_an_account_that_leaves_the_company_takes_its_share_along(project: Project) -> None:
     project.run()
     project.parents["w1"] = None
@@ -152,6 +159,7 @@ def test_an_account_that_leaves_the_company_takes_its_share_along(project: Proje
     assert project.crm.records["R-w1"] == {KEY: "w1", "seats": 70, "health": 20}
 
 
+@on_both
 def test_a_new_top_account_takes_over_the_record(project: Project) -> None:
     project.run()
     project.facts["group"] = account("group", 10)
@@ -161,6 +169,7 @@ def test_a_new_top_account_takes_over_the_record(project: Project) -> None:
     assert project.run(2).computed.plan.records == []
 
 
+@on_both
 def test_a_workspace_that_had_its_own_record_hands_it_over_once(project: Project) -> None:
     project.write("config/crm.yaml", CRM)
     everybody, project.facts = project.facts, {"w1": account("w1", 20)}
@@ -174,6 +183,7 @@ def test_a_workspace_that_had_its_own_record_hands_it_over_once(project: Project
     assert project.run(2).computed.plan.records == []
 
 
+@on_both
 def test_each_account_has_its_own_task_on_the_record_which_names_it(project: Project) -> None:
     project.playbook(FEW_SEATS.replace("when:", "repeat: {already_matching: include}\nwhen:"))
     project.facts["w2"]["seats_used"] = 10
@@ -226,6 +236,7 @@ def creating(project: Project, text: str, **parents: str) -> None:
     project.parents = {**dict.fromkeys(WORKSPACES, "nobody"), **parents}
 
 
+@on_both
 def test_a_record_that_a_person_deleted_is_not_created_again_after_the_account_shared_one(project: Project) -> None:
     project.crm.records["R-w1"] = {KEY: "w1"}
     creating(project, CRM)
@@ -251,6 +262,7 @@ def left_to_the_company(project: Project) -> None:
     assert project.crm.records == {"N-w1": {"name": "Acme w1", KEY: "top", "seats": 210, "health": 20}}
 
 
+@on_both
 def test_an_account_that_left_its_own_record_to_the_company_gets_another_when_it_leaves_that(project: Project) -> None:
     left_to_the_company(project)
     creating(project, SHARED, w2="w1", w3="top")
@@ -295,6 +307,7 @@ def shown(report: RunReport) -> str:
     return printed(render_plan(report.computed, ()))
 
 
+@on_both
 def test_records_beside_that_of_the_company_are_named_until_a_person_has_cleared_them_up(project: Project) -> None:
     with_own_records(project, *WORKSPACES)
     for day in (0.1, 0.2):
@@ -349,6 +362,7 @@ def test_the_record_that_is_left_of_several_is_that_of_the_company(project: Proj
     assert project.crm.records == {"R-w2": {KEY: "top", "seats": 210, "health": 20}}
 
 
+@on_both
 def test_a_company_is_found_by_the_id_of_any_of_its_accounts(project: Project) -> None:
     project.crm.records["R-old"] = {KEY: "w2"}
     creating(project, SHARED, w1="top", w2="w1", w3="top")
@@ -379,6 +393,7 @@ def test_a_company_waits_for_a_record_that_may_have_been_created_for_one_of_its_
     assert project.crm.records == {"N-w1": {"name": "Acme w1", KEY: "top", "seats": 210, "health": 20}}
 
 
+@on_both
 def test_a_shared_field_is_filled_once_while_it_is_empty(project: Project) -> None:
     project.write("config/crm.yaml", SHARED.replace("combine: sum}", "combine: sum, write: if_empty}"))
     project.facts["w3"]["seats_used"] = None
@@ -414,6 +429,7 @@ def test_a_shared_field_that_is_filled_while_empty_keeps_what_the_record_of_one_
     assert record(project) == {KEY: "top", "seats": 20, "health": 20}
 
 
+@on_both
 def test_the_history_of_an_account_has_the_writes_of_the_record_that_it_shares(project: Project) -> None:
     project.playbook(FEW_SEATS.replace("when:", "repeat: {already_matching: include}\nwhen:"))
     project.run()
@@ -425,6 +441,7 @@ def test_the_history_of_an_account_has_the_writes_of_the_record_that_it_shares(p
     assert kinds == {"top": ["fields"], "w1": ["fields", "task_create"], "w2": ["fields"]}
 
 
+@on_both
 def test_the_history_has_the_writes_of_the_company_only_while_its_accounts_share_a_record(project: Project) -> None:
     project.run()
     project.write("config/crm.yaml", CRM)
@@ -439,6 +456,7 @@ def reader(project: Project) -> Reader:
     return Reader(root=project.root, engine=project.store, project=load_project(project.root), alerts=NO_ALERTS)
 
 
+@on_both
 def test_the_status_counts_the_companies_and_the_accounts_that_share_their_records(project: Project) -> None:
     project.facts["alone"] = account("alone", 40)
     project.facts |= {name: account(name, 40) for name in ("b", "b1")}
@@ -454,6 +472,7 @@ def test_the_status_counts_the_companies_and_the_accounts_that_share_their_recor
     assert read_status(reader(project)).shared_records == []
 
 
+@on_both
 def test_the_ledger_has_how_many_accounts_a_value_comes_from_and_names_some(project: Project) -> None:
     project.facts = {name: account(name, 50) for name in ("top", *(f"x{n:04}" for n in range(2000)))}
     project.facts["x1234"]["seats_used"] = 3
@@ -506,6 +525,7 @@ def stored(project: Project, account_id: str) -> AccountInCrm:
     return found
 
 
+@on_both
 def test_what_is_stored_says_which_accounts_a_value_comes_from(project: Project) -> None:
     project.run()
     found = stored(project, "w2")
@@ -551,6 +571,7 @@ def test_any_order_of_members_and_any_vanishing_give_the_same_record(
     store.dispose()
 
 
+@on_both
 def test_a_person_gives_the_record_of_a_top_account_that_is_gone_to_another(project: Project) -> None:
     project.run()
     del project.facts["top"]
