@@ -72,12 +72,8 @@ def _cells(table: MappedTable) -> Iterator[Column]:
     schema = SCHEMA[table.name]
     for name in sorted(table.columns.keys() - {schema.at, schema.latest}):
         cell, kind = table.cell(name), table.kind(name)
-        if kind in {
-            "text",
-            "json",
-            "struct",
-            "list",
-        }:  # json of PostgreSQL, a kind of text, cannot be compared as it is
+        # PostgreSQL cannot compare its json, which is a kind of text.
+        if kind in {"text", "json", "struct", "list"}:
             cell = sa.cast(cell if kind == "text" else JsonOf(cell, kind), sa.Text())
         yield cell.label(f"s_cell_{name}")
 
