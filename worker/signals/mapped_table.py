@@ -25,6 +25,9 @@ _LISTS = ("%,%", "%;%", "%|%", "[%]", "{%}")
 class MappedTable(TableColumns):
     """One table of ours as it exists in the source. Every method answers a test of a cell, true, false or NULL."""
 
+    lists: frozenset[str] = frozenset()
+    """Texts of a column of one word that are known to be several."""
+
     def given(self, column: str) -> Column:
         """Whether the cell says anything at all."""
         cell = self.cell(column)
@@ -85,7 +88,8 @@ class MappedTable(TableColumns):
         no_text = (TrimmedText(cell) if kind == "any" else cell) == written_text(NO_TEXT)
         if column in SCHEMA[self.name].single:
             text = sa.func.replace(self.text(column), written_text(", "), written_text(" "))
-            no_text = sa.or_(no_text, *(text.like(written_text(pattern)) for pattern in _LISTS))
+            listed = folded(self.text(column)).in_(sorted(self.lists)) if self.lists else sa.false()
+            no_text = sa.or_(no_text, listed, *(text.like(written_text(pattern)) for pattern in _LISTS))
         return sa.func.coalesce(no_text, sa.false())
 
     def disbelieved(self, column: str) -> Column | None:

@@ -44,6 +44,7 @@ from worker.signals.table_findings import (
 from worker.signals.user_rows import LATEST, count_undecided
 from worker.signals.volume import volume_of
 from worker.signals.windows import last_full_day
+from worker.signals.word_lists import with_lists
 from worker.telemetry.steps import report_step
 
 _A_DAY = timedelta(days=1)
@@ -90,7 +91,7 @@ class _Look:
     def findings(self) -> TableFindings:
         """What was found. Afterwards the catalogue knows which columns are sound."""
         check_exact(self.catalogue.engine, self.table)
-        table = self.catalogue.kept(self._believable_times())
+        table = with_lists(self.catalogue.engine, self.catalogue.kept(self._believable_times()))
         self.table = table.read_once()
         rows, newest, missing, columns = self._cells()
         joins, blank = self._joins()
