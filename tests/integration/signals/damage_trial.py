@@ -136,13 +136,13 @@ def counted(report: DataReport, damage: Damage) -> Counter[str]:
 def reading(table: str) -> set[str]:
     """The fields that are worked out from rows of ``table``."""
     own = {"accounts": {f"account.{name}" for name in (*SCHEMA["accounts"].columns, "age_days")}}
-    return own.get(table, set()) | {name for name in SIGNALS.signals if table in _tables_of(name)}
+    return own.get(table, set()) | {name for name in SIGNALS.signals if table in tables_of(name)}
 
 
-def _tables_of(field: str) -> set[str]:
+def tables_of(field: str) -> set[str]:
     signal = SIGNALS.signals[field]
     if signal.of is not None:
-        return {table for part in signal.of.needs() for table in _tables_of(part.name)}
+        return {table for part in signal.of.needs() for table in tables_of(part.name)}
     people = {"roles": {"memberships"}, "top_user": {"users", "memberships"}}.get(str(signal.measure), set())
     return {str(signal.from_), *people}
 
