@@ -48,10 +48,13 @@ class MappedTable(TableColumns):
         """Whether the cell says that there is no end; None for columns that are no end or hold no such cell."""
         if column not in ENDS or column in self.sound:
             return None
-        # Infinity of the engine's own time can be compared, but not read.
-        own = self.columns[column].kind in {"time", "naive", "date"}
-        moment = self.cell(column) if own else self.read_time(column)
-        return moment >= MomentLiteral(NEVER)
+        moment = self.read_time(column)
+        never = moment >= MomentLiteral(NEVER)
+        if self.columns[column].kind not in {"time", "naive", "date"}:
+            return never
+        # Infinity can be compared, but not read. A time in nanoseconds cannot be compared with the year 9999.
+        infinite = sa.and_(moment.is_(None), self.cell(column) > MomentLiteral(EARLIEST))
+        return sa.or_(never, infinite)
 
     def unreadable(self, column: str) -> Column | None:
         """Whether the cell says something that is not of the column's kind; None where that cannot be."""

@@ -267,8 +267,9 @@ class TableColumns:
         column = f"extra.{name}"
         cell, kind = self.cell(column), self.columns[column].kind
         if kind in {"time", "naive", "date"}:
-            cell = self._moment(column, cell) if kind == "time" else cell  # days stay days
-            return sa.case((sa.and_(cell >= MomentLiteral(_FIRST), cell <= MomentLiteral(_LATEST)), cell))
+            moment = self._moment(column, cell)  # in microseconds, that the bounds can be compared with
+            within = sa.and_(moment >= MomentLiteral(_FIRST), moment <= MomentLiteral(_LATEST))
+            return sa.case((within, moment if kind == "time" else cell))  # days stay days
         if kind == "any":
             return sa.case((sa.func.typeof(cell).in_(("text", "blob")), self.text(column)), else_=cell)
         if kind in {"json", "struct", "list"}:

@@ -138,3 +138,30 @@ def test_json_that_postgres_cannot_take_apart_is_unreadable_and_stops_nothing(
         found = compute(opened, product, signals, [], AS_OF)
     assert [found[account]["gold"] for account in UUIDS] == [1, None]
     assert ("events", "1 of 3 rows (33 %) have a props that cannot be read") in said
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "folder"])
+def test_times_in_nanoseconds_are_read_wherever_they_lie(kind: str, tmp_path: Path) -> None:
+    """As pandas writes them; they reach up to the year 2262 and cannot be compared with the year 9999."""
+    cells = "'2025-01-01'::TIMESTAMP_NS AS since, {} AS term_end"
+    ends = {"a": "'2027-01-01'::TIMESTAMP_NS", "b": "'infinity'::TIMESTAMP_NS", "c": "NULL::TIMESTAMP_NS"}
+    rows = " UNION ALL ".join(f"SELECT '{name}' AS account_id, {cells.format(end)}" for name, end in ends.items())
+    events = "SELECT 'a' AS account_id, 'Used' AS name, '2026-03-09'::TIMESTAMP_NS AS occurred_at"
+    with duckdb.connect(str(tmp_path / "product.duckdb")) as duck:
+        for table, query in (("accounts", rows), ("subscriptions", rows), ("events", events)):
+            duck.execute(f"CREATE TABLE {table} AS {query}")
+            duck.execute(f"COPY {table} TO '{tmp_path / table}.parquet'")
+    mapping = {
+        "accounts": {"table": "accounts", "extra": {"since": "since", "until": "term_end"}},
+        "subscriptions": {"table": "subscriptions", "columns": {"term_start": "since"}},
+    }
+    place = {"duckdb": "product.duckdb"} if kind == "duckdb" else {"folder": "."}
+    product = product_of(place, [*mapping, "events"], mapping=mapping)
+    end = "{label: end, unit: date, from: subscriptions, measure: top, column: term_end}"
+    signals = signals_of(f"signals: {{end: {end}}}")
+    with open_source(product, tmp_path, AS_OF) as source:
+        values = compute(source, product, signals, [], AS_OF)
+        assert [table.columns for table in source.report(AS_OF).tables] == [(), (), ()]
+    assert {name: one["end"] for name, one in values.items()} == {"a": at("2027-01-01T00:00"), "b": None, "c": None}
+    assert values["a"]["account.since"] == at("2025-01-01T00:00")
+    assert values["a"]["account.until"] == at("2027-01-01T00:00")
