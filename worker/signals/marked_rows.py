@@ -14,9 +14,11 @@ from worker.signals.constructs import Column, MomentLiteral
 from worker.signals.engines import Engine
 from worker.signals.mapped_table import MappedTable
 from worker.signals.row_marks import (
+    CANCELLED,
     DELETED,
     HUNDREDTHS,
     INTERVALS,
+    PAUSED,
     REPLACED,
     TEST,
     YEARLY,
@@ -28,6 +30,8 @@ from worker.signals.row_marks import (
 )
 from worker.signals.rows import by
 from worker.signals.source_columns import MARK
+from worker.signals.subscription_words import CANCELLED as CANCELLED_WORDS
+from worker.signals.subscription_words import ENDED, NON_RENEWING
 from worker.signals.table_columns import EARLIEST, folded
 
 _ZERO = ("0", "0.0", "0000-00-00", "0000-00-00 00:00:00")
@@ -41,7 +45,7 @@ def marked_rows(engine: Engine, table: MappedTable, as_of: datetime) -> Iterator
     there = _there(table, as_of)
     marks = [(key, mark) for key in table.marks if (mark := mark_of(table.name, table.marks[key].theirs)) is not None]
     marks = [(key, mark) for key, mark in marks if mark.what != REPLACED or not _has_newest(table)]
-    tests = [sa.and_(there, _is_marked(read, key, mark, as_of)) for key, mark in marks]
+    tests = [sa.and_(there, _is_marked(read, key, mark, as_of), *_asked(table, mark)) for key, mark in marks]
     counts = _counted(engine, table, tests)
     for (key, mark), rows in zip(marks, counts, strict=True):
         if rows:
@@ -76,6 +80,17 @@ def _there(table: MappedTable, as_of: datetime) -> Column:
     return sa.not_(sa.or_(sa.false(), *over, *internal))
 
 
+def _asked(table: MappedTable, mark: Mark) -> list[Column]:
+    """For a mark of cancelling: that no column which is mapped says that it was asked for."""
+    if mark.what != CANCELLED:
+        return []
+    asked = [table.given("cancelled_at")] if table.has("cancelled_at") else []
+    if table.has("status"):
+        word = sa.func.replace(sa.func.replace(folded(table.text("status")), " ", "_"), "-", "_")
+        asked.append(sa.func.coalesce(word.in_([*NON_RENEWING, *CANCELLED_WORDS, *ENDED]), sa.false()))
+    return [sa.not_(one) for one in asked]
+
+
 def _has_newest(table: MappedTable) -> bool:
     """Whether of the versions of a row only the newest counts anyway."""
     schema = SCHEMA[table.name]
@@ -100,6 +115,9 @@ def _is_marked(table: MappedTable, key: str, mark: Mark, as_of: datetime) -> Col
 
 
 def _remedy(table: MappedTable, mark: Mark) -> str:
+    if mark.what in {CANCELLED, PAUSED}:
+        word = "non_renewing" if mark.what == CANCELLED else "paused"
+        return f'they count as if not; map a query whose status is "{word}" there'
     ours = {DELETED: ("deleted_at", "removed_at") if mark.how == "past" else (), TEST: ("is_internal",)}
     fitting = ours.get(mark.what, ()) if mark.how != "false" else ()
     column = next((name for name in fitting if name in mappable(table.name) and not table.has(name)), None)

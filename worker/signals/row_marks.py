@@ -22,10 +22,11 @@ How = Literal["true", "false", "past", "given", "word"]
 """Which cell marks its row: a true or false flag, a time that is reached, any, or one of some words."""
 
 DELETED, REPLACED, MERGED = "deleted", "older versions", "merged into another"
+CANCELLED, PAUSED = "to be cancelled at the end of the term", "paused"
 TEST, UNUSED, STAFF, OVER = "of a test", "not in use", "of staff or a machine", "over"
 
 
-_READABLE = frozenset({"flag", "number", "float", "time", "naive", "date", "text", "any"})
+_READABLE = frozenset({"flag", "number", "float", "time", "naive", "date", "text", "any", "json", "struct"})
 """Kinds of columns whose cells may mark a row."""
 
 
@@ -80,6 +81,13 @@ _ANY_TABLE: Mapping[str, Mark] = {
     ),
     **_all("isbot bot isstaff issuperuser issystem isserviceaccount serviceaccount", Mark(STAFF, "true")),
 }
+_OF_SUBSCRIPTIONS: Mapping[str, Mark] = {
+    **_all("cancelatperiodend cancelattermend cancelatendofperiod", Mark(CANCELLED, "true")),
+    **_all("autorenew autorenews isautorenew autorenewal renews", Mark(CANCELLED, "false")),
+    **_all("cancelat", Mark(CANCELLED, "given")),
+    **_all("pausecollection pausecollectionbehavior", Mark(PAUSED, "given")),
+    **_all("paused ispaused", Mark(PAUSED, "true")),
+}
 _NOT_OF_EVENTS: Mapping[str, Mark] = {
     **_all("isactive active isenabled enabled activeflag", Mark(UNUSED, "false")),
     **_all("op cdcop cdcoperation changetype metadataaction hoodieoperation dmsop", Mark(DELETED, "word", _CHANGES)),
@@ -125,6 +133,7 @@ def mark_of(table: str, column: str) -> Mark | None:
     """What the column of theirs says of the rows of our ``table``, by its name."""
     name = plain(column)
     more = _OF_EVENTS if table == "events" else _NOT_OF_EVENTS
+    more = {**more, **_OF_SUBSCRIPTIONS} if table == "subscriptions" else more
     if name in _STATUS_NAMES and table in _STATUS:
         return Mark(OVER if table in {"tickets", "invites"} else UNUSED, "word", _STATUS[table])
     return _ANY_TABLE.get(name) or more.get(name)

@@ -136,3 +136,30 @@ def test_amounts_in_cents_are_named(database: Database) -> None:
     assert remarks_of(database, "subscriptions", {"amount_cents": "number"}, rows, mapping) == [
         '"amount_cents" sounds like amounts in hundredths: map a query that divides it by 100'
     ]
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "marked", "other", "what", "word"),
+    [
+        ("cancel_at_period_end", "flag", True, False, "to be cancelled at the end of the term", "non_renewing"),
+        ("auto_renew", "text", "no", "yes", "to be cancelled at the end of the term", "non_renewing"),
+        ("pause_collection", "json", '{"behavior": "void"}', None, "paused", "paused"),
+    ],
+)
+def test_a_subscription_that_will_end_or_is_paused_is_named(
+    database: Database, column: str, kind: str, marked: Any, other: Any, what: str, word: str
+) -> None:
+    rows: list[dict[str, Any]] = [{column: marked, "status": "active"}, {column: other, "status": "active"}]
+    remedy = f'they count as if not; map a query whose status is "{word}" there'
+    said = f'1 of 2 rows (50 %) are {what} by the column "{column}", which is not mapped: {remedy}'
+    assert remarks_of(database, "subscriptions", {column: kind}, rows) == [said]
+    ended = [{**rows[0], "ended_at": PAST}]
+    assert remarks_of(database, "subscriptions", {column: kind}, ended) == []
+
+
+def test_cancelling_that_is_known_is_not_named(database: Database) -> None:
+    rows: list[dict[str, Any]] = [
+        {"cancel_at_period_end": True, "cancelled_at": PAST},
+        {"cancel_at_period_end": True, "status": "Non-renewing"},
+    ]
+    assert remarks_of(database, "subscriptions", {"cancel_at_period_end": "flag"}, rows) == []
