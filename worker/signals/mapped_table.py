@@ -10,8 +10,9 @@ from worker.settings.product_schema import ENDS, SCHEMA
 from worker.settings.signals import PropertyKind
 from worker.signals.constructs import Column, MomentLiteral, SecondsUntil
 from worker.signals.reading.texts import INFINITE, NO_TEXT, IsObject, TrimmedText, says_something, written_text
+from worker.signals.source_columns import TYPED
 from worker.signals.subscription_words import CANCELLED, ENDED
-from worker.signals.table_columns import EARLIEST, NEVER, TYPED, TableColumns, folded
+from worker.signals.table_columns import EARLIEST, NEVER, TableColumns, folded
 from worker.signals.windows import Window
 
 _LONGEST_DAY = 25 * 3600

@@ -7,6 +7,13 @@ from typing import NamedTuple
 from worker.settings.product_columns import ColumnMapping
 from worker.signals.constructs import Kind
 
+TYPED = {
+    "time": ("time", "naive", "date"),
+    "number": ("number", "float"),
+    "flag": ("flag",),
+    "json": ("struct",),
+}
+"""Kinds of the engine of which every cell can be read."""
 MARK = "mark."
 """How our names of columns begin that nothing maps and that say something of a row."""
 

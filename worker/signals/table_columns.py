@@ -24,7 +24,7 @@ from worker.signals.reading.texts import (
 )
 from worker.signals.reading.times import TimeOf
 from worker.signals.reading.written_times import GUESSED_AHEAD_YEARS, TimeFormat
-from worker.signals.source_columns import SourceColumn
+from worker.signals.source_columns import TYPED, SourceColumn
 
 _TRUE = ("true", "t", "yes", "y", "on", "enabled", "1", "1.0")
 _FALSE = ("false", "f", "no", "n", "off", "disabled", "0", "0.0")
@@ -35,13 +35,6 @@ _LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """From here on a time means that there is none: systems without NULL write 9999-12-31."""
 _CLOCKS_DIFFER = timedelta(days=1)
-TYPED = {
-    "time": ("time", "naive", "date"),
-    "number": ("number", "float"),
-    "flag": ("flag",),
-    "json": ("struct",),
-}
-"""Kinds of the engine of which every cell can be read."""
 _READ, _VALUE = "s_read_", "s_value_"
 """How the columns that `TableColumns.read_once` adds begin."""
 
