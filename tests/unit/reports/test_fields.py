@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,15 @@ from worker.settings.environment import DATABASE
 from worker.settings.project import load_project
 from worker.settings.score_specs import score_fields
 
+Fields = Mapping[str, Mapping[str, Any]]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_database() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv(DATABASE, raising=False)
+        yield
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -34,20 +43,20 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-@pytest.fixture(autouse=True)
-def own_database(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(DATABASE, raising=False)
-
-
-def listed(folder: Path, *arguments: str) -> Mapping[str, Mapping[str, Any]]:
+def listed(folder: Path, *arguments: str) -> Fields:
     done = CliRunner().invoke(app, ["fields", *arguments, "--json", "--project", str(folder)])
     assert done.exit_code == 0, done.exception
     found = json.loads(done.stdout)
     return {**{field["name"]: field for field in found["fields"]}, "no samples": {"reason": found["no_samples"]}}
 
 
-def test_every_name_that_a_playbook_may_use_is_listed_once_with_its_kind(folder: Path) -> None:
-    fields = listed(folder)
+@pytest.fixture(scope="module")
+def fields(folder: Path) -> Fields:
+    """All fields, listed once: the samples are measured for each list."""
+    return listed(folder)
+
+
+def test_every_name_that_a_playbook_may_use_is_listed_once_with_its_kind(folder: Path, fields: Fields) -> None:
     project = load_project(folder)
     names = set(fields) - {"no samples"}
     assert names >= set(project.signals.signals) | set(score_fields()) | {"account.industry", "crm.owner_email"}
@@ -58,8 +67,9 @@ def test_every_name_that_a_playbook_may_use_is_listed_once_with_its_kind(folder:
     assert fields["health.band"]["values"] == ["red", "yellow", "green"]
 
 
-def test_samples_are_three_distinct_values_of_the_data_and_of_the_scores(folder: Path) -> None:
-    fields = listed(folder)
+def test_samples_are_three_distinct_values_of_the_data_and_of_the_scores(
+    fields: Fields,
+) -> None:
     assert fields["no samples"]["reason"] == ""
     for name in ("account.domain", "health.score", "active_users_28d"):
         samples = fields[name]["samples"]
@@ -79,13 +89,12 @@ def test_a_word_that_fits_nothing_suggests_the_nearest_name(folder: Path) -> Non
         list_fields(reader, "helth.score")
 
 
-def test_data_that_cannot_be_read_costs_only_the_samples(folder: Path, tmp_path: Path) -> None:
-    before = listed(folder)
+def test_data_that_cannot_be_read_costs_only_the_samples(folder: Path, fields: Fields, tmp_path: Path) -> None:
     database = next(path for path in folder.rglob("*.duckdb"))
     moved = database.rename(tmp_path / "away.duckdb")
     after = listed(folder)
     moved.rename(database)
-    assert set(after) == set(before)
+    assert set(after) == set(fields)
     assert after["no samples"]["reason"]
     assert not any(field.get("samples") for field in after.values())
 
