@@ -82,7 +82,7 @@ class DuckEngine:
         if statements[0].named_parameters:
             raise SourceError("a query has no parameters")
 
-    def keep(self, name: str, rows: sa.Select[Any]) -> sa.TableClause:
+    def materialize(self, name: str, rows: sa.Select[Any]) -> sa.TableClause:
         sql, parameters = render(rows, DUCK)
         try:
             self.connection.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {sql}', parameters)

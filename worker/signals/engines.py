@@ -37,7 +37,7 @@ class Engine(Protocol):
         """Raises SourceError unless the database's own parser takes ``query`` for one statement that only reads."""
         ...
 
-    def keep(self, name: str, rows: sa.Select[Any]) -> sa.TableClause | None:
+    def materialize(self, name: str, rows: sa.Select[Any]) -> sa.TableClause | None:
         """``rows`` as a table of this connection's own; None where the database has to be written to for that."""
         ...
 

@@ -93,11 +93,11 @@ class Catalogue:
             self._seen[name] = self._look(name, mapping)
         return self._seen[name]
 
-    def kept(self, table: MappedTable) -> MappedTable:
-        """``table`` with what is read of its text as a table of the engine's own, where the engine can keep one."""
+    def materialized(self, table: MappedTable) -> MappedTable:
+        """``table`` with what is read of its text as a table of the engine's own, where it can have one."""
         if not table.reads_text:
             return table
-        rows = self.engine.keep(f"s_{table.name}_kept", sa.select(table.read_once(texts=True).rows))
+        rows = self.engine.materialize(f"s_{table.name}_read", sa.select(*table.read_once(texts=True).carried()))
         return table if rows is None else replace(table, rows=rows)
 
     def remember(self, table: MappedTable) -> None:

@@ -36,7 +36,7 @@ class SqlEngine:
             self.connection.rollback()
             raise SourceError(first_line(error)) from error
 
-    def keep(self, name: str, rows: sa.Select[Any]) -> None:  # noqa: ARG002 - both would have to write
+    def materialize(self, name: str, rows: sa.Select[Any]) -> None:  # noqa: ARG002 - both would have to write
         return None
 
     def release(self) -> None:

@@ -91,7 +91,7 @@ class _Look:
     def findings(self) -> TableFindings:
         """What was found. Afterwards the catalogue knows which columns are sound."""
         check_exact(self.catalogue.engine, self.table)
-        table = with_lists(self.catalogue.engine, self.catalogue.kept(self._believable_times()))
+        table = with_lists(self.catalogue.engine, self.catalogue.materialized(self._believable_times()))
         self.table = table.read_once()
         rows, newest, missing, columns = self._cells()
         joins, blank = self._joins()

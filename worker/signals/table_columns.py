@@ -35,8 +35,8 @@ _LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """From here on a time means that there is none: systems without NULL write 9999-12-31."""
 _CLOCKS_DIFFER = timedelta(days=1)
-_READ, _VALUE = "s_read_", "s_value_"
-"""How the columns that `TableColumns.read_once` adds begin."""
+_READ, _VALUE = "s_read of ", "s_value of "
+"""How the columns that `TableColumns.read_once` adds begin; no column of a product does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
