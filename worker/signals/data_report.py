@@ -73,6 +73,8 @@ class DataReport:
     """One account that stands in the accounts table more than once."""
     stopped: Mapping[str, str | None] = field(default_factory=dict)
     """Events that occurred until lately and then no more, and the event that seems to have taken their place."""
+    stopped_properties: Mapping[tuple[str, str], date] = field(default_factory=dict)
+    """Event and property that it had until a day, the last one, and no more."""
     silent: SilentDays = SilentDays()
 
     def table(self, name: str) -> TableFindings | None:
@@ -108,6 +110,10 @@ class DataReport:
             "rows": self.rows(),
             "remarks": [{"table": table, "message": message} for table, message in self.remarks()],
             "stopped_events": dict(self.stopped),
+            "stopped_properties": [
+                {"event": event, "property": prop, "last": day.isoformat()}
+                for (event, prop), day in self.stopped_properties.items()
+            ],
             "silent_days": [day.isoformat() for day in self.silent.days],
         }
 
@@ -126,6 +132,8 @@ class DataReport:
         for event, successor in self.stopped.items():
             began = f'; "{successor}" began' if successor else ""
             yield "events", f'"{event}" stopped for all accounts while other events go on{began}'
+        for (event, prop), day in self.stopped_properties.items():
+            yield "events", f'"{event}" had {prop} until {day.isoformat()} and no more: what reads it is unknown'
 
 
 def _of_silent_days(silent: SilentDays) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from worker.settings.signals import SignalsSettings
 from worker.signals.data_report import MOST_LOST, DataReport
-from worker.signals.measurements import Measurement
+from worker.signals.measurements import Measurement, properties_of
 
 _FEWER_WITH_FEWER = frozenset({"count", "users", "days", "user_days", "kinds", "sum", "roles", "decayed"})
 """Measures that are lower where events are missing."""
@@ -20,8 +20,11 @@ def is_unknown(measurement: Measurement, report: DataReport, absent: frozenset[s
 
 
 def is_missing(measurement: Measurement, report: DataReport) -> bool:
-    """Whether one of the events of ``measurement`` stopped, or its window lost too many of all events."""
-    return bool(report.stopped.keys() & set(measurement.events or ())) or _lost(measurement, report)
+    """Whether an event of ``measurement`` stopped, or one of its properties, or its window lost too many events."""
+    if report.stopped.keys() & set(measurement.events or ()) or _lost(measurement, report):
+        return True
+    lost = {prop for event, prop in report.stopped_properties if event in (measurement.events or (event,))}
+    return measurement.table == "events" and bool(lost & properties_of(measurement))
 
 
 def _lost(measurement: Measurement, report: DataReport) -> bool:

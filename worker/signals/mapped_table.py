@@ -182,4 +182,8 @@ class MappedTable(TableColumns):
     def is_no(self, kind: PropertyKind, column: str) -> Column:
         """Whether a property says something that is not of ``kind``."""
         read = self.number(column) if kind == "number" else self.flag(column)
-        return sa.and_(self._says_something(self.text(column)), read.is_(None))
+        return sa.and_(self.says(column), read.is_(None))
+
+    def says(self, column: str) -> Column:
+        """Whether a property says anything; never NULL."""
+        return self._says_something(self.text(column))

@@ -11,9 +11,14 @@ from worker.signals.mapped_table import MappedTable
 from worker.signals.repeats import repeated_ids, written_key
 
 
-def count_shared(engine: Engine, table: MappedTable) -> int:
-    """How many rows have the id of a row of another account, or of an event with another name. Raises SourceError."""
+def count_shared(engine: Engine, table: MappedTable, repeats: int) -> int:
+    """How many rows have the id of a row of another account, or of an event with another name. Raises SourceError.
+
+    ``repeats`` rows have the whole key of another; where there are none, an id that is the whole key is of one row.
+    """
     key_columns = SCHEMA[table.name].key
+    if not repeats and len(key_columns) == 1:
+        return 0
     if not key_columns or not table.has(key_columns[0]) or not table.has("account_id"):
         return 0
     name = key_columns[0]

@@ -32,6 +32,7 @@ from worker.signals.shared_keys import count_shared
 from worker.signals.silent_days import silent_days
 from worker.signals.snapshots import count_snapshots
 from worker.signals.stopped import stopped_events
+from worker.signals.stopped_properties import stopped_properties
 from worker.signals.table_columns import EARLIEST
 from worker.signals.table_findings import (
     ColumnFindings,
@@ -76,6 +77,7 @@ def survey(catalogue: Catalogue, as_of: datetime) -> DataReport:
         accounts_twice=twice,
         account_twice=one_twice,
         stopped=stopped_events(events.by_name, last_day),
+        stopped_properties=stopped_properties(catalogue, events.by_name, as_of),
         silent=silent_days(events.days, last_day, zone),
     )
 
@@ -113,9 +115,7 @@ class _Look:
             repeats=repeats,
             repeated=repeated,
             snapshots=snapshots,
-            shared_keys=count_shared(self.catalogue.engine, self.table)
-            if repeats or len(SCHEMA[table.name].key) > 1
-            else 0,
+            shared_keys=count_shared(self.catalogue.engine, self.table, repeats),
             columns=(*columns, *self._of_several_columns()),
             joins=tuple(joins),
             reversed=out_of_order,
