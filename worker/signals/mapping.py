@@ -97,7 +97,9 @@ class Catalogue:
         """``table`` with what is read of its text as a table of the engine's own, where it can have one."""
         if not table.reads_text:
             return table
-        rows = self.engine.materialize(f"s_{table.name}_read", sa.select(*table.read_once(texts=True).carried()))
+        read = table.read_once(texts=True)
+        with_marks = {column.name: column for column in (*read.carried(), *map(read.cell_of, table.marks.values()))}
+        rows = self.engine.materialize(f"s_{table.name}_read", sa.select(*with_marks.values()))
         return table if rows is None else replace(table, rows=rows)
 
     def remember(self, table: MappedTable) -> None:

@@ -78,7 +78,11 @@ class TableColumns:
 
     def cell(self, column: str) -> Column:
         """The column as it is in the source."""
-        found: Column = self.rows.c[self.columns[column].name]
+        return self.cell_of(self.columns[column])
+
+    def cell_of(self, column: SourceColumn) -> Column:
+        """One of `columns` or `marks` as it is in the source."""
+        found: Column = self.rows.c[column.name]
         return found
 
     def cells(self) -> list[Column]:
