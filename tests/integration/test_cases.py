@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +233,43 @@ def test_an_optional_file_without_a_byte_is_an_empty_table(case: Case) -> None:
     _, found = case.measured()
     assert {account: values["urgent_tickets_open"] for account, values in found.items()} == dict.fromkeys(found, 0)
     assert found["beta"]["account.domain"] is None
+
+
+@of("03")
+def test_a_domain_of_many_leads_to_no_record_and_makes_none(case: Case) -> None:
+    with staged(case) as stage:
+        before = records_of(stage)
+        report = stage.plgsync("run", "--as-of", AS_OF.isoformat(), "--first-run", "--json")
+        assert [list(found["fields"]) for found in stage.results().values()] == [["w2"], ["w2"]]
+        assert records_of(stage) == before
+        shared = {(one["destination"], one["account_id"]) for one in report["shared"]}
+        assert shared == {(crm, account) for crm in stage.crms for account in ("w1", "w3", "w4")}
+
+
+@of("21")
+def test_an_id_given_to_another_company_writes_nothing_to_the_record_of_the_first(case: Case) -> None:
+    with staged(case) as stage:
+        stage.plgsync("run", "--as-of", AS_OF.isoformat(), "--first-run")
+        before = {crm: found["fields"] for crm, found in stage.results().items()}
+        assert before["salesforce"].keys() == {"7", "8"}
+        shutil.copytree(case.root / "later", case.root / "data", dirs_exist_ok=True)
+        report = stage.plgsync("run", "--as-of", (AS_OF + timedelta(days=1)).isoformat(), "--json")
+        assert list(report["reused"]) == ["7"]
+        after = {crm: found["fields"] for crm, found in stage.results().items()}
+        assert {crm: fields.get("7") for crm, fields in after.items()} == {
+            crm: fields.get("7") for crm, fields in before.items()
+        }
+
+
+def records_of(stage: Stage) -> dict[str, list[Any]]:
+    """The names of all companies in each CRM."""
+    companies = {"salesforce": "Account", "hubspot": "companies"}
+    return {crm: sorted(name_of(one) for one in stage.objects(crm)[kind]) for crm, kind in companies.items()}
+
+
+def name_of(company: dict[str, Any]) -> str:
+    """The name of a company in either CRM."""
+    return str(company.get("Name") or company["properties"]["name"])
 
 
 @of("22")
