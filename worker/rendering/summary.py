@@ -41,6 +41,7 @@ def report_json(report: RunReport) -> dict[str, Any]:
         "destinations": {one.destination: _destination_json(report, one.destination) for one in report.deliveries},
         "unmatched": Counter(f"{one.destination}: {one.status}" for one in computed.plan.unmatched),
         **remarks_json(computed),
+        "data": [{"table": table, "message": message} for table, message in computed.source.report.remarks()],
         "problems": computed.plan.problems,
     }
 

@@ -93,7 +93,7 @@ class _Control:
             self._sim.faults.disarm()
         elif body:
             for described in body if isinstance(body, list) else [body]:
-                self._sim.faults.arm(described)
+                self._sim.faults.add(described)
         return {"faults": self._sim.faults.to_json()}
 
     def mutate(self, _query: QueryParams, body: Any) -> Any:

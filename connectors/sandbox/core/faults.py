@@ -115,7 +115,7 @@ class Faults:
         self._armed: list[Fault] = []
         self._last_id = 0
 
-    def arm(self, described: Mapping[str, Any]) -> Fault:
+    def add(self, described: Mapping[str, Any]) -> Fault:
         """Arm one fault from its JSON form. Raises `InvalidFault`."""
         fault = self._parse(described)
         self._armed.append(fault)
