@@ -81,6 +81,27 @@ def test_a_property_that_no_event_has_is_unknown_unless_it_may_be_absent(databas
     assert [found["idle"][name] for name in names] == [0, None, None, 0]
 
 
+def test_an_event_that_never_occurred_is_unknown_unless_it_may_be_absent(database: Database) -> None:
+    rows = [{"account_id": "a", "name": "Paid", "occurred_at": at("2026-03-09")}]
+    database.fill({"accounts": [{"account_id": "a"}, {"account_id": "idle"}], "events": rows})
+    product = product_of(database.source, ["accounts", "events"])
+    signals = """
+    may_be_absent: [Refunded]
+    signals:
+      paid: {label: x, from: events, events: [Paid], measure: count, window: 28d}
+      misspelled: {label: x, from: events, events: [Payed], measure: count, window: 28d}
+      since: {label: x, from: events, events: [Payed], measure: ever}
+      either: {label: x, from: events, events: [Paid, Payed], measure: count, window: 28d}
+      refunded: {label: x, from: events, events: [Refunded], measure: count, window: 28d}
+    """
+    with open_source(product, database.folder) as source:
+        source.report(AS_OF)
+        found = compute(source, product, signals_of(signals), [], AS_OF)
+    names = ("paid", "misspelled", "since", "either", "refunded")
+    assert [found["a"][name] for name in names] == [1, None, None, 1, 0]
+    assert [found["idle"][name] for name in names] == [0, None, None, 0, 0]
+
+
 def test_the_share_of_recent_rows_that_name_an_account_is_reported(database: Database) -> None:
     rows: list[dict[str, Any]] = [{"account_id": "a", "name": "Used", "occurred_at": at("2026-03-09")}]
     rows += [{"account_id": blank, "name": "Used", "occurred_at": at("2026-03-08")} for blank in (None, "", NO_BREAK)]
