@@ -8,6 +8,7 @@ from typing import TypeGuard
 from urllib.parse import urlsplit
 
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+")
+_WWW, _BLANK = re.compile(r"^(www\.)+"), re.compile(r"\s")
 
 
 def finite_number(value: object) -> TypeGuard[int | float]:
@@ -42,16 +43,19 @@ def email_address(text: object) -> str:
 
 
 def host_of(text: str) -> str:
-    """The host of a web address, domain or e-mail address in lower case, without ``www.``; empty when there is none."""
+    """The host of a web address, domain or e-mail address in lower case, without ``www.``; empty when there is none.
+
+    What has a blank inside is no host.
+    """
     words = text.strip().lower()
     try:
         host = urlsplit(words if "//" in words else f"//{words}").hostname or ""
     except ValueError:
         return ""
-    return host.rstrip(".").removeprefix("www.")
+    return "" if _BLANK.search(host) else _WWW.sub("", host.rstrip("."))
 
 
 def domain_of(text: str) -> str:
     """The bare domain of a web address or domain in any spelling: ``https://www.Acme.com/de`` is ``acme.com``."""
     host = host_of(text)
-    return host if "." in host else ""
+    return host if "." in host and ":" not in host else ""

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connectors.base.values import domain_of
@@ -42,6 +42,10 @@ def test_a_subdomain_is_another_domain() -> None:
 
 
 @given(st.text(max_size=60))
+@example(". ?")
+@example("www.www.acme.com")
+@example("[::ffff:1.2.3.4]")
+@example("a b.com")
 def test_a_domain_is_its_own_domain(written: str) -> None:
     assert domain_of(domain_of(written)) == domain_of(written)
 
