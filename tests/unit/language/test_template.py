@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -145,3 +145,14 @@ def test_an_expression_names_what_it_needs() -> None:
     assert expression.value({"seats_used": 3, "users(Signed In, 28d)": 2}) == 1.5
     assert expression.value({"seats_used": 3}) is None
     assert expression.value({"seats_used": 3, "users(Signed In, 28d)": 0}) is None
+
+
+@pytest.mark.parametrize(("text", "span"), [("36h", timedelta(hours=36)), ("2w", timedelta(days=14))])
+def test_hours_and_days_have_a_fixed_length(text: str, span: timedelta) -> None:
+    assert parse_duration(text).span == span
+
+
+@pytest.mark.parametrize("text", ["5bd", "2 runs"])
+def test_business_days_and_runs_have_no_fixed_length(text: str) -> None:
+    with pytest.raises(ValueError, match=rf"^{text} has no fixed length$"):
+        parse_duration(text).span  # noqa: B018 - reading it is what is refused
