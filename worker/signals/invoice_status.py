@@ -6,7 +6,6 @@ import sqlalchemy as sa
 
 from worker.signals.constructs import Column
 from worker.signals.mapped_table import MappedTable
-from worker.signals.table_columns import folded
 
 SETTLED = (
     *("paid", "void", "voided", "uncollectible", "refunded", "draft", "cancelled", "canceled", "deleted", "closed"),
@@ -32,8 +31,7 @@ _DUE = (
 
 
 def _word(invoices: MappedTable) -> Column:
-    spaced = sa.func.coalesce(folded(invoices.text("status")), "")
-    return sa.func.replace(sa.func.replace(spaced, " ", "_"), "-", "_")
+    return sa.func.coalesce(invoices.word("status"), "")
 
 
 def is_settled(invoices: MappedTable) -> Column:

@@ -29,6 +29,10 @@ class MappedTable(TableColumns):
     lists: frozenset[str] = frozenset()
     """Texts of a column of one word that are known to be several."""
 
+    def word(self, column: str) -> Column:
+        """A status for comparing with words: in small letters, with underscores for blanks and hyphens."""
+        return sa.func.replace(sa.func.replace(folded(self.text(column)), " ", "_"), "-", "_")
+
     def given(self, column: str) -> Column:
         """Whether the cell says anything at all."""
         cell = self.cell(column)
@@ -152,7 +156,7 @@ class MappedTable(TableColumns):
             return [sa.not_(started)]
         over: list[Column] = [self.time("ended_at").is_not(None)] if self.has("ended_at") else []
         if self.has("status"):
-            says_over = sa.func.coalesce(folded(self.text("status")).in_([*CANCELLED, *ENDED]), sa.false())
+            says_over = sa.func.coalesce(self.word("status").in_([*CANCELLED, *ENDED]), sa.false())
             over.append(sa.and_(says_over, started))
         return [sa.not_(one) for one in over]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -143,7 +143,7 @@ class Catalogue:
                     f"table {name} has no column {ours}: name yours under tables: {name}: columns: "
                     f"(found: {', '.join(list(theirs)[:20])})"
                 )
-        unique = query is None and self._is_unique(name, columns, reader.unique_columns(str(mapping.table)))
+        unique = query is None and self._is_unique(name, mapping, columns, reader)
         rows = self._rows(mapping, query, tuple(theirs))
         marks = marks_among(name, columns, theirs)
         if self.several is not None:
@@ -192,11 +192,13 @@ class Catalogue:
         return files_relation(self.root / folder, str(mapping.table), self._needed(name, mapping), mapping.encoding)
 
     @staticmethod
-    def _is_unique(name: str, columns: Mapping[str, SourceColumn], indexes: Iterable[frozenset[str]]) -> bool:
+    def _is_unique(name: str, mapping: TableMapping, columns: Mapping[str, SourceColumn], reader: Engine) -> bool:
         """Whether the database itself lets no row repeat the key of another."""
         key = SCHEMA[name].key
+        if not key or key[0] not in columns:
+            return False
         theirs = {columns[ours].name for ours in key if ours in columns}
-        return bool(key) and key[0] in columns and any(index <= theirs for index in indexes)
+        return any(index <= theirs for index in reader.unique_columns(str(mapping.table)))
 
     @staticmethod
     def _rows(mapping: TableMapping, query: str | None, columns: tuple[str, ...]) -> sa.FromClause:

@@ -86,8 +86,7 @@ def _asked(table: MappedTable, mark: Mark) -> list[Column]:
         return []
     asked = [table.given("cancelled_at")] if table.has("cancelled_at") else []
     if table.has("status"):
-        word = sa.func.replace(sa.func.replace(folded(table.text("status")), " ", "_"), "-", "_")
-        asked.append(sa.func.coalesce(word.in_([*NON_RENEWING, *CANCELLED_WORDS, *ENDED]), sa.false()))
+        asked.append(sa.func.coalesce(table.word("status").in_([*NON_RENEWING, *CANCELLED_WORDS, *ENDED]), sa.false()))
     return [sa.not_(one) for one in asked]
 
 

@@ -20,7 +20,8 @@ from worker.signals.table_findings import RepeatedRows
 RECENT = timedelta(days=28)
 _MOST_ROWS = 50_000
 """With more, only recent rows of some accounts are compared: of ten million this takes a tenth of the look."""
-_FEWEST_ACCOUNTS = 20
+_FEWEST_ACCOUNTS, _MOST_ACCOUNTS = 20, 1_000
+"""Databases limit the parameters of a query: 32,766 in SQLite, 65,535 in PostgreSQL."""
 _ENOUGH = 20
 """So many different rows, nearly all of them there two or four times, are no chance: a file was loaded twice."""
 _ODD = 0.05
@@ -91,4 +92,4 @@ def _some_accounts(catalogue: Catalogue, share: float) -> tuple[list[str], int]:
     id_ = accounts.id("account_id")
     rows = catalogue.engine.run(sa.select(id_).select_from(accounts.rows).where(id_.is_not(None)).distinct())
     ids = sorted((str(row[0]) for row in rows), key=lambda one: (crc32(one.encode()), one))
-    return ids[: max(ceil(share * len(ids)), _FEWEST_ACCOUNTS)], len(ids)
+    return ids[: min(max(ceil(share * len(ids)), _FEWEST_ACCOUNTS), _MOST_ACCOUNTS)], len(ids)

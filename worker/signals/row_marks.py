@@ -58,7 +58,6 @@ def _all(names: str, mark: Mark) -> dict[str, Mark]:
 
 
 _CHANGES = frozenset({"d", "delete", "deleted", "remove", "update_preimage", "before"})
-_MERGED = Mark(MERGED, "given")
 _ANY_TABLE: Mapping[str, Mark] = {
     **_all(
         "fivetrandeleted isdeleted deleted softdeleted issoftdeleted isremoved removed discarded isdiscarded archived "

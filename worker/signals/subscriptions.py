@@ -37,7 +37,6 @@ from worker.signals.subscription_words import (
     STOPPED,
     TRIAL,
 )
-from worker.signals.table_columns import folded
 
 _PRICED = ("active", "past_due", "cancelled_at_term_end")
 _COMPUTED: Mapping[str, Kind] = {
@@ -157,7 +156,7 @@ def _text(word: str) -> Column:
 def _cells(table: MappedTable) -> sa.Subquery:
     """The rows with their dates, status and price, each worked out once: states are made of them many times."""
     made = [table.time(name).label(f"s_{name}") for name in DATES if table.has(name)]
-    made += [_word(table).label("s_word")] if table.has("status") else []
+    made += [table.word("status").label("s_word")] if table.has("status") else []
     if table.has("mrr"):
         made += [table.number("mrr").label("s_price"), table.given("mrr").label("s_is_priced")]
     return sa.select(*table.rows.c, *made).select_from(table.rows).subquery("s_dated")
@@ -166,11 +165,6 @@ def _cells(table: MappedTable) -> sa.Subquery:
 def _row(table: MappedTable, cells: sa.Subquery, at: datetime, grace: timedelta) -> _Row:
     dates = {name: cells.c[f"s_{name}"] for name in DATES if table.has(name)}
     return _Row(dates, cells.c.get("s_word"), at, grace, table.read_at)
-
-
-def _word(table: MappedTable) -> Column:
-    spaced = folded(table.text("status"))
-    return sa.func.replace(sa.func.replace(spaced, " ", "_"), "-", "_")
 
 
 def subscriptions_at(table: MappedTable, at: datetime, grace: timedelta = DUNNING_GRACE) -> MappedTable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,6 +77,19 @@ def test_rows_that_differ_in_any_column_repeat_nothing(database: Database) -> No
     rows = rows_of("events", 10, timedelta(hours=1))
     others = [{**row, "props": {"n": [2]}} for row in rows] + [{**row, "user_id": None} for row in rows]
     assert said_of(report_of(database, "events", rows + others), "events") == []
+
+
+def test_of_more_accounts_than_a_query_takes_some_are_compared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeated_rows, "_MOST_ROWS", 59)
+    database = Database("sqlite", tmp_path)
+    many = 40_000  # SQLite takes 32,766 parameters
+    rows = [row for place in range(60) for row in rows_of("events", 1, timedelta(hours=1), f"a{place * 100}")]
+    database.fill({"accounts": [{"account_id": f"a{number}"} for number in range(many)], "events": rows})
+    with open_source(product_of(database.source, ["accounts", "events"]), database.folder, AS_OF) as source:
+        found = source.report(AS_OF).table("events")
+    assert found is not None
+    assert found.repeated is not None
+    assert (found.repeated.accounts, found.repeated.of_accounts) == (1_000, many)
 
 
 def test_of_many_rows_the_recent_ones_of_some_accounts_give_an_estimate(
