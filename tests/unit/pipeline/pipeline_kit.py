@@ -57,6 +57,8 @@ class TaskCrm(WholeCrm):
     """A CRM that shows the state of our tasks; `complete` is a person's work."""
 
     done: dict[str, datetime | None] = field(default_factory=dict)
+    assigned: dict[str, str] = field(default_factory=dict)
+    """Open tasks to which a person gave an owner."""
 
     def complete(self, key: str, at: datetime) -> None:
         self.done[key] = at
@@ -68,7 +70,11 @@ class TaskCrm(WholeCrm):
 
     def read_back(self, since: Mapping[str, str], fields: Sequence[str], tasks: Mapping[str, str]) -> ReadBack:
         read = super().read_back(since, fields, tasks)
-        shown = [TaskFact(key, tasks[key], "completed", "1", at) for key, at in self.done.items() if key in tasks]
+        owners = {key: task.owner_id for key, task in self.tasks.items()} | self.assigned
+        shown = [
+            TaskFact(key, tasks[key], "completed", owners[key], at) for key, at in self.done.items() if key in tasks
+        ]
+        shown += [TaskFact(key, tasks[key], "open", own, None) for key, own in self.assigned.items() if key in tasks]
         return ReadBack([*read.facts, *shown], read.cursor)
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console, RenderableType
 
 from connectors.base import Owner
 from tests.unit.pipeline.pipeline_kit import CRM, Project
 from worker.delivery.backlog import waiting_rows
+from worker.rendering.plan import render_plan
 from worker.rendering.remarks import remarks
+from worker.rendering.summary import render_report
+from worker.reports.needs_person import needs_person
 from worker.reports.people_check import unknown_people
+from worker.reports.reader import Reader
 from worker.settings.project import load_project
 
 CALL = """\
@@ -50,6 +57,44 @@ def test_an_existing_project_goes_on_creating_them_and_says_how_many(project: Pr
     report = project.run(0)
     assert "crm: 2 tasks belong to nobody (user(eve@example.com))" in list(remarks(report.computed))
     assert [task.owner_id for task in project.crm.tasks.values()] == [None, None]
+
+
+def test_the_status_and_the_summary_count_what_belongs_to_nobody_until_it_has_an_owner(project: Project) -> None:
+    project.playbook(NO_FALLBACK)
+    project.playbook(HOLD, "kept")
+    project.playbook(NO_FALLBACK.replace("eve@", "ann@"), "owned")
+    project.facts = {"a": {"seats_used": 60}, "b": {"seats_used": 60}}
+    report = project.run(0)
+    made, held = "crm: 2 tasks belong to nobody (user(eve@example.com))", "crm has nobody for 2 tasks, held"
+    for printed in (text_of(render_report([report])), text_of(render_plan(report.computed, []))):
+        assert (printed.count(made), printed.count(f"{made}: held")) == (2, 1)
+    assert len(project.crm.tasks) == 4
+    assert status_of(project) == [
+        f"{held}: see plgsync outbox list --state no_owner",
+        "crm: 2 open tasks of ours were created for nobody: see plgsync check",
+    ]
+    first, second = (key for key, task in project.crm.tasks.items() if task.owner_id is None)
+    project.crm.assigned[first] = "1"
+    project.run(1)
+    assert status_of(project)[1:] == ["crm: 1 open task of ours was created for nobody: see plgsync check"]
+    project.crm.complete(second, datetime.now(UTC))
+    project.run(2)
+    assert len(status_of(project)) == 1
+
+
+def text_of(printed: RenderableType) -> str:
+    """What is shown on a terminal, without its line breaks."""
+    console = Console(width=200, record=True, file=StringIO())
+    console.print(printed)
+    return " ".join(console.export_text().split())
+
+
+def status_of(project: Project) -> list[str]:
+    """What `plgsync status` says of people that a CRM lacks."""
+    settings = load_project(project.root)
+    reader = Reader(root=project.root, engine=project.store, project=settings, alerts=settings.alerts)
+    with project.store.begin() as connection:
+        return [line for line in needs_person(connection, reader) if "nobody" in line]
 
 
 def test_the_check_names_everybody_whom_the_crm_does_not_know(project: Project) -> None:
