@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,18 +13,23 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-import yaml
 
 from tests.integration import conftest
-from tests.integration.conftest import Stage, sandboxes
-from worker.demo.stage import point_at
+from tests.integration.conftest import Stage
+from tests.integration.small_project import (
+    STATE,
+    Tables,
+    open_small,
+    state_columns,
+    state_rows,
+    write_settings,
+    write_tables,
+)
 from worker.pipeline.measure import measure
-from worker.settings.shipped import write_project
 from worker.store.crm import TaskRow
 from worker.store.engine import connect_store, upgrade
 
 OLD_REVISION = "0007"
-STATE = Path(".plgsync", "state.db")
 AS_OF = datetime(2026, 6, 30, 6, tzinfo=UTC)  # a Tuesday
 SIGNALS = """\
 version: 1
@@ -87,43 +92,25 @@ MOVES: Mapping[str, Mapping[str, tuple[Any, Any]]] = {
 }
 
 
-def write_data(folder: Path, lead: int) -> None:
-    """The product's database, with so many employees of the lead."""
-    columns = ("status", "trial_end", "cancelled_at", "term_end", "mrr")
-    weekdays = [AS_OF - timedelta(days=day) for day in range(1, 40) if (AS_OF - timedelta(days=day)).weekday() < 5]
-    used = [("steady", "u", "Report Created", f"{day:%Y-%m-%d} {hour}:00:00") for day in weekdays for hour in (10, 11)]
-    named = [(one, one, f"{one}.example", "2025-11-03 09:00:00", 1 if one != "lead" else lead) for one in ACCOUNTS]
-    paid = [(one, "2026-01-01", "pro", *(own.get(name) for name in columns)) for one, own in SUBSCRIPTIONS.items()]
-    tables: list[tuple[str, str, Sequence[tuple[Any, ...]]]] = [
-        ("accounts", "account_id, name, domain, created_at, employees", named),
-        ("events", "account_id, user_id, name, occurred_at", used),
-        ("subscriptions", f"account_id, term_start, plan, {', '.join(columns)}", paid),
-    ]
-    with closing(sqlite3.connect(folder / "product.sqlite")) as file, file:
-        for table, names, rows in tables:
-            file.execute(f"DROP TABLE IF EXISTS {table}")
-            file.execute(f"CREATE TABLE {table} ({names})")
-            file.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
-
-
-def write_settings(folder: Path) -> None:
-    write_project(folder)
-    for playbook in (folder / "playbooks").iterdir():
-        playbook.unlink()
-    product = {"version": 1, "source": {"sqlite": "product.sqlite"}}
-    tables = {"tables": {name: {"table": name} for name in ("accounts", "events", "subscriptions")}}
-    crm = yaml.safe_load((folder / "config" / "crm.yaml").read_text(encoding="utf-8"))
-    destination = crm["destinations"]["salesforce"] | {"fields": dict(FIELDS)}
-    destination["tasks"]["if_no_owner"] = "create"
-    guard = {"guard": crm["guard"] | {"changed_share": "100%"}}
-    for file, text in {
-        "config/signals.yaml": SIGNALS,
-        "config/scores.yaml": SCORES,
-        "config/product.yaml": yaml.safe_dump(product | tables),
-        "config/crm.yaml": yaml.safe_dump({**crm, **guard, "destinations": {"salesforce": destination}}),
-        "playbooks/call.yaml": PLAYBOOK,
-    }.items():
-        (folder / file).write_text(text, encoding="utf-8")
+def tables(lead: int) -> Tables:
+    """The product's tables, with so many employees of the lead."""
+    days = [AS_OF - timedelta(days=day) for day in range(1, 40)]
+    hours = [f"{day:%Y-%m-%d} {hour}:00:00" for day in days if day.weekday() < 5 for hour in (10, 11)]
+    nothing = dict.fromkeys(("trial_end", "cancelled_at", "term_end"))
+    return {
+        "accounts": [
+            {"account_id": one, "name": one, "domain": f"{one}.example", "created_at": "2025-11-03 09:00:00"}
+            | {"employees": lead if one == "lead" else 1}
+            for one in ACCOUNTS
+        ],
+        "events": [
+            {"account_id": "steady", "user_id": "u", "name": "Report Created", "occurred_at": hour} for hour in hours
+        ],
+        "subscriptions": [
+            {"account_id": one, "term_start": "2026-01-01", "plan": "pro", **nothing, **own}
+            for one, own in SUBSCRIPTIONS.items()
+        ],
+    }
 
 
 def measure_as_before(*arguments: Any) -> Any:
@@ -139,19 +126,6 @@ def run_as_before(stage: Stage, days: float) -> None:
         stage.plgsync("run", "--as-of", (AS_OF + timedelta(days=days)).isoformat(), "--first-run")
 
 
-def columns_of(state: sqlite3.Connection) -> dict[str, str]:
-    """The columns of each table but Alembic's."""
-    tables = "SELECT m.name, group_concat('\"' || c.name || '\"') FROM sqlite_master m, pragma_table_info(m.name) c"
-    return dict(state.execute(f"{tables} WHERE m.type = 'table' AND m.name != 'alembic_version' GROUP BY 1").fetchall())
-
-
-def rows_of(stage: Stage, columns: Mapping[str, str]) -> dict[str, list[Any]]:
-    """Every row of the state database in these columns, by table; how many calls were made is no state."""
-    with closing(sqlite3.connect(stage.folder / STATE)) as state:
-        kept = {table: names for table, names in columns.items() if table not in {"call_counts", "quotas"}}
-        return {table: state.execute(f"SELECT {names} FROM {table}").fetchall() for table, names in kept.items()}
-
-
 def store_as_before(stage: Stage) -> dict[str, str]:
     """Bring the state to the earlier version's tables, as that version had filled them; answers their columns."""
     here, newer = stage.folder / STATE, stage.folder / "newer.db"
@@ -164,8 +138,8 @@ def store_as_before(stage: Stage) -> dict[str, str]:
     engine = connect_store(f"sqlite:///{here}")
     upgrade(engine, OLD_REVISION)
     engine.dispose()
+    columns = state_columns(stage.folder)
     with closing(sqlite3.connect(here)) as state, state:
-        columns = columns_of(state)
         state.execute("ATTACH ? AS newer", [str(newer)])
         for table, names in columns.items():
             state.execute(f"INSERT INTO {table} ({names}) SELECT {names} FROM newer.{table}")
@@ -175,16 +149,11 @@ def store_as_before(stage: Stage) -> dict[str, str]:
 @pytest.fixture
 def upgraded(tmp_path: Path) -> Iterator[tuple[Stage, dict[str, str]]]:
     """A project whose CRM and state database hold what an earlier version wrote, and the columns of that version."""
-    write_settings(tmp_path)
-    seed = tmp_path / "seed.json"
-    records = [{"Name": account, "Website": f"{account}.example"} for account in ACCOUNTS]
-    seed.write_text(json.dumps({"salesforce": {"records": {"Account": records}}}), encoding="utf-8")
-    with sandboxes(seed) as crms:
-        point_at(tmp_path, crms)
-        stage = Stage(tmp_path, {"salesforce": crms["salesforce"]})
-        stage.set_up()
+    settings = {"config/signals.yaml": SIGNALS, "config/scores.yaml": SCORES, "playbooks/call.yaml": PLAYBOOK}
+    write_settings(tmp_path, list(tables(1)), {"salesforce": FIELDS}, settings)
+    with open_small(tmp_path, ACCOUNTS, ["salesforce"]) as stage:
         for days, employees in ((-2, 100), (-1, 80), (0, 80)):
-            write_data(tmp_path, employees)
+            write_tables(tmp_path, tables(employees))
             run_as_before(stage, days)
         yield stage, store_as_before(stage)
 
@@ -200,7 +169,7 @@ def test_the_plan_shows_every_number_that_moved_and_the_run_writes_just_that(
     upgraded: tuple[Stage, dict[str, str]],
 ) -> None:
     stage, columns = upgraded
-    before, stored, out = shown(stage), rows_of(stage, columns), stage.folder / "plan.json"
+    before, stored, out = shown(stage), state_rows(stage.folder, columns), stage.folder / "plan.json"
     stage.forget_calls()
     text = stage.plgsync("plan", "--as-of", (AS_OF + timedelta(hours=1)).isoformat(), "--out", str(out)).stdout
     plan = json.loads(out.read_text(encoding="utf-8"))
@@ -212,7 +181,7 @@ def test_the_plan_shows_every_number_that_moved_and_the_run_writes_just_that(
     rows = [[cell.strip() for cell in line.split("│")] for line in text.splitlines()]
     told = {(row[3], *row[4:6]) for row in rows if len(row) > 5}
     assert told == {(field, str(old), str(new)) for fields in MOVES.values() for field, (old, new) in fields.items()}
-    assert rows_of(stage, columns) == stored
+    assert state_rows(stage.folder, columns) == stored
     assert (shown(stage), stage.write_calls("salesforce")) == (before, 0)
 
     stage.plgsync("run", "--apply", str(out))

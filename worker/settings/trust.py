@@ -36,7 +36,7 @@ class TrustSettings(Strict):
     reversed_dates: Share = 0.5
     """The share of a table's rows with a start and an end that may end before they start; five always may."""
     shrunk: Share = 0.5
-    """The share of a table's usual rows that may be missing at once; of twenty rows all may."""
+    """The share of a table's usual rows that may be missing at once; of twenty rows all but one may, of four all."""
     vanished: Share = 0.05
     """The share of accounts that may be missing at once; four always may."""
     gone_after: Annotated[int, Field(ge=1)] = 3

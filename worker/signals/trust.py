@@ -13,7 +13,7 @@ from worker.signals.table_findings import JoinFindings
 
 _FEW_ACCOUNTS = 5
 _FEW_ROWS = 5
-_ENOUGH_ROWS = 20
+_ENOUGH_ROWS = 21
 _HALF = 0.5
 _IF_RIGHT = "if that is right from now on, run: plgsync data accept"
 
@@ -85,7 +85,8 @@ def _shrunk(report: DataReport, trust: TrustSettings, usual: Usual) -> Iterator[
     """Tables that lost rows; accounts that vanish are looked at one by one."""
     for table in report.tables:
         before = usual.rows.get(table.name, 0)
-        if table.name != "accounts" and before > _ENOUGH_ROWS and table.rows < (1 - trust.shrunk) * before:
+        enough = _ENOUGH_ROWS if table.rows else _FEW_ROWS
+        if table.name != "accounts" and before >= enough and table.rows < (1 - trust.shrunk) * before:
             yield f"{table.name} has {counted(table.rows, 'row')}, {before:,.0f} are usual; {_IF_RIGHT}"
 
 

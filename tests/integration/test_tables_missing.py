@@ -1,0 +1,174 @@
+"""An account, a third of them or a whole table is missing for one run and back: all is as if it had been there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.conftest import Stage
+from tests.integration.small_project import open_small, state_rows, write_settings, write_tables
+
+AS_OF = datetime(2026, 6, 30, 6, tzinfo=UTC)
+ACCOUNTS = [f"a{number:02}" for number in range(18)]
+BUSY = ACCOUNTS[:7]
+SIGNALS = """\
+version: 1
+event_lists: {use: [Report Created]}
+signals:
+  use_7d: {label: use, from: events, measure: count, events: use, window: 7d}
+  people: {label: people, from: memberships, measure: count}
+  mrr: {label: MRR, from: subscriptions, measure: sum, column: mrr}
+"""
+SCORES = """\
+version: 1
+health:
+  smoothing: 1d
+  profiles:
+    - name: all
+      parts:
+        - {name: Use, weight: 1, metric: use_7d, bad: 0, good: 40}
+        - {name: People, weight: 1, metric: people, bad: 0, good: 10}
+"""
+PLAYBOOK = """\
+version: 1
+id: busy
+name: Busy
+owner: ann@example.com
+mode: live
+when: {enters: use_7d >= 14}
+leaves: use_7d < 14
+repeat: {already_matching: include}
+do:
+  - set_fields: {busy: "busy with {{people}}"}
+  - create_task: {key: call, to: account_owner, subject: Call, body: Now, due: 1d, close_when_leaves: true}
+  - wait: 30d
+  - create_task: {key: again, to: account_owner, subject: Call again, due: 1d, close_when_leaves: true}
+"""
+FIELDS = {
+    "salesforce": {
+        "score": {"field": "Health_Score__c", "from": "health.score", "type": "number"},
+        "mrr": {"field": "Mrr__c", "from": "mrr", "type": "number"},
+        "people": {"field": "People__c", "from": "people", "type": "number"},
+        "busy": {"field": "Busy__c", "type": "string", "length": 40},
+    },
+    "hubspot": {
+        "score": {"field": "plgsync_health_score", "from": "health.score", "type": "number"},
+        "mrr": {"field": "plgsync_mrr", "from": "mrr", "type": "number"},
+        "people": {"field": "plgsync_people", "from": "people", "type": "number"},
+        "busy": {"field": "plgsync_busy", "type": "string", "length": 40},
+    },
+}
+REFUSED = {
+    ("accounts", 3): "18 of 54 memberships (33%) belong to no account",
+    ("accounts", 1): "there are no accounts",
+    ("events", 1): "there are no events at all",
+    ("users", 1): "users has 0 rows, 54 are usual",
+    ("memberships", 1): "memberships has 0 rows, 54 are usual",
+    ("subscriptions", 1): "subscriptions has 0 rows, 7 are usual",
+}
+"""By the table and which of its rows are missing (every third, every one), why a run stops."""
+EFFECTS = ("memberships", "outbox", "crm_tasks", "snapshot", "ledger", "decisions")
+"""The enrollments, what is queued, sent and shown in the CRMs, and what was decided."""
+JOBS = ("endings", "schedule_slots", "alerts", "alert_messages")
+"""What a run that stops leaves behind: that it stopped."""
+
+
+def tables() -> dict[str, list[dict[str, Any]]]:
+    """The product: the same use every day, by all people of the busy accounts and by one of each other."""
+    days = [f"{AS_OF + timedelta(days=day):%Y-%m-%d} 04:00:00" for day in range(-40, 12)]
+    users = [(account, f"{account}-u{number}") for account in ACCOUNTS for number in range(3)]
+    return {
+        "accounts": [
+            {"account_id": one, "name": one, "domain": f"{one}.example", "created_at": "2025-11-03 09:00:00"}
+            for one in ACCOUNTS
+        ],
+        "events": [
+            {
+                "account_id": account,
+                "user_id": user,
+                "name": "Report Created",
+                "occurred_at": day,
+            }
+            for place, (account, user) in enumerate(users)
+            for day in days
+            if account in BUSY or place % 3 == 0
+        ],
+        "users": [{"user_id": user, "email": f"{user}@{account}.example"} for account, user in users],
+        "memberships": [
+            {"account_id": account, "user_id": user, "role": "member", "added_at": "2025-12-01 09:00:00"}
+            for account, user in users
+        ],
+        "subscriptions": [{"account_id": one, "plan": "pro", "mrr": 50, "term_start": "2026-01-01"} for one in BUSY],
+    }
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """A stage after its first run: tasks are open, accounts wait in the playbook, fields are filled."""
+    settings = {"config/signals.yaml": SIGNALS, "config/scores.yaml": SCORES, "playbooks/busy.yaml": PLAYBOOK}
+    write_settings(tmp_path, list(tables()), FIELDS, settings)
+    with open_small(tmp_path, ACCOUNTS, list(FIELDS)) as stage:
+        write_tables(tmp_path, tables())
+        stage.plgsync("run", "--as-of", AS_OF.isoformat(), "--first-run")
+        yield stage
+
+
+def crms(stage: Stage) -> dict[str, Any]:
+    """Everything that both CRMs hold, with the times of its last change."""
+    return {crm: stage.objects(crm) for crm in stage.crms}
+
+
+def effects(stage: Stage) -> dict[str, list[Any]]:
+    rows = state_rows(stage.folder)
+    return {table: rows[table] for table in EFFECTS}
+
+
+def fields_of(crms: dict[str, Any]) -> dict[str, Any]:
+    """What the record of each account holds, by CRM and account."""
+    found = {f"salesforce {one['Name']}": one for one in crms["salesforce"]["Account"]}
+    return found | {f"hubspot {one['properties']['name']}": one["properties"] for one in crms["hubspot"]["companies"]}
+
+
+def run_without(stage: Stage, day: int, table: str, every: int, code: int) -> Any:
+    """A run of that day, ending with ``code``, while every so manieth row of a table is missing."""
+    data = tables()
+    rows = [row for place, row in enumerate(data[table]) if place % every]
+    write_tables(stage.folder, data, {table: rows})
+    try:
+        return stage.plgsync("run", "--as-of", (AS_OF + timedelta(days=day)).isoformat(), "--json", code=code)
+    finally:
+        write_tables(stage.folder, data)
+
+
+def test_what_is_missing_for_a_run_leaves_everything_and_the_next_run_goes_on(stage: Stage) -> None:
+    filled, acted = crms(stage), effects(stage)
+    assert len(stage.results()["hubspot"]["tasks"]) == len(acted["memberships"]) == len(BUSY)
+
+    assert list(run_without(stage, 1, "accounts", len(ACCOUNTS), 0)["missing"]) == ["a00"]
+    assert (crms(stage), effects(stage)) == (filled, acted)
+
+    for day, (what, said) in enumerate(REFUSED.items(), start=2):
+        table, every = what
+        stored = state_rows(stage.folder)
+        refused = run_without(stage, day, table, every, 1)
+        assert said in " ".join(refused.stderr.split()), what
+        left = state_rows(stage.folder)
+        assert {one: left[one] for one in stored if one not in JOBS} == {
+            one: rows for one, rows in stored.items() if one not in JOBS
+        }
+        assert crms(stage) == filled
+        back = stage.plgsync("run", "--as-of", (AS_OF + timedelta(days=day)).isoformat(), "--json")
+        assert (back["missing"], crms(stage), effects(stage)) == ({}, filled, acted), what
+
+    quiet = {"events": [row for row in tables()["events"] if row["account_id"] != "a00"]}
+    write_tables(stage.folder, tables(), quiet)
+    stage.plgsync("run", "--as-of", (AS_OF + timedelta(days=9)).isoformat())
+    before, after = (fields_of(one) for one in (filled, crms(stage)))
+    assert [name for name in before if before[name] != after[name]] == ["salesforce a00", "hubspot a00"]
+    salesforce, hubspot = (stage.objects(crm) for crm in stage.crms)
+    assert sum(task["IsClosed"] for task in salesforce["Task"]) == 1
+    assert [task["properties"]["hs_task_status"] for task in hubspot["tasks"]].count("COMPLETED") == 1
