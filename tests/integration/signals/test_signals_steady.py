@@ -1,11 +1,12 @@
 """Steady use reads as steady at every hour of every day, whatever the zone and its clocks do.
 
-Every hour is asked of the windows themselves, and hours of all kinds (31 apart) of the query.
+SQLite is asked at every hour of the week in which the clocks change, the other engines around midnight and the change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ import pytest
 
 from tests.integration.signals.signals_kit import Database, product_of, signals_of
 from worker.language.need import Decay, Need
+from worker.language.values import Value
+from worker.settings.signals import SignalsSettings
 from worker.signals.compute import compute
 from worker.signals.source import open_source
-from worker.signals.windows import last_days, previous_days
 
+Ask = Callable[[SignalsSettings, datetime], dict[str, Value]]
 CLOCKS_CHANGE = {
     "UTC": ("2026-03-29", "2026-10-25"),
     "Europe/Berlin": ("2026-03-29", "2026-10-25"),
@@ -26,55 +29,74 @@ CLOCKS_CHANGE = {
     "America/Santiago": ("2026-04-04", "2026-09-06"),  # at midnight
     "Australia/Lord_Howe": ("2026-04-05", "2026-10-04"),  # by half an hour
 }
-SIGNALS = """
+COUNTS = """
 signals:
   n_7d: {label: x, from: events, measure: count, window: 7d}
   n_prev_7d: {label: x, from: events, measure: count, window: 7d, previous: true}
   n_28d: {label: x, from: events, measure: count, window: 28d}
   n_prev_28d: {label: x, from: events, measure: count, window: 28d, previous: true}
+"""
+USER_DAYS = """
   user_days_7d: {label: x, from: events, measure: user_days, window: 7d}
   user_days_prev_7d: {label: x, from: events, measure: user_days, window: 7d, previous: true}
 """
-OF_A_DAY = [time(0, 0), time(0, 30), time(2, 30), time(9, 15), time(17, 0), time(23, 59, 59)]
+TYPES = {
+    "accounts": {"account_id": "text"},
+    "events": {"account_id": "text", "user_id": "text", "name": "text", "occurred_at": "time"},
+}
+MIDNIGHT, LAST_SECOND = time(0, 0), time(23, 59, 59)
+WEEK = {5: [MIDNIGHT], 6: [MIDNIGHT, LAST_SECOND], 0: [MIDNIGHT], 2: [LAST_SECOND]}
+"""The local times of use by day of the week, from Monday on: at the edges of the days, also of that of the change."""
+ONCE = {"n_7d": 5, "n_prev_7d": 5, "n_28d": 20, "n_prev_28d": 20}
 
 
 def identical_weeks(zone: ZoneInfo, change: date) -> Iterator[dict[str, Any]]:
-    """Monday to Friday at the same local times, ten weeks before ``change`` and three after."""
+    """The same local times, ten weeks before ``change`` and three after."""
     for day in (change + timedelta(days=offset) for offset in range(-70, 21)):
-        for user, when in enumerate(OF_A_DAY if day.weekday() < 5 else ()):
+        for user, when in enumerate(WEEK.get(day.weekday(), ())):
             at = datetime.combine(day, when, zone).astimezone(UTC)
             yield {"account_id": "a", "user_id": f"u{user % 2}", "name": "Used", "occurred_at": at}
 
 
-@pytest.mark.parametrize("zone", CLOCKS_CHANGE)
-def test_identical_weeks_fill_the_windows_alike_at_every_hour(zone: str) -> None:
-    local = ZoneInfo(zone)
-    for change in map(date.fromisoformat, CLOCKS_CHANGE[zone]):
-        moments = [row["occurred_at"] for row in identical_weeks(local, change)]
-        begin = datetime.combine(change - timedelta(days=1), time(), local).astimezone(UTC)
-        for as_of in (begin + timedelta(hours=hour, minutes=1) for hour in range(9 * 24)):
-            windows = [make(days, as_of, local) for days in (7, 28) for make in (last_days, previous_days)]
-            held = [sum(window.start <= moment < window.end for moment in moments) for window in windows]
-            week = 5 * len(OF_A_DAY)
-            assert held == [week, week, 4 * week, 4 * week], as_of
+@contextmanager
+def opened(database: Database, zone: str, change: str) -> Iterator[Ask]:
+    """Identical weeks around a change of the clocks, and a way to ask what is measured of them."""
+    events = list(identical_weeks(ZoneInfo(zone), date.fromisoformat(change)))
+    database.fill({"accounts": [{"account_id": "a"}], "events": events}, TYPES)
+    product = product_of(database.source, TYPES, time_zone=zone)
+    with open_source(product, database.folder) as source:
+        yield lambda signals, as_of: compute(source, product, signals, [], as_of)["a"]
+
+
+def midnight(zone: str, day: date) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
 @pytest.mark.parametrize("zone", CLOCKS_CHANGE)
-def test_identical_weeks_do_not_change_in_the_query(zone: str, tmp_path: Path) -> None:
-    changes = [date.fromisoformat(day) for day in CLOCKS_CHANGE[zone]]
-    database = Database("duckdb", tmp_path)
-    for change in changes:
-        database.fill({"accounts": [{"account_id": "a"}], "events": list(identical_weeks(ZoneInfo(zone), change))})
-        product = product_of(database.source, ["accounts", "events"], time_zone=zone)
-        begin = datetime.combine(change - timedelta(days=1), time(), ZoneInfo(zone)).astimezone(UTC)
-        with open_source(product, database.folder) as source:
-            for hour in range(0, 9 * 24, 31):
-                as_of = begin + timedelta(hours=hour)
-                found = compute(source, product, signals_of(SIGNALS), [Need("count", "Used", 7)], as_of)["a"]
-                week = 5 * len(OF_A_DAY)
-                assert (found["n_7d"], found["n_prev_7d"], found["count(Used, 7d)"]) == (week, week, week), as_of
-                assert (found["n_28d"], found["n_prev_28d"]) == (4 * week, 4 * week), as_of
-                assert (found["user_days_7d"], found["user_days_prev_7d"]) == (10, 10), as_of
+def test_identical_weeks_do_not_change_at_any_hour(zone: str, tmp_path: Path) -> None:
+    """Each hour of the day on which the clocks change, twice a year, and each of the week around one of these days."""
+    signals = signals_of(COUNTS)
+    for place, change in enumerate(CLOCKS_CHANGE[zone]):
+        begin = midnight(zone, date.fromisoformat(change))
+        with opened(Database("sqlite", tmp_path), zone, change) as ask:
+            for hour in range(-3 * 24, 4 * 24):
+                if 0 <= hour < 24 or hour % 2 == place:
+                    assert ask(signals, begin + timedelta(hours=hour)).items() >= ONCE.items(), hour
+
+
+@pytest.mark.parametrize("kind", ["duckdb", "postgres", "sqlite"])
+def test_identical_weeks_do_not_change_at_midnight_and_as_the_clocks_change(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue("postgres_url") if kind == "postgres" else ""
+    database, signals = Database(kind, tmp_path, url), signals_of(COUNTS + USER_DAYS)
+    for zone, changes in CLOCKS_CHANGE.items():
+        for change in changes:
+            first, last = (midnight(zone, date.fromisoformat(change) + timedelta(days=day)) for day in (0, 1))
+            with opened(database, zone, change) as ask:
+                for as_of in (first - timedelta(seconds=1), first + timedelta(hours=2, minutes=15), last):
+                    found = ask(signals, as_of)
+                    assert found.items() >= {**ONCE, "user_days_7d": 5, "user_days_prev_7d": 5}.items(), (zone, as_of)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
