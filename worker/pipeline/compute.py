@@ -12,7 +12,7 @@ from structlog.contextvars import bound_contextvars
 from connectors.base import Connector
 from worker.language.values import Fields, Value
 from worker.pipeline.decide import PastRuns, decide_all, programs_of
-from worker.pipeline.measure import Measured, measure, pql_playbooks, score, unchanged_fields
+from worker.pipeline.measure import Measured, measure, pql_playbooks, reporting, score, unchanged_fields
 from worker.pipeline.presence import Presence, presence_of
 from worker.planning.companies import place_accounts
 from worker.planning.crm_facts import CrmFacts
@@ -191,7 +191,8 @@ def _measure(project: Project, before: _State, as_of: datetime, accounts: Collec
 def _presence(project: Project, before: _State, measured: Measured, as_of: datetime) -> Presence:
     """Which accounts are missing or somebody else's. Raises `DistrustedData` when those are too many."""
     present, sizes = measured.listed | measured.now.keys(), [*before.sizes, measured.report.volume.accounts]
-    found = presence_of(before.sightings, present, measured.now, sizes, as_of, project.product.trust)
+    with reporting(measured.report):
+        found = presence_of(before.sightings, present, measured.now, sizes, as_of, project.product.trust)
     return replace(found, undecided=measured.undecided)
 
 

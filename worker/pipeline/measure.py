@@ -21,7 +21,7 @@ from worker.settings.validation import place_findings
 from worker.settings.yaml_document import load_document
 from worker.signals.compute import compute as compute_signals
 from worker.signals.data_report import DataReport
-from worker.signals.errors import SourceError
+from worker.signals.errors import SourceError, StaleData
 from worker.signals.event_health import is_missing
 from worker.signals.freshness import check_fresh
 from worker.signals.measurements import measurements_of
@@ -67,8 +67,9 @@ def measure(
     spellings, kinds = project.signals.names_of_spellings, typed_properties(project.signals)
     with _placed(project), open_source(project.product, project.root, as_of, spellings, kinds) as source:
         report = source.report(as_of)
-        check_fresh_report(project, source, report, previous_accounts)
-        check_trust(report, project.product.trust, usual)
+        with reporting(report):
+            check_fresh_report(project, source, report, previous_accounts)
+            check_trust(report, project.product.trust, usual)
         report_step("reading the accounts")
         listed = source.account_ids(as_of)
         undecided = source.undecided()
@@ -90,6 +91,16 @@ def measure(
         parents=parents,
         undecided=undecided,
     )
+
+
+@contextmanager
+def reporting(report: DataReport) -> Iterator[None]:
+    """Adds what was found to the error that refuses the data."""
+    try:
+        yield
+    except StaleData as error:
+        error.report = report
+        raise
 
 
 @contextmanager

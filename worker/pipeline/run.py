@@ -6,7 +6,8 @@ Everything a run decides commits in one transaction with its outbox rows. Delive
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -27,9 +28,12 @@ from worker.planning.crm_view import save_view
 from worker.planning.guard import check_plan
 from worker.settings.environment import shared_redis_url
 from worker.settings.project import Project
+from worker.signals.errors import StaleData
 from worker.store.engine import transact
 from worker.store.journal import StoreJournal
 from worker.store.lock import exclusive_run
+from worker.store.moments import iso
+from worker.store.state import save_refused_report
 from worker.telemetry.steps import report_step
 from worker.telemetry.tracing import span
 
@@ -140,7 +144,8 @@ def _compute_and_commit(
     first_run: bool,
     approved: Approved | None,
 ) -> RunReport:
-    computed = compute(project, engine, connectors, as_of, resume=bool(approved and approved.resumed))
+    with _refused_reports(engine, as_of):
+        computed = compute(project, engine, connectors, as_of, resume=bool(approved and approved.resumed))
     if approved is None:
         check_plan(computed.plan, project.crm.guard, first_run=first_run)
     elif approved.fingerprint != computed.plan.fingerprint():
@@ -156,6 +161,18 @@ def _compute_and_commit(
         transact(engine, commit)
     _log(computed)
     return report
+
+
+@contextmanager
+def _refused_reports(engine: Engine, as_of: datetime) -> Iterator[None]:
+    """Stores what was found in data that the run refuses."""
+    try:
+        yield
+    except StaleData as error:
+        if error.report:
+            found = iso(as_of), str(error), error.report.to_json()
+            transact(engine, lambda connection: save_refused_report(connection, *found))
+        raise
 
 
 def _log(computed: Computed) -> None:

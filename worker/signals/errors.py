@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from worker.settings.base import Loc
+from worker.signals.data_report import DataReport
 
 
 class SourceError(Exception):
@@ -17,7 +18,12 @@ class SourceError(Exception):
 
 
 class StaleData(Exception):
-    """The source is empty, old or shrank: nothing may be scored, and no field counts as unchanged."""
+    """The source is empty, old or shrank: nothing may be scored, and no field counts as unchanged.
+
+    ``report`` is what the look at the data found, where there was one.
+    """
+
+    report: DataReport | None = None
 
 
 class DistrustedData(StaleData):

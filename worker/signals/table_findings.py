@@ -31,6 +31,13 @@ class ColumnFindings:
     """Amounts whose account has others in another currency, or that are in a currency without a rate."""
     example: str | None = None
 
+    def counts(self) -> Iterator[tuple[str, int]]:
+        """Every kind of cell that is not used, and how many."""
+        yield "unreadable", self.unreadable
+        yield "disbelieved", self.disbelieved
+        yield "unlimited", self.unlimited
+        yield "incomparable", self.incomparable
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinFindings:
@@ -139,8 +146,23 @@ class TableFindings:
         return SCHEMA[self.name].key[0]
 
     def to_json(self) -> dict[str, Any]:
-        """The findings as JSON."""
-        return asdict(self) | {"newest": None if self.newest is None else self.newest.isoformat()}
+        """The findings as JSON, numbers of rows and of cells with their shares."""
+        newest = None if self.newest is None else self.newest.isoformat()
+        columns = [
+            asdict(one) | {f"{what}_share": self._share(many) for what, many in one.counts()} for one in self.columns
+        ]
+        joins = [asdict(one) | {"share": one.share, "named": one.named} for one in self.joins]
+        shares = {"repeats": self.repeats, "snapshots": self.snapshots, "shared_keys": self.shared_keys}
+        return asdict(self) | {
+            "newest": newest,
+            "missing_shares": {name: self._share(rows) for name, rows in self.missing.items()},
+            **{f"{what}_share": self._share(rows) for what, rows in shares.items()},
+            "columns": columns,
+            "joins": joins,
+        }
+
+    def _share(self, some: int) -> float:
+        return some / self.rows if self.rows else 0.0
 
 
 def impersonal(value: object) -> str | None:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-SCHEMA_REVISION = "0011"
+SCHEMA_REVISION = "0012"
 """The newest migration: a process that finds it in the database need not import alembic."""
 _REVISION = table("alembic_version", column("version_num", String))
 _LOCK_WAIT_S = 30

@@ -37,6 +37,7 @@ from worker.store.tables import (
     ledger,
     outbox,
     playbook_runs,
+    refused_reports,
     runs,
     score_values,
     source_volumes,
@@ -138,6 +139,7 @@ def _old_rows(connection: Connection, retention: Retention, now: datetime) -> tu
             and_(source_volumes.c.as_of < day(retention.runs), source_volumes.c.as_of < newest_volume),
             ("as_of",),
         ),
+        _Old(refused_reports, refused_reports.c.as_of < day(retention.runs), ("as_of",)),
         _Old(runs, old_run, ("id",)),
         _Old(
             call_counts,

@@ -15,6 +15,7 @@ from worker.store.tables import (
     enrollments,
     playbook_runs,
     playbook_texts,
+    refused_reports,
     runs,
     score_memory,
     score_values,
@@ -140,13 +141,17 @@ def recent_sizes(connection: Connection, runs: int = 28) -> list[int]:
 
 
 def last_report(connection: Connection) -> Json | None:
-    """The newest data report that a run stored."""
-    newest = select(source_volumes.c.report).order_by(source_volumes.c.as_of.desc()).limit(1)
-    return connection.execute(newest).scalar()
+    """The newest data report that a run stored, also one that refused the data."""
+    taken, refused = (
+        connection.execute(select(table.c.as_of, table.c.report).order_by(table.c.as_of.desc()).limit(1)).first()
+        for table in (source_volumes, refused_reports)
+    )
+    newest = refused if refused and (taken is None or refused.as_of > taken.as_of) else taken
+    return newest.report if newest else None
 
 
 def last_reports(connection: Connection, most: int) -> list[Json]:
-    """The newest data reports that runs stored, newest first."""
+    """The newest data reports of runs that took the data, newest first."""
     newest = select(source_volumes.c.report).order_by(source_volumes.c.as_of.desc()).limit(most)
     return [report for report in connection.execute(newest).scalars() if report]
 
@@ -172,3 +177,8 @@ def save_volume(connection: Connection, as_of: str, accounts: int, events: int, 
     """Store how much product data this run read, and what a look at it found."""
     row = {"as_of": as_of, "accounts": accounts, "events": events, "report": dict(report)}
     upsert(connection, source_volumes, [row])
+
+
+def save_refused_report(connection: Connection, as_of: str, reason: str, report: Json) -> None:
+    """Store what a look at the product's data found when the run refused it; no other run compares with it."""
+    upsert(connection, refused_reports, [{"as_of": as_of, "reason": reason, "report": dict(report)}])

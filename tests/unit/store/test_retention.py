@@ -27,13 +27,15 @@ from worker.store.tables import (
     metadata,
     outbox,
     playbook_runs,
+    refused_reports,
     runs,
     score_values,
     source_volumes,
 )
 
 DAY_S = 86_400.0
-PRUNED = {table.name for table in (ledger, outbox, decisions, score_values, playbook_runs, source_volumes, runs)}
+_OF_RUNS = (playbook_runs, source_volumes, refused_reports, runs)
+PRUNED = {table.name for table in (ledger, outbox, decisions, score_values, *_OF_RUNS)}
 PRUNED |= {table.name for table in (call_counts, alert_messages, alerts)}
 
 
@@ -98,6 +100,7 @@ def test_every_table_loses_what_is_older_than_its_own_time(store: Engine) -> Non
         for day in ("2020-01-01", "2999-01-01"):
             add(connection, score_values, account_id="a", day=day, name="health.score")
             add(connection, source_volumes, as_of=day)
+            add(connection, refused_reports, as_of=day)
         for days in (41, 39):
             add(connection, call_counts, destination=str(days), quarter=int((now - days * DAY_S) // 900))
         for number, (state, ended) in enumerate([("sent", 91), ("sent", 89), ("pending", 91), ("sent", None)], 1):
@@ -108,6 +111,7 @@ def test_every_table_loses_what_is_older_than_its_own_time(store: Engine) -> Non
     assert left(store, ledger.c.idem_key) == left(store, decisions.c.run_id) == {"kept"}
     assert left(store, runs.c.id) == {"kept", "0 days ago"}
     assert left(store, score_values.c.day) == left(store, source_volumes.c.as_of) == {"2999-01-01"}
+    assert left(store, refused_reports.c.as_of) == {"2999-01-01"}
     assert left(store, call_counts.c.destination) == {"39"}
     assert left(store, alerts.c.id) == left(store, alert_messages.c.alert_id) == {2, 3, 4}
 

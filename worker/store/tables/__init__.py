@@ -19,7 +19,7 @@ from worker.store.tables.crm import (
 from worker.store.tables.ledger import ledger
 from worker.store.tables.outbox import outbox
 from worker.store.tables.playbooks import decisions, enrollments, playbook_runs, playbook_texts
-from worker.store.tables.runs import runs, source_volumes
+from worker.store.tables.runs import refused_reports, runs, source_volumes
 from worker.store.tables.schedules import job_results, schedule_slots
 from worker.store.tables.schema import metadata
 from worker.store.tables.scores import score_memory, score_values, wide_score_history
@@ -45,6 +45,7 @@ __all__ = [
     "playbook_texts",
     "quotas",
     "record_shares",
+    "refused_reports",
     "runs",
     "schedule_slots",
     "score_memory",

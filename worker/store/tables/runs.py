@@ -1,4 +1,4 @@
-"""Runs, and how much product data each of them read."""
+"""Runs, how much product data each of them read, and what was found by those that refused it."""
 
 from __future__ import annotations
 
@@ -22,4 +22,12 @@ source_volumes = Table(
     Column("accounts", Integer, nullable=False),
     Column("events", BigInteger, nullable=False),
     Column("report", Json),
+)
+
+refused_reports = Table(
+    "refused_reports",
+    metadata,
+    Column("as_of", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("report", Json, nullable=False),
 )
