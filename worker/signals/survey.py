@@ -17,17 +17,16 @@ from worker.signals.constructs import Column, MomentLiteral
 from worker.signals.contradictions import count_contradictions, incomparable_amounts, reversed_dates
 from worker.signals.data_report import DataReport
 from worker.signals.decode import moment as as_moment
-from worker.signals.ids import count_accounts, in_another_case
+from worker.signals.ids import count_accounts
 from worker.signals.inexact_ids import check_exact
+from worker.signals.joins import count_joined
 from worker.signals.mapped_table import MappedTable
 from worker.signals.mapping import Catalogue
 from worker.signals.marked_rows import amount_in_hundredths, marked_rows
 from worker.signals.occurrences import occurrences
 from worker.signals.property_kinds import unreadable_properties
-from worker.signals.reading.texts import IdText, clean_text
-from worker.signals.repeated_rows import RECENT, repeated_rows
+from worker.signals.repeated_rows import repeated_rows
 from worker.signals.repeats import count_repeats
-from worker.signals.rows import before, not_before
 from worker.signals.shared_keys import count_shared
 from worker.signals.silent_days import silent_days
 from worker.signals.snapshots import count_snapshots
@@ -40,7 +39,6 @@ from worker.signals.table_findings import (
     RepeatedRows,
     TableFindings,
     example_of,
-    impersonal,
 )
 from worker.signals.user_rows import LATEST, count_undecided
 from worker.signals.volume import volume_of
@@ -49,8 +47,6 @@ from worker.signals.word_lists import with_lists
 from worker.telemetry.steps import report_step
 
 _A_DAY = timedelta(days=1)
-_KEY_OF = {"parent_id": "account_id"}
-"""A column with ids → the column of the other table with the same ids, where it has another name."""
 
 
 def survey(catalogue: Catalogue, as_of: datetime) -> DataReport:
@@ -209,89 +205,27 @@ class _Look:
     def _joins(self) -> tuple[list[JoinFindings], dict[str, int]]:
         """How the table joins to others, and per required column of ids or names the rows that have none."""
         found, without = [], {}
-        for column, other, table in self._joinable():
-            others = None if table is None else self.catalogue.as_mapped(table)
-            row = self._run(self._join(column, others))[0]
-            counts = (int(value or 0) for value in row[:7])
-            given, joined, recent_given, recent_joined, blank, recent_blank, unclean = counts
+        for column, other, others in self._joinable():
+            join, unclean = count_joined(self.catalogue, self.table, column, other, others, self.as_of)
             if column in SCHEMA[self.table.name].required:
-                without[column] = blank
+                without[column] = join.blank
             if not unclean and not without.get(column):
                 self.sound.add(column)
             if others is not None:
-                own, theirs = (self.table, column), (others, _KEY_OF.get(column, column))
-                found.append(
-                    JoinFindings(
-                        column=column,
-                        other=other,
-                        given=given,
-                        joined=joined,
-                        recent_given=recent_given,
-                        recent_joined=recent_joined,
-                        blank=blank,
-                        recent_blank=recent_blank,
-                        example=impersonal(row[7]),
-                        other_example=self._like(others, column) if joined < given else None,
-                        in_another_case=in_another_case(self.catalogue.engine, own, theirs) if joined < given else 0,
-                    )
-                )
+                found.append(join)
         return found, without
 
-    def _joinable(self) -> Iterator[tuple[str, str, str | None]]:
+    def _joinable(self) -> Iterator[tuple[str, str, MappedTable | None]]:
         """Columns with ids or names, what their values belong to, and the table of these; None where there is none."""
-        table = self.table
+        table, as_mapped = self.table, self.catalogue.as_mapped
         if table.has("account_id"):
-            yield "account_id", "accounts", None if table.name == "accounts" else "accounts"
+            yield "account_id", "accounts", None if table.name == "accounts" else as_mapped("accounts")
         if table.has("user_id"):
-            yield "user_id", "users", None if table.name == "users" else "users"
+            yield "user_id", "users", None if table.name == "users" else as_mapped("users")
         if table.has("parent_id") and self.catalogue.product.account.level == "parent":
-            yield "parent_id", "parents", "accounts"
+            yield "parent_id", "parents", as_mapped("accounts")
         if table.name == "events":
             yield "name", "events", None
-
-    def _join(self, column: str, others: MappedTable | None) -> sa.Select[Any]:
-        """Rows by key first, so that only distinct keys are cleaned and joined."""
-        table = self.table
-        key = IdText(table.cell(column), table.kind(column))
-        keys = (
-            sa.select(key.label("k"), sa.func.count().label("n"), _many(self._recent()).label("r"))
-            .select_from(table.rows)
-            .group_by(key)
-            .cte("s_keys")
-            .prefix_with("MATERIALIZED")
-        )
-        clean = clean_text(keys.c.k, table.nothing)
-        cleaned = sa.select(clean.label("c"), keys.c.k, keys.c.n, keys.c.r).subquery("s_cleaned")
-        joined: Column = sa.true()
-        rows: sa.FromClause = cleaned
-        if others is not None:
-            ids = (
-                sa.select(others.id(_KEY_OF.get(column, column)).label("i"))
-                .select_from(others.rows)
-                .distinct()
-                .subquery("s_ids")
-            )
-            rows = cleaned.outerjoin(ids, ids.c.i == cleaned.c.c)
-            joined = ids.c.i.is_not(None)
-        given = cleaned.c.c.is_not(None)
-        unclean = sa.and_(cleaned.c.k.is_not(None), sa.func.coalesce(cleaned.c.k != cleaned.c.c, sa.true()))
-        there = sa.and_(given, joined)
-        parts = [(given, cleaned.c.n), (there, cleaned.c.n), (given, cleaned.c.r), (there, cleaned.c.r)]
-        parts += [(sa.not_(given), cleaned.c.n), (sa.not_(given), cleaned.c.r), (unclean, cleaned.c.n)]
-        sums: list[Column] = [sa.func.sum(sa.case((test, number), else_=0)) for test, number in parts]
-        lost = sa.func.min(sa.case((sa.and_(given, sa.not_(joined)), cleaned.c.c)))
-        return sa.select(*sums, lost).select_from(rows)
-
-    def _recent(self) -> Column:
-        at = SCHEMA[self.table.name].at
-        if at is None or not self.table.has(at):
-            return sa.false()
-        time = self.table.time(at)
-        return sa.and_(not_before(time, self.as_of - RECENT), before(time, self.as_of))
-
-    def _like(self, others: MappedTable, column: str) -> str | None:
-        row = self._run(sa.select(sa.func.min(others.id(_KEY_OF.get(column, column)))).select_from(others.rows))[0]
-        return impersonal(row[0])
 
 
 def _many(test: Column | None) -> Column:

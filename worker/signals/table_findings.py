@@ -52,6 +52,8 @@ class JoinFindings:
     blank: int = 0
     """Rows that name nobody."""
     recent_blank: int = 0
+    excluded: int = 0
+    """Rows of accounts that do not count; no other number has them."""
     example: str | None = None
     other_example: str | None = None
     in_another_case: int = 0

@@ -111,3 +111,22 @@ def test_the_share_of_recent_rows_that_name_an_account_is_reported(database: Dat
     with open_source(product, database.folder) as source:
         report = source.report(AS_OF)
     assert (report.named_shares(), report.join_shares()) == ({"events": 0.25}, {"events": 1.0})
+
+
+def test_rows_of_accounts_that_do_not_count_are_in_no_share(database: Database) -> None:
+    accounts = [
+        {"account_id": "a", "is_internal": False},
+        {"account_id": "ours", "is_internal": True},
+        {"account_id": "gone", "is_internal": False, "deleted_at": at("2026-02-01")},
+        {"account_id": "listed", "is_internal": False},
+        {"account_id": "test", "is_internal": False, "domain": "Test.example.com"},
+    ]
+    ids = ["a", "nobody", "ours", "gone", "listed", "test", "test"]
+    rows = [{"account_id": one, "name": "Used", "occurred_at": at("2026-03-09")} for one in ids]
+    database.fill({"accounts": accounts, "events": rows})
+    exclude = {"accounts": ["listed"], "domains": ["test.example.com"]}
+    product = product_of(database.source, ["accounts", "events"], exclude=exclude)
+    with open_source(product, database.folder) as source:
+        report = source.report(AS_OF)
+    assert report.join_shares() == {"events": 0.5}
+    assert [(table, join.given, join.excluded) for table, join in report.joins_to_accounts()] == [("events", 2, 5)]
