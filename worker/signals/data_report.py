@@ -72,7 +72,7 @@ class DataReport:
     account_twice: str | None = None
     """One account that stands in the accounts table more than once."""
     stopped: Mapping[str, str | None] = field(default_factory=dict)
-    """Events that occurred until lately and then no more, and the event that seems to have taken their place."""
+    """Events that occurred until lately and then hardly at all, and the event that seems to have taken their place."""
     stopped_properties: Mapping[tuple[str, str], date] = field(default_factory=dict)
     """Event and property that it had until a day, the last one, and no more."""
     silent: SilentDays = SilentDays()
@@ -131,9 +131,16 @@ class DataReport:
             yield "events", _of_silent_days(self.silent)
         for event, successor in self.stopped.items():
             began = f'; "{successor}" began' if successor else ""
-            yield "events", f'"{event}" stopped for all accounts while other events go on{began}'
+            yield "events", f'"{event}" stopped for all accounts{self._rest(event)} while other events go on{began}'
         for (event, prop), day in self.stopped_properties.items():
             yield "events", f'"{event}" had {prop} until {day.isoformat()} and no more: what reads it is unknown'
+
+    def _rest(self, event: str) -> str:
+        """What still comes of an event that stopped."""
+        newest = max((day for one in self.events.values() for day in one.days), default=None)
+        found = self.events.get(event)
+        few = found.days.get(newest, 0) if found and newest else 0
+        return f" (but {few:,} of {newest})" if few else ""
 
 
 def _of_silent_days(silent: SilentDays) -> str:
