@@ -127,7 +127,7 @@ def check_fresh_report(
         project.schedule.max_age(report.as_of),
         previous_accounts,
         lambda latest: source.usual_since(latest, report.as_of),
-        project.product.trust.vanished,
+        project.product.trust,
     )
 
 

@@ -177,7 +177,8 @@ class ProductSettings(Strict):
     nothing: list[str] = Field(default_factory=list)
     r"""More words that mean nothing is known, beside ``NULL``, ``\N``, ``None``, ``nan``, ``undefined`` and ``-``."""
     lists: dict[str, Annotated[list[str | int | float | bool], Field(min_length=1)]] = Field(default_factory=dict)
-    """Named lists of values, for conditions: ``paying_plans: [team, pro]`` allows ``plan in paying_plans``."""
+    """Named lists of values: ``paying_plans: [team, pro]`` allows ``plan in paying_plans`` in conditions, and
+    ``where: {plan: {in: paying_plans}}`` in signals."""
     trust: TrustSettings = TrustSettings()
     """How much of the data may be wrong before a run refuses it."""
     tables: Tables

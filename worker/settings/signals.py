@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
 
+from worker.language.suggest import suggestion
 from worker.settings.base import ExpressionText, Strict, WindowText
 from worker.settings.product_schema import SCHEMA
 
@@ -52,6 +53,24 @@ OF_NUMBERS = frozenset({"sum", "average", "lowest", "highest"})
 OF_EVENTS = frozenset({"kinds", "roles", "user_days", "top_user", "top_user_share"})
 
 
+def _named_list(value: object, info: ValidationInfo) -> object:
+    """The values of the list that ``value`` names. Raises ValueError."""
+    if not isinstance(value, str):
+        return value
+    lists = (info.context or {}).get("lists", {})
+    if value not in lists:
+        near = suggestion(value, lists, "; values go into square brackets: [pro, enterprise]")
+        raise ValueError(f'there is no list "{value}" under lists: in config/product.yaml{near}')
+    return lists[value]
+
+
+ListedValues = Annotated[
+    list[Scalar],
+    BeforeValidator(_named_list),
+    WithJsonSchema({"type": ["string", "array"], "examples": ["paying_plans"]}),
+]
+
+
 class Comparison(Strict):
     """How a column of a row must compare. Several of them must all hold."""
 
@@ -65,6 +84,10 @@ class Comparison(Strict):
     """The column is less than this number."""
     is_not: Scalar | list[Scalar] | None = None
     """The column is neither this value nor one of these."""
+    in_: ListedValues | None = Field(default=None, alias="in")
+    """The column is one of the values of this list under ``lists:`` in config/product.yaml, or of these values."""
+    not_in: ListedValues | None = None
+    """The column is none of them."""
     known: bool | None = None
     """``true``: only rows where the column has a value; ``false``: only rows where it has none."""
 
@@ -136,7 +159,9 @@ def needed_kind(test: RowTest) -> PropertyKind | None:
     if isinstance(test, Comparison):
         if any(bound is not None for bound in (test.at_least, test.at_most, test.above, test.below)):
             return "number"
-        return None if test.is_not is None else needed_kind(test.is_not)
+        return next(
+            (needed_kind(values) for values in (test.in_, test.not_in, test.is_not) if values is not None), None
+        )
     values = test if isinstance(test, list) else [test]
     return "flag" if values and all(isinstance(value, bool) for value in values) else None
 

@@ -35,6 +35,10 @@ class TrustSettings(Strict):
     """The share of a table's rows without an id that may repeat another in every column; five always may."""
     reversed_dates: Share = 0.5
     """The share of a table's rows with a start and an end that may end before they start; five always may."""
+    least_usual: Share = 0.5
+    """What must be left of the usual share of rows that join, or name an account, and of a weekday's usual events."""
+    lost: Share = 0.2
+    """The share of a window's events that may be missing on days without any; what counts more missing is unknown."""
     shrunk: Share = 0.5
     """The share of a table's usual rows that may be missing at once; of twenty rows all but one may, of four all."""
     vanished: Share = 0.05

@@ -10,9 +10,6 @@ from typing import Any
 from worker.language.plural import counted
 from worker.signals.table_findings import JoinFindings, TableFindings, impersonal, table_remarks
 
-MOST_LOST = 0.2
-"""The share of a window's events that may be missing; of other rows as many may be lost (`TrustSettings.unjoined`)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Volume:
@@ -51,6 +48,8 @@ class SilentDays:
     usual: Mapping[datetime, float] = field(default_factory=dict)
     days: tuple[date, ...] = ()
     a_day: float = 0.0
+    allowed: float = 0.0
+    """The share of a window's events that may be missing."""
 
     def lost(self, start: datetime, end: datetime) -> float:
         """The share of the events of a window that is missing."""
@@ -146,4 +145,6 @@ class DataReport:
 def _of_silent_days(silent: SilentDays) -> str:
     days = ", ".join(day.isoformat() for day in silent.days)
     usual = f"{min(silent.usual.values()):,.0f} or more are usual"
-    return f"no events on {days}, {usual}: load them again; windows that lost more than {MOST_LOST:.0%} are unknown"
+    return (
+        f"no events on {days}, {usual}: load them again; windows that lost more than {silent.allowed:.0%} are unknown"
+    )

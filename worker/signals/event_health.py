@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from worker.settings.signals import SignalsSettings
-from worker.signals.data_report import MOST_LOST, DataReport
+from worker.signals.data_report import DataReport
 from worker.signals.measurements import Measurement, properties_of
 
 _FEWER_WITH_FEWER = frozenset({"count", "users", "days", "user_days", "kinds", "sum", "roles", "decayed"})
@@ -31,7 +31,7 @@ def _lost(measurement: Measurement, report: DataReport) -> bool:
     start, end = measurement.window.start, measurement.window.end
     if measurement.table != "events" or measurement.measure not in _FEWER_WITH_FEWER or start is None:
         return False
-    return report.silent.lost(start, end) > MOST_LOST
+    return report.silent.lost(start, end) > report.silent.allowed
 
 
 def may_be_absent(signals: SignalsSettings) -> frozenset[str]:

@@ -51,9 +51,10 @@ def passes(table: MappedTable, column: str, test: RowTest, as_of: datetime) -> C
         for name, operator in bounds.items()
         if (bound := getattr(test, name)) is not None
     ]
-    if test.is_not is not None:
-        values = test.is_not if isinstance(test.is_not, list) else [test.is_not]
-        parts.append(sa.not_(_is_one_of(table, column, values)))
+    if test.in_ is not None:
+        parts.append(_is_one_of(table, column, test.in_))
+    not_these = (test.not_in, test.is_not if isinstance(test.is_not, list | None) else [test.is_not])
+    parts += [sa.not_(_is_one_of(table, column, values)) for values in not_these if values is not None]
     if test.known is not None:
         value = _known_by(table, column, as_of)
         parts.append(value.is_not(None) if test.known else value.is_(None))

@@ -17,8 +17,10 @@ _HARDLY_ANY = 0.02
 """A few events arrive late or are sent by hand."""
 
 
-def silent_days(events: Mapping[date, int], last_day: date, zone: ZoneInfo) -> SilentDays:
+def silent_days(events: Mapping[date, int], last_day: date, zone: ZoneInfo, allowed: float) -> SilentDays:
     """The silent ones of the last five weeks' days up to ``last_day``; ``events`` is their number by day.
+
+    ``allowed`` is the share of a window's events that may be missing.
 
     A silent day has busy ones before and after it, and its weekday is busy in at least two of the other weeks.
     """
@@ -35,6 +37,7 @@ def silent_days(events: Mapping[date, int], last_day: date, zone: ZoneInfo) -> S
     return SilentDays(
         usual={midnight(day, zone): found[day] for day in sorted(found)},
         days=tuple(sorted(found)),
+        allowed=allowed,
         a_day=sum(as_usual) / len(as_usual) if as_usual else 0.0,
     )
 

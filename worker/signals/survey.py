@@ -74,7 +74,7 @@ def survey(catalogue: Catalogue, as_of: datetime) -> DataReport:
         account_twice=one_twice,
         stopped=stopped_events(events.by_name, last_day),
         stopped_properties=stopped_properties(catalogue, events.by_name, as_of),
-        silent=silent_days(events.days, last_day, zone),
+        silent=silent_days(events.days, last_day, zone, catalogue.product.trust.lost),
     )
 
 

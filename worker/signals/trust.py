@@ -14,7 +14,6 @@ from worker.signals.table_findings import JoinFindings
 _FEW_ACCOUNTS = 5
 _FEW_ROWS = 5
 _ENOUGH_ROWS = 21
-_HALF = 0.5
 _IF_RIGHT = "if that is right from now on, run: plgsync data accept"
 
 
@@ -33,7 +32,7 @@ _NOTHING_USUAL = Usual()
 def check_trust(report: DataReport, trust: TrustSettings, usual: Usual = _NOTHING_USUAL) -> None:
     """Raise `DistrustedData`, with every reason, when ``report`` says that numbers would be wrong.
 
-    Half of a usual share is not believed.
+    Far less than a usual share is not believed (``least_usual``).
     """
     reasons = list(distrust(report, trust, usual))
     if reasons:
@@ -44,7 +43,7 @@ def distrust(report: DataReport, trust: TrustSettings, usual: Usual = _NOTHING_U
     """Why a run would refuse the data."""
     for table, join in report.joins_to_accounts():
         yield from _joins(table, join, trust, usual.joined.get(table))
-        yield from _anonymous(table, join, usual.named.get(table))
+        yield from _anonymous(table, join, trust, usual.named.get(table))
     yield from _shared_keys(report, trust)
     yield from _repeated_rows(report, trust)
     yield from _reversed_dates(report, trust)
@@ -99,13 +98,13 @@ def _joins(table: str, join: JoinFindings, trust: TrustSettings, usual: float | 
     what = f"{lost}{join.examples}"
     if 1 - share > allowed:
         yield f"{what}; {allowed:.0%} are allowed"
-    elif usual is not None and share < _HALF * usual:
+    elif usual is not None and share < trust.least_usual * usual:
         yield f"{what}; {1 - usual:.0%} are usual; {_IF_RIGHT}"
 
 
-def _anonymous(table: str, join: JoinFindings, usual: float | None) -> Iterator[str]:
+def _anonymous(table: str, join: JoinFindings, trust: TrustSettings, usual: float | None) -> Iterator[str]:
     """Rows that name no account may be usual, such as those of a web site; far more of them than usual are not."""
-    if usual is not None and join.named is not None and join.named < _HALF * usual:
+    if usual is not None and join.named is not None and join.named < trust.least_usual * usual:
         rows = join.recent_given + join.recent_blank
         lost = f"{join.recent_blank:,} of {rows:,} {table} ({1 - join.named:.0%}) name no account"
         yield f"{lost}; {1 - usual:.0%} are usual; {_IF_RIGHT}"

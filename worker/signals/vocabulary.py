@@ -15,9 +15,10 @@ from worker.settings.signals import Comparison, RowTest, SignalsSettings
 from worker.signals.constructs import Column
 from worker.signals.data_report import DataReport
 from worker.signals.mapping import Catalogue
+from worker.signals.table_columns import folded
 
 _MOST_VALUES = 200
-"""A column with more values than this is no vocabulary."""
+"""Of a column with more values only the most frequent are shown, and every word is looked up by itself."""
 _SHOWN = 12
 _PERSONAL = frozenset({"name", "domain", "email", "owner_email", "csm_email"})
 
@@ -76,7 +77,8 @@ def _column_of(name: str, signals: SignalsSettings) -> tuple[str, str, str | Non
 
 def _texts(test: RowTest | None, loc: Loc) -> Iterator[tuple[Loc, str]]:
     if isinstance(test, Comparison):
-        yield from _texts(test.is_not, (*loc, "is_not"))
+        for key, values in (("in", test.in_), ("not_in", test.not_in), ("is_not", test.is_not)):
+            yield from _texts(values, (*loc, key))
     elif isinstance(test, list):
         yield from (((*loc, index), value) for index, value in enumerate(test) if isinstance(value, str))
     elif isinstance(test, str):
@@ -105,16 +107,24 @@ class Vocabulary:
         values = self._values(word.table, word.column)
         if values is None or text in map(_folded, (*values, *([word.also] if word.also else []))):
             return ""
+        if len(values) == _MOST_VALUES and self._occurs(word):
+            return ""
         if word.column in _PERSONAL or any("@" in value for value in values):
             return f"{never} in your data"
         return f"{never}; in your data: {_shown(values)}{suggestion(word.text, values)}"
 
+    def _occurs(self, word: Word) -> bool:
+        table = self.catalogue.table(word.table)
+        assert table is not None  # noqa: S101 - its most frequent values were read
+        same = folded(table.text(word.column)) == _folded(word.text)
+        return bool(self.catalogue.engine.run(sa.select(sa.literal(1)).select_from(table.rows).where(same).limit(1)))
+
     def _values(self, table: str, column: str) -> Mapping[str, int] | None:
         if (table, column) not in self._read:
-            self._read[table, column] = self._look(table, column)
+            self._read[table, column] = self._most_frequent(table, column)
         return self._read[table, column]
 
-    def _look(self, name: str, column: str) -> Mapping[str, int] | None:
+    def _most_frequent(self, name: str, column: str) -> Mapping[str, int] | None:
         table, findings = self.catalogue.table(name), self.report.table(name)
         if (
             table is None
@@ -128,8 +138,8 @@ class Vocabulary:
         texts = sa.select(table.text(column).label("t")).select_from(table.rows).subquery("s_texts")
         columns: list[Column] = [texts.c.t, sa.func.count()]
         asked = sa.select(*columns).where(texts.c.t.is_not(None)).group_by(texts.c.t)
-        rows = self.catalogue.engine.run(asked.order_by(sa.func.count().desc(), texts.c.t).limit(_MOST_VALUES + 1))
-        return None if len(rows) > _MOST_VALUES else _merged((str(value), int(number)) for value, number in rows)
+        rows = self.catalogue.engine.run(asked.order_by(sa.func.count().desc(), texts.c.t).limit(_MOST_VALUES))
+        return _merged((str(value), int(number)) for value, number in rows)
 
 
 def _merged(rows: Iterable[tuple[str, int]]) -> Mapping[str, int]:

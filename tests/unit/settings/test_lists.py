@@ -14,6 +14,7 @@ from worker.rules.breaker import version_of
 from worker.settings.problems import ConfigError
 from worker.settings.project import load_project
 from worker.settings.shipped import shipped_files
+from worker.settings.signals import Comparison
 
 PLAYBOOK = """\
 version: 1
@@ -67,6 +68,36 @@ def test_a_list_is_used_by_its_name_in_playbooks_and_scores(root: Path) -> None:
     ]
     assert [playbook.when.enters.truth({"plan": plan}) for plan in ("team", "free")] == [True, False]
     assert [project.scores.pql.converted_when.truth({"plan": plan}) for plan in ("team", "free")] == [True, False]
+
+
+SIGNALS = """\
+version: 1
+signals:
+  on_paid_plans:
+    {label: x, from: subscriptions, measure: share, where: {plan: {not_in: paying_plans}}, that: {product: {in: own}}}
+"""
+
+
+def test_a_list_is_used_by_its_name_in_signals(root: Path) -> None:
+    name_lists(root, "{paying_plans: [team, business], own: [core]}")
+    signals = root / "config" / "signals.yaml"
+    signals.write_text(signals.read_text() + SIGNALS.partition("signals:\n")[2])
+    signal = load_project(root).signals.signals["on_paid_plans"]
+    assert (signal.where["plan"], signal.that["product"]) == (
+        Comparison(not_in=["team", "business"]),
+        Comparison.model_validate({"in": ["core"]}),
+    )
+
+
+def test_a_list_that_signals_name_and_nobody_has_is_an_error_at_its_place(root: Path) -> None:
+    name_lists(root, "{paying_plan: [team]}")
+    signals = root / "config" / "signals.yaml"
+    text = signals.read_text() + SIGNALS.partition("signals:\n")[2]
+    signals.write_text(text)
+    line = next(number for number, one in enumerate(text.splitlines(), 1) if "paying_plans" in one)
+    message = 'there is no list "paying_plans" under lists: in config/product.yaml. Did you mean "paying_plan"?'
+    column = text.splitlines()[line - 1].index("paying_plans") + 1
+    assert f"config/signals.yaml:{line}:{column}: {message}" in problems(root)
 
 
 def test_an_edit_of_a_list_is_an_edit_of_the_conditions(root: Path) -> None:

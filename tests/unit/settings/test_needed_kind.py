@@ -21,6 +21,8 @@ from worker.settings.signals import Comparison, needed_kind
         ({"below": 0}, "number"),
         ({"is_not": True}, "flag"),
         ({"is_not": ["free"]}, None),
+        ({"in": [True]}, "flag"),
+        ({"not_in": ["free"]}, None),
         ({"known": True}, None),
     ],
 )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from worker.settings.trust import TrustSettings
 from worker.signals.data_report import Volume
 from worker.signals.errors import StaleData
 from worker.signals.freshness import check_fresh
@@ -56,10 +57,17 @@ def test_exactly_at_the_limit_or_nothing_to_compare_with_is_enough(volume: Volum
 
 def test_as_many_accounts_may_vanish_as_the_settings_allow() -> None:
     few = replace(GOOD, accounts=60)
-    check_fresh(few, AS_OF, DAY, previous_accounts=300, vanished=0.8)
+    check_fresh(few, AS_OF, DAY, previous_accounts=300, trust=TrustSettings(vanished=0.8))
     for vanished in (0.05, 0.79):
         with pytest.raises(StaleData, match=r"if that is right, raise trust\.vanished"):
-            check_fresh(few, AS_OF, DAY, previous_accounts=300, vanished=vanished)
+            check_fresh(few, AS_OF, DAY, previous_accounts=300, trust=TrustSettings(vanished=vanished))
+
+
+def test_the_share_of_usual_events_that_must_be_left_is_a_setting() -> None:
+    few = replace(GOOD, last_day_events=300)
+    check_fresh(few, AS_OF, DAY, trust=TrustSettings(least_usual=0.3))
+    with pytest.raises(StaleData, match="usual for that weekday"):
+        check_fresh(few, AS_OF, DAY, trust=TrustSettings(least_usual=0.31))
 
 
 def test_a_first_run_has_no_accounts_to_compare_with() -> None:
