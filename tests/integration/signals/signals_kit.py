@@ -72,8 +72,10 @@ TYPES: dict[str, dict[str, str]] = {
     },
     "invites": {"account_id": "text", "sent_at": "time", "accepted_at": "time"},
 }
+_DUCKDB = {"text": "VARCHAR", "number": "DOUBLE", "time": "TIMESTAMP", "flag": "BOOLEAN", "json": "VARCHAR"}
 _SQL = {
-    "duckdb": {"text": "VARCHAR", "number": "DOUBLE", "time": "TIMESTAMP", "flag": "BOOLEAN", "json": "VARCHAR"},
+    "duckdb": _DUCKDB,
+    "parquet": _DUCKDB,
     "sqlite": {"text": "TEXT", "number": "REAL", "time": "TEXT", "flag": "INTEGER", "json": "TEXT"},
     "postgres": {"text": "TEXT", "number": "NUMERIC", "time": "TIMESTAMPTZ", "flag": "BOOLEAN", "json": "JSONB"},
 }
@@ -146,6 +148,7 @@ class Database:
             "sqlite": {"sqlite": "product.sqlite"},
             "postgres": {"postgres": "file:url.txt"},
             "csv": {"folder": "files"},
+            "parquet": {"folder": "files"},
             "several": {part: one.source for part, one in self.parts.items()},
         }
         self.source: dict[str, Any] = sources[kind]
@@ -159,6 +162,10 @@ class Database:
                 part.fill({name: rows for name, rows in tables.items() if SPREAD[name] == kind}, types)
         elif self.kind == "csv":
             self._write(tables, types)
+        elif self.kind == "parquet":
+            with duckdb.connect() as connection:
+                self._load(connection, tables, types)
+                self._copy(connection)
         elif self.kind == "duckdb":
             path = self.folder / "product.duckdb"
             path.unlink(missing_ok=True)
@@ -180,10 +187,13 @@ class Database:
                 part.execute(statements)
         elif self.kind == "csv":
             (self.folder / "files").mkdir(exist_ok=True)
-        elif self.kind == "duckdb":
-            with duckdb.connect(str(self.folder / "product.duckdb")) as connection:
+        elif self.kind in {"duckdb", "parquet"}:
+            place = ":memory:" if self.kind == "parquet" else str(self.folder / "product.duckdb")
+            with duckdb.connect(place) as connection:
                 for statement in statements:
                     connection.execute(statement)
+                if self.kind == "parquet":
+                    self._copy(connection)
         elif self.kind == "sqlite":
             with closing(sqlite3.connect(self.folder / "product.sqlite")) as file, file:
                 for statement in statements:
@@ -192,6 +202,13 @@ class Database:
             with psycopg.connect(self.url) as server:
                 for statement in statements:
                     server.execute(statement.encode())
+
+    def _copy(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Every table into a Parquet file."""
+        folder = self.folder / "files"
+        folder.mkdir(exist_ok=True)
+        for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
+            connection.execute(f"COPY \"{name}\" TO '{folder / name}.parquet'")
 
     def _write(self, tables: Tables, types: Mapping[str, Mapping[str, str]]) -> None:
         folder = self.folder / "files"
@@ -216,7 +233,7 @@ class Database:
                 [self._value(row.get(column), kind, index) for column, kind in kinds.items()]
                 for index, row in enumerate(rows)
             ]
-            if values and self.kind == "duckdb":  # columns as lists: a hundred times as fast as row by row
+            if values and self.kind in {"duckdb", "parquet"}:  # columns as lists: a hundred times as fast as row by row
                 lists = ", ".join(f"unnest(?::{_SQL[self.kind][kind]}[])" for kind in kinds.values())
                 connection.execute(
                     f'INSERT INTO "{name}" SELECT {lists}', [list(cells) for cells in zip(*values, strict=True)]
@@ -233,7 +250,7 @@ class Database:
         if kind != "time" or self.kind == "postgres":
             return value
         naive = value.astimezone(UTC).replace(tzinfo=None)
-        if self.kind == "duckdb":
+        if self.kind in {"duckdb", "parquet"}:
             return naive
         # SQLite has no time type: every spelling in use must mean the same.
         text = naive.isoformat(" ")
