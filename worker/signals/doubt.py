@@ -26,7 +26,7 @@ from worker.signals.snapshots import AGAIN, with_again
 from worker.signals.windows import Window
 
 _OF_MEMBERS = frozenset({"roles", "top_user"})
-_INTERNAL, _DELETED = "s_may_be_internal", "s_may_be_deleted"
+_INTERNAL, _DELETED, _OTHER_STATE = "s_may_be_internal", "s_may_be_deleted", "s_may_be_in_another_state"
 _ADDED_UP = frozenset({"count", "sum", "average", "share"})
 _ORDER_OF_TOP = ("tier_rank", "mrr")
 
@@ -47,7 +47,7 @@ def doubt_rows(
 
     None when every column they read is sound.
     """
-    table = with_again(_with_people(scope, _as_mapped(scope, measurements[0].table)))
+    table = with_again(_with_shared(scope, _as_mapped(scope, measurements[0].table)))
     asked = [(measurement, _in_doubt(scope, table, measurement)) for measurement in measurements]
     columns = [(measurement, doubt) for measurement, doubt in asked if doubt is not None]
     if not columns:
@@ -87,13 +87,15 @@ def _as_mapped(scope: QueryScope, name: str) -> MappedTable:
     return replace(table, columns={**table.columns, **mapped.columns}, sound=mapped.sound)
 
 
-def _with_people(scope: QueryScope, table: MappedTable) -> MappedTable:
-    """The table with a column for each doubt about the person of a row: asked once, not by every measurement."""
+def _with_shared(scope: QueryScope, table: MappedTable) -> MappedTable:
+    """The table with a column for each doubt that many measurements share: about its person, and about its state."""
     doubts = {_INTERNAL: may_be_internal(scope.catalogue, table), _DELETED: may_be_deleted(scope, table)}
+    if table.name in COMPUTED:
+        doubts[_OTHER_STATE] = _either(*(table.doubtful(name) for name in _made_of(table)))
     columns = [doubt.label(name) for name, doubt in doubts.items() if doubt is not None]
     if not columns:
         return table
-    return replace(table, rows=sa.select(*table.rows.c, *columns).select_from(table.rows).subquery("s_of_people"))
+    return replace(table, rows=sa.select(*table.rows.c, *columns).select_from(table.rows).subquery("s_doubted"))
 
 
 def _either(*doubts: Column | None) -> Column | None:
@@ -150,7 +152,7 @@ def _in_force(scope: QueryScope, table: MappedTable) -> Iterator[_Part]:
     if table.name == "invoices" and table.has("amount"):
         yield _Part(owes_something(table), _doubt(table, ["amount"]))
     if table.name == "subscriptions" or len(until) != 1 or not table.has(until[0]):
-        yield _Part(in_force(table, scope.as_of), _doubt(table, _made_of(table)))
+        yield _Part(in_force(table, scope.as_of), _doubt_of_state(table))
     else:
         yield _Part(started(table, scope.as_of), _doubt_of_start(scope, table))
         yield _Part(not_over(table, scope.as_of), _doubt(table, [*until, "status"]))
@@ -195,6 +197,14 @@ def _doubt(table: MappedTable, columns: Sequence[str], window: Window | None = N
 
     ``window`` is the one in which their times have to lie.
     """
-    worked_out = [name for name in columns if name in COMPUTED.get(table.name, ())]
-    names = [*(name for name in columns if name not in worked_out), *(_made_of(table) if worked_out else ())]
-    return _either(*(table.doubtful(name, window) for name in names))
+    computed = COMPUTED.get(table.name, frozenset())
+    names = [name for name in columns if name not in computed]
+    of_state = None if computed.isdisjoint(columns) else _doubt_of_state(table, window)
+    return _either(*(table.doubtful(name, window) for name in names), of_state)
+
+
+def _doubt_of_state(table: MappedTable, window: Window | None = None) -> Column | None:
+    """Whether any cell that the state of a row is made of is in doubt; without a window, `_with_shared` has asked."""
+    if window is None and table.name in COMPUTED:
+        return table.rows.c.get(_OTHER_STATE)
+    return _either(*(table.doubtful(name, window) for name in _made_of(table)))
