@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from worker.planning.identity import Identity, identities
 from worker.planning.shared_domains import SharedDomains
 from worker.settings.crm import AccountMatch
@@ -54,3 +57,24 @@ def test_an_address_of_several_accounts_identifies_none_of_them_and_is_never_sho
     assert by_account["d"].values == {"account.billing_email": "ann@gmail.com"}, "a person's address"
     assert by_account["e"].not_made == "account.billing_email is an address at reseller.io, which belongs to nobody"
     assert "agency" not in str([one.shared for one in by_account.values()])
+
+
+MAIL = ["gmail.com", " GMail.com", "https://www.googlemail.com/x", "mailinator.com"]
+SHARED = [*MAIL, "WIX.com", "github.io", "apps.apple.com", "10.0.0.1", "localhost", "web.example.com", "a.reseller.io"]
+
+
+@given(st.dictionaries(st.integers(0, 59), st.sampled_from(SHARED), max_size=30), st.booleans())
+def test_of_any_share_of_shared_domains_each_is_left_out_and_the_others_are_found(
+    damaged: Mapping[int, str], created: bool
+) -> None:
+    more = {"create_missing": True, "create": {"domain": "account.domain"}} if created else {}
+    domains = {str(number): damaged.get(number, f"https://www.acme-{number}.io/") for number in range(60)}
+    by_account = found({account: {"account.domain": domain} for account, domain in domains.items()}, DOMAIN, **more)
+    for account, domain in domains.items():
+        identity = by_account[account]
+        if int(account) in damaged:
+            assert identity.values == {}
+            assert identity.not_made.endswith("belongs to nobody")
+            assert identity.shared.startswith(identity.not_made)
+        else:
+            assert identity == Identity({"account.domain": domain})
