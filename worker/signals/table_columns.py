@@ -15,6 +15,7 @@ from worker.signals.constructs import Column, Kind, MomentLiteral
 from worker.signals.reading.numbers import NumberFormat, NumberOf
 from worker.signals.reading.texts import (
     NOTHING,
+    SPREADSHEET_ERRORS,
     IdText,
     JsonOf,
     JsonText,
@@ -242,7 +243,8 @@ class TableColumns:
     def _cleaned(self, column: str, text: Column) -> Column:
         """``text`` cleaned, unless its cells are known to need it not: a sound flag may still have blanks around it."""
         known = column in self.sound and self.kind_of(column) in {"id", "text"}
-        return text if known or self.columns[column].kind not in {"text", "any"} else clean_text(text, self.nothing)
+        nothing = self.nothing if self.kind_of(column) == "id" else (*self.nothing, *SPREADSHEET_ERRORS)
+        return text if known or self.columns[column].kind not in {"text", "any"} else clean_text(text, nothing)
 
     def flag(self, column: str) -> Column:
         """True, false or NULL, also from 1/0, yes/no, on/off and enabled/disabled."""

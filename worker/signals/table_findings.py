@@ -201,6 +201,8 @@ def table_remarks(table: TableFindings) -> Iterator[str]:
             yield f"{_share(lost, join.given)} belong to none of the {join.other}{join.examples}"
         if join.blank and join.other == "accounts" and join.column not in table.missing:
             yield f"{_share(join.blank, table.rows)} name no account"
+        if join.blank and join.other == "users" and join.column not in table.missing:
+            yield f"{_share(join.blank, table.rows)} name no user: in numbers of people they are nobody's"
     reversed_dates = {f"{dates.end} before {dates.start}": dates.rows for dates in table.reversed}
     for kind, rows in (reversed_dates | dict(table.contradictions)).items():
         if rows:

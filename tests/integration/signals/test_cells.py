@@ -67,6 +67,7 @@ NUMBERS: dict[str, float | None] = {
     "-inf": None,
     "-3": None,
     "true": None,
+    "#DIV/0!": None,
     "-": None,
 }
 TEXTS: dict[str, str | None] = {
@@ -78,6 +79,9 @@ TEXTS: dict[str, str | None] = {
     "\u00a0 Acme\u200b": "Acme",
     "Cafe\u0301": "Caf\u00e9",
     "null": None,
+    "#REF!": None,
+    " #Value! ": None,
+    "#1": "#1",
     "\\N": None,
     "None": None,
     "[object Object]": None,

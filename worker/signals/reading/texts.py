@@ -20,6 +20,8 @@ NOTHING = (
     "0000-00-00 00:00:00",
 )
 """What exporters write for a value that is not there, in small letters."""
+SPREADSHEET_ERRORS = ("#ref!", "#value!", "#name?", "#div/0!", "#num!", "#null!", "#error!", "#spill!", "#calc!")
+"""What spreadsheets write for what they could not work out: no word, and a number, time or flag that cannot be read."""
 BLANKS = (
     "".join(
         map(chr, (*range(9, 14), *range(28, 33), 0x85, 0xA0, 0x1680, 0x180E, *range(0x2000, 0x2010), 0x2028, 0x2029))
