@@ -1,4 +1,4 @@
-"""Rows that stand there more than once, in a table whose rows have no id that would tell a repeat from another row."""
+"""Rows that stand there more than once without an id that tells so: it is not mapped, or each delivery has its own."""
 
 from __future__ import annotations
 
@@ -30,15 +30,17 @@ _ODD = 0.05
 def repeated_rows(
     catalogue: Catalogue, table: MappedTable, as_of: datetime, rows: int, recent: int
 ) -> RepeatedRows | None:
-    """How many rows repeat another in every column; None where a key tells, or no row has a time.
+    """How many rows repeat another in every column, or in every one but their id; None where no row has a time.
 
     ``rows`` are those of the table, ``recent`` those of `RECENT`. Raises SourceError.
     """
     schema = SCHEMA[table.name]
-    if not schema.repeatable or schema.at is None or not table.has(schema.at) or table.has(schema.key[0]):
+    if not schema.repeatable or schema.at is None or not table.has(schema.at):
         return None
-    at = table.time(schema.at)
+    at, keyed = table.time(schema.at), table.has(schema.key[0])
     found = sa.select(*_cells(table), at.label("s_at")).select_from(table.rows).where(before(at, as_of))
+    if keyed:
+        found = found.add_columns(table.id(schema.key[0]).label("s_id")).distinct()
     some, of = None, None
     if rows > _MOST_ROWS:
         found = found.where(not_before(at, as_of - RECENT))
@@ -47,7 +49,8 @@ def repeated_rows(
             found = found.where(table.id("account_id").in_(some))
     cells = found.subquery("s_rows_of_table")
     many = sa.func.count()
-    each = sa.select(cells.c.s_at, many.label("n")).group_by(*cells.c).subquery("s_each_row")
+    same = [column for column in cells.c if column.name != "s_id"]
+    each = sa.select(cells.c.s_at, many.label("n")).group_by(*same).subquery("s_each_row")
     asked = [
         sa.func.sum(each.c.n),
         sa.func.sum(each.c.n - 1),
@@ -62,6 +65,7 @@ def repeated_rows(
         rows=looked_at,
         repeats=repeats,
         certain=repeats if all_twice else exact,
+        under_other_ids=keyed,
         recent=rows > _MOST_ROWS,
         accounts=None if some is None else len(some),
         of_accounts=of,
@@ -71,7 +75,7 @@ def repeated_rows(
 def _cells(table: MappedTable) -> Iterator[Column]:
     """The cells in which two deliveries of a row are the same."""
     schema = SCHEMA[table.name]
-    for name in sorted(table.columns.keys() - {schema.at, schema.latest}):
+    for name in sorted(table.columns.keys() - {schema.at, schema.latest, schema.key[0]}):
         cell, kind = table.cell(name), table.kind(name)
         # PostgreSQL cannot compare its json, which is a kind of text.
         if kind in {"text", "json", "struct", "list"}:

@@ -85,7 +85,7 @@ class JoinFindings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepeatedRows:
-    """The rows that repeat another in every column, in a table without a key: they all count.
+    """The rows that repeat another in every column, without a key or ``under_other_ids``: they all count.
 
     ``certain`` are those that no chance explains: their time has a fraction of a second, or every row is there twice.
     ``recent``: only rows of 28 days were looked at; ``accounts``: only those of some ``of_accounts``.
@@ -97,6 +97,7 @@ class RepeatedRows:
     recent: bool = False
     accounts: int | None = None
     of_accounts: int | None = None
+    under_other_ids: bool = False
 
     @property
     def sentence(self) -> str:
@@ -105,6 +106,10 @@ class RepeatedRows:
         some = (
             f" of {self.accounts:,} of {counted(self.of_accounts or 0, 'account')}" if self.accounts is not None else ""
         )
+        if self.under_other_ids:
+            return (
+                f"{_share(self.certain, self.rows)}{days}{some} repeat another to the moment under another id and count"
+            )
         return f"{_share(self.repeats, self.rows)}{days}{some} repeat another in every column and all count"
 
 
@@ -129,7 +134,6 @@ class TableFindings:
     """Required columns, and how many rows have no value there that can be used."""
     repeats: int = 0
     repeated: RepeatedRows | None = None
-    """Of a table without a key."""
     snapshots: int = 0
     """Subscriptions without an id that may be one, day by day."""
     shared_keys: int = 0
@@ -219,7 +223,9 @@ def _marked(table: TableFindings) -> Iterator[str]:
 
 def _without_ids(table: TableFindings) -> Iterator[str]:
     found = table.repeated
-    if found is not None and found.repeats:
+    if found is not None and found.under_other_ids and found.certain:
+        yield f"{found.sentence}: a retry may make a new {table.id_column}"
+    elif found is not None and found.repeats and not found.under_other_ids:
         chance = "" if found.certain else "; in the same second some may be real"
         yield f"{found.sentence}: map {table.id_column}{chance}"
     if table.snapshots:

@@ -64,7 +64,9 @@ def _shared_keys(report: DataReport, trust: TrustSettings) -> Iterator[str]:
 def _repeated_rows(report: DataReport, trust: TrustSettings) -> Iterator[str]:
     for table in report.tables:
         found = table.repeated
-        if found is not None and found.certain > max(_FEW_ROWS, trust.repeated_rows * found.rows):
+        if found is None or found.under_other_ids:
+            continue
+        if found.certain > max(_FEW_ROWS, trust.repeated_rows * found.rows):
             yield (
                 f"{table.name}: {found.sentence}: map {table.id_column}, or let a query read each row once; "
                 "if they are real, raise trust.repeated_rows in config/product.yaml"

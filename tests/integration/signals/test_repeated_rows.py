@@ -1,4 +1,4 @@
-"""Rows without an id that are there twice are counted in the report; a run refuses a table that was loaded twice."""
+"""Rows that are there twice, without an id or under two, are counted; a run refuses a table that was loaded twice."""
 
 from __future__ import annotations
 
@@ -71,6 +71,22 @@ def test_repeats_within_a_second_may_be_real(database: Database) -> None:
     assert list(distrust(report, TrustSettings())) == []
     what = "20 of 50 rows (40 %) repeat another in every column and all count"
     assert said_of(report, "events") == [f"{what}: map event_id; in the same second some may be real"]
+
+
+def test_repeats_under_another_id_are_counted_and_stop_nothing(database: Database) -> None:
+    exact = rows_of("events", 30, timedelta(seconds=1, microseconds=1))
+    whole = rows_of("events", 30, timedelta(seconds=1), "a2")
+    rows = [{**row, "event_id": f"e{place}"} for place, row in enumerate([*exact, *exact[-20:], *whole, *whole[:20]])]
+    types = {**TYPES, "events": {**TYPES["events"], "event_id": "text"}}
+    report = report_of(database, "events", [*rows, *rows[:5]], types)
+    assert list(distrust(report, TrustSettings())) == []
+    again = "20 of 100 rows (20 %) repeat another to the moment under another id and count"
+    assert said_of(report, "events") == [
+        "5 of 105 rows (5 %) repeat another and count once",
+        f"{again}: a retry may make a new event_id",
+    ]
+    within_seconds = report_of(database, "events", [row for row in rows if row["account_id"] == "a2"], types)
+    assert said_of(within_seconds, "events") == []
 
 
 def test_rows_that_differ_in_any_column_repeat_nothing(database: Database) -> None:
