@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
-from sqlalchemy import select
+from sqlalchemy import Table, func, select
 
+from tests import in_process
 from tests.integration.conftest import Stage, sandboxes
 from worker.demo.stage import point_at
 from worker.language.values import Value
@@ -26,7 +27,7 @@ from worker.signals.data_report import DataReport
 from worker.signals.source import open_source
 from worker.signals.trust import distrust
 from worker.store.engine import connect_store
-from worker.store.tables import score_values
+from worker.store.tables import outbox, runs, score_values
 
 AS_OF = datetime(2026, 6, 30, 6, tzinfo=UTC)
 DAY_FIRST = {"name": "created_at", "format": "%d/%m/%Y"}
@@ -220,6 +221,31 @@ def test_an_empty_file_among_others_changes_nothing(case: Case) -> None:
 )
 def test_check_names_what_a_run_refuses(case: Case, error: str) -> None:
     assert case.errors() == [error]
+    refused = in_process.plgsync("run", "--as-of", AS_OF.isoformat(), "--project", str(case.root))
+    assert refused.returncode == 1
+    reason = error.removeprefix("a run would stop now: 2,124 of 2,124 ")  # a run counts those of 28 days
+    assert reason in " ".join(refused.stderr.split())
+    assert rows_in(case, runs) == 0
+
+
+def rows_in(case: Case, table: Table) -> int:
+    """How many rows the state database has in a table."""
+    engine = connect_store(f"sqlite:///{case.root / '.plgsync' / 'state.db'}")
+    with engine.begin() as connection:
+        found = connection.execute(select(func.count()).select_from(table)).scalar_one()
+    engine.dispose()
+    return int(found)
+
+
+@of("17c")
+def test_events_that_belong_to_no_account_reach_no_crm_by_any_run(case: Case) -> None:
+    with staged(case) as stage:
+        before = {crm: stage.objects(crm) for crm in stage.crms}
+        for days in (0, 1):
+            stage.plgsync("run", "--as-of", (AS_OF + timedelta(days=days)).isoformat(), "--first-run", code=1)
+        assert {crm: stage.objects(crm) for crm in stage.crms} == before
+        assert {crm: stage.write_calls(crm) for crm in stage.crms} == dict.fromkeys(stage.crms, 0)
+    assert (rows_in(case, runs), rows_in(case, outbox), rows_in(case, score_values)) == (0, 0, 0)
 
 
 @of("15")

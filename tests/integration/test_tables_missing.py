@@ -73,8 +73,8 @@ REFUSED = {
 """By the table and which of its rows are missing (every third, every one), why a run stops."""
 EFFECTS = ("memberships", "outbox", "crm_tasks", "snapshot", "ledger", "decisions")
 """The enrollments, what is queued, sent and shown in the CRMs, and what was decided."""
-JOBS = ("endings", "schedule_slots", "alerts", "alert_messages")
-"""What a run that stops leaves behind: that it stopped."""
+JOBS = ("endings", "schedule_slots", "alerts", "alert_messages", "refused_reports")
+"""What a run that stops leaves behind: that it stopped, and what it found in the data."""
 
 
 def tables() -> dict[str, list[dict[str, Any]]]:
