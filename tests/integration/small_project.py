@@ -24,11 +24,11 @@ Tables = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 def write_tables(folder: Path, tables: Tables, instead: Tables = MappingProxyType({})) -> None:
-    """Replace the product's tables; the first row of each has all of its columns. Some have other rows ``instead``."""
+    """Replace all of the product; the first row of a table has all of its columns. Some have other rows ``instead``."""
+    (folder / PRODUCT).unlink(missing_ok=True)
     with closing(sqlite3.connect(folder / PRODUCT)) as file, file:
         for table, rows in tables.items():
             columns = list(rows[0])
-            file.execute(f"DROP TABLE IF EXISTS {table}")
             file.execute(f"CREATE TABLE {table} ({', '.join(columns)})")
             cells = [[row.get(column) for column in columns] for row in instead.get(table, rows)]
             file.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns))})", cells)

@@ -69,8 +69,9 @@ REFUSED = {
     ("users", 1): "users has 0 rows, 54 are usual",
     ("memberships", 1): "memberships has 0 rows, 54 are usual",
     ("subscriptions", 1): "subscriptions has 0 rows, 7 are usual",
+    ("subscriptions", 0): 'table subscriptions: there is no table "subscriptions"',
 }
-"""By the table and which of its rows are missing (every third, every one), why a run stops."""
+"""By the table and which of its rows are missing (every third, every one, or the table is gone), why a run stops."""
 EFFECTS = ("memberships", "outbox", "crm_tasks", "snapshot", "ledger", "decisions")
 """The enrollments, what is queued, sent and shown in the CRMs, and what was decided."""
 JOBS = ("endings", "schedule_slots", "alerts", "alert_messages", "refused_reports")
@@ -134,10 +135,10 @@ def fields_of(crms: dict[str, Any]) -> dict[str, Any]:
 
 
 def run_without(stage: Stage, day: int, table: str, every: int, code: int) -> Any:
-    """A run of that day, ending with ``code``, while every so manieth row of a table is missing."""
+    """A run of that day, ending with ``code``, while every so manieth row of a table is missing, or all of it."""
     data = tables()
-    rows = [row for place, row in enumerate(data[table]) if place % every]
-    write_tables(stage.folder, data, {table: rows})
+    lost = {table: [row for place, row in enumerate(data[table]) if place % every]} if every else {}
+    write_tables(stage.folder, {name: rows for name, rows in data.items() if every or name != table}, lost)
     try:
         return stage.plgsync("run", "--as-of", (AS_OF + timedelta(days=day)).isoformat(), "--json", code=code)
     finally:

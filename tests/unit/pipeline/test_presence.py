@@ -172,6 +172,19 @@ def test_an_account_that_is_missing_for_a_run_keeps_tasks_enrollment_fields_and_
     assert project.crm.records["R-a"] == fields
 
 
+def test_a_step_that_fell_due_while_the_account_was_missing_is_taken_once_when_it_is_back(project: Project) -> None:
+    again = "{key: again, subject: Again, to: account_owner, due: 1d}"
+    project.playbook(f"{CALL}  - wait: 1d\n  - create_task: {again}\n")
+    project.run(0)
+    absent = project.facts.pop("a")
+    made = []
+    for day, facts in ((1, {}), (2, {"a": absent}), (3, {})):
+        project.facts |= facts
+        project.run(day)
+        made.append(sorted(task.record_id for task in project.crm.tasks.values() if task.subject == "Again"))
+    assert made == [["R-b"], ["R-a", "R-b"], ["R-a", "R-b"]]
+
+
 def test_an_account_that_stays_away_leaves_on_the_third_day(project: Project) -> None:
     project.run(0)
     del project.facts["a"]
