@@ -1,9 +1,9 @@
-"""What the look at the data costs beside the signal query: CPU of both, and of the look's counting of events.
+"""What the look at the data costs beside the signal query: CPU of both, and of two parts of the look.
 
 Prints ratios of medians, measured in turns in one run on one generated product: without the events' ids, with them as a
-primary key, with them as they come, and with some events delivered twice. The look counts the events by name and day,
-which a run needs to see whether data arrives; without it, the query would clean every text and sort every event by its
-id. CPU counts all threads of DuckDB.
+primary key, with them as they come, and with some events delivered twice. Two parts of the look a run needs without
+any report: counting the events by name and day, which shows whether data arrives, and finding the ids that repeat,
+without which the query counts events twice or sorts them all by their ids. CPU counts all threads of DuckDB.
 
     python tests/bench/signal_query.py [events] [accounts] [rounds]
 """
@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from time import process_time
 
@@ -26,6 +27,7 @@ from worker.settings.shipped import shipped_files
 from worker.settings.signals import SignalsSettings
 from worker.signals.compute import compute
 from worker.signals.occurrences import occurrences
+from worker.signals.repeats import count_repeats
 from worker.signals.source import open_source
 
 _CASES: Mapping[str, Callable[[Path, int], object]] = {
@@ -46,18 +48,21 @@ def main(events: int, accounts: int, rounds: int) -> None:
             change(Path(folder), events)
             product = product_settings(with_event_id=case.startswith("with "))
             spent = [once(Path(folder), product, signals) for _ in range(rounds)]
-            counting, look, query = (statistics.median(column) for column in zip(*spent, strict=True))
+            counting, ids, look, query = (statistics.median(column) for column in zip(*spent, strict=True))
+            alone = (look - counting - ids) / (query + ids)
             print(
                 f"{events:,} events, {accounts:,} accounts, {case}: look {look:.2f} s CPU, of it counting events "
-                f"{counting:.2f} s; signal query {query:.2f} s; the look without the counting is "
-                f"{(look - counting) / query:.0%} of the query, with it {look / query:.0%}"
+                f"{counting:.2f} s and finding repeated ids {ids:.2f} s; signal query {query:.2f} s; the look "
+                f"is {look / query:.0%} of the query, without the counting {(look - counting) / query:.0%}, "
+                f"and the report alone {alone:.0%} of query and ids"
             )
 
 
-def once(folder: Path, product: ProductSettings, signals: SignalsSettings) -> tuple[float, float, float]:
-    """CPU seconds of counting the events alone, of the whole look, and of the query."""
+def once(folder: Path, product: ProductSettings, signals: SignalsSettings) -> tuple[float, float, float, float]:
+    """CPU seconds of counting the events alone, of finding the repeated ids, of the whole look, and of the query."""
     as_of = datetime.fromisoformat(AS_OF)
     with open_source(product, folder, as_of) as source:
+        mapped = source.catalogue.events
         moments = [process_time()]
         source.report(as_of)
         moments.append(process_time())
@@ -65,7 +70,10 @@ def once(folder: Path, product: ProductSettings, signals: SignalsSettings) -> tu
         moments.append(process_time())
         occurrences(source.catalogue, as_of)
         moments.append(process_time())
-    return moments[3] - moments[2], moments[1] - moments[0], moments[2] - moments[1]
+        count_repeats(source.catalogue.engine, mapped)
+        moments.append(process_time())
+    look, query, counting, ids = (end - start for start, end in pairwise(moments))
+    return counting, ids, look, query
 
 
 if __name__ == "__main__":

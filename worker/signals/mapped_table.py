@@ -26,6 +26,12 @@ _LISTS = ("%,%", "%;%", "%|%", "[%]", "{%}")
 class MappedTable(TableColumns):
     """One table of ours as it exists in the source. Every method answers a test of a cell, true, false or NULL."""
 
+    in_order: bool = False
+    """Whether no row is known to be over before it starts."""
+    keys_as_written: bool = False
+    """Whether keys are known to differ only where their cells do."""
+    repeated: sa.TableClause | None = None
+    """The repeated ids, as ``s_key``, in a table of the engine's own."""
     lists: frozenset[str] = frozenset()
     """Texts of a column of one word that are known to be several."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -67,12 +67,16 @@ def _events_once(table: MappedTable, as_of: datetime) -> sa.CompoundSelect[Any]:
     one = [placed.rows.c.s_key_0, placed.id("account_id"), placed.text("name")]
     order = placed.read_time("occurred_at").desc().nulls_last()
     each = sa.func.row_number().over(partition_by=one, order_by=order).label("s_each")
-    last = sa.select(*placed.carried(), each).where(_is_first(placed.rows)).subquery("s_events_last")
+    last = sa.select(*placed.carried(), each).where(_is_first(placed.rows)).cte("s_events_last")
+    # Once for all places of the statement: no test of theirs reaches the events below the two orders.
+    last = last.prefix_with("MATERIALIZED")
     return sa.union_all(alone, sa.select(*replace(table, rows=last).carried()).where(last.c.s_each == 1))
 
 
 def repeated_ids(table: MappedTable, name: str, key: Column) -> sa.CTE:
     """The values of ``key``, which is made of the column ``name``, that more than one row has, as ``s_key``."""
+    if table.repeated is not None:
+        return sa.select(table.repeated.c.s_key).cte("s_repeated")
     keys = sa.select(key.label("s_key")).select_from(table.rows).where(key.is_not(None)).subquery("s_key_cells")
     grouped = sa.select(keys.c.s_key).group_by(keys.c.s_key).having(sa.func.count() > 1).subquery("s_key_groups")
     says_something = clean_text(IdText(grouped.c.s_key, table.kind(name)), table.nothing).is_not(None)
@@ -120,30 +124,58 @@ def _differ(text: Column, key: Sequence[Column]) -> Column:
     return sa.case((key[0].is_(None), 0), (differ, 1), else_=0)
 
 
-def count_repeats(engine: Engine, table: MappedTable) -> tuple[int, bool]:
-    """How many rows of ``table`` repeat the key of another, and whether keys differ only where their cells do.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeats:
+    """How many rows repeat the key of another."""
 
-    Raises SourceError.
-    """
+    rows: int = 0
+    as_written: bool = False
+    """Whether keys differ only where their cells do."""
+    ids: sa.TableClause | None = None
+    """The repeated ids as ``s_key``, where they are the whole key and the engine has a table of its own for them."""
+
+    def known_of(self, table: MappedTable) -> MappedTable:
+        """The table with what is known of its keys."""
+        return replace(table, keys_as_written=self.as_written, repeated=self.ids)
+
+
+def count_repeats(engine: Engine, table: MappedTable) -> Repeats:
+    """The rows of ``table`` that repeat the key of another. Raises SourceError."""
     keys = keyed(table)
     if not keys or table.unique:
-        return 0, False
+        return Repeats()
     names = [name for name in SCHEMA[table.name].key if table.has(name)]
     cells = [written_key(table, name) for name in names]
     as_written = _are_keys(engine, table, names, cells)
-    if as_written:
-        # By the cells as they are: only the few that repeat are read as keys.
-        if engine.name == "duckdb" and not _any_repeats(engine, table, cells):
-            return 0, True
-        keys = cells
+    if not as_written or engine.name != "duckdb":
+        same = _repeated_keys(table, cells if as_written else keys, table.rows).subquery("s_repeats")
+        return Repeats(rows=_surplus(engine, same), as_written=as_written)
+    # By hashes of 64 bits first: a fifteenth of the time, in memory, of counting texts.
+    hashed = sa.func.hash(*cells)
+    counted = sa.select(hashed.label("s_hash")).select_from(table.rows).where(cells[0].is_not(None))
+    hashes = engine.materialize(f"s_{table.name}_hashes", counted.group_by(hashed).having(sa.func.count() > 1))
+    assert hashes is not None  # noqa: S101 - DuckDB has temporary tables
+    if not engine.run(sa.select(hashes.c.s_hash).limit(1)):
+        return Repeats(as_written=True)
+    alike = table.rows.join(hashes, hashes.c.s_hash == hashed)
+    ids = engine.materialize(f"s_{table.name}_repeated", _repeated_keys(table, cells, alike))
+    assert ids is not None  # noqa: S101 - as above
+    return Repeats(rows=_surplus(engine, ids), as_written=True, ids=ids if len(cells) == 1 else None)
+
+
+def _repeated_keys(table: MappedTable, keys: Sequence[Column], rows: sa.FromClause) -> sa.Select[Any]:
+    """The keys that more than one of ``rows`` has, the first part as ``s_key``, and how many rows these are."""
+    labelled = [key.label(f"s_key_{place}" if place else "s_key") for place, key in enumerate(keys)]
+    read = sa.select(*labelled).select_from(rows).subquery("s_keys")
     many = sa.func.count()
-    labelled = [key.label(f"s_{place}") for place, key in enumerate(keys)]
-    read = sa.select(*labelled).select_from(table.rows).subquery("s_keys")
-    grouped = sa.select(*read.c, many.label("n")).group_by(*read.c).having(many > 1)
-    same = grouped.cte("s_same").prefix_with("MATERIALIZED")
-    key = clean_text(IdText(same.c.s_0, table.kind(names[0])), table.nothing)
-    row = engine.run(sa.select(sa.func.sum(same.c.n - 1)).select_from(same).where(key.is_not(None)))[0]
-    return int(row[0] or 0), as_written
+    same = sa.select(*read.c, many.label("n")).group_by(*read.c).having(many > 1).cte("s_same")
+    key = IdText(same.c.s_key, table.kind(SCHEMA[table.name].key[0]))
+    says_something = clean_text(key, table.nothing).is_not(None)
+    return sa.select(*same.prefix_with("MATERIALIZED").c).where(says_something)
+
+
+def _surplus(engine: Engine, keys: sa.FromClause) -> int:
+    return int(engine.run(sa.select(sa.func.sum(keys.c.n - 1)).select_from(keys))[0][0] or 0)
 
 
 def written_key(table: MappedTable, name: str) -> Column:
@@ -160,10 +192,3 @@ def _are_keys(engine: Engine, table: MappedTable, names: Sequence[str], cells: S
     keys = [sa.cast(cell, sa.Text()) for name, cell in zip(names, cells, strict=True) if name in texts]
     unclean = [sa.func.sum(sa.case((key != TrimmedText(key), 1), else_=0)) for key in keys]
     return not unclean or not any(engine.run(sa.select(*unclean).select_from(table.rows))[0])
-
-
-def _any_repeats(engine: Engine, table: MappedTable, cells: Sequence[Column]) -> bool:
-    """Whether any key repeats, by hashes of 64 bits: a fifteenth of the time, in memory, of counting texts."""
-    asked: list[Column] = [sa.func.count(), sa.func.count(sa.func.hash(*cells).distinct())]
-    row = engine.run(sa.select(*asked).select_from(table.rows).where(cells[0].is_not(None)))[0]
-    return bool(row[0] != row[1])

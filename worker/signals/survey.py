@@ -93,25 +93,26 @@ class _Look:
         self.table = table.read_once()
         rows, newest, missing, columns = self._cells()
         joins, blank = self._joins()
-        repeats, as_written = count_repeats(self.catalogue.engine, self.table)
+        repeats = count_repeats(self.catalogue.engine, self.table)
         repeated = self._repeated(rows, joins)
-        self.table = replace(self.table, unique=repeats == 0, keys_as_written=as_written)
+        table = repeats.known_of(table)
+        self.table = replace(repeats.known_of(self.table), unique=not repeats.rows)
         contradictions = count_contradictions(self.catalogue, self.table, self.as_of)
         out_of_order = reversed_dates(self.catalogue, self.table)
         snapshots = count_snapshots(self.catalogue.engine, self.table)
         undecided, deleted_twice = self._deleted_people()
-        unique = repeats == 0 and not deleted_twice and not snapshots
-        looked = replace(table, unique=unique, keys_as_written=as_written, in_order=not out_of_order)
+        unique = not (repeats.rows or deleted_twice or snapshots)
+        looked = replace(table, unique=unique, in_order=not out_of_order)
         self.catalogue.remember(replace(looked, sound=frozenset(self.sound), no_text=frozenset(self.no_text)))
         return TableFindings(
             name=self.table.name,
             rows=rows,
             newest=newest,
             missing={**missing, **blank},
-            repeats=repeats,
+            repeats=repeats.rows,
             repeated=repeated,
             snapshots=snapshots,
-            shared_keys=count_shared(self.catalogue.engine, self.table, repeats),
+            shared_keys=count_shared(self.catalogue.engine, self.table, repeats.rows),
             columns=(*columns, *self._of_several_columns()),
             joins=tuple(joins),
             reversed=out_of_order,

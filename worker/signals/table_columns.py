@@ -62,10 +62,6 @@ class TableColumns:
     """Ids and texts with cells whose bytes are no text."""
     unique: bool = False
     """Whether no row repeats the key of another: the look found none, or the database lets none in."""
-    in_order: bool = False
-    """Whether no row is known to be over before it starts."""
-    keys_as_written: bool = False
-    """Whether keys are known to differ only where their cells do."""
     compared: frozenset[str] = frozenset()
     """Columns that ``rows`` has a flag for, whether the repeats of a row differ in it."""
     marks: Mapping[str, SourceColumn] = field(default_factory=dict)
