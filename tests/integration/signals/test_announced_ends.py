@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.integration.signals.signals_kit import TYPES, Database, Row, at, product_of, signals_of
 from tests.integration.signals.subscriptions_oracle import account_state
-from worker.language.values import Value
 from worker.signals.compute import compute
 from worker.signals.source import open_source
 
@@ -28,49 +25,50 @@ TYPED = {table: {**columns, "user_id": "text"} for table, columns in TYPES.items
 TERM = {"account_id": "a", "plan": "pro", "mrr": 9, "term_start": at("2026-01-01")}
 
 
-def _tables() -> dict[str, Any]:
-    of = {"account_id": "a", "user_id": "u"}
-    return {
-        "accounts": [{"account_id": "a"}],
-        "users": [{"user_id": "u", "email": "u@a.com"}],
-        "memberships": [{**of, "added_at": at("2026-01-01")}],
-        "events": [{**of, "name": "Used", "occurred_at": at("2026-03-05")}],
-        "subscriptions": [{**TERM, "status": "active"}],
-        "tickets": [{"account_id": "a", "opened_at": at("2026-03-01")}],
-    }
+ENDS = [
+    ("accounts", "deleted_at"),
+    ("users", "deleted_at"),
+    ("memberships", "removed_at"),
+    ("subscriptions", "ended_at"),
+    ("subscriptions", "cancelled_at"),
+]
+CLOSED = ("tickets", "closed_at")
 
 
-def _found(database: Database, changed: str, column: str) -> tuple[dict[str, Value], list[str], frozenset[str]]:
+def _tables() -> dict[str, list[dict[str, Any]]]:
+    """An account for each announced end, which is named after the end, with one row in every table."""
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for end in (*ENDS, CLOSED):
+        account = ".".join(end)
+        of = {"account_id": account, "user_id": f"u of {account}"}
+        rows: dict[str, dict[str, Any]] = {
+            "accounts": {"account_id": account},
+            "users": {"user_id": f"u of {account}", "email": f"{account}@a.com"},
+            "memberships": {**of, "added_at": at("2026-01-01")},
+            "events": {**of, "name": "Used", "occurred_at": at("2026-03-05")},
+            "subscriptions": {**TERM, "account_id": account, "status": "active"},
+            "tickets": {"account_id": account, "opened_at": at("2026-03-01")},
+        }
+        rows[end[0]][end[1]] = AHEAD
+        for table, row in rows.items():
+            tables.setdefault(table, []).append(row)
+    return tables
+
+
+def test_what_ends_one_day_is_there_until_then_and_what_only_happens_is_not_believed(database: Database) -> None:
     tables = _tables()
-    tables[changed][0][column] = AHEAD
     database.fill(tables, TYPED)
     product = product_of(database.source, tables)
     with open_source(product, database.folder, AS_OF) as source:
-        said = [sentence for table, sentence in source.report(AS_OF).remarks() if table == changed]
-        return compute(source, product, SIGNALS, [], AS_OF)["a"], said, source.undecided()
-
-
-@pytest.mark.parametrize(
-    ("table", "column"),
-    [
-        ("accounts", "deleted_at"),
-        ("users", "deleted_at"),
-        ("memberships", "removed_at"),
-        ("subscriptions", "ended_at"),
-        ("subscriptions", "cancelled_at"),
-    ],
-)
-def test_what_ends_one_day_is_there_until_then(database: Database, table: str, column: str) -> None:
-    found, said, undecided = _found(database, table, column)
-    there = {"seats": 1, "removed": 0, "active": 1, "top": "u@a.com", "state": "active", "mrr": 9, "open": 1}
-    assert found == found | there | {"account.deleted_at": None}
-    assert (said, undecided) == ([], frozenset())
-
-
-def test_what_only_happens_is_not_believed_ahead_of_time(database: Database) -> None:
-    found, said, _ = _found(database, "tickets", "closed_at")
-    assert found == found | {"open": None, "seats": 1}
-    assert said == ["1 of 1 row (100 %) have a closed_at that is not believed"]
+        said = list(source.report(AS_OF).remarks())
+        found = compute(source, product, SIGNALS, [], AS_OF)
+        assert source.undecided() == frozenset()
+    assert said == [("tickets", "1 of 6 rows (17 %) have a closed_at that is not believed")]
+    there = {"seats": 1, "removed": 0, "active": 1, "state": "active", "mrr": 9, "open": 1, "account.deleted_at": None}
+    for end in (*ENDS, CLOSED):
+        account = ".".join(end)
+        right = there | {"top": f"{account}@a.com"} | ({"open": None} if end == CLOSED else {})
+        assert found[account] == found[account] | right, end
 
 
 def test_a_cancelling_that_is_scheduled_was_asked_for_where_the_status_says_so(database: Database) -> None:
