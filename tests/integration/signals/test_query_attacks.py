@@ -216,6 +216,7 @@ def test_no_query_does_more_than_to_read_its_source(target: Target, tmp_path: Pa
                 product = product_of(target.source, ROWS, mapping={"users": {"query": target.written(attack)}})
                 try:
                     with open_source(product, tmp_path) as source:
+                        source.columns("users")  # most are refused before a row is read
                         source.report(AS_OF)
                     let_through.append(attack)
                 except SourceError as error:
