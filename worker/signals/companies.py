@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -17,16 +16,17 @@ MOST_LEVELS = 20
 _COMPANY = "s_company"
 
 
-def company_of(accounts: MappedTable, apart: Collection[str] = ()) -> sa.CTE:
+def company_of(accounts: MappedTable, apart: Column) -> sa.CTE:
     """Account ``a`` and its ``company``: the account at the end of its chain of parents.
 
     A parent that is no account ends the chain. An account in a circle, or below one, is a company of its own, and so
-    is each of ``apart``: its rows count for no other.
+    is one with a row that is ``apart``: its rows count for no other.
     """
-    once = parents_of(accounts).cte("s_parents")
+    is_apart = sa.func.max(sa.case((apart, 1), else_=0))
+    once = parents_of(accounts).add_columns(is_apart.label("o")).cte("s_parents")
     known = once.alias("s_known")
     exists = sa.and_(known.c.a == once.c.p, known.c.a != once.c.a)
-    up = sa.select(once.c.a, known.c.a.label("p")).select_from(once.outerjoin(known, exists)).cte("s_up")
+    up = sa.select(once.c.a, known.c.a.label("p"), once.c.o).select_from(once.outerjoin(known, exists)).cte("s_up")
     start = sa.select(up.c.a, up.c.a.label("top"), up.c.p, sa.literal_column("0").label("level"))
     walk = start.cte("s_walk", recursive=True)
     above = sa.select(walk.c.a, up.c.a, up.c.p, walk.c.level + sa.literal_column("1"))
@@ -34,8 +34,7 @@ def company_of(accounts: MappedTable, apart: Collection[str] = ()) -> sa.CTE:
         above.select_from(walk.join(up, up.c.a == walk.c.p)).where(walk.c.level < sa.literal_column(str(MOST_LEVELS)))
     )
     end = sa.select(walk.c.a, walk.c.top).where(walk.c.p.is_(None)).subquery("s_end")
-    alone = up.c.a.in_(sorted(apart)) if apart else sa.false()
-    company: Column = sa.case((alone, up.c.a), else_=sa.func.coalesce(end.c.top, up.c.a))
+    company: Column = sa.case((up.c.o == 1, up.c.a), else_=sa.func.coalesce(end.c.top, up.c.a))
     found = sa.select(up.c.a, company.label("company")).select_from(up.outerjoin(end, end.c.a == up.c.a))
     return found.cte("s_companies")
 

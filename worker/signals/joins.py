@@ -8,7 +8,6 @@ import sqlalchemy as sa
 
 from worker.settings.product_schema import SCHEMA
 from worker.signals.constructs import Column
-from worker.signals.excluded import is_out
 from worker.signals.ids import in_another_case
 from worker.signals.mapped_table import MappedTable
 from worker.signals.mapping import Catalogue
@@ -30,7 +29,7 @@ def count_joined(
     The second answer is the number of rows whose cell is not written as it is read. Raises SourceError.
     """
     key = _KEY_OF.get(column, column)
-    out = is_out(others, catalogue.product.exclude, as_of) if others is not None and other == "accounts" else None
+    out = catalogue.is_out(others, as_of) if others is not None and other == "accounts" else None
     row = catalogue.engine.run(_counts(table, column, None if others is None else _ids(others, key, out), as_of))[0]
     counts = (int(value or 0) for value in row[:8])
     given, joined, recent_given, recent_joined, blank, recent_blank, excluded, unclean = counts

@@ -17,10 +17,10 @@ from worker.language.suggest import suggestion
 from worker.settings.product import ProductSettings, TableMapping
 from worker.settings.product_schema import SCHEMA, ColumnKind, kind_of, mappable
 from worker.signals.companies import company_of, of_companies, only_companies
-from worker.signals.constructs import Kind
+from worker.signals.constructs import Column, Kind
 from worker.signals.engines import Engine
 from worker.signals.errors import NoFile, SourceError
-from worker.signals.excluded import excluded_workspaces
+from worker.signals.excluded import excluded_domains, is_out
 from worker.signals.files import Needed, files_relation
 from worker.signals.mapped_table import MappedTable
 from worker.signals.property_kinds import TypedProperties
@@ -60,6 +60,7 @@ class Catalogue:
     _seen: dict[str, MappedTable] = field(default_factory=dict)
     _read: dict[str, MappedTable] = field(default_factory=dict)
     _companies: sa.CTE | None = None
+    _domains: frozenset[str] | None = None
 
     def table(self, name: str) -> MappedTable | None:
         """A table with its columns; None when it is not mapped or is taken from the events.
@@ -80,9 +81,14 @@ class Catalogue:
             accounts = self.as_mapped("accounts")
             if accounts is None or not accounts.has("parent_id"):
                 raise SourceError("account.level: parent needs the parents: map the column parent_id of accounts")
-            apart = excluded_workspaces(self.engine, accounts, self.product.exclude, self.read_at)
-            self._companies = company_of(accounts, apart)
+            self._companies = company_of(accounts, self.is_out(accounts, self.read_at))
         return (only_companies if table.name == "accounts" else of_companies)(table, self._companies)
+
+    def is_out(self, accounts: MappedTable, at: datetime) -> Column:
+        """Whether a row of the accounts does not count at ``at``, never NULL. Raises SourceError."""
+        if self._domains is None:
+            self._domains = excluded_domains(self.engine, accounts, self.product.exclude)
+        return is_out(accounts, self.product.exclude, self._domains, at)
 
     def as_mapped(self, name: str) -> MappedTable | None:
         """A table as it is in the source, whatever an account is."""

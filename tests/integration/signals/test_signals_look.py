@@ -119,7 +119,7 @@ def test_rows_of_accounts_that_do_not_count_are_in_no_share(database: Database) 
         {"account_id": "ours", "is_internal": True},
         {"account_id": "gone", "is_internal": False, "deleted_at": at("2026-02-01")},
         {"account_id": "listed", "is_internal": False},
-        {"account_id": "test", "is_internal": False, "domain": "Test.example.com"},
+        {"account_id": "test", "is_internal": False, "domain": "https://Test.example.com/"},
     ]
     ids = ["a", "nobody", "ours", "gone", "listed", "test", "test"]
     rows = [{"account_id": one, "name": "Used", "occurred_at": at("2026-03-09")} for one in ids]
