@@ -237,9 +237,10 @@ SCHEMA: Mapping[str, TableSchema] = {
         in_order=(("opened_at", "closed_at"),),
     ),
     "usage_limits": TableSchema(
-        columns={"account_id": "id", "metric": "text", "used": "number", "limit": "number"},
+        columns={"account_id": "id", "metric": "text", "used": "number", "limit": "number", "updated_at": "time"},
         required=("account_id",),
         current=True,
+        key=("metric", "account_id"),
         least={"used": 0, "limit": 0},
         unlimited={"limit": math.inf},
     ),

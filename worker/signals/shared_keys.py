@@ -19,7 +19,7 @@ def count_shared(engine: Engine, table: MappedTable, repeats: int) -> int:
     key_columns = SCHEMA[table.name].key
     if not repeats and len(key_columns) == 1:
         return 0
-    if not key_columns or not table.has(key_columns[0]) or not table.has("account_id"):
+    if not key_columns or "account_id" in key_columns or not (table.has(key_columns[0]) and table.has("account_id")):
         return 0
     name = key_columns[0]
     key = written_key(table, name)

@@ -96,6 +96,7 @@ SPREAD = {
     "tickets": "csv",
     "invoices": "duckdb",
     "invites": "csv",
+    "usage_limits": "sqlite",
 }
 """Where each table is when there are several sources."""
 
