@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import yaml
 from hypothesis import HealthCheck, Phase, settings
 
-from tests.integration.signals.damage_kit import AS_OF, Damage, Tables, company, stored
+from tests.integration.signals.damage_kit import AS_OF, TYPES, Damage, Tables, company, stored
 from tests.integration.signals.signals_kit import Database, product_of
 from worker.language.values import Fields, Value
 from worker.scores import ScoreMemory, score_account
@@ -58,8 +58,14 @@ class Found(NamedTuple):
 class Trial:
     """One database, and what is measured of the clean company in it."""
 
-    def __init__(self, database: Database, clean: Mapping[str, Fields], signals: SignalsSettings = SIGNALS) -> None:
-        self.database, self.clean, self.signals = database, clean, signals
+    def __init__(
+        self,
+        database: Database,
+        clean: Mapping[str, Fields],
+        signals: SignalsSettings = SIGNALS,
+        names: Collection[str] = TYPES,
+    ) -> None:
+        self.database, self.clean, self.signals, self.names = database, clean, signals, names
 
     def measured(
         self,
@@ -69,8 +75,9 @@ class Trial:
         **product: Any,
     ) -> Found:
         """What a look at ``tables`` finds, and what is measured after it."""
-        self.database.fill(*stored(tables, damaged))
-        return measure(self.database.source, self.database.folder, signals or self.signals, **product)
+        rows, types = stored(tables, damaged)
+        self.database.fill({name: rows[name] for name in self.names}, types)
+        return measure(self.database.source, self.database.folder, signals or self.signals, self.names, **product)
 
     def judge(self, damaged: Sequence[Damage], **product: Any) -> Found:
         """Damage the company: the report counts each damage, and no number is wrong. Answers what was found."""
@@ -103,18 +110,30 @@ class Trial:
             assert may or scores(found[account]) == scores(clean), account
 
 
-def trial_in(database: Database, signals: SignalsSettings = SIGNALS) -> Trial:
-    """The clean company in ``database``: nothing to remark, and nearly every signal known."""
-    report, clean, _ = Trial(database, {}, signals).measured(company())
+def signals_of_tables(names: Collection[str]) -> SignalsSettings:
+    """The signals that need no other table."""
+    few = {name: signal for name, signal in SIGNALS.signals.items() if tables_of(name) <= set(names)}
+    return SIGNALS.model_copy(update={"signals": few})
+
+
+def trial_in(database: Database, signals: SignalsSettings = SIGNALS, names: Collection[str] = TYPES) -> Trial:
+    """The clean company in ``database``, only the tables ``names``: no remark, and nearly every signal is known."""
+    report, clean, _ = Trial(database, {}, signals, names).measured(company())
     assert list(report.remarks()) == []
     unknown = {name for name in signals.signals if all(row[name] is None for row in clean.values())}
     assert unknown <= {"subscription.trial_end", "trial_days_left"}
-    return Trial(database, clean, signals)
+    return Trial(database, clean, signals, names)
 
 
-def measure(source: Mapping[str, str], folder: Path, signals: SignalsSettings = SIGNALS, **product: Any) -> Found:
-    """What a look finds in ``source``, and what is measured after it. A refused source measures nothing."""
-    mapped = product_of(source, company(), **{"nothing": ["k. A."], **product})
+def measure(
+    source: Mapping[str, str],
+    folder: Path,
+    signals: SignalsSettings = SIGNALS,
+    names: Collection[str] = TYPES,
+    **product: Any,
+) -> Found:
+    """What a look finds in these tables of ``source``, and what is measured. A refused source measures nothing."""
+    mapped = product_of(source, names, **{"nothing": ["k. A."], **product})
     with open_source(mapped, folder, AS_OF, signals.names_of_spellings) as opened:
         report = opened.report(AS_OF)
         refused = list(distrust(report, mapped.trust))

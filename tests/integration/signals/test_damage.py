@@ -46,7 +46,15 @@ from tests.integration.signals.damage_spellings import (
     damages,
     together,
 )
-from tests.integration.signals.damage_trial import OF_PROPS, ONE_POINT, SIGNALS, Trial, examples, trial_in
+from tests.integration.signals.damage_trial import (
+    OF_PROPS,
+    ONE_POINT,
+    SIGNALS,
+    Trial,
+    examples,
+    signals_of_tables,
+    trial_in,
+)
 from tests.integration.signals.signals_kit import Database
 
 SOME = st.sets(st.sampled_from(ACCOUNTS), min_size=2, max_size=9)
@@ -56,6 +64,20 @@ SOME = st.sets(st.sampled_from(ACCOUNTS), min_size=2, max_size=9)
 def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
     """The company in DuckDB."""
     return trial_in(Database("duckdb", tmp_path_factory.mktemp("damage")))
+
+
+@pytest.fixture(scope="module")
+def events_trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    """The company without the tables that no event has to do with."""
+    names = ("accounts", "events", "users", "memberships")
+    return trial_in(Database("duckdb", tmp_path_factory.mktemp("events")), signals_of_tables(names), names)
+
+
+@pytest.fixture(scope="module")
+def money_trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    """The company with the tables of amounts."""
+    names = ("accounts", "events", "subscriptions", "invoices")
+    return trial_in(Database("duckdb", tmp_path_factory.mktemp("money")), signals_of_tables(names), names)
 
 
 TIME_DAMAGE = together(
@@ -95,15 +117,9 @@ EVERY_WORD_FOR_NOTHING = [
 SAME_TEXT = damages(None, TEXTS, SAME_TEXTS, number=8)
 
 
-@examples(2)
-@given(found=TIME_DAMAGE)
-def test_times_that_are_none_or_of_a_clock_gone_wrong_are_unknown(trial: Trial, found: list[Damage]) -> None:
-    trial.judge(found)
-
-
 @examples(3)
-@given(found=together(NUMBER_DAMAGE, damages("disbelieved", NUMBERS, NOT_FINITE)))
-def test_numbers_that_are_none_or_cannot_be_are_unknown(trial: Trial, found: list[Damage]) -> None:
+@given(found=together(TIME_DAMAGE, NUMBER_DAMAGE, damages("disbelieved", NUMBERS, NOT_FINITE)))
+def test_times_and_numbers_that_are_none_or_cannot_be_are_unknown(trial: Trial, found: list[Damage]) -> None:
     trial.judge(found)
 
 
@@ -119,9 +135,11 @@ def test_blanks_and_decomposed_letters_change_nothing(trial: Trial, found: list[
 
 @examples(3)
 @given(found=st.one_of(damages("unreadable", PROPS, BROKEN_JSON), damages(None, PROPS, SAME_JSON)))
-def test_properties_that_are_no_json_leave_only_unknown_what_reads_them(trial: Trial, found: list[Damage]) -> None:
-    after = trial.judge(found).accounts
-    trial.hold(after, dict.fromkeys(ACCOUNTS, tuple(OF_PROPS)))
+def test_properties_that_are_no_json_leave_only_unknown_what_reads_them(
+    events_trial: Trial, found: list[Damage]
+) -> None:
+    after = events_trial.judge(found).accounts
+    events_trial.hold(after, dict.fromkeys(ACCOUNTS, tuple(OF_PROPS)))
 
 
 def as_it_was(row: dict[str, Any], table: str) -> dict[str, Any]:
@@ -216,21 +234,23 @@ def test_data_of_which_too_much_joins_nobody_is_refused(trial: Trial, tables: st
 @examples(2)
 @given(event=st.sampled_from(EVENTS), days=st.integers(9, 16), to=st.sampled_from([None, "report_created", "Other"]))
 def test_an_event_that_stops_for_all_leaves_its_signals_unknown(
-    trial: Trial, event: str, days: int, to: str | None
+    events_trial: Trial, event: str, days: int, to: str | None
 ) -> None:
     data = company()
     since = AS_OF.replace(hour=0) - timedelta(days=days)
     late = [row for row in data["events"] if row["name"] == event and row["occurred_at"] >= since]
     for row in late:
         row["name"] = to or "Quite Other"
-    found = trial.measured(data)
+    found = events_trial.measured(data)
     assert list(found.report.stopped) == [event]
     lists = {name for name, events in SIGNALS.event_lists.items() if event in events}
-    affected = {name for name, signal in SIGNALS.signals.items() if signal.events in lists}
-    affected |= {name for name, signal in SIGNALS.signals.items() if signal.of and affected & names_in(signal.of)}
+    affected = {name for name, signal in events_trial.signals.signals.items() if signal.events in lists}
+    affected |= {
+        name for name, signal in events_trial.signals.signals.items() if signal.of and affected & names_in(signal.of)
+    }
     assert affected
     assert {row[name] for row in found.accounts.values() for name in affected} == {None}
-    trial.hold(found.accounts, dict.fromkeys(ACCOUNTS, affected))
+    events_trial.hold(found.accounts, dict.fromkeys(ACCOUNTS, affected))
 
 
 def names_in(expression: Any) -> set[str]:
@@ -244,7 +264,7 @@ def names_in(expression: Any) -> set[str]:
     to=st.sampled_from([str.upper, str.lower, lambda name: name.replace(" ", "_")]),
 )
 def test_spellings_of_the_same_event_count_as_that_event(
-    trial: Trial, event: str, accounts: set[str], to: Callable[[str], str]
+    events_trial: Trial, event: str, accounts: set[str], to: Callable[[str], str]
 ) -> None:
     data = company()
     Damage(
@@ -253,8 +273,8 @@ def test_spellings_of_the_same_event_count_as_that_event(
         spell=lambda name: to(name) if name == event else name,
         accounts=frozenset(accounts),
     ).inflict(data)
-    signals = SIGNALS.model_copy(update={"same_event": {event: [to(event)]}})
-    trial.hold(trial.measured(data, signals=signals).accounts)
+    signals = events_trial.signals.model_copy(update={"same_event": {event: [to(event)]}})
+    events_trial.hold(events_trial.measured(data, signals=signals).accounts)
 
 
 @examples(3)
@@ -264,7 +284,7 @@ def test_spellings_of_the_same_event_count_as_that_event(
     rates=st.sampled_from([[], [{"since": "2026-01-01", "worth": {"USD": 0.5}}]]),
 )
 def test_amounts_in_several_currencies_are_never_added(
-    trial: Trial, accounts: set[str], other: str, rates: list[dict[str, Any]]
+    money_trial: Trial, accounts: set[str], other: str, rates: list[dict[str, Any]]
 ) -> None:
     data = company()
     changed = [row for row in data["subscriptions"] if row["account_id"] in accounts and row["product"] == "core"]
@@ -272,7 +292,7 @@ def test_amounts_in_several_currencies_are_never_added(
         row["currency"] = other
     number = {account: sum(row["account_id"] == account for row in data["subscriptions"]) for account in accounts}
     settings: dict[str, Any] = {"reporting_currency": "EUR", "rates": rates} if rates else {}
-    found = trial.measured(data, **settings)
+    found = money_trial.measured(data, **settings)
     convertible = bool(rates) and other != "CHF"
     unknown = set() if convertible else {one for one, many in number.items() if rates or many > 1}
     findings = found.report.table("subscriptions")
@@ -283,11 +303,11 @@ def test_amounts_in_several_currencies_are_never_added(
     if convertible:
         for row in changed:
             account = str(row["account_id"])
-            total = trial.clean[account]["mrr"]
+            total = money_trial.clean[account]["mrr"]
             assert isinstance(total, int | float)
             assert found.accounts[account]["mrr"] == total - row["mrr"] / 2
-    skipped = {account: {**trial.clean[account]} for account in accounts if convertible}
-    trial.hold({**found.accounts, **skipped}, dict.fromkeys(unknown, ("mrr",)))
+    skipped = {account: {**money_trial.clean[account]} for account in accounts if convertible}
+    money_trial.hold({**found.accounts, **skipped}, dict.fromkeys(unknown, ("mrr",)))
 
 
 def test_internal_and_deleted_people_are_in_no_number(trial: Trial) -> None:
