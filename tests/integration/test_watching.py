@@ -14,6 +14,7 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.conftest import PLGSYNC, Stage, open_stage
+from tests.integration.measured import SHARED
 from tests.integration.test_main_job import DAYS
 
 LOGS = "run.log"
@@ -21,8 +22,11 @@ LOGS = "run.log"
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, stages: Path) -> Iterator[Stage]:
-    with open_stage(tmp_path_factory.mktemp("watching") / "project", stages) as made:
-        yield made
+    """Its runs measure by themselves, whatever others have measured: this is what coverage sees of whole runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(SHARED, str(tmp_path_factory.mktemp("measured")))
+        with open_stage(tmp_path_factory.mktemp("watching") / "project", stages) as made:
+            yield made
 
 
 @pytest.fixture(scope="module")
