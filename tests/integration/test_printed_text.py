@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from tests.integration.conftest import AS_OF, RUN_DAYS, Stage
+from tests.integration.measured import remembering
 from worker import service
 from worker.cli import app
 from worker.reports import fields
@@ -30,10 +31,12 @@ def once(work: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.fixture(autouse=True)
-def measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def measured_once(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A report is made once and printed at every width: each measures all signals, for two seconds."""
     for module, name in ((service, "make_plan"), (service, "explain_account"), (fields, "list_fields")):
         monkeypatch.setattr(module, name, once(getattr(module, name)))
+    with remembering():
+        yield
 
 
 def printed(stage: Stage, command: Sequence[str], environment: Mapping[str, str] | None = None) -> str:
