@@ -8,20 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from tests import in_process
-from tests.integration.conftest import PLGSYNC
+from tests import forked, in_process
+from tests.integration.conftest import REMEMBERING
+from tests.integration.measured import remembering
 from worker.demo.stage import SEED_FILE, build_stage, sandboxes
 from worker.demo.story import AS_OF
 
 
 def plgsync(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*PLGSYNC, *arguments], capture_output=True, text=True, timeout=200)
+    with remembering():
+        return in_process.plgsync(*arguments)
 
 
 @pytest.mark.timeout(400)
 def test_the_demo_from_the_first_act_to_going_on(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
-    done = plgsync("demo", "--dir", str(folder), "--accounts", "60")
+    done = forked.run([*REMEMBERING, "demo", "--dir", str(folder), "--accounts", "60"], timeout=200)
     assert done.returncode == 0, done.stderr
     said = done.stdout
     for act in (
@@ -41,7 +43,7 @@ def test_the_demo_from_the_first_act_to_going_on(tmp_path: Path) -> None:
 
     account = re.search(r'plgsync explain "([^"]+)"', said)
     assert account
-    explained = in_process.plgsync("explain", account[1], "--project", str(folder))
+    explained = plgsync("explain", account[1], "--project", str(folder))
     assert explained.returncode == 0, explained.stderr
     assert "Playbooks" in explained.stdout
 
@@ -49,10 +51,10 @@ def test_the_demo_from_the_first_act_to_going_on(tmp_path: Path) -> None:
     assert state.exists()
     ports = dict(re.findall(r"--(salesforce|hubspot)-port (\d+)", said))
     with sandboxes(folder / SEED_FILE, {name: int(port) for name, port in ports.items()}):
-        again = in_process.plgsync("run", "--project", str(folder), "--as-of", "2026-07-01T06:00Z")
+        again = plgsync("run", "--project", str(folder), "--as-of", "2026-07-01T06:00Z")
         assert again.returncode == 0, again.stderr
-        assert in_process.plgsync("outbox", "list", "--project", str(folder)).returncode == 0
-        planned = in_process.plgsync("plan", "--project", str(folder), "--as-of", "2026-07-02")
+        assert plgsync("outbox", "list", "--project", str(folder)).returncode == 0
+        planned = plgsync("plan", "--project", str(folder), "--as-of", "2026-07-02")
         assert planned.returncode == 0, planned.stderr
         assert "records would change" in planned.stdout
 
@@ -62,7 +64,7 @@ def test_the_demo_from_the_first_act_to_going_on(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_a_demo_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
-    done = plgsync("demo", "--dir", str(tmp_path))
+    done = in_process.plgsync("demo", "--dir", str(tmp_path))
     assert done.returncode == 1
     assert "choose another folder" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

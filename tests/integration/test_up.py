@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import create_engine, func, select
 
 from connectors.clock import now
+from tests import forked
 from tests.integration.conftest import PLGSYNC, Stage
 from worker.demo.life import LAST_DAY
 from worker.demo.stage import SEED_FILE, build_stage, sandboxes
@@ -80,11 +81,16 @@ class Tree:
 
 
 @contextmanager
-def up(folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> Iterator[Tree]:
+def up(
+    folder: Path,
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+    start: type[subprocess.Popen[bytes]] = forked.Popen,
+) -> Iterator[Tree]:
     """A tree in a process group of its own, all of which is gone afterwards."""
     log = folder.parent / f"up-{time.monotonic_ns()}.log"
     with log.open("wb") as stderr:
-        process = subprocess.Popen(
+        process = start(
             [*PLGSYNC, "up", "--project", str(folder), *options],
             stderr=stderr,
             start_new_session=True,
@@ -186,7 +192,7 @@ def test_told_to_end_it_ends_by_itself_and_the_next_tree_goes_on(slow_stage: Sta
 
 
 def test_there_is_one_tree_on_a_state_database(live_stage: Stage) -> None:
-    with up(live_stage.folder) as tree:
+    with up(live_stage.folder, start=subprocess.Popen) as tree:
         tree.until(lambda: tree.pid("deliver"))
         second = live_stage.attempt("up", env={})
         assert (second.returncode, second.stderr.strip()) == (
@@ -206,13 +212,8 @@ def test_sandboxes_in_the_tree_are_found_by_the_environment_alone_and_kept(tmp_p
         lines = (folder / ".plgsync" / "sandbox.env").read_text().split("\n")[:-1]
         environment = {name: value.strip("'") for name, _, value in (line.partition("=") for line in lines)}
         for crm in ("salesforce", "hubspot"):
-            done = subprocess.run(
-                [*PLGSYNC, "crm", "setup", crm, "--project", str(folder)],
-                env={**os.environ, **environment},
-                capture_output=True,
-                text=True,
-                timeout=120,
-            )
+            command = [*PLGSYNC, "crm", "setup", crm, "--project", str(folder)]
+            done = forked.run(command, env={**os.environ, **environment}, timeout=120)
             assert done.returncode == 0, done.stderr
         assert {file: file.read_bytes() for file in (folder / "config").iterdir()} == before
         settings = folder / "config" / "crm.yaml"
