@@ -91,6 +91,7 @@ UNTRACED = (
     "tests/unit/test_",  # of the files of the repository
     "tests/unit/demo/test_demo_company.py",  # data, not code
     "tests/unit/pipeline/test_days_of_people.py",  # whole runs: as in its neighbours
+    "tests/unit/signals/test_compile.py::test_it_is_one_select",  # reading it takes seconds, not writing it
     "tests/unit/store/test_migrations.py",  # every migration once more from each version
     "tests/contract/connectors/test_contract_",  # what both CRMs have in common: as in the tests of each
     "tests/contract/sandbox_hubspot/test_hubspot_recorded.py",  # one answer after the other

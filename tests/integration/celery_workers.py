@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests import forked
-from tests.integration.conftest import PLGSYNC
+from tests.integration.conftest import PLGSYNC, REMEMBERING
 from worker.app import app
 
 _POLL_S = 0.2
@@ -70,8 +70,9 @@ def until(true: Callable[[], bool], log: Path, every_s: float = _POLL_S) -> None
 def one_worker(
     environment: Mapping[str, str], log: Path, start: type[subprocess.Popen[bytes]] = forked.Popen
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """One Celery worker as ``plgsync worker`` starts it."""
-    command = [*PLGSYNC, "worker", "--queues", "compute,deliver,default", "--concurrency", "2", "--without-mingle"]
+    """One Celery worker as ``plgsync worker`` starts it; a forked one takes what others have measured."""
+    plgsync = PLGSYNC if start is subprocess.Popen else REMEMBERING
+    command = [*plgsync, "worker", "--queues", "compute,deliver,default", "--concurrency", "2", "--without-mingle"]
     with log.open("ab") as stderr:
         process = start(command, env=environment, stdout=stderr, stderr=stderr, start_new_session=True)
         try:
