@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from statistics import median_low
 
 from worker.language.suggest import nearest
 from worker.signals.data_report import EventFindings
@@ -61,7 +62,12 @@ class _Days:
         return next((start for start in starts if self._is_silent(start)), None)
 
     def _is_silent(self, silence: date) -> bool:
-        return all(self.on(day) <= _HARDLY_ANY * self.usual(day, silence) for day in self.since(silence))
+        return all(self.on(day) <= _HARDLY_ANY * self._typical(day, silence) for day in self.since(silence))
+
+    def _typical(self, day: date, silence: date) -> int:
+        """The median number on the same weekday before the silence: a huge day, such as of an import, moves none."""
+        before = self._weekdays_before(day, silence)
+        return median_low(map(self.on, before)) if before else 0
 
     def on(self, day: date) -> int:
         return self.events.get(day, 0)

@@ -49,8 +49,13 @@ def test_what_comes_every_week_has_stopped_when_it_does_not_come() -> None:
     assert stopped(lambda ago: 300 if ago % 7 == 0 and ago else 0) == {"Report Created": None}
 
 
-def test_one_busy_day_makes_no_usual_day_silent() -> None:
-    assert stopped(lambda ago: 100 if ago == 7 else 5) == {}
+@given(usual=st.integers(1, 500), times=st.integers(1, 1000), age=st.integers(0, 34))
+def test_one_busy_day_makes_no_usual_day_silent(usual: int, times: int, age: int) -> None:
+    assert stopped(lambda ago: times * usual if ago == age else usual) == {}
+
+
+def test_a_quiet_holiday_hides_no_event_that_stopped() -> None:
+    assert stopped(lambda ago: 5 if ago < 3 or 14 <= ago < 17 else 100) == {"Report Created": None}
 
 
 def test_the_event_that_began_is_named_also_while_old_clients_go_on() -> None:
