@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from worker.language.suggest import suggestion
 from worker.settings.base import ExpressionText, Strict, WindowText
@@ -91,7 +91,21 @@ class Comparison(Strict):
     known: bool | None = None
     """``true``: only rows where the column has a value; ``false``: only rows where it has none."""
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _has_a_value(cls, value: object) -> object:
+        if value is None or value == []:
+            raise ValueError("nothing is written here to compare with")
+        return value
 
+    @model_validator(mode="after")
+    def _compares(self) -> Comparison:
+        if not self.model_fields_set:
+            raise ValueError(f"say how the column must compare: {', '.join(_COMPARISONS)}")
+        return self
+
+
+_COMPARISONS = tuple(field.alias or name for name, field in Comparison.model_fields.items())
 RowTest = Scalar | list[Scalar] | Comparison
 
 

@@ -100,6 +100,15 @@ def test_a_list_that_signals_name_and_nobody_has_is_an_error_at_its_place(root: 
     assert f"config/signals.yaml:{line}:{column}: {message}" in problems(root)
 
 
+@pytest.mark.parametrize("test", ["{in: []}", "{not_in: []}", "{is_not: []}", "{in: }", "{above: }", "{}"])
+def test_a_comparison_with_nothing_is_an_error_not_every_row(root: Path, test: str) -> None:
+    signals = root / "config" / "signals.yaml"
+    line = f"  paid: {{label: x, from: subscriptions, measure: count, where: {{plan: {test}}}}}"
+    signals.write_text(f"{signals.read_text()}\n{line}\n")
+    (found,) = [problem for problem in problems(root) if problem.startswith("config/signals.yaml")]
+    assert "compare" in found
+
+
 def test_an_edit_of_a_list_is_an_edit_of_the_conditions(root: Path) -> None:
     name_lists(root, "{paying_plans: [team]}")
     before = load_project(root)
