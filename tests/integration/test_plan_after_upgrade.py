@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import pytest
 
-from tests.integration import conftest
+from tests.integration import measured
 from tests.integration.conftest import Stage
 from tests.integration.small_project import (
     STATE,
@@ -122,7 +122,7 @@ def measure_as_before(*arguments: Any) -> Any:
 def run_as_before(stage: Stage, days: float) -> None:
     """A run of the earlier version, which took every completed task for a rep's work."""
     status = property(lambda task: task.status)
-    with patch.object(conftest, "measure_once", measure_as_before), patch.object(TaskRow, "work_status", status):
+    with patch.object(measured, "measure_once", measure_as_before), patch.object(TaskRow, "work_status", status):
         stage.plgsync("run", "--as-of", (AS_OF + timedelta(days=days)).isoformat(), "--first-run")
 
 
