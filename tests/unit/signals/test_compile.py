@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 import sqlalchemy as sa
-import sqlglot
 import yaml
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
@@ -93,9 +93,11 @@ def sql(engine: str) -> str:
     return shipped(engine)
 
 
-def test_it_is_one_select_its_own_dialect_can_read(sql: str, engine: str) -> None:
-    (parsed,) = sqlglot.parse(sql, dialect="postgres" if engine == "postgresql" else engine)
-    assert isinstance(parsed, sqlglot.exp.Select)
+def test_it_is_one_select() -> None:
+    """As DuckDB's parser reads it; the tests of the engines run the others."""
+    with duckdb.connect() as connection:
+        statements = connection.extract_statements(shipped("duckdb"))
+    assert [statement.type.name for statement in statements] == ["SELECT"]
 
 
 def test_every_value_is_a_parameter(sql: str) -> None:
