@@ -7,13 +7,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from worker.settings.product_schema import SCHEMA
 from worker.signals.constructs import Column
 from worker.signals.mapped_table import MappedTable
 from worker.signals.source_columns import SourceColumn
 
 MOST_LEVELS = 20
 """More levels than this are a circle."""
-_COMPANY = "s_company"
+_COMPANY, _WORKSPACE = "s_company", "s_workspace"
+WORKSPACE = "workspace_id"
+"""The account of a row of `of_companies` as it is written, where that tells the row from another."""
 
 
 def company_of(accounts: MappedTable, apart: Column) -> sa.CTE:
@@ -58,8 +61,10 @@ def of_companies(table: MappedTable, companies: sa.CTE) -> MappedTable:
     account = table.id("account_id")
     company: Column = sa.func.coalesce(companies.c.company, account)
     there = table.rows.outerjoin(companies, companies.c.a == account)
-    found = sa.select(*table.carried(), company.label(_COMPANY)).select_from(there)
-    rows = found.subquery(f"s_{table.name}_of_companies")
-    return replace(
-        table, rows=rows, columns={**table.columns, "account_id": SourceColumn(_COMPANY, "text", ready=True)}
-    )
+    columns = {"account_id": SourceColumn(_COMPANY, "text", ready=True)}
+    made = [company.label(_COMPANY)]
+    if "account_id" in SCHEMA[table.name].key:
+        columns[WORKSPACE] = SourceColumn(_WORKSPACE, "text", ready=True)
+        made.append(account.label(_WORKSPACE))
+    rows = sa.select(*table.carried(), *made).select_from(there).subquery(f"s_{table.name}_of_companies")
+    return replace(table, rows=rows, columns={**table.columns, **columns})

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from worker.settings.product_schema import SCHEMA, kind_of
+from worker.signals.companies import WORKSPACE
 from worker.signals.constructs import Column
 from worker.signals.engines import Engine
 from worker.signals.mapped_table import MappedTable
@@ -20,7 +21,11 @@ from worker.signals.rows import received
 def keyed(table: MappedTable) -> list[Column]:
     """The columns that tell one row of ``table`` from another; empty where its key is not mapped."""
     names = SCHEMA[table.name].key
-    return [table.value(name) for name in names if table.has(name)] if names and table.has(names[0]) else []
+    if not names or not table.has(names[0]):
+        return []
+    # The workspaces of a company have rows of their own.
+    own = {"account_id": WORKSPACE} if table.has(WORKSPACE) else {}
+    return [table.value(own.get(name, name)) for name in names if table.has(name)]
 
 
 def once(table: MappedTable, as_of: datetime) -> MappedTable:

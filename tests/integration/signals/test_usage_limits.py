@@ -67,3 +67,14 @@ def test_a_metric_counts_once(
     assert found == same | {"per_month": per_month}
     remarks = [sentence for table, sentence in report.remarks() if table == "usage_limits"]
     assert any(remark in one for one in remarks) if remark else not remarks
+
+
+def test_a_metric_of_a_company_is_the_sum_of_its_workspaces(database: Database) -> None:
+    accounts = [{"account_id": one, "parent_id": "twice" if one == "once" else None} for one in ("once", "twice")]
+    rows = [*rows_of("once", 5), *rows_of("twice", 7, 11), *rows_of("twice", 2, metric="seats")]
+    database.fill({"accounts": accounts, "events": [], "usage_limits": rows}, TYPED)
+    product = product_of(database.source, ["accounts", "events", "usage_limits"], account={"level": "parent"})
+    with open_source(product, database.folder, AS_OF) as source:
+        source.report(AS_OF)
+        found = compute(source, product, SIGNALS, [], AS_OF)
+    assert {account: one["used"] for account, one in found.items()} == {"twice": 5 + 11 + 2}
