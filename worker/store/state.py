@@ -141,12 +141,12 @@ def recent_sizes(connection: Connection, runs: int = 28) -> list[int]:
 
 
 def last_report(connection: Connection) -> Json | None:
-    """The newest data report that a run stored, also one that refused the data."""
+    """The newest data report that a run stored, also one that refused the data: `save_volume` forgets what is older."""
     taken, refused = (
         connection.execute(select(table.c.as_of, table.c.report).order_by(table.c.as_of.desc()).limit(1)).first()
         for table in (source_volumes, refused_reports)
     )
-    newest = refused if refused and (taken is None or refused.as_of > taken.as_of) else taken
+    newest = refused if refused and (taken is None or refused.as_of >= taken.as_of) else taken
     return newest.report if newest else None
 
 
@@ -174,7 +174,11 @@ def forget_usual(connection: Connection) -> None:
 
 
 def save_volume(connection: Connection, as_of: str, accounts: int, events: int, report: Json) -> None:
-    """Store how much product data this run read, and what a look at it found."""
+    """Store how much product data this run read, and what a look at it found.
+
+    Reports of runs that refused the data of this moment, or of a later one, are forgotten: this look is newer.
+    """
+    connection.execute(delete(refused_reports).where(refused_reports.c.as_of >= as_of))
     row = {"as_of": as_of, "accounts": accounts, "events": events, "report": dict(report)}
     upsert(connection, source_volumes, [row])
 
