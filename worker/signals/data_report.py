@@ -75,6 +75,8 @@ class DataReport:
     stopped_properties: Mapping[tuple[str, str], date] = field(default_factory=dict)
     """Event and property that it had until a day, the last one, and no more."""
     silent: SilentDays = SilentDays()
+    last_day: date | None = None
+    """The last whole day of the data."""
 
     def table(self, name: str) -> TableFindings | None:
         """The findings of one table."""
@@ -136,10 +138,9 @@ class DataReport:
 
     def _rest(self, event: str) -> str:
         """What still comes of an event that stopped."""
-        newest = max((day for one in self.events.values() for day in one.days), default=None)
         found = self.events.get(event)
-        few = found.days.get(newest, 0) if found and newest else 0
-        return f" (but {few:,} of {newest})" if few else ""
+        few = found.days.get(self.last_day, 0) if found and self.last_day else 0
+        return f" (but {few:,} of {self.last_day})" if few else ""
 
 
 def _of_silent_days(silent: SilentDays) -> str:

@@ -75,6 +75,7 @@ def survey(catalogue: Catalogue, as_of: datetime) -> DataReport:
         stopped=stopped_events(events.by_name, last_day),
         stopped_properties=stopped_properties(catalogue, events.by_name, as_of),
         silent=silent_days(events.days, last_day, zone, catalogue.product.trust.lost),
+        last_day=last_day,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from hypothesis import given
@@ -68,11 +69,15 @@ def test_where_everything_grows_quiet_no_event_has_stopped() -> None:
     assert stopped_events({one.name: one for one in events}, LAST) == {}
 
 
-def test_the_report_says_what_still_comes() -> None:
+def test_the_report_says_what_still_came_on_the_last_whole_day() -> None:
     events = [findings("Report Created", lambda ago: 5 if ago < 3 else 100), findings("Opened", lambda _: 500)]
-    by_name = {one.name: one for one in events}
+    by_name = {one.name: replace(one, days={**one.days, LAST + timedelta(days=1): 1}) for one in events}
     report = DataReport(
-        as_of=datetime(2026, 3, 11, tzinfo=UTC), tables=(), events=by_name, stopped=stopped_events(by_name, LAST)
+        as_of=datetime(2026, 3, 11, 5, tzinfo=UTC),
+        tables=(),
+        events=by_name,
+        stopped=stopped_events(by_name, LAST),
+        last_day=LAST,
     )
     sentence = '"Report Created" stopped for all accounts (but 5 of 2026-03-10) while other events go on'
     assert list(report.remarks()) == [("events", sentence)]
