@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from connectors.clock import now
 from worker.demo.company import build_company
@@ -45,3 +46,13 @@ def test_a_run_that_refuses_the_data_stores_what_it_found_and_nothing_compares_w
     engine.dispose()
     assert report["rows"]["accounts"] == report["accounts"] == 20
     assert all(table["missing_shares"].keys() == table["missing"].keys() for table in report["tables"])
+
+
+def test_a_run_says_why_it_refuses_the_data_even_where_the_report_cannot_be_stored(tmp_path: Path) -> None:
+    _project(tmp_path, timedelta(days=20))
+    engine = open_store(database_url(tmp_path))
+    with engine.begin() as connection:
+        connection.execute(text("DROP TABLE refused_reports"))
+    with pytest.raises(StaleData, match="the latest event is"):
+        run(load_project(tmp_path), engine, {}, now(), now=now)
+    engine.dispose()

@@ -13,6 +13,7 @@ from datetime import datetime
 
 import structlog
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bound_contextvars
 
 from connectors.base import Connector, Usage
@@ -165,13 +166,16 @@ def _compute_and_commit(
 
 @contextmanager
 def _refused_reports(engine: Engine, as_of: datetime) -> Iterator[None]:
-    """Stores what was found in data that the run refuses."""
+    """Stores what was found in data that the run refuses; where it cannot, the refusal is still what the run raises."""
     try:
         yield
     except StaleData as error:
         if error.report:
             found = iso(as_of), str(error), error.report.to_json()
-            transact(engine, lambda connection: save_refused_report(connection, *found))
+            try:
+                transact(engine, lambda connection: save_refused_report(connection, *found))
+            except SQLAlchemyError:
+                log.warning("data report not stored", exc_info=True)
         raise
 
 

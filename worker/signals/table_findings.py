@@ -172,8 +172,8 @@ class TableFindings:
 
 
 def impersonal(value: object) -> str | None:
-    """A cell that a report may repeat: ids may be e-mail addresses, and those are not."""
-    return None if value is None or "@" in str(value) else str(value)
+    """A cell that a report may repeat: ids may be e-mail addresses, and those are not. PostgreSQL stores no NUL."""
+    return None if value is None or "@" in str(value) else str(value).replace("\0", "\ufffd")
 
 
 def example_of(value: object) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.signals.table_findings import example_of
+from worker.signals.table_findings import example_of, impersonal
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,7 @@ def test_what_may_be_about_a_person_shows_its_form(cell: str, shown: str) -> Non
 @pytest.mark.parametrize("cell", ["ann@example.com", "Ann Elizabeth Example", "\ufffd", None])
 def test_names_addresses_and_bytes_are_not_shown(cell: str | None) -> None:
     assert example_of(cell) is None
+
+
+def test_an_id_with_a_nul_is_shown_without_it_so_that_any_database_stores_the_report() -> None:
+    assert impersonal("zz\0b") == "zz\ufffdb"
