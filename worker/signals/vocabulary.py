@@ -92,6 +92,8 @@ class Vocabulary:
     catalogue: Catalogue
     report: DataReport
     _read: dict[tuple[str, str], Mapping[str, int] | None] = field(default_factory=dict)
+    _wide: set[tuple[str, str]] = field(default_factory=set)
+    """Columns that may have more values than were read."""
 
     def missing(self, word: Word) -> str:
         """The message for a text that its column never has; empty where it does or where that is not known.
@@ -107,16 +109,17 @@ class Vocabulary:
         values = self._values(word.table, word.column)
         if values is None or text in map(_folded, (*values, *([word.also] if word.also else []))):
             return ""
-        if len(values) == _MOST_VALUES and self._occurs(word):
+        wide = (word.table, word.column) in self._wide
+        if wide and self._occurs(word):
             return ""
         if word.column in _PERSONAL or any("@" in value for value in values):
             return f"{never} in your data"
-        return f"{never}; in your data: {_shown(values)}{suggestion(word.text, values)}"
+        return f"{never}; in your data: {_shown(values, wide)}{suggestion(word.text, values)}"
 
     def _occurs(self, word: Word) -> bool:
         table = self.catalogue.table(word.table)
         assert table is not None  # noqa: S101 - its most frequent values were read
-        same = folded(table.text(word.column)) == _folded(word.text)
+        same = folded(table.text(word.column)) == word.text.strip().lower()
         return bool(self.catalogue.engine.run(sa.select(sa.literal(1)).select_from(table.rows).where(same).limit(1)))
 
     def _values(self, table: str, column: str) -> Mapping[str, int] | None:
@@ -139,6 +142,8 @@ class Vocabulary:
         columns: list[Column] = [texts.c.t, sa.func.count()]
         asked = sa.select(*columns).where(texts.c.t.is_not(None)).group_by(texts.c.t)
         rows = self.catalogue.engine.run(asked.order_by(sa.func.count().desc(), texts.c.t).limit(_MOST_VALUES))
+        if len(rows) == _MOST_VALUES:
+            self._wide.add((name, column))
         return _merged((str(value), int(number)) for value, number in rows)
 
 
@@ -156,7 +161,7 @@ def _folded(text: str) -> str:
     return text.strip().casefold()
 
 
-def _shown(values: Mapping[str, int]) -> str:
+def _shown(values: Mapping[str, int], wide: bool) -> str:
     frequent = sorted(sorted(values, key=lambda value: -values[value])[:_SHOWN], key=_folded)
-    more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
+    more = " and more" if wide else f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
     return ", ".join(f"{value} ({values[value]:,})" for value in frequent) + more if values else "no value at all"

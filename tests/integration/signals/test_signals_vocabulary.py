@@ -119,6 +119,16 @@ def test_fields_are_looked_up_where_their_values_come_from(tmp_path: Path) -> No
 def test_a_word_is_looked_up_among_all_values_of_a_column(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a column with many values only the most frequent are read."""
     monkeypatch.setattr("worker.signals.vocabulary._MOST_VALUES", 2)
-    never = 'account.channel is never "nowhere"; in your data: c0 (1), c1 (1)'
+    never = 'account.channel is never "nowhere"; in your data: c0 (1), c1 (1) and more'
     problems = _check(Database("duckdb", tmp_path), tmp_path, {"try": "account.channel in [C15, nowhere]"})
+    assert [one[2] for one in _of(problems, "playbooks/try.yaml")] == [never]
+
+
+def test_spellings_among_the_most_frequent_values_hide_none_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{__name__}.PLANS", [*PLANS, "zu Groß"])
+    monkeypatch.setattr("worker.signals.vocabulary._MOST_VALUES", 4)
+    never = 'plan is never "nowhere"; in your data: business (4), free (9), Team (3) and more'
+    problems = _check(Database("duckdb", tmp_path), tmp_path, {"try": 'plan in ["ZU groß", nowhere]'})
     assert [one[2] for one in _of(problems, "playbooks/try.yaml")] == [never]
