@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from math import ceil
+from typing import Any
 from zlib import crc32
 
 import sqlalchemy as sa
@@ -40,23 +41,20 @@ def repeated_rows(
     at, keyed = table.time(schema.at), table.has(schema.key[0])
     found = sa.select(*_cells(table), at.label("s_at")).select_from(table.rows).where(before(at, as_of))
     if keyed:
-        found = found.add_columns(table.id(schema.key[0]).label("s_id")).distinct()
+        found = found.add_columns(table.id(schema.key[0]).label("s_id"))
     some, of = None, None
     if rows > _MOST_ROWS:
         found = found.where(not_before(at, as_of - RECENT))
         if recent > _MOST_ROWS:
             some, of = _some_accounts(catalogue, _MOST_ROWS / recent)
             found = found.where(table.id("account_id").in_(some))
-    cells = found.subquery("s_rows_of_table")
-    many = sa.func.count()
-    same = [column for column in cells.c if column.name != "s_id"]
-    each = sa.select(cells.c.s_at, many.label("n")).group_by(*same).subquery("s_each_row")
+    each = _different(found)
     asked = [
         sa.func.sum(each.c.n),
         sa.func.sum(each.c.n - 1),
         sa.func.sum(sa.case((_has_fraction(each.c.s_at), each.c.n - 1), else_=0)),
         sa.func.sum(sa.case((each.c.n % 2 == 1, each.c.n), else_=0)),
-        many,
+        sa.func.count(),
     ]
     counts = [int(count or 0) for count in catalogue.engine.run(sa.select(*asked))[0]]
     looked_at, repeats, exact, odd, different = counts
@@ -70,6 +68,20 @@ def repeated_rows(
         accounts=None if some is None else len(some),
         of_accounts=of,
     )
+
+
+def _different(rows: sa.Select[Any]) -> sa.Subquery:
+    """The rows that differ in more than their id: the time ``s_at``, and how many there are, ``n``.
+
+    Rows with one id count once, and those without any each for itself.
+    """
+    cells = rows.subquery("s_rows_of_table")
+    many, id_ = sa.func.count(), cells.c.get("s_id")
+    once: Column = many if id_ is None else sa.case((id_.is_(None), many), else_=1)
+    ids = sa.select(*cells.c, once.label("s_n")).group_by(*cells.c).subquery("s_ids_of_rows")
+    number = sa.cast(sa.func.sum(ids.c.s_n), sa.BigInteger())
+    same = [column for column in ids.c if column.name not in {"s_id", "s_n"}]
+    return sa.select(ids.c.s_at, number.label("n")).group_by(*same).subquery("s_each_row")
 
 
 def _cells(table: MappedTable) -> Iterator[Column]:

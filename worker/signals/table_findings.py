@@ -107,9 +107,8 @@ class RepeatedRows:
             f" of {self.accounts:,} of {counted(self.of_accounts or 0, 'account')}" if self.accounts is not None else ""
         )
         if self.under_other_ids:
-            return (
-                f"{_share(self.certain, self.rows)}{days}{some} repeat another to the moment under another id and count"
-            )
+            again = f"{_share(self.certain, self.rows)}{days}{some} repeat another to the moment"
+            return f"{again} under another id or none and count"
         return f"{_share(self.repeats, self.rows)}{days}{some} repeat another in every column and all count"
 
 

@@ -82,13 +82,21 @@ def test_repeats_under_another_id_are_counted_and_stop_nothing(database: Databas
     types = {**TYPES, "events": {**TYPES["events"], "event_id": "text"}}
     report = report_of(database, types, events=[*rows, *rows[:5]])
     assert list(distrust(report, TrustSettings())) == []
-    again = "20 of 100 rows (20 %) repeat another to the moment under another id and count"
+    again = "20 of 100 rows (20 %) repeat another to the moment under another id or none and count"
     assert said_of(report, "events") == [
         "5 of 105 rows (5 %) repeat another and count once",
         f"{again}: a retry may make a new event_id",
     ]
     within_seconds = report_of(database, types, events=[row for row in rows if row["account_id"] == "a2"])
     assert said_of(within_seconds, "events") == []
+
+
+def test_rows_without_an_id_where_others_have_one_are_counted(database: Database) -> None:
+    rows = rows_of("events", 10, timedelta(seconds=1, microseconds=1))
+    ids = [{**rows[0], "event_id": "e1"}, *({**row, "event_id": None} for row in [*rows[1:], *rows[-4:]])]
+    types = {**TYPES, "events": {**TYPES["events"], "event_id": "text"}}
+    (said,) = said_of(report_of(database, types, events=ids), "events")
+    assert said.startswith("4 of 14 rows (29 %) repeat another to the moment under another id or none and count")
 
 
 def test_rows_that_differ_in_any_column_repeat_nothing(database: Database) -> None:
