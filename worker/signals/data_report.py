@@ -146,6 +146,5 @@ class DataReport:
 def _of_silent_days(silent: SilentDays) -> str:
     days = ", ".join(day.isoformat() for day in silent.days)
     usual = f"{min(silent.usual.values()):,.0f} or more are usual"
-    return (
-        f"no events on {days}, {usual}: load them again; windows that lost more than {silent.allowed:.0%} are unknown"
-    )
+    lost = f"windows that lost more than {100 * silent.allowed:g}% are unknown"
+    return f"no events on {days}, {usual}: load them again; {lost}"

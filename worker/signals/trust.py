@@ -99,7 +99,7 @@ def _joins(table: str, join: JoinFindings, trust: TrustSettings, usual: float | 
     lost = f"{given - joined:,} of {given:,} {table} ({1 - share:.0%}) belong to no account"
     what = f"{lost}{join.examples}"
     if 1 - share > allowed:
-        yield f"{what}; {allowed:.0%} are allowed"
+        yield f"{what}; {100 * allowed:g}% are allowed"
     elif usual is not None and share < trust.least_usual * usual:
         yield f"{what}; {1 - usual:.0%} are usual; {_IF_RIGHT}"
 

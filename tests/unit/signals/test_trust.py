@@ -30,6 +30,11 @@ def report(joined: int = 100, given: int = 100, blank: int = 0) -> DataReport:
     return DataReport(as_of=datetime(2026, 3, 1, tzinfo=UTC), tables=(table,))
 
 
+def test_a_limit_below_one_percent_is_shown_as_it_is_set() -> None:
+    (reason,) = distrust(report(joined=79), TrustSettings(unjoined=0.005))
+    assert reason.endswith("; 0.5% are allowed")
+
+
 @pytest.mark.parametrize(
     ("found", "usual", "says"),
     [
