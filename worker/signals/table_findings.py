@@ -161,7 +161,10 @@ class TableFindings:
         return asdict(self) | {
             "newest": newest,
             "missing_shares": {name: self._share(rows) for name, rows in self.missing.items()},
+            "contradiction_shares": {kind: self._share(rows) for kind, rows in self.contradictions.items()},
             **{f"{what}_share": self._share(rows) for what, rows in shares.items()},
+            "reversed": [asdict(one) | {"share": one.rows / one.of if one.of else 0.0} for one in self.reversed],
+            "marked": [asdict(one) | {"share": self._share(one.rows)} for one in self.marked],
             "columns": columns,
             "joins": joins,
         }
