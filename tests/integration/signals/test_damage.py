@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from tests.integration.signals.damage_kit import (
     ACCOUNTS,
     AS_OF,
-    EVENTS,
     KEYS,
     Damage,
     company,
@@ -49,35 +48,17 @@ from tests.integration.signals.damage_spellings import (
 from tests.integration.signals.damage_trial import (
     OF_PROPS,
     ONE_POINT,
-    SIGNALS,
     Trial,
     examples,
-    signals_of_tables,
     trial_in,
 )
 from tests.integration.signals.signals_kit import Database
-
-SOME = st.sets(st.sampled_from(ACCOUNTS), min_size=2, max_size=9)
 
 
 @pytest.fixture(scope="module")
 def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
     """The company in DuckDB."""
     return trial_in(Database("duckdb", tmp_path_factory.mktemp("damage")))
-
-
-@pytest.fixture(scope="module")
-def events_trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
-    """The company without the tables that no event has to do with."""
-    names = ("accounts", "events", "users", "memberships")
-    return trial_in(Database("duckdb", tmp_path_factory.mktemp("events")), signals_of_tables(names), names)
-
-
-@pytest.fixture(scope="module")
-def money_trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
-    """The company with the tables of amounts."""
-    names = ("accounts", "events", "subscriptions", "invoices")
-    return trial_in(Database("duckdb", tmp_path_factory.mktemp("money")), signals_of_tables(names), names)
 
 
 TIME_DAMAGE = together(
@@ -229,85 +210,6 @@ def test_data_of_which_too_much_joins_nobody_is_refused(trial: Trial, tables: st
     found = trial.measured(data)
     assert len(found.refused) == 1
     assert tables in found.refused[0]
-
-
-@examples(2)
-@given(event=st.sampled_from(EVENTS), days=st.integers(9, 16), to=st.sampled_from([None, "report_created", "Other"]))
-def test_an_event_that_stops_for_all_leaves_its_signals_unknown(
-    events_trial: Trial, event: str, days: int, to: str | None
-) -> None:
-    data = company()
-    since = AS_OF.replace(hour=0) - timedelta(days=days)
-    late = [row for row in data["events"] if row["name"] == event and row["occurred_at"] >= since]
-    for row in late:
-        row["name"] = to or "Quite Other"
-    found = events_trial.measured(data)
-    assert list(found.report.stopped) == [event]
-    lists = {name for name, events in SIGNALS.event_lists.items() if event in events}
-    affected = {name for name, signal in events_trial.signals.signals.items() if signal.events in lists}
-    affected |= {
-        name for name, signal in events_trial.signals.signals.items() if signal.of and affected & names_in(signal.of)
-    }
-    assert affected
-    assert {row[name] for row in found.accounts.values() for name in affected} == {None}
-    events_trial.hold(found.accounts, dict.fromkeys(ACCOUNTS, affected))
-
-
-def names_in(expression: Any) -> set[str]:
-    return {part.name for part in expression.needs()}
-
-
-@examples(2)
-@given(
-    event=st.sampled_from(EVENTS),
-    accounts=SOME,
-    to=st.sampled_from([str.upper, str.lower, lambda name: name.replace(" ", "_")]),
-)
-def test_spellings_of_the_same_event_count_as_that_event(
-    events_trial: Trial, event: str, accounts: set[str], to: Callable[[str], str]
-) -> None:
-    data = company()
-    Damage(
-        table="events",
-        column="name",
-        spell=lambda name: to(name) if name == event else name,
-        accounts=frozenset(accounts),
-    ).inflict(data)
-    signals = events_trial.signals.model_copy(update={"same_event": {event: [to(event)]}})
-    events_trial.hold(events_trial.measured(data, signals=signals).accounts)
-
-
-@examples(3)
-@given(
-    accounts=SOME,
-    other=st.sampled_from(["USD", "usd ", "CHF"]),
-    rates=st.sampled_from([[], [{"since": "2026-01-01", "worth": {"USD": 0.5}}]]),
-)
-def test_amounts_in_several_currencies_are_never_added(
-    money_trial: Trial, accounts: set[str], other: str, rates: list[dict[str, Any]]
-) -> None:
-    data = company()
-    changed = [row for row in data["subscriptions"] if row["account_id"] in accounts and row["product"] == "core"]
-    for row in changed:
-        row["currency"] = other
-    number = {account: sum(row["account_id"] == account for row in data["subscriptions"]) for account in accounts}
-    settings: dict[str, Any] = {"reporting_currency": "EUR", "rates": rates} if rates else {}
-    found = money_trial.measured(data, **settings)
-    convertible = bool(rates) and other != "CHF"
-    unknown = set() if convertible else {one for one, many in number.items() if rates or many > 1}
-    findings = found.report.table("subscriptions")
-    assert findings is not None
-    said = {cells.name: cells.incomparable for cells in findings.columns}
-    assert said.get("currency", 0) == sum(number[account] for account in unknown)
-    assert {found.accounts[account]["mrr"] for account in unknown} <= {None}
-    if convertible:
-        for row in changed:
-            account = str(row["account_id"])
-            total = money_trial.clean[account]["mrr"]
-            assert isinstance(total, int | float)
-            assert found.accounts[account]["mrr"] == total - row["mrr"] / 2
-    skipped = {account: {**money_trial.clean[account]} for account in accounts if convertible}
-    money_trial.hold({**found.accounts, **skipped}, dict.fromkeys(unknown, ("mrr",)))
 
 
 def test_internal_and_deleted_people_are_in_no_number(trial: Trial) -> None:
