@@ -24,7 +24,6 @@ from tests.integration.signals.damage_kit import (
 )
 from tests.integration.signals.damage_spellings import (
     AHEAD,
-    BROKEN_JSON,
     DEVICE_CLOCKS,
     EMPTY,
     MAY_LIE_AHEAD,
@@ -32,9 +31,7 @@ from tests.integration.signals.damage_spellings import (
     NOT_FINITE,
     NOTHING,
     NUMBERS,
-    PROPS,
     REQUIRED,
-    SAME_JSON,
     SAME_NUMBERS,
     SAME_TEXTS,
     SAME_TIMES,
@@ -46,7 +43,6 @@ from tests.integration.signals.damage_spellings import (
     together,
 )
 from tests.integration.signals.damage_trial import (
-    OF_PROPS,
     ONE_POINT,
     Trial,
     examples,
@@ -112,15 +108,6 @@ def test_words_for_nothing_are_nothing_and_missing_cells_are_counted(trial: Tria
 @given(found=SAME_TEXT)
 def test_blanks_and_decomposed_letters_change_nothing(trial: Trial, found: list[Damage]) -> None:
     trial.judge(found)
-
-
-@examples(3)
-@given(found=st.one_of(damages("unreadable", PROPS, BROKEN_JSON), damages(None, PROPS, SAME_JSON)))
-def test_properties_that_are_no_json_leave_only_unknown_what_reads_them(
-    events_trial: Trial, found: list[Damage]
-) -> None:
-    after = events_trial.judge(found).accounts
-    events_trial.hold(after, dict.fromkeys(ACCOUNTS, tuple(OF_PROPS)))
 
 
 def as_it_was(row: dict[str, Any], table: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Events of a clean company stop or are spelled otherwise: what reads them is unknown, or as it was."""
+"""Events of a clean company stop, are misspelled or lose properties: what reads them is unknown, or as it was."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.integration.signals.damage_kit import ACCOUNTS, AS_OF, EVENTS, Damage, company
-from tests.integration.signals.damage_trial import SIGNALS, Trial, examples, signals_of_tables, trial_in
+from tests.integration.signals.damage_spellings import BROKEN_JSON, PROPS, SAME_JSON, damages
+from tests.integration.signals.damage_trial import OF_PROPS, SIGNALS, Trial, examples, signals_of_tables, trial_in
 from tests.integration.signals.signals_kit import Database
 
 SOME = st.sets(st.sampled_from(ACCOUNTS), min_size=2, max_size=9)
@@ -68,3 +69,12 @@ def test_spellings_of_the_same_event_count_as_that_event(
     ).inflict(data)
     signals = events_trial.signals.model_copy(update={"same_event": {event: [to(event)]}})
     events_trial.hold(events_trial.measured(data, signals=signals).accounts)
+
+
+@examples(3)
+@given(found=st.one_of(damages("unreadable", PROPS, BROKEN_JSON), damages(None, PROPS, SAME_JSON)))
+def test_properties_that_are_no_json_leave_only_unknown_what_reads_them(
+    events_trial: Trial, found: list[Damage]
+) -> None:
+    after = events_trial.judge(found).accounts
+    events_trial.hold(after, dict.fromkeys(ACCOUNTS, tuple(OF_PROPS)))
