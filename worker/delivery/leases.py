@@ -58,7 +58,8 @@ def claim(engine: Engine, destination: str, kind: str, limit: int, *, owner: str
     """Lease up to ``limit`` due rows of one kind, the highest rank first, then the oldest.
 
     A row that was claimed `CRASHES_BEFORE_ALONE` times without an answer may be what kills its worker: it is leased
-    alone. After `CRASHES_BEFORE_DEAD` claims it becomes a dead letter, which an operator retries or drops.
+    alone. After `CRASHES_BEFORE_DEAD` claims it becomes a dead letter, which an operator retries or drops. When its
+    last lease ends after this call has looked for such rows, the next call finds it.
     """
     with engine.begin() as connection:
         _dead_letter_poison_rows(connection, destination)
@@ -136,7 +137,7 @@ def _lease(connection: Connection, destination: str, kind: str, limit: int, toke
             outbox.c.kind == kind,
             outbox.c.state.in_(TO_SEND),
             outbox.c.due_at <= db_now(),
-            suspected if suspects else ~suspected,
+            suspected & (outbox.c.claims < CRASHES_BEFORE_DEAD) if suspects else ~suspected,
         )
         .order_by(outbox.c.rank.desc(), outbox.c.due_at, outbox.c.id)
         .limit(limit)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, delete, update
+from sqlalchemy import Connection, Engine, Update, delete, event, update
 
 from connectors.base import AccessDenied, CallFailed, Outcome, QuotaExhausted, Unavailable, Underway
 from tests.conftest import some_of
@@ -335,6 +335,27 @@ def test_a_row_that_kills_its_worker_is_tried_alone_then_buried(
     crashed = [call for call in crm.calls if "poison" in call]
     assert len(crashed) == CRASHES_BEFORE_DEAD
     assert all(call == ["poison"] for call in crashed[CRASHES_BEFORE_ALONE:])
+
+
+def test_a_last_lease_that_ends_within_a_claim_is_not_leased_once_more(store: Engine, rows: Rows) -> None:
+    put_tasks(store, task("poison"))
+    with store.begin() as connection:
+        connection.execute(update(outbox).values(state="leased", claims=CRASHES_BEFORE_DEAD, due_at=4e9))
+
+    def end_the_lease(connection: Connection, statement: object, *_: object) -> None:
+        """After the claim looked for dead letters, before it leases."""
+        if isinstance(statement, Update):
+            connection.exec_driver_sql("update outbox set due_at = 0")
+
+    event.listen(store, "after_execute", end_the_lease)
+    try:
+        leased = claim(store, "crm", "task_create", 1)
+    finally:
+        event.remove(store, "after_execute", end_the_lease)
+    assert leased == []
+    assert claim(store, "crm", "task_create", 1) == []
+    row = rows()["task_create:crm:poison"]
+    assert (row["state"], row["claims"]) == ("dead", CRASHES_BEFORE_DEAD)
 
 
 def test_leases_of_a_dead_inline_run_end_at_once_and_nobody_elses(store: Engine, rows: Rows) -> None:
