@@ -1,0 +1,42 @@
+"""What must be known of this state before it is used: whether adoption has to run first.
+
+Marks stand in the connectors' journal under the name of no destination, so that they travel with the state.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Connection, delete, select
+
+from worker.store.tables import connector_journal
+from worker.store.upsert import upsert
+
+_OF_NO_DESTINATION = ""
+_ADOPTION = "adoption"
+
+
+def require_adoption(connection: Connection) -> None:
+    """Mark the state as older than the CRMs: adoption has to run before the next run."""
+    _set(connection, _ADOPTION, "required")
+
+
+def adoption_required(connection: Connection) -> bool:
+    """Whether adoption has to run before the next run."""
+    return _get(connection, _ADOPTION) is not None
+
+
+def adoption_done(connection: Connection) -> None:
+    """Remove the mark of `require_adoption`; without one this changes nothing."""
+    connection.execute(delete(connector_journal).where(*_is(_ADOPTION)))
+
+
+def _set(connection: Connection, name: str, text: str) -> None:
+    upsert(connection, connector_journal, [{"destination": _OF_NO_DESTINATION, "name": name, "text": text}])
+
+
+def _get(connection: Connection, name: str) -> str | None:
+    text: str | None = connection.execute(select(connector_journal.c.text).where(*_is(name))).scalar_one_or_none()
+    return text
+
+
+def _is(name: str) -> tuple[ColumnElement[bool], ...]:
+    return connector_journal.c.destination == _OF_NO_DESTINATION, connector_journal.c.name == name
