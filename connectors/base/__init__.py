@@ -1,5 +1,6 @@
 """The types and the protocol of connectors: operations in, one outcome per operation out. No I/O."""
 
+from connectors.base.adoption import DeletedRecord, FieldWriters, OurTask
 from connectors.base.budgets import Bucket, Budget, Permit, RateLimitStatus
 from connectors.base.connector import Connector
 from connectors.base.destinations import Destination, MatchField, Secret, TaskSettings
@@ -26,10 +27,12 @@ __all__ = [
     "CrmFact",
     "Cursor",
     "DealFact",
+    "DeletedRecord",
     "Destination",
     "FieldNeed",
     "FieldSpec",
     "FieldType",
+    "FieldWriters",
     "Health",
     "Journal",
     "Match",
@@ -38,6 +41,7 @@ __all__ = [
     "MatchStatus",
     "ObjectKind",
     "Operation",
+    "OurTask",
     "Outcome",
     "Owner",
     "Permit",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from connectors.base.adoption import DeletedRecord, FieldWriters, OurTask
 from connectors.base.facts import Cursor, ReadBack
 from connectors.base.fields import FieldNeed, FieldSpec, ObjectKind, SetupStep
 from connectors.base.health import Health, Usage
@@ -54,6 +55,22 @@ class Connector(Protocol):
         ``tasks`` maps the keys of our open tasks to their CRM ids. At an empty cursor every open deal is
         read, and no company record (they come from `match`).
         """
+
+    def our_tasks(self, starts_with: str = "", newest: int | None = None) -> Sequence[OurTask]:
+        """Every task with a key that starts with this text, whatever its case; the last created task first.
+
+        With ``newest`` only so many, in one or two calls plus those for the records they are on.
+        """
+
+    def field_writers(self, record_ids: Sequence[str], fields: Sequence[str]) -> FieldWriters:
+        """By record and field, whether we wrote the value that the field holds now.
+
+        None where the CRM does not say so for certain. A record that is gone, and a field that our user cannot see,
+        is left out.
+        """
+
+    def deleted_records(self) -> Sequence[DeletedRecord]:
+        """Records with our match field that are deleted and that the CRM still has."""
 
     def setup(self, needs: Sequence[FieldNeed], dry_run: bool) -> Sequence[SetupStep]:
         """Create what is missing, read it back, and return the state of each need."""

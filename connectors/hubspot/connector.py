@@ -17,15 +17,18 @@ from connectors.base import (
     CreateRecord,
     CreateTask,
     Cursor,
+    DeletedRecord,
     Destination,
     FieldNeed,
     FieldSpec,
+    FieldWriters,
     Health,
     Journal,
     Match,
     MatchKey,
     ObjectKind,
     Operation,
+    OurTask,
     Outcome,
     Owner,
     Person,
@@ -125,6 +128,15 @@ class HubSpotConnector:
 
     def read_back(self, since: Cursor, fields: Sequence[str], tasks: Mapping[str, str]) -> ReadBack:
         return read_back.read_back(self._client, self._schema, self._destination, since, fields, tasks)
+
+    def our_tasks(self, starts_with: str = "", newest: int | None = None) -> Sequence[OurTask]:
+        raise NotImplementedError
+
+    def field_writers(self, record_ids: Sequence[str], fields: Sequence[str]) -> FieldWriters:
+        raise NotImplementedError
+
+    def deleted_records(self) -> Sequence[DeletedRecord]:
+        raise NotImplementedError
 
     def setup(self, needs: Sequence[FieldNeed], dry_run: bool) -> Sequence[SetupStep]:
         return setup.setup(self._client, self._schema, self._destination, needs, dry_run)

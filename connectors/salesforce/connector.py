@@ -13,15 +13,18 @@ from connectors.base import (
     CreateRecord,
     CreateTask,
     Cursor,
+    DeletedRecord,
     Destination,
     FieldNeed,
     FieldSpec,
+    FieldWriters,
     Health,
     Journal,
     Match,
     MatchKey,
     ObjectKind,
     Operation,
+    OurTask,
     Outcome,
     Owner,
     Person,
@@ -156,6 +159,15 @@ class SalesforceConnector:
     def read_back(self, since: Cursor, fields: Sequence[str], tasks: Mapping[str, str]) -> ReadBack:
         """Changed companies, opportunities and our tasks; values that this object wrote itself are left out."""
         return Reader(self._client, self._schema, self._destination).read(since, fields, tasks, self._known)
+
+    def our_tasks(self, starts_with: str = "", newest: int | None = None) -> Sequence[OurTask]:
+        raise NotImplementedError
+
+    def field_writers(self, record_ids: Sequence[str], fields: Sequence[str]) -> FieldWriters:
+        raise NotImplementedError
+
+    def deleted_records(self) -> Sequence[DeletedRecord]:
+        raise NotImplementedError
 
     def setup(self, needs: Sequence[FieldNeed], dry_run: bool) -> Sequence[SetupStep]:
         """Create the missing custom fields, or say what an admin must click."""

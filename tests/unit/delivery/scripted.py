@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from connectors.base import (
     CallFailed,
     CreateTask,
     Cursor,
+    DeletedRecord,
     FieldNeed,
     FieldSpec,
+    FieldWriters,
     Health,
     Match,
     MatchKey,
     Operation,
+    OurTask,
     Outcome,
     Owner,
     Person,
@@ -65,6 +69,27 @@ class ScriptedConnector:
 
     def read_back(self, since: Cursor, fields: Sequence[str], tasks: Mapping[str, str]) -> ReadBack:
         raise NotImplementedError
+
+    def our_tasks(self, starts_with: str = "", newest: int | None = None) -> Sequence[OurTask]:
+        tasks = [self._our_task(key) for key in reversed(self.tasks) if key.startswith(starts_with)]
+        return tasks[:newest]
+
+    def _our_task(self, key: str) -> OurTask:
+        made = self.tasks[key]
+        return OurTask(
+            key=key,
+            task_id=self.record_id_of(made),
+            record_ids=(made.record_id,),
+            status="open",
+            owner_id=made.owner_id,
+            created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        )
+
+    def field_writers(self, record_ids: Sequence[str], fields: Sequence[str]) -> FieldWriters:
+        return {record_id: dict.fromkeys(fields, True) for record_id in record_ids if record_id in self.records}
+
+    def deleted_records(self) -> Sequence[DeletedRecord]:
+        return []
 
     def setup(self, needs: Sequence[FieldNeed], dry_run: bool) -> Sequence[SetupStep]:
         raise NotImplementedError
