@@ -10,10 +10,11 @@ from connectors.base.fields import FieldNeed, FieldSpec, FieldType, ObjectKind, 
 from connectors.base.health import Health, Usage
 from connectors.base.journal import Journal
 from connectors.base.operations import CloseTask, CreateRecord, CreateTask, Operation, UpdateFields, UpdateTask
-from connectors.base.outcomes import ALREADY_THERE, LEFT_ALONE, Outcome, Status
+from connectors.base.outcomes import ALREADY_CLOSED, ALREADY_THERE, LEFT_ALONE, Outcome, Status
 from connectors.base.records import Match, MatchKey, MatchStatus, Owner, Person
 
 __all__ = [
+    "ALREADY_CLOSED",
     "ALREADY_THERE",
     "LEFT_ALONE",
     "AccessDenied",

@@ -10,6 +10,8 @@ Status = Literal["applied", "rejected", "retry", "unknown"]
 
 ALREADY_THERE = "ALREADY_THERE"
 """The ``code`` of an applied creation of what was there already, by our key."""
+ALREADY_CLOSED = "ALREADY_CLOSED"
+"""The ``code`` of an applied creation of a task that is there already, by our key, and is completed or deleted."""
 LEFT_ALONE = "left_alone"
 """The ``code`` of an applied change or close of a task that a person has touched: the task stays as it is."""
 

@@ -26,6 +26,7 @@ from connectors.hubspot.associations import associated
 from connectors.hubspot.client import Client
 from connectors.hubspot.describe import TASKS, Schema
 from connectors.hubspot.records import Record, read_batch
+from connectors.hubspot.tasks import STATUS
 
 Mode = Literal["unique", "looked_for", "at_least_once"]
 
@@ -89,12 +90,12 @@ def find_existing(
     """The existing tasks of these operations, by key; strongly consistent in both modes with a key."""
     wanted = [one.key for one in operations]
     if task_key.mode == "unique":
-        return read_batch(client, TASKS, wanted, [], id_property=task_key.property)
+        return read_batch(client, TASKS, wanted, [STATUS], id_property=task_key.property)
     if task_key.mode == "at_least_once":
         return {}
     # Search lags, but finds a task on any company; tasks that it does not find yet are on their own company.
     found = _by_key(
-        search.every(client, TASKS, [search.is_in(task_key.property, wanted)], [task_key.property]),
+        search.every(client, TASKS, [search.is_in(task_key.property, wanted)], [task_key.property, STATUS]),
         task_key.property,
         wanted,
     )
@@ -102,7 +103,7 @@ def find_existing(
     companies = {record.id for record in read_batch(client, destination.object, missing, ["hs_object_id"]).values()}
     theirs = associated(client, destination.object, TASKS, sorted(companies))
     ids = [task_id for tasks in theirs.values() for task_id in tasks]
-    on_companies = read_batch(client, TASKS, ids, [task_key.property])
+    on_companies = read_batch(client, TASKS, ids, [task_key.property, STATUS])
     return _by_key(on_companies.values(), task_key.property, wanted) | found
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from connectors.base import CallFailed, CreateTask, Destination, Outcome, Underway
+from connectors.base import ALREADY_CLOSED, ALREADY_THERE, CallFailed, CreateTask, Destination, Outcome, Underway
 from connectors.hubspot.associations import associate, associated, company_association
 from connectors.hubspot.batch import Input, not_sent, write_batch
 from connectors.hubspot.client import Client
@@ -20,12 +20,11 @@ from connectors.hubspot.people import CONTACTS
 from connectors.hubspot.portal import Portal
 from connectors.hubspot.records import Record, list_archived, read_batch
 from connectors.hubspot.task_keys import LostAnswerCooldown, TaskKey, find_existing
-from connectors.hubspot.tasks import task_properties
+from connectors.hubspot.tasks import COMPLETED, STATUS, task_properties
 from connectors.hubspot.write import race_lost
 
 log = structlog.get_logger(__name__)
 
-DELETED = "deleted"
 OWNER_UNKNOWN = "INVALID_OWNER_ID"
 DELETED_PAGES = 50
 """Pages of a hundred deleted tasks each: as many as a few seconds of the rate window allow."""
@@ -55,12 +54,13 @@ class TaskMaker:
         homes = self._companies([one for one in operations if one.key not in deleted])
         created = self._send([one for one in new if one.key in homes], homes)
         answers = {
-            name: Outcome(key=name, status="applied", record_id=record.id, code=DELETED)
+            name: Outcome(key=name, status="applied", record_id=record.id, code=ALREADY_CLOSED)
             for name, record in deleted.items()
         }
         answers |= {one.key: _no_company(one.key) for one in new if one.key not in homes}
         answers |= created | {
-            name: Outcome(key=name, status="applied", record_id=record.id) for name, record in existing.items()
+            name: Outcome(key=name, status="applied", record_id=record.id, code=_existing_code(record))
+            for name, record in existing.items()
         }
         try:
             return answers | self._associate_missing(
@@ -179,6 +179,10 @@ class TaskMaker:
         linked = associated(self.client, TASKS, other, [task_id for task_id, _ in pairs.values() if task_id in old])
         missing = {name: pair for name, pair in pairs.items() if not linked.get(pair[0])}
         return associate(self.client, TASKS, other, missing, optional=optional)
+
+
+def _existing_code(task: Record) -> str:
+    return ALREADY_CLOSED if task.properties.get(STATUS) == COMPLETED else ALREADY_THERE
 
 
 def _unowned(one: Input) -> Input:

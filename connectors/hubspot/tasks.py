@@ -15,6 +15,7 @@ from connectors.hubspot.match import OWNER
 from connectors.hubspot.records import Record, read_batch
 
 STATUS = "hs_task_status"
+COMPLETED = "COMPLETED"
 SUBJECT = "hs_task_subject"
 BODY = "hs_task_body"
 DUE = "hs_timestamp"
@@ -54,7 +55,7 @@ def close_tasks(client: Client, operations: Sequence[CloseTask], key: str) -> di
     watched = [SUBJECT, BODY, STATUS, DUE, OWNER]
     records = _with_history(client, operations, key, watched)
     inputs = [
-        Input(one.key, one.task_id, {STATUS: "COMPLETED"})
+        Input(one.key, one.task_id, {STATUS: COMPLETED})
         for one in operations
         if _still_ours(records.get(one.task_id), key, watched, UNTOUCHED)
     ]

@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from connectors.base import ALREADY_THERE, LEFT_ALONE, CallFailed, CloseTask, CreateTask, Outcome, UpdateTask
+from connectors.base import (
+    ALREADY_CLOSED,
+    ALREADY_THERE,
+    LEFT_ALONE,
+    CallFailed,
+    CloseTask,
+    CreateTask,
+    Outcome,
+    UpdateTask,
+)
 from connectors.salesforce.client import Client, Row
 from connectors.salesforce.describe import Schema
 from connectors.salesforce.soql import in_chunks, select
@@ -38,7 +47,7 @@ class TaskWriter:
 
         Safe to call again after an ``unknown``. Two clients that create the same key at once end with one task.
         """
-        found = self._ids([op.key for op in operations])
+        found = self._existing([op.key for op in operations])
         missing = [op for op in operations if op.key.lower() not in found]
         made = {outcome.key: outcome for outcome in self._upsert(missing)}
         raced = [op for op in missing if self._lost_race(made[op.key])]
@@ -76,7 +85,7 @@ class TaskWriter:
     def _retry_raced(self, raced: Sequence[CreateTask]) -> dict[str, Outcome]:
         """Never raises `CallFailed`: other tasks of the same call may have been created."""
         try:
-            found = self._ids([op.key for op in raced])
+            found = self._existing([op.key for op in raced])
             again = [op for op in raced if op.key.lower() not in found]
             made = {outcome.key: outcome for outcome in self._upsert(again)}
         except CallFailed as error:
@@ -128,11 +137,11 @@ class TaskWriter:
         """Another client created our key between our read and our write; an upsert reads, then inserts."""
         return outcome.code == "DUPLICATE_VALUE" and self.key_field in outcome.reason
 
-    def _ids(self, keys: Iterable[str]) -> dict[str, str]:
-        """Task ids by key in lower case: Salesforce ignores case when it compares external ids."""
-        start = select(("Id", self.key_field), "Task", "WHERE", self.key_field, "IN ")
+    def _existing(self, keys: Iterable[str]) -> dict[str, Row]:
+        """Tasks by key in lower case: Salesforce ignores case when it compares external ids."""
+        start = select(("Id", "IsClosed", "IsDeleted", self.key_field), "Task", "WHERE", self.key_field, "IN ")
         rows = self.client.all_rows(in_chunks(start, keys), deleted=True)
-        return {row[self.key_field].lower(): row["Id"] for row in rows}
+        return {row[self.key_field].lower(): row for row in rows}
 
     def _by_id(self, ids: Iterable[str]) -> list[Row]:
         return self.client.all_rows(in_chunks(select(STATE, "Task", "WHERE Id IN "), ids), deleted=True)
@@ -146,8 +155,9 @@ class TaskWriter:
         return str(rows[0]["ApiName"]) if rows else COMPLETED
 
 
-def _already(op: CreateTask, task_id: str) -> Outcome:
-    return Outcome(key=op.key, status="applied", record_id=task_id, code=ALREADY_THERE)
+def _already(op: CreateTask, task: Row) -> Outcome:
+    code = ALREADY_CLOSED if task["IsClosed"] or task["IsDeleted"] else ALREADY_THERE
+    return Outcome(key=op.key, status="applied", record_id=task["Id"], code=code)
 
 
 def _relations(op: CreateTask) -> Row:

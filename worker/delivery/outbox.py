@@ -20,10 +20,23 @@ from worker.delivery.row_state import AT_REST, StoredState
 from worker.delivery.task_context import REASONS, TaskContext
 from worker.store.engine import database_time, db_now
 from worker.store.tables import crm_tasks, outbox
-from worker.store.upsert import insert_into, insert_missing
+from worker.store.upsert import insert_into
 
 NO_RECORD = "NO_RECORD"
 NO_OWNER = "NO_OWNER"
+WITHDRAWN = "WITHDRAWN"
+_OF_A_NEW_TASK = (
+    "record_id",
+    "payload",
+    "payload_hash",
+    "context",
+    "state",
+    "last_code",
+    "last_reason",
+    "rank",
+    "due_at",
+    "run_id",
+)
 _KEYS_AT_ONCE = 500
 
 
@@ -81,10 +94,11 @@ def fields_key(destination: str, record_id: str) -> str:
 def queue_tasks(connection: Connection, tasks: Iterable[NewTask], run_id: str) -> None:
     """Queue each task operation once for ever; a key that is known already changes nothing.
 
-    The row of a task that was made may be gone by now (`worker.store.retention`); then the task itself is known.
+    But a task that was withdrawn before it was sent is queued again: its account has entered again on the same day. The
+    row of a task that was made may be gone by now (`worker.store.retention`); then the task itself is known.
     """
     at = database_time(connection)
-    tasks = list(tasks)
+    tasks = sorted(tasks, key=lambda task: (task.kind, task.destination, task.key))
     made = _made(connection, [task.key for task in tasks if task.kind == "task_create"])
     rows = [
         {
@@ -108,7 +122,18 @@ def queue_tasks(connection: Connection, tasks: Iterable[NewTask], run_id: str) -
         for task in tasks
         if task.kind != "task_create" or (task.destination, task.key) not in made
     ]
-    insert_missing(connection, outbox, rows, unique="idem_key")
+    if rows:
+        connection.execute(_unless_known(connection), rows)
+
+
+def _unless_known(connection: Connection) -> Executable:
+    """Insert a row, or take the place of a task that was withdrawn and never sent."""
+    fresh = insert_into(connection, outbox)
+    taken = {name: fresh.excluded[name] for name in _OF_A_NEW_TASK}
+    withdrawn = (
+        (outbox.c.state == StoredState.DROPPED) & (outbox.c.last_code == WITHDRAWN) & outbox.c.attempted.is_(None)
+    )
+    return fresh.on_conflict_do_update(index_elements=["idem_key"], set_=taken, where=withdrawn)
 
 
 def _made(connection: Connection, keys: Sequence[str]) -> set[tuple[str, str]]:
@@ -203,7 +228,7 @@ def withdraw_tasks(connection: Connection, why: Callable[[str, str], str]) -> No
             connection.execute(
                 update(outbox)
                 .where(outbox.c.id == row_id, *unsent)
-                .values(state=StoredState.DROPPED, due_at=db_now(), last_code="WITHDRAWN", last_reason=reason)
+                .values(state=StoredState.DROPPED, due_at=db_now(), last_code=WITHDRAWN, last_reason=reason)
             )
 
 

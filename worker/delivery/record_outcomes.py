@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Engine, case, delete, func, select, update
 
-from connectors.base import ALREADY_THERE, LEFT_ALONE, Outcome
+from connectors.base import ALREADY_CLOSED, ALREADY_THERE, LEFT_ALONE, Outcome
 from worker.delivery.leases import Entry, effect_of
 from worker.delivery.outbox import NO_RECORD
 from worker.delivery.payload import payload_hash
@@ -25,6 +26,9 @@ MOST_ATTEMPTS = 12
 _BACKOFF_CAP_S = 300.0
 _CRM_IS_UP_S = 60.0
 _NEWEST = 1000
+STRANGE_TASK = "STRANGE_TASK"
+"""The code of a creation whose key a finished task holds that this state database does not know."""
+_STRANGE = "the CRM has a finished task of this entry that this state database does not know: run plgsync adopt"
 
 
 def record_outcomes(engine: Engine, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> dict[str, str]:
@@ -32,15 +36,20 @@ def record_outcomes(engine: Engine, entries: Sequence[Entry], outcomes: Sequence
 
     An entry whose lease was lost meanwhile is skipped (``fenced``): the worker that leased it then reports its outcome.
     The values that were sent late may have replaced newer ones in the CRM, so the newer ones are sent once more.
+
+    A finished task is the answer to a creation only if it may be of this row: the row was sent before without an
+    answer, or the ledger has an answer for the key. Else the row is parked: the state database has lost its task.
     """
     answers = {outcome.key: outcome for outcome in outcomes}
 
     def write_down(connection: Connection) -> dict[str, str]:
         noted: dict[str, str] = {}
         effects = []
-        may_die = _may_die(connection, entries, outcomes)
+        may_die, strange = _may_die(connection, entries, outcomes), _strange_tasks(connection, entries, answers)
         for entry in sorted(entries, key=lambda entry: entry.idem_key):
             outcome = answers.get(entry.key) or Outcome(key=entry.key, status="unknown", code="NO_OUTCOME")
+            if entry.key in strange:
+                outcome = replace(outcome, status="rejected", code=STRANGE_TASK, reason=_STRANGE)
             if not _write_state(connection, entry, outcome, may_die=may_die):
                 noted[entry.key] = "fenced"
                 if entry.kind == "fields" and (outcome.status in {"applied", "unknown"} or outcome.rejected_fields):
@@ -121,6 +130,19 @@ def _may_die(connection: Connection, entries: Sequence[Entry], outcomes: Sequenc
     applied = select(func.max(newest.c.at) - db_now()).where(newest.c.status == "applied")
     ago = connection.execute(applied).scalar()
     return ago is not None and float(ago) > -_CRM_IS_UP_S
+
+
+def _strange_tasks(connection: Connection, entries: Sequence[Entry], answers: Mapping[str, Outcome]) -> frozenset[str]:
+    """The keys of first attempts to create a task that found a finished one, which no answer before has named."""
+    found = {
+        entry.idem_key: entry.key
+        for entry in entries
+        if entry.kind == "task_create" and entry.attempted is None and entry.key in answers
+        if answers[entry.key].code == ALREADY_CLOSED
+    }
+    answered = select(ledger.c.idem_key).where(ledger.c.idem_key.in_(found), ledger.c.status != "rejected")
+    known = set(connection.execute(answered).scalars()) if found else set()
+    return frozenset(key for idem_key, key in found.items() if idem_key not in known)
 
 
 def _write_state(connection: Connection, entry: Entry, outcome: Outcome, *, may_die: bool) -> bool:

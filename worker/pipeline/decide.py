@@ -66,6 +66,7 @@ def decide_all(
                 history=past.counts.get(playbook.id, ()),
                 approved=resume,
                 previous=past.programs.get(playbook.id),
+                project_id=project.crm.project,
             ),
         )
         for playbook in project.playbooks

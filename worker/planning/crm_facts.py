@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from worker.language.values import Fields, Value
 from worker.planning.crm_view import CrmView
 from worker.rules.enrollment import Enrollment
+from worker.rules.task_keys import parts_of
 from worker.settings.known import TASK_FIELDS
 from worker.settings.playbook import Playbook
 from worker.store.crm import CLOSED, TaskRow
@@ -119,6 +120,9 @@ def _is_of_entry(row: TaskRow, enrollment: Enrollment | None) -> bool:
     """Whether a task belongs to the present entry: made by it, or an earlier one that was still open when it began."""
     if enrollment is None or row.entry == enrollment.entry or row.is_open:
         return enrollment is not None
+    key = parts_of(row.key)
+    if key and key.day.isoformat() == enrollment.task_day:
+        return True
     if row.completed_at is None or enrollment.entered_at is None:
         return False
     return datetime.fromisoformat(row.completed_at) >= enrollment.entered_at

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import date
 from typing import TypeAlias
@@ -61,9 +60,3 @@ class CloseTasks:
 
 
 Action: TypeAlias = SetField | MakeTask | CloseTasks
-
-
-def task_key_of(playbook_id: str, account_id: str, entry: int, task_key: str) -> str:
-    """The idempotency key of a task: 40 hex characters that do not depend on any text an admin may edit."""
-    identity = "\0".join((playbook_id, account_id, str(entry), task_key))
-    return hashlib.sha256(identity.encode()).hexdigest()[:40]

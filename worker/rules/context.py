@@ -10,6 +10,7 @@ from worker.rules.actions import Action
 from worker.rules.enrollment import Enrollment, Event
 from worker.rules.placement import Placement
 from worker.rules.program import Program
+from worker.settings.environment import UNNAMED_PROJECT
 from worker.settings.playbook_steps import Assignee
 from worker.settings.schedule import Calendar
 
@@ -22,7 +23,7 @@ class RunContext:
     ``owner_of`` names the person who would get a task (any stable text; None when unknown); ``tasks_today`` counts
     the tasks that each person got on that person's day. ``open_tasks`` holds ``playbook id/task key`` of the open CRM
     tasks of each account. ``history`` are the counts of earlier runs, oldest first. ``approved`` lets a paused playbook
-    continue.
+    continue. ``project_id`` is part of the keys of tasks.
     ``previous`` are the playbook's steps as they ran last, where they are known.
     """
 
@@ -34,6 +35,7 @@ class RunContext:
     history: Sequence[Mapping[str, int]] = ()
     approved: bool = False
     previous: Program | None = None
+    project_id: str = UNNAMED_PROJECT
 
 
 @dataclass(frozen=True, slots=True)

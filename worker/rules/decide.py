@@ -260,6 +260,7 @@ class _Run:
             as_of=context.as_of,
             calendar=calendar_of(context.calendar, self._accounts[account_id]),
             open_tasks=context.open_tasks.get(account_id, ()),
+            project_id=context.project_id,
             rank=self._rank,
         )
 

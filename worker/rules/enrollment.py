@@ -42,7 +42,8 @@ class Enrollment:
     ``matched_s``: seconds for which ``enters`` was true without a break; times of unknown do not count.
     ``runs_true``: days with such a run, the newest at ``counted_at``. ``awaits_baseline``: its condition was unknown
     when the playbook went live; if it is true once it is known, the account is of the baseline.
-    ``matched``: why it entered, for the texts of later steps.
+    ``matched``: why it entered, for the texts of later steps. ``task_day`` (``YYYY-MM-DD``): the UTC day of the entry,
+    part of the keys of its tasks; empty for an entry that began before keys had a day.
     ``step``: the next instruction, due at ``next_step_at``; -1 when all steps are done. ``step_key`` names the step
     at which it waits, or stopped because the step is gone; ``step_after`` the step before (`StepName`); ``taken`` are
     the keys of the steps of this entry that it has been through.
@@ -73,6 +74,7 @@ class Enrollment:
     fields_set: Mapping[str, Value] = field(default_factory=dict)
     config_hash: str = ""
     matched: str = ""
+    task_day: str = ""
     last_events: tuple[Event, ...] = ()
 
     def to_json(self) -> dict[str, Any]:

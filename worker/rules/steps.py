@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from worker.language.template import Template, shorten
 from worker.language.values import Fields, Value
 from worker.rules import program as steps
-from worker.rules.actions import Action, Contact, MakeTask, SetField, task_key_of
+from worker.rules.actions import Action, Contact, MakeTask, SetField
 from worker.rules.business_days import add_days, local_day, moment_after
 from worker.rules.enrollment import Enrollment
 from worker.rules.placement import Placement, place, placement_of, stop_at
 from worker.rules.program import Program
+from worker.rules.task_keys import counted_key_of, task_key_of
 from worker.rules.transitions import without_steps
 from worker.settings.playbook import Playbook
 from worker.settings.playbook_steps import CreateTask
@@ -35,6 +36,7 @@ class StepContext:
     as_of: datetime
     calendar: Calendar
     open_tasks: Collection[str]
+    project_id: str
     rank: Callable[[Fields], float]
 
     def text_fields(self, enrollment: Enrollment) -> Fields:
@@ -149,10 +151,18 @@ def _value_of(context: StepContext, enrollment: Enrollment, value: Template | bo
     return value.value(context.text_fields(enrollment)) if isinstance(value, Template) else value
 
 
+def _key_of(context: StepContext, enrollment: Enrollment, action: str) -> str:
+    """An entry keeps the kind of key that its first task has."""
+    if not enrollment.task_day:
+        return counted_key_of(context.playbook.id, context.account_id, enrollment.entry, action)
+    day = date.fromisoformat(enrollment.task_day)
+    return task_key_of(context.project_id, day, context.playbook.id, context.account_id, action)
+
+
 def _make_task(context: StepContext, enrollment: Enrollment, task: CreateTask) -> MakeTask:
     fields = context.text_fields(enrollment)
     return MakeTask(
-        key=task_key_of(context.playbook.id, context.account_id, enrollment.entry, task.key),
+        key=_key_of(context, enrollment, task.key),
         task_key=task.key,
         account_id=context.account_id,
         playbook_id=context.playbook.id,

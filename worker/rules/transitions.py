@@ -158,6 +158,7 @@ def enter(enrollment: Enrollment, variant: Variant, version: str, matched: str, 
         fields_set={},
         config_hash=version,
         matched=matched,
+        task_day=_day(as_of).isoformat(),
     )
 
 

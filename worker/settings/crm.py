@@ -13,7 +13,8 @@ from worker.settings import environment
 from worker.settings.base import Percent, SecretRef, Strict
 from worker.settings.crm_fields import CrmField, account_id_need, task_key_need
 from worker.settings.crm_hubspot import HubspotAuth
-from worker.settings.crm_texts import BaseUrl, CrmName, Domain, Email, FallbackField, OurName
+from worker.settings.crm_texts import BaseUrl, CrmName, Domain, Email, FallbackField, OurName, ProjectId
+from worker.settings.environment import UNNAMED_PROJECT
 from worker.settings.product_columns import ZoneText
 
 
@@ -203,6 +204,9 @@ class CrmSettings(Strict):
     """The whole of config/crm.yaml."""
 
     version: Literal[1]
+    project_id: ProjectId = UNNAMED_PROJECT
+    """Part of the key of every task, so that no other deployment on the same CRM takes our tasks for its own. The
+    environment variable PLGSYNC_PROJECT_ID replaces it: staging and production may share these files."""
     destinations: dict[
         Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")],
         Annotated[SalesforceSettings | HubspotSettings, Field(discriminator="kind")],
@@ -225,6 +229,11 @@ class CrmSettings(Strict):
             if len(set(people)) < len(people):
                 raise ValueError(f"somebody is in {name} twice")
         return queues
+
+    @property
+    def project(self) -> str:
+        """The id of this deployment. Raises `InvalidEnvironment`."""
+        return environment.project_id() or self.project_id
 
     def to_destination(self, name: str, project_root: Path) -> Destination:
         """One configured CRM as connectors want it; secrets are read when they are needed, not now."""

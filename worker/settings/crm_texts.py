@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from connectors.base.values import domain_of, email_address
+from worker.settings.environment import PROJECT_ID
 
 _OUR_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -51,5 +52,6 @@ Email = Annotated[str, AfterValidator(_email), WithJsonSchema({"type": "string",
 Domain = Annotated[str, AfterValidator(_domain), WithJsonSchema({"type": "string"})]
 OurName = Annotated[str, AfterValidator(_our_name)]
 CrmName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+ProjectId = Annotated[str, Field(pattern=PROJECT_ID)]
 
 FallbackField = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z][A-Za-z0-9_]*)?$")]

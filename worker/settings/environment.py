@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from connectors.base import AccessDenied, Secret
 
 PROJECT = "PLGSYNC_PROJECT"
 DATABASE = "PLGSYNC_DATABASE_URL"
+DEPLOYMENT = "PLGSYNC_PROJECT_ID"
 BROKER = "PLGSYNC_BROKER_URL"
 CRM_URL = "PLGSYNC_URL_"
 HEARTBEAT = "PLGSYNC_HEARTBEAT"
@@ -20,6 +22,9 @@ STOP = "PLGSYNC_STOP_S"
 _OTEL = ("SDK_DISABLED", "TRACES_EXPORTER", "EXPORTER_OTLP_ENDPOINT", "EXPORTER_OTLP_TRACES_ENDPOINT")
 
 DEFAULT_STOP_S = 3.0
+PROJECT_ID = r"^[a-z0-9][a-z0-9-]{0,19}$"
+UNNAMED_PROJECT = "plgsync"
+"""The id of a project that has none in its settings."""
 
 _LARGEST_SECRET = 64 * 1024
 _DEFAULT_LEASE_S = 120.0
@@ -76,6 +81,14 @@ def broker_url() -> str:
 def broker_named() -> bool:
     """Whether this installation names a broker."""
     return bool(os.environ.get(BROKER))
+
+
+def project_id() -> str | None:
+    """PLGSYNC_PROJECT_ID: the id of this deployment, instead of the one in config/crm.yaml; `InvalidEnvironment`."""
+    given = os.environ.get(DEPLOYMENT)
+    if given and not re.fullmatch(PROJECT_ID, given):
+        raise InvalidEnvironment(f"{DEPLOYMENT} is not 1 to 20 small letters, digits and dashes, such as acme-staging")
+    return given or None
 
 
 def crm_url(destination: str) -> str | None:
@@ -149,6 +162,7 @@ def check_environment() -> None:
     """Raises `InvalidEnvironment` for any variable that a job would only read in the middle of its work."""
     lease_s()
     stop_s()
+    project_id()
 
 
 def secret(ref: str, project: Path) -> Secret:

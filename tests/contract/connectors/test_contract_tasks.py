@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.base import CloseTask, Connector, UpdateTask
+from connectors.base import ALREADY_CLOSED, ALREADY_THERE, CloseTask, Connector, UpdateTask
 from tests.contract.connectors.drive import DUE, companies, deliver, keys_of_tasks, record_ids, statuses, task
 from tests.contract.connectors.harness import Crm, Fault
 
@@ -73,7 +73,9 @@ def test_a_replay_leaves_what_a_person_did(crm: Crm, connector: Connector) -> No
     crm.human_starts_task(started)
     crm.human_retitles_task(retitled, "Ann: call on Tuesday instead")
     crm.pass_time(60)
-    assert statuses(crm.connect().write(operations)) == ["applied"] * 3
+    again = crm.connect().write(operations)
+    assert statuses(again) == ["applied"] * 3
+    assert [one.code for one in again] == [ALREADY_CLOSED, ALREADY_THERE, ALREADY_THERE]
     now = {seen.id: seen for seen in crm.tasks()}
     assert len(now) == 3
     assert now[done].status == "completed"
@@ -86,7 +88,8 @@ def test_a_task_a_person_deleted_is_not_made_again(crm: Crm, connector: Connecto
     first, _ = record_ids(connector.write(operations))
     crm.human_deletes_task(first)
     crm.pass_time(60)
-    crm.connect().write(operations)
+    again = crm.connect().write(operations)
+    assert [one.code for one in again] == [ALREADY_CLOSED, ALREADY_THERE]
     assert sorted(seen.status for seen in crm.tasks()) == ["deleted", "open"]
 
 

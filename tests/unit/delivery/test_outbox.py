@@ -13,16 +13,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, Update, delete, event, update
 
-from connectors.base import AccessDenied, CallFailed, Outcome, QuotaExhausted, Unavailable, Underway
+from connectors.base import ALREADY_CLOSED, AccessDenied, CallFailed, Outcome, QuotaExhausted, Unavailable, Underway
 from tests.conftest import some_of
 from tests.unit.delivery.scripted import ScriptedConnector, always
 from worker.delivery.backlog import attempted_fields, drop_rows, parked_fields, retry_rows
-from worker.delivery.leases import CRASHES_BEFORE_ALONE, CRASHES_BEFORE_DEAD, claim, reclaim_leases
-from worker.delivery.outbox import NO_RECORD, NewFields, NewTask, queue_fields, queue_tasks, withdraw_tasks
-from worker.delivery.record_outcomes import MOST_ATTEMPTS, record_outcomes
+from worker.delivery.leases import CRASHES_BEFORE_ALONE, CRASHES_BEFORE_DEAD, claim, effect_of, reclaim_leases
+from worker.delivery.outbox import (
+    NO_RECORD,
+    NewFields,
+    NewTask,
+    operation_key,
+    queue_fields,
+    queue_tasks,
+    withdraw_tasks,
+)
+from worker.delivery.record_outcomes import MOST_ATTEMPTS, record_outcomes, release
 from worker.delivery.send import Delivery, deliver, deliver_patiently
 from worker.delivery.task_context import TaskContext
 from worker.store.crm import GONE, load_records, load_snapshot, load_tasks, load_written, save_records, unmatched
+from worker.store.ledger import record_effects
 from worker.store.tables import crm_tasks, ledger, outbox, snapshot
 
 
@@ -378,6 +387,47 @@ def test_a_task_whose_account_left_is_withdrawn_unless_it_may_exist(
     states = {key.rsplit(":", 1)[1]: row["state"] for key, row in rows().items()}
     assert states == {"maybe-sent": "pending", "never-sent": "dropped", "unmatched": "dropped"}
     assert rows()["task_create:crm:never-sent"]["last_reason"] == "the account left"
+
+
+def test_a_task_that_was_withdrawn_unsent_is_queued_again_when_its_account_enters_again_that_day(
+    store: Engine, rows: Rows, crm: ScriptedConnector
+) -> None:
+    put_tasks(store, task("unsent"), task("dropped"))
+    withdraw(store)
+    with store.begin() as connection:
+        of_person = outbox.c.idem_key == "task_create:crm:dropped"
+        connection.execute(update(outbox).where(of_person).values(last_code="DROPPED"))
+    put_tasks(store, *(replace(task(key), payload={**TASK, "subject": "again"}) for key in ("unsent", "dropped")))
+    assert {operation_key(key): row["state"] for key, row in rows().items()} == {
+        "unsent": "pending",
+        "dropped": "dropped",
+    }
+    deliver(store, crm, now=now)
+    assert {key: made.subject for key, made in crm.tasks.items()} == {"unsent": "again"}
+
+
+@pytest.mark.parametrize("before", ["never sent", "answer lost", "answered long ago"])
+def test_a_finished_task_is_an_answer_only_to_a_row_that_may_have_made_it(
+    store: Engine, rows: Rows, crm: ScriptedConnector, before: str
+) -> None:
+    put_tasks(store, task("k1"))
+    [entry] = claim(store, "crm", "task_create", 1)
+    release(store, [entry], "", "", 0)
+    if before == "answer lost":
+        crm.script = always("applied_unheard")
+        deliver(store, crm, now=now)
+        make_due(store)
+    elif before == "answered long ago":
+        with store.begin() as connection:
+            record_effects(connection, [effect_of(entry, "applied", "", "")])
+    entries = claim(store, "crm", "task_create", 1)
+    closed = Outcome(key="k1", status="applied", record_id="t1", code=ALREADY_CLOSED)
+    made = before != "never sent"
+    assert record_outcomes(store, entries, [closed]) == {"k1": "applied" if made else "rejected"}
+    row = rows()["task_create:crm:k1"]
+    assert (row["state"], row["last_code"]) == (("done", ALREADY_CLOSED) if made else ("parked", "STRANGE_TASK"))
+    with store.begin() as connection:
+        assert len(load_tasks(connection)) == made
 
 
 def test_withdrawing_asks_by_playbook_and_account_and_spares_what_is_still_wanted(store: Engine, rows: Rows) -> None:

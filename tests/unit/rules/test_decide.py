@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from tests.unit.rules.playbook_stage import START, TASK, Stage, events, flags, make_playbook
-from worker.rules.actions import CloseTasks, MakeTask, SetField, task_key_of
+from worker.rules.actions import CloseTasks, MakeTask, SetField
 from worker.rules.admission import in_holdout
 from worker.rules.context import PlaybookRun
 from worker.rules.enrollment import Enrollment
 from worker.rules.program import compile_steps
+from worker.rules.task_keys import counted_key_of, task_key_of
 from worker.rules.transitions import may_enter_again
 from worker.settings.playbook import Assignee
 from worker.settings.schedule import Calendar
@@ -37,7 +38,7 @@ def test_entering_makes_the_task_once() -> None:
     assert [(task.subject, task.to, task.due, task.entry) for task in made] == [
         ("Call Acme", Assignee("account_owner"), date(2026, 3, 3), 1)
     ]
-    assert len(made[0].key) == 40
+    assert made[0].key.startswith("plgsync.20260302.")
     for day in (1, 2, 30):
         assert on.run(day, {"acme": YES}).decisions == ()
 
@@ -454,11 +455,21 @@ def test_a_subject_is_one_line_of_at_most_255_characters_and_no_part_of_the_iden
     assert first.key == second.key
 
 
-def test_every_entry_account_playbook_and_task_has_a_key_of_its_own() -> None:
-    same = ("pb", "acme", 1, "call")
-    others = [("pb2", "acme", 1, "call"), ("pb", "beta", 1, "call"), ("pb", "acme", 2, "call"), ("pb", "acme", 1, "c")]
-    assert len({task_key_of(*one) for one in (same, *others)}) == 5
-    assert task_key_of(*same) == "9ffec576747bb7a1cf31b089e84938c85761934c"
+def test_an_entry_has_the_key_of_its_day_and_one_that_began_before_keeps_its_number() -> None:
+    on = Stage(
+        do=[{"create_task": TASK}, {"wait": "2d"}, {"create_task": {**TASK, "key": "again"}}], repeat={"wait": "1h"}
+    )
+
+    def key(days: float, accounts: dict[str, Any]) -> list[str]:
+        return [task.key for task in tasks(on.run(days, accounts, project_id="acme-eu"))]
+
+    first = key(0, {"acme": YES})
+    key(0.1, {"acme": flags(e=False, l=True)})
+    assert first == key(0.2, {"acme": YES}) == [task_key_of("acme-eu", START.date(), "flags", "acme", "call")]
+    key(1, {"acme": flags(e=False, l=True)})
+    assert key(2, {"acme": YES}) == [task_key_of("acme-eu", date(2026, 3, 4), "flags", "acme", "call")]
+    del on.stored["acme"]["task_day"]  # as the version before stores it
+    assert key(4, {"acme": YES}) == [counted_key_of("flags", "acme", 3, "again")]
 
 
 # ---------------------------------------------------------------------------- goal and holdout
