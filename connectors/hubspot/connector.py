@@ -39,7 +39,20 @@ from connectors.base import (
     Usage,
 )
 from connectors.clock import unix_time
-from connectors.hubspot import batch, fallbacks, match, owners, people, read_back, setup, task_keys, tasks, write
+from connectors.hubspot import (
+    adoption,
+    batch,
+    fallbacks,
+    field_writers,
+    match,
+    owners,
+    people,
+    read_back,
+    setup,
+    task_keys,
+    tasks,
+    write,
+)
 from connectors.hubspot.client import Client, TokenRejected
 from connectors.hubspot.describe import TASKS, Schema
 from connectors.hubspot.portal import Portal, read_portal
@@ -130,13 +143,13 @@ class HubSpotConnector:
         return read_back.read_back(self._client, self._schema, self._destination, since, fields, tasks)
 
     def our_tasks(self, starts_with: str = "", newest: int | None = None) -> Sequence[OurTask]:
-        raise NotImplementedError
+        return adoption.our_tasks(self._client, self._schema, self._destination, starts_with, newest)
 
     def field_writers(self, record_ids: Sequence[str], fields: Sequence[str]) -> FieldWriters:
-        raise NotImplementedError
+        return field_writers.field_writers(self._client, self._schema, self._destination, record_ids, fields)
 
     def deleted_records(self) -> Sequence[DeletedRecord]:
-        raise NotImplementedError
+        return adoption.deleted_records(self._client, self._destination)
 
     def setup(self, needs: Sequence[FieldNeed], dry_run: bool) -> Sequence[SetupStep]:
         return setup.setup(self._client, self._schema, self._destination, needs, dry_run)

@@ -85,7 +85,7 @@ def _company_facts(
     records = read_batch(client, destination.object, changed, wanted, history=[*wanted, destination.match_field])
     facts = [RecordFact(gone, None, {}, deleted=True) for gone in changed if gone not in records]
     for record in records.values():
-        since = _moment(reported[record.id]) + TICK if record.id in reported else start
+        since = moment(reported[record.id]) + TICK if record.id in reported else start
         if _changed_by_others(record, wanted, destination.match_field, since):
             values = schema.canonical(destination.object, record.properties, fields)
             facts.append(RecordFact(record.id, record.properties.get(OWNER) or None, values))
@@ -100,7 +100,7 @@ def _changed_by_others(record: Record, fields: Iterable[str], match_field: str, 
         (entry.get("sourceType"), entry.get("sourceId")) != us
         for name in fields
         for entry in record.history.get(name) or []
-        if _moment(str(entry.get("timestamp"))) >= since
+        if moment(str(entry.get("timestamp"))) >= since
     )
 
 
@@ -159,12 +159,18 @@ def _task_facts(client: Client, tasks: Mapping[str, str]) -> list[TaskFact]:
 def _task_fact(key: str, task_id: str, record: Record | None) -> TaskFact:
     if record is None:
         return TaskFact(key, task_id, "deleted")
-    status = _TASK_STATUSES.get(str(record.properties.get(STATUS)), "in_progress")
-    # While a task is open, HubSpot may have its due date in this property.
-    completed = record.properties.get(COMPLETED_AT) if status == "completed" else None
-    return TaskFact(
-        key, task_id, status, record.properties.get(OWNER) or None, _moment(completed) if completed else None
-    )
+    return TaskFact(key, task_id, task_status(record), record.properties.get(OWNER) or None, completed_at(record))
+
+
+def task_status(record: Record) -> TaskStatus:
+    """The status of a living task."""
+    return _TASK_STATUSES.get(str(record.properties.get(STATUS)), "in_progress")
+
+
+def completed_at(record: Record) -> datetime | None:
+    """When a task was completed: while it is open, HubSpot may have its due date in this property."""
+    completed = record.properties.get(COMPLETED_AT) if task_status(record) == "completed" else None
+    return moment(completed) if completed else None
 
 
 # ---------------------------------------------------------------------------- streams
@@ -176,18 +182,18 @@ def _changed(client: Client, object: str, stream: _Stream, fields: Sequence[str]
     found, complete = search.newest(client, object, since, [*fields, CHANGED])
     if not found:
         return []
-    end = _moment(_modified(found[0]))
-    if not complete and (stream.at or _moment(_modified(found[-1])) >= end - OVERLAP):
+    end = moment(_modified(found[0]))
+    if not complete and (stream.at or moment(_modified(found[-1])) >= end - OVERLAP):
         start = since or [search.compare(CHANGED, "GTE", _stamp(end - OVERLAP))]
         found = list(search.every(client, object, start, [*fields, CHANGED]))
     reported = stream.reported
-    stream.reported = {r.id: _modified(r) for r in found if _moment(_modified(r)) >= end - OVERLAP}
+    stream.reported = {r.id: _modified(r) for r in found if moment(_modified(r)) >= end - OVERLAP}
     stream.at = end.isoformat()
     return [record for record in found if reported.get(record.id) != _modified(record)]
 
 
 def _start(stream: _Stream) -> datetime:
-    return _moment(stream.at) - OVERLAP if stream.at else datetime.min.replace(tzinfo=UTC)
+    return moment(stream.at) - OVERLAP if stream.at else datetime.min.replace(tzinfo=UTC)
 
 
 def _modified(record: Record) -> str:
@@ -198,7 +204,8 @@ def _stamp(moment: datetime) -> str:
     return str(int(moment.timestamp() * 1000))
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
+    """A time as HubSpot writes it: ISO 8601, or milliseconds since 1970."""
     if text.isdigit():
         return datetime.fromtimestamp(int(text) / 1000, UTC)
     return datetime.fromisoformat(text)

@@ -6,13 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
+
 from connectors.base import AccessDenied, CallFailed, Unavailable
 from connectors.hubspot import errors
 from connectors.hubspot.batch import SIZE, chunks
-from connectors.hubspot.client import RETRY_AFTER_S, Client
+from connectors.hubspot.client import RETRY_AFTER_S, Client, next_page
 from connectors.hubspot.transport import HttpResponse
 
 SIZE_WITH_HISTORY = 50
+DELETED_PAGES = 50
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ def _read_part(
         _check_complete(object, unreported, strangers=len(found) - len(asked))
         return asked
     for one in unreported:
-        record_found = _read_merged(client, object, one, properties)
+        record_found = _read_merged(client, object, one, properties, history)
         if record_found is not None:
             asked[one] = record_found
     return asked
@@ -117,19 +122,27 @@ def _ask(
     return answer
 
 
-def _read_merged(client: Client, object: str, id: str, properties: Sequence[str]) -> Record | None:
+def _read_merged(
+    client: Client, object: str, id: str, properties: Sequence[str], history: Sequence[str]
+) -> Record | None:
     """The survivor of a merge, which a batch returns under an id that was not requested."""
-    answer = client.read("GET", f"{client.paths.objects}/{object}/{id}", None, {"properties": ",".join(properties)})
+    query = {"properties": ",".join(properties)}
+    if history:
+        query["propertiesWithHistory"] = ",".join(history)
+    answer = client.read("GET", f"{client.paths.objects}/{object}/{id}", None, query)
     return record_of(answer.body) if answer.ok else None
 
 
 def list_archived(client: Client, object: str, properties: Sequence[str]) -> Iterator[list[Record]]:
-    """Every deleted record that HubSpot still has, page by page."""
+    """The deleted records that HubSpot still has, page by page; 50 pages of 100 at most."""
     query = {"archived": "true", "limit": str(SIZE), "properties": ",".join(properties)}
-    for answer in client.pages(f"{client.paths.objects}/{object}", query):
+    for page, answer in enumerate(client.pages(f"{client.paths.objects}/{object}", query), 1):
         if not answer.ok:
             raise _unreadable(answer, object, "")
         yield [record_of(result) for result in answer.body.get("results") or []]
+        if page == DELETED_PAGES and next_page(answer.body):
+            log.warning("hubspot has more deleted records than plgsync reads", object=object, pages=page)
+            return
 
 
 def record_of(result: Mapping[str, Any]) -> Record:

@@ -10,7 +10,8 @@ from connectors.hubspot.client import Client
 from connectors.hubspot.records import Record, record_of
 
 PAGE = 200
-"""https://developers.hubspot.com/docs/guides/api/crm/search"""
+MOST_RESULTS = 10_000
+"""Both: https://developers.hubspot.com/docs/guides/api/crm/search"""
 
 Filter = Mapping[str, object]
 
@@ -23,6 +24,11 @@ def is_in(field: str, values: Sequence[str]) -> Filter:
 def compare(field: str, operator: str, value: str) -> Filter:
     """One comparison with one of HubSpot's operators: EQ, GT, GTE."""
     return {"propertyName": field, "operator": operator, "value": value}
+
+
+def present(field: str) -> Filter:
+    """``field`` has a value."""
+    return {"propertyName": field, "operator": "HAS_PROPERTY"}
 
 
 def newest(
@@ -50,14 +56,32 @@ def every(client: Client, object: str, filters: Sequence[Filter], properties: Se
         after = [compare("hs_object_id", "GT", found[-1].id)]
 
 
+def last_first(
+    client: Client, object: str, filters: Sequence[Filter], properties: Sequence[str], by: str
+) -> Iterator[Record]:
+    """Records by a date, the last first: the first 10,000, page by page."""
+    sort = {"propertyName": by, "direction": "DESCENDING"}
+    for after in range(0, MOST_RESULTS, PAGE):
+        found, total = _page(client, object, filters, properties, sort, after)
+        yield from found
+        if after + PAGE >= total:
+            return
+
+
 def _page(
-    client: Client, object: str, filters: Sequence[Filter], properties: Sequence[str], sort: Mapping[str, str]
+    client: Client,
+    object: str,
+    filters: Sequence[Filter],
+    properties: Sequence[str],
+    sort: Mapping[str, str],
+    after: int = 0,
 ) -> tuple[list[Record], int]:
     body = {
         "filterGroups": [{"filters": list(filters)}] if filters else [],
         "properties": sorted(set(properties)),
         "sorts": [sort],
         "limit": PAGE,
+        **({"after": str(after)} if after else {}),
     }
     answer = client.read("POST", f"{client.paths.objects}/{object}/search", body)
     if not answer.ok:

@@ -26,7 +26,6 @@ from connectors.hubspot.write import race_lost
 log = structlog.get_logger(__name__)
 
 OWNER_UNKNOWN = "INVALID_OWNER_ID"
-DELETED_PAGES = 50
 """Pages of a hundred deleted tasks each: as many as a few seconds of the rate window allow."""
 
 
@@ -80,14 +79,11 @@ class TaskMaker:
         found: dict[str, Record] = {}
         if not keys or not self.task_key.property:
             return found
-        for page, records in enumerate(list_archived(self.client, TASKS, [self.task_key.property]), 1):
+        for records in list_archived(self.client, TASKS, [self.task_key.property]):
             found |= {
                 str(key): record for record in records if (key := record.properties.get(self.task_key.property)) in keys
             }
             if len(found) == len(keys):
-                break
-            if page == DELETED_PAGES:
-                log.warning("hubspot has more deleted tasks than plgsync reads", pages=page)
                 break
         return found
 

@@ -87,13 +87,13 @@ def _still_ours(record: Record | None, key: str, watched: Sequence[str], statuse
     """
     if record is None or record.properties.get(STATUS) not in statuses:
         return False
-    us = _authors(record, key)[:1] if key else _authors(record, SUBJECT)[-1:]
-    latest = [_authors(record, name)[0] for name in watched if record.history.get(name)]
+    us = authors(record, key)[:1] if key else authors(record, SUBJECT)[-1:]
+    latest = [authors(record, name)[0] for name in watched if record.history.get(name)]
     return not us or all(author == us[0] for author in latest)
 
 
-def _authors(record: Record, name: str) -> list[tuple[str, str]]:
-    """The authors of a property, newest first."""
+def authors(record: Record, name: str) -> list[tuple[str, str]]:
+    """The authors of a property's values, newest first: the type and the id of each source."""
     return [(str(one.get("sourceType")), str(one.get("sourceId"))) for one in record.history.get(name) or []]
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, cast
 from urllib.parse import quote, urlsplit
@@ -124,8 +125,15 @@ class Client:
             some = queries[start : start + COMPOSITE_QUERIES]
             for status, body in self._pages(resource, some):
                 failed = status >= 300 or not isinstance(body, dict)
-                answers.append(_as_read(failure(status, body)) if failed else self._all_pages(body))
+                answers.append(_as_read(failure(status, body)) if failed else list(chain(*self._following(body))))
         return answers
+
+    def pages(self, soql: str, deleted: bool = False) -> Iterator[list[Row]]:
+        """The rows of one query, page by page; a page costs its call when it is taken. Raises `CallFailed`."""
+        [(status, body)] = self._pages("queryAll" if deleted else "query", [soql])
+        if status >= 300 or not isinstance(body, dict):
+            raise _as_read(failure(status, body))
+        yield from self._following(body)
 
     def _pages(self, resource: str, queries: Sequence[str]) -> list[tuple[int, Any]]:
         encoded = [quote(soql, safe="") for soql in queries]
@@ -147,27 +155,26 @@ class Client:
         except (LookupError, TypeError):
             raise Unavailable("Salesforce's answer does not name every query", BLIP_SECONDS) from None
 
-    def _all_pages(self, page: Row) -> list[Row]:
-        """The rows of a page and of all after it. Raises `Unavailable` for what is no page, and for one read before."""
+    def _following(self, page: Row) -> Iterator[list[Row]]:
+        """The rows of a page and of each after it. Raises `Unavailable` for what is no page or was read before."""
+        read = set[str]()
         try:
-            rows, read = list(page["records"]), set[str]()
+            yield list(page["records"])
             while not page["done"]:
                 path = page["nextRecordsUrl"]
                 if path in read:
                     raise Unavailable("Salesforce's answers repeat a page", BLIP_SECONDS)
                 read.add(path)
                 page = self.read("GET", path)
-                rows += page["records"]
+                yield list(page["records"])
         except (LookupError, TypeError):
             raise Unavailable("Salesforce's answer is no page of records", BLIP_SECONDS) from None
-        return rows
 
     # ------------------------------------------------------------------ the org
 
-    @property
-    def user_id(self) -> str | None:
-        """The id of the user we are logged in as; None when the login did not return it."""
-        return self._tokens.current().user_id
+    def our_user_id(self) -> str:
+        """The id of the user we are logged in as; a call where the login did not return it."""
+        return self._tokens.current().user_id or str(self.read("GET", "/services/oauth2/userinfo")["user_id"])
 
     def quota(self) -> tuple[int | None, int | None]:
         """(calls left, limit) from the answers of the last ten minutes; (None, None) before the first answer.

@@ -36,6 +36,7 @@ from connectors.base import (
     Usage,
 )
 from connectors.coerce import canonical
+from connectors.salesforce.adoption import deleted_records, our_tasks
 from connectors.salesforce.bulk import CALLS, BulkWriter
 from connectors.salesforce.bulk_csv import MOST_ROWS
 from connectors.salesforce.bulk_journal import BulkJournal
@@ -43,6 +44,7 @@ from connectors.salesforce.client import Client
 from connectors.salesforce.describe import Schema
 from connectors.salesforce.errors import Forbidden, RequestRejected
 from connectors.salesforce.fallbacks import check
+from connectors.salesforce.field_writers import field_writers
 from connectors.salesforce.match import match
 from connectors.salesforce.people import People
 from connectors.salesforce.read_back import Reader
@@ -161,13 +163,16 @@ class SalesforceConnector:
         return Reader(self._client, self._schema, self._destination).read(since, fields, tasks, self._known)
 
     def our_tasks(self, starts_with: str = "", newest: int | None = None) -> Sequence[OurTask]:
-        raise NotImplementedError
+        """Tasks with such a key, archived and deleted ones included."""
+        return our_tasks(self._client, self._destination, starts_with, newest)
 
     def field_writers(self, record_ids: Sequence[str], fields: Sequence[str]) -> FieldWriters:
-        raise NotImplementedError
+        """Whether our user wrote each value, by the org's field history."""
+        return field_writers(self._client, self._schema, self._destination, record_ids, fields)
 
     def deleted_records(self) -> Sequence[DeletedRecord]:
-        raise NotImplementedError
+        """Records with an account id in the recycle bin, merged ones included."""
+        return deleted_records(self._client, self._destination)
 
     def setup(self, needs: Sequence[FieldNeed], dry_run: bool) -> Sequence[SetupStep]:
         """Create the missing custom fields, or say what an admin must click."""

@@ -140,10 +140,10 @@ def _task_facts(tasks: Mapping[str, str], rows: Iterable[Row]) -> Iterator[TaskF
             continue
         done = coerce(STAMP, row["CompletedDateTime"]) if row["IsClosed"] else None
         completed_at = datetime.fromisoformat(str(done)) if done else None
-        yield TaskFact(key, task_id, _task_status(row), row["OwnerId"], completed_at)
+        yield TaskFact(key, task_id, task_status(row), row["OwnerId"], completed_at)
 
 
-def _task_status(row: Row) -> TaskStatus:
+def task_status(row: Row) -> TaskStatus:
     """Orgs can translate status names, so another name than Salesforce's counts only once a person has set it."""
     if row["IsClosed"]:
         return "completed"

@@ -89,7 +89,7 @@ class Setup:
     def _grant(self, needs: Sequence[FieldNeed]) -> str:
         """Let the integration user read and edit the fields, through a permission set of our own."""
         try:
-            user = self._user_id()
+            user = self.client.our_user_id()
             permissions = self._permission_set()
             assigned = format_soql(
                 "SELECT Id FROM PermissionSetAssignment WHERE AssigneeId = {} AND PermissionSetId = {}",
@@ -122,9 +122,6 @@ class Setup:
             return str(rows[0]["Id"])
         made = self.client.write("POST", "sobjects/PermissionSet", {"Name": PERMISSION_SET, "Label": "plgsync"})
         return str(made["id"])
-
-    def _user_id(self) -> str:
-        return self.client.user_id or str(self.client.read("GET", "/services/oauth2/userinfo")["user_id"])
 
     def _attempt(self, method: str, path: str, body: Row) -> str:
         try:

@@ -8,7 +8,7 @@ from connectors.sandbox.hubspot.associations import Associations
 from connectors.sandbox.hubspot.defaults import default_schema
 from connectors.sandbox.hubspot.errors import JsonObject
 from connectors.sandbox.hubspot.kinds import CONTACTS, KINDS, Kind, by_name
-from connectors.sandbox.hubspot.record import Record, Source
+from connectors.sandbox.hubspot.record import Record
 from connectors.sandbox.hubspot.record_store import RecordStore
 from connectors.sandbox.hubspot.timestamps import iso
 
@@ -102,7 +102,7 @@ class Contents:
         self.records[kind.name].delete(record)
         self.associations.forget_record((kind.name, record.id))
 
-    def merge(self, kind: Kind, survivor: Record, loser: Record, at_ms: int, source: Source) -> None:
+    def merge(self, kind: Kind, survivor: Record, loser: Record, at_ms: int) -> None:
         """Merge two records of one kind; values and associations move to the survivor."""
-        self.records[kind.name].merge(survivor, loser, at_ms, source)
+        self.records[kind.name].merge(survivor, loser, at_ms)
         self.associations.move((kind.name, loser.id), (kind.name, survivor.id))

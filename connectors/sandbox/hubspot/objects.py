@@ -64,7 +64,7 @@ def merge_records(call: Call) -> HttpResponse:
     loser = store.find(text(body, "objectIdToMerge"))
     if survivor is None or loser is None or survivor is loser:
         raise invalid("Merge needs two different existing records")
-    call.portal.contents.merge(kind, survivor, loser, call.at_ms, call.portal.source)
+    call.portal.contents.merge(kind, survivor, loser, call.at_ms)
     return 200, call.read_echo(kind, survivor, call.known_names(kind, []))
 
 

@@ -69,6 +69,7 @@ class Portal:
     def restore(self) -> None:
         """Restore records, options and credentials of the start; empty the rate windows."""
         contents, self.options, access = self._start
+        self.source = Source("INTEGRATION", self.options.app_id)
         self.contents, self.access = copy.deepcopy(contents), copy.deepcopy(access)
         self.limits = Limits(self.options.app_id)
         self.locks, self.competitor = {}, Competitor()
@@ -83,6 +84,7 @@ class Portal:
         expire = wanted.pop("expire_tokens", False)
         credentials = {name: wanted.pop(name) for name in _ACCESS_OPTIONS & wanted.keys()}
         self.options = self.options.changed(wanted)
+        self.source = Source("INTEGRATION", self.options.app_id)
         self.access.configure(credentials)
         if expire:
             self.access.expire()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -33,6 +33,9 @@ class Change(NamedTuple):
     at_ms: int
     source: Source
 
+
+MERGE = Source("MERGE_OBJECTS", "")
+"""The source of the values that a merge fills in."""
 
 Written = tuple[int, Source, Mapping[str, str]]
 
@@ -66,11 +69,11 @@ class Record:
         return seen
 
     def history(self, name: str) -> list[Change]:
-        """Every value a property had, oldest first; writing the same value again is no change."""
+        """Every value a property had, oldest first; writing the same value again is no change, except by a merge."""
         found: list[Change] = []
         for at_ms, source, changes in self.writes:
             value = changes.get(name)
-            if value is not None and value != (found[-1].value if found else ""):
+            if value is not None and (value != (found[-1].value if found else "") or source == MERGE):
                 found.append(Change(value, at_ms, source))
         return found
 
@@ -88,6 +91,11 @@ class Record:
         self.writes.append((at_ms, source, written))
         if len(self.writes) > _WRITES_KEPT:
             self._fold_older_half()
+
+    def take_history(self, other: Record, names: Collection[str]) -> None:
+        """Add the writes of these properties of a record that is merged into this one."""
+        theirs = [(at, source, {n: v for n, v in values.items() if n in names}) for at, source, values in other.writes]
+        self.writes = sorted([*self.writes, *theirs], key=lambda write: write[0])
 
     def _fold_older_half(self) -> None:
         older = self.writes[: _WRITES_KEPT // 2]

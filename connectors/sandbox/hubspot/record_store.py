@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from connectors.sandbox.hubspot.addresses import OTHERS, PRIMARY, addresses_in, joined, others_in
 from connectors.sandbox.hubspot.kinds import CONTACTS, Kind
-from connectors.sandbox.hubspot.record import Record, Source, Values
+from connectors.sandbox.hubspot.record import MERGE, Record, Source, Values
 from connectors.sandbox.hubspot.timestamps import iso
 
 
@@ -142,7 +142,7 @@ class RecordStore:
         del self.by_id[record.id]
         self.touched[record.id] = None
 
-    def merge(self, survivor: Record, loser: Record, at_ms: int, source: Source) -> None:
+    def merge(self, survivor: Record, loser: Record, at_ms: int) -> None:
         """Fill the survivor's empty properties from the loser, whose id finds the survivor from now on."""
         self._release(loser, self._unique)
         own = {self.kind.created, self.kind.modified, "hs_object_id", "hs_merged_object_ids", "hs_all_contact_vids"}
@@ -157,7 +157,8 @@ class RecordStore:
         del self.by_id[loser.id]
         self.touched[loser.id] = None
         self._merged[loser.id] = survivor.id
-        self.update(survivor, filled, at_ms, source)
+        survivor.take_history(loser, filled.keys() & loser.values.keys())
+        self.update(survivor, filled, at_ms, MERGE)
 
     def reinstate(self, records: Iterable[Record], merged: Mapping[str, str], next_id: int) -> None:
         """Restore dumped records, archived ones and merges included; new ids start at ``next_id``."""

@@ -4,7 +4,7 @@
 |---|---|
 | ``complete_task``, ``start_task`` | id |
 | ``win_deal``, ``lose_deal`` | id |
-| ``edit`` | type, id, properties |
+| ``edit`` | type, id, properties; source (``IMPORT``, ``AUTOMATION_PLATFORM``) where no person edits |
 | ``create`` | type, properties, company (record id) |
 | ``archive``, ``restore`` | type, id |
 | ``delete`` | type, id: permanent, also from the archive |
@@ -52,16 +52,19 @@ def perform(portal: Portal, action: JsonObject) -> JsonObject:
         raise ControlError(f"{name}: {problem.rejection(in_batch=False)}") from None
 
 
-def _edit(portal: Portal, kind: Kind, record_id: str, properties: dict[str, str]) -> JsonObject:
+def _edit(
+    portal: Portal, kind: Kind, record_id: str, properties: dict[str, str], source: Source = _PERSON
+) -> JsonObject:
     record = _record(portal, kind, record_id)
     write = check_write(portal, kind, record, properties, "v3")
     check_unique(portal, write)
-    apply(portal, write, portal.now_ms(), _PERSON)
+    apply(portal, write, portal.now_ms(), source)
     return _shown(portal, kind, record)
 
 
 def _edit_action(portal: Portal, action: JsonObject) -> JsonObject:
-    return _edit(portal, _kind(portal, action), str(action["id"]), action["properties"])
+    source = Source(str(action["source"]), "1") if "source" in action else _PERSON
+    return _edit(portal, _kind(portal, action), str(action["id"]), action["properties"], source)
 
 
 def _sets(kind: Kind, **properties: str) -> Callable[[Portal, JsonObject], JsonObject]:
@@ -121,7 +124,7 @@ def _merge(portal: Portal, action: JsonObject) -> JsonObject:
     loser = _record(portal, kind, str(action["loser"]))
     if survivor is loser:
         raise ControlError("merge needs two different records")
-    portal.contents.merge(kind, survivor, loser, portal.now_ms(), _PERSON)
+    portal.contents.merge(kind, survivor, loser, portal.now_ms())
     return _shown(portal, kind, survivor)
 
 

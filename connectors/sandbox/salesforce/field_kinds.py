@@ -105,3 +105,9 @@ def owner(*targets: str) -> Field:
 def key(name: str) -> Field:
     """A unique external id."""
     return text(name, 80, external_id=True, unique=True, id_lookup=True, custom=True)
+
+
+def changes(of: str) -> list[Field]:
+    """The fields of the object with the history of another's fields."""
+    values = [field(name, "anyType", length=255, **SYSTEM) for name in ("OldValue", "NewValue")]
+    return [ref(f"{of}Id", of, **SYSTEM), text("Field", 255, **SYSTEM), *values]

@@ -12,6 +12,7 @@ from connectors.sandbox.salesforce.field_kinds import (
     SYSTEM,
     address,
     area,
+    changes,
     checkbox,
     date,
     datetime,
@@ -61,6 +62,7 @@ def standard_objects() -> dict[str, ObjectType]:
         _object("FieldPermissions", "01k", _field_permissions(), "Field Permissions", feed=False),
         _object("PermissionSetAssignment", "0Pa", _assignment(), feed=False),
         _object("CustomField", "00N", _custom_field(), tooling=True),
+        *(_object(f"{of}History", "017", changes(of), **fixed) for of in ("Account", "Contact", "Lead")),
     ]
     return {one.name: one for one in every}
 

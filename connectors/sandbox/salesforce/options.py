@@ -17,7 +17,8 @@ class Options(BaseOptions):
     ``validation_rules``: ``{"object", "when": SOQL condition, "message", "field"}``; ``flows``: ``{"object",
     "field", "value"}``: the org sets it on every save. ``page_size`` caps query pages.
     ``password`` opens the username-password flow, which is blocked without one. ``person_accounts`` turns
-    them on permanently (`salesforce.person_accounts`).
+    them on permanently (`salesforce.person_accounts`). ``tracked_fields``: those with a history, by object
+    (`salesforce.field_history`). ``hidden_objects``: those that no query of the integration user finds.
     """
 
     daily_api_requests: int = 115_000
@@ -38,3 +39,5 @@ class Options(BaseOptions):
     duplicate_rules: list[dict[str, Any]] = field(default_factory=list)
     validation_rules: list[dict[str, Any]] = field(default_factory=list)
     flows: list[dict[str, Any]] = field(default_factory=list)
+    tracked_fields: dict[str, list[str]] = field(default_factory=dict)
+    hidden_objects: list[str] = field(default_factory=list)

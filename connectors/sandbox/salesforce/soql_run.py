@@ -51,7 +51,7 @@ class Found:
 def run(org: Org, query: Query, everything: bool, tooling: bool = False) -> Found:
     """Find the records; ``everything`` includes deleted and archived ones (queryAll). Raises `RequestRejected`."""
     kind = org.catalogue.find(query.object, tooling)
-    if kind is None:
+    if kind is None or kind.name in org.options.hidden_objects:
         raise _unknown_object(query)
     columns = tuple(resolve(org, kind, path, query.text) for path in query.paths)
     _check_twice(query, columns)

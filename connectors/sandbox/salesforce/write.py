@@ -12,6 +12,7 @@ from connectors.sandbox.salesforce.checks import CHECKED_WHOLE, check_duplicate_
 from connectors.sandbox.salesforce.derived_fields import derived, touch_parents
 from connectors.sandbox.salesforce.errors import NO_REFERENCE, RequestRejected, malformed_id
 from connectors.sandbox.salesforce.faults import RecordFaults
+from connectors.sandbox.salesforce.field_history import record_history
 from connectors.sandbox.salesforce.org import Org
 from connectors.sandbox.salesforce.permissions import PERMISSION_OBJECTS, check_permission
 from connectors.sandbox.salesforce.person_fields import are_on
@@ -147,6 +148,7 @@ class Writer:
         if name in PERMISSION_OBJECTS:
             check_permission(org, kind, record)
         self.journal.put(table, record["Id"], record)
+        record_history(org, kind, before, record, self.journal)
         if self._persons:
             person_accounts.follow(org, name, record, self.journal)
         if name == "Task":

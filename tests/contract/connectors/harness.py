@@ -151,6 +151,9 @@ class Crm(Protocol):
     def admin_hides_field(self, logical: str) -> None:
         """The integration may no longer see the field (or, where the CRM cannot hide one, it is archived)."""
 
+    def admin_tracks_fields(self, *logical: str) -> None:
+        """From now on the CRM keeps the history of these fields (HubSpot keeps that of every property)."""
+
     # ---- a bad day
     def arm(self, fault: Fault) -> None: ...
     def pass_time(self, seconds: float) -> None:

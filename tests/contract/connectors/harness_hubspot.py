@@ -175,6 +175,8 @@ class HubSpotCrm(SandboxCrm):
     def admin_hides_field(self, logical: str) -> None:
         self.mutate(action="archive_property", type="companies", name=self.field(logical))
 
+    def admin_tracks_fields(self, *logical: str) -> None: ...
+
     # ---- a bad day
     def arm(self, fault: Fault) -> None:
         match fault:

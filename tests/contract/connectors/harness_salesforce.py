@@ -165,6 +165,9 @@ class SalesforceCrm(SandboxCrm):
     def admin_hides_field(self, logical: str) -> None:
         self.mutate(do="hide_field", object="Account", field=self.field(logical))
 
+    def admin_tracks_fields(self, *logical: str) -> None:
+        self.control("config", {"tracked_fields": {"Account": [self.field(one) for one in logical]}})
+
     # ---- a bad day
     def arm(self, fault: Fault) -> None:
         self.control("faults", FAULTS[fault])

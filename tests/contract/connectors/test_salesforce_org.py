@@ -245,7 +245,7 @@ def test_a_task_whose_owner_has_left_since_is_made_without_that_owner(org: Sales
     assert [one["owners"] for one in logged if one["event"] == "salesforce_task_without_owner"] == [[gone]]
     assert write_calls(org) == 2
     made = {one.key: one for one in org.tasks()}
-    ours = connector._client.user_id  # type: ignore[attr-defined]
+    ours = connector._client.our_user_id()  # type: ignore[attr-defined]
     assert [made[op.key].owner_id for op in operations] == [ours, ours, here]
     assert [made[op.key].person_id for op in operations] == [None, ann, None]
     assert len(org.tasks()) == 3
