@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import signal
 import subprocess
 import time
@@ -78,7 +79,7 @@ def wait_until_sent(stage: Stage, day: str) -> None:
         rows = stage.plgsync("outbox", "list", "--json")
         if all(row["state"] in {"parked", "dead"} for row in rows):
             return
-        stage.plgsync("run", "--as-of", day, "--first-run")
+        stage.attempt("run", "--as-of", day, "--first-run")  # ends with 1 while something waits
     raise AssertionError(f"something still waits: {rows}")
 
 
@@ -137,6 +138,18 @@ def test_a_crm_that_is_away_catches_up_and_the_other_is_not_held_up(
     assert scores_of(results["fields"]) == scores_of(undisturbed["hubspot"]["fields"])
     there = {key for key in made if key in undisturbed["hubspot"]["tasks"]}
     assert there <= set(results["tasks"]), "what was decided while it was away is made when it is back"
+
+
+def test_a_run_ends_with_1_as_long_as_a_crm_denies_what_waits(stage: Stage) -> None:
+    denied = {"match": {"path_regex": "batch/update"}, "kind": "status", "args": {"status": 403}, "times": None}
+    stage.control("hubspot", "faults", denied)
+    said = stage.plgsync("run", "--as-of", RUN_DAYS[0], "--first-run", code=1).stderr
+    assert re.search(r"not finished: hubspot: [\d,]+ writes waiting: access denied: ", said)
+    stage.control("hubspot", "faults", {"clear": True})
+    again = stage.plgsync("run", "--as-of", RUN_DAYS[0], "--first-run", "--json", code=1)
+    (left,) = again["left_over"]
+    assert (left["destination"], left["row_state"]) == ("hubspot", "denied"), "held for a minute, and nothing was sent"
+    assert left["rows"] == len(stage.plgsync("outbox", "list", "--state", "denied", "--json"))
 
 
 def scores_of(fields: dict[str, dict[str, object]]) -> dict[str, dict[str, object]]:

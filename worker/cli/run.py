@@ -47,11 +47,11 @@ def run(
     json_: JsonOption = False,
     json_logs: JsonLogsOption = False,
 ) -> None:
-    """Compute, decide and deliver now, without Celery.
+    """Compute, decide and deliver now, without Celery; ends with 1 while writes that were due wait or were rejected.
 
     Example: plgsync run --apply plan.json
     """
-    from worker.rendering.summary import render_report, report_json
+    from worker.rendering.summary import render_report, report_json, unfinished
     from worker.service import apply_plan, run_now
     from worker.settings.environment import check_environment
 
@@ -62,5 +62,5 @@ def run(
     report = apply_plan(project, apply) if apply else run_now(project, moment_of(as_of), first_run=first_run)
     print_invalid(report.computed)
     print_result(render_report([report]), json_, report_json(report))
-    if report.unfinished:
-        fail(f"not finished: {report.unfinished}; nothing is lost, the next run continues")
+    if waits := list(unfinished(report)):
+        fail("\n".join([*(f"not finished: {line}" for line in waits), "nothing is lost, the next run continues"]))

@@ -96,6 +96,7 @@ def _dead_letter_poison_rows(connection: Connection, destination: str) -> None:
         )
         .values(
             state=StoredState.DEAD,
+            due_at=db_now(),
             lease_token=None,
             last_code="CRASHED",
             last_reason=reason,

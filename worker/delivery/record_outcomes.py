@@ -165,8 +165,9 @@ def _write_state(connection: Connection, entry: Entry, outcome: Outcome, *, may_
             values["state"] = case((newer_waits, StoredState.PENDING), else_=StoredState.PARKED)
         case _:
             attempts = entry.attempts + 1
-            values |= {"attempts": attempts, "due_at": db_now() + _backoff(attempts)}
-            values["state"] = StoredState.DEAD if may_die and attempts >= MOST_ATTEMPTS else StoredState.PENDING
+            dies = may_die and attempts >= MOST_ATTEMPTS
+            values |= {"attempts": attempts, "due_at": db_now() + (0.0 if dies else _backoff(attempts))}
+            values["state"] = StoredState.DEAD if dies else StoredState.PENDING
             if outcome.status == "retry":
                 values["attempted"] = entry.attempted
     return bool(connection.execute(_mine(entry).values(**values)).rowcount)

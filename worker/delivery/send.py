@@ -27,6 +27,10 @@ from worker.telemetry.tracing import span
 
 log = structlog.get_logger()
 
+UNAVAILABLE = "UNAVAILABLE"
+UNDERWAY = "UNDERWAY"
+CALL_FAILED = "CALL_FAILED"
+"""Codes of rows that wait for a CRM as a whole, beside `ACCESS_DENIED` and `QUOTA`."""
 _DENIED_WAIT_S = 60.0
 _UNDERWAY_S = 900.0
 """How long an inline run waits for a bulk job that the CRM is processing."""
@@ -159,11 +163,11 @@ def _halt(failure: CallFailed, now: datetime) -> _Halt:
             words = f"waiting for quota until {failure.until:%Y-%m-%d %H:%M} UTC: {failure}"
             return _Halt(QUOTA, words, max(1.0, (failure.until - now).total_seconds()))
         case Underway():
-            return _Halt("UNDERWAY", f"under way: {failure}", failure.retry_after, others_go_on=True)
+            return _Halt(UNDERWAY, f"under way: {failure}", failure.retry_after, others_go_on=True)
         case Unavailable():
-            return _Halt("UNAVAILABLE", f"unavailable: {failure}", failure.retry_after)
+            return _Halt(UNAVAILABLE, f"unavailable: {failure}", failure.retry_after)
         case _:
-            return _Halt("CALL_FAILED", str(failure), _DENIED_WAIT_S)
+            return _Halt(CALL_FAILED, str(failure), _DENIED_WAIT_S)
 
 
 def _log_batch(destination: str, kind: str, entries: Sequence[Entry], noted: Mapping[str, str]) -> None:

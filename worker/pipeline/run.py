@@ -20,6 +20,7 @@ from connectors.base import Connector, Usage
 from connectors.registry import connect
 from worker.delivery.budgets.budget import open_budget
 from worker.delivery.leases import reclaim_leases
+from worker.delivery.left_over import LeftOver, left_over
 from worker.delivery.send import Delivery, fewest_write_calls
 from worker.delivery.side_by_side import deliver_all
 from worker.delivery.stop import CancelToken
@@ -30,7 +31,7 @@ from worker.planning.guard import check_plan
 from worker.settings.environment import shared_redis_url
 from worker.settings.project import Project
 from worker.signals.errors import StaleData
-from worker.store.engine import transact
+from worker.store.engine import database_time, transact
 from worker.store.journal import StoreJournal
 from worker.store.lock import exclusive_run
 from worker.store.moments import iso
@@ -57,19 +58,17 @@ class Approved:
 
 @dataclass(slots=True)
 class RunReport:
-    """What one run did; by destination, its API calls and the fewest that could have written the same."""
+    """What one run did; by destination, its API calls and the fewest that could have written the same.
+
+    ``left_over`` are the rows that still wait although they were due, or that somebody holds.
+    """
 
     run_id: str
     computed: Computed
     deliveries: list[Delivery] = field(default_factory=list)
     calls: dict[str, Usage] = field(default_factory=dict)
     fewest_write_calls: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def unfinished(self) -> str:
-        """Why a destination could not be read or written to the end; empty when all is done."""
-        stopped = {one.destination: one.stopped for one in self.deliveries if one.stopped}
-        return "; ".join(f"{name}: {why}" for name, why in {**stopped, **self.computed.plan.problems}.items())
+    left_over: list[LeftOver] = field(default_factory=list)
 
 
 def connect_all(project: Project, engine: Engine | None = None) -> dict[str, Connector]:
@@ -108,7 +107,11 @@ def run(
         report = compute_and_commit(
             project, engine, connectors, as_of, first_run=first_run, approved=approved, run_id=run_id
         )
+        with engine.begin() as connection:
+            since = database_time(connection)
         report.deliveries = deliver_all(engine, connectors, now=now, stop=CancelToken(), owner=INLINE_OWNER)
+        with engine.begin() as connection:
+            report.left_over = left_over(connection, since, report.deliveries)
     report.fewest_write_calls = {
         one.destination: fewest_write_calls(connectors[one.destination], one.applied) for one in report.deliveries
     }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from worker.delivery.row_state import RowState
 from worker.language.plural import counted
 from worker.pipeline.compute import Computed
 from worker.pipeline.run import RunReport
@@ -43,6 +45,7 @@ def report_json(report: RunReport) -> dict[str, Any]:
         **remarks_json(computed),
         "data": [{"table": table, "message": message} for table, message in computed.source.report.remarks()],
         "problems": computed.plan.problems,
+        "left_over": [asdict(one) for one in report.left_over],
     }
 
 
@@ -72,7 +75,7 @@ def render_report(reports: Sequence[RunReport]) -> RenderableType:
         _destinations(reports),
     ]
     data = data_remarks(list(computed.source.report.remarks()))
-    parts += [OneLine(line, style="yellow") for line in (*data, *_remarks(computed), *_left_over(last))]
+    parts += [OneLine(line, style="yellow") for line in (*data, *_remarks(computed), *unfinished(last))]
     return Group(*parts)
 
 
@@ -162,18 +165,23 @@ def _destinations(reports: Sequence[RunReport]) -> Table:
     return table
 
 
-def _left_over(report: RunReport) -> Iterable[str]:
-    for delivery in report.deliveries:
-        if delivery.stopped:
-            yield f"{delivery.destination}: {delivery.stopped}; what is left waits, see plgsync outbox list"
-        if delivery.outcomes.get("rejected"):
-            yield f"{delivery.destination} rejected some records; see plgsync outbox list"
+def unfinished(report: RunReport) -> Iterable[str]:
+    """What a run could not finish, one line per reason: CRMs it could not read, and rows that wait or were rejected."""
+    for name, problem in report.computed.plan.problems.items():
+        yield f"{name} was not read, its writes wait: {problem}"
+    for one in report.left_over:
+        writes = counted(one.rows, "write")
+        match one.row_state:
+            case RowState.PARKED:
+                yield f"{one.destination} rejected {writes}: {one.why}; see plgsync outbox list --state parked"
+            case RowState.DEAD:
+                yield f"{one.destination}: {writes} given up: {one.why}; see plgsync outbox list --state dead"
+            case _:
+                yield f"{one.destination}: {writes} waiting: {one.why}"
 
 
 def _remarks(computed: Computed) -> Iterable[str]:
     plan = computed.plan
-    for name, problem in plan.problems.items():
-        yield f"{name} was not read, its writes wait: {problem}"
     for name, fields in plan.missing_fields.items():
         yield f"{name} has no field {', '.join(fields)}; run: plgsync crm setup {name}"
     invalid = Counter((one.destination, one.reason) for one in plan.invalid)
