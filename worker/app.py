@@ -15,7 +15,7 @@ from celery.signals import setup_logging, worker_init, worker_process_shutdown
 from worker.runtime.celery_steps import EventLoopWatchdog, GracefulShutdown, Heartbeat
 from worker.runtime.database import make_ready
 from worker.settings.environment import InvalidEnvironment, broker_url, check_environment, project_dir
-from worker.store.engine import StoreError
+from worker.store.errors import StoreError
 from worker.telemetry.logs import log_for_machines
 from worker.telemetry.tracing import flush
 

@@ -31,7 +31,7 @@ from worker.signals.property_kinds import typed_properties
 from worker.signals.source import Source, open_source
 from worker.signals.vocabulary import Vocabulary, words_of_conditions, words_of_signals
 from worker.store.crm import Record
-from worker.store.engine import StoreError
+from worker.store.errors import StoreError
 from worker.telemetry.steps import report_step
 
 SCORES = "config/scores.yaml"

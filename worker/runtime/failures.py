@@ -16,7 +16,7 @@ from worker.planning.guard import UnsafePlan
 from worker.settings.environment import InvalidEnvironment
 from worker.settings.problems import CommandError, ConfigError
 from worker.signals.errors import DistrustedData, SourceError, StaleData
-from worker.store.engine import StoreError
+from worker.store.errors import StoreError, damage
 from worker.store.lock import Busy
 
 _HOW_TO_APPROVE = (
@@ -62,6 +62,8 @@ def describe_failure(error: BaseException) -> str:
 
 
 def _database_failure(error: DBAPIError) -> str | None:
+    if line := damage(error):
+        return line
     if error.connection_invalidated:
         return "the connection to the state database was lost; nothing was half-written, run again"
     if isinstance(error, OperationalError):

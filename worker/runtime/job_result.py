@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import structlog
@@ -14,14 +15,20 @@ from worker.pipeline.compute import AsOfTooOld
 from worker.pipeline.run import StalePlan
 from worker.planning.guard import UnsafePlan
 from worker.runtime.failures import describe_failure
-from worker.signals.errors import StaleData
+from worker.signals.errors import SourceError, StaleData
+from worker.store.errors import StoreError
 from worker.store.lock import Busy
 from worker.store.schedules import DueJob, fail
 
 log = structlog.get_logger()
 
-_SAFE_MESSAGE = (UnsafePlan, StaleData, AsOfTooOld, StalePlan, Busy, AccessDenied, QuotaExhausted, Unavailable)
-"""Errors whose message holds counts and the names of fields and CRMs; of the data one account id at the most."""
+_SAFE_MESSAGE = (
+    *(UnsafePlan, StaleData, AsOfTooOld, StalePlan, Busy),
+    *(AccessDenied, QuotaExhausted, Unavailable, StoreError),
+)
+"""Errors whose message holds counts and the names of fields, files and CRMs; of the data one account id at the most."""
+
+_OPERATOR_ACTS = (UnsafePlan, StaleData, SourceError, AsOfTooOld, StoreError)
 
 
 @dataclass(slots=True)
@@ -50,3 +57,14 @@ def note_failure(engine: Engine, due: DueJob, error: Exception) -> None:
     log.error("job failed", schedule=due.schedule, slot=due.slot, job=due.job, error=type(error).__name__, what=what)
     with suppress(DBAPIError), engine.begin() as connection:
         fail(connection, due, what)
+
+
+@contextmanager
+def for_operator(result: JobResult, event: str) -> Iterator[None]:
+    """An error on which an operator acts is logged and stored, and ends the work."""
+    try:
+        yield
+    except _OPERATOR_ACTS as error:
+        result.failed(error)
+        log.error(event, reason=str(error), kind=type(error).__name__)
+        result.trouble = f"{type(error).__name__}: {error}"

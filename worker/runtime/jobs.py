@@ -20,15 +20,12 @@ from worker.delivery.side_by_side import deliver_all
 from worker.delivery.stop import CancelToken
 from worker.language.plural import counted
 from worker.pipeline import run as pipeline
-from worker.pipeline.compute import AsOfTooOld
-from worker.planning.guard import UnsafePlan
 from worker.runtime.database import open_database
-from worker.runtime.job_result import JobResult, note_failure
+from worker.runtime.job_result import JobResult, for_operator, note_failure
 from worker.settings.environment import project_dir
 from worker.settings.problems import ConfigError
 from worker.settings.project import Project, load_alerts, load_project
-from worker.signals.errors import SourceError, StaleData
-from worker.store.engine import database_moment
+from worker.store.engine import database_moment, look_through
 from worker.store.job_results import load_job_results, record_job_result
 from worker.store.lock import Busy, exclusive_run
 from worker.store.retention import prune
@@ -38,7 +35,6 @@ from worker.telemetry.steps import report_step
 
 log = structlog.get_logger()
 
-_OPERATOR_ACTS = (UnsafePlan, StaleData, SourceError, AsOfTooOld)
 _DRAIN_S = 60.0
 """A delivery stops after this time, well before the time limits of `worker.app`."""
 _BUSY_S = 30.0
@@ -194,7 +190,7 @@ class Jobs:
             self.update_alerts()
 
     def _compute(self, result: JobResult) -> None:
-        try:
+        with for_operator(result, "nothing queued"):
             pipeline.compute_and_commit(
                 self.project,
                 self.engine,
@@ -202,10 +198,6 @@ class Jobs:
                 now().replace(microsecond=0),
                 run_id=structlog.contextvars.get_contextvars()["run_id"],
             )
-        except _OPERATOR_ACTS as error:
-            result.failed(error)
-            log.error("nothing queued", reason=str(error), kind=type(error).__name__)
-            result.trouble = f"{type(error).__name__}: {error}"
 
     def deliver(self, due: DueJob | None) -> None:
         """Send what is due to every destination in parallel, for a minute at most."""
@@ -228,7 +220,10 @@ class Jobs:
                 log.info("not read back", reason="a run is in progress; it reads back too")
 
     def prune(self, due: DueJob | None) -> None:
-        """Remove what is old from the state database, for a minute at most; what is left then goes the next time."""
+        """Remove what is old from the state database, for a minute at most; what is left then goes the next time.
+
+        A damaged SQLite file is the failure of this job, and nothing is removed.
+        """
         until = stopwatch() + _DRAIN_S
 
         def goes_on() -> bool:
@@ -236,7 +231,10 @@ class Jobs:
             return not self.stop.cancelled and stopwatch() < until
 
         with self._finishing(due, "prune") as result:
-            if result.due:
+            if not result.due:
+                return
+            with for_operator(result, "not pruned"):
+                look_through(self.engine.url)
                 removed = prune(self.engine, self.project.schedule.retention, goes_on)
                 log.info("pruned", rows=removed)
 

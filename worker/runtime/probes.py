@@ -20,7 +20,8 @@ from worker.settings.environment import (
     heartbeat_file,
     project_dir,
 )
-from worker.store.engine import StoreError, check_schema, connect_store, database_exists
+from worker.store.engine import check_schema, connect_store, database_exists
+from worker.store.errors import StoreError, damage
 
 _BROKER_S = 5.0
 
@@ -74,11 +75,11 @@ def _probe(what: str, ask: Callable[[], None]) -> Probe:
 def _ask_database(url: str) -> None:
     if not database_exists(url):
         raise StoreError("there is no state database yet; the first worker or plgsync run makes it")
-    engine = connect_store(url)
+    engine = connect_store(url, read_only=True)
     try:
         check_schema(engine)
     except DBAPIError as error:
-        raise StoreError(str(error.orig).strip().splitlines()[0]) from None
+        raise StoreError(damage(error) or str(error.orig).strip().splitlines()[0]) from None
     finally:
         engine.dispose()
 

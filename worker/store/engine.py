@@ -20,7 +20,6 @@ from sqlalchemy import (
     String,
     column,
     create_engine,
-    event,
     inspect,
     make_url,
     select,
@@ -34,6 +33,9 @@ from sqlalchemy.types import Double
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random
 
 from worker.settings.environment import DATABASE
+from worker.store.errors import StoreError as StoreError
+from worker.store.errors import damage
+from worker.store.sqlite_file import LOCK_WAIT_S, REVISION, begin_file, refuse_damaged, sqlite_engine
 from worker.store.waiting_message import BUSY, WaitingMessage
 
 if TYPE_CHECKING:
@@ -44,16 +46,11 @@ T = TypeVar("T")
 MIGRATIONS = Path(__file__).parent / "migrations"
 SCHEMA_REVISION = "0012"
 """The newest migration: a process that finds it in the database need not import alembic."""
-_REVISION = table("alembic_version", column("version_num", String))
-_LOCK_WAIT_S = 30
+_REVISION = table(REVISION, column("version_num", String))
 _UPGRADE_S = 600
 _TABLE_WAIT_S = 2
 """While an upgrade waits for a table, all others wait for the upgrade, so it does not wait long."""
 _MIGRATION_LOCK = 7_352_190_114  # any constant: the Postgres advisory lock that serialises migrations
-
-
-class StoreError(Exception):
-    """The state database cannot be used; the message says what an operator does about it."""
 
 
 class db_now(FunctionElement[float]):  # noqa: N801 - reads as the SQL function it is
@@ -116,17 +113,29 @@ def open_store(url: str) -> Engine:
     """The engine on an up-to-date schema; creates or upgrades the tables first.
 
     While another process upgrades the tables this one waits, for ten minutes at most, and says so. Raises `StoreError`
-    when the database cannot be reached, stays locked or was written by a newer version.
+    when the database cannot be reached, stays locked, is damaged or was written by a newer version.
     """
+    look_through(parse_url(url))
     engine = connect_store(url)
     try:
+        if engine.dialect.name == "sqlite":
+            begin_file(engine.url.database)
         upgrade(engine)
     except DBAPIError as error:
         engine.dispose()
         if _is_locked(error):
             raise StoreError(f"{BUSY} for {_UPGRADE_S} seconds; end it or wait, then try again") from None
-        raise StoreError(f"the state database cannot be used: {_first_line(error)}") from None
+        raise StoreError(damage(error) or f"the state database cannot be used: {_first_line(error)}") from None
     return engine
+
+
+def look_through(url: URL) -> None:
+    """Read the whole of a SQLite file and raise `StoreError` when it is damaged; nothing is written to it.
+
+    PostgreSQL looks at each page when it reads it.
+    """
+    if url.get_backend_name() == "sqlite":
+        refuse_damaged(url.database)
 
 
 def parse_url(url: str) -> URL:
@@ -148,7 +157,7 @@ def read_store(url: str) -> Engine:
 
     Raises `StoreError` as `open_store` does.
     """
-    engine = connect_store(url, "BEGIN")
+    engine = connect_store(url, read_only=True)
     try:
         current = _is_current(engine)
     except DBAPIError:
@@ -162,15 +171,15 @@ def read_store(url: str) -> Engine:
     return engine
 
 
-def connect_store(url: str, begin: str = "BEGIN IMMEDIATE") -> Engine:
+def connect_store(url: str, *, read_only: bool = False) -> Engine:
     """The engine, without a check of the schema; for a process that checked it when it started.
 
-    So a running worker goes on while the next version adds tables and columns. ``begin`` starts a transaction on
-    SQLite. Raises `StoreError`.
+    So a running worker goes on while the next version adds tables and columns. A ``read_only`` engine cannot write to a
+    SQLite file, and waits for no writer. Raises `StoreError`.
     """
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return _sqlite(url, parsed.database, begin)
+        return sqlite_engine(url, parsed.database, read_only=read_only)
     if parsed.get_backend_name() == "postgresql":
         return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
     raise StoreError(f"{DATABASE} must start with sqlite: or postgresql:")
@@ -220,7 +229,7 @@ def _begin_upgrade(engine: Engine) -> Iterator[Connection]:
                 yield connection
         finally:
             if connection.dialect.name == "sqlite":
-                driver.execute(f"PRAGMA busy_timeout = {_LOCK_WAIT_S * 1000}")  # type: ignore[union-attr]
+                driver.execute(f"PRAGMA busy_timeout = {LOCK_WAIT_S * 1000}")  # type: ignore[union-attr]
 
 
 def check_schema(engine: Engine) -> None:
@@ -259,27 +268,6 @@ def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table(_REVISION.name):
         return None
     return connection.execute(select(_REVISION.c.version_num)).scalar()
-
-
-def _sqlite(url: str, path: str | None, begin: str) -> Engine:
-    if path and path != ":memory:":
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"the folder of the state database cannot be made: {error.strerror}") from None
-    engine = create_engine(url, connect_args={"timeout": _LOCK_WAIT_S}, hide_parameters=True)
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
 
 
 def _first_line(error: DBAPIError) -> str:
