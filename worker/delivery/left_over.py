@@ -14,7 +14,7 @@ from worker.delivery.send import CALL_FAILED, UNAVAILABLE, UNDERWAY, Delivery
 from worker.store.engine import db_now
 from worker.store.tables import ledger, outbox
 
-_HELD = {ACCESS_DENIED: "access denied: ", UNAVAILABLE: "unavailable: ", UNDERWAY: "under way: "}
+_ON_HOLD = {ACCESS_DENIED: "access denied: ", UNAVAILABLE: "unavailable: ", UNDERWAY: "under way: "}
 """Codes of rows that the CRM holds, and the words before its own in `Delivery.stopped`."""
 _NO_DESTINATION = "config/crm.yaml has no such destination; give up on them with plgsync outbox drop --destination"
 
@@ -37,7 +37,7 @@ def left_over(connection: Connection, since: float, deliveries: Sequence[Deliver
     an owner, nor rows that another worker sends.
     """
     tried = exists().where(ledger.c.idem_key == outbox.c.idem_key, ledger.c.at >= since)
-    held = outbox.c.last_code.in_([*_HELD, QUOTA, CALL_FAILED])
+    held = outbox.c.last_code.in_([*_ON_HOLD, QUOTA, CALL_FAILED])
     waits = and_(
         outbox.c.state.in_(TO_SEND),
         row_state() != RowState.SENDING,
@@ -79,7 +79,7 @@ def _why(row: RowMapping, stopped: Mapping[str, str]) -> str:
     if row["destination"] not in stopped:
         return f"{_NO_DESTINATION} {row['destination']} --all-matching"
     if row["last_code"]:
-        return _HELD.get(row["last_code"], "") + str(row["reason"] or row["last_code"])
+        return _ON_HOLD.get(row["last_code"], "") + str(row["reason"] or row["last_code"])
     return stopped[row["destination"]] or "not sent yet"
 
 
