@@ -22,7 +22,7 @@ from connectors.base import AccessDenied, Bucket, Budget, Destination, RateLimit
 from connectors.clock import stopwatch
 from connectors.rate_limiter import RateLimiter
 from connectors.salesforce.auth import Tokens
-from connectors.salesforce.errors import RequestRejected, Unanswered, failure, wrong_address
+from connectors.salesforce.errors import Forbidden, RequestRejected, Unanswered, failure, wrong_address
 from connectors.salesforce.soql import URI_LIMIT
 from connectors.salesforce.transport import ConfiguredAdapter, ThreadState, never_sent, normalize_status, open_session
 from connectors.wire import compact_json, parse_json
@@ -123,37 +123,36 @@ class Client:
         answers: list[list[Row] | Exception] = []
         for start in range(0, len(queries), COMPOSITE_QUERIES):
             some = queries[start : start + COMPOSITE_QUERIES]
-            for status, body in self._pages(resource, some):
-                failed = status >= 300 or not isinstance(body, dict)
-                answers.append(_as_read(failure(status, body)) if failed else list(chain(*self._following(body))))
+            pages = self._first_pages(resource, some)
+            answers += [page if isinstance(page, Exception) else list(chain(*self._following(page))) for page in pages]
         return answers
 
     def pages(self, soql: str, deleted: bool = False) -> Iterator[list[Row]]:
         """The rows of one query, page by page; a page costs its call when it is taken. Raises `CallFailed`."""
-        [(status, body)] = self._pages("queryAll" if deleted else "query", [soql])
-        if status >= 300 or not isinstance(body, dict):
-            raise _as_read(failure(status, body))
-        yield from self._following(body)
+        [page] = self._first_pages("queryAll" if deleted else "query", [soql])
+        if isinstance(page, Exception):
+            raise page
+        yield from self._following(page)
 
-    def _pages(self, resource: str, queries: Sequence[str]) -> list[tuple[int, Any]]:
+    def _first_pages(self, resource: str, queries: Sequence[str]) -> list[Any]:
+        """The first page of each query, or the exception of a rejected one."""
         encoded = [quote(soql, safe="") for soql in queries]
         if len(queries) == 1 and len(encoded[0]) <= URI_LIMIT:
             try:
-                return [(200, self.read("GET", f"{resource}?q={encoded[0]}"))]
-            except RequestRejected as error:
-                return [(error.status, [{"errorCode": error.code, "message": error.reason}])]
+                return [self.read("GET", f"{resource}?q={encoded[0]}")]
+            except (RequestRejected, Forbidden) as error:
+                return [error]
         subrequests = [
             {"method": "GET", "url": f"{self.root}{resource}?q={soql}", "referenceId": f"q{n}"}
             for n, soql in enumerate(encoded)
         ]
         answer = self.read("POST", "composite", {"allOrNone": False, "compositeRequest": subrequests})
         try:
-            found = {
-                part["referenceId"]: (part["httpStatusCode"], part["body"]) for part in answer["compositeResponse"]
-            }
-            return [found[f"q{n}"] for n in range(len(queries))]
+            found = {part["referenceId"]: part for part in answer["compositeResponse"]}
+            parts = [(found[f"q{n}"]["httpStatusCode"], found[f"q{n}"]["body"]) for n in range(len(queries))]
         except (LookupError, TypeError):
             raise Unavailable("Salesforce's answer does not name every query", BLIP_SECONDS) from None
+        return [body if status < 300 else _as_read(failure(status, body)) for status, body in parts]
 
     def _following(self, page: Row) -> Iterator[list[Row]]:
         """The rows of a page and of each after it. Raises `Unavailable` for what is no page or was read before."""

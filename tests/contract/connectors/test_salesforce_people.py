@@ -79,10 +79,14 @@ def test_a_converted_lead_whose_contact_is_gone_is_nobody(crm: SalesforceCrm, co
     assert connector.people([ANN])[0].status == "missing"
 
 
-def test_a_user_without_leads_still_finds_contacts(crm: SalesforceCrm, connector: Connector) -> None:
+@pytest.mark.parametrize("hidden", ["a field", "the object"])
+def test_a_user_without_leads_still_finds_contacts(crm: SalesforceCrm, connector: Connector, hidden: str) -> None:
     ann = crm.human_adds_person(ANN)
     add_lead(crm, "bob@c0.example")
-    crm.mutate(do="hide_field", object="Lead", field="ConvertedContactId")
+    if hidden == "a field":
+        crm.mutate(do="hide_field", object="Lead", field="ConvertedContactId")
+    else:
+        crm.control("config", {"hidden_objects": ["Lead"]})
     assert [person.person_id for person in connector.people([ANN, "bob@c0.example"])] == [ann, None]
 
 
