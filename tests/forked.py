@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import fcntl
 import gc
 import importlib
 import json
@@ -21,9 +22,8 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
-from typing import Any, AnyStr
+from typing import Any, AnyStr, NoReturn
 
 from worker.delivery.stop import CancelToken, worker_stop
 
@@ -32,13 +32,17 @@ _IMPORTED = (
     *("connectors.hubspot.connector", "connectors.salesforce.connector", "connectors.sandbox.hubspot.app"),
     *("connectors.sandbox.salesforce.app", "connectors.sandbox.serve", "duckdb", "kombu.transport.redis"),
     *("sqlalchemy.dialects.postgresql.psycopg", "sqlalchemy.dialects.sqlite", "starlette.applications"),
-    *("tests.chaos.inline", "tests.chaos.producer", "uvicorn.lifespan.off", "uvicorn.protocols.http.h11_impl"),
+    *("tests.chaos.inline", "tests.chaos.producer", "tests.integration.measured"),
+    *("uvicorn.lifespan.off", "uvicorn.protocols.http.h11_impl"),
     *("worker.cli.processes", "worker.cli.run", "worker.rendering.progress", "worker.runtime.celery_steps"),
     *("worker.service", "worker.settings.shipped", "worker.signals.duck", "worker.tasks"),
 )
 """What the forked find imported. Not `worker.app`, which reads the environment when it is imported."""
 _SET_CHILD_SUBREAPER = 36
 _ORDER_BYTES = 1 << 20
+_MOST_FILES = 16
+_POLL_S = 0.001
+_connection: socket.socket | None = None
 
 
 class Popen(subprocess.Popen[AnyStr]):
@@ -51,6 +55,7 @@ class Popen(subprocess.Popen[AnyStr]):
         ) -> None:
             if args[0] != sys.executable or args[1] not in {"-m", "-c"}:
                 return super()._execute_child(args, *options)  # type: ignore[misc, no-any-return]
+            pass_fds: Sequence[int] = options[3]
             cwd, env, pipes, new_session = options[4], options[5], options[9:15], options[20]
             p2cread, _, _, c2pwrite, _, errwrite = pipes
             order = {
@@ -58,10 +63,12 @@ class Popen(subprocess.Popen[AnyStr]):
                 "cwd": str(cwd or Path.cwd()),
                 "environment": dict(os.environ if env is None else env),
                 "new_session": new_session,
+                "numbers": [0, 1, 2, *pass_fds],
             }
             given = zip((p2cread, c2pwrite, errwrite), (0, 1, 2), strict=True)
             try:
-                self.pid = _fork(order, [own if own != -1 else standard for own, standard in given])
+                files: list[int] = [own if own != -1 else standard for own, standard in given]
+                self.pid = _fork(order, [*files, *pass_fds])
                 self._child_created = True
             finally:
                 self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]
@@ -96,16 +103,28 @@ def _adopt(orphans: bool) -> None:
     ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, int(orphans), 0, 0, 0)
 
 
-@cache
 def _parent() -> socket.socket:
     """The connection to the process that forks; it is started with the first fork, and ends with this process."""
-    here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with there:
-        command = [sys.executable, "-m", "tests.forked", str(there.fileno())]
-        process = subprocess.Popen(command, pass_fds=[there.fileno()], cwd=Path(__file__).parents[1])
-    atexit.register(process.wait)
-    atexit.register(here.close)
-    return here
+    global _connection
+    if _connection is None:
+        _connection, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with there:
+            command = [sys.executable, "-m", "tests.forked", str(there.fileno())]
+            process = subprocess.Popen(command, pass_fds=[there.fileno()], cwd=Path(__file__).parents[1])
+        atexit.register(process.wait)
+        atexit.register(_connection.close)
+    return _connection
+
+
+def fork_children() -> None:
+    """From here on fork the Python processes of this one, itself forked, from another fork of it."""
+    global _connection
+    _connection, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    if os.fork() == 0:
+        _connection.close()
+        _main(there)
+    there.close()
+    subprocess.Popen = Popen  # type: ignore[misc]
 
 
 def serve(connection: socket.socket) -> list[str] | None:
@@ -115,7 +134,7 @@ def serve(connection: socket.socket) -> list[str] | None:
     gc.collect()
     gc.freeze()
     while True:
-        message, files, _, _ = socket.recv_fds(connection, _ORDER_BYTES, 3)
+        message, files, _, _ = socket.recv_fds(connection, _ORDER_BYTES, _MOST_FILES)
         if not message:
             return None
         tell_pid, pid = os.pipe()[::-1]
@@ -125,17 +144,20 @@ def serve(connection: socket.socket) -> list[str] | None:
             for file in (*files, tell_pid, pid):
                 os.close(file)
             continue
+        between = os.getpid()
         if child := os.fork():
             os.write(tell_pid, str(child).encode())
             os._exit(0)
         for file in (connection.detach(), tell_pid, pid):
             os.close(file)
+        while os.getppid() == between:  # what is done at the death of a parent waits for that of its own
+            time.sleep(_POLL_S)
         return _become(json.loads(message), files)
 
 
 def _become(order: Mapping[str, Any], files: Sequence[int]) -> list[str]:
-    for standard, file in enumerate(files):
-        os.dup2(file, standard)
+    for number, file in zip(order["numbers"], _above(files, max(order["numbers"])), strict=True):
+        os.dup2(file, number)
         os.close(file)
     if order["new_session"]:
         os.setsid()
@@ -148,9 +170,17 @@ def _become(order: Mapping[str, Any], files: Sequence[int]) -> list[str]:
     return args
 
 
-def _main() -> None:
+def _above(files: Sequence[int], number: int) -> list[int]:
+    """The same files under numbers above ``number``."""
+    moved = [fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, number + 1) for file in files]
+    for file in files:
+        os.close(file)
+    return moved
+
+
+def _main(connection: socket.socket) -> NoReturn:
     """Fork; in a child, run the command and end as ``python`` would, without the cost of taking all apart."""
-    args = serve(socket.socket(fileno=int(sys.argv[1])))
+    args = serve(connection)
     if args is None:
         os._exit(0)
     code: object = 1
@@ -185,4 +215,4 @@ def _run(args: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    _main()
+    _main(socket.socket(fileno=int(sys.argv[1])))

@@ -15,6 +15,7 @@ from unittest.mock import patch
 
 import duckdb
 
+from tests import forked
 from worker.pipeline import compute, measure
 from worker.pipeline.measure import Measured, check_fresh_report, needs_of
 from worker.pipeline.measure import measure as really_measure
@@ -86,11 +87,13 @@ def remembering() -> Iterator[None]:
         yield
 
 
-def main() -> None:
-    """The command line, in a process that remembers with the others."""
+def main(*, forking: bool = False) -> None:
+    """The command line, in a process that remembers with the others; with ``forking`` its children do so too."""
     from worker.cli import main as run_command
 
     with remembering():
+        if forking:
+            forked.fork_children()
         run_command()
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -33,6 +34,10 @@ schedules:
   daily: {job: run, cron: "0 5 * * *"}
   send: {job: deliver, cron: "0 4 1 * *"}
 """
+
+
+FORKING = [sys.executable, "-c", "from tests.integration.measured import main; main(forking=True)"]
+"""``plgsync``, whose children are forked and take what others have measured."""
 
 
 @dataclass
@@ -91,7 +96,7 @@ def up(
     log = folder.parent / f"up-{time.monotonic_ns()}.log"
     with log.open("wb") as stderr:
         process = start(
-            [*PLGSYNC, "up", "--project", str(folder), *options],
+            [*(PLGSYNC if start is subprocess.Popen else FORKING), "up", "--project", str(folder), *options],
             stderr=stderr,
             start_new_session=True,
             env={**os.environ, **(environment or {})},
