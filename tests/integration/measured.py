@@ -7,10 +7,10 @@ import json
 import os
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 import duckdb
@@ -24,7 +24,7 @@ from worker.reports import fields as reports_fields
 from worker.settings.project import Project
 from worker.settings.scores import needs as score_needs
 from worker.signals import data_report, row_marks, table_findings
-from worker.signals.source import open_source
+from worker.signals.source import Source, open_source
 from worker.signals.trust import Usual, check_trust
 
 SHARED = "PLGSYNC_TEST_MEASURED"
@@ -66,10 +66,21 @@ def measure_once(
         draft.rename(file)
         return measured
     found: Measured = _unpacked(json.loads(file.read_text(encoding="utf-8")))
-    with open_source(project.product, project.root, as_of) as source:
-        check_fresh_report(project, source, found.report, previous_accounts)
+    check_fresh_report(project, cast(Source, _Unopened(project, as_of)), found.report, previous_accounts)
     check_trust(found.report, project.product.trust, usual)
     return found if accounts is None else _only(found, accounts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unopened:
+    """A source that is opened only where it is asked."""
+
+    project: Project
+    as_of: datetime
+
+    def usual_since(self, latest: datetime, as_of: datetime) -> float | None:
+        with open_source(self.project.product, self.project.root, self.as_of) as source:
+            return source.usual_since(latest, as_of)
 
 
 def _only(measured: Measured, accounts: Collection[str]) -> Measured:
@@ -103,13 +114,30 @@ def _contents(project: Project) -> object:
     if source and (place := source.sqlite or source.folder):
         files = sorted(file for file in (project.root / place, *(project.root / place).rglob("*")) if file.is_file())
         return [(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in files] or None
-    if not (source and source.duckdb):
+    return _contents_of(project.root / source.duckdb) if source and source.duckdb else None
+
+
+def _contents_of(database: Path) -> object:
+    """The tables of a DuckDB file: the same after it was changed and changed back. Each state of it is read once."""
+    if not database.is_file():
         return None
+    noted = Path(os.environ[SHARED], hashlib.sha256(database.read_bytes()).hexdigest())
+    if not noted.exists():
+        contents = _read(database)
+        if contents is None:
+            return None
+        draft = noted.with_suffix(f".{os.getpid()}")
+        draft.write_text(repr(contents), encoding="utf-8")
+        draft.rename(noted)
+    return noted.read_text(encoding="utf-8")
+
+
+def _read(database: Path) -> list[object] | None:
     try:
-        with duckdb.connect(str(project.root / source.duckdb), read_only=True) as database:
-            tables = database.execute("select table_name, sql from duckdb_tables() order by all").fetchall()
+        with duckdb.connect(str(database), read_only=True) as opened:
+            tables = opened.execute("select table_name, sql from duckdb_tables() order by all").fetchall()
             rows = "select count(*), sum(hash(one)) from {} one"
-            return [(sql, database.execute(rows.format(name)).fetchone()) for name, sql in tables]
+            return [(sql, opened.execute(rows.format(name)).fetchone()) for name, sql in tables]
     except duckdb.Error:
         return None
 

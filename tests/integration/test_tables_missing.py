@@ -1,8 +1,9 @@
-"""An account, a third of them or a whole table is missing for one run and back: all is as if it had been there."""
+"""Accounts, rows or a whole table are missing for one run and back: all is as if they had been there."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -129,42 +130,117 @@ def fields_of(crms: dict[str, Any]) -> dict[str, Any]:
     return found | {f"hubspot {one['properties']['name']}": one["properties"] for one in crms["hubspot"]["companies"]}
 
 
-def run_without(stage: Stage, day: int, table: str, every: int, code: int) -> Any:
-    """A run of that day, ending with ``code``, while every so manieth row of a table is missing, or all of it."""
+@contextmanager
+def without(stage: Stage, table: str, every: int) -> Iterator[None]:
+    """Every so manieth row of a table is missing, or with 0 all of it."""
     data = tables()
     lost = {table: [row for place, row in enumerate(data[table]) if place % every]} if every else {}
     write_tables(stage.folder, {name: rows for name, rows in data.items() if every or name != table}, lost)
-    try:
-        return stage.plgsync("run", "--as-of", (AS_OF + timedelta(days=day)).isoformat(), "--json", code=code)
-    finally:
-        write_tables(stage.folder, data)
+    yield
+    write_tables(stage.folder, data)
+
+
+def run(stage: Stage, day: int, code: int = 0) -> Any:
+    """A run of that day, ending with ``code``."""
+    return stage.plgsync("run", "--as-of", (AS_OF + timedelta(days=day)).isoformat(), "--json", code=code)
+
+
+def stops_by_check(stage: Stage, why: str) -> bool:
+    """Whether ``plgsync check`` finds that a run would stop, for this reason."""
+    found = [one["message"] for one in stage.plgsync("check", "--json", code=1)["problems"]]
+    return any("a run would stop now: " in one and why in one for one in found)
 
 
 def test_what_is_missing_for_a_run_leaves_everything_and_the_next_run_goes_on(stage: Stage) -> None:
     filled, acted = crms(stage), effects(stage)
     assert len(stage.results()["hubspot"]["tasks"]) == len(acted["memberships"]) == len(BUSY)
 
-    assert list(run_without(stage, 1, "accounts", len(ACCOUNTS), 0)["missing"]) == ["a00"]
+    with without(stage, "accounts", len(ACCOUNTS)):
+        assert list(run(stage, 1)["missing"]) == ["a00"]
     assert (crms(stage), effects(stage)) == (filled, acted)
 
     for day, (what, said) in enumerate(REFUSED.items(), start=2):
-        table, every = what
         stored = state_rows(stage.folder)
-        refused = run_without(stage, day, table, every, 1)
+        with without(stage, *what):
+            refused = run(stage, day, 1)
+            assert what != ("accounts", 3) or stops_by_check(stage, "accounts of the last run are missing")
         assert said in " ".join(refused.stderr.split()), what
         left = state_rows(stage.folder)
         assert {one: left[one] for one in stored if one not in JOBS} == {
             one: rows for one, rows in stored.items() if one not in JOBS
         }
         assert crms(stage) == filled
-        back = stage.plgsync("run", "--as-of", (AS_OF + timedelta(days=day)).isoformat(), "--json")
+        back = run(stage, day)
         assert (back["missing"], crms(stage), effects(stage)) == ({}, filled, acted), what
 
     quiet = {"events": [row for row in tables()["events"] if row["account_id"] != "a00"]}
     write_tables(stage.folder, tables(), quiet)
-    stage.plgsync("run", "--as-of", (AS_OF + timedelta(days=9)).isoformat())
+    run(stage, 9)
     before, after = (fields_of(one) for one in (filled, crms(stage)))
     assert [name for name in before if before[name] != after[name]] == ["salesforce a00", "hubspot a00"]
     salesforce, hubspot = (stage.objects(crm) for crm in stage.crms)
     assert sum(task["IsClosed"] for task in salesforce["Task"]) == 1
     assert [task["properties"]["hs_task_status"] for task in hubspot["tasks"]].count("COMPLETED") == 1
+
+
+def test_an_admin_lets_most_accounts_vanish_for_one_run(stage: Stage) -> None:
+    write_tables(stage.folder, tables(), {"accounts": tables()["accounts"][::3]})
+    assert stops_by_check(stage, "the last run saw")
+    before = crms(stage)
+    refused = run(stage, 1, 1).stderr
+    assert "stale data:" in refused
+    assert "the last run saw" in refused
+    assert crms(stage) == before
+    settings = stage.folder / "config" / "product.yaml"
+    strict = settings.read_text(encoding="utf-8")
+    settings.write_text(f"{strict}\ntrust: {{vanished: 100%, unjoined: 100%}}\n", encoding="utf-8")
+    stage.plgsync("data", "accept")
+    assert len(run(stage, 1)["missing"]) == len(ACCOUNTS) * 2 / 3
+    write_tables(stage.folder, tables())
+    settings.write_text(strict, encoding="utf-8")
+    run(stage, 1)
+
+
+def test_a_table_that_was_cut_off_stops_runs_until_it_is_whole_or_a_person_accepts_it(stage: Stage) -> None:
+    before, users = crms(stage), tables()["users"]
+    write_tables(stage.folder, tables(), {"users": users[:24]})
+    stopped = run(stage, 1, 1)
+    assert "users has 24 rows, 54 are usual" in stopped.stderr
+    assert "run: plgsync data accept" in stopped.stderr
+    assert stops_by_check(stage, "users has 24 rows")
+    assert crms(stage) == before
+    write_tables(stage.folder, tables())
+    run(stage, 1)
+    assert crms(stage) == before
+
+    write_tables(stage.folder, tables(), {"users": users[:24]})
+    run(stage, 2, 1)
+    stage.plgsync("data", "accept")
+    run(stage, 2)
+    run(stage, 3)
+    write_tables(stage.folder, tables(), {"users": users[:6]})
+    assert "are usual" in run(stage, 3, 1).stderr
+
+
+def test_a_person_decides_on_a_reused_id_by_a_command(stage: Stage) -> None:
+    new = {"name": "Nova", "created_at": f"{AS_OF + timedelta(hours=3):%Y-%m-%d %H:%M:%S}"}
+    first, *others = tables()["accounts"]
+    write_tables(stage.folder, tables(), {"accounts": [first | new, *others]})
+    assert list(run(stage, 1)["reused"]) == ["a00"]
+    assert stage.plgsync("accounts", "keep", "nobody", code=2).stderr
+    stage.plgsync("accounts", "keep", "a00")
+    assert run(stage, 1)["reused"] == {}
+
+
+def test_an_account_that_may_be_deleted_stays_as_it_is_and_is_named(stage: Stage) -> None:
+    before = crms(stage)
+    accounts = [
+        one | {"deleted_at": "yesterday" if one["account_id"] == "a00" else None} for one in tables()["accounts"]
+    ]
+    quiet = [row for row in tables()["events"] if row["account_id"] != "a00"]  # its scores would change
+    write_tables(stage.folder, tables() | {"accounts": accounts, "events": quiet})
+    found = run(stage, 1)
+    assert (found["undecided"], found["missing"]) == (["a00"], {})
+    assert crms(stage) == before
+    shown = stage.plgsync("plan", "--as-of", (AS_OF + timedelta(days=1)).isoformat()).stdout
+    assert "account a00 may be deleted (its deleted_at is unknown)" in " ".join(shown.split())

@@ -23,7 +23,7 @@ _AT_EXIT_ONLY = {"OTEL_BSP_SCHEDULE_DELAY": "600000"}
 _IMPORTED = """
 import sys
 {before}
-from worker.cli import main
+from tests.integration.measured import main
 try:
     main()
 finally:

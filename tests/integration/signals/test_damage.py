@@ -95,19 +95,15 @@ SAME_TEXT = damages(None, TEXTS, SAME_TEXTS, number=8)
 
 
 @examples(3)
-@given(found=together(TIME_DAMAGE, NUMBER_DAMAGE, damages("disbelieved", NUMBERS, NOT_FINITE)))
-def test_times_and_numbers_that_are_none_or_cannot_be_are_unknown(trial: Trial, found: list[Damage]) -> None:
+@given(found=together(TIME_DAMAGE, NUMBER_DAMAGE, damages("disbelieved", NUMBERS, NOT_FINITE), SAME_TEXT))
+def test_times_and_numbers_that_are_none_or_cannot_be_are_unknown_and_blanks_change_nothing(
+    trial: Trial, found: list[Damage]
+) -> None:
     trial.judge(found)
 
 
 def test_words_for_nothing_are_nothing_and_missing_cells_are_counted(trial: Trial) -> None:
     trial.judge(EVERY_WORD_FOR_NOTHING)
-
-
-@examples(3)
-@given(found=SAME_TEXT)
-def test_blanks_and_decomposed_letters_change_nothing(trial: Trial, found: list[Damage]) -> None:
-    trial.judge(found)
 
 
 def as_it_was(row: dict[str, Any], table: str) -> dict[str, Any]:

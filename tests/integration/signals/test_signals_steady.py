@@ -1,6 +1,7 @@
 """Steady use reads as steady at every hour of every day, whatever the zone and its clocks do.
 
-SQLite is asked at every hour of the week in which the clocks change, the other engines around midnight and the change.
+The windows are looked at for every hour of the week in which the clocks change; the engines are asked around midnight
+and the change.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from worker.language.need import Decay, Need
 from worker.language.values import Value
 from worker.settings.signals import SignalsSettings
 from worker.signals.compute import compute
+from worker.signals.measurements import measurements_of
 from worker.signals.source import open_source
+from worker.signals.table_columns import EARLIEST
 
 Ask = Callable[[SignalsSettings, datetime], dict[str, Value]]
 CLOCKS_CHANGE = {
@@ -74,15 +77,17 @@ def midnight(zone: str, day: date) -> datetime:
 
 
 @pytest.mark.parametrize("zone", CLOCKS_CHANGE)
-def test_identical_weeks_do_not_change_at_any_hour(zone: str, tmp_path: Path) -> None:
-    """Each hour of the day on which the clocks change, twice a year, and each of the week around one of these days."""
-    signals = signals_of(WEEKS)
-    for place, change in enumerate(CLOCKS_CHANGE[zone]):
+def test_the_windows_of_identical_weeks_do_not_change_at_any_hour(zone: str) -> None:
+    """Each hour of the week around the day on which the clocks change, twice a year."""
+    signals = signals_of(WEEKS + MORE)
+    for change in CLOCKS_CHANGE[zone]:
+        used = [row["occurred_at"] for row in identical_weeks(ZoneInfo(zone), date.fromisoformat(change))]
         begin = midnight(zone, date.fromisoformat(change))
-        with opened(Database("sqlite", tmp_path), zone, change) as ask:
-            for hour in range(-3 * 24, 4 * 24):
-                if 0 <= hour < 24 or hour % 2 == place:
-                    assert ask(signals, begin + timedelta(hours=hour)).items() >= OF_WEEKS.items(), hour
+        for hour in range(-3 * 24, 4 * 24):
+            asked = measurements_of(signals, [], begin + timedelta(hours=hour), ZoneInfo(zone))
+            windows = {one.name: (one.window.start or EARLIEST, one.window.end) for one in asked}
+            found = {name: sum(start <= at < end for at in used) for name, (start, end) in windows.items()}
+            assert found == OF_WEEKS | OF_MORE, hour
 
 
 @pytest.mark.parametrize("kind", ["duckdb", "postgres", "sqlite"])
