@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from connectors.base import SetupStep
 from connectors.clock import now
+from worker.adoption.adopt import Adoption, adopt
 from worker.alerts.alert_store import Message
 from worker.alerts.channels import NotSent, send
 from worker.alerts.conditions import FAILED as RUN_FAILED
@@ -26,6 +27,7 @@ from worker.pipeline import run as pipeline
 from worker.pipeline.compute import Computed, compute
 from worker.pipeline.run import Approved, RunReport
 from worker.planning.guard import UnsafePlan, check_plan
+from worker.planning.lost_state import refuse_lost_state
 from worker.reports.explain import Explanation, explain
 from worker.reports.names import (
     UnknownName,
@@ -68,6 +70,8 @@ def make_plan(project: Path | None, as_of: datetime, *, resume: bool) -> tuple[C
     """What a run as of this moment would write, and the guard's reasons against it."""
     with open_jobs(project) as jobs:
         computed = compute(jobs.project, jobs.engine, jobs.connectors, as_of, resume=resume)
+        with jobs.engine.begin() as connection:
+            refuse_lost_state(connection, computed.views)
         try:
             check_plan(computed.plan, jobs.project.crm.guard, first_run=False)
         except UnsafePlan as unsafe:
@@ -203,6 +207,12 @@ def settle_account(project: Path | None, account: str, how: Literal["keep", "ren
     with open_reader(project, to_change=True) as reader, exclusive_run(reader.engine), reader.engine.begin() as state:
         require_account(account, load_sightings(state))
         (keep_account if how == "keep" else renew_account)(state, account)
+
+
+def adopt_state(project: Path | None, as_of: datetime) -> Adoption:
+    """Rebuild the state of a project from what of it is in its CRMs."""
+    with open_jobs(project) as jobs:
+        return adopt(jobs.project, jobs.engine, jobs.connectors, as_of)
 
 
 def accept_data(project: Path | None) -> None:

@@ -73,7 +73,7 @@ def case(request: pytest.FixtureRequest, tmp_path: Path, shared: Path) -> Case:
     """The case whose folder begins with the parameter."""
     folder = next((shared / "cases").glob(f"{request.param}-*"))
     write_project(tmp_path)
-    for part in ("config", "data", "later"):
+    for part in ("config", "data", "later", *(["playbooks"] if request.param == "26b" else [])):
         if (folder / part).is_dir():
             shutil.copytree(folder / part, tmp_path / part, dirs_exist_ok=True)
     if (folder / "seed.json").is_file():
@@ -373,10 +373,26 @@ def health_scores(case: Case) -> list[float]:
 
 @contextmanager
 def staged(case: Case) -> Iterator[Stage]:
-    """The case with both CRMs of its own seed."""
+    """The case with the CRMs of its settings and its own seed."""
     seed = case.root / "seed.json"
     with sandboxes(seed) as crms:
         point_at(case.root, crms)
-        stage = Stage(case.root, crms)
+        stage = Stage(case.root, {name: crms[name] for name in case.settings("crm.yaml")["destinations"]})
         stage.set_up()
         yield stage
+
+
+@of("26b")
+def test_tasks_that_were_finished_before_the_state_was_lost_swallow_no_later_one(case: Case) -> None:
+    with staged(case) as stage:
+        stage.plgsync("run", "--as-of", AS_OF.isoformat(), "--first-run")
+        for task in stage.objects("salesforce")["Task"]:
+            stage.control("salesforce", "mutate", {"do": "complete_task", "id": task["Id"]})
+        for file in (case.root / ".plgsync").glob("state.db*"):
+            file.unlink()
+        at = ("--as-of", "2026-09-15T06:00:00+00:00")
+        assert "plgsync adopt" in stage.plgsync("run", *at, code=1).stderr
+        stage.plgsync("adopt", *at)
+        stage.plgsync("run", *at, "--first-run")
+        days = [task["Plgsync_Key__c"].split(".")[1] for task in stage.objects("salesforce")["Task"]]
+        assert sorted(days) == ["20260630"] * 3 + ["20260915"] * 3

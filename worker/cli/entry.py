@@ -12,6 +12,7 @@ import typer
 
 from connectors.garbage import collect_seldom
 from worker.cli.accounts import accounts_keep, accounts_renew
+from worker.cli.adopt import adopt
 from worker.cli.crm import crm_setup, sandbox
 from worker.cli.data import data_accept
 from worker.cli.history import explain, history
@@ -103,6 +104,7 @@ for _one in (
     fields,
     plan,
     run,
+    adopt,
     explain,
     history,
     status,

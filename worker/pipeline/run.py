@@ -28,6 +28,7 @@ from worker.pipeline.commit import commit_run
 from worker.pipeline.compute import Computed, compute, load_views, read_crms, refuse_going_back
 from worker.planning.crm_view import save_view
 from worker.planning.guard import check_plan
+from worker.planning.lost_state import refuse_lost_state, refuse_unadopted
 from worker.settings.environment import shared_redis_url
 from worker.settings.project import Project
 from worker.signals.errors import StaleData
@@ -149,7 +150,11 @@ def _compute_and_commit(
     approved: Approved | None,
 ) -> RunReport:
     with _refused_reports(engine, as_of):
+        with engine.begin() as connection:
+            refuse_unadopted(connection)
         computed = compute(project, engine, connectors, as_of, resume=bool(approved and approved.resumed))
+    with engine.begin() as connection:
+        refuse_lost_state(connection, computed.views)
     if approved is None:
         check_plan(computed.plan, project.crm.guard, first_run=first_run)
     elif approved.fingerprint != computed.plan.fingerprint():

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from connectors.base import Connector, Cursor, DealFact, FieldSpec, Scalar, TaskFact
+from connectors.base import Connector, Cursor, DealFact, FieldSpec, OurTask, Scalar, TaskFact
 from worker.delivery.backlog import (
     DecidedTask,
     WaitingTask,
@@ -24,6 +24,7 @@ from worker.planning.identity import Identity
 from worker.planning.owners import People
 from worker.planning.shared_domains import ONLY_LISTS, SharedDomains
 from worker.settings.crm import CrmSettings, DestinationSettings
+from worker.settings.environment import UNNAMED_PROJECT
 from worker.store import crm as store
 from worker.store.crm import Record, TaskRow
 from worker.store.job_results import record_job_result
@@ -70,6 +71,7 @@ class CrmReadings:
     ``identities`` say by which values each account may be found.
     ``companies``: account → the account whose record it shares, where accounts share records (`place_accounts`).
     ``shares`` are what each of them wants of it, ``last_shares`` those of ``frozen`` accounts.
+    ``newest_tasks`` are the newest tasks of this project that the CRM has, whether we know them or not.
     ``problem`` says why the CRM could not be read, and ``problem_kind`` names the error; then nothing is planned for
     this CRM.
     """
@@ -83,6 +85,7 @@ class CrmReadings:
     people: People
     specs: Mapping[str, FieldSpec] = field(default_factory=dict)
     identities: Mapping[str, Identity] = field(default_factory=dict)
+    newest_tasks: Sequence[OurTask] = ()
     task_facts: Sequence[TaskFact] = ()
     deal_facts: Sequence[DealFact] = ()
     companies: Mapping[str, str] = field(default_factory=dict)
@@ -103,6 +106,7 @@ class CrmView:
     stored: StoredCrm
     readings: CrmReadings
     shared_domains: SharedDomains = ONLY_LISTS
+    project_id: str = UNNAMED_PROJECT
 
     def record_of(self, account_id: str) -> Record | None:
         """The matched record of an account, or None."""
@@ -150,6 +154,7 @@ def crm_view(
     stored: StoredCrm,
     people: People,
     shared_domains: SharedDomains = ONLY_LISTS,
+    project_id: str = UNNAMED_PROJECT,
 ) -> CrmView:
     """The view of a CRM from which nothing has been read."""
     shares = stored.shares if settings.account.record == "parent" else {}
@@ -164,7 +169,7 @@ def crm_view(
         companies={account_id: share.company for account_id, share in shares.items()},
         shares=shares,
     )
-    return CrmView(name, settings, connector, stored, readings, shared_domains)
+    return CrmView(name, settings, connector, stored, readings, shared_domains, project_id)
 
 
 def _written_fields(settings: DestinationSettings) -> tuple[str, ...]:
@@ -192,7 +197,8 @@ def load_view(connection: Connection, name: str, crm: CrmSettings, connector: Co
         shares=load_shares(connection, name),
     )
     shared = SharedDomains(frozenset(crm.shared_domains), frozenset(crm.company_domains))
-    return crm_view(name, crm.destinations[name], connector, stored, People((), crm.queues, load), shared)
+    people = People((), crm.queues, load)
+    return crm_view(name, crm.destinations[name], connector, stored, people, shared, crm.project)
 
 
 def save_view(connection: Connection, view: CrmView) -> None:

@@ -18,6 +18,7 @@ from connectors.base import (
     DealFact,
     Match,
     MatchKey,
+    OurTask,
     QuotaExhausted,
     RecordFact,
     TaskFact,
@@ -26,8 +27,10 @@ from worker.language.values import Fields
 from worker.planning.companies import to_match
 from worker.planning.crm_view import CrmView
 from worker.planning.identity import identities
+from worker.planning.lost_state import NEWEST
 from worker.planning.owners import People
 from worker.planning.spare_records import adopt_records, check_spare_records
+from worker.rules.task_keys import key_prefix
 from worker.store import crm as store
 from worker.store.crm import Record
 from worker.telemetry.tracing import span
@@ -58,6 +61,7 @@ def _read_crm(view: CrmView, accounts: Mapping[str, Fields]) -> None:
             )
             return
         readings.people = People(view.connector.owners(), readings.people.queues, readings.people.load)
+        readings.newest_tasks = _newest_tasks(view)
         _read_changes(view)
         _match_accounts(view, to_match(view, accounts))
         if accounts and view.settings.account.record == "parent":
@@ -66,6 +70,17 @@ def _read_crm(view: CrmView, accounts: Mapping[str, Fields]) -> None:
     except CallFailed as error:
         readings.problem, readings.problem_kind = str(error), _kind_of(error)
         log.warning("crm not read", destination=view.name, reason=readings.problem)
+
+
+def _newest_tasks(view: CrmView) -> Sequence[OurTask]:
+    """None where our user may not see their key: then it cannot create tasks either, but it can write fields."""
+    if not view.settings.tasks or not view.settings.tasks.enabled:
+        return ()
+    try:
+        return view.connector.our_tasks(key_prefix(view.project_id), NEWEST)
+    except AccessDenied as error:
+        log.warning("tasks not read", destination=view.name, reason=str(error))
+        return ()
 
 
 def _kind_of(error: CallFailed) -> str:

@@ -14,6 +14,7 @@ from worker.pipeline.measure import check_fresh_report
 from worker.pipeline.run import connect_all
 from worker.reports.earlier_runs import EarlierRuns, load_earlier_runs, refused_data
 from worker.reports.people_check import unknown_people
+from worker.reports.tasks_check import tasks_of_others
 from worker.rules.playbook_tests import TestResult, run_playbook_tests
 from worker.settings.base import Finding
 from worker.settings.crm import DestinationSettings
@@ -202,6 +203,7 @@ def _check_crms(check: Check, project: Project, earlier: EarlierRuns) -> None:
             findings = list(_crm_findings(check, name, project.crm.destinations[name], connector))
             findings += _spare_records(name, earlier.spare_records.get(name, ()), connector)
             check.problems += unknown_people(project, name, connector.owners())
+            check.problems += tasks_of_others(project, name, connector)
         except CallFailed as error:
             findings = [Finding(("destinations", name), f"{name}: {error}")]
         finally:

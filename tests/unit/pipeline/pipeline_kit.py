@@ -68,6 +68,9 @@ class TaskCrm(WholeCrm):
         if isinstance(operation, CloseTask):
             self.done.setdefault(operation.key, None)
 
+    def our_tasks(self, starts_with: str = "", newest: int | None = None) -> list[Any]:
+        return []
+
     def read_back(self, since: Mapping[str, str], fields: Sequence[str], tasks: Mapping[str, str]) -> ReadBack:
         read = super().read_back(since, fields, tasks)
         owners = {key: task.owner_id for key, task in self.tasks.items()} | self.assigned

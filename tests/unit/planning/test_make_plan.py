@@ -81,6 +81,9 @@ class QuietConnector:
     def owners(self) -> list[Owner]:
         return PEOPLE
 
+    def our_tasks(self, starts_with: str = "", newest: int | None = None) -> list[Any]:
+        return []
+
     def read_back(self, since: Any, fields: Any, tasks: Any) -> ReadBack:
         return ReadBack([], {"at": "now"})
 

@@ -23,6 +23,9 @@ class MovedConnector(QuietConnector):
         self.homes = homes
         self.asked: list[list[str]] = []
 
+    def our_tasks(self, starts_with: str = "", newest: int | None = None) -> list[Any]:
+        return []
+
     def read_back(self, since: Any, fields: Any, tasks: Any) -> ReadBack:
         return ReadBack(self.facts, {"at": "now"})
 

@@ -87,6 +87,9 @@ class WholeCrm(ScriptedConnector):
             account_id=key.account_id, status="matched", record_id=found[0], by=KEY, owner_id="1", values=values
         )
 
+    def our_tasks(self, starts_with: str = "", newest: int | None = None) -> list[Any]:
+        return []
+
     def read_back(self, since: Mapping[str, str], fields: Sequence[str], tasks: Mapping[str, str]) -> ReadBack:
         start = int(since.get("edits", "0"))
         facts = [self._fact(record_id, fields) for record_id in dict.fromkeys(self.edits[start:])]

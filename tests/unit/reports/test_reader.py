@@ -45,7 +45,7 @@ REPORTS = {
     "readiness": ["probe", "--ready", "--json"],
 }
 NEED_SETTINGS = {"check", "explain"}
-NOT_REPORTS = {"people_check", "earlier_runs", "past", "reader", "names", "needs_person"}
+NOT_REPORTS = {"people_check", "tasks_check", "earlier_runs", "past", "reader", "names", "needs_person"}
 SALESFORCE = """\
 version: 1
 destinations:

@@ -1,0 +1,102 @@
+"""``plgsync adopt``: rebuilds a state that is lost, or older than the CRMs, from what in the CRMs is ours.
+
+One transaction stores it: the records and values of every CRM, our tasks with their entries, enrollments, and the
+ledger. What no CRM holds is not rebuilt: score memory and history, and the reasons of earlier writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, Engine, func, select
+
+from connectors.base import Connector
+from worker.adoption.crms import CrmContents, afresh, read_contents, save_contents
+from worker.adoption.entries import Enrollments, EntriesBuilder, Rebuilt
+from worker.adoption.past_fields import PastFields
+from worker.delivery.row_state import StoredState
+from worker.language.values import Fields
+from worker.pipeline.compute import load_views, read_crms, refuse_going_back
+from worker.pipeline.measure import measure, pql_playbooks
+from worker.pipeline.run import new_run_id
+from worker.planning.companies import place_accounts
+from worker.planning.crm_facts import CrmFacts
+from worker.settings.problems import CommandError
+from worker.settings.project import Project
+from worker.store import state
+from worker.store.engine import db_now, transact
+from worker.store.lock import exclusive_run
+from worker.store.marks import adoption_done
+from worker.store.sightings import load_sightings
+from worker.store.tables import outbox
+
+
+@dataclass(slots=True, kw_only=True)
+class Adoption:
+    """What was found and rebuilt."""
+
+    crms: Sequence[CrmContents]
+    rebuilt: Rebuilt = field(default_factory=Rebuilt)
+
+
+def adopt(project: Project, engine: Engine, connectors: Mapping[str, Connector], as_of: datetime) -> Adoption:
+    """Rebuild the state as of a moment, with the data of now. Raises `CommandError`, `StaleData` or `Busy`.
+
+    Nothing changes in a CRM, and nothing in the state unless every CRM can be read.
+    """
+    with exclusive_run(engine):
+        with engine.begin() as connection:
+            refuse_going_back(connection, as_of)
+            _refuse_beside_a_delivery(connection)
+            views = [afresh(view) for view in load_views(connection, project, connectors, as_of)]
+            stored, seen = state.load_enrollments(connection), set(load_sightings(connection))
+        measured = measure(project, as_of, None, None)
+        place_accounts(views, measured.parents, frozenset())
+        read_crms(views, measured.now)
+        if unread := {view.name: view.readings.problem for view in views if view.readings.problem}:
+            raise CommandError("; ".join(f"{name} cannot be read: {why}" for name, why in unread.items()))
+        known = seen | measured.listed | {account_id for one in stored.values() for account_id in one}
+        crms = [read_contents(view, project, project.playbooks, known) for view in views]
+        adoption = Adoption(crms=crms, rebuilt=_rebuilt(project, crms, measured.now, stored, as_of))
+        transact(engine, lambda connection: _save(connection, project, adoption, stored))
+    return adoption
+
+
+def _refuse_beside_a_delivery(connection: Connection) -> None:
+    sending = select(func.count()).where(outbox.c.state == StoredState.LEASED, outbox.c.due_at > db_now())
+    if connection.execute(sending).scalar():
+        raise CommandError("a worker is delivering from this state database; stop the workers, then adopt")
+
+
+def _rebuilt(
+    project: Project, crms: Sequence[CrmContents], accounts: Mapping[str, Fields], stored: Enrollments, as_of: datetime
+) -> Rebuilt:
+    tasks = [one for contents in crms for one in contents.tasks.adopted]
+    if not tasks:
+        return Rebuilt()
+    facts = CrmFacts([one.view for one in crms], pql_playbooks(project), stored)
+    builder = EntriesBuilder(
+        project=project,
+        past=PastFields(project, facts),
+        accounts={a: {**row, **facts.fields(a)} for a, row in accounts.items()},
+        stored=stored,
+        matched=frozenset(a for a in accounts if any(one.view.record_of(a) for one in crms)),
+        newest=max(one.day for one in tasks),
+        as_of=as_of.astimezone(UTC),
+    )
+    return builder.rebuild(tasks)
+
+
+def _save(connection: Connection, project: Project, adoption: Adoption, stored: Enrollments) -> None:
+    run_id = new_run_id()
+    for playbook_id, changed in adoption.rebuilt.enrollments.items():
+        state.save_enrollments(connection, playbook_id, changed)
+    now = {
+        p: {**stored.get(p, {}), **adoption.rebuilt.enrollments.get(p, {})}
+        for p in {*stored, *adoption.rebuilt.enrollments}
+    }
+    for contents in adoption.crms:
+        save_contents(connection, contents, project.playbooks, now, run_id)
+    adoption_done(connection)

@@ -1,0 +1,173 @@
+"""What is read from each CRM for adoption: everything afresh, and whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection, delete, update
+
+from connectors.base import DeletedRecord, OurTask
+from worker.adoption.entries import Enrollments
+from worker.adoption.whose import AdoptedTask, TasksInCrm, tasks_in_crm
+from worker.delivery.row_state import UNSETTLED, StoredState
+from worker.planning.crm_view import CrmView, StoredCrm, crm_view, save_view
+from worker.rules.adopted import entry_on
+from worker.settings.playbook import Playbook
+from worker.settings.project import Project
+from worker.store.crm import GONE, unmatched
+from worker.store.ledger import record_effects
+from worker.store.tables import crm_deals, crm_tasks, outbox
+from worker.store.upsert import upsert
+from worker.telemetry.steps import report_step
+
+ADOPTED = "ADOPTED"
+"""The ledger's code of a task that was found in the CRM, by a state that had lost it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class CrmContents:
+    """What of ours is in one CRM. ``unsure``: fields of which the CRM does not say who wrote them, by CRM field."""
+
+    view: CrmView
+    tasks: TasksInCrm
+    deleted: int = 0
+    ours: int = 0
+    unsure: Mapping[str, int]
+
+
+def afresh(view: CrmView) -> CrmView:
+    """The view of a CRM of which nothing is known but what we wrote, so that reading it reads everything."""
+    stored = StoredCrm(written=view.stored.written, shares=view.stored.shares)
+    return crm_view(
+        view.name, view.settings, view.connector, stored, view.readings.people, view.shared_domains, view.project_id
+    )
+
+
+def read_contents(
+    view: CrmView, project: Project, playbooks: Iterable[Playbook], accounts: Collection[str]
+) -> CrmContents:
+    """What of ours is in a CRM whose records have been read; notes in the view which values and records are ours.
+
+    Raises `CallFailed`, also where our user may not see our tasks.
+    """
+    has_tasks = view.settings.tasks is not None and view.settings.tasks.enabled
+    report_step(f"reading our tasks in {view.name}")
+    tasks: Iterable[OurTask] = view.connector.our_tasks() if has_tasks else ()
+    found = tasks_in_crm(view.name, tasks, project.crm.project, playbooks, accounts)
+    ours, unsure = _note_writers(view)
+    return CrmContents(view=view, tasks=found, deleted=_note_deleted(view), ours=ours, unsure=unsure)
+
+
+def _note_writers(view: CrmView) -> tuple[int, dict[str, int]]:
+    """Note the values that we wrote, of the fields that stop being written once a person changes them."""
+    guarded = [one.field for one in view.settings.fields.values() if one.write == "if_ours"]
+    guarded = [name for name in guarded if name in view.readings.specs]
+    filled = {
+        record_id: [name for name in guarded if values.get(name) is not None]
+        for record_id, values in view.readings.snapshot.items()
+    }
+    asked = sorted(record_id for record_id, names in filled.items() if names)
+    if not asked:
+        return 0, {}
+    report_step(f"reading who wrote our fields in {view.name}")
+    writers = view.connector.field_writers(asked, guarded)
+    ours, unsure = 0, dict.fromkeys(guarded, 0)
+    for record_id in asked:
+        values, written = view.readings.snapshot[record_id], dict(view.readings.written.get(record_id, {}))
+        for name in filled[record_id]:
+            by_us = writers.get(record_id, {}).get(name)
+            if by_us:
+                written[name], ours = values[name], ours + 1
+            elif by_us is None and written.get(name) != values[name]:
+                unsure[name] += 1
+        view.readings.written[record_id] = written
+    return ours, {name: count for name, count in unsure.items() if count}
+
+
+def _note_deleted(view: CrmView) -> int:
+    """Note the records that a person deleted, so that none is made again; answers how many."""
+    noted = 0
+    report_step(f"reading deleted records in {view.name}")
+    for one in _newest_of_each(view.connector.deleted_records()):
+        if view.record_of(one.account_id) is None:
+            gone = replace(unmatched(one.account_id), matched_by=GONE, candidates=(one.record_id,))
+            view.readings.records[one.account_id], noted = gone, noted + 1
+    return noted
+
+
+def _newest_of_each(deleted: Iterable[DeletedRecord]) -> Iterable[DeletedRecord]:
+    return {one.account_id: one for one in deleted}.values()
+
+
+def save_contents(
+    connection: Connection, contents: CrmContents, playbooks: Iterable[Playbook], enrollments: Enrollments, run_id: str
+) -> None:
+    """Replace what the state holds of one CRM by what is there; writes that the CRM has already are done."""
+    name = contents.view.name
+    connection.execute(delete(crm_deals).where(crm_deals.c.destination == name))
+    save_view(connection, contents.view)
+    rows = _task_rows(contents, playbooks, enrollments)
+    upsert(connection, crm_tasks, rows)
+    record_effects(connection, [_effect(name, one, run_id) for one in contents.tasks.adopted])
+    _finish_rows(connection, name, [str(row["key"]) for row in rows])
+
+
+def _task_rows(
+    contents: CrmContents, playbooks: Iterable[Playbook], enrollments: Enrollments
+) -> list[dict[str, object]]:
+    closes = {(p.id, task.key): task.close_when_leaves for p in playbooks for _, task in p.tasks()}
+    rows = [
+        {
+            **_task_row(contents.view.name, one.task),
+            "account_id": one.account_id,
+            "playbook_id": one.playbook_id,
+            "task_key": one.action,
+            "entry": entry_on(enrollments.get(one.playbook_id, {}).get(one.account_id), one.day),
+            "close_when_leaves": closes.get((one.playbook_id, one.action), False),
+            "day": one.day.isoformat(),
+        }
+        for one in contents.tasks.adopted
+    ]
+    nobodys = {"account_id": "", "playbook_id": "", "task_key": "", "entry": 0, "close_when_leaves": False, "day": ""}
+    return rows + [{**_task_row(contents.view.name, one), **nobodys} for one in contents.tasks.unclaimed]
+
+
+def _task_row(destination: str, task: OurTask) -> dict[str, object]:
+    completed = task.completed_at.isoformat() if task.completed_at else None
+    return {
+        "destination": destination,
+        "key": task.key.lower(),
+        "task_id": task.task_id,
+        "status": task.status,
+        "owner_id": task.owner_id,
+        "completed_at": completed,
+        "close_sent_at": task.completed_at.timestamp() if task.completed_at and task.completed_by_us else None,
+    }
+
+
+def _effect(destination: str, one: AdoptedTask, run_id: str) -> dict[str, object]:
+    return {
+        "run_id": run_id,
+        "destination": destination,
+        "kind": "task_create",
+        "idem_key": f"task_create:{destination}:{one.task.key.lower()}",
+        "account_id": one.account_id,
+        "record_id": next(iter(one.task.record_ids), None),
+        "playbook_id": one.playbook_id,
+        "operation": {},
+        "reasons": {},
+        "crm_id": one.task.task_id,
+        "status": "applied",
+        "code": ADOPTED,
+        "reason": "found in the CRM by plgsync adopt",
+    }
+
+
+def _finish_rows(connection: Connection, destination: str, keys: Collection[str]) -> None:
+    """Creations of tasks that are there are done; older values and texts are not sent: the next run plans them anew."""
+    unsettled = (outbox.c.destination == destination, outbox.c.state.in_(UNSETTLED))
+    connection.execute(delete(outbox).where(*unsettled, outbox.c.kind.in_(["fields", "task_update"])))
+    done = update(outbox).values(state=StoredState.DONE, last_code=ADOPTED, last_reason="", attempted=None)
+    for key in keys:
+        connection.execute(done.where(*unsettled, outbox.c.idem_key == f"task_create:{destination}:{key}"))
