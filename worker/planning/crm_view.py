@@ -96,7 +96,7 @@ class CrmReadings:
     problem_kind: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CrmView:
     """One CRM as a run sees it: ``stored`` before anything is read from it, ``readings`` from then on."""
 
@@ -169,7 +169,15 @@ def crm_view(
         companies={account_id: share.company for account_id, share in shares.items()},
         shares=shares,
     )
-    return CrmView(name, settings, connector, stored, readings, shared_domains, project_id)
+    return CrmView(
+        name=name,
+        settings=settings,
+        connector=connector,
+        stored=stored,
+        readings=readings,
+        shared_domains=shared_domains,
+        project_id=project_id,
+    )
 
 
 def _written_fields(settings: DestinationSettings) -> tuple[str, ...]:
