@@ -19,6 +19,7 @@ from worker.planning.crm_facts import CrmFacts
 from worker.planning.crm_view import CrmView, load_view
 from worker.planning.desired import Desired
 from worker.planning.make_plan import make_plan
+from worker.planning.meanwhile import note_meanwhile
 from worker.planning.plan import Plan, StepChange
 from worker.planning.read_crm import read_crm
 from worker.rules.actions import MakeTask
@@ -98,7 +99,7 @@ def compute(
     rows = presence.without_frozen(measured.now)
     enrollments = {playbook: presence.without_frozen(one) for playbook, one in before.enrollments.items()}
     place_accounts(before.views, measured.parents, presence.frozen)
-    read_crms(before.views, rows)
+    _read_crms_beside_deliveries(engine, before.views, rows)
     with span("score"):
         facts = CrmFacts(before.views, pql_playbooks(project), before.enrollments)
         fields = {account_id: {**row, **facts.fields(account_id)} for account_id, row in rows.items()}
@@ -201,6 +202,13 @@ def load_views(
 ) -> list[CrmView]:
     """What the state database holds of each CRM of the project."""
     return [load_view(connection, name, project.crm, connectors[name], as_of) for name in project.crm.destinations]
+
+
+def _read_crms_beside_deliveries(engine: Engine, views: Sequence[CrmView], accounts: Mapping[str, Fields]) -> None:
+    read_crms(views, accounts)
+    with engine.begin() as connection:
+        for view in views:
+            note_meanwhile(connection, view)
 
 
 def read_crms(views: Sequence[CrmView], accounts: Mapping[str, Fields]) -> None:

@@ -27,6 +27,7 @@ from worker.settings.crm import CrmSettings, DestinationSettings
 from worker.settings.environment import UNNAMED_PROJECT
 from worker.store import crm as store
 from worker.store.crm import Record, TaskRow
+from worker.store.engine import database_time
 from worker.store.job_results import record_job_result
 from worker.store.ledger import unanswered_values
 from worker.store.shares import Share, load_shares, save_shares
@@ -45,7 +46,7 @@ class StoredCrm:
     ``snapshot`` are the values that the CRM confirmed or showed last, ``written`` those that we wrote last.
     ``attempted`` are the values that still wait for an answer. ``unanswered`` are those of the last day that never got
     one: the CRM may have applied them after newer ones. ``decided`` are the tasks of the last two days. ``shares`` are
-    those of the last run, also where each account has its own record now.
+    those of the last run, also where each account has its own record now. ``loaded_at`` is the database's time.
     """
 
     records: Mapping[str, Record] = field(default_factory=dict)
@@ -62,6 +63,7 @@ class StoredCrm:
     closing: frozenset[str] = frozenset()
     creations: Mapping[str, Creation] = field(default_factory=dict)
     shares: Mapping[str, Share] = field(default_factory=dict)
+    loaded_at: float = 0.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -71,6 +73,7 @@ class CrmReadings:
     ``identities`` say by which values each account may be found.
     ``companies``: account → the account whose record it shares, where accounts share records (`place_accounts`).
     ``shares`` are what each of them wants of it, ``last_shares`` those of ``frozen`` accounts.
+    ``sent_meanwhile`` are the values that a delivery sent while the CRM was read.
     ``newest_tasks`` are the newest tasks of this project that the CRM has, whether we know them or not.
     ``problem`` says why the CRM could not be read, and ``problem_kind`` names the error; then nothing is planned for
     this CRM.
@@ -86,6 +89,7 @@ class CrmReadings:
     specs: Mapping[str, FieldSpec] = field(default_factory=dict)
     identities: Mapping[str, Identity] = field(default_factory=dict)
     newest_tasks: Sequence[OurTask] = ()
+    sent_meanwhile: Candidates = field(default_factory=dict)
     task_facts: Sequence[TaskFact] = ()
     deal_facts: Sequence[DealFact] = ()
     companies: Mapping[str, str] = field(default_factory=dict)
@@ -189,6 +193,7 @@ def load_view(connection: Connection, name: str, crm: CrmSettings, connector: Co
     tasks = {row.key: row for row in store.load_tasks(connection) if row.destination == name}
     load = Counter(row.owner_id for row in tasks.values() if row.is_open and row.owner_id)
     stored = StoredCrm(
+        loaded_at=database_time(connection),
         records=store.load_records(connection, name),
         snapshot=store.load_snapshot(connection, name),
         written=store.load_written(connection, name),
@@ -216,12 +221,21 @@ def save_view(connection: Connection, view: CrmView) -> None:
     if readings.problem:
         return
     store.save_records(connection, view.name, view.changed_records())
-    store.save_snapshot(connection, view.name, _changed(stored.snapshot, readings.snapshot))
+    store.save_snapshot(connection, view.name, _changed_fields(stored.snapshot, readings.snapshot))
     store.save_written(connection, view.name, _changed(stored.written, readings.written))
     store.save_task_facts(connection, view.name, readings.task_facts)
     store.save_deals(connection, view.name, readings.deal_facts)
     store.save_cursor(connection, view.name, readings.cursor)
     save_shares(connection, view.name, stored.shares, readings.shares)
+
+
+def _changed_fields(before: Values, after: Values) -> dict[str, Mapping[str, Scalar]]:
+    changed = {
+        record_id: {name: value for name, value in values.items() if name not in was or was[name] != value}
+        for record_id, values in after.items()
+        if (was := before.get(record_id, {})) != values
+    }
+    return {record_id: values for record_id, values in changed.items() if values}
 
 
 def _changed(before: Values, after: Values) -> dict[str, Mapping[str, Scalar]]:

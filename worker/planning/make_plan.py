@@ -84,6 +84,7 @@ def _field_changes(
         view.readings.written.get(record_id, {}),
         view.stored.attempted.get(record_id, {}),
         view.stored.unanswered.get(record_id, {}),
+        view.readings.sent_meanwhile.get(record_id, {}),
     )
     for desired_value in _desired_values(plan, view, wanted, unchanged):
         crm_field = desired_value.field

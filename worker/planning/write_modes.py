@@ -18,18 +18,19 @@ class KnownRecord:
     """What is known of one record: what the CRM shows, what we wrote last, and the values sent without an answer.
 
     ``unanswered`` are older values sent without an answer: a CRM may apply a request long after it timed out, and
-    after newer values.
+    after newer values. ``sent_meanwhile`` are those that a delivery sent while the CRM was read.
     """
 
     shown: Mapping[str, Scalar] = field(default_factory=dict)
     written: Mapping[str, Scalar] = field(default_factory=dict)
     attempted: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)
     unanswered: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)
+    sent_meanwhile: Mapping[str, Sequence[Scalar]] = field(default_factory=dict)
 
     def is_ours(self, name: str) -> bool:
         """Whether we wrote the value that the field shows; an empty field that nobody wrote counts as ours."""
         shown = self.shown.get(name)
-        if shown in (*self.attempted.get(name, ()), *self.unanswered.get(name, ())):
+        if any(shown in sent.get(name, ()) for sent in (self.attempted, self.unanswered, self.sent_meanwhile)):
             return True
         return shown == self.written[name] if name in self.written else shown is None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, func, select, update
 
@@ -16,6 +17,7 @@ OPEN_STATUSES = ("open", "in_progress")
 CLOSED = "closed"
 """The status of a task that we closed because its account left, as playbooks and scores see it."""
 _CLOCKS_DIFFER_S = 300.0
+_IDS_AT_ONCE = 500
 CREATED = "created"
 """``matched_by`` of a record that we created and have not read yet."""
 GONE = "gone"
@@ -134,6 +136,26 @@ def load_snapshot(connection: Connection, destination: str) -> dict[str, dict[st
     return {record_id: dict(acked) for record_id, acked in rows}
 
 
+class Confirmed(NamedTuple):
+    """The newest values of a record that the CRM confirmed or showed, and those that we wrote."""
+
+    shown: Mapping[str, Scalar]
+    written: Mapping[str, Scalar]
+
+
+def load_confirmed(connection: Connection, destination: str, record_ids: Iterable[str]) -> dict[str, Confirmed]:
+    """What is stored of some records of a CRM."""
+    found, ids = {}, list(record_ids)
+    for start in range(0, len(ids), _IDS_AT_ONCE):
+        wanted = snapshot.c.record_id.in_(ids[start : start + _IDS_AT_ONCE])
+        columns = select(snapshot.c.record_id, snapshot.c.acked, snapshot.c.written)
+        for record_id, acked, written in connection.execute(
+            columns.where(snapshot.c.destination == destination, wanted)
+        ):
+            found[record_id] = Confirmed(acked, written)
+    return found
+
+
 def load_written(connection: Connection, destination: str) -> dict[str, dict[str, Scalar]]:
     """Record id → the newest values that we wrote and this CRM confirmed, whatever it shows now."""
     rows = connection.execute(
@@ -163,9 +185,14 @@ def save_written(connection: Connection, destination: str, values: Mapping[str, 
 
 
 def save_snapshot(connection: Connection, destination: str, values: Mapping[str, Mapping[str, Scalar]]) -> None:
-    """Store what the CRM shows for whole records."""
+    """Store what the CRM shows of these fields; the other fields of the records stay as they are."""
+    known = load_confirmed(connection, destination, values)
     rows = [
-        {"destination": destination, "record_id": record_id, "acked": dict(acked)}
+        {
+            "destination": destination,
+            "record_id": record_id,
+            "acked": {**(known[record_id].shown if record_id in known else {}), **acked},
+        }
         for record_id, acked in values.items()
     ]
     upsert(connection, snapshot, rows)
