@@ -19,7 +19,8 @@ from worker.store.errors import StoreError
 from worker.telemetry.logs import log_for_machines
 from worker.telemetry.tracing import flush
 
-TICK_EVERY_S = 30.0
+TICK_EVERY_S = 15.0
+"""With the lease of a job (30 s) less than a minute, after which the work of a dead worker is done again."""
 
 app = Celery("plgsync", broker=broker_url(), include=["worker.tasks"])
 app.conf.update(

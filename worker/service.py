@@ -39,6 +39,7 @@ from worker.reports.names import (
     require_known,
 )
 from worker.reports.reader import Reader, open_reader
+from worker.runtime.job_result import recording
 from worker.runtime.jobs import Jobs, open_jobs
 from worker.settings.environment import project_dir
 from worker.settings.problems import CommandError
@@ -79,24 +80,32 @@ def make_plan(project: Path | None, as_of: datetime, *, resume: bool) -> tuple[C
         return computed, []
 
 
-def run_now(project: Path | None, as_of: datetime, *, first_run: bool) -> RunReport:
-    """Compute and deliver inline, as of a moment."""
+def run_now(project: Path | None, as_of: datetime, *, first_run: bool, yes_future: bool) -> RunReport:
+    """Compute and deliver inline, as of a moment. Raises `InFuture` for one in the future without ``yes_future``."""
     with open_jobs(project) as jobs, _recorded(jobs):
-        return pipeline.run(jobs.project, jobs.engine, jobs.connectors, as_of, now=now, first_run=first_run)
+        return pipeline.run(
+            jobs.project,
+            jobs.engine,
+            jobs.connectors,
+            as_of,
+            now=now,
+            first_run=first_run,
+            yes_future=yes_future,
+        )
 
 
 @contextmanager
 def _recorded(jobs: Jobs) -> Iterator[None]:
     """Store the result of a run that a person started, and alert on it, as for a scheduled run."""
     try:
-        with jobs.recording("plgsync run", "run"):
+        with recording(jobs.engine, "plgsync run", "run"):
             yield
     finally:
         jobs.update_alerts()
 
 
-def apply_plan(project: Path | None, path: Path) -> RunReport:
-    """Deliver an approved plan, if it still holds."""
+def apply_plan(project: Path | None, path: Path, *, yes_future: bool) -> RunReport:
+    """Deliver an approved plan, if it still holds. Raises `InFuture` as `run_now` does."""
     plan = _read_plan(path)
     with open_jobs(project) as jobs, _recorded(jobs):
         return pipeline.run(
@@ -106,6 +115,7 @@ def apply_plan(project: Path | None, path: Path) -> RunReport:
             datetime.fromisoformat(plan["as_of"]),
             now=now,
             approved=Approved(plan["fingerprint"], plan["resumed"]),
+            yes_future=yes_future,
         )
 
 

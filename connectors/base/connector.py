@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from connectors.base.adoption import DeletedRecord, FieldWriters, OurTask
@@ -77,6 +78,9 @@ class Connector(Protocol):
 
     def record_url(self, record_id: str) -> str:
         """The web address of this company record; makes no call once the CRM has been read."""
+
+    def server_time(self) -> datetime | None:
+        """The present by the clock of the CRM's servers, as its answers have shown so far; makes no call."""
 
     def usage(self) -> Usage:
         """API calls made by this object so far."""

@@ -22,6 +22,7 @@ from connectors.hubspot.auth import credential
 from connectors.hubspot.limits import ASSOCIATIONS, BURST, SEARCH, rate_limit_status
 from connectors.hubspot.transport import HttpResponse, HubSpotTransport, NoAnswer, NotSent, Transport
 from connectors.rate_limiter import RateLimiter
+from connectors.server_clock import ServerClock
 
 log = structlog.get_logger(__name__)
 
@@ -112,6 +113,7 @@ class Client:
         self._sleep = sleep
         self._budget = budget or RateLimiter(clock=clock, sleep=sleep)
         self._lock = threading.Lock()
+        self.server_clock = ServerClock()
         self._calls = 0
         self._write_calls = 0
 
@@ -200,6 +202,7 @@ class Client:
             if writes:
                 raise
             raise _Retry(BLIP_S, Unavailable(f"HubSpot does not answer ({error})", RETRY_AFTER_S)) from None
+        self.server_clock.observe(answer.headers.get("Date"))
         self._budget.observe(permit, rate_limit_status(bucket, answer.headers, self._midnight()))
         return answer
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -157,6 +158,9 @@ class HubSpotConnector:
     def record_url(self, record_id: str) -> str:
         stored = self._load(PORTAL) if self._portal is None else None
         return f"{stored or self._read_portal().home}/record/{COMPANY_TYPE}/{record_id}"
+
+    def server_time(self) -> datetime | None:
+        return self._client.server_clock.now()
 
     def usage(self) -> Usage:
         return self._client.usage()

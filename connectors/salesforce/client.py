@@ -25,6 +25,7 @@ from connectors.salesforce.auth import Tokens
 from connectors.salesforce.errors import Forbidden, RequestRejected, Unanswered, failure, wrong_address
 from connectors.salesforce.soql import URI_LIMIT
 from connectors.salesforce.transport import ConfiguredAdapter, ThreadState, never_sent, normalize_status, open_session
+from connectors.server_clock import ServerClock
 from connectors.wire import compact_json, parse_json
 
 Row = dict[str, Any]
@@ -72,6 +73,7 @@ class Client:
         self._lock = threading.Lock()
         self._sessions: list[requests.Session] = []
         self._usage: deque[tuple[float, int, int]] = deque(maxlen=64)
+        self.server_clock = ServerClock()
         self.calls = 0
         self.write_calls = 0
 
@@ -268,6 +270,7 @@ class Client:
             self.write_calls += self._thread.writes
 
     def _inspect(self, response: requests.Response) -> None:
+        self.server_clock.observe(response.headers.get("Date"))
         usage = _USAGE.search(response.headers.get("Sforce-Limit-Info", ""))
         if usage:
             self._usage.append((stopwatch(), int(usage[1]), int(usage[2])))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import cast
 
 from connectors.base import (
@@ -181,6 +182,10 @@ class SalesforceConnector:
     def record_url(self, record_id: str) -> str:
         """The page of the record; Salesforce redirects to Lightning."""
         return f"{self._destination.base_url.rstrip('/')}/{record_id}"
+
+    def server_time(self) -> datetime | None:
+        """By the newest answer to a call of ours."""
+        return self._client.server_clock.now()
 
     def usage(self) -> Usage:
         """Calls so far; logins are not API calls."""

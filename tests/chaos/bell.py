@@ -1,4 +1,4 @@
-"""A beat that starts a delivery every half a second, or every CHAOS_BELL_S, instead of a tick every thirty seconds."""
+"""A beat that starts a delivery every half a second, or every CHAOS_BELL_S, instead of a tick every fifteen seconds."""
 
 import os
 

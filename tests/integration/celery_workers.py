@@ -44,7 +44,7 @@ def workers(environment: Mapping[str, str], log: Path) -> Iterator[list[subproce
 
 
 def ring(environment: Mapping[str, str], task: str = "plgsync.tick") -> bool:
-    """Send one wake-up message, as beat does every thirty seconds. Answers that nothing is known yet.
+    """Send one wake-up message, as beat does every fifteen seconds. Answers that nothing is known yet.
 
     It takes a process for RabbitMQ, whose queues the app of this one would declare as queues of Redis.
     """

@@ -73,7 +73,7 @@ def _open(connection: Connection, condition: Condition, at: float, channels: Map
     row = {"kind": condition.kind, "subject": condition.subject, "text": condition.text, "opened_at": at}
     insert_missing(connection, alerts, [{**row, "open_key": condition.key}], unique="open_key")
     alert_id = connection.execute(select(alerts.c.id).where(alerts.c.open_key == condition.key)).scalar_one()
-    due_at = max(at, last + QUIET_S) if last else at
+    due_at = max(at, min(last, at) + QUIET_S) if last else at
     wanting = [name for name, kinds in channels.items() if not kinds or condition.kind in kinds]
     _queue(connection, alert_id, wanting, "start", due_at)
 

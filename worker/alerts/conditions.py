@@ -45,13 +45,16 @@ _RETRIED_LATER = frozenset({"Busy", "QuotaExhausted", "Unavailable"})
 
 @dataclass(frozen=True, slots=True)
 class LastResult:
-    """How one job ended last. ``kind`` is the name of the error, empty after success; ``at`` is seconds since 1970."""
+    """How one job ended last: ``kind`` is the name of the error, empty after success.
+
+    ``recovered`` says that a run has been committed since.
+    """
 
     name: str
     job: str
-    at: float
     kind: str = ""
     problem: str = ""
+    recovered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +78,10 @@ class Facts:
     """The inputs of all conditions.
 
     ``waiting`` counts outbox rows by (destination, state). ``answers`` and ``quotas`` are by destination. ``paused``
-    holds playbook ids. ``committed_at`` is the commit time of the newest run of any schedule or command.
+    holds playbook ids.
     """
 
     job_results: tuple[LastResult, ...] = ()
-    committed_at: float = 0.0
     waiting: Mapping[tuple[str, str], int] = field(default_factory=dict)
     answers: Mapping[str, Answers] = field(default_factory=dict)
     quotas: Mapping[str, Quota] = field(default_factory=dict)
@@ -110,8 +112,7 @@ def find_conditions(facts: Facts, thresholds: Thresholds) -> list[Condition]:
 
 def _of_job_results(facts: Facts) -> Iterator[Condition]:
     for last in facts.job_results:
-        recovered = last.job == "run" and facts.committed_at > last.at
-        if not last.kind or last.kind in _RETRIED_LATER or recovered:
+        if not last.kind or last.kind in _RETRIED_LATER or last.recovered:
             continue
         kind = _OF_ERROR.get(last.kind, DENIED if last.job == "crm" else FAILED)
         what = f"{last.name} could not be read" if last.job == "crm" else f"{last.name} ended early"

@@ -13,7 +13,7 @@ from worker.store.calls import DAY_S, calls_spent
 from worker.store.engine import db_now
 from worker.store.job_results import load_job_results
 from worker.store.state import last_reports
-from worker.store.tables import ledger, playbook_runs, runs
+from worker.store.tables import ledger, playbook_runs
 
 BY_HAND = "plgsync run"
 SETTINGS = "settings"
@@ -41,9 +41,9 @@ def _load_all(connection: Connection) -> Facts:
     job_results = load_job_results(connection)
     return Facts(
         job_results=tuple(
-            LastResult(row["name"], row["job"], row["at"], row["kind"], row["problem"]) for row in job_results
+            LastResult(row["name"], row["job"], row["kind"], row["problem"], bool(row["recovered_by"]))
+            for row in job_results
         ),
-        committed_at=float(connection.execute(select(func.max(runs.c.committed_at))).scalar() or 0.0),
         waiting={(row["destination"], row["row_state"]): row["rows"] for row in depth(connection)},
         answers=_answers(connection),
         quotas={
@@ -77,7 +77,7 @@ def _answers(connection: Connection) -> dict[str, Answers]:
     counted: dict[str, dict[str, int]] = {}
     rows = connection.execute(
         select(ledger.c.destination, ledger.c.status, func.count())
-        .where(ledger.c.at > db_now() - DAY_S, ledger.c.status.in_(["applied", "rejected"]))
+        .where(ledger.c.at.between(db_now() - DAY_S, db_now()), ledger.c.status.in_(["applied", "rejected"]))
         .group_by(ledger.c.destination, ledger.c.status)
     )
     for destination, status, count in rows:

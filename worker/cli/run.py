@@ -44,6 +44,9 @@ def run(
     first_run: Annotated[
         bool, typer.Option("--first-run", help="Let the guard accept a run that fills every record for the first time.")
     ] = False,
+    yes_future: Annotated[
+        bool, typer.Option("--yes-future", help="Run although the moment is in the future; later runs cannot go back.")
+    ] = False,
     json_: JsonOption = False,
     json_logs: JsonLogsOption = False,
 ) -> None:
@@ -59,7 +62,10 @@ def run(
     if apply and as_of:
         raise typer.BadParameter("a plan has its own moment: leave --as-of out")
     check_environment()
-    report = apply_plan(project, apply) if apply else run_now(project, moment_of(as_of), first_run=first_run)
+    if apply:
+        report = apply_plan(project, apply, yes_future=yes_future)
+    else:
+        report = run_now(project, moment_of(as_of), first_run=first_run, yes_future=yes_future)
     print_invalid(report.computed)
     print_result(render_report([report]), json_, report_json(report))
     if waits := list(unfinished(report)):

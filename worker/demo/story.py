@@ -68,7 +68,9 @@ def _run_steps(console: Console, company: Company, jobs: Jobs, crms: Mapping[str
 
 
 def _run(jobs: Jobs, as_of: datetime, *, first_run: bool = False) -> RunReport:
-    return pipeline.run(jobs.project, jobs.engine, jobs.connectors, as_of, now=now, first_run=first_run)
+    return pipeline.run(
+        jobs.project, jobs.engine, jobs.connectors, as_of, now=now, first_run=first_run, yes_future=True
+    )
 
 
 def _introduce(console: Console, company: Company, jobs: Jobs) -> None:

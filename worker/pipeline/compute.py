@@ -30,7 +30,7 @@ from worker.settings.problems import Problem
 from worker.settings.project import Project
 from worker.signals.trust import Usual
 from worker.store import state
-from worker.store.moments import iso
+from worker.store.moments import WAY_BACK, iso
 from worker.store.sightings import Sighting, load_sightings
 from worker.telemetry.steps import report_step
 from worker.telemetry.tracing import span
@@ -255,5 +255,5 @@ def refuse_going_back(connection: Connection, as_of: datetime) -> None:
     if newest is not None and iso(as_of) < newest:
         raise AsOfTooOld(
             f"the last run was as of {newest}; a run or plan cannot go back to {iso(as_of)} "
-            "(plgsync explain ACCOUNT --as-of can)"
+            f"(plgsync explain ACCOUNT --as-of can). If a clock that was ahead made that run: {WAY_BACK}"
         )

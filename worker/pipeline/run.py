@@ -32,10 +32,10 @@ from worker.planning.lost_state import refuse_lost_state, refuse_unadopted
 from worker.settings.environment import shared_redis_url
 from worker.settings.project import Project
 from worker.signals.errors import StaleData
-from worker.store.engine import database_time, transact
+from worker.store.engine import database_moment, database_time, transact
 from worker.store.journal import StoreJournal
-from worker.store.lock import exclusive_run
-from worker.store.moments import iso
+from worker.store.lock import StillLocked, exclusive_run
+from worker.store.moments import iso, refuse_future
 from worker.store.state import save_refused_report
 from worker.telemetry.steps import report_step
 from worker.telemetry.tracing import span
@@ -94,19 +94,29 @@ def run(
     now: Callable[[], datetime],
     first_run: bool = False,
     approved: Approved | None = None,
+    yes_future: bool = False,
 ) -> RunReport:
     """Compute and deliver inline, one run at a time on this state database.
 
     With a plan that a person has approved, the run goes on only if the plan still holds, and the guard is waived.
-    Raises `UnsafePlan`, `StalePlan`, `AsOfTooOld`, `StaleData`, `SourceError` or `Busy`; then nothing is queued.
+    Raises `UnsafePlan`, `StalePlan`, `AsOfTooOld`, `StaleData`, `SourceError` or `Busy`, and `InFuture` for a moment in
+    the future unless ``yes_future`` says that a person wants it; then nothing is queued.
     """
     run_id = new_run_id()
-    with exclusive_run(engine), bound_contextvars(run_id=run_id), span("run"):
+    with exclusive_run(engine) as still_locked, bound_contextvars(run_id=run_id), span("run"):
         if engine.dialect.name == "sqlite":
             reclaim_leases(engine, INLINE_OWNER)
         before = {name: connector.usage() for name, connector in connectors.items()}
         report = compute_and_commit(
-            project, engine, connectors, as_of, first_run=first_run, approved=approved, run_id=run_id
+            project,
+            engine,
+            connectors,
+            as_of,
+            first_run=first_run,
+            approved=approved,
+            run_id=run_id,
+            still_locked=still_locked,
+            yes_future=yes_future,
         )
         with engine.begin() as connection:
             since = database_time(connection)
@@ -134,42 +144,57 @@ def compute_and_commit(
     run_id: str,
     first_run: bool = False,
     approved: Approved | None = None,
+    still_locked: StillLocked = lambda: None,
+    yes_future: bool = False,
 ) -> RunReport:
-    """Everything up to the outbox: compute, check the plan, and commit state and outbox rows together."""
+    """Everything up to the outbox: compute, check the plan, and commit state and outbox rows together.
+
+    ``still_locked`` raises when this is no longer the only run.
+    """
     with bound_contextvars(run_id=run_id), span("compute"):
-        return _compute_and_commit(project, engine, connectors, as_of, run_id, first_run, approved)
+        computed = _compute(project, engine, connectors, as_of, approved, yes_future=yes_future)
+        if approved is None:
+            check_plan(computed.plan, project.crm.guard, first_run=first_run)
+        elif approved.fingerprint != computed.plan.fingerprint():
+            raise StalePlan("the plan no longer holds: data, settings or the CRM changed since it was made; plan again")
+        _commit(project, engine, computed, run_id, still_locked)
+        _log(computed)
+    return RunReport(run_id, computed)
 
 
-def _compute_and_commit(
+def _compute(
     project: Project,
     engine: Engine,
     connectors: Mapping[str, Connector],
     as_of: datetime,
-    run_id: str,
-    first_run: bool,
     approved: Approved | None,
-) -> RunReport:
+    *,
+    yes_future: bool,
+) -> Computed:
+    if not yes_future:
+        with engine.begin() as connection:
+            refuse_future("the run as of", as_of, {"the state database": database_moment(connection)})
     with _refused_reports(engine, as_of):
         with engine.begin() as connection:
             refuse_unadopted(connection)
         computed = compute(project, engine, connectors, as_of, resume=bool(approved and approved.resumed))
     with engine.begin() as connection:
         refuse_lost_state(connection, computed.views)
-    if approved is None:
-        check_plan(computed.plan, project.crm.guard, first_run=first_run)
-    elif approved.fingerprint != computed.plan.fingerprint():
-        raise StalePlan("the plan no longer holds: data, settings or the CRM changed since it was made; plan again")
-    report = RunReport(run_id, computed)
+    if not yes_future:  # the CRMs have answered by now
+        answered = {name: connector.server_time() for name, connector in connectors.items()}
+        refuse_future("the run as of", as_of, {name: at for name, at in answered.items() if at is not None})
+    return computed
 
+
+def _commit(project: Project, engine: Engine, computed: Computed, run_id: str, still_locked: StillLocked) -> None:
     def commit(connection: Connection) -> None:
-        refuse_going_back(connection, as_of)
-        commit_run(connection, project, computed, report.run_id)
+        still_locked()
+        refuse_going_back(connection, computed.as_of)
+        commit_run(connection, project, computed, run_id)
 
     report_step("storing the results and the writes to send")
     with span("commit", records=len(computed.plan.records), tasks=len(computed.plan.tasks)):
         transact(engine, commit)
-    _log(computed)
-    return report
 
 
 @contextmanager

@@ -17,6 +17,10 @@ from worker.settings.alerts import Channel
 from worker.settings.environment import SecretMissing, secret
 from worker.settings.project import NO_PLAYBOOKS, Project
 from worker.store.crm import ownerless_tasks
+from worker.store.engine import database_moment
+from worker.store.moments import AHEAD, WAY_BACK, iso
+from worker.store.schedules import future_slots
+from worker.store.state import last_as_of
 
 
 def needs_person(connection: Connection, reader: Reader) -> Iterator[str]:
@@ -26,6 +30,7 @@ def needs_person(connection: Connection, reader: Reader) -> Iterator[str]:
     for condition in find_conditions(load_facts(connection, reader.project), reader.alerts.when):
         if condition.subject != SETTINGS:  # stored by the last job; the reader has just read the settings
             yield condition.text
+    yield from _in_future(connection)
     for row in depth(connection):
         if row["row_state"] == RowState.PARKED:
             rejected = counted(row["rows"], "write")
@@ -41,6 +46,16 @@ def needs_person(connection: Connection, reader: Reader) -> Iterator[str]:
         yield from _missing_secrets(reader.project)
     if count := undelivered(connection):
         yield f"{counted(count, 'alert')} could not be sent so far: try plgsync alerts test NAME"
+
+
+def _in_future(connection: Connection) -> Iterator[str]:
+    """What a clock that was ahead has left behind."""
+    bound = iso(database_moment(connection) + AHEAD)
+    newest = last_as_of(connection)
+    if newest and newest > bound:
+        yield f"the last run was as of {newest}, in the future, and no run can be before it. The way back: {WAY_BACK}"
+    for name in future_slots(connection, bound):
+        yield f"{name} was finished for a slot in the future by a clock that was ahead; the next tick resets it"
 
 
 def _invalid_playbooks(project: Project) -> Iterator[str]:

@@ -107,7 +107,8 @@ class StoreCollector(Collector):
             if row["ok_at"] is not None:
                 ok.add_metric([row["name"], row["job"]], row["ok_at"])
         newest = GaugeMetricFamily("plgsync_run_committed_timestamp_seconds", "When the newest run was committed.")
-        committed = connection.execute(select(func.max(runs.c.committed_at))).scalar()
+        newest_run = select(runs.c.committed_at).order_by(runs.c.as_of.desc(), runs.c.committed_at.desc()).limit(1)
+        committed = connection.execute(newest_run).scalar()
         if committed is not None:
             newest.add_metric([], committed)
         yield from (ok, well, newest)

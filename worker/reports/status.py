@@ -19,6 +19,7 @@ from worker.store.calls import DAY_S, READ, CallsSpent, calls_spent
 from worker.store.engine import database_time
 from worker.store.job_results import load_job_results
 from worker.store.moments import iso
+from worker.store.schedules import next_due
 from worker.store.shares import count_shares
 from worker.store.sizes import Sizes, sizes
 from worker.store.state import last_report
@@ -161,16 +162,18 @@ def _iso(at: float | None) -> str | None:
 
 
 def _last_run(connection: Connection) -> Mapping[str, Any] | None:
-    row = connection.execute(select(runs).order_by(runs.c.committed_at.desc()).limit(1)).mappings().first()
+    newest = select(runs).order_by(runs.c.as_of.desc(), runs.c.committed_at.desc()).limit(1)  # as_of never goes back
+    row = connection.execute(newest).mappings().first()
     return {**row, "committed_at": _iso(row["committed_at"])} if row else None
 
 
 def _ran(connection: Connection, project: Project | None, at: float) -> Iterable[Ran]:
     results = {row["name"]: row for row in load_job_results(connection)}
-    for name, schedule in (project.schedule.schedules if project else {}).items():
+    schedules = project.schedule.schedules if project else {}
+    following = next_due(connection, schedules, datetime.fromtimestamp(at, UTC))
+    for name, schedule in schedules.items():
         never = {"name": name, "job": schedule.job, "at": None, "ok_at": None, "kind": "", "problem": ""}
-        following = schedule.next_slot(datetime.fromtimestamp(at, UTC)) if schedule.enabled else None
-        yield _ran_last(results.pop(name, never), _iso(following.timestamp()) if following else None)
+        yield _ran_last(results.pop(name, never), iso(following[name]) if name in following else None)
     for row in results.values():
         yield _ran_last(row, None)
 

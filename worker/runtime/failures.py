@@ -18,6 +18,7 @@ from worker.settings.problems import CommandError, ConfigError
 from worker.signals.errors import DistrustedData, SourceError, StaleData
 from worker.store.errors import StoreError, damage
 from worker.store.lock import Busy
+from worker.store.moments import InFuture
 
 _HOW_TO_APPROVE = (
     "Nothing was queued. If you want this: plgsync plan --out plan.json, then plgsync run --apply plan.json"
@@ -38,7 +39,9 @@ def explain_failure(error: BaseException) -> str | None:
             return f"stale data: {error}\nNothing was scored; the CRMs keep their values until the data is up to date."
         case SourceError():
             return f"product data: {error}"
-        case CallFailed() | AsOfTooOld() | StalePlan() | Busy() | StoreError() | CommandError() | InvalidEnvironment():
+        case CallFailed() | StoreError() | CommandError() | InvalidEnvironment():
+            return str(error)
+        case AsOfTooOld() | InFuture() | StalePlan() | Busy():
             return str(error)
         case DBAPIError():
             return _database_failure(error)

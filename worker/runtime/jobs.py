@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
 from connectors.base import Connector
-from connectors.clock import now, stopwatch
+from connectors.clock import stopwatch
 from worker.alerts.facts import SETTINGS
 from worker.alerts.notify import raise_alerts
 from worker.delivery.side_by_side import deliver_all
@@ -22,15 +21,16 @@ from worker.language.plural import counted
 from worker.pipeline import run as pipeline
 from worker.planning.lost_state import refuse_unadopted
 from worker.runtime.database import open_database
-from worker.runtime.job_result import JobResult, for_operator, note_failure
+from worker.runtime.job_result import JobResult, finishing, for_operator, note_failure
 from worker.settings.environment import project_dir
 from worker.settings.problems import ConfigError
 from worker.settings.project import Project, load_alerts, load_project
+from worker.settings.schedule import Schedule
 from worker.store.engine import database_moment, look_through
 from worker.store.job_results import load_job_results, record_job_result
-from worker.store.lock import Busy, exclusive_run
+from worker.store.lock import Busy, StillLocked, exclusive_run
 from worker.store.retention import prune
-from worker.store.schedules import DueJob, finish, is_over, release_slot, take_due
+from worker.store.schedules import DueJob, next_due, put_off, release_slot, take_due_now
 from worker.store.state import load_playbook_texts
 from worker.telemetry.steps import report_step
 
@@ -126,15 +126,20 @@ class Jobs:
     stop: CancelToken = field(default_factory=CancelToken)
     owner: str = ""
 
-    def take_due(self) -> list[DueJob]:
-        """Lease the jobs that are due now; the caller has to do them."""
+    @property
+    def schedules(self) -> Mapping[str, Schedule]:
+        return self.project.schedule.schedules
+
+    def take_due(self, name: str = "") -> list[DueJob]:
+        """Lease the jobs that are due now, or that of one schedule; the caller has to do them."""
+        wanted = {name: self.schedules[name]} if name else self.schedules
         with self.engine.begin() as connection:
-            return take_due(connection, self.project.schedule.schedules, database_moment(connection), owner=self.owner)
+            return take_due_now(connection, wanted, owner=self.owner)
 
     @property
     def delivers(self) -> bool:
         """Whether a schedule for deliveries is on; without one nothing is sent."""
-        return any(one.enabled and one.job == "deliver" for one in self.project.schedule.schedules.values())
+        return any(one.enabled and one.job == "deliver" for one in self.schedules.values())
 
     def release_slots(self, undone: Iterable[DueJob]) -> None:
         """Make jobs that no worker took due again at once."""
@@ -148,26 +153,28 @@ class Jobs:
         work[due.job](due)
 
     def do_due(self) -> list[DueJob]:
-        """Do every due job in this process. A job that fails does not stop the others; its error is raised last."""
+        """Do every due job in this process. A job that fails does not stop the others; its error is raised last.
+
+        Each is leased when its turn comes, so that another process may do it meanwhile.
+        """
         broken: Exception | None = None
-        taken = self.take_due()
-        for place, due in enumerate(taken):
-            try:
-                self.start(due)
-            except Exception as error:  # noqa: BLE001 - raised below, once the others are done
-                broken = broken or error
-            except BaseException:
-                self.release_slots(taken[place + 1 :])
-                raise
+        done: list[DueJob] = []
+        for name in sorted(self.schedules):
+            for due in self.take_due(name):
+                done.append(due)
+                try:
+                    self.start(due)
+                except Exception as error:  # noqa: BLE001 - raised below, once the others are done
+                    broken = broken or error
         if broken:
             raise broken
-        return taken
+        return done
 
     def next_due(self) -> tuple[str, datetime] | None:
-        """The name and the moment (UTC) of the next slot; None when every schedule is off."""
-        moment = now()
-        enabled = {name: one for name, one in self.project.schedule.schedules.items() if one.enabled}
-        return min(((name, one.next_slot(moment)) for name, one in enabled.items()), key=_by_time, default=None)
+        """The schedule that is due next, and when in UTC by the database's clock; None when every one is off."""
+        with self.engine.begin() as connection:
+            following = next_due(connection, self.schedules, database_moment(connection))
+        return min(following.items(), key=_by_time, default=None)
 
     def compute(self, due: DueJob | None) -> None:
         """Fill the outbox as of now. An error on which an operator acts is logged and stored, and ends the slot.
@@ -177,48 +184,56 @@ class Jobs:
         try:
             with (
                 structlog.contextvars.bound_contextvars(run_id=pipeline.new_run_id()),
-                exclusive_run(self.engine),
-                self._finishing(due, "run") as result,
+                exclusive_run(self.engine) as still_locked,
+                finishing(self.engine, due, "run") as result,
             ):
                 if result.due:
-                    self._compute(result)
+                    self._compute(result, still_locked)
         except Busy as error:
             log.info("not computed", reason=str(error))
             if due:
                 with self.engine.begin() as connection:
-                    release_slot(connection, due, after_s=_BUSY_S)
+                    put_off(connection, due, _BUSY_S)
         finally:
             self.update_alerts()
 
-    def _compute(self, result: JobResult) -> None:
+    def _compute(self, result: JobResult, still_locked: StillLocked) -> None:
         with for_operator(result, "nothing queued"):
             pipeline.compute_and_commit(
                 self.project,
                 self.engine,
                 self.connectors,
-                now().replace(microsecond=0),
+                self._moment().replace(microsecond=0),
                 run_id=structlog.contextvars.get_contextvars()["run_id"],
+                still_locked=still_locked,
             )
+
+    def _moment(self) -> datetime:
+        """The present by the database's clock, which is the same for every worker."""
+        with self.engine.begin() as connection:
+            return database_moment(connection)
 
     def deliver(self, due: DueJob | None) -> None:
         """Send what is due to every destination in parallel, for a minute at most."""
-        with self._finishing(due, "deliver") as result, for_operator(result, "nothing sent"):
+        with finishing(self.engine, due, "deliver") as result, for_operator(result, "nothing sent"):
             with self.engine.begin() as connection:
                 refuse_unadopted(connection)
             deliveries = deliver_all(
-                self.engine, self.connectors, now=now, stop=self.stop, owner=self.owner, at_most_s=_DRAIN_S
+                self.engine, self.connectors, now=self._moment, stop=self.stop, owner=self.owner, at_most_s=_DRAIN_S
             )
             result.trouble = _joined({one.destination: one.stopped for one in deliveries if one.stopped})
         self.update_alerts()  # after the slot has ended, so that a channel that is down does not delay it
 
     def read_back(self, due: DueJob | None) -> None:
         """Store what people changed in the CRMs since the last read-back."""
-        with self._finishing(due, "read_back") as result:
+        with finishing(self.engine, due, "read_back") as result:
             if not result.due:
                 return
             try:
                 with exclusive_run(self.engine):
-                    result.trouble = _joined(pipeline.read_back(self.project, self.engine, self.connectors, now()))
+                    result.trouble = _joined(
+                        pipeline.read_back(self.project, self.engine, self.connectors, self._moment())
+                    )
             except Busy:
                 log.info("not read back", reason="a run is in progress; it reads back too")
 
@@ -233,7 +248,7 @@ class Jobs:
             self.stop.wait(_BREATH_S)
             return not self.stop.cancelled and stopwatch() < until
 
-        with self._finishing(due, "prune") as result:
+        with finishing(self.engine, due, "prune") as result:
             if not result.due:
                 return
             with for_operator(result, "not pruned"):
@@ -250,44 +265,6 @@ class Jobs:
             return
         report_step("updating the alerts")
         raise_alerts(self.engine, self.project.alerts, self.project.root, self.project)
-
-    @contextmanager
-    def recording(self, name: str, job: str) -> Iterator[JobResult]:
-        """Store the result of some work under a name, also when the work raises."""
-        result = JobResult()
-        try:
-            yield result
-        except BaseException as error:
-            result.due &= isinstance(error, Exception)  # the person who stops a job knows that it did not finish
-            result.failed(error)
-            raise
-        finally:
-            if result.due:  # a lost database connection has failed the work itself
-                with suppress(DBAPIError), self.engine.begin() as connection:
-                    record_job_result(connection, name, job, result.kind, result.problem)
-
-    @contextmanager
-    def _finishing(self, due: DueJob | None, job: str) -> Iterator[JobResult]:
-        """Finish the slot of a job once it is done. The slot of a job that fails is due again later."""
-        with self.recording(due.schedule if due else job, job) as result:
-            if due is None:
-                yield result
-                return
-            try:
-                with self.engine.begin() as connection:
-                    result.due = not is_over(connection, due)
-                yield result
-            except Exception as error:
-                note_failure(self.engine, due, error)
-                raise
-            except BaseException:  # the process is stopping: the next worker starts the job at once
-                self.release_slots([due])
-                raise
-            with self.engine.begin() as connection:
-                if result.due:
-                    finish(connection, due, trouble=result.trouble)
-                else:
-                    release_slot(connection, due)
 
 
 def _by_time(slot: tuple[str, datetime]) -> datetime:

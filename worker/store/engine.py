@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-SCHEMA_REVISION = "0012"
+SCHEMA_REVISION = "0013"
 """The newest migration: a process that finds it in the database need not import alembic."""
 _REVISION = table(REVISION, column("version_num", String))
 _UPGRADE_S = 600

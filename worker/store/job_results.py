@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from worker.store.engine import database_time
 from worker.store.tables import job_results
@@ -19,8 +19,14 @@ def record_job_result(connection: Connection, name: str, job: str, kind: str = "
     ``run``, ``deliver``, ``read_back``, or ``crm`` for the reading of one CRM.
     """
     at = database_time(connection)
-    row = {"name": name, "job": job, "at": at, "kind": kind, "problem": problem}
+    row = {"name": name, "job": job, "at": at, "kind": kind, "problem": problem, "recovered_by": ""}
     upsert(connection, job_results, [row if kind else {**row, "ok_at": at}])
+
+
+def record_recovery(connection: Connection, run_id: str) -> None:
+    """Store that a run followed the runs that failed. The clock may have jumped, so no dates are compared."""
+    failed = (job_results.c.job == "run", job_results.c.kind != "")
+    connection.execute(update(job_results).where(*failed).values(recovered_by=run_id))
 
 
 def load_job_results(connection: Connection) -> Sequence[Mapping[str, Any]]:

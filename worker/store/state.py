@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Double, delete, func, insert, literal, select
 
 from worker.rules.enrollment import Enrollment
 from worker.store.engine import db_now
+from worker.store.job_results import record_recovery
 from worker.store.tables import (
     decisions,
     enrollments,
@@ -35,9 +36,10 @@ def last_as_of(connection: Connection) -> str | None:
 
 
 def start_run(connection: Connection, run_id: str, as_of: str, config_version: str) -> None:
-    """Store a run, in the transaction that commits its state."""
+    """Store a run, in the transaction that commits its state; the runs that failed before it need nobody any more."""
     row = {"id": run_id, "as_of": as_of, "config_version": config_version}
     connection.execute(insert(runs).values(**row, committed_at=db_now()))
+    record_recovery(connection, run_id)
 
 
 def load_memories(connection: Connection) -> dict[str, Json]:

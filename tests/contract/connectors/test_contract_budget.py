@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine
 
 from connectors.base import Bucket, Connector, Permit, QuotaExhausted, RateLimitStatus
+from connectors.clock import now
 from connectors.rate_limiter import RateLimiter
 from connectors.registry import connect
 from tests.contract.connectors.drive import companies, task, update, values
@@ -55,7 +56,11 @@ def use(crm: Crm, connector: Connector) -> None:
 def test_every_call_is_acquired_and_every_answer_observed(crm: Crm) -> None:
     budget = RecordingLimiter()
     connector = connect(crm.destination(), budget=budget)
+    assert connector.server_time() is None, "no answer yet"
     use(crm, connector)
+    at = connector.server_time()
+    assert at is not None, "by the Date of the answers"
+    assert abs(now() - at) < timedelta(minutes=1)
     assert len(budget.asked) == connector.usage().calls == len(budget.statuses)
     assert all(status.day_used and status.day_limit for status in budget.statuses)
     connector.close()

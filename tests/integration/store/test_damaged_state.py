@@ -9,7 +9,6 @@ import sqlite3
 import sys
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,6 @@ from worker.runtime.jobs import open_jobs
 from worker.settings.shipped import write_project
 from worker.store.engine import StoreError, connect_store, open_store
 from worker.store.errors import WHAT_TO_DO
-from worker.store.schedules import DueJob
 from worker.store.tables import job_results, ledger, runs
 
 PAGE = 4096
@@ -154,10 +152,11 @@ def test_the_nightly_job_finds_damage_under_workers_that_run(tmp_path: Path, pro
     with closing(sqlite3.connect(file)) as whole:
         (root,) = whole.execute("select rootpage from sqlite_master where name = 'ix_ledger_at'").fetchone()
     with open_jobs(folder) as jobs:
+        due = next(one for one in jobs.take_due() if one.job == "prune")
         with file.open("r+b") as open_file:
             open_file.seek((root - 1) * PAGE)
             open_file.write(bytes(PAGE))
-        jobs.prune(DueJob("prune", "prune", datetime(2026, 7, 1, tzinfo=UTC).isoformat(), ""))
+        jobs.prune(due)
     engine = connect_store(f"sqlite:///{file}")
     with engine.begin() as connection:
         (problem,) = connection.execute(select(job_results.c.problem)).scalars()

@@ -11,11 +11,10 @@ from worker.settings.alerts import Thresholds
 
 NORMAL = Facts(
     job_results=(
-        LastResult("daily", "run", 100.0),
-        LastResult("send", "deliver", 100.0),
-        LastResult("hubspot", "crm", 100.0),
+        LastResult("daily", "run"),
+        LastResult("send", "deliver"),
+        LastResult("hubspot", "crm"),
     ),
-    committed_at=100.0,
     waiting={("hubspot", "waiting"): 500, ("hubspot", "parked"): 3, ("hubspot", "unmatched"): 3},
     answers={"hubspot": Answers(1000, 50)},
     quotas={"hubspot": Quota(10, 100)},
@@ -43,9 +42,7 @@ def test_no_condition_holds_while_all_goes_well() -> None:
     ],
 )
 def test_the_kind_of_a_failed_run_follows_from_its_error(error: str, kind: str) -> None:
-    assert kinds(Facts(job_results=(LastResult("daily", "run", 100.0, error, "why"),), committed_at=99.0)) == [
-        (kind, "daily")
-    ]
+    assert kinds(Facts(job_results=(LastResult("daily", "run", error, "why"),))) == [(kind, "daily")]
 
 
 @pytest.mark.parametrize(
@@ -57,29 +54,24 @@ def test_the_kind_of_a_failed_run_follows_from_its_error(error: str, kind: str) 
     ],
 )
 def test_an_alert_on_a_failed_run_says_why_or_where_to_look(error: str, problem: str, text: str) -> None:
-    (found,) = find_conditions(Facts(job_results=(LastResult("daily", "run", 1.0, error, problem),)), Thresholds())
+    (found,) = find_conditions(Facts(job_results=(LastResult("daily", "run", error, problem),)), Thresholds())
     assert found.text == text
 
 
 @pytest.mark.parametrize("error", ["Busy", "Unavailable", "QuotaExhausted"])
 def test_an_error_that_the_next_job_retries_is_no_condition(error: str) -> None:
-    assert (
-        kinds(Facts(job_results=(LastResult("daily", "run", 100.0, error), LastResult("crm", "crm", 100.0, error))))
-        == []
-    )
+    assert kinds(Facts(job_results=(LastResult("daily", "run", error), LastResult("crm", "crm", error)))) == []
 
 
 def test_a_run_committed_later_by_any_job_ends_the_condition_of_a_failed_run() -> None:
-    failed = LastResult("daily", "run", 100.0, "UnsafePlan", "too much")
-    assert kinds(Facts(job_results=(failed,), committed_at=101.0)) == []
-    assert kinds(Facts(job_results=(replace(failed, job="deliver"),), committed_at=101.0)) == [
-        ("guard_tripped", "daily")
-    ]
+    failed = LastResult("daily", "run", "UnsafePlan", "too much")
+    assert kinds(Facts(job_results=(replace(failed, recovered=True),))) == []
+    assert kinds(Facts(job_results=(failed,))) == [("guard_tripped", "daily")]
 
 
 def test_denied_access_is_one_condition_for_reads_and_writes() -> None:
     facts = Facts(
-        job_results=(LastResult("hubspot", "crm", 1.0, "AccessDenied", "the token is refused"),),
+        job_results=(LastResult("hubspot", "crm", "AccessDenied", "the token is refused"),),
         waiting={("hubspot", "denied"): 7},
     )
     assert kinds(facts) == [("access_denied", "hubspot")]

@@ -99,6 +99,9 @@ class ScriptedConnector:
 
     def close(self) -> None: ...
 
+    def server_time(self) -> None:
+        return None
+
     def usage(self) -> Usage:
         return Usage(len(self.calls), len(self.calls))
 

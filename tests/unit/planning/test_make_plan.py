@@ -90,6 +90,9 @@ class QuietConnector:
     def match(self, keys: list[MatchKey], fields: Any) -> list[Match]:
         return [self.matches.get(key.account_id, Match(account_id=key.account_id, status="missing")) for key in keys]
 
+    def server_time(self) -> None:
+        return None
+
     def record_url(self, record_id: str) -> str:
         return f"https://crm.example/{record_id}"
 

@@ -70,6 +70,9 @@ class WholeCrm(ScriptedConnector):
     def owners(self) -> list[Owner]:
         return [Owner("1", "ann@example.com", "Ann", True)]
 
+    def server_time(self) -> None:
+        return None
+
     def record_url(self, record_id: str) -> str:
         return f"https://crm.example/{record_id}"
 

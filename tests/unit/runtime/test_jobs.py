@@ -7,26 +7,35 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import timedelta
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import structlog
 from sqlalchemy import Engine, delete, insert, select, text, update
+from sqlalchemy.exc import OperationalError
 
 from connectors.clock import now
 from worker.alerts.alert_store import open_alerts
+from worker.alerts.conditions import find_conditions
+from worker.alerts.facts import load_facts
 from worker.delivery.stop import CancelToken
+from worker.reports.needs_person import needs_person
+from worker.reports.reader import Reader
+from worker.runtime.job_result import finishing
 from worker.runtime.jobs import Jobs, open_jobs
+from worker.settings.alerts import Thresholds
 from worker.settings.environment import database_url
 from worker.settings.problems import ConfigError
 from worker.settings.project import Project, load_project
 from worker.settings.shipped import write_project
-from worker.store.engine import database_time, open_store
+from worker.store.engine import database_moment, database_time, open_store
 from worker.store.job_results import record_job_result
 from worker.store.lock import Busy, exclusive_run
-from worker.store.schedules import DueJob
+from worker.store.moments import InFuture
+from worker.store.schedules import DIED, DueJob
+from worker.store.state import start_run
 from worker.store.tables import runs, schedule_slots
 
 NO_CRMS = "version: 1\n"
@@ -50,6 +59,16 @@ def jobs(project: Project, store: Engine) -> Jobs:
     return Jobs(project, store, {})
 
 
+def to_do(jobs: Jobs) -> list[str]:
+    """What `plgsync status` says a person has to do."""
+    with jobs.engine.begin() as connection:
+        reader = Reader(root=jobs.project.root, engine=jobs.engine, project=jobs.project, alerts=jobs.project.alerts)
+        return list(needs_person(connection, reader))
+
+
+DAILY = DueJob("daily", "run", "", "")
+
+
 def take(jobs: Jobs, job: str) -> DueJob:
     return next(due for due in jobs.take_due() if due.job == job)
 
@@ -66,6 +85,16 @@ def slot(engine: Engine, due: DueJob) -> str:
     with engine.begin() as connection:
         finished = select(schedule_slots.c.finished_slot).where(schedule_slots.c.schedule == due.schedule)
         return str(connection.execute(finished).scalar_one())
+
+
+def lease(engine: Engine, due: DueJob) -> tuple[str, float, int]:
+    """Token, end, and whether a process has started the job."""
+    c = schedule_slots.c
+    with engine.begin() as connection:
+        row = connection.execute(
+            select(c.lease_token, c.lease_until, c.started).where(c.schedule == due.schedule)
+        ).one()
+    return row.lease_token, row.lease_until, row.started
 
 
 def kept(engine: Engine, due: DueJob) -> tuple[int, str, bool]:
@@ -154,14 +183,112 @@ def test_a_job_told_to_end_is_due_again_at_once(jobs: Jobs, monkeypatch: pytest.
 def test_a_worker_whose_clock_is_ahead_takes_no_slot_before_its_time(
     jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.runtime.jobs.now", lambda: now() + timedelta(days=10))
-    assert all(due.slot <= f"{now():%Y-%m-%dT%H:%M:%SZ}" for due in jobs.take_due())
+    computed = list[datetime]()
+    monkeypatch.setattr("connectors.clock.now", lambda: now() + timedelta(days=40))
+    monkeypatch.setattr("worker.pipeline.run.compute_and_commit", lambda *given, **_: computed.append(given[3]))
+    due = take(jobs, "run")
+    jobs.start(due)
+    with jobs.engine.begin() as connection:
+        present = database_moment(connection)
+    assert max(computed[0], datetime.fromisoformat(due.slot)) <= present
 
 
-def test_what_comes_next_is_known(jobs: Jobs) -> None:
+def test_a_slot_in_the_future_is_refused_and_the_schedule_goes_on(jobs: Jobs) -> None:
+    due = replace(take(jobs, "run"), slot="2096-02-29T05:00:00Z")
+    with pytest.raises(InFuture, match=r"the slot 2096-02-29.*the clock of the state database.*plgsync state restore"):
+        jobs.start(due)
+    assert "2096" in kept(jobs.engine, due)[1]
+    end_leases(jobs.engine)
+    with jobs.engine.begin() as connection:
+        connection.execute(update(schedule_slots).values(finished_slot="2096-02-29T05:00:00Z"))
+    status = "\n".join(to_do(jobs))
+    assert "daily was finished for a slot in the future" in status
+    with logged() as said:
+        again = take(jobs, "run")
+    assert said == ["schedule reset"] * 4
+    assert again.slot < "2096"
+
+
+def test_a_run_that_lost_the_database_is_due_again_at_once(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    def loses_it(*_: object, **__: object) -> None:
+        raise OperationalError("", None, Exception("server closed the connection"), connection_invalidated=True)
+
+    monkeypatch.setattr("worker.pipeline.run.compute_and_commit", loses_it)
+    for failures in (1, 2, 3):
+        with pytest.raises(OperationalError):
+            jobs.start(take(jobs, "run"))
+        assert kept(jobs.engine, DAILY)[0] == failures
+    with pytest.raises(OperationalError):
+        jobs.start(take(jobs, "run"))
+    assert [job for job in jobs.take_due() if job.job == "run"] == [], "not at once when it is lost again and again"
+
+
+def test_a_failure_that_the_database_could_not_take_is_noted_by_the_next_tick(
+    jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cannot(*_: object, **__: object) -> None:
+        raise OperationalError("", None, Exception("away"), connection_invalidated=True)
+
+    monkeypatch.setattr("worker.pipeline.run.compute_and_commit", breaks)
+    with monkeypatch.context() as away:
+        away.setattr("worker.runtime.job_result.fail", cannot)
+        away.setattr("worker.runtime.job_result.record_job_result", cannot)
+        with pytest.raises(ZeroDivisionError):
+            jobs.start(take(jobs, "run"))
+    assert kept(jobs.engine, DAILY)[:2] == (0, "")
+    end_leases(jobs.engine)
+    with logged() as said:
+        due = take(jobs, "run")
+    assert said == ["job died"]
+    assert kept(jobs.engine, due) == (1, DIED, False)
+    assert f"daily ended early: {DIED}" in to_do(jobs)
+
+
+def test_a_job_renews_its_lease_while_it_works(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.runtime.job_result.RENEW_EVERY_S", 0.01)
+    due = take(jobs, "prune")
+    with finishing(jobs.engine, due, "prune"):
+        first = lease(jobs.engine, due)[1]
+        while lease(jobs.engine, due)[1] == first:
+            pass  # until the test's own time limit
+    assert slot(jobs.engine, due) == due.slot
+
+
+def test_a_run_whose_lock_is_lost_commits_nothing(postgres_store: Engine, project: Project) -> None:
+    jobs = Jobs(project, postgres_store, {})
+    with postgres_store.connect() as admin, exclusive_run(jobs.engine) as still_locked:
+        still_locked()
+        locks = "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()"
+        admin.execute(text(locks))
+        with pytest.raises(OperationalError):
+            still_locked()
+
+
+def test_a_later_failure_is_not_recovered_by_a_run_with_a_later_date(store: Engine, project: Project) -> None:
+    def problems() -> list[str]:
+        with store.begin() as connection:
+            return [one.text for one in find_conditions(load_facts(connection, project), Thresholds())]
+
+    with store.begin() as connection:
+        start_run(connection, "ahead", "2096-02-29T05:00:00Z", "")
+        connection.execute(update(runs).values(committed_at=4e9))
+        record_job_result(connection, "daily", "run", "StaleData", "too old")
+    assert problems() == ["daily ended early: too old"]
+    with store.begin() as connection:
+        start_run(connection, "next", "2096-02-29T05:00:01Z", "")
+    assert problems() == []
+
+
+def test_what_comes_next_can_happen(jobs: Jobs) -> None:
+    with jobs.engine.begin() as connection:
+        begun = database_moment(connection)
     following = jobs.next_due()
     assert following
-    assert timedelta() < following[1] - now() <= timedelta(minutes=5), "send is due every five minutes"
+    assert following[1] >= begun, "every schedule is due now"
+    jobs.take_due()
+    following = jobs.next_due()
+    assert following
+    assert begun < following[1] <= jobs.schedules["send"].next_slot(now()), "send is due every five minutes"
 
 
 def test_a_run_that_meets_another_does_nothing_and_its_slot_comes_again(jobs: Jobs) -> None:
@@ -177,10 +304,11 @@ def test_a_run_that_meets_another_does_nothing_and_its_slot_comes_again(jobs: Jo
 
 def test_a_message_that_comes_twice_does_not_end_or_repeat_the_run_under_way(jobs: Jobs) -> None:
     due = take(jobs, "run")
-    with exclusive_run(jobs.engine):
+    with exclusive_run(jobs.engine), finishing(jobs.engine, due, "run"):
+        token, until, started = lease(jobs.engine, due)
         jobs.compute(due)
+        assert lease(jobs.engine, due) >= (token, until, started), "it is not put off"
         assert slot(jobs.engine, due) == ""
-    jobs.compute(due)
     assert slot(jobs.engine, due) == due.slot
     with logged() as said:
         jobs.compute(due)
@@ -230,7 +358,7 @@ def test_jobs_that_no_broker_took_are_due_again(folder: Path) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
     )
     assert "connecting to 127.0.0.1:9" in done.stderr
     with open_jobs(folder) as jobs:

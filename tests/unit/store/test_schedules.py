@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, update
 
 from worker.settings.schedule import Schedule
-from worker.store.schedules import DueJob, finish, is_over, release_slot, take_due
+from worker.store.engine import database_time
+from worker.store.schedules import (
+    DIED,
+    DueJob,
+    fail,
+    finish,
+    next_due,
+    put_off,
+    release_slot,
+    renew,
+    reset_future_slots,
+    start,
+    take_due,
+)
 from worker.store.tables import schedule_slots
 
 DAILY = {"daily": Schedule.model_validate({"job": "run", "cron": "0 5 * * *"})}
@@ -70,9 +84,9 @@ def test_what_a_worker_did_is_done_even_if_it_was_taken_for_dead(store: Engine) 
     (late,) = take(store)
     end_leases(store)
     (again,) = take(store)
-    assert not over(store, again)
+    assert not begin(store, late), "a message that comes after the lease has ended starts nothing"
     end(store, late)
-    assert over(store, again), "whoever has the job now need not do it a second time"
+    assert not begin(store, again), "whoever has the job now need not do it a second time"
     end(store, again)
     assert take(store) == []
     end(store, late)
@@ -106,14 +120,14 @@ def test_only_the_holder_gives_a_job_back(store: Engine) -> None:
     assert take(store) == []
 
 
-def over(engine: Engine, job: DueJob) -> bool:
+def begin(engine: Engine, job: DueJob) -> bool:
     with engine.begin() as connection:
-        return is_over(connection, job)
+        return start(connection, job)
 
 
 def hand_back(engine: Engine, job: DueJob, after_s: float = 0.0) -> None:
     with engine.begin() as connection:
-        release_slot(connection, job, after_s=after_s)
+        put_off(connection, job, after_s) if after_s else release_slot(connection, job)
 
 
 def test_a_scheduler_whose_clock_is_behind_does_not_repeat_a_slot(store: Engine) -> None:
@@ -126,3 +140,101 @@ def test_a_scheduler_whose_clock_is_behind_does_not_repeat_a_slot(store: Engine)
 def test_a_schedule_that_is_off_is_never_due(store: Engine, enabled: bool) -> None:
     schedules = {"daily": Schedule.model_validate({"job": "run", "cron": "0 5 * * *", "enabled": enabled})}
     assert len(take(store, schedules=schedules)) == int(enabled)
+
+
+def clock(engine: Engine) -> float:
+    with engine.begin() as connection:
+        return database_time(connection)
+
+
+def row(engine: Engine) -> Any:
+    with engine.begin() as connection:
+        return connection.execute(select(schedule_slots)).one()
+
+
+def test_a_lease_lasts_thirty_seconds_and_a_message_that_waits_is_sent_again_ever_more_seldom(store: Engine) -> None:
+    for wait_s in (30, 60, 120, 240, 300, 300):
+        before = clock(store)
+        (job,) = take(store)
+        assert before + wait_s <= row(store).lease_until <= clock(store) + wait_s
+        end_leases(store)
+    assert (row(store).failures, row(store).last_error) == (0, ""), "no process has died"
+    (job,) = take(store)
+    for renewed in (start, renew):
+        before = clock(store)
+        with store.begin() as connection:
+            assert renewed(connection, job)
+        assert before + 30 <= row(store).lease_until <= clock(store) + 30
+    end_leases(store)
+    (again,) = take(store)
+    with store.begin() as connection:
+        assert not renew(connection, job), "the lease is another's"
+        fail(connection, job, "too late")
+        release_slot(connection, job)
+    assert row(store).lease_until > clock(store), "the next message is on its way"
+    assert row(store).last_error == DIED
+    assert begin(store, again)
+
+
+def test_a_job_whose_process_died_is_taken_over_by_the_next_tick_but_not_for_ever_at_once(store: Engine) -> None:
+    for failures in (1, 2, 3):
+        (job,) = take(store)
+        assert begin(store, job)
+        assert take(store) == [], "it is at work"
+        end_leases(store)
+        (job,) = take(store)
+        assert (row(store).failures, row(store).last_error) == (failures, DIED)
+        end_leases(store)
+    (job,) = take(store)
+    assert begin(store, job)
+    end_leases(store)
+    assert take(store) == [], "it kills whoever does it"
+    assert row(store).lease_until > clock(store) + 60
+    end_leases(store)
+    (job,) = take(store)
+    assert begin(store, job)
+    end(store, job)
+    assert (row(store).failures, row(store).last_error) == (0, "")
+
+
+def test_a_copy_of_a_message_puts_off_nothing_that_is_under_way(store: Engine) -> None:
+    (job,) = take(store)
+    assert begin(store, job)
+    before = row(store)
+    hand_back(store, job, after_s=600)
+    assert row(store) == before
+
+
+def test_a_slot_or_lease_that_a_clock_which_was_ahead_has_set_is_reset(store: Engine) -> None:
+    def reset(now: datetime) -> tuple[str, bool]:
+        with store.begin() as connection:
+            reset_future_slots(connection, now)
+        return row(store).finished_slot, row(store).lease_until > 0
+
+    (job,) = take(store, NOON + timedelta(days=40))
+    end(store, job)
+    with store.begin() as connection:
+        connection.execute(update(schedule_slots).values(lease_until=(NOON + timedelta(days=40)).timestamp()))
+    early = datetime.fromisoformat(job.slot) - timedelta(minutes=4)
+    assert reset(early)[0] == job.slot, "clocks may differ by some minutes"
+    assert reset(NOON) == ("", False)
+    assert [job.slot for job in take(store)] == ["2026-07-01T05:00:00Z"]
+
+
+def test_what_is_next_is_what_can_happen(store: Engine) -> None:
+    def following() -> datetime:
+        with store.begin() as connection:
+            return next_due(connection, DAILY, NOON)["daily"]
+
+    tomorrow = datetime(2026, 7, 2, 5, tzinfo=UTC)
+    assert following() == NOON, "it is due now"
+    (job,) = take(store)
+    with store.begin() as connection:
+        connection.execute(update(schedule_slots).values(lease_until=NOON.timestamp() + 20))
+    assert following() == tomorrow, "it is under way"
+    hand_back(store, job)
+    with store.begin() as connection:
+        connection.execute(update(schedule_slots).values(lease_until=NOON.timestamp() + 20))
+    assert following() == NOON + timedelta(seconds=21), "it failed and is done again after a while"
+    end(store, job)
+    assert following() == tomorrow

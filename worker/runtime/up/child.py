@@ -28,15 +28,15 @@ from worker.settings.environment import database_url
 from worker.settings.problems import ConfigError
 from worker.settings.project import load_project
 from worker.settings.schedule import Schedule
-from worker.store.engine import connect_store, database_moment
-from worker.store.schedules import LEASE_S, DueJob, reclaim_slots, take_due
+from worker.store.engine import connect_store
+from worker.store.schedules import LONGEST_S, DueJob, reclaim_slots, take_due_now
 from worker.telemetry.logs import log_for_machines
 
 log = structlog.get_logger()
 
 POLL_S = 2.0
 _KILLED_BY_THEN_S = DEAD_AFTER_S + 10.0
-"""Within this time after the last heartbeat the supervisor kills the process; the lease may end only then."""
+"""Within this time after the last heartbeat the supervisor kills the process."""
 
 
 class Worker:
@@ -61,7 +61,7 @@ class Worker:
             woken = self.wakeup.wait(POLL_S, self.stop) if self.role == "deliver" else self._pause()
 
     def is_well(self) -> bool:
-        """Whether no job has run for longer than its lease allows."""
+        """Whether no job has run for longer than it may."""
         return stopwatch() < self._job_must_end
 
     def _pause(self) -> bool:
@@ -89,7 +89,7 @@ class Worker:
     def _do_due(self) -> None:
         for name, schedule in self.schedules().items():
             with self.engine.begin() as connection:
-                taken = take_due(connection, {name: schedule}, database_moment(connection), owner=self.owner)
+                taken = take_due_now(connection, {name: schedule}, owner=self.owner)
             for due in taken:
                 self._do(due)
                 if due.job == "run":
@@ -98,7 +98,7 @@ class Worker:
                 return
 
     def _do(self, due: DueJob) -> None:
-        self._job_must_end = stopwatch() + LEASE_S[due.job] - _KILLED_BY_THEN_S
+        self._job_must_end = stopwatch() + LONGEST_S[due.job] - _KILLED_BY_THEN_S
         log.info("job started", role=self.role, schedule=due.schedule, slot=due.slot)
         with open_jobs(self.project, stop=self.stop, owner=self.owner, notify_admins=True, due=due) as jobs:
             jobs.start(due)
@@ -107,7 +107,7 @@ class Worker:
     def _deliver(self) -> None:
         if not any(schedule.enabled for schedule in self.schedules().values()):
             return
-        self._job_must_end = stopwatch() + LEASE_S["deliver"] - _KILLED_BY_THEN_S
+        self._job_must_end = stopwatch() + LONGEST_S["deliver"] - _KILLED_BY_THEN_S
         with open_jobs(self.project, stop=self.stop, owner=self.owner, notify_admins=True) as jobs:
             jobs.deliver(None)
 

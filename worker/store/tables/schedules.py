@@ -13,6 +13,8 @@ schedule_slots = Table(
     Column("finished_slot", Text, nullable=False, server_default=""),
     Column("lease_until", Double, nullable=False, server_default="0"),
     Column("lease_token", Text, nullable=False, server_default=""),
+    Column("sent", Integer, nullable=False, server_default="0"),
+    Column("started", Integer, nullable=False, server_default="0"),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("last_error", Text, nullable=False, server_default=""),
     Column("last_error_at", Double),
@@ -28,4 +30,5 @@ job_results = Table(
     Column("ok_at", Double),
     Column("kind", Text, nullable=False, server_default=""),
     Column("problem", Text, nullable=False, server_default=""),
+    Column("recovered_by", Text, nullable=False, server_default=""),
 )
