@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import socket
-import sys
 import tempfile
-import threading
 import uuid
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, nullcontext
@@ -26,6 +23,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, delete, event, ma
 
 from connectors.garbage import collect_seldom
 from connectors.registry import KINDS
+from tests.traced import is_traced, untraced
 from worker.store.engine import connect_store, open_store
 from worker.store.tables import metadata
 
@@ -74,64 +72,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         dealt += mine + short[:room]
         del short[:room]
     items[:] = dealt + short
-
-
-_QUERIES = (
-    "cells",
-    "days",
-    "folders",
-    "marked_rows",
-    "property_kinds",
-    "repeated_rows",
-    "several",
-    "signals_companies",
-    "signals_engines",
-    "signals_source",
-    "signals_vocabulary",
-)
-TRACED = (
-    "tests/unit/",
-    "tests/contract/",
-    "tests/integration/test_check_stale.py",  # check with a real source
-    "tests/integration/test_watching.py",  # whole runs, and every command that shows what they did
-    *(f"tests/integration/signals/test_{name}.py" for name in _QUERIES),  # every kind of query on a real database
-)
-"""Tests that measure coverage. The others run the same lines many times over, and tracing costs half as much again."""
-UNTRACED = (
-    "tests/unit/test_",  # of the files of the repository
-    "tests/unit/demo/test_demo_company.py",  # data, not code
-    "tests/unit/pipeline/test_days_of_people.py",  # whole runs: as in its neighbours
-    "tests/unit/signals/test_compile.py::test_it_is_one_select",  # reading it takes seconds, not writing it
-    "tests/unit/store/test_migrations.py",  # every migration once more from each version
-    "tests/contract/connectors/test_contract_",  # what both CRMs have in common: as in the tests of each
-    "tests/contract/sandbox_hubspot/test_hubspot_recorded.py",  # one answer after the other
-)
-"""Of these, tests that add next to nothing: what all of them add is a quarter of a percent."""
-
-
-def is_traced(item: pytest.Item) -> bool:
-    """Whether a test measures coverage. No property does: which lines it reaches is up to chance.
-
-    Of unit tests on both databases those on SQLite do.
-    """
-    measured = getattr(item.config.pluginmanager.getplugin("_cov"), "cov_controller", None)
-    by_chance = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
-    twice = item.nodeid.startswith("tests/unit/") and re.search(r"\[postgres[\]-]", item.nodeid)
-    seldom = item.nodeid.startswith(UNTRACED) or by_chance or twice
-    return not measured or (item.nodeid.startswith(TRACED) and not seldom)
-
-
-@contextmanager
-def untraced() -> Iterator[None]:
-    """Trace neither this thread nor those that start. Threads that run stay traced, which `coverage.stop` would end."""
-    ours, of_threads = sys.gettrace(), threading.gettrace()
-    sys.settrace(None)
-    threading.settrace(None)
-    try:
-        yield
-    finally:
-        sys.settrace(ours)
-        threading.settrace(of_threads)
 
 
 @pytest.hookimpl(wrapper=True)
