@@ -26,7 +26,6 @@ from connectors.hubspot.write import race_lost
 log = structlog.get_logger(__name__)
 
 OWNER_UNKNOWN = "INVALID_OWNER_ID"
-"""Pages of a hundred deleted tasks each: as many as a few seconds of the rate window allow."""
 
 
 @dataclass(frozen=True, slots=True)

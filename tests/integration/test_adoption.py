@@ -110,7 +110,10 @@ def _stage(folder: Path) -> Iterator[Stage]:
     crm.write_text(text, encoding="utf-8")
     with open_small(folder, list(ACTIVE), list(FIELDS)) as stage:
         write_tables(folder, tables())
+        for name, text in settings.items():  # the stage lets every playbook act on what matches already
+            (folder / name).write_text(text, encoding="utf-8")
         stage.control("salesforce", "config", {"tracked_fields": {"Account": ["Use__c"]}})
+        stage.control("hubspot", "config", {"search_lag": 0})  # a state is not lost seconds after its last run
         yield stage
 
 

@@ -46,6 +46,9 @@ def adopt(project: Project, engine: Engine, connectors: Mapping[str, Connector],
 
     Nothing changes in a CRM, and nothing in the state unless every CRM can be read.
     """
+    if project.left_out:
+        files = ", ".join(sorted({problem.file for problem in project.invalid}))
+        raise CommandError(f"the tasks of playbooks that are invalid would be nobody's: correct {files}, then adopt")
     with exclusive_run(engine):
         with engine.begin() as connection:
             refuse_going_back(connection, as_of)
@@ -83,7 +86,7 @@ def _rebuilt(
         accounts={a: {**row, **facts.fields(a)} for a, row in accounts.items()},
         stored=stored,
         matched=frozenset(a for a in accounts if any(one.view.record_of(a) for one in crms)),
-        newest=max(one.day for one in tasks),
+        newest=min(max(one.day for one in tasks), as_of.date()),
         as_of=as_of.astimezone(UTC),
     )
     return builder.rebuild(tasks)
@@ -91,6 +94,7 @@ def _rebuilt(
 
 def _save(connection: Connection, project: Project, adoption: Adoption, stored: Enrollments) -> None:
     run_id = new_run_id()
+    _refuse_beside_a_delivery(connection)
     for playbook_id, changed in adoption.rebuilt.enrollments.items():
         state.save_enrollments(connection, playbook_id, changed)
     now = {

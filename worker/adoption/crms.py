@@ -18,11 +18,15 @@ from worker.settings.project import Project
 from worker.store.crm import GONE, unmatched
 from worker.store.ledger import record_effects
 from worker.store.tables import crm_deals, crm_tasks, outbox
-from worker.store.upsert import upsert
+from worker.store.upsert import insert_into, upsert
 from worker.telemetry.steps import report_step
 
 ADOPTED = "ADOPTED"
 """The ledger's code of a task that was found in the CRM, by a state that had lost it."""
+
+
+_NOBODYS = {"account_id": "", "playbook_id": "", "task_key": "", "entry": 0, "close_when_leaves": False, "day": ""}
+"""Of a task whose playbook or account is gone; what the state knows of it already stays."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -109,6 +113,8 @@ def save_contents(
     save_view(connection, contents.view)
     rows = _task_rows(contents, playbooks, enrollments)
     upsert(connection, crm_tasks, rows)
+    if unclaimed := [{**_task_row(name, one), **_NOBODYS} for one in contents.tasks.unclaimed]:
+        connection.execute(insert_into(connection, crm_tasks).on_conflict_do_nothing(), unclaimed)
     record_effects(connection, [_effect(name, one, run_id) for one in contents.tasks.adopted])
     _finish_rows(connection, name, [str(row["key"]) for row in rows])
 
@@ -117,7 +123,7 @@ def _task_rows(
     contents: CrmContents, playbooks: Iterable[Playbook], enrollments: Enrollments
 ) -> list[dict[str, object]]:
     closes = {(p.id, task.key): task.close_when_leaves for p in playbooks for _, task in p.tasks()}
-    rows = [
+    return [
         {
             **_task_row(contents.view.name, one.task),
             "account_id": one.account_id,
@@ -129,8 +135,6 @@ def _task_rows(
         }
         for one in contents.tasks.adopted
     ]
-    nobodys = {"account_id": "", "playbook_id": "", "task_key": "", "entry": 0, "close_when_leaves": False, "day": ""}
-    return rows + [{**_task_row(contents.view.name, one), **nobodys} for one in contents.tasks.unclaimed]
 
 
 def _task_row(destination: str, task: OurTask) -> dict[str, object]:

@@ -72,10 +72,10 @@ class EntriesBuilder:
         if not days:
             return None
         program, day = compile_steps(playbook.do), max(days)
-        enrollment = entered_on(before, days, program)
+        enrollment = entered_on(before, days, program, self.as_of)
         if account_id in self.accounts:
-            until = start_of(self.newest) + timedelta(days=1)
-            enrollment = with_steps(enrollment, lambda moment: self._context(playbook, account_id, moment), until)
+            at = start_of(self.newest)
+            enrollment = with_steps(enrollment, lambda moment: self._context(playbook, account_id, moment), at)
         of_entry = [one for one in tasks if one.day == day]
         if any(one.task.completed_by_us for one in of_entry):
             return left_by_us(enrollment, start_of(day))

@@ -36,6 +36,8 @@ _OF_A_NEW_TASK = (
     "rank",
     "due_at",
     "run_id",
+    "attempts",
+    "claims",
 )
 _KEYS_AT_ONCE = 500
 
@@ -115,6 +117,8 @@ def queue_tasks(connection: Connection, tasks: Iterable[NewTask], run_id: str) -
             "last_reason": "",
             **task.first_state(),
             "rank": task.rank,
+            "attempts": 0,
+            "claims": 0,
             "due_at": at,
             "run_id": run_id,
             "created_at": at,

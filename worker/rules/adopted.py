@@ -21,11 +21,16 @@ def start_of(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def entered_on(before: Enrollment, days: Iterable[date], program: Program) -> Enrollment:
-    """An enrollment that entered once on each of these days and is inside since the last."""
+def entered_on(before: Enrollment, days: Iterable[date], program: Program, as_of: datetime) -> Enrollment:
+    """An enrollment that entered once on each of these days and is inside since the last.
+
+    A day that a clock ahead has put after ``as_of`` stays the day of its tasks' keys.
+    """
     enrollment = before
     for day in sorted(days):
-        enrollment = transitions.enter(enrollment, "treated", program.version, "", start_of(day))
+        moment = min(start_of(day), as_of)
+        entered = transitions.enter(enrollment, "treated", program.version, "", moment)
+        enrollment = replace(entered, task_day=day.isoformat())
     return enrollment
 
 
