@@ -53,7 +53,7 @@ def _other_projects(project: Project, destination: str, tasks: Sequence[OurTask]
     if found:
         named = ", ".join(f"{project_id} ({count:,})" for project_id, count in sorted(found.items()))
         message = (
-            f"{destination} has tasks of other projects: {named}. They are left alone; the fields of the records are "
+            f"tasks of other projects are in {destination}: {named}. They are left alone; the fields of records are "
             "shared, and the last to write one wins"
         )
         yield Finding(("destinations", destination, "tasks"), message, severity="warning", of_key=True)

@@ -8,6 +8,7 @@ import pytest
 
 from connectors.base import AccessDenied
 from worker.settings import environment
+from worker.settings.crm import CrmSettings
 
 
 def test_the_option_wins_over_the_environment_over_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -184,3 +185,15 @@ def test_columns_is_a_whole_number_above_zero_or_not_set(
 ) -> None:
     monkeypatch.setenv("COLUMNS", given)
     assert environment.columns() == width
+
+
+def test_the_variable_for_the_project_id_replaces_that_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    crm = CrmSettings(version=1, project_id="acme")
+    monkeypatch.delenv("PLGSYNC_PROJECT_ID", raising=False)
+    assert crm.project == "acme"
+    monkeypatch.setenv("PLGSYNC_PROJECT_ID", "acme-staging")
+    assert crm.project == "acme-staging"
+    for wrong in ("Acme", "a.b", "x" * 21, "a\n", "-a"):
+        monkeypatch.setenv("PLGSYNC_PROJECT_ID", wrong)
+        with pytest.raises(environment.InvalidEnvironment, match="PLGSYNC_PROJECT_ID is not 1 to 20 small letters"):
+            environment.check_environment()
