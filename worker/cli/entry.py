@@ -21,6 +21,7 @@ from worker.cli.printing import announce, fail
 from worker.cli.processes import probe, tick, up, worker
 from worker.cli.project import check, demo, fields, init, playbooks_test, schema
 from worker.cli.run import plan, run
+from worker.cli.state import state_backup, state_move, state_restore
 from worker.cli.status import alerts_test, exporter, status
 
 Command = Callable[..., None]
@@ -127,6 +128,10 @@ for _name, _help in (
 _accounts = _add_group("accounts", "Account ids that belong to somebody else now.")
 _add(accounts_keep, "keep", _accounts)
 _add(accounts_renew, "renew", _accounts)
+_state = _add_group("state", "The state as a whole: backup, restore, move.")
+_add(state_backup, "backup", _state)
+_add(state_restore, "restore", _state)
+_add(state_move, "move", _state)
 _add(data_accept, "accept", _add_group("data", "The product data."))
 _add(alerts_test, "test", _add_group("alerts", "Messages about problems."))
 _add(crm_setup, "setup", _add_group("crm", "The CRMs themselves."))

@@ -42,17 +42,24 @@ def commit_run(connection: Connection, project: Project, computed: Computed, run
 
 
 def _why_withdrawn(project: Project, computed: Computed) -> Callable[[str, str], str]:
-    """Why a task that was never sent is not wanted any more; a playbook whose file is invalid keeps its tasks."""
-    modes = {playbook.id: playbook.mode for playbook in project.playbooks}
+    """Why a task that was never sent is not wanted any more; a playbook whose file is invalid keeps its tasks.
+
+    ``once_decided: deliver`` keeps the task of an account that left the playbook, as long as the account exists.
+    """
+    playbooks = {playbook.id: playbook for playbook in project.playbooks}
 
     def why(playbook_id: str, account_id: str) -> str:
-        if playbook_id not in modes:
+        playbook = playbooks.get(playbook_id)
+        if playbook is None:
             return "" if project.left_out else "the playbook is gone"
-        if modes[playbook_id] != "live":
-            return f"the playbook is not live any more (mode: {modes[playbook_id]})"
+        if playbook.mode != "live":
+            return f"the playbook is not live any more (mode: {playbook.mode})"
         earlier = computed.enrollments.get(playbook_id, {}).get(account_id)
         enrollment = computed.playbooks[playbook_id].enrollments.get(account_id, earlier)
-        return "the account left the playbook before delivery" if enrollment and enrollment.phase == "out" else ""
+        if enrollment is None or enrollment.phase != "out":
+            return ""
+        stands = playbook.once_decided == "deliver" and account_id in computed.accounts
+        return "" if stands else "the account left the playbook before delivery"
 
     return why
 

@@ -21,6 +21,7 @@ from connectors.registry import connect
 from worker.delivery.budgets.budget import open_budget
 from worker.delivery.leases import reclaim_leases
 from worker.delivery.left_over import LeftOver, left_over
+from worker.delivery.one_sided import OneSided, one_sided
 from worker.delivery.send import Delivery, fewest_write_calls
 from worker.delivery.side_by_side import deliver_all
 from worker.delivery.stop import CancelToken
@@ -57,11 +58,12 @@ class Approved:
     resumed: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class RunReport:
     """What one run did; by destination, its API calls and the fewest that could have written the same.
 
-    ``left_over`` are the rows that still wait although they were due, or that somebody holds.
+    ``left_over`` are the rows that still wait although they were due, or that somebody holds; ``one_sided`` the tasks
+    that this run withdrew from one CRM while another has them.
     """
 
     run_id: str
@@ -70,6 +72,7 @@ class RunReport:
     calls: dict[str, Usage] = field(default_factory=dict)
     fewest_write_calls: dict[str, int] = field(default_factory=dict)
     left_over: list[LeftOver] = field(default_factory=list)
+    one_sided: list[OneSided] = field(default_factory=list)
 
 
 def connect_all(project: Project, engine: Engine | None = None) -> dict[str, Connector]:
@@ -107,6 +110,7 @@ def run(
         if engine.dialect.name == "sqlite":
             reclaim_leases(engine, INLINE_OWNER)
         before = {name: connector.usage() for name, connector in connectors.items()}
+        began = _time(engine)
         report = compute_and_commit(
             project,
             engine,
@@ -118,16 +122,21 @@ def run(
             still_locked=still_locked,
             yes_future=yes_future,
         )
-        with engine.begin() as connection:
-            since = database_time(connection)
+        since = _time(engine)
         report.deliveries = deliver_all(engine, connectors, now=now, stop=CancelToken(), owner=INLINE_OWNER)
         with engine.begin() as connection:
             report.left_over = left_over(connection, since, report.deliveries)
+            report.one_sided = one_sided(connection, began)
     report.fewest_write_calls = {
         one.destination: fewest_write_calls(connectors[one.destination], one.applied) for one in report.deliveries
     }
     report.calls = {name: _calls_since(connector, before[name]) for name, connector in connectors.items()}
     return report
+
+
+def _time(engine: Engine) -> float:
+    with engine.begin() as connection:
+        return database_time(connection)
 
 
 def new_run_id() -> str:
@@ -159,7 +168,7 @@ def compute_and_commit(
             raise StalePlan("the plan no longer holds: data, settings or the CRM changed since it was made; plan again")
         _commit(project, engine, computed, run_id, still_locked)
         _log(computed)
-    return RunReport(run_id, computed)
+    return RunReport(run_id=run_id, computed=computed)
 
 
 def _compute(

@@ -23,6 +23,7 @@ def render_status(status: Status) -> RenderableType:
     parts += [_calls(status)] if status.calls else []
     parts += [_spent(status)] if status.spent else []
     parts += [OneLine(_shared(one)) for one in status.shared_records]
+    parts += [OneLine(str(one), style="yellow") for one in status.one_sided]
     parts.append(_database(status))
     parts += [OneLine(line, style="yellow") for line in data_remarks(status.data_remarks)]
     open_ = [f"alert since {_time(one['since'])}: {one['text']}" for one in status.alerts]

@@ -45,6 +45,7 @@ def report_json(report: RunReport) -> dict[str, Any]:
         **remarks_json(computed),
         "data": [{"table": table, "message": message} for table, message in computed.source.report.remarks()],
         "problems": computed.plan.problems,
+        "one_sided": [asdict(one) for one in report.one_sided],
         "left_over": [asdict(one) for one in report.left_over],
     }
 
@@ -75,7 +76,8 @@ def render_report(reports: Sequence[RunReport]) -> RenderableType:
         _destinations(reports),
     ]
     data = data_remarks(list(computed.source.report.remarks()))
-    parts += [OneLine(line, style="yellow") for line in (*data, *_remarks(computed), *unfinished(last))]
+    withdrawn = [str(one) for report in reports for one in report.one_sided]
+    parts += [OneLine(line, style="yellow") for line in (*data, *_remarks(computed), *withdrawn, *unfinished(last))]
     return Group(*parts)
 
 

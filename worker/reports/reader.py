@@ -14,6 +14,7 @@ from worker.settings.environment import database_url, project_dir
 from worker.settings.problems import ConfigError, Problem
 from worker.settings.project import Project, load_alerts, load_project
 from worker.store.engine import database_exists, open_store, read_store
+from worker.store.marks import refuse_moved
 from worker.store.state import load_playbook_texts
 from worker.telemetry.steps import report_step
 
@@ -54,6 +55,7 @@ def open_reader(option: Path | None = None, *, to_change: bool = False) -> Itera
     report_step("reading the state database")
     engine = open_store(url) if to_change else read_store(url)
     try:
+        refuse_moved(engine)
         yield _reader(root, engine, loaded)
     finally:
         engine.dispose()

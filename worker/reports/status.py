@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, case, func, select
 
 from worker.alerts.alert_store import open_alerts
+from worker.delivery.one_sided import OneSided, one_sided
 from worker.delivery.row_state import RowState
 from worker.delivery.selection import depth
 from worker.reports.needs_person import needs_person
@@ -108,6 +109,8 @@ class Status:
     """Table and sentence, from the data report of the last run."""
     shared_records: Sequence[SharedRecords] = ()
     """Of each CRM with ``record: parent``, as of the last run."""
+    one_sided: Sequence[OneSided] = ()
+    """Tasks that are open in one CRM and were withdrawn before they reached another."""
 
     def to_json(self) -> dict[str, Any]:
         """The status as JSON."""
@@ -148,6 +151,7 @@ def _status(connection: Connection, reader: Reader) -> Status:
         database=sizes(connection),
         data_remarks=[(one["table"], one["message"]) for one in (last_report(connection) or {}).get("remarks", ())],
         shared_records=[SharedRecords(*row) for row in count_shares(connection) if _shares_records(project, row[0])],
+        one_sided=one_sided(connection),
     )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from worker.settings.environment import database_url
 from worker.store.engine import connect_store, open_store
+from worker.store.marks import refuse_moved
 
 _migrated: set[str] = set()
 """The URLs of the state databases that this process has brought up to date."""
@@ -19,10 +20,14 @@ def make_ready(project: Path) -> None:
     """Upgrade the schema of the state database, once per process; later `open_database` does not look at the schema.
 
     Neither do processes forked from this one. So a running worker goes on while the next version upgrades the schema.
-    Raises `StoreError`, also when the schema is newer than this version: then no worker starts.
+    Raises `StoreError`, also when the schema is newer than this version or the state has moved: then no worker starts.
     """
     url = database_url(project)
-    open_store(url).dispose()
+    engine = open_store(url)
+    try:
+        refuse_moved(engine)
+    finally:
+        engine.dispose()
     _migrated.add(url)
 
 
@@ -32,6 +37,7 @@ def open_database(project: Path) -> Iterator[Engine]:
     url = database_url(project)
     engine = connect_store(url) if url in _migrated else open_store(url)
     try:
+        refuse_moved(engine)
         yield engine
     finally:
         engine.dispose()

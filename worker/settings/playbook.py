@@ -142,6 +142,9 @@ class Playbook(Strict):
     limits: Limits = Limits()
     do: Annotated[tuple[Step, ...], AfterValidator(at_least_one)]
     """The steps, in order."""
+    once_decided: Literal["withdraw", "deliver"] = "withdraw"
+    """What becomes of a task that has not reached a CRM when its account leaves: withdrawn there, or delivered all the
+    same. It is withdrawn in any case when the playbook is removed or not live any more, or the account is gone."""
     goal: Goal | None = None
     holdout: Annotated[Percent, Field(le=0.5)] = 0.0
     """This share of the accounts gets no action, so that the others can be compared with it."""

@@ -105,6 +105,12 @@ def _key_findings(playbook: Playbook) -> Iterator[Finding]:
 
 def _task_findings(playbook: Playbook, known: Known) -> Iterator[Finding]:
     for loc, task in playbook.tasks():
+        if task.close_when_leaves and playbook.once_decided == "deliver":
+            message = (
+                "once_decided: deliver creates this task although its account has left, "
+                "and close_when_leaves closes it again; leave one of them out"
+            )
+            yield Finding((*loc, "close_when_leaves"), message)
         yield from _queue_findings((*loc, "to"), task.to, known)
         if task.if_no_owner is not None:
             yield from _queue_findings((*loc, "if_no_owner"), task.if_no_owner, known)

@@ -6,6 +6,7 @@ failing and a commit survives a power cut.
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,6 +51,8 @@ _REVISION = table(REVISION, column("version_num", String))
 _UPGRADE_S = 600
 _TABLE_WAIT_S = 2
 """While an upgrade waits for a table, all others wait for the upgrade, so it does not wait long."""
+SESSION = f"plgsync {secrets.token_hex(4)}"
+"""By this name PostgreSQL lists the connections of this process and of those it forks."""
 _MIGRATION_LOCK = 7_352_190_114  # any constant: the Postgres advisory lock that serialises migrations
 
 
@@ -181,7 +184,12 @@ def connect_store(url: str, *, read_only: bool = False) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         return sqlite_engine(url, parsed.database, read_only=read_only)
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, hide_parameters=True)
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            hide_parameters=True,
+            connect_args={"application_name": SESSION},
+        )
     raise StoreError(f"{DATABASE} must start with sqlite: or postgresql:")
 
 

@@ -1,17 +1,20 @@
-"""What must be known of this state before it is used: whether adoption has to run first.
+"""What must be known of this state before it is used: whether adoption has to run first, and whether it moved away.
 
 Marks stand in the connectors' journal under the name of no destination, so that they travel with the state.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, delete, select
+from sqlalchemy import ColumnElement, Connection, Engine, delete, select
 
+from worker.settings.environment import DATABASE
+from worker.store.errors import StoreError
 from worker.store.tables import connector_journal
 from worker.store.upsert import upsert
 
 _OF_NO_DESTINATION = ""
 _ADOPTION = "adoption"
+_MOVED = "moved"
 
 
 def require_adoption(connection: Connection) -> None:
@@ -27,6 +30,19 @@ def adoption_required(connection: Connection) -> bool:
 def adoption_done(connection: Connection) -> None:
     """Remove the mark of `require_adoption`; without one this changes nothing."""
     connection.execute(delete(connector_journal).where(*_is(_ADOPTION)))
+
+
+def mark_moved(connection: Connection, to: str) -> None:
+    """Mark the state as one that lives elsewhere now; ``to`` is the address without a password."""
+    _set(connection, _MOVED, to)
+
+
+def refuse_moved(engine: Engine) -> None:
+    """Raises `StoreError` where the state has moved to another database."""
+    with engine.begin() as connection:
+        to = _get(connection, _MOVED)
+    if to is not None:
+        raise StoreError(f"this state was moved to {to}; set {DATABASE} to that database")
 
 
 def _set(connection: Connection, name: str, text: str) -> None:

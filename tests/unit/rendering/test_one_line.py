@@ -18,6 +18,8 @@ from connectors.base.values import one_line
 from tests.unit.rendering.test_rendering_history import LOST
 from tests.unit.rendering.test_rendering_plan import computed
 from worker import rendering
+from worker.delivery.left_over import LeftOver
+from worker.delivery.one_sided import OneSided
 from worker.delivery.row_state import RowState
 from worker.language.condition import Trace
 from worker.language.values import Value
@@ -138,7 +140,9 @@ def report(text: str) -> RenderableType:
     for row in made.accounts.values():
         row["account.name"] = text
     made.plan.problems["crm"] = text
-    return render_report([RunReport("r", made)])
+    left_over = [LeftOver(text, state, 1, text) for state in (RowState.PARKED, RowState.DEAD, RowState.WAITING)]
+    sided = [OneSided(text, text, 1)]
+    return render_report([RunReport(run_id="r", computed=made, left_over=left_over, one_sided=sided)])
 
 
 def status(text: str) -> RenderableType:
@@ -155,6 +159,7 @@ def status(text: str) -> RenderableType:
             needs_person=[text],
             database=Sizes(1, {"t": 1}),
             data_remarks=[(text, text)],
+            one_sided=[OneSided(text, text, 1)],
         )
     )
 

@@ -118,6 +118,7 @@ def test_a_good_playbook_is_read_as_written() -> None:
         ("- wait: 5bd", "- wait: 5bd\n    key: My Pause", '23:10 "My Pause" must be small letters'),
         ("due: 1bd", "due: 3h", "due counts days"),
         ("due: 1bd", "due: 1bd\n      priority: urgent", '"urgent" is not one of: low, medium, high'),
+        ("mode: live", "mode: live\nonce_decided: keep", '"keep" is not one of: withdraw, deliver'),
         ("due: 1bd", "", '"due" is missing in create_task'),
         ("{{account.name}}", "{{account.name", '20:22 this "{{" has no "}}"'),
         ("- wait: 5bd", "- wait: 2 runs", "wait counts hours"),
