@@ -13,11 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import RenderableType
 
-from connectors.base import FieldNeed, SetupStep
+from connectors.base import FieldNeed, OurTask, SetupStep
 from connectors.base.values import one_line
+from tests.unit.planning.test_make_plan import view
 from tests.unit.rendering.test_rendering_history import LOST
 from tests.unit.rendering.test_rendering_plan import computed
 from worker import rendering
+from worker.adoption.adopt import Adoption
+from worker.adoption.crms import CrmContents
+from worker.adoption.whose import TasksInCrm
 from worker.delivery.left_over import LeftOver
 from worker.delivery.one_sided import OneSided
 from worker.delivery.row_state import RowState
@@ -25,6 +29,7 @@ from worker.language.condition import Trace
 from worker.language.values import Value
 from worker.pipeline.run import RunReport
 from worker.planning.account_in_crm import AccountInCrm, QueuedEffect, SharedValue
+from worker.rendering.adoption import render_adoption
 from worker.rendering.console import PlainConsole
 from worker.rendering.data_report import render_data_report
 from worker.rendering.explain import render_explanation
@@ -170,7 +175,14 @@ def setup(text: str) -> RenderableType:
     )
 
 
+def adoption(text: str) -> RenderableType:
+    key = OurTask(key=text, task_id="1", record_ids=(), status="open", owner_id=None, created_at=AS_OF)
+    found = TasksInCrm([], [key], {text: 2})
+    return render_adoption(Adoption(crms=[CrmContents(view=view(), tasks=found, unsure={text: 1}, deleted=1)]))
+
+
 RENDERERS: dict[str, Callable[[str], RenderableType]] = {
+    "adoption": adoption,
     "data_report": lambda text: render_data_report(DataReport(as_of=AS_OF, tables=(TableFindings(name=text, rows=1),))),
     "explain": explanation,
     "fields": lambda text: render_fields(
