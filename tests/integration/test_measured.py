@@ -27,4 +27,4 @@ def test_what_is_remembered_is_what_was_measured_and_is_checked_against_the_runs
         measure_once(project, AS_OF, 1000, None, Usual())
     with pytest.raises(DistrustedData):
         measure_once(project, AS_OF, None, None, Usual(rows={"events": 1_000_000.0}))
-    assert len(list(tmp_path.iterdir())) == 1
+    assert len(list(tmp_path.glob("*.json"))) == 1
