@@ -7,19 +7,9 @@ from contextlib import closing
 from pathlib import Path
 
 from tests import in_process
+from tests.integration.company import SCORES, SIGNALS
 from tests.integration.small_project import STATE, write_settings, write_tables
 
-SIGNALS = """\
-version: 1
-event_lists: {use: [Report Created]}
-signals: {active_users: {label: active users, from: events, measure: users, events: use, window: 28d}}
-"""
-SCORES = """\
-version: 1
-health:
-  bands: {red: 0, yellow: 40, green: 70}
-  profiles: [{name: all, parts: [{name: Active people, weight: 1, metric: active_users, bad: 0, good: 6}]}]
-"""
 ACCOUNTS = [{"account_id": "a", "name": "Acme", "domain": "a.example", "created_at": "2026-03-01 09:00:00"}]
 EVENTS = [
     {"account_id": "a", "user_id": "u", "name": "Report Created", "occurred_at": f"2026-03-0{day} 10:00:00"}

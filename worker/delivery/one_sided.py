@@ -11,6 +11,7 @@ from worker.delivery.row_state import StoredState
 from worker.language.plural import counted
 from worker.store.crm import OPEN_STATUSES
 from worker.store.tables import crm_tasks, outbox
+from worker.store.tables.outbox import operation_key_in_sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +29,11 @@ class OneSided:
 
 def one_sided(connection: Connection, since: float = 0.0) -> list[OneSided]:
     """The tasks that are open in one CRM and were withdrawn, since then, before they reached another."""
-    before_key = func.length(outbox.c.kind) + func.length(outbox.c.destination) + len("::")
     rows = connection.execute(
         select(outbox.c.destination, crm_tasks.c.destination, func.count())
         .join(
             crm_tasks,
-            (crm_tasks.c.key == func.substr(outbox.c.idem_key, before_key + 1))
-            & (crm_tasks.c.destination != outbox.c.destination),
+            (crm_tasks.c.key == operation_key_in_sql()) & (crm_tasks.c.destination != outbox.c.destination),
         )
         .where(
             outbox.c.kind == "task_create",

@@ -38,9 +38,11 @@ def write_backup(engine: Engine, file: Path) -> dict[str, int]:
     with beside(file) as folder:
         draft = folder / "backup.db"
         copy = open_store(f"sqlite:///{draft}")
-        with one_moment(engine) as source, copy.begin() as target:
-            rows = copy_state(source, target)
-        copy.dispose()
+        try:
+            with one_moment(engine) as source, copy.begin() as target:
+                rows = copy_state(source, target)
+        finally:
+            copy.dispose()
         report_step("checking the backup")
         _seal(draft)
         check_backup(draft)
@@ -78,9 +80,11 @@ def open_backup(file: Path, scratch: Path) -> Iterator[Connection]:
         except StoreError as error:
             raise StoreError(f"{file}: {error}; nothing was changed") from None
         engine = open_store(f"sqlite:///{copy}")
-        with engine.connect() as connection, connection.begin():
-            yield connection
-        engine.dispose()
+        try:
+            with engine.connect() as connection, connection.begin():
+                yield connection
+        finally:
+            engine.dispose()
 
 
 def check_backup(file: Path) -> None:

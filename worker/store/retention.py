@@ -42,6 +42,7 @@ from worker.store.tables import (
     score_values,
     source_volumes,
 )
+from worker.store.tables.outbox import operation_key_in_sql
 
 AFTER_NEWEST_RUN = timedelta(days=7)
 """A clock that is further ahead of the newest run than this is taken to be wrong."""
@@ -163,11 +164,7 @@ def _old_alerts(before: float) -> tuple[_Old, ...]:
 
 def _finished(before: float) -> ColumnElement[bool]:
     """Outbox rows whose work is over: what they wrote is in the snapshot, and a task they made in ``crm_tasks``."""
-    before_key = func.length(outbox.c.kind) + func.length(outbox.c.destination) + len("::")
-    task = exists().where(
-        crm_tasks.c.destination == outbox.c.destination,
-        crm_tasks.c.key == func.substr(outbox.c.idem_key, before_key + 1),
-    )
+    task = exists().where(crm_tasks.c.destination == outbox.c.destination, crm_tasks.c.key == operation_key_in_sql())
     closed = task.where(crm_tasks.c.status.in_(["completed", "deleted"]))
     over = or_(
         and_(outbox.c.kind == "fields", outbox.c.state == "done"),

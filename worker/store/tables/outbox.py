@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Double, Index, Integer, Table, Text, text
+from sqlalchemy import Column, ColumnElement, Double, Index, Integer, Table, Text, func, text
 
 from worker.store.tables.schema import Json, Serial, metadata
 
@@ -40,3 +40,10 @@ outbox = Table(
     ),
     Index(None, "destination", "account_id"),
 )
+
+
+def operation_key_in_sql() -> ColumnElement[str]:
+    """The operation's own key, the last part of ``kind:destination:key`` in ``idem_key``."""
+    return func.substr(
+        outbox.c.idem_key, func.length(outbox.c.kind) + func.length(outbox.c.destination) + len("::") + 1
+    )
