@@ -27,7 +27,7 @@ from worker.pipeline import run as pipeline
 from worker.pipeline.compute import Computed, compute
 from worker.pipeline.run import Approved, RunReport
 from worker.planning.guard import UnsafePlan, check_plan
-from worker.planning.lost_state import refuse_lost_state
+from worker.planning.lost_state import refuse_lost_state, refuse_unadopted
 from worker.reports.explain import Explanation, explain
 from worker.reports.names import (
     UnknownName,
@@ -70,6 +70,8 @@ _CHANGES: Mapping[Change, _RowChange] = {
 def make_plan(project: Path | None, as_of: datetime, *, resume: bool) -> tuple[Computed, list[str]]:
     """What a run as of this moment would write, and the guard's reasons against it."""
     with open_jobs(project) as jobs:
+        with jobs.engine.begin() as connection:
+            refuse_unadopted(connection)
         computed = compute(jobs.project, jobs.engine, jobs.connectors, as_of, resume=resume)
         with jobs.engine.begin() as connection:
             refuse_lost_state(connection, computed.views)

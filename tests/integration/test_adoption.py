@@ -26,6 +26,7 @@ ACTIVE = {
     "done-again": [(-40, 4), (14, 25)],  # a rep completes its task, then it leaves: no CRM has a trace of that
     "started": [(-40, 25)],  # a rep works on its task
     "edited": [(-40, 25)],  # a person changes our field on its record
+    "emptied": [(-40, 25)],  # a person empties our field on its record
     "deleted": [(-40, 25)],  # a person deletes its record
     "never": [(-40, -20)],
 }
@@ -121,18 +122,18 @@ def run(stage: Stage, day: int) -> None:
     stage.plgsync("run", "--as-of", (AS_OF + timedelta(days=day)).isoformat(), "--first-run")
 
 
-def act(stage: Stage, what: str, account: str) -> None:
+def act(stage: Stage, what: str, account: str, use: int | None = None) -> None:
     """A person does something to the task of an account in the first playbook, or to its record, in both CRMs."""
     salesforce, hubspot = stage.objects("salesforce"), stage.objects("hubspot")
     subject, on_task = f"busy: {account}", what.endswith("task")
     of_task = next((one["Id"] for one in salesforce["Task"] if one["Subject"] == subject), None)
     of_record = next(one["Id"] for one in salesforce["Account"] if one["Name"] == account)
-    body = {"do": what, "type": "Account", "id": of_task if on_task else of_record, "values": {"Use__c": 999}}
+    body = {"do": what, "type": "Account", "id": of_task if on_task else of_record, "values": {"Use__c": use}}
     stage.control("salesforce", "mutate", body)
     of_task = next((one["id"] for one in hubspot["tasks"] if one["properties"]["hs_task_subject"] == subject), None)
     of_record = next(one["id"] for one in hubspot["companies"] if one["properties"]["name"] == account)
     body = {"action": what.replace("delete", "archive"), "type": "companies", "id": of_task if on_task else of_record}
-    stage.control("hubspot", "mutate", {**body, "properties": {"plgsync_use": "999"}})
+    stage.control("hubspot", "mutate", {**body, "properties": {"plgsync_use": "" if use is None else str(use)}})
 
 
 def seen(stage: Stage) -> dict[str, Any]:
@@ -161,7 +162,8 @@ def test_all_goes_on_as_if_the_state_had_been_kept(kept: Stage, stage: Stage, st
         run(one, 5)
         if one is stage:
             shutil.copy(stage.folder / STATE, backup)
-        act(one, "edit", "edited")
+        act(one, "edit", "edited", 999)
+        act(one, "edit", "emptied")
         act(one, "delete", "deleted")
         run(one, 10)
     before = seen(stage)

@@ -16,11 +16,12 @@ from connectors.base import Connector
 from worker.adoption.crms import CrmContents, afresh, read_contents, save_contents
 from worker.adoption.entries import Enrollments, EntriesBuilder, Rebuilt
 from worker.adoption.past_fields import PastFields
+from worker.delivery.leases import reclaim_leases
 from worker.delivery.row_state import StoredState
 from worker.language.values import Fields
 from worker.pipeline.compute import load_views, read_crms, refuse_going_back
 from worker.pipeline.measure import measure, pql_playbooks
-from worker.pipeline.run import new_run_id
+from worker.pipeline.run import INLINE_OWNER, new_run_id
 from worker.planning.companies import place_accounts
 from worker.planning.crm_facts import CrmFacts
 from worker.settings.problems import CommandError
@@ -50,6 +51,8 @@ def adopt(project: Project, engine: Engine, connectors: Mapping[str, Connector],
         files = ", ".join(sorted({problem.file for problem in project.invalid}))
         raise CommandError(f"the tasks of playbooks that are invalid would be nobody's: correct {files}, then adopt")
     with exclusive_run(engine):
+        if engine.dialect.name == "sqlite":
+            reclaim_leases(engine, INLINE_OWNER)
         with engine.begin() as connection:
             refuse_going_back(connection, as_of)
             _refuse_beside_a_delivery(connection)

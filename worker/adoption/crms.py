@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, delete, update
 
-from connectors.base import DeletedRecord, OurTask
+from connectors.base import OurTask, Scalar
 from worker.adoption.entries import Enrollments
 from worker.adoption.whose import AdoptedTask, TasksInCrm, tasks_in_crm
 from worker.delivery.row_state import UNSETTLED, StoredState
@@ -25,6 +25,8 @@ ADOPTED = "ADOPTED"
 """The ledger's code of a task that was found in the CRM, by a state that had lost it."""
 
 
+_EMPTIED = ""
+"""What we wrote last into a field that a person has emptied since: no CRM shows it, so that the field is not ours."""
 _NOBODYS = {"account_id": "", "playbook_id": "", "task_key": "", "entry": 0, "close_when_leaves": False, "day": ""}
 """Of a task whose playbook or account is gone; what the state knows of it already stays."""
 
@@ -39,10 +41,16 @@ class CrmContents:
     ours: int = 0
     unsure: Mapping[str, int]
 
+    @property
+    def records(self) -> int:
+        """How many accounts have a record there."""
+        return sum(1 for record in self.view.readings.records.values() if record.record_id)
+
 
 def afresh(view: CrmView) -> CrmView:
     """The view of a CRM of which nothing is known but what we wrote, so that reading it reads everything."""
-    stored = StoredCrm(written=view.stored.written, shares=view.stored.shares)
+    was = view.stored
+    stored = StoredCrm(written=was.written, shares=was.shares, attempted=was.attempted, unanswered=was.unanswered)
     return crm_view(
         view.name, view.settings, view.connector, stored, view.readings.people, view.shared_domains, view.project_id
     )
@@ -64,44 +72,44 @@ def read_contents(
 
 
 def _note_writers(view: CrmView) -> tuple[int, dict[str, int]]:
-    """Note the values that we wrote, of the fields that stop being written once a person changes them."""
+    """Note what we wrote of the fields that stop being written once a person changes or empties them."""
     guarded = [one.field for one in view.settings.fields.values() if one.write == "if_ours"]
     guarded = [name for name in guarded if name in view.readings.specs]
-    filled = {
-        record_id: [name for name in guarded if values.get(name) is not None]
-        for record_id, values in view.readings.snapshot.items()
-    }
-    asked = sorted(record_id for record_id, names in filled.items() if names)
-    if not asked:
+    if not guarded or not view.readings.snapshot:
         return 0, {}
     report_step(f"reading who wrote our fields in {view.name}")
-    writers = view.connector.field_writers(asked, guarded)
+    writers = view.connector.field_writers(sorted(view.readings.snapshot), guarded)
     ours, unsure = 0, dict.fromkeys(guarded, 0)
-    for record_id in asked:
-        values, written = view.readings.snapshot[record_id], dict(view.readings.written.get(record_id, {}))
-        for name in filled[record_id]:
-            by_us = writers.get(record_id, {}).get(name)
-            if by_us:
-                written[name], ours = values[name], ours + 1
-            elif by_us is None and written.get(name) != values[name]:
+    for record_id, values in view.readings.snapshot.items():
+        written = dict(view.readings.written.get(record_id, {}))
+        for name in guarded:
+            value, by_us = values.get(name), writers.get(record_id, {}).get(name)
+            if by_us or (value is not None and value in _unanswered(view, record_id, name)):
+                written[name], ours = value, ours + 1
+            elif value is None and by_us is False:
+                written[name] = _EMPTIED
+            elif value is not None and by_us is None and written.get(name) != value:
                 unsure[name] += 1
         view.readings.written[record_id] = written
     return ours, {name: count for name, count in unsure.items() if count}
+
+
+def _unanswered(view: CrmView, record_id: str, name: str) -> list[Scalar]:
+    """The values that an older state had sent without an answer."""
+    sent = (view.stored.attempted, view.stored.unanswered)
+    return [value for one in sent for value in one.get(record_id, {}).get(name, ())]
 
 
 def _note_deleted(view: CrmView) -> int:
     """Note the records that a person deleted, so that none is made again; answers how many."""
     noted = 0
     report_step(f"reading deleted records in {view.name}")
-    for one in _newest_of_each(view.connector.deleted_records()):
-        if view.record_of(one.account_id) is None:
-            gone = replace(unmatched(one.account_id), matched_by=GONE, candidates=(one.record_id,))
-            view.readings.records[one.account_id], noted = gone, noted + 1
+    deleted = {one.account_id: one.record_id for one in view.connector.deleted_records()}
+    for account_id, record_id in deleted.items():
+        if view.record_of(account_id) is None:
+            gone = replace(unmatched(account_id), matched_by=GONE, candidates=(record_id,))
+            view.readings.records[account_id], noted = gone, noted + 1
     return noted
-
-
-def _newest_of_each(deleted: Iterable[DeletedRecord]) -> Iterable[DeletedRecord]:
-    return {one.account_id: one for one in deleted}.values()
 
 
 def save_contents(
@@ -129,7 +137,7 @@ def _task_rows(
             "account_id": one.account_id,
             "playbook_id": one.playbook_id,
             "task_key": one.action,
-            "entry": entry_on(enrollments.get(one.playbook_id, {}).get(one.account_id), one.day),
+            "entry": one.entry or entry_on(enrollments.get(one.playbook_id, {}).get(one.account_id), one.day),
             "close_when_leaves": closes.get((one.playbook_id, one.action), False),
             "day": one.day.isoformat(),
         }
@@ -169,9 +177,14 @@ def _effect(destination: str, one: AdoptedTask, run_id: str) -> dict[str, object
 
 
 def _finish_rows(connection: Connection, destination: str, keys: Collection[str]) -> None:
-    """Creations of tasks that are there are done; older values and texts are not sent: the next run plans them anew."""
+    """Creations of tasks that are there are done.
+
+    Older values and texts are not sent, nor are records created that nobody has tried to create: the next run plans
+    them.
+    """
     unsettled = (outbox.c.destination == destination, outbox.c.state.in_(UNSETTLED))
-    connection.execute(delete(outbox).where(*unsettled, outbox.c.kind.in_(["fields", "task_update"])))
+    untried = (outbox.c.kind == "record_create") & outbox.c.attempted.is_(None)
+    connection.execute(delete(outbox).where(*unsettled, outbox.c.kind.in_(["fields", "task_update"]) | untried))
     done = update(outbox).values(state=StoredState.DONE, last_code=ADOPTED, last_reason="", attempted=None)
     for key in keys:
         connection.execute(done.where(*unsettled, outbox.c.idem_key == f"task_create:{destination}:{key}"))

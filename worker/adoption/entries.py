@@ -67,8 +67,8 @@ class EntriesBuilder:
     def _entered(self, playbook: Playbook, account_id: str, tasks: Sequence[AdoptedTask]) -> Enrollment | None:
         """The enrollment after the entries that the stored one lacks; None where it lacks none."""
         before = self.stored.get(playbook.id, {}).get(account_id, Enrollment())
-        known = {entry.astimezone(UTC).date() for entry in before.entries}
-        days = {one.day for one in tasks} - known
+        last = max((entry.astimezone(UTC).date() for entry in before.entries), default=date.min)
+        days = {one.day: one.entry for one in tasks if (one.entry > before.entry if one.entry else one.day > last)}
         if not days:
             return None
         program, day = compile_steps(playbook.do), max(days)

@@ -168,7 +168,8 @@ def _write_state(connection: Connection, entry: Entry, outcome: Outcome, *, may_
             dies = may_die and attempts >= MOST_ATTEMPTS
             values |= {"attempts": attempts, "due_at": db_now() + (0.0 if dies else _backoff(attempts))}
             values["state"] = StoredState.DEAD if dies else StoredState.PENDING
-            if outcome.status == "retry":
+            made = entry.kind == "task_create" and outcome.record_id is not None
+            if outcome.status == "retry" and not made:
                 values["attempted"] = entry.attempted
     return bool(connection.execute(_mine(entry).values(**values)).rowcount)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, select
 
@@ -11,7 +11,8 @@ from worker.language.plural import counted
 from worker.planning.crm_view import CrmView
 from worker.rules.task_keys import parts_of
 from worker.store.engine import StoreError
-from worker.store.marks import adoption_required
+from worker.store.marks import adoption_required, may_deliver
+from worker.store.state import last_as_of
 from worker.store.tables import crm_tasks, outbox
 
 NEWEST = 50
@@ -26,9 +27,9 @@ class LostState(StoreError):
     """The CRMs know more of this project than its state database: nothing is scored or sent before adoption."""
 
 
-def refuse_lost_state(connection: Connection, views: Iterable[CrmView]) -> None:
-    """Raise `LostState` when adoption has to run before this state is used."""
-    refuse_unadopted(connection)
+def refuse_lost_state(connection: Connection, views: Sequence[CrmView]) -> None:
+    """Raise `LostState` when a CRM has, or may have, tasks of ours that this state does not know."""
+    _refuse_unread(connection, views)
     found = {view.name: unknown_tasks(connection, view.name, view.readings.newest_tasks) for view in views}
     if unknown := {name: tasks for name, tasks in found.items() if tasks}:
         named = ", ".join(
@@ -37,10 +38,25 @@ def refuse_lost_state(connection: Connection, views: Iterable[CrmView]) -> None:
         raise LostState(f"there are tasks of this project that its state database does not know, in {named}: {_REMEDY}")
 
 
+def _refuse_unread(connection: Connection, views: Sequence[CrmView]) -> None:
+    """Without a run before this one, a CRM that does not answer may hold all of our tasks."""
+    problems = {one.name: one.readings.problem for one in views if one.settings.tasks and one.settings.tasks.enabled}
+    if problems and all(problems.values()) and last_as_of(connection) is None:
+        unread = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+        raise LostState(f"this state database has no run yet, and no CRM says whether it has tasks of ours: {unread}")
+
+
 def refuse_unadopted(connection: Connection) -> None:
     """Raise `LostState` when the state was restored and not adopted yet."""
     if adoption_required(connection):
         raise LostState("the state database was restored from a backup: run plgsync adopt before anything else")
+
+
+def refuse_to_deliver(connection: Connection) -> None:
+    """Raise `LostState` until adoption, where it is needed, and the run after it have taken place."""
+    refuse_unadopted(connection)
+    if not may_deliver(connection):
+        raise LostState("the state database was adopted: what it had queued before is sent after the next run")
 
 
 def unknown_tasks(connection: Connection, destination: str, tasks: Sequence[OurTask]) -> list[OurTask]:

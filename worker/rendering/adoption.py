@@ -34,8 +34,7 @@ def _of_crm(contents: CrmContents) -> Iterable[str]:
     statuses = Counter(one.task.status for one in tasks.adopted)
     shown = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in sorted(statuses.items()))
     yield f"{name}: {counted(len(tasks.adopted), 'task')} of this project{f' ({shown})' if shown else ''}"
-    records = sum(1 for record in contents.view.readings.records.values() if record.record_id)
-    yield f"{name}: {counted(records, 'record')} found, {counted(contents.ours, 'field value')} that we wrote"
+    yield f"{name}: {counted(contents.records, 'record')} found, {counted(contents.ours, 'field value')} that we wrote"
     if contents.deleted:
         yield f"{name}: {counted(contents.deleted, 'record')} that somebody deleted; none is created again"
     if tasks.unclaimed:
@@ -69,7 +68,7 @@ def _crm_json(contents: CrmContents) -> dict[str, Any]:
         "tasks": Counter(str(one.task.status) for one in contents.tasks.adopted),
         "unclaimed": len(contents.tasks.unclaimed),
         "of_others": contents.tasks.of_others,
-        "records": sum(1 for record in contents.view.readings.records.values() if record.record_id),
+        "records": contents.records,
         "our_values": contents.ours,
         "deleted_records": contents.deleted,
         "unknown_writers": dict(contents.unsure),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from connectors.base import AccessDenied, Connector, OurTask
 from worker.language.plural import counted
-from worker.planning.lost_state import unknown_tasks
+from worker.planning.lost_state import NEWEST, unknown_tasks
 from worker.rules.task_keys import parts_of
 from worker.settings.base import Finding
 from worker.settings.environment import UNNAMED_PROJECT, database_url
@@ -60,9 +60,9 @@ def _other_projects(project: Project, destination: str, tasks: Sequence[OurTask]
 
 
 def _unknown(project: Project, destination: str, tasks: Sequence[OurTask]) -> Iterator[Finding]:
-    """Tasks of our id: what a run would refuse."""
+    """The newest tasks of our id: what a run would refuse."""
     ours = [task for task in tasks if (key := parts_of(task.key)) and key.project_id == project.crm.project]
-    if unknown := _not_in_state(project, destination, ours):
+    if unknown := _not_in_state(project, destination, ours[:NEWEST]):
         message = (
             f"a run would stop now: {destination} has {counted(len(unknown), 'task')} of this project that its state "
             f"database does not know, such as {unknown[0].key}. If the state is lost or older: plgsync adopt. If "

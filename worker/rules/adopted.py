@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 
@@ -21,16 +21,17 @@ def start_of(day: date) -> datetime:
     return datetime.combine(day, time(), UTC)
 
 
-def entered_on(before: Enrollment, days: Iterable[date], program: Program, as_of: datetime) -> Enrollment:
+def entered_on(before: Enrollment, days: Mapping[date, int], program: Program, as_of: datetime) -> Enrollment:
     """An enrollment that entered once on each of these days and is inside since the last.
 
-    A day that a clock ahead has put after ``as_of`` stays the day of its tasks' keys.
+    ``days``: the number of each entry whose tasks have counted keys, else 0. A day that a clock ahead has put after
+    ``as_of`` stays the day of its tasks' keys.
     """
     enrollment = before
-    for day in sorted(days):
-        moment = min(start_of(day), as_of)
-        entered = transitions.enter(enrollment, "treated", program.version, "", moment)
-        enrollment = replace(entered, task_day=day.isoformat())
+    for day, number in sorted(days.items()):
+        entered = transitions.enter(enrollment, "treated", program.version, "", min(start_of(day), as_of))
+        of_key = {"task_day": "", "entry": number} if number else {"task_day": day.isoformat()}
+        enrollment = replace(entered, **of_key)
     return enrollment
 
 

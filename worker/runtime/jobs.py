@@ -19,7 +19,7 @@ from worker.delivery.side_by_side import deliver_all
 from worker.delivery.stop import CancelToken
 from worker.language.plural import counted
 from worker.pipeline import run as pipeline
-from worker.planning.lost_state import refuse_unadopted
+from worker.planning.lost_state import refuse_to_deliver
 from worker.runtime.database import open_database
 from worker.runtime.job_result import JobResult, finishing, for_operator, note_failure
 from worker.settings.environment import project_dir
@@ -217,7 +217,7 @@ class Jobs:
         """Send what is due to every destination in parallel, for a minute at most."""
         with finishing(self.engine, due, "deliver") as result, for_operator(result, "nothing sent"):
             with self.engine.begin() as connection:
-                refuse_unadopted(connection)
+                refuse_to_deliver(connection)
             deliveries = deliver_all(
                 self.engine, self.connectors, now=self._moment, stop=self.stop, owner=self.owner, at_most_s=_DRAIN_S
             )

@@ -14,21 +14,32 @@ from worker.store.upsert import upsert
 
 _OF_NO_DESTINATION = ""
 _ADOPTION = "adoption"
+_REQUIRED, _ADOPTED = "required", "adopted"
 _MOVED = "moved"
 
 
 def require_adoption(connection: Connection) -> None:
     """Mark the state as older than the CRMs: adoption has to run before the next run."""
-    _set(connection, _ADOPTION, "required")
+    _set(connection, _ADOPTION, _REQUIRED)
 
 
 def adoption_required(connection: Connection) -> bool:
     """Whether adoption has to run before the next run."""
-    return _get(connection, _ADOPTION) is not None
+    return _get(connection, _ADOPTION) == _REQUIRED
 
 
 def adoption_done(connection: Connection) -> None:
-    """Remove the mark of `require_adoption`; without one this changes nothing."""
+    """Mark the state as adopted: a run may take place, and what an earlier one has queued waits for that run."""
+    _set(connection, _ADOPTION, _ADOPTED)
+
+
+def may_deliver(connection: Connection) -> bool:
+    """Whether queued writes may be sent: what adoption found in the outbox is planned again first."""
+    return _get(connection, _ADOPTION) is None
+
+
+def run_done(connection: Connection) -> None:
+    """A run has planned with what adoption found; without an adoption before it this changes nothing."""
     connection.execute(delete(connector_journal).where(*_is(_ADOPTION)))
 
 

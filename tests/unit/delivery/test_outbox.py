@@ -389,6 +389,13 @@ def test_a_task_whose_account_left_is_withdrawn_unless_it_may_exist(
     assert rows()["task_create:crm:never-sent"]["last_reason"] == "the account left"
 
 
+def test_a_task_that_was_made_and_not_linked_yet_is_not_withdrawn(store: Engine, rows: Rows) -> None:
+    put_tasks(store, task("k1"))
+    record_outcomes(store, claim(store, "crm", "task_create", 1), [Outcome(key="k1", status="retry", record_id="t1")])
+    withdraw(store)
+    assert rows()["task_create:crm:k1"]["state"] == "pending"
+
+
 def test_a_task_that_was_withdrawn_unsent_is_queued_again_when_its_account_enters_again_that_day(
     store: Engine, rows: Rows, crm: ScriptedConnector
 ) -> None:

@@ -198,11 +198,13 @@ def test_each_account_has_its_own_task_on_the_record_which_names_it(project: Pro
 
 
 def test_a_task_names_its_account_also_while_the_crm_cannot_be_read(project: Project) -> None:
-    project.playbook(FEW_SEATS.replace("when:", "repeat: {already_matching: include}\nwhen:"))
-    project.facts["w1"]["account.name"] = "Acme\x1b w1\nOwner: nobody"
+    project.playbook(FEW_SEATS)
+    project.facts["w1"] |= {"account.name": "Acme\x1b w1\nOwner: nobody", "seats_used": 80}
+    project.run()
+    project.facts["w1"]["seats_used"] = 20
     with project.monkeypatch.context() as patched:
         patched.setattr(project.crm, "describe", Mock(side_effect=AccessDenied("no")))
-        (task,) = project.run().computed.plan.tasks
+        (task,) = project.run(1).computed.plan.tasks
     assert task.payload["body"] == "Account: Acme  w1 Owner: nobody (w1)"
 
 

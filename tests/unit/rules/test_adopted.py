@@ -47,7 +47,7 @@ def test_the_steps_up_to_a_moment_are_those_that_were_taken(until: int) -> None:
     """The oracle is a run a day of the playbook itself, from the same entry on."""
     kept, start = Stage(do=STEPS), start_of(DAY)
     context = context_of(kept)
-    entered = entered_on(Enrollment(), [DAY], context.program, START + timedelta(days=90))
+    entered = entered_on(Enrollment(), {DAY: 0}, context.program, START + timedelta(days=90))
     kept.stored = {"acme": replace(entered, last_as_of=None).to_json()}
     for day in range(until + 1):
         kept.run(day - (START - start) / timedelta(days=1), {"acme": flags()})
@@ -61,15 +61,15 @@ def test_the_steps_up_to_a_moment_are_those_that_were_taken(until: int) -> None:
 def test_an_unknown_branch_waits_and_an_entry_ahead_keeps_the_day_of_its_key() -> None:
     stage = Stage(do=STEPS)
     program = compile_steps(stage.playbook.do)
-    entered = entered_on(Enrollment(), [DAY], program, START)
+    entered = entered_on(Enrollment(), {DAY: 0}, program, START)
     waiting = with_steps(entered, lambda _: context_of(stage, a=None), start_of(DAY))
     assert waiting.next_step_at is not None
-    ahead = entered_on(Enrollment(), [DAY + timedelta(days=40)], program, START)
+    ahead = entered_on(Enrollment(), {DAY + timedelta(days=40): 0}, program, START)
     assert (ahead.entered_at, ahead.task_day) == (START, (DAY + timedelta(days=40)).isoformat())
 
 
 def test_what_its_conditions_were_since_says_whether_it_left() -> None:
-    entered = entered_on(Enrollment(), [DAY], compile_steps(Stage().playbook.do), START)
+    entered = entered_on(Enrollment(), {DAY: 0}, compile_steps(Stage().playbook.do), START)
     later = [(START + timedelta(days=days), results) for days, results in enumerate((IN, OUT, IN), 1)]
     assert followed(entered, later[:1]).phase == "in"
     assert (followed(entered, later[:2]).phase, followed(entered, later[:2]).can_retrigger) == ("out", True)
@@ -87,6 +87,11 @@ def test_of_the_baseline_is_who_matched_at_every_moment_that_is_known() -> None:
 def test_an_entry_has_the_number_that_the_enrollment_gives_its_day() -> None:
     program = compile_steps(Stage().playbook.do)
     days = [date(2026, 1, 1), date(2026, 2, 1)]
-    enrollment = entered_on(Enrollment(), days, program, datetime(2026, 3, 1, tzinfo=UTC))
+    enrollment = entered_on(Enrollment(), dict.fromkeys(days, 0), program, datetime(2026, 3, 1, tzinfo=UTC))
     assert [entry_on(enrollment, day) for day in (*days, date(2026, 1, 2))] == [1, 2, 0]
     assert entry_on(None, days[0]) == 0
+
+
+def test_an_entry_with_counted_keys_keeps_its_number_for_its_later_steps() -> None:
+    enrollment = entered_on(Enrollment(), {DAY: 7}, compile_steps(Stage().playbook.do), START)
+    assert (enrollment.entry, enrollment.task_day) == (7, "")
