@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.options import JsonOption, ProjectOption
-from worker.cli.printing import console, print_result
+from worker.cli.options import AsOfOption, JsonOption, ProjectOption, moment_of
+from worker.cli.printing import console, fail, print_result
 from worker.language.plural import counted
 
 FileArgument = Annotated[Path, typer.Argument(help="The file of the backup.")]
@@ -27,19 +27,33 @@ def state_backup(file: FileArgument, project: ProjectOption = None, json_: JsonO
     print_result(f"{_summary(rows)} written to {file}, read again and compared", json_, rows)
 
 
-def state_restore(file: FileArgument, project: ProjectOption = None, json_: JsonOption = False) -> None:
-    """Replace the state by a backup. Nothing else may use the state meanwhile; a damaged SQLite file is kept beside.
+def state_restore(
+    file: FileArgument, project: ProjectOption = None, as_of: AsOfOption = None, json_: JsonOption = False
+) -> None:
+    """Replace the state by a backup, then adopt what the CRMs hold by now. Nothing else may use the state meanwhile.
 
-    The CRMs have gone on since the backup, so adoption has to run before the next run.
+    A damaged SQLite file is kept beside. Where adoption fails, the state stays restored, and nothing runs before
+    plgsync adopt has run.
 
     Example: plgsync state restore /backups/plgsync.db
     """
+    from worker.rendering.adoption import adoption_json, render_adoption
+    from worker.runtime.failures import explain_failure
     from worker.runtime.state import restore
+    from worker.service import adopt_state
 
+    moment = moment_of(as_of)
     rows = restore(project, file)
-    print_result(f"{_summary(rows)} restored from {file}", json_, rows)
     if not json_:
-        console().print("next: plgsync adopt, because the CRMs have gone on since the backup")
+        console().print(f"{_summary(rows)} restored from {file}")
+    try:
+        adoption = adopt_state(project, moment)
+    except Exception as error:
+        reason = explain_failure(error)
+        if reason is None:
+            raise
+        fail(f"{reason}\nthe state is restored and not adopted yet: plgsync adopt has to run before anything else")
+    print_result(render_adoption(adoption), json_, {"rows": rows, "adoption": adoption_json(adoption)})
 
 
 def state_move(

@@ -11,7 +11,7 @@ from worker.language.plural import counted
 from worker.planning.crm_view import CrmView
 from worker.rules.task_keys import parts_of
 from worker.store.engine import StoreError
-from worker.store.marks import adoption_required, may_deliver
+from worker.store.marks import UNADOPTED, adoption_required, may_deliver
 from worker.store.state import last_as_of
 from worker.store.tables import crm_tasks, outbox
 
@@ -49,7 +49,7 @@ def _refuse_unread(connection: Connection, views: Sequence[CrmView]) -> None:
 def refuse_unadopted(connection: Connection) -> None:
     """Raise `LostState` when the state was restored and not adopted yet."""
     if adoption_required(connection):
-        raise LostState("the state database was restored from a backup: run plgsync adopt before anything else")
+        raise LostState(UNADOPTED)
 
 
 def refuse_to_deliver(connection: Connection) -> None:

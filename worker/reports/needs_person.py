@@ -18,6 +18,7 @@ from worker.settings.environment import SecretMissing, secret
 from worker.settings.project import NO_PLAYBOOKS, Project
 from worker.store.crm import ownerless_tasks
 from worker.store.engine import database_moment
+from worker.store.marks import UNADOPTED, adoption_required
 from worker.store.moments import AHEAD, WAY_BACK, iso
 from worker.store.schedules import future_slots
 from worker.store.state import last_as_of
@@ -27,6 +28,8 @@ def needs_person(connection: Connection, reader: Reader) -> Iterator[str]:
     """Every problem that a person has to solve, those of the settings first. Opens no connector."""
     if reader.problem:
         yield reader.problem
+    if adoption_required(connection):
+        yield UNADOPTED
     for condition in find_conditions(load_facts(connection, reader.project), reader.alerts.when):
         if condition.subject != SETTINGS:  # stored by the last job; the reader has just read the settings
             yield condition.text

@@ -16,6 +16,7 @@ _OF_NO_DESTINATION = ""
 _ADOPTION = "adoption"
 _REQUIRED, _ADOPTED = "required", "adopted"
 _MOVED = "moved"
+UNADOPTED = "the state database was restored from a backup: run plgsync adopt before anything else"
 
 
 def require_adoption(connection: Connection) -> None:

@@ -170,6 +170,11 @@ def test_what_the_model_refuses(old: str, new: str, says: str) -> None:
         ),
         ("health.band is green\n", "crm.signal is known\n", '12:9 this playbook writes "crm.signal" itself'),
         ("enters: health.band is red", "enters: signal is missing", 'this playbook writes "signal" itself'),
+        (
+            'do:\n  - set_fields: {signal: "{{playbook.matched}}"}\n  - create_task:\n',
+            "once_decided: deliver\ndo:\n  - create_task:\n      close_when_leaves: true\n",
+            "17:26 once_decided: deliver creates this task although its account has left",
+        ),
         ("- wait: 5bd", "- wait: 5bd\n  - wait: 1d", "two waits in a row"),
         ("      - create_task: {key: lead", "      - wait: 3d\n      # {key: lead", "nothing comes after this wait"),
     ],
