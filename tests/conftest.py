@@ -100,6 +100,13 @@ def free_port() -> int:
         return port
 
 
+@pytest.fixture(scope="session")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the stages to be copied, one for all processes of a test run."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
 @pytest.fixture
 def shared() -> Path:
     """The folder of recorded answers and data beside the repository; the test is skipped without it."""

@@ -141,11 +141,9 @@ SHORT = "worker killed in a run"
 
 
 @contextmanager
-def new_stage(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def new_stage(folder: Path, stages: Path) -> Iterator[Stage]:
     """A company whose data is fresh this hour, since a worker reads the clock."""
-    own = tmp_path_factory.getbasetemp()
     this_hour = now().replace(minute=0, second=0, microsecond=0)
-    stages = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     with open_stage(folder, stages, this_hour - timedelta(days=LAST_DAY)) as stage:
         crm = stage.folder / "config" / "crm.yaml"
         text = crm.read_text(encoding="utf-8").replace("changed_share: 30%", "changed_share: 100%")
@@ -155,20 +153,20 @@ def new_stage(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture
-def undisturbed(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def undisturbed(tmp_path: Path, stages: Path) -> Iterator[Stage]:
     """The same company, for one run that nobody disturbs."""
-    with new_stage(tmp_path / "undisturbed", tmp_path_factory) as stage:
+    with new_stage(tmp_path / "undisturbed", stages) as stage:
         yield stage
 
 
 @pytest.fixture
-def installation(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, postgres_url: str) -> Iterator[Installation]:
+def installation(tmp_path: Path, stages: Path, postgres_url: str) -> Iterator[Installation]:
     """No worker yet."""
     open_store(postgres_url).dispose()
     config = {"maxmemory-policy": "noeviction", "appendonly": "yes", "save": ""}
     with (
         ValkeyServer(port=free_port(), config=config, data_dir=tmp_path / "valkey") as broker,
-        new_stage(tmp_path / "project", tmp_path_factory) as stage,
+        new_stage(tmp_path / "project", stages) as stage,
     ):
         made = Installation(stage, connect_store(postgres_url), broker, place(tmp_path))
         try:

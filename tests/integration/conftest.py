@@ -184,13 +184,6 @@ def measured(stages: Path) -> None:
     os.environ[SHARED] = str(folder)
 
 
-@pytest.fixture(scope="session")
-def stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the stages to be copied, one for all processes of a test run."""
-    own = tmp_path_factory.getbasetemp()
-    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-
-
 def prepare_stage(stages: Path, as_of: datetime, days: Sequence[str]) -> Path:
     """A stage after runs as of ``days``, to be copied. The first process that needs it makes it, the others wait."""
     before = prepare_stage(stages, as_of, days[:-1]) if days else None

@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine, func, select
 
-from connectors.base import Connector
+from connectors.base import Connector, Scalar
 from worker.adoption.crms import CrmContents, afresh, read_contents, save_contents
-from worker.adoption.entries import Enrollments, EntriesBuilder, Rebuilt
+from worker.adoption.delivered import delivered_to
+from worker.adoption.entries import EntriesBuilder, Rebuilt
 from worker.adoption.past_fields import PastFields
 from worker.delivery.leases import reclaim_leases
 from worker.delivery.row_state import StoredState
@@ -24,6 +25,7 @@ from worker.pipeline.measure import measure, pql_playbooks
 from worker.pipeline.run import INLINE_OWNER, new_run_id
 from worker.planning.companies import place_accounts
 from worker.planning.crm_facts import CrmFacts
+from worker.rules.enrollment import Enrollments
 from worker.settings.problems import CommandError
 from worker.settings.project import Project
 from worker.store import state
@@ -80,7 +82,11 @@ def _rebuilt(
     project: Project, crms: Sequence[CrmContents], accounts: Mapping[str, Fields], stored: Enrollments, as_of: datetime
 ) -> Rebuilt:
     tasks = [one for contents in crms for one in contents.tasks.adopted]
-    if not tasks:
+    filled: dict[str, dict[str, Scalar]] = {}
+    for one in crms:
+        for account_id, values in one.set_by_playbooks.items():
+            filled[account_id] = values | filled.get(account_id, {})
+    if not tasks and not filled:
         return Rebuilt()
     facts = CrmFacts([one.view for one in crms], pql_playbooks(project), stored)
     builder = EntriesBuilder(
@@ -88,8 +94,9 @@ def _rebuilt(
         past=PastFields(project, facts),
         accounts={a: {**row, **facts.fields(a)} for a, row in accounts.items()},
         stored=stored,
-        matched=frozenset(a for a in accounts if any(one.view.record_of(a) for one in crms)),
-        newest=min(max(one.day for one in tasks), as_of.date()),
+        delivered=delivered_to(crms, as_of),
+        filled=filled,
+        newest=min(max((one.day for one in tasks), default=as_of.date()), as_of.date()),
         as_of=as_of.astimezone(UTC),
     )
     return builder.rebuild(tasks)

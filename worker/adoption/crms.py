@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection, delete, update
 
 from connectors.base import OurTask, Scalar
-from worker.adoption.entries import Enrollments
 from worker.adoption.whose import AdoptedTask, TasksInCrm, tasks_in_crm
 from worker.delivery.row_state import UNSETTLED, StoredState
 from worker.planning.crm_view import CrmView, StoredCrm, crm_view, save_view
 from worker.rules.adopted import entry_on
+from worker.rules.enrollment import Enrollments
 from worker.settings.playbook import Playbook
 from worker.settings.project import Project
 from worker.store.crm import GONE, unmatched
@@ -27,6 +27,7 @@ ADOPTED = "ADOPTED"
 
 _EMPTIED = ""
 """What we wrote last into a field that a person has emptied since: no CRM shows it, so that the field is not ours."""
+_EMPTY = (None, "")
 _NOBODYS = {"account_id": "", "playbook_id": "", "task_key": "", "entry": 0, "close_when_leaves": False, "day": ""}
 """Of a task whose playbook or account is gone; what the state knows of it already stays."""
 
@@ -45,6 +46,21 @@ class CrmContents:
     def records(self) -> int:
         """How many accounts have a record there."""
         return sum(1 for record in self.view.readings.records.values() if record.record_id)
+
+    @property
+    def set_by_playbooks(self) -> dict[str, dict[str, Scalar]]:
+        """By account, what is in the fields that only playbooks fill; nothing of empty ones.
+
+        Where accounts share a record, None stands for what it holds: it may be of another account of the company.
+        """
+        names = {name: one.field for name, one in self.view.settings.fields.items() if one.from_ is None}
+        shared, found = self.view.settings.account.record == "parent", dict[str, dict[str, Scalar]]()
+        for account_id, record in self.view.readings.records.items():
+            values = self.view.readings.snapshot.get(record.record_id or "", {})
+            filled = {name: values[own] for name, own in names.items() if values.get(own) not in _EMPTY}
+            if filled:
+                found[account_id] = dict.fromkeys(filled) if shared else filled
+        return found
 
 
 def afresh(view: CrmView) -> CrmView:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
+from connectors.base import Scalar
+from worker.adoption.delivered import Delivered
 from worker.adoption.past_fields import PastFields, moments_between
 from worker.adoption.whose import AdoptedTask, by_enrollment
 from worker.language.values import Fields
-from worker.rules.adopted import entered_on, followed, left_by_us, of_baseline, start_of, with_steps
+from worker.rules.actions import MakeTask
+from worker.rules.adopted import Lacks, entered_on, followed, left_by_us, of_baseline, start_of, with_steps
 from worker.rules.business_days import calendar_of
-from worker.rules.enrollment import Enrollment
+from worker.rules.enrollment import Enrollment, Enrollments
 from worker.rules.program import compile_steps
 from worker.rules.rank import rank_of
 from worker.rules.steps import StepContext
 from worker.rules.transitions import QUEUE_EXPIRES_AFTER, enroll_as_baseline
 from worker.settings.playbook import Playbook
 from worker.settings.project import Project
-
-Enrollments = Mapping[str, Mapping[str, Enrollment]]
 
 
 @dataclass(slots=True)
@@ -31,20 +32,29 @@ class Rebuilt:
     left: int = 0
     baseline: int = 0
 
+    def add(self, playbook_id: str, found: dict[str, Enrollment]) -> None:
+        """Take up the enrollments of one playbook."""
+        self.enrollments[playbook_id] = found
+        inside = [one.variant for one in found.values() if one.phase == "in"]
+        self.left += len(found) - len(inside)
+        self.baseline += inside.count("baseline")
+        self.inside += len(inside) - inside.count("baseline")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntriesBuilder:
     """Rebuilds the enrollments of one project as of ``as_of``.
 
-    ``newest`` is the day of the newest entry in any CRM: at its start the lost state was still there. ``matched`` are
-    the accounts that have a record in a CRM.
+    ``newest`` is the day of the newest entry in any CRM: at its start the lost state was still there. ``filled`` is
+    what the CRMs have in the fields that only playbooks fill, by account.
     """
 
     project: Project
     past: PastFields
     accounts: Mapping[str, Fields]
     stored: Enrollments
-    matched: frozenset[str]
+    delivered: Sequence[Delivered]
+    filled: Mapping[str, Mapping[str, Scalar]]
     newest: date
     as_of: datetime
 
@@ -54,14 +64,10 @@ class EntriesBuilder:
         for playbook in self.project.playbooks:
             of_playbook = {a: some for (p, a), some in of_accounts.items() if p == playbook.id}
             found = {a: one for a, some in of_playbook.items() if (one := self._entered(playbook, a, some))}
-            rebuilt.inside += sum(one.phase == "in" for one in found.values())
-            rebuilt.left += sum(one.phase != "in" for one in found.values())
-            if of_playbook and not self.stored.get(playbook.id):
-                without = dict(self._without_tasks(playbook, of_playbook))
-                rebuilt.baseline += sum(one.phase == "in" for one in without.values())
-                found |= without
+            if playbook.mode == "live":
+                found |= self._without_tasks(playbook, of_playbook.keys())
             if found:
-                rebuilt.enrollments[playbook.id] = found
+                rebuilt.add(playbook.id, found)
         return rebuilt
 
     def _entered(self, playbook: Playbook, account_id: str, tasks: Sequence[AdoptedTask]) -> Enrollment | None:
@@ -74,8 +80,7 @@ class EntriesBuilder:
         program, day = compile_steps(playbook.do), max(days)
         enrollment = entered_on(before, days, program, self.as_of)
         if account_id in self.accounts:
-            at = start_of(self.newest)
-            enrollment = with_steps(enrollment, lambda moment: self._context(playbook, account_id, moment), at)
+            enrollment = self._with_steps(playbook, account_id, enrollment, start_of(self.newest), self._lacks)
         of_entry = [one for one in tasks if one.day == day]
         if any(one.task.completed_by_us for one in of_entry):
             return left_by_us(enrollment, start_of(day))
@@ -94,18 +99,51 @@ class EntriesBuilder:
                 return followed(enrollment, self.past.evaluations(playbook, account_id, moments[at:]))
         return enrollment
 
-    def _without_tasks(self, playbook: Playbook, with_tasks: Mapping[str, object]) -> Iterator[tuple[str, Enrollment]]:
-        """The accounts that matched before the lost state was last seen and have no task: they are of the baseline.
+    def _without_tasks(self, playbook: Playbook, with_tasks: Collection[str]) -> dict[str, Enrollment]:
+        """The accounts without a task that were inside: a CRM has what the playbook sets, or they were of the baseline.
 
-        Where the playbook acts on what matches already, such an account lost its task with the state, and enters again.
+        Of the baseline is what matched before the lost state was last seen. Where the playbook acts on what matches
+        already, such an account lost its task with the state, and enters again. A playbook of which no CRM shows
+        anything counts as new.
         """
-        if playbook.mode != "live" or playbook.repeat.already_matching != "ignore":
-            return
-        seen = start_of(self.newest)
-        moments = sorted({seen - _waits_for(playbook), seen})
-        for account_id in sorted((self.accounts.keys() & self.matched) - with_tasks.keys()):
+        stored = self.stored.get(playbook.id, {})
+        seen = {a: start_of(max(days)) for a in self.accounts if a not in with_tasks and (days := self._seen_of(a))}
+        found = {a: one for a, at in seen.items() if (one := self._with_fields(playbook, a, at, stored.get(a)))}
+        if stored or playbook.repeat.already_matching != "ignore" or not (with_tasks or found):
+            return found
+        for account_id in seen.keys() - found.keys():
+            moments = sorted({seen[account_id] - _waits_for(playbook), seen[account_id]})
             if of_baseline(self.past.evaluations(playbook, account_id, moments)):
-                yield account_id, enroll_as_baseline(Enrollment(), seen)
+                found[account_id] = enroll_as_baseline(Enrollment(), seen[account_id])
+        return found
+
+    def _seen_of(self, account_id: str) -> list[date]:
+        return [one.seen for one in self.delivered if account_id in one.accounts]
+
+    def _with_fields(
+        self, playbook: Playbook, account_id: str, seen: datetime, stored: Enrollment | None
+    ) -> Enrollment | None:
+        """The enrollment, as if it began on the day ``seen``, where a CRM has all that is set before a task is made."""
+        filled, before = self.filled.get(account_id), stored or Enrollment()
+        if not filled or before.phase == "in":
+            return None
+        if any(one.ends for _, one in self.past.evaluations(playbook, account_id, [self.as_of])):
+            return None
+        entered = entered_on(before, {seen.date(): 0}, compile_steps(playbook.do), self.as_of)
+        entered = self._with_steps(playbook, account_id, entered, seen, lambda _task, _moment: True)
+        return entered if entered.fields_set and entered.fields_set.keys() <= filled.keys() else None
+
+    def _with_steps(
+        self, playbook: Playbook, account_id: str, entered: Enrollment, until: datetime, lacks: Lacks
+    ) -> Enrollment:
+        """The enrollment after the steps that were due, with the texts that were written then."""
+        after = with_steps(entered, lambda moment: self._context(playbook, account_id, moment), until, lacks)
+        texts = {n: text for n, text in self.filled.get(account_id, {}).items() if isinstance(text, str)}
+        written = {n: texts[n] for n, value in after.fields_set.items() if isinstance(value, str) and n in texts}
+        return replace(after, fields_set={**after.fields_set, **written})
+
+    def _lacks(self, task: MakeTask, moment: datetime) -> bool:
+        return any(one.lacks(task, moment.date()) for one in self.delivered)
 
     def _context(self, playbook: Playbook, account_id: str, moment: datetime) -> StepContext:
         fields, calendar = self.accounts[account_id], self.project.schedule.calendar

@@ -24,7 +24,7 @@ from worker.planning.plan import Plan, StepChange
 from worker.planning.read_crm import read_crm
 from worker.rules.actions import MakeTask
 from worker.rules.context import PlaybookRun
-from worker.rules.enrollment import Enrollment
+from worker.rules.enrollment import Enrollment, Enrollments
 from worker.scores import Scored, ScoreMemory
 from worker.settings.problems import Problem
 from worker.settings.project import Project
@@ -223,7 +223,7 @@ def _desired(
     project: Project,
     fields: Mapping[str, Fields],
     runs: Mapping[str, PlaybookRun],
-    enrollments: Mapping[str, Mapping[str, Enrollment]],
+    enrollments: Enrollments,
     unchanged: frozenset[str],
 ) -> Desired:
     """What the decisions want of the CRMs.

@@ -15,7 +15,7 @@ from worker.planning.crm_view import CrmView
 from worker.planning.owners import zone_of_person
 from worker.rules.context import PlaybookRun, RunContext
 from worker.rules.decide import decide
-from worker.rules.enrollment import Enrollment
+from worker.rules.enrollment import Enrollments
 from worker.rules.program import Program, compile_steps
 from worker.settings.playbook import Assignee
 from worker.settings.project import Project, read_playbooks
@@ -33,7 +33,7 @@ class PastRuns:
 def decide_all(
     project: Project,
     fields: Mapping[str, Fields],
-    enrollments: Mapping[str, Mapping[str, Enrollment]],
+    enrollments: Enrollments,
     views: Sequence[CrmView],
     past: PastRuns,
     as_of: datetime,

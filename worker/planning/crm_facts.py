@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 from worker.language.values import Fields, Value
 from worker.planning.crm_view import CrmView
-from worker.rules.enrollment import Enrollment
+from worker.rules.enrollment import Enrollment, Enrollments
 from worker.rules.task_keys import parts_of
 from worker.settings.known import TASK_FIELDS
 from worker.settings.playbook import Playbook
@@ -29,7 +29,7 @@ class CrmFacts:
         self,
         views: Sequence[CrmView],
         pql_playbooks: frozenset[str],
-        enrollments: Mapping[str, Mapping[str, Enrollment]],
+        enrollments: Enrollments,
     ) -> None:
         self._views = views
         self._enrollments = enrollments

@@ -20,7 +20,7 @@ from worker.planning.crm_view import load_view
 from worker.reports.names import only_one, require_account
 from worker.reports.past import Past, read_past
 from worker.rules.business_days import zone_remark
-from worker.rules.enrollment import Enrollment
+from worker.rules.enrollment import Enrollments
 from worker.rules.explain import Explanation as PlaybookExplanation
 from worker.rules.explain import explain as explain_playbook
 from worker.scores import Scored, ScoreMemory
@@ -119,7 +119,7 @@ def _past(
     project: Project,
     engine: Engine,
     account_id: str,
-    enrollments: Mapping[str, Mapping[str, Enrollment]],
+    enrollments: Enrollments,
     as_of: datetime,
 ) -> Past:
     mine = {playbook: one[account_id] for playbook, one in enrollments.items() if account_id in one}

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time
 
 from worker.rules import transitions
+from worker.rules.actions import MakeTask
 from worker.rules.enrollment import Enrollment
 from worker.rules.program import Program
 from worker.rules.steps import StepContext, run_steps
@@ -14,6 +15,8 @@ from worker.rules.transitions import ConditionResults
 
 Evaluations = Sequence[tuple[datetime, ConditionResults]]
 """The answers of the conditions of one account at moments of the past, oldest first."""
+Lacks = Callable[[MakeTask, datetime], bool]
+"""Whether a CRM has to get a task that was due at a moment."""
 
 
 def start_of(day: date) -> datetime:
@@ -35,14 +38,21 @@ def entered_on(before: Enrollment, days: Mapping[date, int], program: Program, a
     return enrollment
 
 
-def with_steps(enrollment: Enrollment, context_at: Callable[[datetime], StepContext], until: datetime) -> Enrollment:
-    """The enrollment after the steps that were due up to ``until``; their tasks are in the CRM or were not wanted.
+def with_steps(
+    enrollment: Enrollment,
+    context_at: Callable[[datetime], StepContext],
+    until: datetime,
+    lacks: Lacks,
+) -> Enrollment:
+    """The enrollment after the steps that were due up to ``until``, before the first one whose task a CRM ``lacks``.
 
     A branch is taken as the account is now; where that is unknown, the account waits there.
     """
     moment = enrollment.entered_at
     while moment is not None and moment <= until:
         result = run_steps(context_at(moment), enrollment)
+        if any(lacks(one, moment) for one in result.actions if isinstance(one, MakeTask)):
+            break
         enrollment, moment = result.enrollment, result.enrollment.next_step_at
         if enrollment.step < 0:
             break

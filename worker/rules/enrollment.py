@@ -93,6 +93,8 @@ class Enrollment:
         return cls(**{stored[name]: _from_json(stored[name], value) for name, value in shown.items() if name in stored})
 
 
+Enrollments = Mapping[str, Mapping[str, Enrollment]]
+"""By playbook and account."""
 _NEW = Enrollment()
 # The stored words are those of 0.1.0, because workers of that version go on beside this one and read the same rows.
 _STORED_NAMES = {"variant": "arm", "can_retrigger": "armed", "matched_s": "held_s"}
