@@ -20,7 +20,7 @@ from connectors.clock import now, stopwatch
 from connectors.hubspot import errors
 from connectors.hubspot.auth import credential
 from connectors.hubspot.limits import ASSOCIATIONS, BURST, SEARCH, rate_limit_status
-from connectors.hubspot.transport import HttpResponse, HubSpotTransport, NoAnswer, NotSent, Transport
+from connectors.hubspot.transport import HttpResponse, HubSpotTransport, NoAnswer, NoEnd, NotSent, Transport
 from connectors.rate_limiter import RateLimiter
 from connectors.server_clock import ServerClock
 
@@ -201,7 +201,8 @@ class Client:
         except NoAnswer as error:
             if writes:
                 raise
-            raise _Retry(BLIP_S, Unavailable(f"HubSpot does not answer ({error})", RETRY_AFTER_S)) from None
+            unavailable = Unavailable(f"HubSpot does not answer ({error})", RETRY_AFTER_S)
+            raise (unavailable if isinstance(error, NoEnd) else _Retry(BLIP_S, unavailable)) from None
         self.server_clock.observe(answer.headers.get("Date"))
         self._budget.observe(permit, rate_limit_status(bucket, answer.headers, self._midnight()))
         return answer

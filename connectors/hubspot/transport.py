@@ -1,6 +1,6 @@
 """Sends requests to HubSpot through hubspot-api-client.
 
-Its retries are off (they send a create again after a lost answer), every call has a timeout (by default it has none),
+Its retries are off (they send a create again after a lost answer), every call has its limits (by default it has none),
 and its typed models are not used (they cost ten times the JSON parsing).
 """
 
@@ -18,6 +18,7 @@ from hubspot.crm.objects.exceptions import ApiException
 from requests.utils import get_auth_from_url, select_proxy
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, ProxyError
 
+from connectors.bounded import bound, refusal_in
 from connectors.wire import parse_json
 
 CONNECT_TIMEOUT_S = 3.05
@@ -41,6 +42,10 @@ class HttpResponse:
 
 class NoAnswer(Exception):
     """The request was sent without a usable answer: it may have been applied."""
+
+
+class NoEnd(NoAnswer):
+    """The answer takes too long, or is too long, for any client of ours."""
 
 
 class NotSent(Exception):
@@ -70,6 +75,7 @@ class HubSpotTransport:
             host=base_url.rstrip("/"), retry=urllib3.Retry(0, redirect=False), **_environment_settings(base_url)
         )
         self._api = client.crm.objects.batch_api.api_client
+        bound(self._api.rest_client.pool_manager)
         self._timeout = (CONNECT_TIMEOUT_S, timeout_s)
 
     def send(self, method: str, path: str, query: Mapping[str, str], body: object, token: str) -> HttpResponse:
@@ -102,9 +108,9 @@ class HubSpotTransport:
         except MaxRetryError as error:
             if why := _not_sent_reason(error.reason):
                 raise NotSent(why) from None
-            raise NoAnswer(type(error.reason).__name__) from None
+            raise _no_answer(error, error.reason) from None
         except (HTTPError, OSError) as error:
-            raise NoAnswer(type(error).__name__) from None
+            raise _no_answer(error, error) from None
 
 
 def _environment_settings(url: str) -> dict[str, Any]:
@@ -122,6 +128,11 @@ def _environment_settings(url: str) -> dict[str, Any]:
     user, password = get_auth_from_url(proxy)
     headers = urllib3.make_headers(proxy_basic_auth=f"{user}:{password}") if user else None
     return settings | {"proxy": proxy, "proxy_headers": headers}
+
+
+def _no_answer(error: Exception, cause: Exception | None) -> NoAnswer:
+    refusal = refusal_in(error)
+    return NoEnd(refusal) if refusal else NoAnswer(type(cause).__name__)
 
 
 def _not_sent_reason(reason: Exception | None) -> str:

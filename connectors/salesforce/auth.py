@@ -10,6 +10,7 @@ import jwt
 import requests
 
 from connectors.base import AccessDenied, CallFailed, Destination, Unavailable
+from connectors.bounded import post, refusal_in
 from connectors.clock import unix_time
 from connectors.salesforce.errors import first_error, redact
 
@@ -110,10 +111,10 @@ class Tokens:
     def _post(self, url: str, form: dict[str, str]) -> requests.Response:
         timeout = (CONNECT_SECONDS, self._destination.timeout_s)
         try:
-            return requests.post(url, data=form, timeout=timeout, allow_redirects=False)
+            return post(url, form, timeout)
         except requests.RequestException as error:
-            host = urlsplit(url).netloc
-            raise Unavailable(f"no answer from {host} to the login: {type(error).__name__}", 30.0) from None
+            host, why = urlsplit(url).netloc, refusal_in(error) or type(error).__name__
+            raise Unavailable(f"no answer from {host} to the login: {why}", 30.0) from None
 
     def _token_from(self, answer: requests.Response) -> Token:
         try:

@@ -19,6 +19,7 @@ from simple_salesforce.exceptions import SalesforceError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from connectors.base import AccessDenied, Bucket, Budget, Destination, RateLimitStatus, Unavailable
+from connectors.bounded import refusal_in
 from connectors.clock import stopwatch
 from connectors.rate_limiter import RateLimiter
 from connectors.salesforce.auth import Tokens
@@ -235,7 +236,7 @@ class Client:
         host = urlsplit(self._destination.base_url).netloc
         if never_sent(error):
             return Unavailable(f"{host} cannot be reached: {type(error).__name__}", 30.0)
-        return Unanswered(f"no answer from {host}: {type(error).__name__}")
+        return Unanswered(f"no answer from {host}: {refusal_in(error) or type(error).__name__}")
 
     def _salesforce(self) -> Salesforce:
         if self._thread.salesforce is None:

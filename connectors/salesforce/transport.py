@@ -7,19 +7,19 @@ from collections.abc import Callable
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 from simple_salesforce.api import Salesforce
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
 from connectors.base import AccessDenied, Permit
+from connectors.bounded import BoundedAdapter
 from connectors.salesforce.auth import CONNECT_SECONDS
 from connectors.salesforce.errors import NEVER_REFRESHED, are_results, first_error, redact
 
 Inspect = Callable[[requests.Response], None]
 
 
-class ConfiguredAdapter(HTTPAdapter):
-    """Sends with the configured scheme and timeout; simple-salesforce always uses ``https://`` and no timeout."""
+class ConfiguredAdapter(BoundedAdapter):
+    """Sends with the configured scheme and limits; simple-salesforce always uses ``https://`` and no timeout."""
 
     def __init__(self, scheme: str, timeout_s: float, on_send: Callable[[], None]) -> None:
         self._scheme = scheme

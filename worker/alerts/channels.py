@@ -84,17 +84,13 @@ def _post_signed(channel: WebhookChannel, message: Message, root: Path, now: dat
 def _post(url: str, body: object, headers: Mapping[str, str] | None = None) -> None:
     import requests  # here, because every command that can alert imports this module
 
+    from connectors.bounded import post, refusal_in
+
     sent = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
     try:
-        answer = requests.post(
-            url,
-            data=sent,
-            headers={"Content-Type": "application/json", **(headers or {})},
-            timeout=TIMEOUT_S,
-            allow_redirects=False,
-        )
+        answer = post(url, sent, (TIMEOUT_S, TIMEOUT_S), {"Content-Type": "application/json", **(headers or {})})
     except (requests.RequestException, ValueError) as error:  # its text holds the address, which may be secret
-        raise NotSent(f"cannot be reached ({type(error).__name__})") from None
+        raise NotSent(f"cannot be reached ({refusal_in(error) or type(error).__name__})") from None
     if answer.status_code >= 300:
         raise NotSent(f"answered {answer.status_code}")
 

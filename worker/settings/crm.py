@@ -98,7 +98,7 @@ class DestinationSettings(Strict):
     time_zone: ZoneText = "UTC"
     """The zone of dates, unless the CRM names its own."""
     timeout: Annotated[int, Field(ge=1, le=100)] = 30
-    """Seconds to wait for an answer."""
+    """Seconds without a sign of an answer; a whole answer may take four times as long, and has at most 64 MB."""
     auth: Strict
     """How plgsync authenticates; the forms are below."""
     account: AccountMatch
