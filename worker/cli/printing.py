@@ -23,7 +23,8 @@ def print_result(result: Any, as_json: bool, data: Any) -> None:
     if as_json:
         import json
 
-        sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n")
+        unicode = "utf" in (sys.stdout.encoding or "").lower()
+        sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=not unicode, default=str) + "\n")
     else:
         console().print(result)
 

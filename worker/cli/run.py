@@ -32,7 +32,9 @@ def plan(
     if out:
         import json
 
-        out.write_text(json.dumps(computed.plan.to_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        from connectors.private_files import write_private
+
+        write_private(out.resolve(), json.dumps(computed.plan.to_json(), indent=2, ensure_ascii=False) + "\n")
     print_invalid(computed)
     print_result(render_plan(computed, guard), json_, {**computed.plan.to_json(), "guard": guard})
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from connectors.private_files import make_private_folder, write_private
 from worker.demo.company import Company, build_company
 from worker.demo.crm_seed import crm_seed
 from worker.settings.problems import CommandError
@@ -75,7 +76,7 @@ def point_at(folder: Path, crms: Mapping[str, Mapping[str, str]]) -> None:
     The playbooks go live and act on accounts that match already, so that the first days show tasks.
     """
     secrets = folder / ".plgsync"
-    secrets.mkdir(mode=0o700, exist_ok=True)
+    make_private_folder(secrets)
     places = {
         "SALESFORCE_CLIENT_ID": crms["salesforce"]["client_id"],
         "SALESFORCE_CLIENT_SECRET": crms["salesforce"]["client_secret"],
@@ -85,8 +86,7 @@ def point_at(folder: Path, crms: Mapping[str, Mapping[str, str]]) -> None:
     text = settings.read_text(encoding="utf-8")
     for name, value in places.items():
         file = secrets / name.lower()
-        file.touch(mode=0o600)
-        file.write_text(value, encoding="utf-8")
+        write_private(file, value)
         text = text.replace(f"env:{name}", f"file:.plgsync/{file.name}")
     text = re.sub(r"base_url: https://\S*salesforce\S*", f"base_url: {crms['salesforce']['url']}", text)
     text = re.sub(r"base_url: https://\S*hubapi\S*", f"base_url: {crms['hubspot']['url']}", text)

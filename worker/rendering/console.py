@@ -16,6 +16,8 @@ from rich.text import Text, TextType
 
 from connectors.base.values import one_line, printable
 
+_PLAIN = str.maketrans(dict(zip("→…·–−“”×÷±", ("->", "...", "-", "-", "-", '"', '"', "x", "/", "+-"), strict=True)))
+"""What stands for our own signs where the terminal has ASCII only."""
 UNFOLDED = 10_000
 """The width of what nobody reads on a screen: wider than every line."""
 
@@ -52,7 +54,8 @@ class PlainConsole(Console):
         options = options or self.options
         if isinstance(renderable, Table) and renderable.show_header:
             renderable = self._fitted(renderable, options)
-        yield from _without_trailing_blanks(super().render(renderable, options))
+        segments = super().render(renderable, options)
+        yield from _without_trailing_blanks(map(_as_ascii, segments) if options.ascii_only else segments)
 
     def _fitted(self, table: Table, options: ConsoleOptions) -> RenderableType:
         unfolded = options.update(width=UNFOLDED)
@@ -89,6 +92,11 @@ def _as_lists(table: Table) -> Group:
             if str(cell)
         ]
     return Group(*parts, *([OneLine(str(table.caption), style="dim")] if table.caption else []))
+
+
+def _as_ascii(segment: Segment) -> Segment:
+    text = segment.text.translate(_PLAIN).encode("ascii", "replace").decode("ascii")
+    return segment if segment.control else Segment(text, segment.style)
 
 
 def _without_trailing_blanks(segments: Iterable[Segment]) -> Iterator[Segment]:

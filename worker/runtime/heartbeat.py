@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from connectors.clock import now
+from connectors.private_files import make_private_folder, write_private
 
 log = structlog.get_logger()
 
@@ -19,9 +20,9 @@ DEAD_AFTER_S = 60.0
 
 
 def beat(file: Path) -> None:
-    """Touch the file; it holds the process id."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(f"{os.getpid()}\n", encoding="ascii")
+    """Write the file anew; it holds the process id."""
+    make_private_folder(file.parent)
+    write_private(file, f"{os.getpid()}\n")
 
 
 def age_s(file: Path) -> float | None:

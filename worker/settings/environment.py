@@ -27,6 +27,7 @@ UNNAMED_PROJECT = "plgsync"
 """The id of a project that has none in its settings."""
 
 _LARGEST_SECRET = 64 * 1024
+_PEM = "-----BEGIN"
 _DEFAULT_LEASE_S = 120.0
 _SHORTEST_LEASE_S, _LONGEST_LEASE_S = 1.0, 3600.0
 _LONGEST_STOP_S = 600.0
@@ -182,7 +183,7 @@ def _from_environment(name: str) -> str:
     value = os.environ.get(name, "").strip()
     if not value:
         raise SecretMissing(f"the environment variable {name} is not set")
-    return value
+    return _checked(value, f"the environment variable {name}")
 
 
 def _from_file(path: Path) -> str:
@@ -195,4 +196,14 @@ def _from_file(path: Path) -> str:
         raise SecretMissing(f"the secret file {path} is not text") from None
     if not value:
         raise SecretMissing(f"the secret file {path} is empty")
+    return _checked(value, f"the secret file {path}")
+
+
+def _checked(value: str, place: str) -> str:
+    """What no header and no form would carry as it is; only a key in PEM form has several lines."""
+    text = "".join(value.splitlines()) if value.startswith(_PEM) else value
+    if not text.isascii():
+        raise SecretMissing(f"{place} holds a character that is not ASCII, which no credential has: copy it again")
+    if not text.isprintable():
+        raise SecretMissing(f"{place} holds a line break or another control character: copy it again, in one line")
     return value

@@ -21,7 +21,8 @@ from worker.settings.base import Loc
 from worker.settings.problems import ConfigError, Problem, Severity, excerpt_at, names_a_secret
 from worker.settings.yaml_traps import Trap, complex_key_trap, explain, key_traps, value_traps
 
-_MOST_BYTES = 1_000_000
+_MOST_BYTES = 512_000
+_MOST_NODES = 20_000
 _DEEPEST = 40
 _LONGEST_MESSAGE = 600
 _BEYOND_NUMBERS = 2**63
@@ -149,9 +150,9 @@ class _NotSupported(yaml.MarkedYAMLError):
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes nodes; rejects anchors, aliases, tags and too deep nesting before anything is built."""
+    """Composes nodes; rejects anchors, aliases, tags, deep nesting and too many values before anything is built."""
 
-    depth = 0
+    depth = nodes = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
@@ -165,6 +166,10 @@ class _Loader(yaml.SafeLoader):
             raise _NotSupported(None, None, message, event.start_mark)
         if self.depth >= _DEEPEST:
             raise _NotSupported(None, None, f"nested deeper than {_DEEPEST} levels", event.start_mark)
+        self.nodes += 1
+        if self.nodes > _MOST_NODES:
+            message = f"a file may have {_MOST_NODES:,} keys and values, and this is one more; put lists into a table"
+            raise _NotSupported(None, None, message, event.start_mark)
         self.depth += 1
         try:
             return super().compose_node(parent, index)

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 
+from connectors.private_files import make_private_folder, touch_private
 from worker.store.errors import WHAT_TO_DO, StoreError, damage, damaged, read_json
 
 LOCK_WAIT_S = 30
@@ -53,7 +54,8 @@ def begin_file(path: str | None) -> None:
         return
     fresh = Path(f"{path}.new-{secrets.token_hex(4)}")
     try:
-        fresh.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(fresh.parent)
+        touch_private(fresh)
     except OSError as error:
         raise StoreError(f"the folder of the state database cannot be made: {error.strerror}") from None
     # Where another process was faster, or links are not supported, SQLite opens or makes the file itself.

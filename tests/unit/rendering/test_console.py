@@ -47,6 +47,17 @@ def test_no_character_of_a_text_controls_the_terminal(text: str) -> None:
 
 
 @given(st.text())
+def test_an_ascii_terminal_gets_ascii(text: str) -> None:
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding="ascii", errors="strict")
+    console = PlainConsole(file=file, width=60)
+    for renderable in (text, table(text), Tree(text), Text(text, style="red"), OneLine("1 → 2 · – …")):
+        console.print(renderable)
+    file.flush()
+    assert raw.getvalue().decode("ascii").endswith("1 -> 2 - - ...\n")
+
+
+@given(st.text())
 def test_a_value_never_makes_another_line(text: str) -> None:
     made = (table, Tree, OneLine, lambda one: OneLine("a ").append(one), lambda one: one, lambda one: Group(one, one))
     for renderable in made:

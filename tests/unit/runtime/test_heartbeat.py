@@ -12,7 +12,20 @@ import structlog
 from connectors.clock import stopwatch
 from worker.delivery.stop import CancelToken
 from worker.runtime import heartbeat
-from worker.runtime.heartbeat import beat_while
+from worker.runtime.heartbeat import beat, beat_while
+
+
+def test_a_heartbeat_is_its_owners_and_takes_the_place_of_a_link(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("kept")
+    file = tmp_path / "new" / "beat"
+    beat(file)
+    assert (file.parent.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o700, 0o600)
+    file.unlink()
+    file.symlink_to(tmp_path / "precious")
+    beat(file)
+    assert (tmp_path / "precious").read_text() == "kept"
+    assert file.read_text() == f"{os.getpid()}\n"
+    assert not file.is_symlink()
 
 
 class Process:

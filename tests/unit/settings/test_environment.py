@@ -106,6 +106,24 @@ def test_a_missing_secret_is_for_the_admin_and_named_by_place(monkeypatch: pytes
             environment.secret(ref, tmp_path)()
 
 
+@pytest.mark.parametrize(
+    "value", ["pat-na1\n-9f3b", "pat\r\nX-Other: 1", "pat\x00", "p\u00e4t", "pat\u2028pat", "p\u200bat"]
+)
+def test_a_secret_that_no_header_can_carry_is_refused_and_never_shown(
+    value: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_bytes(value.encode())
+    refs = ["file:token"]
+    if "\0" not in value:
+        monkeypatch.setenv("TOKEN_OF_TEST", value)
+        refs.append("env:TOKEN_OF_TEST")
+    for ref in refs:
+        with pytest.raises(AccessDenied, match="copy it again") as refused:
+            environment.secret(ref, tmp_path)()
+        assert "token" in str(refused.value).lower()
+        assert "pat" not in str(refused.value).replace(str(tmp_path), "")
+
+
 @pytest.mark.parametrize(("given", "seconds"), [("", 3.0), ("0", 0.0), ("45", 45.0), ("600", 600.0)])
 def test_a_process_may_be_given_more_time_to_end_or_none(
     monkeypatch: pytest.MonkeyPatch, given: str, seconds: float

@@ -149,6 +149,12 @@ def test_a_file_of_unreasonable_size_is_refused() -> None:
     assert "larger than" in refusal(b"a: 1\n" * 300_000).message
 
 
+def test_a_file_of_too_many_values_is_refused_where_they_become_too_many() -> None:
+    read_document("a.yaml", ("a: [" + "1, " * 19_996 + "1]\n").encode())
+    problem = refusal("a:\n" + "- 1\n" * 20_000)
+    assert (problem.line, problem.message[:37]) == (19_999, "a file may have 20,000 keys and value")
+
+
 def test_missing_and_unreadable_files_are_problems_of_that_file(tmp_path: Path) -> None:
     for path, says in [(tmp_path / "none.yaml", "missing"), (tmp_path, "cannot be read")]:
         with pytest.raises(ConfigError) as caught:
@@ -203,7 +209,7 @@ def test_an_excerpt_shows_where_a_secret_is_kept() -> None:
 
 
 def test_endless_lines_and_names_are_cut() -> None:
-    name = "a." * 200_000 + "token"
+    name = "a." * 100_000 + "token"
     (problem,) = read_document("a.yaml", f"? '{name}'\n: 1\n? '{name}'\n: 2\n".encode()).problems
     assert len(problem.format()) < 1000
 

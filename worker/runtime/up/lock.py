@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
+from connectors.private_files import make_private_folder
 from worker.store.lock import Busy
 
 
@@ -21,7 +22,7 @@ def state_folder(project: Path, database_url: str) -> Path:
 
 def hold_tree_lock(folder: Path) -> int:
     """The descriptor of the lock, which every child inherits. Raises `Busy` while another tree runs."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make_private_folder(folder)
     descriptor = os.open(folder / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from connectors.clock import stopwatch
+from connectors.private_files import write_private
 from connectors.sandbox.core.control import ControlError
 from connectors.sandbox.serve import Credentials, serve
 from worker.runtime.up.parent import die_with_parent
@@ -65,8 +66,7 @@ def start_sandboxes(project: Project, folder: Path, seed: Path | None, ports: Ma
 
 def write_variables(variables: Mapping[str, str], file: Path) -> None:
     """Write them for a shell, readable by the owner only: ``set -a; . FILE`` points other commands at the sandboxes."""
-    file.touch(mode=0o600)
-    file.write_text("".join(f"{name}='{value}'\n" for name, value in sorted(variables.items())), encoding="utf-8")
+    write_private(file, "".join(f"{name}='{value}'\n" for name, value in sorted(variables.items())))
 
 
 def _seed_of(project: Project, folder: Path) -> Path:
@@ -81,8 +81,7 @@ def _credentials(seed: Path) -> dict[str, str]:
         accepted = asdict(Credentials.of_seed(records.get("credentials", {})))
     except (ControlError, ValueError, AttributeError) as error:
         raise CommandError(f"{seed}: {error}") from None
-    seed.touch(mode=0o600)
-    seed.write_text(json.dumps({**records, "credentials": accepted}), encoding="utf-8")
+    write_private(seed, json.dumps({**records, "credentials": accepted}))
     return accepted
 
 
