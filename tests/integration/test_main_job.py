@@ -11,6 +11,9 @@ DAYS = [(AS_OF - timedelta(days=back)).isoformat() for back in (1, 0)]
 
 
 def test_every_matched_account_gets_its_scores_and_a_second_run_writes_nothing(stage: Stage) -> None:
+    refused = stage.plgsync("run", "--as-of", DAYS[0], code=1).stderr
+    assert "plgsync run --first-run lets a first one fill every record" in refused
+    assert "plgsync adopt" in refused
     first = stage.plgsync("run", "--as-of", DAYS[0], "--first-run", "--json")
     results = stage.results()
     for crm in ("salesforce", "hubspot"):

@@ -117,7 +117,7 @@ def compute(
         playbooks=runs,
         enrollments=before.enrollments,
         views=before.views,
-        plan=_plan(project, before.views, desired, runs, presence, as_of, resume=resume),
+        plan=_plan(project, before, desired, runs, presence, as_of, resume=resume),
         source=measured,
         presence=presence,
         invalid=project.invalid,
@@ -127,7 +127,7 @@ def compute(
 
 def _plan(
     project: Project,
-    views: list[CrmView],
+    before: _State,
     desired: Desired,
     runs: Mapping[str, PlaybookRun],
     presence: Presence,
@@ -138,7 +138,8 @@ def _plan(
     """What the run would write, with everything that a person should know of it."""
     report_step("planning the writes to the CRMs")
     with span("plan") as planning:
-        plan = make_plan(views, desired, iso(as_of), project.config_version, resumed=resume)
+        plan = make_plan(before.views, desired, iso(as_of), project.config_version, resumed=resume)
+        plan.ran_before = bool(before.sizes)
         plan.missing, plan.reused = dict(presence.missing), dict(presence.reused)
         plan.undecided = sorted(presence.undecided)
         plan.floods += [run.flood for run in runs.values() if run.flood]

@@ -12,6 +12,12 @@ ALWAYS_ALLOWED = 10
 """Records a plan may change whatever their share: a percentage means little for a few records."""
 
 
+_FIRST_RUN = (
+    "no run is stored yet: plgsync run --first-run lets a first one fill every record; where this project has run "
+    "before, its state database is lost: plgsync adopt"
+)
+
+
 class UnsafePlan(Exception):
     """The plan changes more than the guard allows. Nothing is queued until an operator approves it."""
 
@@ -23,6 +29,8 @@ class UnsafePlan(Exception):
 def check_plan(plan: Plan, guard: Guard, *, first_run: bool) -> None:
     """Raise `UnsafePlan` with every limit the plan breaks; a first run may fill any number of records."""
     reasons = [] if first_run else [*_changed_too_many(plan, guard), *_cleared_too_many(plan, guard)]
+    if reasons and not plan.ran_before:
+        reasons.append(_FIRST_RUN)
     reasons += [*plan.floods, *_too_many_tasks(plan, guard), *_too_many_records(plan, guard)]
     if reasons:
         raise UnsafePlan(reasons)

@@ -187,14 +187,15 @@ class Plan:
 
     ``missing`` and ``reused``: accounts of which nothing changes, because the product data has them no more or has
     somebody else under their id; by account id, what is known.
-    ``resumed``: a person let playbooks continue in which far more accounts match than usual. ``floods`` name the
-    playbooks in which an edit makes more accounts match at once than ``limits.breaker``. ``steps`` are the accounts
-    that wait in a playbook whose steps were edited.
+    ``ran_before``: an earlier run is stored. ``resumed``: a person let playbooks continue in which far more accounts
+    match than usual. ``floods`` name the playbooks in which an edit makes more accounts match at once than
+    ``limits.breaker``. ``steps`` are the accounts that wait in a playbook whose steps were edited.
     """
 
     as_of: str
     config_version: str
     resumed: bool = False
+    ran_before: bool = True
     floods: list[str] = field(default_factory=list)
     steps: list[StepChange] = field(default_factory=list)
     records: list[RecordChange] = field(default_factory=list)
