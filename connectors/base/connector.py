@@ -66,8 +66,8 @@ class Connector(Protocol):
     def field_writers(self, record_ids: Sequence[str], fields: Sequence[str]) -> FieldWriters:
         """By record and field, whether we wrote the value that the field holds now.
 
-        None where the CRM does not say so for certain. A record that is gone, and a field that our user cannot see,
-        is left out.
+        None where the CRM does not say so for certain, and of an empty field that nobody has emptied. A record that is
+        gone, and a field that our user cannot see, is left out.
         """
 
     def deleted_records(self) -> Sequence[DeletedRecord]:

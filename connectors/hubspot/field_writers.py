@@ -71,7 +71,7 @@ def _wrote(record: Record, spec: FieldSpec, us: Collection[Author]) -> bool | No
     values = [canonical(spec, entry.get("value")) for entry in record.history.get(spec.name) or ()]
     entries = list(zip(values, authors(record, spec.name), strict=True))
     if not entries:
-        return False if value is None else None
+        return None
     holders = [author for held, author in entries if held == value and not author[0].startswith(BY_A_MERGE)]
     if entries[0] == (value, holders[0] if holders else None):
         holders = holders[:1]

@@ -85,11 +85,12 @@ class _ObjectHistory:
     def _wrote(self, record: Row, name: str, history: Sequence[Row]) -> bool | None:
         if not history:
             untouched = record["CreatedDate"] == record["LastModifiedDate"]
-            return bool(record["CreatedById"] == self.us) if untouched else None
+            ours = bool(record["CreatedById"] == self.us)
+            return ours if untouched and (ours or record[name] is not None) else None
         spec = self.specs[name]
         value = canonical(spec, record[name])
-        ours = {row["CreatedById"] == self.us for row in history if canonical(spec, row["NewValue"]) == value}
-        return ours.pop() if len(ours) == 1 else None
+        holders = {row["CreatedById"] == self.us for row in history if canonical(spec, row["NewValue"]) == value}
+        return holders.pop() if len(holders) == 1 else None
 
     def _newest(self, ids: Sequence[str], names: Sequence[str]) -> Newest:
         """The newest rows; none where this user may not read the history, or the object has none."""

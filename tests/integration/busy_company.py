@@ -53,6 +53,10 @@ do:
   - wait: 9d
   - create_task:
       {key: again, to: account_owner, subject: "again: {{account.name}}", body: Now, due: 1d, close_when_leaves: true}
+  - wait: 2d
+  - set_fields: {%s: "busy for long"}
+  - create_task:
+      {key: third, to: account_owner, subject: "third: {{account.name}}", body: Now, due: 1d, close_when_leaves: true}
 """
 ONLY_FIELDS = """\
 version: 1
@@ -115,7 +119,9 @@ def open_company(folder: Path) -> Iterator[Stage]:
     """The company with both CRMs. Nothing has run yet."""
     settings = {"config/signals.yaml": SIGNALS, "config/scores.yaml": SCORES.replace("people", "use_7d")}
     playbooks = {"busy": "include", "known": "ignore"}
-    settings |= {f"playbooks/{name}.yaml": PLAYBOOK % (name, name, how, name, name) for name, how in playbooks.items()}
+    settings |= {
+        f"playbooks/{name}.yaml": PLAYBOOK % (name, name, how, name, name, name) for name, how in playbooks.items()
+    }
     settings["playbooks/plain.yaml"] = ONLY_FIELDS
     write_settings(folder, ["accounts", "events"], FIELDS, settings)
     crm = folder / "config" / "crm.yaml"

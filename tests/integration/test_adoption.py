@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.busy_company import (
+    DAYS,
     at,
     comparable,
     differences,
@@ -21,10 +22,10 @@ from tests.integration.busy_company import (
 from tests.integration.small_project import STATE
 
 
-@pytest.mark.parametrize("state", ["lost", "five days old"])
-def test_all_goes_on_as_if_the_state_had_been_kept(state: str, tmp_path: Path, stages: Path) -> None:
+@pytest.mark.parametrize(("state", "last"), [("lost", 10), ("five days old", 10), ("lost", 12)])
+def test_all_goes_on_as_if_the_state_had_been_kept(state: str, last: int, tmp_path: Path, stages: Path) -> None:
     with open_company(tmp_path / "project") as stage:
-        for day in (0, 5, 10):
+        for day in DAYS[: DAYS.index(last) + 1]:
             live(stage, day)
             if day == 5:
                 shutil.copy(stage.folder / STATE, tmp_path / "backup.db")

@@ -29,9 +29,10 @@ from worker.rules.enrollment import Enrollments
 from worker.settings.problems import CommandError
 from worker.settings.project import Project
 from worker.store import state
-from worker.store.engine import db_now, transact
+from worker.store.engine import database_moment, db_now, transact
 from worker.store.lock import exclusive_run
 from worker.store.marks import adoption_done
+from worker.store.moments import refuse_future
 from worker.store.sightings import load_sightings
 from worker.store.tables import outbox
 
@@ -45,8 +46,9 @@ class Adoption:
 
 
 def adopt(project: Project, engine: Engine, connectors: Mapping[str, Connector], as_of: datetime) -> Adoption:
-    """Rebuild the state as of a moment, with the data of now. Raises `CommandError`, `StaleData` or `Busy`.
+    """Rebuild the state as of a moment, with the data of now.
 
+    Raises `CommandError`, `StaleData`, `Busy`, `AsOfTooOld`, `InFuture`, or `CallFailed` where a CRM does not answer.
     Nothing changes in a CRM, and nothing in the state unless every CRM can be read.
     """
     if project.left_out:
@@ -56,6 +58,7 @@ def adopt(project: Project, engine: Engine, connectors: Mapping[str, Connector],
         if engine.dialect.name == "sqlite":
             reclaim_leases(engine, INLINE_OWNER)
         with engine.begin() as connection:
+            refuse_future("adoption as of", as_of, {"the state database": database_moment(connection)})
             refuse_going_back(connection, as_of)
             _refuse_beside_a_delivery(connection)
             views = [afresh(view) for view in load_views(connection, project, connectors, as_of)]
@@ -84,7 +87,7 @@ def _rebuilt(
     tasks = [one for contents in crms for one in contents.tasks.adopted]
     filled: dict[str, dict[str, Scalar]] = {}
     for one in crms:
-        for account_id, values in one.set_by_playbooks.items():
+        for account_id, values in one.set_by_playbooks(accounts).items():
             filled[account_id] = values | filled.get(account_id, {})
     if not tasks and not filled:
         return Rebuilt()
@@ -94,7 +97,7 @@ def _rebuilt(
         past=PastFields(project, facts),
         accounts={a: {**row, **facts.fields(a)} for a, row in accounts.items()},
         stored=stored,
-        delivered=delivered_to(crms, as_of),
+        delivered=delivered_to(crms, accounts, as_of),
         filled=filled,
         newest=min(max((one.day for one in tasks), default=as_of.date()), as_of.date()),
         as_of=as_of.astimezone(UTC),

@@ -47,16 +47,16 @@ class CrmContents:
         """How many accounts have a record there."""
         return sum(1 for record in self.view.readings.records.values() if record.record_id)
 
-    @property
-    def set_by_playbooks(self) -> dict[str, dict[str, Scalar]]:
+    def set_by_playbooks(self, accounts: Iterable[str]) -> dict[str, dict[str, Scalar]]:
         """By account, what is in the fields that only playbooks fill; nothing of empty ones.
 
         Where accounts share a record, None stands for what it holds: it may be of another account of the company.
         """
         names = {name: one.field for name, one in self.view.settings.fields.items() if one.from_ is None}
         shared, found = self.view.settings.account.record == "parent", dict[str, dict[str, Scalar]]()
-        for account_id, record in self.view.readings.records.items():
-            values = self.view.readings.snapshot.get(record.record_id or "", {})
+        for account_id in accounts:
+            record = self.view.record_of(account_id)
+            values = self.view.readings.snapshot.get(record.record_id or "", {}) if record else {}
             filled = {name: values[own] for name, own in names.items() if values.get(own) not in _EMPTY}
             if filled:
                 found[account_id] = dict.fromkeys(filled) if shared else filled

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -15,12 +15,13 @@ _CRMS_KEEP_DELETED = timedelta(days=14)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """One CRM: the keys of its tasks, and the accounts with a record there.
+    """One CRM: whether it gets tasks, the keys of those that it has, and the accounts with a record there.
 
     On the day ``seen`` the lost state was there and had delivered what was due before; of no day after ``complete`` is
     that sure.
     """
 
+    makes_tasks: bool
     keys: frozenset[str]
     accounts: frozenset[str]
     seen: date
@@ -28,22 +29,24 @@ class Delivered:
 
     def lacks(self, task: MakeTask, day: date) -> bool:
         """Whether a task that was due on a UTC day was decided and may never have been sent."""
-        return day > self.complete and task.account_id in self.accounts and task.key not in self.keys
+        late = self.makes_tasks and day > self.complete
+        return late and task.account_id in self.accounts and task.key not in self.keys
 
 
-def delivered_to(crms: Sequence[CrmContents], as_of: datetime) -> list[Delivered]:
-    """Of each CRM that gets tasks. A later entry shows that the run before it was delivered."""
-    making = [one for one in crms if one.view.settings.tasks and one.view.settings.tasks.enabled]
-    days = {one.view.name: _newest_days([one]) or _newest_days(making) or [as_of.date()] for one in making}
+def delivered_to(crms: Sequence[CrmContents], accounts: Iterable[str], as_of: datetime) -> list[Delivered]:
+    """Of each CRM. A later entry shows that the run before it was delivered."""
+    accounts = list(accounts)
+    days = {one.view.name: _newest_days([one]) or _newest_days(crms) or [as_of.date()] for one in crms}
     oldest = as_of.date() - _CRMS_KEEP_DELETED
     return [
         Delivered(
+            makes_tasks=bool(one.view.settings.tasks and one.view.settings.tasks.enabled),
             keys=frozenset(found.task.key.lower() for found in one.tasks.adopted),
-            accounts=frozenset(a for a, record in one.view.readings.records.items() if record.record_id),
+            accounts=frozenset(a for a in accounts if one.view.record_of(a)),
             seen=days[one.view.name][0],
             complete=max(_complete(days[one.view.name]), oldest),
         )
-        for one in making
+        for one in crms
     ]
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import takewhile
 
 from connectors.base import Scalar
 from worker.adoption.delivered import Delivered
 from worker.adoption.past_fields import PastFields, moments_between
 from worker.adoption.whose import AdoptedTask, by_enrollment
+from worker.language.units import Duration
 from worker.language.values import Fields
 from worker.rules.actions import MakeTask
 from worker.rules.adopted import Lacks, entered_on, followed, left_by_us, of_baseline, start_of, with_steps
@@ -20,6 +22,7 @@ from worker.rules.rank import rank_of
 from worker.rules.steps import StepContext
 from worker.rules.transitions import QUEUE_EXPIRES_AFTER, enroll_as_baseline
 from worker.settings.playbook import Playbook
+from worker.settings.playbook_steps import TaskStep, WaitStep, walk_steps
 from worker.settings.project import Project
 
 
@@ -76,17 +79,28 @@ class EntriesBuilder:
         last = max((entry.astimezone(UTC).date() for entry in before.entries), default=date.min)
         days = {one.day: one.entry for one in tasks if (one.entry > before.entry if one.entry else one.day > last)}
         if not days:
-            return None
+            return self._gone_on(playbook, account_id, before, tasks) if before.phase == "in" else None
         program, day = compile_steps(playbook.do), max(days)
         enrollment = entered_on(before, days, program, self.as_of)
         if account_id in self.accounts:
-            enrollment = self._with_steps(playbook, account_id, enrollment, start_of(self.newest), self._lacks)
+            enrollment = self._with_steps(playbook, account_id, enrollment, self.as_of, self._lacks)
         of_entry = [one for one in tasks if one.day == day]
         if any(one.task.completed_by_us for one in of_entry):
             return left_by_us(enrollment, start_of(day))
         if not all(one.finished for one in of_entry):
             return enrollment
         return self._after_finished_tasks(playbook, account_id, enrollment, start_of(day))
+
+    def _gone_on(
+        self, playbook: Playbook, account_id: str, before: Enrollment, tasks: Sequence[AdoptedTask]
+    ) -> Enrollment | None:
+        """A stored enrollment that has left, or taken steps, since it was stored; None where nothing shows that."""
+        if any(one.task.completed_by_us for one in tasks if _is_of(one, before)):
+            return left_by_us(before, start_of(self.newest))
+        if account_id not in self.accounts:
+            return None
+        after = self._with_steps(playbook, account_id, before, self.as_of, self._lacks)
+        return None if (after.step, after.next_step_at) == (before.step, before.next_step_at) else after
 
     def _after_finished_tasks(
         self, playbook: Playbook, account_id: str, enrollment: Enrollment, entered: datetime
@@ -107,7 +121,11 @@ class EntriesBuilder:
         anything counts as new.
         """
         stored = self.stored.get(playbook.id, {})
-        seen = {a: start_of(max(days)) for a in self.accounts if a not in with_tasks and (days := self._seen_of(a))}
+        seen = {
+            a: start_of(max(days))
+            for a in self.accounts
+            if a not in with_tasks and (days := self._seen_of(a, bool(with_tasks)))
+        }
         found = {a: one for a, at in seen.items() if (one := self._with_fields(playbook, a, at, stored.get(a)))}
         if stored or playbook.repeat.already_matching != "ignore" or not (with_tasks or found):
             return found
@@ -117,8 +135,9 @@ class EntriesBuilder:
                 found[account_id] = enroll_as_baseline(Enrollment(), seen[account_id])
         return found
 
-    def _seen_of(self, account_id: str) -> list[date]:
-        return [one.seen for one in self.delivered if account_id in one.accounts]
+    def _seen_of(self, account_id: str, with_tasks: bool) -> list[date]:
+        """Of each CRM with its record: a day on which the playbook had run. Of its first run it has no tasks."""
+        return [one.complete if with_tasks else one.seen for one in self.delivered if account_id in one.accounts]
 
     def _with_fields(
         self, playbook: Playbook, account_id: str, seen: datetime, stored: Enrollment | None
@@ -161,10 +180,23 @@ class EntriesBuilder:
         )
 
 
+def _is_of(one: AdoptedTask, enrollment: Enrollment) -> bool:
+    """Whether a task is of the newest entry of an enrollment."""
+    day = enrollment.task_day
+    return one.day.isoformat() == day if day else one.entry == enrollment.entry > 0
+
+
 def _waits_for(playbook: Playbook) -> timedelta:
-    """For how long an account may match before it gets its task: ``for``, and the queue where there are limits."""
-    limits, long = playbook.limits, playbook.when.for_
+    """For how long an account may match before its first task: ``for``, waits, and the queue where there are limits."""
+    limits, waits = playbook.limits, [playbook.when.for_] if playbook.when.for_ else []
+    before_tasks = takewhile(lambda step: not isinstance(step, TaskStep), (step for _, step in walk_steps(playbook.do)))
+    waits += [step.wait for step in before_tasks if isinstance(step, WaitStep)]
     queue = QUEUE_EXPIRES_AFTER if limits.per_run or limits.per_owner else timedelta(0)
-    if long is None:
-        return queue
-    return queue + (timedelta(days=long.n) if long.kind == "runs" else long.span)
+    return sum(map(_at_most, waits), queue)
+
+
+def _at_most(long: Duration) -> timedelta:
+    """A length of time that is not shorter; a run is taken for a day, and five business days for a week."""
+    if long.kind == "business_days":
+        return timedelta(weeks=-(-long.n // 5), days=2)
+    return timedelta(days=long.n) if long.kind == "runs" else long.span

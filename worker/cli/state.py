@@ -52,6 +52,8 @@ def state_restore(
         reason = explain_failure(error)
         if reason is None:
             raise
+        if json_:
+            print_result(None, json_, {"rows": rows, "adoption": None})
         fail(f"{reason}\nthe state is restored and not adopted yet: plgsync adopt has to run before anything else")
     print_result(render_adoption(adoption), json_, {"rows": rows, "adoption": adoption_json(adoption)})
 

@@ -11,6 +11,7 @@ from worker.runtime.up.lock import hold_tree_lock, state_folder
 from worker.settings.environment import database_url, project_dir, secret
 from worker.store.backup import write_backup
 from worker.store.engine import StoreError, database_exists, read_store
+from worker.store.marks import refuse_moved
 from worker.store.replace import move_state, restore_state
 
 
@@ -18,6 +19,7 @@ def back_up(option: Path | None, file: Path) -> dict[str, int]:
     """Write the state into a file while others use it; answers the rows by table. Raises `StoreError`."""
     engine = read_store(_existing(option))
     try:
+        refuse_moved(engine)
         return write_backup(engine, file)
     finally:
         engine.dispose()

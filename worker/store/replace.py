@@ -70,6 +70,7 @@ def address_of(url: str) -> str:
 def _restore_in_place(url: str, backup: Connection) -> dict[str, int]:
     engine = open_store(url)
     try:
+        refuse_moved(engine)
         with engine.begin() as target:
             _refuse_leases(target)
             lock_tables(target, "access exclusive")

@@ -131,7 +131,7 @@ def test_a_field_is_ours_while_our_value_is_the_last(crm: Crm, connector: Connec
     assert said[ours_again] == every
     assert said[never]["score"] is False
     assert True not in said[never].values()
-    made_score = {"salesforce": True, "hubspot": False}  # a new record of ours; HubSpot knows that nobody wrote it
+    made_score = {"salesforce": True, "hubspot": None}  # a new record of ours; in HubSpot nobody has emptied it
     assert said[made]["score"] is made_score[crm.kind]
 
 
