@@ -153,7 +153,8 @@ def test_a_state_that_moved_is_equal_and_the_old_one_refuses_every_use(
     source.dispose()
     with pytest.raises(StoreError, match="this state was moved to "), open_database(tmp_path):
         pass  # as a worker does that has been running since before
-    for command in (["status"], ["outbox", "list"], ["state", "move", elsewhere], ["history", "a"]):
+    backup = ["state", "backup", str(tmp_path / "of-the-old-one.db")]
+    for command in (["status"], ["outbox", "list"], ["state", "move", elsewhere], ["history", "a"], backup):
         (line,) = in_process.plgsync(*command, "--project", str(tmp_path)).stderr.splitlines()
         assert "PLGSYNC_DATABASE_URL" in line, command
         assert "hunter2" not in line
