@@ -31,7 +31,7 @@ from worker.settings.project import Project
 from worker.store import state
 from worker.store.engine import database_moment, db_now, transact
 from worker.store.lock import exclusive_run
-from worker.store.marks import adoption_done
+from worker.store.marks import adoption_done, note_project
 from worker.store.moments import refuse_future
 from worker.store.sightings import load_sightings
 from worker.store.tables import outbox
@@ -116,4 +116,5 @@ def _save(connection: Connection, project: Project, adoption: Adoption, stored: 
     }
     for contents in adoption.crms:
         save_contents(connection, contents, project.playbooks, now, run_id)
+    note_project(connection, project.crm.project_ids)
     adoption_done(connection)

@@ -68,7 +68,7 @@ def afresh(view: CrmView) -> CrmView:
     was = view.stored
     stored = StoredCrm(written=was.written, shares=was.shares, attempted=was.attempted, unanswered=was.unanswered)
     return crm_view(
-        view.name, view.settings, view.connector, stored, view.readings.people, view.shared_domains, view.project_id
+        view.name, view.settings, view.connector, stored, view.readings.people, view.shared_domains, view.project_ids
     )
 
 
@@ -82,7 +82,7 @@ def read_contents(
     has_tasks = view.settings.tasks is not None and view.settings.tasks.enabled
     report_step(f"reading our tasks in {view.name}")
     tasks: Iterable[OurTask] = view.connector.our_tasks() if has_tasks else ()
-    found = tasks_in_crm(view.name, tasks, project.crm.project, playbooks, accounts)
+    found = tasks_in_crm(view.name, tasks, project.crm.project_ids, playbooks, accounts)
     ours, unsure = _note_writers(view)
     return CrmContents(view=view, tasks=found, deleted=_note_deleted(view), ours=ours, unsure=unsure)
 

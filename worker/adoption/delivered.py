@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 from worker.adoption.crms import CrmContents
 from worker.rules.actions import MakeTask
+from worker.rules.task_keys import without_project
 
 _CRMS_KEEP_DELETED = timedelta(days=14)
 """For how long a CRM shows a deleted task at least; one of an earlier day that is not there may have been deleted."""
@@ -17,8 +18,8 @@ _CRMS_KEEP_DELETED = timedelta(days=14)
 class Delivered:
     """One CRM: whether it gets tasks, the keys of those that it has, and the accounts with a record there.
 
-    On the day ``seen`` the lost state was there and had delivered what was due before; of no day after ``complete`` is
-    that sure.
+    The keys are without their project. On the day ``seen`` the lost state was there and had delivered what was due
+    before; of no day after ``complete`` is that sure.
     """
 
     makes_tasks: bool
@@ -30,7 +31,7 @@ class Delivered:
     def lacks(self, task: MakeTask, day: date) -> bool:
         """Whether a task that was due on a UTC day was decided and may never have been sent."""
         late = self.makes_tasks and day > self.complete
-        return late and task.account_id in self.accounts and task.key not in self.keys
+        return late and task.account_id in self.accounts and without_project(task.key) not in self.keys
 
 
 def delivered_to(crms: Sequence[CrmContents], accounts: Iterable[str], as_of: datetime) -> list[Delivered]:
@@ -41,7 +42,7 @@ def delivered_to(crms: Sequence[CrmContents], accounts: Iterable[str], as_of: da
     return [
         Delivered(
             makes_tasks=bool(one.view.settings.tasks and one.view.settings.tasks.enabled),
-            keys=frozenset(found.task.key.lower() for found in one.tasks.adopted),
+            keys=frozenset(without_project(found.task.key) for found in one.tasks.adopted),
             accounts=frozenset(a for a in accounts if one.view.record_of(a)),
             seen=days[one.view.name][0],
             complete=max(_complete(days[one.view.name]), oldest),

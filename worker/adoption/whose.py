@@ -49,7 +49,7 @@ class TasksInCrm:
 def tasks_in_crm(
     destination: str,
     tasks: Iterable[OurTask],
-    project_id: str,
+    project_ids: Collection[str],
     playbooks: Iterable[Playbook],
     accounts: Collection[str],
 ) -> TasksInCrm:
@@ -61,7 +61,7 @@ def tasks_in_crm(
     counted = _owners_of_counted({task.key.lower() for task in tasks if is_counted(task.key)}, actions, accounts)
     for task in tasks:
         key = keys.get(task.key)
-        if key and key.project_id != project_id:
+        if key and key.project_id not in project_ids:
             found.of_others[key.project_id] = found.of_others.get(key.project_id, 0) + 1
         elif key and (whose := digests.get(key.digest)):
             found.adopted.append(_adopted(destination, task, whose, key.day, 0))

@@ -17,7 +17,7 @@ from worker.rules.context import PlaybookRun
 from worker.settings.project import Project
 from worker.settings.score_specs import score_fields
 from worker.store import state
-from worker.store.marks import run_done
+from worker.store.marks import note_project, run_done
 from worker.store.moments import iso
 from worker.store.sightings import save_sightings
 
@@ -27,6 +27,7 @@ def commit_run(connection: Connection, project: Project, computed: Computed, run
     as_of = iso(computed.as_of)
     state.start_run(connection, run_id, as_of, project.config_version)
     run_done(connection)
+    note_project(connection, project.crm.project_ids)
     state.save_playbook_texts(connection, project.playbook_texts, keep_others=project.left_out)
     report = computed.source.report
     state.save_volume(connection, as_of, report.volume.accounts, report.volume.events, report.to_json())

@@ -110,7 +110,7 @@ class CrmView:
     stored: StoredCrm
     readings: CrmReadings
     shared_domains: SharedDomains = ONLY_LISTS
-    project_id: str = UNNAMED_PROJECT
+    project_ids: Sequence[str] = (UNNAMED_PROJECT,)
 
     def record_of(self, account_id: str) -> Record | None:
         """The matched record of an account, or None."""
@@ -158,7 +158,7 @@ def crm_view(
     stored: StoredCrm,
     people: People,
     shared_domains: SharedDomains = ONLY_LISTS,
-    project_id: str = UNNAMED_PROJECT,
+    project_ids: Sequence[str] = (UNNAMED_PROJECT,),
 ) -> CrmView:
     """The view of a CRM from which nothing has been read."""
     shares = stored.shares if settings.account.record == "parent" else {}
@@ -180,7 +180,7 @@ def crm_view(
         stored=stored,
         readings=readings,
         shared_domains=shared_domains,
-        project_id=project_id,
+        project_ids=project_ids,
     )
 
 
@@ -211,7 +211,7 @@ def load_view(connection: Connection, name: str, crm: CrmSettings, connector: Co
     )
     shared = SharedDomains(frozenset(crm.shared_domains), frozenset(crm.company_domains))
     people = People((), crm.queues, load)
-    return crm_view(name, crm.destinations[name], connector, stored, people, shared, crm.project)
+    return crm_view(name, crm.destinations[name], connector, stored, people, shared, crm.project_ids)
 
 
 def save_view(connection: Connection, view: CrmView) -> None:

@@ -77,7 +77,7 @@ def _newest_tasks(view: CrmView) -> Sequence[OurTask]:
     if not view.settings.tasks or not view.settings.tasks.enabled:
         return ()
     try:
-        return view.connector.our_tasks(key_prefix(view.project_id), NEWEST)
+        return [task for one in view.project_ids for task in view.connector.our_tasks(key_prefix(one), NEWEST)]
     except AccessDenied as error:
         log.warning("tasks not read", destination=view.name, reason=str(error))
         return ()

@@ -110,11 +110,14 @@ def run_tests_of_playbooks(option: Path | None) -> list[TestResult]:
 
 def _earlier_runs(check: Check, project: Project) -> EarlierRuns:
     try:
-        return load_earlier_runs(project)
+        earlier = load_earlier_runs(project)
     except StoreError as error:
         message = f"what is usual cannot be read from the state database: {error}"
         check.problems += _placed(project, PRODUCT, [Finding(("tables",), message, severity="warning")])
         return EarlierRuns()
+    if earlier.other_project:
+        check.problems.append(earlier.other_project)
+    return earlier
 
 
 def _check_source(check: Check, project: Project, earlier: EarlierRuns) -> None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from worker.pipeline.compute import load_usual
 from worker.pipeline.presence import presence_of
 from worker.planning.spare_records import stored_spare_records
+from worker.planning.whose_state import other_project
 from worker.settings.environment import database_url
+from worker.settings.problems import Problem
 from worker.settings.project import Project
 from worker.settings.signals import SignalsSettings
 from worker.signals.compute import compute
@@ -26,12 +28,16 @@ _NO_SIGNALS = SignalsSettings(version=1, signals={})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EarlierRuns:
-    """The usual shares of rows that join and numbers of accounts, every account seen, and by CRM the spare records."""
+    """The usual shares of rows that join and numbers of accounts, every account seen, and by CRM the spare records.
+
+    ``other_project`` says that all of it is of another project.
+    """
 
     usual: Usual = field(default_factory=Usual)
     sizes: Sequence[int] = ()
     sightings: Mapping[str, Sighting] = field(default_factory=dict)
     spare_records: Mapping[str, Sequence[Record]] = field(default_factory=dict)
+    other_project: Problem | None = None
 
 
 def load_earlier_runs(project: Project) -> EarlierRuns:
@@ -51,6 +57,7 @@ def load_earlier_runs(project: Project) -> EarlierRuns:
                     for name, one in project.crm.destinations.items()
                     if one.account.record == "parent"
                 },
+                other_project=other_project(connection, project),
             )
     finally:
         engine.dispose()

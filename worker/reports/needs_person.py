@@ -12,6 +12,7 @@ from worker.alerts.facts import SETTINGS, load_facts
 from worker.delivery.row_state import RowState
 from worker.delivery.selection import depth
 from worker.language.plural import counted
+from worker.planning.whose_state import other_project
 from worker.reports.reader import Reader
 from worker.settings.alerts import Channel
 from worker.settings.environment import SecretMissing, secret
@@ -30,6 +31,8 @@ def needs_person(connection: Connection, reader: Reader) -> Iterator[str]:
         yield reader.problem
     if adoption_required(connection):
         yield UNADOPTED
+    if reader.project and (problem := other_project(connection, reader.project)):
+        yield problem.message
     for condition in find_conditions(load_facts(connection, reader.project), reader.alerts.when):
         if condition.subject != SETTINGS:  # stored by the last job; the reader has just read the settings
             yield condition.text

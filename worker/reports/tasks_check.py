@@ -49,7 +49,8 @@ def _unnamed(project: Project) -> Iterator[Finding]:
 
 def _other_projects(project: Project, destination: str, tasks: Sequence[OurTask]) -> Iterator[Finding]:
     found = Counter(key.project_id for task in tasks if (key := parts_of(task.key)))
-    del found[project.crm.project]
+    for project_id in project.crm.project_ids:
+        del found[project_id]
     if found:
         named = ", ".join(f"{project_id} ({count:,})" for project_id, count in sorted(found.items()))
         message = (
@@ -61,7 +62,7 @@ def _other_projects(project: Project, destination: str, tasks: Sequence[OurTask]
 
 def _unknown(project: Project, destination: str, tasks: Sequence[OurTask]) -> Iterator[Finding]:
     """The newest tasks of our id: what a run would refuse."""
-    ours = [task for task in tasks if (key := parts_of(task.key)) and key.project_id == project.crm.project]
+    ours = [task for task in tasks if (key := parts_of(task.key)) and key.project_id in project.crm.project_ids]
     if unknown := _not_in_state(project, destination, ours[:NEWEST]):
         message = (
             f"a run would stop now: {destination} has {counted(len(unknown), 'task')} of this project that its state "

@@ -45,6 +45,11 @@ def key_prefix(project_id: str) -> str:
     return f"{project_id}."
 
 
+def without_project(key: str) -> str:
+    """What a key says of the entry: the same whatever the project was called. A counted key is left as it is."""
+    return key.lower().partition(".")[2] or key.lower()
+
+
 def parts_of(key: str) -> KeyParts | None:
     """The parts of a key; None for a counted key and for a text that is none of ours. CRMs may change its case."""
     found = _KEY.fullmatch(key.lower())

@@ -20,6 +20,7 @@ from worker.delivery.stop import CancelToken
 from worker.language.plural import counted
 from worker.pipeline import run as pipeline
 from worker.planning.lost_state import refuse_to_deliver
+from worker.planning.whose_state import refuse_other_project
 from worker.runtime.database import open_database
 from worker.runtime.job_result import JobResult, finishing, for_operator, note_failure
 from worker.settings.environment import project_dir
@@ -56,15 +57,17 @@ def open_jobs(
     Once ``stop`` is cancelled, a delivery ends after the batch in flight. ``owner`` marks every lease. While the file
     of a playbook is invalid, its last good version runs. With ``notify_admins`` invalid settings raise an alert on the
     channels of config/alerts.yaml. ``due`` is the job that the caller wants to do: an error that prevents it is stored
-    with its slot, which is due again later. Raises `ConfigError`, `StoreError` and the errors of connectors.
+    with its slot, which is due again later. Raises `ConfigError`, also where the state is of another project,
+    `StoreError` and the errors of connectors.
     """
     root = project_dir(project)
     report_step("opening the project")
     settings = _load_settings(root, due, notify_admins=notify_admins)
     with open_database(root) as engine:
-        with _failing(engine, due):
-            if settings.invalid:
-                with engine.begin() as connection:
+        with _failing(engine, due), _reporting(root, notify_admins=notify_admins):
+            with engine.begin() as connection:
+                refuse_other_project(connection, settings)
+                if settings.invalid:
                     settings = load_project(root, load_playbook_texts(connection))
             if notify_admins:
                 _report_valid_settings(engine)
@@ -78,13 +81,23 @@ def open_jobs(
 
 def _load_settings(root: Path, due: DueJob | None, *, notify_admins: bool) -> Project:
     try:
-        return load_project(root)
+        with _reporting(root, notify_admins=notify_admins):
+            return load_project(root)
     except ConfigError as error:
-        if notify_admins:
-            _report_invalid_settings(root, error)
         if due:
             with open_database(root) as engine:
                 note_failure(engine, due, error)
+        raise
+
+
+@contextmanager
+def _reporting(root: Path, *, notify_admins: bool) -> Iterator[None]:
+    """Raise an alert about settings that keep every job from being done."""
+    try:
+        yield
+    except ConfigError as error:
+        if notify_admins:
+            _report_invalid_settings(root, error)
         raise
 
 

@@ -207,6 +207,9 @@ class CrmSettings(Strict):
     project_id: ProjectId = UNNAMED_PROJECT
     """Part of the key of every task, so that no other deployment on the same CRM takes our tasks for its own. The
     environment variable PLGSYNC_PROJECT_ID replaces it: staging and production may share these files."""
+    former_project_ids: tuple[ProjectId, ...] = ()
+    """Ids that the project had before ``project_id``: its state database and its tasks stay its own. They mean nothing
+    where PLGSYNC_PROJECT_ID sets another id."""
     destinations: dict[
         Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")],
         Annotated[SalesforceSettings | HubspotSettings, Field(discriminator="kind")],
@@ -234,6 +237,12 @@ class CrmSettings(Strict):
     def project(self) -> str:
         """The id of this deployment. Raises `InvalidEnvironment`."""
         return environment.project_id() or self.project_id
+
+    @property
+    def project_ids(self) -> tuple[str, ...]:
+        """The id of this deployment, then those that it had before. Raises `InvalidEnvironment`."""
+        former = self.former_project_ids if self.project == self.project_id else ()
+        return tuple(dict.fromkeys((self.project, *former)))
 
     def to_destination(self, name: str, project_root: Path) -> Destination:
         """One configured CRM as connectors want it; secrets are read when they are needed, not now."""

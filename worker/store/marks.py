@@ -1,9 +1,11 @@
-"""What must be known of this state before it is used: whether adoption has to run first, and whether it moved away.
+"""What must be known of this state before it is used: whose it is, whether adoption comes first, whether it moved.
 
 Marks stand in the connectors' journal under the name of no destination, so that they travel with the state.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, select
 
@@ -15,7 +17,8 @@ from worker.store.upsert import upsert
 _OF_NO_DESTINATION = ""
 _ADOPTION = "adoption"
 _REQUIRED, _ADOPTED = "required", "adopted"
-_MOVED = "moved"
+_MOVING, _MOVED = "moving", "moved"
+_PROJECT = "project"
 UNADOPTED = "the state database was restored from a backup: run plgsync adopt before anything else"
 
 
@@ -44,17 +47,45 @@ def run_done(connection: Connection) -> None:
     connection.execute(delete(connector_journal).where(*_is(_ADOPTION)))
 
 
+def note_project(connection: Connection, ids: Iterable[str]) -> None:
+    """Note of which project the state is: its id, then the ids that it had before."""
+    _set(connection, _PROJECT, " ".join(dict.fromkeys((*ids, *project_ids(connection)))))
+
+
+def project_ids(connection: Connection) -> tuple[str, ...]:
+    """The id of the project whose state this is, then those that it had before; empty until a run has taken place."""
+    return tuple((_get(connection, _PROJECT) or "").split())
+
+
+def mark_moving(connection: Connection, to: str) -> None:
+    """Mark the state as one that is on its way: until it has arrived nobody uses it, also where the move is killed."""
+    _set(connection, _MOVING, to)
+
+
 def mark_moved(connection: Connection, to: str) -> None:
     """Mark the state as one that lives elsewhere now; ``to`` is the address without a password."""
+    forget_move(connection)
     _set(connection, _MOVED, to)
 
 
-def refuse_moved(engine: Engine) -> None:
-    """Raises `StoreError` where the state has moved to another database."""
+def forget_move(connection: Connection) -> None:
+    """Let the state be used: it has arrived here, or it stays."""
+    connection.execute(delete(connector_journal).where(*_is(_MOVING)))
+
+
+def refuse_moved(engine: Engine, *, moving_to: str = "") -> None:
+    """Raises `StoreError` where the state has moved to another database, or is on its way to any but ``moving_to``."""
     with engine.begin() as connection:
-        to = _get(connection, _MOVED)
-    if to is not None:
-        raise StoreError(f"this state was moved to {to}; set {DATABASE} to that database")
+        moved, moving = _get(connection, _MOVED), _get(connection, _MOVING)
+    if moved is not None:
+        raise StoreError(f"this state was moved to {moved}; set {DATABASE} to that database")
+    if moving not in {None, moving_to}:
+        raise StoreError(f"the move of this state to {moving} was interrupted; move it there again: plgsync state move")
+
+
+def is_moving(connection: Connection) -> bool:
+    """Whether a move of the state began and was killed before its end."""
+    return _get(connection, _MOVING) is not None
 
 
 def _set(connection: Connection, name: str, text: str) -> None:

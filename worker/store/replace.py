@@ -20,7 +20,16 @@ from connectors.clock import now
 from worker.store.backup import beside, open_backup, put
 from worker.store.engine import SESSION, StoreError, connect_store, db_now, look_through, open_store, parse_url
 from worker.store.lock import Busy, exclusive_run
-from worker.store.marks import mark_moved, refuse_moved, require_adoption
+from worker.store.marks import (
+    adoption_required,
+    forget_move,
+    is_moving,
+    mark_moved,
+    mark_moving,
+    project_ids,
+    refuse_moved,
+    require_adoption,
+)
 from worker.store.state_copy import copy_state, count_rows, empty_tables, lock_tables
 from worker.store.tables import outbox
 
@@ -43,23 +52,65 @@ def restore_state(url: str, file: Path) -> dict[str, int]:
 def move_state(url: str, to: str) -> dict[str, int]:
     """Copy the state to an empty database, and mark this one as moved there; answers the rows by table.
 
-    Raises `StoreError` or `Busy`; then this state is as it was.
+    At no time are both usable: a move that is killed is to be repeated. Raises `StoreError` or `Busy`; then this state
+    is as it was.
     """
-    path = _path(to)
     if address_of(to) == address_of(url):
         raise StoreError("the state is there already")
     source = open_store(url)
     try:
-        refuse_moved(source)
+        refuse_moved(source, moving_to=address_of(to))
         source.dispose()
-        with _alone(url), source.begin() as leaving:
-            _refuse_leases(leaving)
-            lock_tables(leaving, "share row exclusive")
-            rows = _move_to_server(leaving, to) if path is None else _move_to_file(leaving, path)
-            mark_moved(leaving, address_of(to))
+        with _alone(url):
+            rows = _arrived(source, to)
+            if rows is None:
+                with _on_its_way(source, to):
+                    rows = _copied(source, to)
+            with source.begin() as leaving:
+                mark_moved(leaving, address_of(to))
     finally:
         source.dispose()
     return rows
+
+
+def _arrived(source: Engine, to: str) -> dict[str, int] | None:
+    """The rows by table where a move was killed between the copy and its mark: a copy is there whole or not at all."""
+    with source.begin() as leaving:
+        _refuse_leases(leaving)
+        moving = is_moving(leaving)
+    if (path := _path(to)) and not path.exists():
+        return None
+    if path and not moving:
+        raise StoreError(f"{path} exists already; nothing was changed")
+    target = open_store(to)
+    try:
+        with target.begin() as connection:
+            rows = count_rows(connection)
+    finally:
+        target.dispose()
+    if any(rows.values()) and not moving:
+        raise StoreError(f"{address_of(to)} is not empty; nothing was changed")
+    return rows if any(rows.values()) else None
+
+
+@contextmanager
+def _on_its_way(source: Engine, to: str) -> Iterator[None]:
+    """While the copy is made; one that fails leaves the state usable."""
+    with source.begin() as leaving:
+        mark_moving(leaving, address_of(to))
+    try:
+        yield
+    except BaseException:
+        with source.begin() as leaving:
+            forget_move(leaving)
+        raise
+
+
+def _copied(source: Engine, to: str) -> dict[str, int]:
+    path = _path(to)
+    with source.begin() as leaving:
+        lock_tables(leaving, "share row exclusive")
+        return _move_to_server(leaving, to) if path is None else _move_to_file(leaving, path)
 
 
 def address_of(url: str) -> str:
@@ -73,6 +124,7 @@ def _restore_in_place(url: str, backup: Connection) -> dict[str, int]:
         refuse_moved(engine)
         with engine.begin() as target:
             _refuse_leases(target)
+            _refuse_other_project(backup, target)
             lock_tables(target, "access exclusive")
             empty_tables(target)
             rows = copy_state(backup, target)
@@ -82,23 +134,30 @@ def _restore_in_place(url: str, backup: Connection) -> dict[str, int]:
     return rows
 
 
+def _refuse_other_project(backup: Connection, target: Connection) -> None:
+    """A state that was restored and never adopted may be the wrong one itself."""
+    of_backup, own = project_ids(backup), project_ids(target)
+    if of_backup and own and not {*of_backup} & {*own} and not adoption_required(target):
+        raise StoreError(
+            f"the backup is of the project {of_backup[0]}, and this state of {own[0]}; nothing was changed"
+        )
+
+
 def _move_to_server(leaving: Connection, to: str) -> dict[str, int]:
     engine = open_store(to)
     try:
         with engine.begin() as target:
-            if count_rows(target):
-                raise StoreError(f"{address_of(to)} is not empty; nothing was changed")
             lock_tables(target, "access exclusive")
-            return copy_state(leaving, target)
+            rows = copy_state(leaving, target)
+            forget_move(target)
+            return rows
     finally:
         engine.dispose()
 
 
 def _move_to_file(leaving: Connection, path: Path) -> dict[str, int]:
-    if path.exists():
-        raise StoreError(f"{path} exists already; nothing was changed")
     path.parent.mkdir(parents=True, exist_ok=True)
-    return _build(path, leaving, lambda _target: None, lambda draft: put(draft, path))
+    return _build(path, leaving, forget_move, lambda draft: put(draft, path))
 
 
 def _build(

@@ -76,11 +76,12 @@ def lock_tables(connection: Connection, mode: str) -> None:
         connection.execute(text(f"lock table {_names(connection)} in {mode} mode"))
 
 
-def count_rows(connection: Connection) -> int:
-    """The rows of all tables."""
-    return sum(
-        connection.execute(select(func.count()).select_from(table)).scalar_one() for table in metadata.tables.values()
-    )
+def count_rows(connection: Connection) -> dict[str, int]:
+    """The number of rows by table."""
+    return {
+        table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+        for table in metadata.sorted_tables
+    }
 
 
 def _names(connection: Connection) -> str:

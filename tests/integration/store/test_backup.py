@@ -26,10 +26,11 @@ from tests import forked, in_process
 from tests.conftest import some_of
 from worker.runtime.database import make_ready, open_database
 from worker.store import backup as backups
+from worker.store import replace
 from worker.store.backup import write_backup
 from worker.store.engine import StoreError, connect_store, database_time, open_store, read_store, upgrade
 from worker.store.lock import Busy, exclusive_run
-from worker.store.marks import adoption_required
+from worker.store.marks import adoption_done, adoption_required, note_project, refuse_moved
 from worker.store.replace import move_state, restore_state
 from worker.store.state_copy import empty_tables, fingerprint_of
 from worker.store.tables import ledger, metadata, outbox, runs, score_memory
@@ -160,6 +161,36 @@ def test_a_state_that_moved_is_equal_and_the_old_one_refuses_every_use(
         assert "hunter2" not in line
 
 
+def call_it(engine: Engine, *ids: str, adopted: bool = True) -> None:
+    with engine.begin() as connection:
+        note_project(connection, ids)
+        if adopted:
+            adoption_done(connection)
+    engine.dispose()
+
+
+def test_a_backup_of_another_project_is_refused_and_one_from_before_a_new_name_is_not(
+    source: Engine, elsewhere: str, tmp_path: Path
+) -> None:
+    files = {name: tmp_path / f"{name}.db" for name in ("acme", "other")}
+    target = open_store(elsewhere)
+    for name, file in files.items():
+        with target.begin() as connection:
+            empty_tables(connection)
+        call_it(target, name)
+        back_up(elsewhere, file)
+    call_it(source, "acme-eu", "acme")
+    before, url = read(source), url_of(source)
+    source.dispose()
+    with pytest.raises(StoreError, match="the backup is of the project other, and this state of acme-eu; nothing was"):
+        restore_state(url, files["other"])
+    assert read(source) == before
+    source.dispose()
+    restore_state(url, files["acme"])
+    restore_state(url, files["other"])  # what was never adopted may have been restored by mistake
+    restore_state(url, files["acme"])
+
+
 def test_a_target_that_is_not_empty_and_the_same_database_are_refused(
     sqlite_store: Engine, postgres_store: Engine
 ) -> None:
@@ -262,6 +293,7 @@ import os, signal, sys
 from pathlib import Path
 from worker.store.backup import write_backup
 from worker.store.engine import read_store
+from worker.store import replace
 from worker.store.replace import move_state, restore_state
 from worker.telemetry.steps import observing_steps
 what, url, other, at = sys.argv[1:]
@@ -273,6 +305,9 @@ with observing_steps(observe):
         write_backup(read_store(url), Path(other))
     elif what == "restore":
         restore_state(url, Path(other))
+    elif what == "finish":
+        replace.mark_moved = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        move_state(url, other)
     else:
         move_state(url, other)
 """
@@ -300,10 +335,50 @@ def test_a_kill_in_the_middle_leaves_both_sides_as_they_were(source: Engine, els
         assert file.read_bytes() == content, what
         source.dispose()
     assert not Path(fresh.removeprefix("sqlite:///")).exists()
+    with pytest.raises(StoreError, match="was interrupted; move it there again"):
+        refuse_moved(source)
+    source.dispose()
+    with pytest.raises(StoreError, match="was interrupted; move it there again"):
+        move_state(url, fresh)
     move_state(url, elsewhere)
     there = open_store(elsewhere)
     assert read(there) == before
+    refuse_moved(there)
     there.dispose()
+
+
+@pytest.mark.parametrize(("source", "elsewhere"), [SIDES, SIDES[::-1]], indirect=True)
+def test_a_move_that_is_killed_at_its_end_leaves_one_usable_state(source: Engine, elsewhere: str) -> None:
+    before, url = read(source), url_of(source)
+    source.dispose()
+    killed("finish", url, elsewhere, "no step")
+    with pytest.raises(StoreError, match="was interrupted; move it there again"):
+        refuse_moved(source)
+    source.dispose()
+    there = open_store(elsewhere)
+    refuse_moved(there)
+    assert read(there) == before
+    there.dispose()
+    move_state(url, elsewhere)
+    with pytest.raises(StoreError, match="this state was moved to"):
+        refuse_moved(source)
+
+
+def test_a_move_that_fails_leaves_the_state_usable(
+    sqlite_store: Engine, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(sqlite_store, 3)
+    before, url = read(sqlite_store), url_of(sqlite_store)
+    sqlite_store.dispose()
+    monkeypatch.setattr(replace, "copy_state", partial(refuse, "the disk is full"))
+    with pytest.raises(StoreError, match="the disk is full"):
+        move_state(url, postgres_url)
+    refuse_moved(sqlite_store)
+    assert read(sqlite_store) == before
+
+
+def refuse(why: str, *_: object) -> None:
+    raise StoreError(why)
 
 
 def killed(*arguments: str) -> None:

@@ -21,6 +21,7 @@ from worker.alerts.alert_store import open_alerts
 from worker.alerts.conditions import find_conditions
 from worker.alerts.facts import load_facts
 from worker.delivery.stop import CancelToken
+from worker.reports.check import check_project
 from worker.reports.needs_person import needs_person
 from worker.reports.reader import Reader
 from worker.runtime.job_result import finishing
@@ -33,6 +34,7 @@ from worker.settings.shipped import write_project
 from worker.store.engine import database_moment, database_time, open_store
 from worker.store.job_results import record_job_result
 from worker.store.lock import Busy, exclusive_run
+from worker.store.marks import note_project
 from worker.store.moments import InFuture
 from worker.store.schedules import DIED, DueJob
 from worker.store.state import start_run
@@ -433,6 +435,25 @@ def test_settings_that_cannot_be_read_are_told_by_scheduled_jobs_until_they_are_
     crm.write_text(NO_CRMS, encoding="utf-8")
     with open_jobs(folder, notify_admins=True) as jobs:
         jobs.update_alerts()
+    assert told(folder) == []
+
+
+def test_no_job_starts_on_the_state_of_another_project(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_jobs(folder) as jobs:
+        due = take(jobs, "run")
+        with jobs.engine.begin() as connection:
+            note_project(connection, ["other"])
+    with pytest.raises(ConfigError, match="of the project other"), open_jobs(folder, notify_admins=True, due=due):
+        pass
+    assert told(folder) == [("run_failed", "settings")]
+    assert any("of the project other" in problem.message for problem in check_project(folder, offline=False).problems)
+    assert not any("of the project" in problem.message for problem in check_project(folder, offline=True).problems)
+    monkeypatch.setenv("PLGSYNC_PROJECT_ID", "other")
+    with open_jobs(folder, notify_admins=True) as jobs:
+        jobs.update_alerts()
+        with jobs.engine.begin() as connection:
+            slot = connection.execute(select(schedule_slots).where(schedule_slots.c.schedule == due.schedule)).one()
+    assert (slot.failures, "of the project other" in slot.last_error) == (1, True)
     assert told(folder) == []
 
 
