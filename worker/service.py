@@ -40,7 +40,8 @@ from worker.reports.names import (
 )
 from worker.reports.reader import Reader, open_reader
 from worker.runtime.job_result import recording
-from worker.runtime.jobs import Jobs, open_jobs
+from worker.runtime.jobs import Jobs
+from worker.runtime.open_jobs import open_jobs
 from worker.settings.environment import project_dir
 from worker.settings.problems import CommandError
 from worker.settings.project import load_project

@@ -9,7 +9,7 @@ from celery import Task, shared_task
 
 from connectors.clock import stopwatch
 from worker.delivery.stop import worker_stop
-from worker.runtime.jobs import open_jobs
+from worker.runtime.open_jobs import open_jobs
 from worker.store.schedules import DueJob
 
 _QUEUE_NAMES = {

@@ -7,7 +7,7 @@ import time
 
 from sqlalchemy.exc import DBAPIError
 
-from worker.runtime.jobs import open_jobs
+from worker.runtime.open_jobs import open_jobs
 from worker.store.engine import StoreError
 from worker.telemetry.logs import log_for_machines
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.options import JsonLogsOption, JsonOption, ProjectOption
-from worker.cli.printing import console, log_stages, print_result, warn
+from worker.cli.printing import console, fail, log_stages, print_result, warn
 from worker.language.plural import counted
 
 
@@ -17,17 +17,19 @@ def tick(project: ProjectOption = None, json_logs: JsonLogsOption = False) -> No
 
     Example: plgsync tick
     """
-    from worker.runtime.jobs import open_jobs
+    from worker.runtime.open_jobs import open_jobs
     from worker.settings.environment import check_environment
 
     log_stages(as_json=json_logs)
     check_environment()
     with open_jobs(project, notify_admins=True) as jobs:
         due = jobs.do_due()
-        following = jobs.next_due()
+        failures, following = jobs.failures(due), jobs.next_due()
     console().print(f"{counted(len(due), 'job')} done: {', '.join(job.schedule for job in due) or 'nothing was due'}")
     if following:
         console().print(f"next: {following[0]} at {following[1]:%Y-%m-%d %H:%M} UTC")
+    if failures:
+        fail("\n".join(failures))
 
 
 def up(

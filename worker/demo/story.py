@@ -23,7 +23,8 @@ from worker.pipeline.run import RunReport
 from worker.rendering.heading import heading
 from worker.rendering.summary import render_report
 from worker.rendering.tasks import TaskCard, render_task_card
-from worker.runtime.jobs import Jobs, open_jobs
+from worker.runtime.jobs import Jobs
+from worker.runtime.open_jobs import open_jobs
 from worker.telemetry.steps import report_step
 
 AS_OF = datetime(2026, 6, 30, 6, tzinfo=UTC)

@@ -2,37 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
 import structlog
 from sqlalchemy import Engine
 
 from connectors.base import Connector
 from connectors.clock import stopwatch
-from worker.alerts.facts import SETTINGS
 from worker.alerts.notify import raise_alerts
 from worker.delivery.side_by_side import deliver_all
 from worker.delivery.stop import CancelToken
-from worker.language.plural import counted
 from worker.pipeline import run as pipeline
-from worker.planning.lost_state import refuse_to_deliver
-from worker.planning.whose_state import refuse_other_project
-from worker.runtime.database import open_database
-from worker.runtime.job_result import JobResult, finishing, for_operator, note_failure
-from worker.settings.environment import project_dir
-from worker.settings.problems import ConfigError
-from worker.settings.project import Project, load_alerts, load_project
+from worker.planning.lost_state import refuse_to_deliver, refuse_unadopted
+from worker.runtime.job_result import JobResult, finishing, for_operator
+from worker.settings.project import Project
 from worker.settings.schedule import Schedule
 from worker.store.engine import database_moment, look_through
-from worker.store.job_results import load_job_results, record_job_result
+from worker.store.job_results import load_job_results
 from worker.store.lock import Busy, StillLocked, exclusive_run
 from worker.store.retention import prune
 from worker.store.schedules import DueJob, next_due, put_off, release_slot, take_due_now
-from worker.store.state import load_playbook_texts
 from worker.telemetry.steps import report_step
 
 log = structlog.get_logger()
@@ -41,92 +32,6 @@ _DRAIN_S = 60.0
 """A delivery stops after this time, well before the time limits of `worker.app`."""
 _BUSY_S = 30.0
 _BREATH_S = 0.02  # between two batches of old rows, so that on SQLite a delivery that waits gets its turn
-
-
-@contextmanager
-def open_jobs(
-    project: Path | None = None,
-    *,
-    stop: CancelToken | None = None,
-    owner: str = "",
-    notify_admins: bool = False,
-    due: DueJob | None = None,
-) -> Iterator[Jobs]:
-    """Load the settings of a project, open its database and its connectors; closes them afterwards.
-
-    Once ``stop`` is cancelled, a delivery ends after the batch in flight. ``owner`` marks every lease. While the file
-    of a playbook is invalid, its last good version runs. With ``notify_admins`` invalid settings raise an alert on the
-    channels of config/alerts.yaml. ``due`` is the job that the caller wants to do: an error that prevents it is stored
-    with its slot, which is due again later. Raises `ConfigError`, also where the state is of another project,
-    `StoreError` and the errors of connectors.
-    """
-    root = project_dir(project)
-    report_step("opening the project")
-    settings = _load_settings(root, due, notify_admins=notify_admins)
-    with open_database(root) as engine:
-        with _failing(engine, due), _reporting(root, notify_admins=notify_admins):
-            with engine.begin() as connection:
-                refuse_other_project(connection, settings)
-                if settings.invalid:
-                    settings = load_project(root, load_playbook_texts(connection))
-            if notify_admins:
-                _report_valid_settings(engine)
-            connectors = pipeline.connect_all(settings, engine)
-        try:
-            yield Jobs(settings, engine, connectors, stop or CancelToken(), owner)
-        finally:
-            for connector in connectors.values():
-                connector.close()
-
-
-def _load_settings(root: Path, due: DueJob | None, *, notify_admins: bool) -> Project:
-    try:
-        with _reporting(root, notify_admins=notify_admins):
-            return load_project(root)
-    except ConfigError as error:
-        if due:
-            with open_database(root) as engine:
-                note_failure(engine, due, error)
-        raise
-
-
-@contextmanager
-def _reporting(root: Path, *, notify_admins: bool) -> Iterator[None]:
-    """Raise an alert about settings that keep every job from being done."""
-    try:
-        yield
-    except ConfigError as error:
-        if notify_admins:
-            _report_invalid_settings(root, error)
-        raise
-
-
-@contextmanager
-def _failing(engine: Engine, due: DueJob | None) -> Iterator[None]:
-    """Store an error that prevents the job with its slot."""
-    try:
-        yield
-    except Exception as error:
-        if due:
-            note_failure(engine, due, error)
-        raise
-
-
-def _report_invalid_settings(root: Path, error: ConfigError) -> None:
-    with open_database(root) as engine:
-        with engine.begin() as connection:
-            problem = (
-                f"{counted(len(error.problems), 'problem')} in the settings, nothing runs; plgsync check lists them"
-            )
-            record_job_result(connection, SETTINGS, "run", ConfigError.__name__, problem)
-        raise_alerts(engine, load_alerts(root), root, None)
-
-
-def _report_valid_settings(engine: Engine) -> None:
-    """Store that the settings are valid again, if they were invalid."""
-    with engine.begin() as connection:
-        if any(row["kind"] for row in load_job_results(connection) if row["name"] == SETTINGS):
-            record_job_result(connection, SETTINGS, "run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +87,13 @@ class Jobs:
         if broken:
             raise broken
         return done
+
+    def failures(self, done: Iterable[DueJob]) -> list[str]:
+        """Of the jobs that were done just now, those that failed, each with the reason as far as it may be shown."""
+        names = {due.schedule for due in done}
+        with self.engine.begin() as connection:
+            failed = [row for row in load_job_results(connection) if row["kind"] and row["name"] in names]
+        return [f"{row['name']}: {row['problem'] or row['kind']}" for row in failed]
 
     def next_due(self) -> tuple[str, datetime] | None:
         """The schedule that is due next, and when in UTC by the database's clock; None when every one is off."""
@@ -243,7 +155,9 @@ class Jobs:
             if not result.due:
                 return
             try:
-                with exclusive_run(self.engine):
+                with exclusive_run(self.engine), for_operator(result, "not read back"):
+                    with self.engine.begin() as connection:
+                        refuse_unadopted(connection)
                     result.trouble = _joined(
                         pipeline.read_back(self.project, self.engine, self.connectors, self._moment())
                     )

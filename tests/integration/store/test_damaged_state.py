@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from tests import forked, in_process
 from worker.runtime.database import make_ready
 from worker.runtime.failures import explain_failure
-from worker.runtime.jobs import open_jobs
+from worker.runtime.open_jobs import open_jobs
 from worker.settings.shipped import write_project
 from worker.store.engine import StoreError, connect_store, open_store
 from worker.store.errors import WHAT_TO_DO

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, delete, insert, select, text, update
 from sqlalchemy.exc import OperationalError
 
 from connectors.clock import now
+from tests import in_process
 from worker.alerts.alert_store import open_alerts
 from worker.alerts.conditions import find_conditions
 from worker.alerts.facts import load_facts
@@ -25,7 +26,8 @@ from worker.reports.check import check_project
 from worker.reports.needs_person import needs_person
 from worker.reports.reader import Reader
 from worker.runtime.job_result import finishing
-from worker.runtime.jobs import Jobs, open_jobs
+from worker.runtime.jobs import Jobs
+from worker.runtime.open_jobs import open_jobs
 from worker.settings.alerts import Thresholds
 from worker.settings.environment import database_url
 from worker.settings.problems import ConfigError
@@ -34,7 +36,7 @@ from worker.settings.shipped import write_project
 from worker.store.engine import database_moment, database_time, open_store
 from worker.store.job_results import record_job_result
 from worker.store.lock import Busy, exclusive_run
-from worker.store.marks import note_project
+from worker.store.marks import UNADOPTED, note_project, require_adoption
 from worker.store.moments import InFuture
 from worker.store.schedules import DIED, DueJob
 from worker.store.state import start_run
@@ -455,6 +457,19 @@ def test_no_job_starts_on_the_state_of_another_project(folder: Path, monkeypatch
             slot = connection.execute(select(schedule_slots).where(schedule_slots.c.schedule == due.schedule)).one()
     assert (slot.failures, "of the project other" in slot.last_error) == (1, True)
     assert told(folder) == []
+
+
+def test_a_tick_ends_with_1_and_says_which_jobs_were_refused(folder: Path) -> None:
+    with open_jobs(folder) as jobs, jobs.engine.begin() as connection:
+        require_adoption(connection)
+    ended = in_process.plgsync("tick", "--project", str(folder))
+    names = ("daily", "send", "read-back")
+    assert ended.returncode == 1
+    assert all(name in ended.stdout for name in names)
+    for name in names:
+        assert f"{name}: {UNADOPTED}" in ended.stderr
+    again = in_process.plgsync("tick", "--project", str(folder))
+    assert (again.returncode, again.stdout.partition("\n")[0]) == (0, "0 jobs done: nothing was due")
 
 
 def test_a_worker_that_is_told_to_end_leaves_what_is_to_tell_to_the_next(jobs: Jobs, project: Project) -> None:

@@ -20,7 +20,7 @@ from worker.delivery.stop import CancelToken
 from worker.runtime.database import make_ready
 from worker.runtime.failures import describe_failure, explain_failure
 from worker.runtime.heartbeat import DEAD_AFTER_S, beat_while
-from worker.runtime.jobs import open_jobs
+from worker.runtime.open_jobs import open_jobs
 from worker.runtime.up.parent import die_with_parent
 from worker.runtime.up.roles import JOBS, Role, owner_of
 from worker.runtime.up.wakeup_pipe import WakeupPipe
