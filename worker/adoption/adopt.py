@@ -89,7 +89,7 @@ def _rebuilt(
     for one in crms:
         for account_id, values in one.set_by_playbooks(accounts).items():
             filled[account_id] = values | filled.get(account_id, {})
-    if not tasks and not filled:
+    if not tasks and not filled and not stored:
         return Rebuilt()
     facts = CrmFacts([one.view for one in crms], pql_playbooks(project), stored)
     builder = EntriesBuilder(

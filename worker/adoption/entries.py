@@ -79,7 +79,7 @@ class EntriesBuilder:
         last = max((entry.astimezone(UTC).date() for entry in before.entries), default=date.min)
         days = {one.day: one.entry for one in tasks if (one.entry > before.entry if one.entry else one.day > last)}
         if not days:
-            return self._gone_on(playbook, account_id, before, tasks) if before.phase == "in" else None
+            return self._gone_on(playbook, account_id, before, tasks)
         program, day = compile_steps(playbook.do), max(days)
         enrollment = entered_on(before, days, program, self.as_of)
         if account_id in self.accounts:
@@ -89,24 +89,30 @@ class EntriesBuilder:
             return left_by_us(enrollment, start_of(day))
         if not all(one.finished for one in of_entry):
             return enrollment
-        return self._after_finished_tasks(playbook, account_id, enrollment, start_of(day))
+        return self._left_since(playbook, account_id, enrollment, start_of(day) + timedelta(days=1))
 
     def _gone_on(
         self, playbook: Playbook, account_id: str, before: Enrollment, tasks: Sequence[AdoptedTask]
     ) -> Enrollment | None:
-        """A stored enrollment that has left, or taken steps, since it was stored; None where nothing shows that."""
-        if any(one.task.completed_by_us for one in tasks if _is_of(one, before)):
+        """A stored enrollment after what happened since it was stored; None where nothing did."""
+        of_entry = [one for one in tasks if _is_of(one, before)]
+        if before.phase == "in" and any(one.task.completed_by_us for one in of_entry):
             return left_by_us(before, start_of(self.newest))
-        if account_id not in self.accounts:
+        if account_id not in self.accounts or before.last_as_of is None or not before.live:
             return None
-        after = self._with_steps(playbook, account_id, before, self.as_of, self._lacks)
-        return None if (after.step, after.next_step_at) == (before.step, before.next_step_at) else after
+        after = before
+        if before.phase == "in" and before.variant == "treated":
+            after = self._with_steps(playbook, account_id, before, self.as_of, self._lacks)
+            after = before if (after.step, after.next_step_at) == (before.step, before.next_step_at) else after
+        if all(one.finished for one in of_entry):
+            after = self._left_since(playbook, account_id, after, before.last_as_of)
+        return None if after == before else after
 
-    def _after_finished_tasks(
-        self, playbook: Playbook, account_id: str, enrollment: Enrollment, entered: datetime
-    ) -> Enrollment:
-        """Whether it left after its tasks were finished: the newest look at the data at which it did says so."""
-        moments = moments_between(entered + timedelta(days=1), self.as_of)
+    def _left_since(self, playbook: Playbook, account_id: str, enrollment: Enrollment, since: datetime) -> Enrollment:
+        """Whether it has left, by the newest look at the data that says so; one that is outside may wait to enter."""
+        moments = moments_between(since, self.as_of)
+        if enrollment.phase != "in":
+            return followed(enrollment, self.past.evaluations(playbook, account_id, moments))
         for at in range(len(moments) - 1, -1, -1):
             results = self.past.evaluations(playbook, account_id, moments[at : at + 1])
             if any(one.ends for _, one in results):
@@ -127,12 +133,16 @@ class EntriesBuilder:
             if a not in with_tasks and (days := self._seen_of(a, bool(with_tasks)))
         }
         found = {a: one for a, at in seen.items() if (one := self._with_fields(playbook, a, at, stored.get(a)))}
+        for account_id in stored.keys() - found.keys() - with_tasks:
+            if after := self._gone_on(playbook, account_id, stored[account_id], ()):
+                found[account_id] = after
         if stored or playbook.repeat.already_matching != "ignore" or not (with_tasks or found):
             return found
         for account_id in seen.keys() - found.keys():
             moments = sorted({seen[account_id] - _waits_for(playbook), seen[account_id]})
             if of_baseline(self.past.evaluations(playbook, account_id, moments)):
-                found[account_id] = enroll_as_baseline(Enrollment(), seen[account_id])
+                baseline = enroll_as_baseline(Enrollment(), seen[account_id])
+                found[account_id] = self._left_since(playbook, account_id, baseline, seen[account_id])
         return found
 
     def _seen_of(self, account_id: str, with_tasks: bool) -> list[date]:
