@@ -27,6 +27,8 @@ TRACED = (
     "tests/unit/",
     "tests/contract/",
     "tests/integration/test_check_stale.py",  # check with a real source
+    "tests/integration/store/test_backup.py::test_a_backup_that_is_restored_anywhere_is_equal",
+    "tests/integration/store/test_backup.py::test_a_state_that_moved_is_equal_and_the_old_one_refuses_every_use",
     "tests/integration/test_watching.py",  # whole runs, and every command that shows what they did
     *(f"tests/integration/signals/test_{name}.py" for name in _QUERIES),  # every kind of query on a real database
 )

@@ -24,7 +24,7 @@ from tests.integration.busy_company import (
 from tests.integration.small_project import STATE
 
 
-@pytest.mark.parametrize(("state", "last"), [("lost", 10), ("five days old", 10), ("lost", 12), ("lost, renamed", 10)])
+@pytest.mark.parametrize(("state", "last"), [("five days old", 10), ("lost, renamed", 12)])
 def test_all_goes_on_as_if_the_state_had_been_kept(state: str, last: int, tmp_path: Path, stages: Path) -> None:
     with open_company(tmp_path / "project") as stage:
         for day in DAYS[: DAYS.index(last) + 1]:

@@ -133,7 +133,7 @@ class EntriesBuilder:
             if a not in with_tasks and (days := self._seen_of(a, bool(with_tasks)))
         }
         found = {a: one for a, at in seen.items() if (one := self._with_fields(playbook, a, at, stored.get(a)))}
-        for account_id in stored.keys() - found.keys() - with_tasks:
+        for account_id in stored.keys() - found.keys() - set(with_tasks):
             if after := self._gone_on(playbook, account_id, stored[account_id], ()):
                 found[account_id] = after
         if stored or playbook.repeat.already_matching != "ignore" or not (with_tasks or found):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, update
 
-from connectors.base import CloseTask, Operation, OurTask
+from connectors.base import CloseTask, FieldSpec, Operation, OurTask
 from tests.unit.pipeline.pipeline_kit import CRM, SCORES, SPECS, START, TaskCrm
 from tests.unit.planning.whole_crm import KEY
 from worker.adoption import adopt as adoption
@@ -29,19 +29,42 @@ from worker.signals.data_report import DataReport, Volume
 from worker.store.engine import connect_store
 from worker.store.tables import outbox
 
-HEAD = "version: 1\nid: {id}\nname: Demo\nowner: ann@example.com\nmode: live\nwhen: {{enters: seats_used >= 50}}\n"
-TASK = "create_task: {{key: {key}, to: account_owner, subject: Call, due: 1d, close_when_leaves: true}}"
+FIELDS = ("busy", "later")
+OWN_FIELDS = "".join(f"      {name}: {{field: {name}, type: string, length: 40}}\n" for name in FIELDS)
+ONE_CRM = CRM.replace("type: number}\n", f"type: number}}\n{OWN_FIELDS}")
+ALL_SPECS = {**SPECS, **{name: FieldSpec(name=name, type="string", length=40) for name in FIELDS}}
+PLAYBOOK = """\
+version: 1
+id: demo
+name: Demo
+owner: ann@example.com
+mode: live
+when: {enters: seats_used >= 50}
+leaves: seats_used < 50
+repeat: {wait: 1d, already_matching: %s}
+do:
+%s
+"""
+History = Mapping[str, Sequence[tuple[int, int]]]
+"""By account, the days on which it has sixty seats in use: from, and before which."""
 
 
-def task(key: str = "call") -> str:
-    return TASK.format(key=key)
+def task(key: str) -> str:
+    return f"create_task: {{key: {key}, to: account_owner, subject: Call, due: 1d, close_when_leaves: true}}"
 
 
-def playbook(*steps: str, already_matching: str = "include", more: str = "") -> str:
-    """A playbook that an account with fifty seats enters; each step as a line of YAML."""
-    lines = "\n".join(f"  - {step}" for step in steps)
-    repeat = f"repeat: {{wait: 1d, already_matching: {already_matching}}}\n"
-    return f"{HEAD.format(id='demo')}leaves: seats_used < 50\n{repeat}{more}do:\n{lines}\n"
+def playbook(*steps: str, already_matching: str = "include") -> str:
+    """A playbook that an account with fifty seats enters; each step in one line of YAML."""
+    return PLAYBOOK % (already_matching, "\n".join(f"  - {step}" for step in steps))
+
+
+def two_crms(*, second_makes_tasks: bool) -> str:
+    """The settings with a second CRM."""
+    start, end = ONE_CRM.index("  crm:"), ONE_CRM.index("queues:")
+    second = ONE_CRM[start:end].replace("  crm:", "  other:")
+    if not second_makes_tasks:
+        second = "".join(line for line in second.splitlines(keepends=True) if "tasks:" not in line)
+    return ONE_CRM[:end] + second + ONE_CRM[end:]
 
 
 @dataclass
@@ -58,7 +81,7 @@ class RememberingCrm(TaskCrm):
         super()._apply(operation)
         self.got.setdefault(operation.key, self.today)
 
-    def our_tasks(self, starts_with: str = "", newest: int | None = None) -> Sequence[OurTask]:
+    def our_tasks(self, starts_with: str = "", newest: int | None = None) -> list[OurTask]:
         tasks = [self._our_task(key) for key in reversed(self.tasks) if key.startswith(starts_with)]
         return tasks[:newest]
 
@@ -78,41 +101,44 @@ class RememberingCrm(TaskCrm):
 
 @dataclass
 class Company:
-    """``active``: by account, the days on which it has sixty seats in use. ``crms`` have a record for every account."""
+    """A project with a playbook, and CRMs that have a record for every account, or its top account."""
 
     folder: Path
     template: Path
     monkeypatch: pytest.MonkeyPatch
     playbook: str
-    active: Mapping[str, Iterable[tuple[int, int]]]
-    crms: Sequence[str] = ("crm",)
-    without_record: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    active: History
+    crms: str = ONE_CRM
+    without_record: Mapping[str, Collection[str]] = field(default_factory=dict)
     """By CRM, the accounts that it does not have."""
-    parents: Mapping[str, str | None] = field(default_factory=dict)
-    crm_file: str = CRM
+    parents: Mapping[str, str] = field(default_factory=dict)
     states: int = 0
 
     def __post_init__(self) -> None:
         write_project(self.folder)
         for file in (self.folder / "playbooks").iterdir():
             file.unlink()
-        self.write("config/crm.yaml", self.crm_file)
+        self.write("config/crm.yaml", self.crms)
         self.write("config/scores.yaml", SCORES)
         self.write("playbooks/demo.yaml", self.playbook)
-        self.connectors = {name: RememberingCrm(name=name, specs=SPECS) for name in self.crms}
+        self.project = load_project(self.folder)
+        assert not self.project.invalid, self.project.invalid
+        names = self.project.crm.destinations
+        self.connectors = {name: RememberingCrm(name=name, specs=ALL_SPECS) for name in names}
         for name, crm in self.connectors.items():
             for account in self.active:
                 if account not in self.without_record.get(name, ()) and self.parents.get(account) is None:
                     crm.records[f"R-{account}"] = {KEY: account}
         self.engine = self._new_state()
-        self.project = load_project(self.folder)
 
     def write(self, file: str, text: str) -> None:
         (self.folder / file).write_text(text, encoding="utf-8")
 
     def _new_state(self, backup: Path | None = None) -> Engine:
         self.states += 1
-        return connect_store(f"sqlite:///{shutil.copy(backup or self.template, self.folder / f'state-{self.states}.db')}")
+        return connect_store(
+            f"sqlite:///{shutil.copy(backup or self.template, self.folder / f'state-{self.states}.db')}"
+        )
 
     def lose_state(self, backup: Path | None = None) -> None:
         """Replace the state by a new one, or by a backup."""
@@ -128,16 +154,14 @@ class Company:
     def run(self, day: float) -> None:
         """Compute and deliver so many days after `START`."""
         as_of = self._today(day)
-        compute_and_commit(
-            self.project, self.engine, self.connectors, as_of, run_id=new_run_id(), first_run=True
-        )
+        compute_and_commit(self.project, self.engine, self.connectors, as_of, run_id=new_run_id(), first_run=True)
         with self.engine.begin() as connection:
             connection.execute(update(outbox).values(due_at=0.0))
         for crm in self.connectors.values():
             deliver(self.engine, crm, now=lambda: as_of)
 
     def adopt(self, day: float) -> Adoption:
-        return adopt(self.project, self.engine, self.connectors, self._today(day))
+        return adopt(load_project(self.folder), self.engine, self.connectors, self._today(day))
 
     def _today(self, day: float) -> datetime:
         at = START + timedelta(days=day)
@@ -161,12 +185,29 @@ class Company:
             parents={account: self.parents.get(account) for account in now},
         )
 
+    def people_complete_tasks(self, account: str, day: float) -> None:
+        for crm in self.connectors.values():
+            for key in [key for key, made in crm.tasks.items() if made.record_id == f"R-{account}"]:
+                if key not in crm.done:
+                    crm.complete(key, START + timedelta(days=day))
+
     def close(self) -> None:
         self.engine.dispose()
 
-    def tasks(self) -> dict[str, list[tuple[str, str, str]]]:
-        """By CRM, of each task its record, the day of its entry, and open or done; sorted."""
-        return {
-            name: sorted((made.record_id, str(parts_of(key) and parts_of(key).day), f"{key[-6:]} {'done' if key in crm.done else 'open'}") for key, made in crm.tasks.items())
+    def tasks(self) -> list[tuple[str, ...]]:
+        """Of each task the CRM, its record, the digest of its key, the day of its entry, and its status; sorted."""
+        return sorted(
+            (name, made.record_id, *_of_key(key), "done" if key in crm.done else "open")
             for name, crm in self.connectors.items()
-        }
+            for key, made in crm.tasks.items()
+        )
+
+    def fields(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """By CRM and record, the values of our fields."""
+        return {(name, one): dict(crm.records[one]) for name, crm in self.connectors.items() for one in crm.records}
+
+
+def _of_key(key: str) -> tuple[str, str]:
+    parts = parts_of(key)
+    assert parts
+    return parts.digest, parts.day.isoformat()
