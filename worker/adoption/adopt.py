@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, Engine, func, select
 
 from connectors.base import Connector, Scalar
-from worker.adoption.crms import CrmContents, afresh, read_contents, save_contents
+from worker.adoption.crms import CrmContents, afresh, read_contents
 from worker.adoption.delivered import delivered_to
 from worker.adoption.entries import EntriesBuilder, Rebuilt
 from worker.adoption.past_fields import PastFields
+from worker.adoption.save import save_contents
 from worker.delivery.leases import reclaim_leases
 from worker.delivery.row_state import StoredState
 from worker.language.values import Fields
