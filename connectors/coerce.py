@@ -12,8 +12,8 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
 from connectors.base import FieldSpec, Scalar
+from connectors.base.values import shorten
 
-ELLIPSIS = "…"
 _DEFAULT_SCALE = 6
 _TRUE = {"true", "yes", "1"}
 _FALSE = {"false", "no", "0"}
@@ -161,11 +161,10 @@ def _option(spec: FieldSpec, word: str) -> str:
 
 
 def _cut(spec: FieldSpec, words: str) -> str:
-    if not spec.length or len(words) <= spec.length:
-        return words
-    if spec.unique or spec.type == "reference":
+    cut = shorten(words, spec.length) if spec.length else words
+    if cut != words and (spec.unique or spec.type == "reference"):
         raise Invalid(f"{spec.name} takes at most {spec.length} characters and is never cut")
-    return words[: spec.length - 1].rstrip() + ELLIPSIS
+    return cut
 
 
 def _stamp(moment: datetime) -> str:

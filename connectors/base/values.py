@@ -7,7 +7,14 @@ import re
 from typing import TypeGuard
 from urllib.parse import urlsplit
 
+ELLIPSIS = "…"
+
 _EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+\.[^@\s,;<>]+")
+_NO_TEXT = re.compile(
+    "[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069\\ufeff\\ud800-\\udfff]"
+)
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+_NUMBER = re.compile(r"\s*[+-]?[\d\s.,:/()%+-]*")
 _WWW, _BLANK = re.compile(r"^(www\.)+"), re.compile(r"\s")
 
 
@@ -30,6 +37,30 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """The text as `printable` makes it, with spaces for its line breaks too."""
     return printable(text).replace("\n", " ")
+
+
+def stored_text(text: str) -> str:
+    """The text as a CRM may store it, with a space for what has no place in a text; line breaks and joiners stay.
+
+    That is every control character, every mark that turns the direction of what follows, and every half of a character.
+    """
+    return _NO_TEXT.sub(" ", text.replace("\r\n", "\n")) if _NO_TEXT.search(text) else text
+
+
+def not_a_formula(text: str) -> str:
+    """The text with an apostrophe before it where a spreadsheet that gets it in an export would calculate it.
+
+    Numbers and telephone numbers stay as they are. The characters are those of OWASP's page on CSV injection.
+    """
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def shorten(text: str, most: int) -> str:
+    """``text``, or its beginning and "…", in at most ``most`` UTF-16 units, in which CRMs count; no half characters."""
+    units = text.encode("utf-16-le", "surrogatepass")
+    if len(units) <= 2 * most:
+        return text
+    return units[: 2 * max(most - 1, 0)].decode("utf-16-le", "ignore").rstrip() + ELLIPSIS[:most]
 
 
 def email_address(text: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import smtplib
 import ssl
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from connectors.base import AccessDenied
+from connectors.base.values import stored_text
 from worker.alerts.alert_store import Message
 from worker.alerts.conditions import KINDS
 from worker.settings.alerts import Channel, EmailChannel, SlackChannel, WebhookChannel
@@ -24,6 +26,8 @@ from worker.store.moments import iso
 TIMEOUT_S = 10.0
 TIMESTAMP_HEADER = "Plgsync-Timestamp"
 SIGNATURE_HEADER = "Plgsync-Signature"
+_MENTION = re.compile(r"(?<![\w.-])@(?=\w)")
+_WORD_JOINER = "\u2060"  # not seen, and no part of a name
 
 
 class NotSent(Exception):
@@ -35,7 +39,7 @@ def send(channel: Channel, message: Message, root: Path, now: datetime) -> None:
     try:
         match channel:
             case SlackChannel():
-                _post(secret(channel.url, root)(), {"text": text_of(message)})
+                _post(secret(channel.url, root)(), {"text": without_markup(text_of(message)), "mrkdwn": False})
             case WebhookChannel():
                 _post_signed(channel, message, root, now)
             case EmailChannel():
@@ -46,10 +50,19 @@ def send(channel: Channel, message: Message, root: Path, now: datetime) -> None:
 
 def text_of(message: Message) -> str:
     """The message as text: a first line with kind and times, then the text of the condition."""
-    since = _time(message.opened_at)
+    since, text = _time(message.opened_at), stored_text(message.text)
     if message.phase == "start":
-        return f"plgsync: {KINDS[message.kind]} since {since}\n{message.text}"
-    return f"plgsync: recovered, {KINDS[message.kind]} from {since} to {_time(message.recovered_at)}\n{message.text}"
+        return f"plgsync: {KINDS[message.kind]} since {since}\n{text}"
+    return f"plgsync: recovered, {KINDS[message.kind]} from {since} to {_time(message.recovered_at)}\n{text}"
+
+
+def without_markup(text: str) -> str:
+    """The text for a chat: nothing in it is a link or a format, and it calls nobody.
+
+    Slack reads ``<!channel>`` and ``<url|words>`` (its page on formatting text), Mattermost a bare ``@channel``.
+    """
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _MENTION.sub("@" + _WORD_JOINER, escaped)
 
 
 def payload_of(message: Message) -> dict[str, Any]:
@@ -59,7 +72,7 @@ def payload_of(message: Message) -> dict[str, Any]:
         "phase": message.phase,
         "kind": message.kind,
         "subject": message.subject,
-        "text": message.text,
+        "text": stored_text(message.text),
         "opened_at": _time(message.opened_at),
         "recovered_at": _time(message.recovered_at) if message.recovered_at else None,
     }

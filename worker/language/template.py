@@ -6,11 +6,10 @@ import re
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from connectors.base.values import not_a_formula, shorten, stored_text
 from worker.language.errors import LanguageError
 from worker.language.expression import Expression, Mention, parse_expression
 from worker.language.values import Fields, Value, tidy
-
-ELLIPSIS = "…"
 
 _OPEN_TO_CLOSE = re.compile(r"\{\{(?P<inside>(?:(?!\{\{|\}\}).)*)\}\}", re.DOTALL)
 _SINGLE = re.compile(r"(?<!\{)\{\s*[A-Za-z_]\w*(?:\.\w+)+\s*\}(?!\})")
@@ -28,8 +27,13 @@ class Template:
     mentions: tuple[Mention, ...] = field(default=(), compare=False, repr=False)
 
     def render(self, fields: Fields, cut: int | None = None) -> str:
-        """The filled text; what is unknown reads "unknown". Longer than ``cut`` characters, it ends in "…"."""
-        filled = "".join(part if isinstance(part, str) else tidy(part.value(fields)) for part in self.parts)
+        """The filled text; what is unknown reads "unknown". Longer than ``cut`` characters, it ends in "…".
+
+        What is filled in is data: it has no control characters, and where it comes first it begins no formula.
+        """
+        filled = "".join(part if isinstance(part, str) else _inserted(part.value(fields)) for part in self.parts)
+        if self.parts and not isinstance(self.parts[0], str):
+            filled = not_a_formula(filled)
         return filled if cut is None else shorten(filled, cut)
 
     def value(self, fields: Fields) -> Value:
@@ -42,9 +46,8 @@ class Template:
         return self.text
 
 
-def shorten(text: str, most: int) -> str:
-    """``text``, or its beginning and "…", in at most ``most`` characters."""
-    return text if len(text) <= most else text[: max(most - 1, 0)].rstrip() + ELLIPSIS[:most]
+def _inserted(value: Value) -> str:
+    return stored_text(tidy(value))
 
 
 def parse_template(text: str) -> Template:

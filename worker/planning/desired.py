@@ -122,5 +122,5 @@ def with_workspaces(view: CrmView, tasks: Iterable[MakeTask], accounts: Mapping[
         name = one_line(str(accounts.get(task.account_id, {}).get("account.name") or task.account_id))
         alone = sizes[view.company_of(task.account_id)] < 2
         is_named = name in task.subject or name in task.body
-        body = f"Account: {name} ({task.account_id})\n\n{task.body}".strip()
+        body = f"{one_line(f'Account: {name} ({task.account_id})')}\n\n{task.body}".strip()
         yield task if alone or is_named else replace(task, body=body)

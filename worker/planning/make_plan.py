@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from connectors.base import FieldSpec, Scalar
 from connectors.coerce import Invalid, coerce
 from worker.planning.combine import Combined
+from worker.planning.crm_text import as_data
 from worker.planning.crm_view import CrmView
 from worker.planning.desired import Desired, DesiredRecord, desired_records
 from worker.planning.new_records import Sources, plan_record
@@ -151,4 +152,5 @@ def _sources(
     for name, entry in view.settings.fields.items():
         if entry.field in view.readings.specs and entry.from_ not in unchanged:
             spec = entry.within(view.readings.specs[entry.field])
-            yield name, spec, wanted.values[name], entry.null == "keep", entry.write
+            made = wanted.values[name]
+            yield name, spec, replace(made, value=as_data(spec, made.value)), entry.null == "keep", entry.write

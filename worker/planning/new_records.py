@@ -8,6 +8,7 @@ from dataclasses import replace
 from connectors.base import Scalar
 from connectors.coerce import Invalid, coerce
 from worker.language.values import Fields
+from worker.planning.crm_text import as_data
 from worker.planning.crm_view import CrmView
 from worker.planning.desired import DesiredRecord
 from worker.planning.identity import Identity
@@ -117,7 +118,7 @@ def _start(view: CrmView, fields: Fields) -> tuple[dict[str, Scalar], str]:
         if spec is None:
             return {}, f"{view.settings.account.object} has no field {crm_field} that we can see"
         try:
-            value = coerce(spec, fields.get(source))
+            value = coerce(spec, as_data(spec, fields.get(source)))
         except Invalid as error:
             return {}, str(error)
         if value is not None:

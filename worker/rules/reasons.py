@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from connectors.base.values import shorten
 from worker.language.condition import Condition, Not, Test, WhenMissing
-from worker.language.template import shorten
 from worker.language.values import Fields, Value, tidy
 
 _LONGEST_REASON = 255

@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from worker.language.template import Template, shorten
+from connectors.base.values import shorten
+from worker.language.template import Template
 from worker.language.values import Fields, Value
 from worker.rules import program as steps
 from worker.rules.actions import Action, Contact, MakeTask, SetField

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from worker.language.template import shorten
+from connectors.base.values import shorten
 from worker.scores.parts import rounded
 
 LONGEST = 255

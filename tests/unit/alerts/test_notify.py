@@ -132,6 +132,15 @@ def test_one_message_at_the_start_and_one_at_recovery(store: Engine, inbox: Inbo
     assert [text.split(" ")[1] for text in inbox.texts()] == ["stale", "recovered,"]
 
 
+def test_what_a_message_quotes_calls_nobody_and_is_no_markup(store: Engine, inbox: Inbox, slack: AlertSettings) -> None:
+    ends(store)
+    ends(store, "StaleData", "<!channel> @here, @ann & <http://evil.example|us>: ann@example.com \x1b[1m")
+    look(store, slack)
+    (text,) = inbox.texts()
+    assert "&lt;!channel&gt; @\u2060here, @\u2060ann &amp; &lt;http://evil.example|us&gt;: ann@example.com  [1m" in text
+    assert json.loads(inbox.got[0][1])["mrkdwn"] is False
+
+
 def test_a_flapping_condition_sends_two_messages_an_hour(store: Engine, inbox: Inbox, slack: AlertSettings) -> None:
     for _ in range(5):
         ends(store, "UnsafePlan", "too much")

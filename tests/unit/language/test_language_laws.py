@@ -13,7 +13,7 @@ from worker.language.condition import parse_condition
 from worker.language.errors import LanguageError
 from worker.language.expression import parse_expression
 from worker.language.need import Need
-from worker.language.template import parse_template, shorten
+from worker.language.template import parse_template
 from worker.language.units import parse_duration, parse_number, parse_rate
 from worker.language.values import Value
 
@@ -201,13 +201,6 @@ def test_kleene_laws(a: object, b: object, c: object) -> None:
         assert truth({group: [a, {group: [b, c]}]}) is truth({group: [{group: [a, b]}, c]})
     assert truth({"all": [a, {"any": [b, c]}]}) is truth({"any": [{"all": [a, b]}, {"all": [a, c]}]})
     assert truth({"all": [a, {"any": [a, b]}]}) is truth(a)
-
-
-@given(st.text(max_size=60), st.integers(1, 40))
-def test_a_cut_text_fits_and_says_that_it_was_cut(text: str, most: int) -> None:
-    cut = shorten(text, most)
-    assert len(cut) <= most
-    assert cut == text if len(text) <= most else cut.endswith("…")
 
 
 @given(trees())
