@@ -19,6 +19,7 @@ from worker.adoption.adopt import Adoption, adopt
 from worker.alerts.alert_store import Message
 from worker.alerts.channels import NotSent, send
 from worker.alerts.conditions import FAILED as RUN_FAILED
+from worker.alerts.facts import BY_HAND
 from worker.delivery.backlog import drop_rows, existing_rows, retry_rows, waiting_rows
 from worker.delivery.reused_ids import keep_account, renew_account
 from worker.delivery.row_state import DROPPED, RETRIED, RowState
@@ -39,12 +40,12 @@ from worker.reports.names import (
     require_known,
 )
 from worker.reports.reader import Reader, open_reader
-from worker.runtime.job_result import recording
 from worker.runtime.jobs import Jobs
 from worker.runtime.open_jobs import open_jobs
 from worker.settings.environment import project_dir
 from worker.settings.problems import CommandError
 from worker.settings.project import load_project
+from worker.store.job_results import record_job_result
 from worker.store.lock import exclusive_run
 from worker.store.sightings import load_sightings
 from worker.store.state import forget_usual, last_as_of
@@ -99,12 +100,11 @@ def run_now(project: Path | None, as_of: datetime, *, first_run: bool, yes_futur
 
 @contextmanager
 def _recorded(jobs: Jobs) -> Iterator[None]:
-    """Store the result of a run that a person started, and alert on it, as for a scheduled run."""
-    try:
-        with recording(jobs.engine, "plgsync run", "run"):
-            yield
-    finally:
-        jobs.update_alerts()
+    """Store that a run which a person started went well. One that was refused alerts nobody: the person is told."""
+    yield
+    with jobs.engine.begin() as connection:
+        record_job_result(connection, BY_HAND, "run")
+    jobs.update_alerts()
 
 
 def apply_plan(project: Path | None, path: Path, *, yes_future: bool) -> RunReport:

@@ -472,6 +472,16 @@ def test_a_tick_ends_with_1_and_says_which_jobs_were_refused(folder: Path) -> No
     assert (again.returncode, again.stdout.partition("\n")[0]) == (0, "0 jobs done: nothing was due")
 
 
+def test_a_run_that_a_person_typed_and_that_was_refused_alerts_nobody(folder: Path) -> None:
+    with open_jobs(folder) as jobs, jobs.engine.begin() as connection:
+        require_adoption(connection)
+    ended = in_process.plgsync("run", "--project", str(folder))
+    assert (ended.returncode, UNADOPTED in ended.stderr) == (1, True)
+    in_process.plgsync("tick", "--project", str(folder))
+    assert ("run_failed", "daily") in told(folder)
+    assert ("run_failed", "plgsync run") not in told(folder)
+
+
 def test_a_worker_that_is_told_to_end_leaves_what_is_to_tell_to_the_next(jobs: Jobs, project: Project) -> None:
     with jobs.engine.begin() as connection:
         record_job_result(connection, "daily", "run", "StaleData", "the source is empty")
