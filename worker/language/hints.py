@@ -85,6 +85,8 @@ def _of_the_place(text: str, at: int) -> LanguageError | None:
         return LanguageError("put the values in square brackets: plan in [pro, enterprise]", at)
     if rest.startswith(",") and not inside_call and "[" not in before and not re.match(r",\d{3}", rest):
         return LanguageError("several values go into a list: plan in [pro, enterprise]", at)
+    if rest.startswith(("-", "+", "*", "/")) and re.search(r"[<>=]\s*[\w.]+$", before):
+        return LanguageError("only the left side calculates: seats_used / seats_bought <= 60%", at)
     if rest and re.search(r"(?<!\w)(is|is\s+not|=|!=|,|\[)\s*[^\W\d][\w.@+-]*$", before, re.IGNORECASE):
         return LanguageError('put a text of several words in quotes: industry is "Financial Services"', at)
     if re.search(r"\d$", before) and re.match(r",\d{3}", rest):

@@ -40,6 +40,7 @@ def known_names(documents: Mapping[str, Document], settings: Mapping[str, Any]) 
         values=FIELD_VALUES,
         not_text=frozenset(_not_text(signals)) | (SCORE_FIELDS - SCORE_TEXTS) | _FLAGS_OF_CRMS | _ACCOUNT_NOT_TEXT,
         windowed_counts=frozenset(_windowed_counts(signals)),
+        percentages=frozenset(name for name in signals if _block(signals, name).get("unit") == "percent"),
         no_parents=_no_parents(product),
     )
 

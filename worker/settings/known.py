@@ -41,7 +41,8 @@ class Known:
     use; ``crm_fields`` are our own names of the CRM fields of ``config/crm.yaml``, of which ``computed_fields`` are
     filled by ``from:`` and so may not be set by a playbook; ``values`` lists the values of a text field, where they are
     known; ``not_text`` are the fields whose values are numbers, times, yes or no; ``windowed_counts`` are the signals
-    that count rows or people of some whole days; ``no_parents`` says why no account has a parent here.
+    that count rows or people of some whole days, ``percentages`` those in percent; ``no_parents`` says why no account
+    has a parent here.
     """
 
     fields: frozenset[str] = frozenset()
@@ -52,4 +53,5 @@ class Known:
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     not_text: frozenset[str] = frozenset()
     windowed_counts: frozenset[str] = frozenset()
+    percentages: frozenset[str] = frozenset()
     no_parents: str = ""

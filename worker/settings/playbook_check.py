@@ -15,6 +15,7 @@ from worker.settings.late_tests import late_tests_of_condition
 from worker.settings.old_words import old_words_of_condition
 from worker.settings.playbook import Playbook
 from worker.settings.playbook_steps import AnyStep, Assignee, BranchStep, WaitStep
+from worker.settings.share_tests import share_tests_of_condition
 
 
 def check_playbook(playbook: Playbook, known: Known) -> Iterator[Finding]:
@@ -44,6 +45,7 @@ def _condition_findings(loc: Loc, condition: Condition, known: Known) -> Iterato
         yield from _value_findings((*loc, *inner), comparison, known)
     yield from old_words_of_condition(loc, condition)
     yield from late_tests_of_condition(loc, condition, known)
+    yield from share_tests_of_condition(loc, condition, known)
 
 
 def _task_field_findings(where: Loc, loc: Loc, mention: Mention) -> Iterator[Finding]:

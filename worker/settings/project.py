@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ OPTIONAL: Mapping[str, BaseModel] = {"alerts": NO_ALERTS}
 NO_PLAYBOOKS = "there is no folder playbooks/, so no playbook runs; make an empty one if that is what you want"
 
 _TEST_ENDING = ".test.yaml"
+_YAML = ("yaml", "yml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,7 @@ def load_project(root: Path, last_good: Mapping[str, str] | None = None) -> Proj
     config, playbooks = _load_files(root, {})
     everything = [
         *folders["playbooks"].problems,
-        *_unread_files(folders.values()),
+        *_unread_files(root, folders.values()),
         *(problem for one in (*config.values(), *playbooks) for problem in one.problems),
     ]
     if any(one.settings is None for one in config.values()) or folders["playbooks"].unreadable:
@@ -259,12 +261,14 @@ def _check(loaded: _Loaded, check: Callable[[Any, Known], Iterable[Finding]], kn
         loaded.add(place_findings(loaded.document, partial.findings(check(settings, known))))
 
 
-def _unread_files(folders: Iterable[_Folder]) -> list[Problem]:
+def _unread_files(root: Path, folders: Iterable[_Folder]) -> list[Problem]:
     """Files that look like settings and are not read."""
     unread = []
-    for folder, name in ((one.name, file) for one in folders for file in one.files):
+    for folder, name in ((one.name, file) for one in folders for file in [*one.files, *_below(root, one)]):
         stem, _, ending = name.rpartition(".")
-        if ending == "yml":
+        if "/" in name:
+            message = f"this file is not read; move it into {folder}/ itself"
+        elif ending != "yaml" and ending.lower() in _YAML:
             message = "this file is not read; its name must end in .yaml"
         elif folder == "config" and ending == "yaml" and stem not in CONFIG:
             message = f"this file is not read{suggestion(stem, CONFIG)}"
@@ -272,6 +276,14 @@ def _unread_files(folders: Iterable[_Folder]) -> list[Problem]:
             continue
         unread.append(Problem(f"{folder}/{name}", 1, 1, message, "warning"))
     return unread
+
+
+def _below(root: Path, folder: _Folder) -> Iterator[str]:
+    """The YAML files in the folders of a folder."""
+    for name in folder.files:
+        with suppress(OSError):  # a file, or a folder that is not ours to read
+            inside = sorted(one.name for one in (root / folder.name / name).iterdir())
+            yield from (f"{name}/{file}" for file in inside if file.lower().endswith(_YAML))
 
 
 def _version(files: Iterable[_Loaded]) -> str:

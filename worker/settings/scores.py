@@ -19,6 +19,7 @@ from worker.settings.old_words import old_words_of_condition
 from worker.settings.score_specs import score_specs
 from worker.settings.scores_onboarding import Milestone
 from worker.settings.scores_parts import ScoreBlock
+from worker.settings.share_tests import share_tests_of_condition
 
 _blocks: dict[str, Any] = {
     spec.name: (spec.settings | None, Field(None, description=spec.about)) for spec in score_specs()
@@ -56,6 +57,7 @@ def check_scores(settings: ScoresSettings, known: Known) -> Iterable[Finding]:
     for place, condition in conditions(settings, ()):
         yield from old_words_of_condition(place, condition)
         yield from late_tests_of_condition(place, condition, known)
+        yield from share_tests_of_condition(place, condition, known)
 
 
 def _latest_for_first(value: object, loc: Loc) -> Iterator[Finding]:

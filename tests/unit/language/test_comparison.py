@@ -134,6 +134,8 @@ def test_missing_divided_by_zero_and_another_kind_are_unknown(line: str) -> None
         ('plan in "pro"', 8, "square brackets"),
         ("plan is pro, free", 11, "into a list"),
         ("a / b / c > 3", 6, "only one arithmetic operator"),
+        ("a <= b * 0.6", 7, "only the left side calculates"),
+        ("a < 5 + 3", 6, "only the left side calculates"),
         ("cuont(X, 7d) > 1", 0, 'Did you mean "count"?'),
         ("a btween 3 and 6", 2, 'Did you mean "between"?'),
         ("a between 6 and 3", 10, "between 3 and 6"),

@@ -46,7 +46,18 @@ holdout: 10%
 """
 KNOWN = Known(
     fields=frozenset(
-        {"crm.task_status", "plan", "health.band", "health.score", "account.name", "crm.signal", "signal", "asked_14d"}
+        {
+            "crm.task_status",
+            "plan",
+            "seat_share",
+            "health.coverage",
+            "health.band",
+            "health.score",
+            "account.name",
+            "crm.signal",
+            "signal",
+            "asked_14d",
+        }
     ),
     crm_fields=frozenset({"signal", "score"}),
     computed_fields=frozenset({"score"}),
@@ -54,6 +65,7 @@ KNOWN = Known(
     values={"health.band": ("red", "yellow", "green")},
     not_text=frozenset({"health.score"}),
     windowed_counts=frozenset({"asked_14d"}),
+    percentages=frozenset({"seat_share"}),
 )
 
 
@@ -192,6 +204,23 @@ def test_every_problem_of_a_file_is_told_at_once() -> None:
         .replace("5bd", "soon")
     )
     assert len(problems(text)) == 3
+
+
+@pytest.mark.parametrize(
+    ("test", "says"),
+    [
+        ("health.coverage >= 60", "10:30 health.coverage is a share, from 0 to 1: write 60%"),
+        ("health.coverage between 0.5 and 60", "10:43 health.coverage is a share, from 0 to 1: write 60%"),
+        ("seat_share > 80", "10:24 seat_share is a share, and 80 is 8,000%: write 80% if that is meant"),
+        ("health.coverage >= 60%", ""),
+        ("health.coverage < 1", ""),
+        ("seat_share > 120%", ""),
+        ("seat_share * 100 > 80", ""),
+    ],
+)
+def test_a_share_is_compared_with_a_share(test: str, says: str) -> None:
+    found = problems(GOOD.replace("enters: health.band is red", f"enters: {test}"))
+    assert found == ([says] if says else [])
 
 
 @pytest.mark.parametrize("value", ["[]", "[1]", "{a: 1}", "null", "5"])

@@ -244,10 +244,16 @@ def test_files_that_are_not_read_are_named(project: Path) -> None:
     (project / "config" / "signal.yaml").write_text("a: 1")
     (project / "config" / "crm.yml").write_text("a: 1")
     (project / "playbooks" / "new.yml").write_text("a: 1")
+    (project / "playbooks" / "LOUD.YAML").write_text("a: 1")
+    (project / "playbooks" / "sales").mkdir()
+    (project / "playbooks" / "sales" / "deep.yaml").write_text("a: 1")
+    (project / "playbooks" / "sales" / "notes.txt").write_text("a: 1")
     assert messages(load_project(project).warnings) == [
         "config/crm.yml: this file is not read; its name must end in .yaml",
         'config/signal.yaml: this file is not read. Did you mean "signals"?',
+        "playbooks/LOUD.YAML: this file is not read; its name must end in .yaml",
         "playbooks/new.yml: this file is not read; its name must end in .yaml",
+        "playbooks/sales/deep.yaml: this file is not read; move it into playbooks/ itself",
     ]
 
 
